@@ -1,0 +1,33 @@
+# make demo, make test: everything included. Set-up happens once per extra and again when
+# pyproject.toml changes; .venv/.EXTRA marks it done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.demos
+	$(BIN)/python -m demos assignment --out $(OUT)/assignment
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist *.egg-info .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	touch $@
+
+.PRECIOUS: $(VENV)/.%

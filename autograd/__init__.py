@@ -1,0 +1,4 @@
+from .errors import *
+from .primitives import *
+from .value import *
+from .graph import *

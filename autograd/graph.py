@@ -1,0 +1,261 @@
+"""The order of a recorded graph, and the reverse sweep over it.
+
+Both are loops, never recursions, so a chain of a million nodes is as good as one of three.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .errors import AnomalyError, GraphError
+from .value import Value, Vector, columns, describe, watching
+
+__all__ = ["ancestors", "backward", "topological_order"]
+
+Node = Value | Vector
+
+
+def ancestors(outputs: Iterable[Node]) -> list[Node]:
+    """Every node that the outputs depend on and the outputs, operands first (`Vector`s included).
+
+    An iterative depth-first search in postorder. A node is pushed again by each node that uses it and
+    seen only once; ``None`` on the stack says that all operands of the node below it are done.
+    """
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[Node | None] = list(outputs)[::-1]
+    while stack:
+        node = stack.pop()
+        if node is None:
+            order.append(stack.pop())  # type: ignore[arg-type]  # a node lies below each None
+        elif node not in seen:
+            seen.add(node)
+            operands = node.values if type(node) is Vector else node.operands
+            if operands:
+                stack += (node, None)
+                stack += operands[::-1]
+            else:
+                order.append(node)
+    return order
+
+
+def topological_order(*outputs: Value) -> list[Value]:
+    """Every `Value` that the outputs depend on and the outputs themselves, each after its parents.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(2.0, "x")
+    >>> y = x * x
+    >>> [node.op or node.label for node in topological_order(y + x)]
+    ['x', 'mul', 'add']
+    """
+    return [node for node in ancestors(outputs) if type(node) is Value]
+
+
+def require_fresh(node: Value) -> None:
+    """Refuse a node one of whose operands was set after it was recorded.
+
+    Raises
+    ------
+    GraphError : naming the operand and the node.
+    """
+    for operand in node.operands:
+        for parent in _elements(operand):
+            if parent._time > node._time:
+                raise GraphError(
+                    f"the data of {describe(parent)} was set after {describe(node)} was recorded, "
+                    "so this graph mixes old and new numbers: run the forward pass again before "
+                    "differentiating, and set data only after backward()"
+                )
+
+
+def _elements(operand: Node) -> Iterator[Any]:
+    """The `Value`s of a gathered Vector, of the rows of a matrix; anything else is its own element."""
+    if type(operand) is Vector and operand._primitive is None:
+        for element in operand.operands:
+            yield from _elements(element)
+    else:
+        yield operand
+
+
+def backward(self: Value) -> None:
+    """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
+
+    On the leaves the gradient is added to what is there, so clear it between steps; on all other nodes
+    it belongs to this pass alone. Constants keep ``grad`` ``None``.
+
+    Raises
+    ------
+    GraphError : if a leaf's data was set after the graph was recorded; no gradient is changed then.
+    AnomalyError : under `detect_anomaly`, at the first gradient that is not finite.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> (2 * y).backward()
+    >>> (3 * y).backward()
+    >>> x.grad
+    30.0
+    """
+    # One float object that only this sweep knows: a node is in the sweep when its grad IS `zero`, so
+    # the search needs no set of visited nodes and the adjoints are cleared on the way.
+    zero = float("0")
+    order: list[Node] = []
+    leaves: list[Value] = []
+    before: list[float | None] = []
+    collecting = gc.isenabled()
+    gc.disable()  # the search and the sweep make no cycles, and a pass over a large graph is long
+    try:
+        newest = _search(self, zero, order, leaves, before)
+        with np.errstate(all="ignore"):
+            _sweep(self, order, zero, newest)
+    except BaseException:  # KeyboardInterrupt too: the leaves' sums are as they were
+        for leaf, earlier in zip(leaves, before, strict=False):
+            leaf.grad = earlier
+        raise
+    finally:
+        if collecting:
+            gc.enable()
+    for leaf, earlier in zip(leaves, before, strict=True):
+        if leaf._time < 0:
+            leaf.grad = None
+        elif earlier is not None:
+            leaf.grad += earlier  # type: ignore[operator]  # the sweep left a float
+
+
+def _search(
+    output: Value, zero: float, order: list[Node], leaves: list[Value], before: list[float | None]
+) -> int:
+    """The nodes in postorder and the leaves, by depth-first search; returns the newest leaf's time.
+
+    `node` is where the search stands and the stack is the path to it. A node with one or two operands
+    stands for itself; one with more is on the stack, and above it goes the iterator over the rest.
+    """
+    newest = -1
+    stack: list[Any] = []
+    push, pop, done = stack.append, stack.pop, order.append
+    node: Any = iter((output,))
+    while True:
+        if type(node) is Value:
+            operand = node._left
+            if operand.grad is zero:
+                operand = node._right
+                if operand is None or operand.grad is zero:
+                    done(node)
+                    node = pop()
+                    continue
+        else:
+            for operand in node:
+                if operand.grad is not zero:
+                    break
+            else:
+                if not stack:
+                    return newest
+                done(pop())
+                node = pop()
+                continue
+        operands = operand._left
+        if operands is None:
+            leaves.append(operand)
+            before.append(operand.grad)
+            if operand._time > newest:
+                newest = operand._time
+        else:
+            push(node)
+            if type(operands) is tuple:
+                push(operand)
+                node = iter(operands)
+            else:
+                node = operand
+        operand.grad = zero
+
+
+def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
+    """Carry adjoints from the output back through the order, adding them up at each operand."""
+    watched = watching()
+    output.grad = 1.0
+    for node in reversed(order):
+        adjoint: Any = node.grad
+        if adjoint is zero:  # reached only through the branch that a `where` did not take
+            continue
+        row: Any = node._primitive
+        if row is None:
+            _hand_on(node, adjoint)
+            continue
+        if node._time < newest:
+            require_fresh(node)
+        if type(node) is Vector:
+            _sweep_packed(node, adjoint)
+        elif row.plain:
+            left, right = node._left, node._right
+            if right is None:
+                left.grad += adjoint * row.slopes(node._data, left._data)[0]
+            elif row.slope is not None:
+                left.grad += adjoint * row.slope[0]
+                right.grad += adjoint * row.slope[1]
+            else:
+                try:
+                    by_left, by_right = row.partials(node._data, left._data, right._data)
+                except (ArithmeticError, ValueError):
+                    by_left, by_right = row.slopes(node._data, left._data, right._data)
+                left.grad += adjoint * by_left
+                right.grad += adjoint * by_right
+        else:
+            operands = node._left
+            args = [operand._data for operand in operands]
+            if row.select is not None:
+                operands[row.select(*args)].grad += adjoint
+            else:
+                for operand, slope in zip(operands, row.slopes(node._data, *args)):
+                    operand.grad += adjoint * (np.array(slope) if type(slope) is list else slope)
+        if watched:
+            _require_finite(node)
+
+
+def _hand_on(vector: Any, adjoint: Any) -> None:
+    """A gathered Vector's adjoints belong to its elements."""
+    operands = vector._left
+    vector.grad = None
+    if vector.nested:
+        shares = np.broadcast_to(adjoint, vector._data.shape).T
+    else:
+        shares = adjoint.tolist() if type(adjoint) is np.ndarray else [adjoint] * len(operands)
+    for operand, share in zip(operands, shares):
+        operand.grad += share
+
+
+def _sweep_packed(vector: Vector, adjoint: Any) -> None:
+    """The chain rule along a packed node: what its elements share receives the sum."""
+    row: Any = vector._primitive
+    runs = vector._runs
+    data = vector._data
+    if type(adjoint) is float:  # the same for all
+        adjoint = np.full(data.shape, adjoint)
+    slopes = row.partials(data, *columns(vector._left, runs))
+    for operand, slope, along in zip(vector._left, slopes, runs):
+        share = adjoint * slope
+        if not along:
+            share = np.add.reduce(share, axis=-1)
+            if share.ndim == 0:
+                share = float(share)
+        operand.grad += share
+
+
+def _require_finite(node: Any) -> None:
+    for operand in node.operands:
+        constant = type(operand) is Value and operand.constant
+        if not constant and not np.all(np.isfinite(operand.grad)):
+            raise AnomalyError(
+                f"the gradient of {describe(operand)} became {operand.grad} at {describe(node)}, "
+                f"whose data is {node._data}"
+            )
+
+
+Value.backward = backward

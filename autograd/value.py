@@ -1,0 +1,682 @@
+"""`Value`: a number that remembers how it was computed, and `Vector`: a sequence of them.
+
+Every operation on a `Value` records a node: the row of the table, the operands, the result. The
+nodes form the graph that is differentiated, drawn, explained and compiled. Operators and methods are
+not written here one by one: they are made from the table.
+
+What is not obvious:
+
+- An operand is a `Value` or a `Vector`. A `Vector` is an operand that is a sequence (the weights of a
+  neuron, the outputs of a layer), shared by every node that reads it.
+- A row applied to a whole `Vector` (a layer: one dot product per neuron, one activation each) is
+  recorded once, packed, with its numbers and no nodes. The nodes are made when somebody looks at one.
+  They carry the numbers that recording them one by one would have given, to the last bit. This is
+  what makes a layer cheap to record and to sweep, while the graph stays scalar for all who look.
+- `_time` says when a number was set, on a clock that ticks when a leaf's `.data` changes. A node is
+  stale when an operand is newer than the node itself; the sweep refuses it.
+- Nodes refer only to what they were computed from, never back, so there are no reference cycles and
+  a graph is freed the moment its output is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any, ClassVar, SupportsFloat
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import AnomalyError, GraphError
+from .primitives import TABLE, Primitive
+
+__all__ = ["Number", "Value", "Vector", "detect_anomaly", "no_grad", "number"]
+
+Number = SupportsFloat  # int, float, bool and numpy's scalars
+
+
+def number(data: Any, what: str = "Value") -> float:
+    """`data` as a float; a `TypeError` or `ValueError` that names `what` if it is not a real number."""
+    if type(data) is int or isinstance(data, (Real, np.bool_)):
+        try:
+            return float(data)
+        except OverflowError:
+            raise ValueError(f"{what}: an integer of {len(str(abs(data)))} digits is beyond float64") from None
+    shape = f" of shape {data.shape}" if isinstance(data, np.ndarray) else ""
+    hint = " (a Value is a number already: use it, or its .data)" if isinstance(data, Value) else ""
+    raise TypeError(f"{what} takes a real number, got {type(data).__name__}{shape}: {data!r:.60}{hint}")
+
+
+# --- modes -----------------------------------------------------------------------------------------
+
+
+class _Modes(threading.local):
+    """What is switched on in this thread."""
+
+    recording = True
+    watching = False
+
+
+_modes = _Modes()
+_lock = threading.Lock()
+_unusual = 0  # how many modes are on in all threads: while it is 0 recording need not look at _modes
+_now = 0  # the clock of `_time`: the number of times any leaf's data was set
+
+
+def _tick() -> int:
+    global _now
+    with _lock:
+        _now += 1
+        return _now
+
+
+def _advance(time: int) -> None:
+    """Set the clock to at least `time`, for nodes that come from another process."""
+    global _now
+    with _lock:
+        _now = max(_now, time)
+
+
+@contextmanager
+def _mode(name: str, setting: bool) -> Iterator[None]:
+    global _unusual
+    before = getattr(_modes, name)
+    setattr(_modes, name, setting)
+    with _lock:
+        _unusual += 1
+    try:
+        yield
+    finally:
+        setattr(_modes, name, before)
+        with _lock:
+            _unusual -= 1
+
+
+def no_grad() -> Any:
+    """Within ``with no_grad():`` this thread computes without recording: results are leaves.
+
+    Examples
+    --------
+    >>> from autograd import Value, no_grad
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.data, y.parents
+    (9.0, ())
+    """
+    return _mode("recording", False)
+
+
+def detect_anomaly() -> Any:
+    """Within ``with detect_anomaly():`` the first value or gradient that is not finite raises.
+
+    Raises
+    ------
+    AnomalyError : on leaving finite numbers, with the operation, its label and its inputs.
+
+    Examples
+    --------
+    >>> from autograd import Value, detect_anomaly
+    >>> with detect_anomaly():
+    ...     Value(0.0, "x").log()
+    Traceback (most recent call last):
+        ...
+    autograd.errors.AnomalyError: log gave -inf from x = 0.0
+    """
+    return _mode("watching", True)
+
+
+def watching() -> bool:
+    """Whether `detect_anomaly` is on in this thread."""
+    return _unusual > 0 and _modes.watching
+
+
+# --- nodes -----------------------------------------------------------------------------------------
+
+
+class Value:
+    """A scalar in a recorded graph: a leaf made from a number, or the result of an operation.
+
+    Parameters
+    ----------
+    data : a real number (Python's or numpy's); kept as float64.
+    label : the name that drawings and errors show.
+
+    Attributes
+    ----------
+    data : the number. Setting it is for leaves: a graph recorded before the change is then stale, and
+        differentiating it raises `GraphError` rather than mixing old and new numbers.
+    grad : the derivative of the output of the last backward pass by this node; on a leaf, the sum over
+        all backward passes since it was cleared. ``None`` until a backward pass reaches it.
+    label : the user's name for the node, ``""`` for none.
+    scope : where in a model it was recorded, such as ``layer0.neuron1``; drawings group by it.
+    op : the name of the primitive that computed it, ``""`` for a leaf.
+    parents : the `Value`s it was computed from, in order, repeats kept.
+
+    Raises
+    ------
+    TypeError : if `data` is not a real number.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0, "x")
+    >>> y = x * x + 2 * x
+    >>> y.backward()
+    >>> y.data, x.grad
+    (15.0, 8.0)
+    """
+
+    # One or two operands lie in slots of their own, others as a tuple in `_left`: a tuple for each node
+    # would double what the garbage collector visits. A leaf has None. `_tag` is (label, scope) and
+    # stays unset on the many nodes that have neither.
+    __slots__ = ("_data", "_left", "_primitive", "_right", "_tag", "_time", "grad")
+
+    # Above numpy's scalars and below its arrays: np.float64(2) * v asks us, array * v goes elementwise.
+    __array_priority__ = -1.0
+
+    _data: float
+    _left: Any
+    _right: Any
+    _primitive: Primitive | None
+    _tag: tuple[str, str]
+    _time: int
+    grad: float | None
+
+    backward: ClassVar[Callable[..., None]]  # these three are set by `graph`, the floor above
+    __deepcopy__: ClassVar[Callable[..., Any]]
+    __reduce_ex__: ClassVar[Callable[..., Any]]  # type: ignore[assignment]  # object's, as an attribute
+
+    def __init__(self, data: Number, label: str = "") -> None:
+        self._data = data if type(data) is float else number(data)
+        self._left = self._right = self._primitive = None
+        self._time = _now
+        self.grad = None
+        if label != "":
+            self.label = label
+
+    @property
+    def label(self) -> str:
+        return getattr(self, "_tag", _NO_TAG)[0]
+
+    @label.setter
+    def label(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"label must be a string, got {type(label).__name__}: {label!r:.60}")
+        self._tag = (label, self.scope)
+
+    @property
+    def scope(self) -> str:
+        return getattr(self, "_tag", _NO_TAG)[1]
+
+    @scope.setter
+    def scope(self, scope: str) -> None:
+        self._tag = (self.label, scope)
+
+    @property
+    def data(self) -> float:
+        return self._data
+
+    @data.setter
+    def data(self, data: Number) -> None:
+        if self._primitive is not None:
+            raise GraphError(
+                f"only a leaf's data can be set, and {describe(self)} was computed: "
+                "set the data of the leaves it depends on and run the forward pass again"
+            )
+        self._data = data if type(data) is float else number(data, "Value.data")
+        self._time = _tick()
+
+    @property
+    def op(self) -> str:
+        return "" if self._primitive is None else self._primitive.name
+
+    @property
+    def primitive(self) -> Primitive | None:
+        """The row of the table that computed this node, ``None`` for a leaf."""
+        return self._primitive
+
+    @property
+    def operands(self) -> tuple[Value | Vector, ...]:
+        """The arguments of the primitive as it was called: a sequence is one operand, a `Vector`."""
+        left, right = self._left, self._right
+        if type(left) is tuple:
+            return left
+        return () if left is None else (left,) if right is None else (left, right)
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        return tuple(
+            itertools.chain.from_iterable(
+                operand.values if type(operand) is Vector else (operand,)
+                for operand in self.operands
+            )
+        )
+
+    @property
+    def constant(self) -> bool:
+        """Whether this leaf is a plain number that was written into an expression, such as the 2 in 2 * x."""
+        return self._time < 0
+
+    def detach(self) -> Value:
+        """A new leaf with the same number, label and scope: gradients stop there."""
+        leaf = Value(self._data)
+        leaf._tag = (self.label, self.scope)
+        return leaf
+
+    def __float__(self) -> float:
+        return self._data
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __copy__(self) -> Value:
+        node: Value = _new(Value)
+        for name in Value.__slots__:
+            if hasattr(self, name):
+                setattr(node, name, getattr(self, name))
+        return node
+
+    @staticmethod
+    def __primitive__(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        """Record `primitive` applied to `Value`s, numbers and sequences; on `Vector`s, elementwise."""
+        return _record(primitive, args)
+
+
+class Vector(Sequence[Any]):
+    """An immutable sequence of `Value`s that is one operand of a node, shared by all that read it.
+
+    `dot`, `sum` and their kin take any sequence; given a `Vector` they use it as it is. A function of
+    one number applied to a `Vector` is applied to each element, and `dot` of a `Vector` of `Vector`s
+    (the rows of a matrix) is taken row by row; the result is a `Vector`.
+
+    Parameters
+    ----------
+    values : `Value`s, or numbers, which become constants; or `Vector`s of one length.
+
+    Examples
+    --------
+    >>> from autograd import Value, Vector, dot, relu
+    >>> weights = Vector([Vector([1.0, 2.0]), Vector([3.0, -4.0])])
+    >>> hidden = relu(dot(weights, Vector([Value(1.0), 1.0])))
+    >>> hidden.numbers()
+    [3.0, 0.0]
+    >>> hidden[0].op, hidden[0].parents[0].op
+    ('relu', 'dot')
+    """
+
+    # Packed: `_primitive` over `_left`, elementwise. Otherwise `_primitive` is None and the
+    # operands are the elements.
+    __slots__ = (
+        "_array", "_numbers", "_left", "_primitive", "_runs", "_scopes", "_seen", "_time",
+        "grad", "nested", "width",
+    )  # fmt: skip
+
+    _left: tuple[Any, ...]
+    _primitive: Primitive | None
+    _runs: Sequence[bool]
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self._left = tuple(
+            value if type(value) is Value or type(value) is Vector else _constant(value)
+            for value in values
+        )
+        self._primitive = None
+        self._runs = ()
+        self.nested = Vector in map(type, self._left)
+        self.width = len(self._left[0] if self.nested else self._left)  # what one row-by-row step reads
+        if self.nested and {getattr(row, "width", -1) for row in self._left} != {self.width}:
+            raise ValueError("a Vector of Vectors needs rows of one length, and nothing but rows")
+        self._numbers: list[Any] = []
+        self._array: npt.NDArray[np.float64] | None = None
+        self._scopes: Sequence[str] = ()
+        self._seen = self._time = -1
+        self.grad: Any = None
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Vector:
+        """The values as a `Vector`, which is itself if it is one."""
+        return values if type(values) is Vector else cls(values)
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """The elements, or while they are packed the arguments of the primitive."""
+        return self._left
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The elements; looking at a packed result makes its nodes."""
+        if self._primitive is not None:
+            _unpack(self)
+        return self._left
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.values[index]
+
+    def __len__(self) -> int:
+        return len(self._left if self._primitive is None else self._numbers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __repr__(self) -> str:
+        return f"Vector({self.numbers()})"
+
+    def within(self, scopes: Sequence[str]) -> Vector:
+        """Itself, having noted for each element where in a model it was recorded (see `Value.scope`)."""
+        if self._primitive is None:
+            for value, scope in zip(self._left, scopes, strict=True):
+                value.scope = scope
+        self._scopes = scopes
+        return self
+
+    def numbers(self) -> list[Any]:
+        """The data of the elements, read again only when some leaf has changed."""
+        if self._seen != _now:
+            if self._primitive is None:
+                if self.nested:
+                    for row in self._left:
+                        row.numbers()
+                newest = max([value._time for value in self._left], default=0)
+                if newest > self._time or not self._numbers:
+                    self._time = newest
+                    self._numbers = [
+                        value.numbers() if self.nested else value._data for value in self._left
+                    ]
+                    self._array = None
+            self._seen = _now
+        return self._numbers
+
+    @property
+    def _data(self) -> npt.NDArray[np.float64]:
+        """The numbers as an array (n,); the rows of a matrix as its columns (m, n)."""
+        if self._seen != _now:
+            self.numbers()
+        if self._array is None:
+            self._array = np.array(self._numbers).T.copy() if self.nested else np.array(self._numbers)
+        return self._array
+
+    __primitive__ = Value.__primitive__
+
+
+_new = object.__new__
+_NO_TAG = ("", "")
+
+
+def _constant(data: Any) -> Value:
+    """A number that was written into an expression: a leaf without a gradient of its own."""
+    leaf: Value = _new(Value)
+    leaf._data = data if type(data) is float else number(data, "an operation on a Value")
+    leaf._left = leaf._right = leaf._primitive = None
+    leaf._time = -1
+    leaf.grad = None
+    return leaf
+
+
+def _node(primitive: Primitive, data: float, operands: tuple[Any, ...], time: int) -> Value:
+    node: Value = _new(Value)
+    node._data = data
+    if primitive.plain:
+        node._left = operands[0]
+        node._right = operands[1] if len(operands) == 2 else None
+    else:
+        node._left = operands
+        node._right = None
+    node._primitive = primitive
+    node._time = time
+    node.grad = None
+    return node
+
+
+def _obey_modes(node: Any) -> None:
+    """Under `detect_anomaly` a node must be finite, under `no_grad` it becomes a leaf."""
+    if _modes.watching and not np.all(np.isfinite(node._data)):
+        raise AnomalyError(
+            f"{node._primitive.name} gave {node._data} from {_describe_operands(node.operands)}"
+        )
+    if not _modes.recording:
+        node._primitive = None
+        if type(node) is Vector:
+            node._left = tuple(map(Value, node._numbers))
+        else:
+            node._left = node._right = None
+
+
+def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
+    vectors = primitive.vectors
+    operands = []
+    runs = []  # for each operand, whether the row runs along its elements or reads it whole each time
+    for position, arg in enumerate(args):
+        if type(arg) is not Vector:
+            if position in vectors:
+                arg = Vector(arg)
+            else:
+                operands.append(arg if type(arg) is Value else _constant(arg))
+                runs.append(False)
+                continue
+        operands.append(arg)
+        runs.append(arg.nested or position not in vectors)
+    if True in runs:
+        return _record_packed(primitive, operands, runs)
+    numbers = [operand._data if type(operand) is Value else operand.numbers() for operand in operands]
+    node = _node(primitive, primitive.evaluate(*numbers), tuple(operands), _now)
+    if _unusual:
+        _obey_modes(node)
+    return node
+
+
+def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) -> Vector:
+    """The row applied along the elements of some operands."""
+    data = []
+    size = -1
+    for operand, along in zip(operands, runs):
+        numbers = operand.numbers() if type(operand) is Vector else operand._data
+        if along:
+            if size not in (-1, len(numbers)):
+                raise ValueError(
+                    f"{primitive.name} along Vectors needs one length, got {size} and {len(numbers)}"
+                )
+            size = len(numbers)
+            data.append(numbers)
+        else:
+            data.append(itertools.repeat(numbers))
+    if primitive.select is not None:  # the sweep must be able to pass over single elements
+        elements = [operand.values if along else operand for operand, along in zip(operands, runs)]
+        return Vector([_record(primitive, row) for row in _rows(elements, runs)])
+    if primitive.exact and size > 1:
+        with np.errstate(all="ignore"):
+            numbers = primitive.array(*columns(operands, runs)).tolist()
+    else:
+        try:
+            numbers = list(map(float, map(primitive.forward, *data)))
+        except (ArithmeticError, ValueError):
+            numbers = [primitive.evaluate(*row) for row in zip(*data)]
+    vector: Vector = _new(Vector)
+    vector._primitive = primitive
+    vector._left = tuple(operands)
+    vector._runs = runs
+    vector._numbers = numbers
+    vector._array = None
+    vector._scopes = ()
+    vector._seen = vector._time = _now
+    vector.grad = None
+    vector.nested = False
+    vector.width = size
+    if _unusual:
+        _obey_modes(vector)
+    return vector
+
+
+def _rows(columns: Sequence[Any], runs: Sequence[bool]) -> Iterable[tuple[Any, ...]]:
+    """Row by row: the next element of the columns that are run along, the others whole each time."""
+    return zip(*[column if along else itertools.repeat(column) for column, along in zip(columns, runs)])
+
+
+def columns(operands: Iterable[Any], runs: Iterable[bool]) -> list[Any]:
+    """The operands of a packed node for the row's array form: sequences read whole stand as (m, 1)."""
+    return [
+        operand._data[:, None] if type(operand) is Vector and not along else operand._data
+        for operand, along in zip(operands, runs)
+    ]
+
+
+def _unpack(vector: Vector) -> None:
+    """Make the nodes of a packed node, after those of the packed nodes it needs (a loop, no recursion)."""
+    pending = [vector]
+    while pending:
+        vector = pending[-1]
+        if vector._primitive is None:
+            pending.pop()
+            continue
+        needed = [
+            operand
+            for operand, along in zip(vector._left, vector._runs)
+            if along and operand._primitive is not None
+        ]
+        if needed:
+            pending += needed
+            continue
+        elements = [
+            operand._left if along else operand
+            for operand, along in zip(vector._left, vector._runs)
+        ]
+        nodes = tuple(
+            _node(vector._primitive, data, operands, vector._time)
+            for data, operands in zip(vector._numbers, _rows(elements, vector._runs))
+        )
+        if vector.grad is not None:  # of the last backward pass
+            for node, share in zip(nodes, np.broadcast_to(vector.grad, len(nodes)).tolist(), strict=True):
+                node.grad = share
+            vector.grad = None
+        vector._left, vector._primitive = nodes, None
+        if vector._scopes:
+            vector.within(vector._scopes)
+
+
+def describe(node: Any) -> str:
+    """How an error names a node: its label, or its operation and where it was recorded."""
+    if type(node) is Vector:
+        scope = f" ({node._scopes[0]} ...)" if node._scopes else ""
+        return f"{len(node)} {node._primitive.name if node._primitive else 'gathered'} nodes{scope}"
+    name = node.label or (f"a {node.op} node" if node.op else "a leaf")
+    return f"{name} ({node.scope})" if node.scope else name
+
+
+def _describe_operands(operands: Iterable[Any]) -> str:
+    shown = [
+        operand.numbers() if type(operand) is Vector else operand._data for operand in operands
+    ]
+    names = ["" if type(operand) is Vector else operand.label for operand in operands]
+    return ", ".join(
+        (f"{name} = " if name else "") + f"{data!r:.200}" for name, data in zip(names, shown, strict=True)
+    )
+
+
+# --- operators and methods, from the table ---------------------------------------------------------
+
+
+def _unary(row: Primitive) -> Callable[[Value], Value]:
+    forward, evaluate, new = row.forward, row.evaluate, _new
+
+    def method(self: Value) -> Value:
+        try:
+            data = forward(self._data)
+        except (ArithmeticError, ValueError):
+            data = evaluate(self._data)
+        node = new(Value)
+        node._data = data
+        node._left = self
+        node._right = None
+        node._primitive = row
+        node._time = _now
+        node.grad = None
+        if _unusual:
+            _obey_modes(node)
+        return node
+
+    return method
+
+
+def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
+    """The operator and its reflection, for a number on the left."""
+    forward, evaluate, new = row.forward, row.evaluate, _new
+
+    def method(self: Value, other: Any) -> Value:
+        if type(other) is not Value:
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            other = _constant(other)
+        try:
+            data = forward(self._data, other._data)
+        except (ArithmeticError, ValueError):
+            data = evaluate(self._data, other._data)
+        node = new(Value)  # _node written out, here and above: the hot paths
+        node._data = data
+        node._left = self
+        node._right = other
+        node._primitive = row
+        node._time = _now
+        node.grad = None
+        if _unusual:
+            _obey_modes(node)
+        return node
+
+    def reflected(self: Value, other: Any) -> Value:
+        return NotImplemented if isinstance(other, np.ndarray) else method(_constant(other), self)
+
+    return method, reflected
+
+
+def _method(row: Primitive) -> Callable[..., Value]:
+    def method(self: Value, *args: Any) -> Value:
+        return Value.__primitive__(row, (self, *args))
+
+    return method
+
+
+def _power(self: Value, exponent: Any) -> Value:
+    """A constant exponent has a row of its own: the base may be negative, no logarithm is taken."""
+    return (_power_of_values if type(exponent) is Value else _power_of_number)(self, exponent)
+
+
+def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+    def method(self: Value, other: Any) -> bool:
+        return compare(self._data, other._data if type(other) is Value else other)
+
+    return method
+
+
+def _attach(name: str, function: Callable[..., Any], doc: str | None) -> None:
+    function.__name__, function.__qualname__, function.__doc__ = name, f"Value.{name}", doc
+    setattr(Value, name, function)
+
+
+for _row in TABLE.values():
+    _operator = f"__{_row.method}__"
+    if not _row.method:
+        continue
+    if not hasattr(operator, _operator):
+        _function = _unary(_row) if len(_row.domain) == 1 else _method(_row)
+        _attach(_row.method, _function, _row.__doc__)
+        if isinstance(_row.array, np.ufunc):  # np.arcsin(v) asks v for a method of numpy's name
+            setattr(Value, _row.array.__name__, _function)
+    elif len(_row.domain) == 1:
+        _attach(_operator, _unary(_row), _row.__doc__)
+    else:
+        for _name, _function in zip((_operator, f"__r{_row.method}__"), _binary(_row), strict=True):
+            _attach(_name, _function, _row.__doc__)
+
+_power_of_number = Value.__pow__
+_power_of_values, _reflected_power = _binary(TABLE["power"])
+_attach("__pow__", _power, TABLE["pow"].__doc__)
+_attach("__rpow__", _reflected_power, TABLE["power"].__doc__)
+for _name in ("__lt__", "__le__", "__gt__", "__ge__"):
+    _attach(_name, _comparison(getattr(operator, _name)), "Compare by data.")
