@@ -1,4 +1,96 @@
-from .errors import *
-from .primitives import *
-from .value import *
-from .graph import *
+"""A scalar autograd engine: record, differentiate, draw and explain scalar computations.
+
+>>> from autograd import Value
+>>> x, y = Value(2.0, "x"), Value(3.0, "y")
+>>> z = (x * y + x).tanh()
+>>> z.backward()
+>>> x.grad == 4 * (1 - z.data**2)
+False
+"""
+
+from . import copying as _copying
+from .differentiation import grad
+from .errors import AnomalyError, GraphError, GraphTooLargeError, MissingExtraError
+from .graph import topological_order
+from .primitives import (
+    Primitive,
+    acos,
+    asin,
+    atan,
+    cos,
+    cosh,
+    dot,
+    elu,
+    exp,
+    expm1,
+    greater,
+    leaky_relu,
+    log,
+    log1p,
+    log_softmax,
+    logsumexp,
+    maximum,
+    mean,
+    minimum,
+    primitive,
+    relu,
+    sigmoid,
+    silu,
+    sin,
+    sinh,
+    softmax,
+    softplus,
+    sqrt,
+    step,
+    sum,
+    tan,
+    tanh,
+    where,
+)
+from .value import Value, Vector, detect_anomaly, no_grad
+
+__all__ = [
+    "AnomalyError",
+    "GraphError",
+    "GraphTooLargeError",
+    "MissingExtraError",
+    "Primitive",
+    "Value",
+    "Vector",
+    "acos",
+    "asin",
+    "atan",
+    "cos",
+    "cosh",
+    "detect_anomaly",
+    "dot",
+    "elu",
+    "exp",
+    "expm1",
+    "grad",
+    "greater",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logsumexp",
+    "maximum",
+    "mean",
+    "minimum",
+    "no_grad",
+    "primitive",
+    "relu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "sinh",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "step",
+    "sum",
+    "tan",
+    "tanh",
+    "topological_order",
+    "where",
+]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,18 @@ from .value import Value, Vector, columns, describe, watching
 __all__ = ["ancestors", "backward", "topological_order"]
 
 Node = Value | Vector
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the cyclic garbage collector from visiting a large graph while it is walked: no cycles arise."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def ancestors(outputs: Iterable[Node]) -> list[Node]:
@@ -110,19 +123,14 @@ def backward(self: Value) -> None:
     order: list[Node] = []
     leaves: list[Value] = []
     before: list[float | None] = []
-    collecting = gc.isenabled()
-    gc.disable()  # the search and the sweep make no cycles, and a pass over a large graph is long
     try:
-        newest = _search(self, zero, order, leaves, before)
-        with np.errstate(all="ignore"):
+        with collector_paused(), np.errstate(all="ignore"):
+            newest = _search(self, zero, order, leaves, before)
             _sweep(self, order, zero, newest)
     except BaseException:  # KeyboardInterrupt too: the leaves' sums are as they were
         for leaf, earlier in zip(leaves, before, strict=False):
             leaf.grad = earlier
         raise
-    finally:
-        if collecting:
-            gc.enable()
     for leaf, earlier in zip(leaves, before, strict=True):
         if leaf._time < 0:
             leaf.grad = None

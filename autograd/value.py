@@ -74,11 +74,12 @@ def _tick() -> int:
         return _now
 
 
-def _advance(time: int) -> None:
+def advance(time: int) -> None:
     """Set the clock to at least `time`, for nodes that come from another process."""
     global _now
-    with _lock:
-        _now = max(_now, time)
+    if time > _now:
+        with _lock:
+            _now = max(_now, time)
 
 
 @contextmanager
@@ -421,15 +422,15 @@ def _constant(data: Any) -> Value:
     return leaf
 
 
-def _node(primitive: Primitive, data: float, operands: tuple[Any, ...], time: int) -> Value:
+def make_node(primitive: Primitive | None, data: float, operands: tuple[Any, ...], time: int) -> Value:
     node: Value = _new(Value)
     node._data = data
-    if primitive.plain:
+    node._left = node._right = None
+    if primitive is not None and not primitive.plain:
+        node._left = operands
+    elif operands:
         node._left = operands[0]
         node._right = operands[1] if len(operands) == 2 else None
-    else:
-        node._left = operands
-        node._right = None
     node._primitive = primitive
     node._time = time
     node.grad = None
@@ -467,7 +468,7 @@ def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
     if True in runs:
         return _record_packed(primitive, operands, runs)
     numbers = [operand._data if type(operand) is Value else operand.numbers() for operand in operands]
-    node = _node(primitive, primitive.evaluate(*numbers), tuple(operands), _now)
+    node = make_node(primitive, primitive.evaluate(*numbers), tuple(operands), _now)
     if _unusual:
         _obey_modes(node)
     return node
@@ -549,7 +550,7 @@ def _unpack(vector: Vector) -> None:
             for operand, along in zip(vector._left, vector._runs)
         ]
         nodes = tuple(
-            _node(vector._primitive, data, operands, vector._time)
+            make_node(vector._primitive, data, operands, vector._time)
             for data, operands in zip(vector._numbers, _rows(elements, vector._runs))
         )
         if vector.grad is not None:  # of the last backward pass
@@ -618,7 +619,7 @@ def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Value], Callable[[Va
             data = forward(self._data, other._data)
         except (ArithmeticError, ValueError):
             data = evaluate(self._data, other._data)
-        node = new(Value)  # _node written out, here and above: the hot paths
+        node = new(Value)  # make_node written out, here and above: the hot paths
         node._data = data
         node._left = self
         node._right = other
