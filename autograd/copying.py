@@ -34,7 +34,7 @@ def _recipe(node: Node) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     if type(node) is Vector:
         return _build_vector, (node._scopes, node.values)
     return _build_value, (
-        node._data, node.grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,  # type: ignore[union-attr]
+        node._data, node.grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
     )  # fmt: skip
 
 
@@ -106,4 +106,4 @@ def _build_after(prelude: Any, build: Callable[..., Any], *args: Any) -> Any:
 
 for _class in (Value, Vector):
     _class.__deepcopy__ = _deepcopy  # type: ignore[union-attr]
-    _class.__reduce_ex__ = _reduce  # type: ignore[method-assign,assignment]
+    _class.__reduce_ex__ = _reduce  # type: ignore[method-assign]

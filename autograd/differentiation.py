@@ -49,9 +49,9 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
     [12.0]
     """
     targets = [inputs] if isinstance(inputs, Value) else list(inputs)
-    for what, node in [("output", output)] + [("each of inputs", target) for target in targets]:
-        if not isinstance(node, Value):
-            raise TypeError(f"grad: {what} must be a Value, got {type(node).__name__}: {node!r:.60}")
+    for what, given in [("output", output), *[("each of inputs", target) for target in targets]]:
+        if not isinstance(given, Value):
+            raise TypeError(f"grad: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
     adjoints = _Adjoints(create_graph)
     adjoints[output] = 1.0
     with collector_paused(), np.errstate(all="ignore"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .value import Value, Vector, columns, describe, watching
 
 __all__ = ["ancestors", "backward", "topological_order"]
 
-Node = Value | Vector
+Node: TypeAlias = Value | Vector
 
 
 @contextmanager
@@ -40,11 +40,11 @@ def ancestors(outputs: Iterable[Node]) -> list[Node]:
     """
     order: list[Node] = []
     seen: set[Node] = set()
-    stack: list[Node | None] = list(outputs)[::-1]
+    stack: list[Any] = list(outputs)[::-1]
     while stack:
         node = stack.pop()
         if node is None:
-            order.append(stack.pop())  # type: ignore[arg-type]  # a node lies below each None
+            order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
             operands = node.values if type(node) is Vector else node.operands
@@ -70,7 +70,7 @@ def topological_order(*outputs: Value) -> list[Value]:
     return [node for node in ancestors(outputs) if type(node) is Value]
 
 
-def require_fresh(node: Value) -> None:
+def require_fresh(node: Node) -> None:
     """Refuse a node one of whose operands was set after it was recorded.
 
     Raises
@@ -189,11 +189,12 @@ def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
     """Carry adjoints from the output back through the order, adding them up at each operand."""
     watched = watching()
     output.grad = 1.0
+    node: Any
     for node in reversed(order):
-        adjoint: Any = node.grad
+        adjoint = node.grad
         if adjoint is zero:  # reached only through the branch that a `where` did not take
             continue
-        row: Any = node._primitive
+        row = node._primitive
         if row is None:
             _hand_on(node, adjoint)
             continue
@@ -205,12 +206,9 @@ def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
             left, right = node._left, node._right
             if right is None:
                 left.grad += adjoint * row.slopes(node._data, left._data)[0]
-            elif row.slope is not None:
-                left.grad += adjoint * row.slope[0]
-                right.grad += adjoint * row.slope[1]
             else:
                 try:
-                    by_left, by_right = row.partials(node._data, left._data, right._data)
+                    by_left, by_right = row.slope or row.partials(node._data, left._data, right._data)
                 except (ArithmeticError, ValueError):
                     by_left, by_right = row.slopes(node._data, left._data, right._data)
                 left.grad += adjoint * by_left
@@ -232,7 +230,7 @@ def _hand_on(vector: Any, adjoint: Any) -> None:
     operands = vector._left
     vector.grad = None
     if vector.nested:
-        shares = np.broadcast_to(adjoint, vector._data.shape).T
+        shares: Any = np.broadcast_to(adjoint, vector._data.shape).T
     else:
         shares = adjoint.tolist() if type(adjoint) is np.ndarray else [adjoint] * len(operands)
     for operand, share in zip(operands, shares):

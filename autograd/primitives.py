@@ -26,11 +26,40 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "TABLE", "Primitive", "primitive",
-    "exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
-    "sinh", "cosh", "tanh", "sigmoid", "relu", "leaky_relu", "elu", "softplus", "silu",
-    "maximum", "minimum", "where", "step", "greater",
-    "sum", "mean", "dot", "logsumexp", "softmax", "log_softmax",
+    "TABLE",
+    "Primitive",
+    "acos",
+    "asin",
+    "atan",
+    "cos",
+    "cosh",
+    "dot",
+    "elu",
+    "exp",
+    "expm1",
+    "greater",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logsumexp",
+    "maximum",
+    "mean",
+    "minimum",
+    "primitive",
+    "relu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "sinh",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "step",
+    "sum",
+    "tan",
+    "tanh",
+    "where",
 ]  # fmt: skip
 
 Interval = tuple[float, float]
@@ -82,11 +111,17 @@ class Primitive:
     plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
 
     def __post_init__(self) -> None:
-        few = len(inspect.signature(self.forward).parameters) <= 2
+        try:
+            parameters = list(inspect.signature(self.forward).parameters.values())
+        except ValueError:  # some functions written in C do not tell
+            parameters = []
+        few = 0 < len(parameters) <= 2 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
         object.__setattr__(self, "plain", few and not self.vectors and self.select is None)
 
-    def __call__(self, *args: Any) -> Any:
-        """Apply to floats for a float, to arrays for an array; anything else says itself how."""
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Apply to floats for a float, to arrays elementwise; `Value`s are recorded."""
+        if named:
+            args = inspect.signature(self.forward).bind(*args, **named).args
         arrays = False
         for position, arg in enumerate(args):
             if type(arg) is float:
@@ -99,7 +134,10 @@ class Primitive:
                     bind = getattr(type(item), "__primitive__", None)
                     if bind is not None:
                         return bind(self, args)
-            arrays |= isinstance(arg, (np.ndarray, np.floating))
+            if isinstance(arg, (np.ndarray, np.floating)):
+                if arg.dtype == object:
+                    return np.frompyfunc(self, len(args), 1)(*args)
+                arrays = True
         return self.array(*args) if arrays else self.evaluate(*args)
 
     def evaluate(self, *args: Any) -> float:
@@ -109,6 +147,10 @@ class Primitive:
         except (ArithmeticError, ValueError):
             with np.errstate(all="ignore"):
                 return float(self.array(*map(_as_array, args)))
+        except TypeError as error:
+            raise TypeError(
+                f"{self.name} takes real numbers and Values, got {args!r:.100}: {error}"
+            ) from error
 
     def slopes(self, y: float, *args: Any) -> Sequence[Any]:
         """The partials at a point given in floats, by IEEE 754 where Python would raise."""
@@ -406,7 +448,9 @@ def atan(x: float) -> float:
     return math.atan(x)
 
 
-@primitive(lambda y, x: (cosh(x),), array=np.sinh, method="sinh", expansion=lambda x: (exp(x) - exp(-x)) / 2.0)
+@primitive(
+    lambda y, x: (cosh(x),), array=np.sinh, method="sinh", expansion=lambda x: (exp(x) - exp(-x)) / 2.0
+)
 def sinh(x: float) -> float:
     """The hyperbolic sine (eˣ − e⁻ˣ)/2.
 
@@ -416,7 +460,9 @@ def sinh(x: float) -> float:
     return math.sinh(x)
 
 
-@primitive(lambda y, x: (sinh(x),), array=np.cosh, method="cosh", expansion=lambda x: (exp(x) + exp(-x)) / 2.0)
+@primitive(
+    lambda y, x: (sinh(x),), array=np.cosh, method="cosh", expansion=lambda x: (exp(x) + exp(-x)) / 2.0
+)
 def cosh(x: float) -> float:
     """The hyperbolic cosine (eˣ + e⁻ˣ)/2.
 
@@ -617,16 +663,15 @@ def greater(a: float, b: float) -> float:
 # --- rows over a sequence, and the functions that check and name them ------------------------------
 
 
-def _sequence(function: str, values: Any, smallest: int = 1) -> Sequence[Any]:
+def _sequence(function: str, values: Any, smallest: int = 1) -> Any:
     """The values as a sequence; a `TypeError` or `ValueError` that names the function otherwise."""
-    if isinstance(values, str) or not (isinstance(values, (list, tuple)) or isinstance(values, Sequence)):
-        try:
-            values = list(None if isinstance(values, str) else values)
-        except TypeError:
+    if not isinstance(values, (list, tuple, Sequence)) or isinstance(values, str):
+        if isinstance(values, str) or not hasattr(values, "__iter__"):
             raise TypeError(
                 f"{function} takes a sequence of values, got {type(values).__name__} {values!r:.60}: "
                 f"write {function}([a, b])"
-            ) from None
+            )
+        values = list(values)
     if len(values) < smallest:
         raise ValueError(f"{function} needs at least {smallest} value, got an empty sequence")
     return values
@@ -634,7 +679,10 @@ def _sequence(function: str, values: Any, smallest: int = 1) -> Sequence[Any]:
 
 @primitive((1.0,), name="sum", array=lambda values: np.sum(values, axis=0), symbol="Σ", vectors=(0,))
 def _sum(values: Sequence[float]) -> float:
-    return math.fsum(values)
+    try:
+        return math.fsum(values)
+    except OverflowError:  # of a partial sum: the sum itself may be finite
+        return math.ldexp(math.fsum([math.ldexp(value, -64) for value in values]), 64)
 
 
 def sum(values: Any) -> Any:
@@ -658,7 +706,10 @@ def sum(values: Any) -> Any:
     expansion=lambda values: sum(values) / float(len(values)),
 )  # fmt: skip
 def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum([value / len(values) for value in values])
 
 
 def mean(values: Any) -> Any:
@@ -684,7 +735,8 @@ def mean(values: Any) -> Any:
     expansion=lambda weights, inputs, *bias: sum([*map(mul, weights, inputs), *bias]),
 )  # fmt: skip
 def _dot(weights: Sequence[float], inputs: Sequence[float], bias: float = 0.0) -> float:
-    return builtins.sum(map(operator.mul, weights, inputs)) + bias
+    products: float = builtins.sum(map(operator.mul, weights, inputs))
+    return products + bias
 
 
 def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
@@ -713,9 +765,7 @@ def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
         rows = len(weights) > 0 and isinstance(weights[0], Sequence)
         width = len(weights[0]) if rows else len(weights)
     if width != len(inputs):
-        raise ValueError(
-            f"dot needs as many inputs as weights, got {width} weights and {len(inputs)} inputs"
-        )
+        raise ValueError(f"dot needs as many inputs as weights, got {width} weights and {len(inputs)} inputs")
     return _dot(weights, inputs) if bias is None else _dot(weights, inputs, bias)
 
 

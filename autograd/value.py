@@ -26,7 +26,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any, ClassVar, SupportsFloat
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,9 @@ def number(data: Any, what: str = "Value") -> float:
         try:
             return float(data)
         except OverflowError:
-            raise ValueError(f"{what}: an integer of {len(str(abs(data)))} digits is beyond float64") from None
+            raise ValueError(
+                f"{what}: an integer of {len(str(abs(data)))} digits is beyond float64"
+            ) from None
     shape = f" of shape {data.shape}" if isinstance(data, np.ndarray) else ""
     hint = " (a Value is a number already: use it, or its .data)" if isinstance(data, Value) else ""
     raise TypeError(f"{what} takes a real number, got {type(data).__name__}{shape}: {data!r:.60}{hint}")
@@ -188,9 +190,31 @@ class Value:
     _time: int
     grad: float | None
 
-    backward: ClassVar[Callable[..., None]]  # these three are set by `graph`, the floor above
+    backward: ClassVar[Callable[[Value], None]]  # set by `graph`, the two below by `copying`: floors above
     __deepcopy__: ClassVar[Callable[..., Any]]
-    __reduce_ex__: ClassVar[Callable[..., Any]]  # type: ignore[assignment]  # object's, as an attribute
+    __reduce_ex__: ClassVar[Callable[..., Any]]
+
+    if TYPE_CHECKING:  # what the table adds below, for type checkers and editors
+
+        def __add__(self, other: Value | Number) -> Value: ...
+        def __radd__(self, other: Number) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __lt__(self, other: Value | Number) -> bool: ...
+
+        __sub__ = __mul__ = __truediv__ = __pow__ = __add__
+        __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __radd__
+        __abs__ = __neg__
+        __le__ = __gt__ = __ge__ = __lt__
+
+        def exp(self) -> Value: ...
+        def maximum(self, other: Value | Number) -> Value: ...
+        def leaky_relu(self, slope: Value | Number = 0.01) -> Value: ...
+        def elu(self, alpha: Value | Number = 1.0) -> Value: ...
+        def where(self, a: Value | Number, b: Value | Number) -> Value: ...
+
+        log = log1p = expm1 = sqrt = sin = cos = tan = asin = acos = atan = exp
+        sinh = cosh = tanh = sigmoid = relu = softplus = silu = step = exp
+        minimum = greater = maximum
 
     def __init__(self, data: Number, label: str = "") -> None:
         self._data = data if type(data) is float else number(data)
@@ -253,8 +277,7 @@ class Value:
     def parents(self) -> tuple[Value, ...]:
         return tuple(
             itertools.chain.from_iterable(
-                operand.values if type(operand) is Vector else (operand,)
-                for operand in self.operands
+                operand.values if type(operand) is Vector else (operand,) for operand in self.operands
             )
         )
 
@@ -278,6 +301,9 @@ class Value:
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
+
+    def __pos__(self) -> Value:
+        return self
 
     def __copy__(self) -> Value:
         node: Value = _new(Value)
@@ -317,8 +343,17 @@ class Vector(Sequence[Any]):
     # Packed: `_primitive` over `_left`, elementwise. Otherwise `_primitive` is None and the
     # operands are the elements.
     __slots__ = (
-        "_array", "_numbers", "_left", "_primitive", "_runs", "_scopes", "_seen", "_time",
-        "grad", "nested", "width",
+        "_array",
+        "_left",
+        "_numbers",
+        "_primitive",
+        "_runs",
+        "_scopes",
+        "_seen",
+        "_time",
+        "grad",
+        "nested",
+        "width",
     )  # fmt: skip
 
     _left: tuple[Any, ...]
@@ -326,15 +361,18 @@ class Vector(Sequence[Any]):
     _runs: Sequence[bool]
 
     def __init__(self, values: Iterable[Any]) -> None:
-        self._left = tuple(
-            value if type(value) is Value or type(value) is Vector else _constant(value)
-            for value in values
-        )
+        elements = tuple(values)
+        kinds = set(map(type, elements))
+        if not kinds <= _KINDS:
+            elements = tuple(
+                [value if type(value) in _KINDS else _constant(value) for value in elements]
+            )
+        self._left = elements
         self._primitive = None
         self._runs = ()
-        self.nested = Vector in map(type, self._left)
-        self.width = len(self._left[0] if self.nested else self._left)  # what one row-by-row step reads
-        if self.nested and {getattr(row, "width", -1) for row in self._left} != {self.width}:
+        self.nested = Vector in kinds
+        self.width = len(elements[0]) if self.nested else len(elements)  # what one step row by row reads
+        if self.nested and {getattr(row, "width", -1) for row in elements} != {self.width}:
             raise ValueError("a Vector of Vectors needs rows of one length, and nothing but rows")
         self._numbers: list[Any] = []
         self._array: npt.NDArray[np.float64] | None = None
@@ -386,12 +424,14 @@ class Vector(Sequence[Any]):
                 if self.nested:
                     for row in self._left:
                         row.numbers()
-                newest = max([value._time for value in self._left], default=0)
+                newest = max(map(_get_time, self._left), default=0)
                 if newest > self._time or not self._numbers:
                     self._time = newest
-                    self._numbers = [
-                        value.numbers() if self.nested else value._data for value in self._left
-                    ]
+                    self._numbers = (
+                        [row.numbers() for row in self._left]
+                        if self.nested
+                        else list(map(_get_data, self._left))
+                    )
                     self._array = None
             self._seen = _now
         return self._numbers
@@ -410,6 +450,9 @@ class Vector(Sequence[Any]):
 
 _new = object.__new__
 _NO_TAG = ("", "")
+_KINDS = {Value, Vector}
+_get_data = operator.attrgetter("_data")
+_get_time = operator.attrgetter("_time")
 
 
 def _constant(data: Any) -> Value:
@@ -453,7 +496,7 @@ def _obey_modes(node: Any) -> None:
 
 def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
     vectors = primitive.vectors
-    operands = []
+    operands: list[Any] = []
     runs = []  # for each operand, whether the row runs along its elements or reads it whole each time
     for position, arg in enumerate(args):
         if type(arg) is not Vector:
@@ -545,10 +588,7 @@ def _unpack(vector: Vector) -> None:
         if needed:
             pending += needed
             continue
-        elements = [
-            operand._left if along else operand
-            for operand, along in zip(vector._left, vector._runs)
-        ]
+        elements = [operand._left if along else operand for operand, along in zip(vector._left, vector._runs)]
         nodes = tuple(
             make_node(vector._primitive, data, operands, vector._time)
             for data, operands in zip(vector._numbers, _rows(elements, vector._runs))
@@ -572,9 +612,7 @@ def describe(node: Any) -> str:
 
 
 def _describe_operands(operands: Iterable[Any]) -> str:
-    shown = [
-        operand.numbers() if type(operand) is Vector else operand._data for operand in operands
-    ]
+    shown = [operand.numbers() if type(operand) is Vector else operand._data for operand in operands]
     names = ["" if type(operand) is Vector else operand.label for operand in operands]
     return ", ".join(
         (f"{name} = " if name else "") + f"{data!r:.200}" for name, data in zip(names, shown, strict=True)
@@ -606,11 +644,11 @@ def _unary(row: Primitive) -> Callable[[Value], Value]:
     return method
 
 
-def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
+def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
     """The operator and its reflection, for a number on the left."""
     forward, evaluate, new = row.forward, row.evaluate, _new
 
-    def method(self: Value, other: Any) -> Value:
+    def method(self: Value, other: Any) -> Any:
         if type(other) is not Value:
             if isinstance(other, np.ndarray):
                 return NotImplemented
@@ -630,20 +668,20 @@ def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Value], Callable[[Va
             _obey_modes(node)
         return node
 
-    def reflected(self: Value, other: Any) -> Value:
+    def reflected(self: Value, other: Any) -> Any:
         return NotImplemented if isinstance(other, np.ndarray) else method(_constant(other), self)
 
     return method, reflected
 
 
-def _method(row: Primitive) -> Callable[..., Value]:
-    def method(self: Value, *args: Any) -> Value:
-        return Value.__primitive__(row, (self, *args))
+def _method(row: Primitive) -> Callable[..., Any]:
+    def method(self: Value, *args: Any, **named: Any) -> Any:
+        return row(self, *args, **named)
 
     return method
 
 
-def _power(self: Value, exponent: Any) -> Value:
+def _power(self: Value, exponent: Any) -> Any:
     """A constant exponent has a row of its own: the base may be negative, no logarithm is taken."""
     return (_power_of_values if type(exponent) is Value else _power_of_number)(self, exponent)
 
@@ -675,7 +713,7 @@ for _row in TABLE.values():
         for _name, _function in zip((_operator, f"__r{_row.method}__"), _binary(_row), strict=True):
             _attach(_name, _function, _row.__doc__)
 
-_power_of_number = Value.__pow__
+_power_of_number, _ = _binary(TABLE["pow"])
 _power_of_values, _reflected_power = _binary(TABLE["power"])
 _attach("__pow__", _power, TABLE["pow"].__doc__)
 _attach("__rpow__", _reflected_power, TABLE["power"].__doc__)

@@ -1,0 +1,42 @@
+"""What somebody does who installed the wheel alone: import, train, draw, and meet a missing extra."""
+
+import importlib.metadata
+import pathlib
+import sys
+
+import autograd
+import nn
+from autograd import Value, draw, grad
+from nn import MLP, SGD, diagram, fit
+
+assert "site-packages" in autograd.__file__, autograd.__file__
+assert "site-packages" in nn.__file__, nn.__file__
+for package in (autograd, nn):
+    assert (pathlib.Path(package.__file__).parent / "py.typed").exists(), package
+assert not {"pygraphviz", "matplotlib", "tqdm", "openpyxl"} & set(sys.modules)
+
+x = Value(3.0, "x")
+y = x * x + 2 * x
+y.backward()
+assert (y.data, x.grad) == (15.0, 8.0)
+assert grad(grad(x**3, [x], create_graph=True)[0], [x]) == [18.0]
+
+model = MLP(2, [4, 1], activation="tanh", seed=0)
+history = fit(
+    model,
+    [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]],
+    [0.0, 1.0, 1.0, 0.0],
+    loss="mse_loss",
+    optimizer=SGD(model.parameters(), lr=0.1),
+    epochs=50,
+    seed=0,
+)
+assert history.loss[-1] < history.loss[0]
+
+assert draw(y).source.startswith("digraph")
+assert diagram(model).source
+try:
+    draw(y).save("graph.svg")
+except autograd.MissingExtraError as error:
+    assert "scalar-autograd[render]" in str(error), error
+print("wheel", importlib.metadata.version("scalar-autograd"), "works with numpy and graphviz alone")

@@ -1,0 +1,308 @@
+"""The assignment: two inputs, two hidden neurons, two outputs, trained by backpropagation, step by step.
+
+    python -m demos assignment --out out/assignment
+
+You will see, on one page with all the numbers of your own run: the network with its weights, the
+forward pass, the loss, the gradient of the loss for each of the eight weights factor by factor, the
+update of all weights at once, the loss going down, and what the learning rate does to it. Beside the
+page lie its pictures and ``table.csv``, with one row for each epoch.
+
+    h1 = w1·i1 + w2·i2      a_h1 = σ(h1)        o1 = w5·a_h1 + w6·a_h2      a_o1 = σ(o1)
+    h2 = w3·i1 + w4·i2      a_h2 = σ(h2)        o2 = w7·a_h1 + w8·a_h2      a_o2 = σ(o2)
+    E1 = ½(t1 − a_o1)²      E2 = ½(t2 − a_o2)²  E_total = E1 + E2
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autograd import Value, draw
+from autograd.errors import MissingExtraError
+from nn import MLP, SGD, diagram
+
+from .parts import charts, files, page
+from .parts.arguments import Options, OptionsError, fail
+from .parts.rates import Curve, comment
+
+PROGRAM = "python -m demos assignment"
+
+WEIGHTS = ("w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8")
+SIX_RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+OVERSHOOT_RATES = (100.0, 1000.0)
+MOST_EPOCHS = 100_000
+
+Numbers = tuple[float, ...]
+Advance = Callable[[], None]  # called after each epoch, to show progress
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one run is about; the defaults are the assignment as courses set it."""
+
+    inputs: Numbers = (0.05, 0.10)
+    targets: Numbers = (0.5, 0.5)
+    weights: Numbers = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
+    biases: Numbers | None = None  # of the hidden and of the output layer; they stay as they are
+    lr: float = 0.5
+    epochs: int = 1000
+    seed: int | None = None  # what the weights were drawn with
+
+
+# --- step 1: the network and its weights -------------------------------------------------------------
+
+
+def build(settings: Settings) -> MLP:
+    """The network with its initial weights, named as the assignment names them."""
+    model = MLP(
+        2, [2, 2], activation="sigmoid", output_activation="sigmoid", bias=settings.biases is not None
+    )
+    for weight, label, data in zip(weights_of(model), WEIGHTS, settings.weights, strict=True):
+        weight.label, weight.data = label, data
+
+    # The published walk-through adds one number to both neurons of a layer and never changes it.
+    if settings.biases is not None:
+        for layer, label, data in zip(model.layers, ("b1", "b2"), settings.biases, strict=True):
+            for neuron in layer.neurons:
+                neuron.b.label, neuron.b.data = label, data
+    return model
+
+
+def weights_of(model: MLP) -> list[Value]:
+    """w1 to w8, in order: neuron by neuron from the first hidden one to the last output."""
+    return [weight for layer in model.layers for neuron in layer.neurons for weight in neuron.w]
+
+
+def random_weights(seed: int) -> Numbers:
+    """Eight weights drawn uniformly from −1 to 1: the same seed gives the same weights."""
+    generator = random.Random(seed)
+    return tuple(generator.uniform(-1.0, 1.0) for _ in WEIGHTS)
+
+
+# --- steps 2 and 3: the forward pass and the loss ----------------------------------------------------
+
+
+def forward(model: MLP, settings: Settings) -> dict[str, Value]:
+    """Run the network once and return every quantity of the assignment under its label.
+
+    The order is that of the table's columns: what is given, the weights, then all that follows from
+    them, E_total last.
+    """
+    i1, i2 = (Value(data) for data in settings.inputs)
+    t1, t2 = (Value(data) for data in settings.targets)
+
+    # A layer returns its activations; each remembers the weighted sum that it was computed from.
+    hidden_layer, output_layer = model.layers
+    a_h1, a_h2 = hidden = hidden_layer([i1, i2])
+    a_o1, a_o2 = output_layer(hidden)
+    (h1,), (h2,), (o1,), (o2,) = a_h1.parents, a_h2.parents, a_o1.parents, a_o2.parents
+
+    E1 = 0.5 * (t1 - a_o1) ** 2
+    E2 = 0.5 * (t2 - a_o2) ** 2
+    E_total = E1 + E2
+
+    given = {"i1": i1, "i2": i2, "t1": t1, "t2": t2}
+    parameters = dict(zip(WEIGHTS, weights_of(model), strict=True))
+    if settings.biases is not None:
+        parameters |= {"b1": hidden_layer.neurons[0].b, "b2": output_layer.neurons[0].b}
+    computed = {
+        "h1": h1, "a_h1": a_h1, "h2": h2, "a_h2": a_h2,
+        "o1": o1, "a_o1": a_o1, "o2": o2, "a_o2": a_o2,
+        "E1": E1, "E2": E2, "E_total": E_total,
+    }  # fmt: skip
+    for label, node in {**given, **computed}.items():
+        node.label = label
+    return {**given, **parameters, **computed}
+
+
+# --- steps 4, 5 and 6: gradients, update, repeat -----------------------------------------------------
+
+
+def train(model: MLP, settings: Settings, lr: float, epochs: int) -> Iterator[dict[str, Value]]:
+    """Train for some epochs, and hand out the quantities of each before its update.
+
+    The weights and their gradients are to be read at once: the next epoch changes them. Training ends
+    early after the first epoch whose loss is not a finite number.
+    """
+    weights = weights_of(model)
+    optimizer = SGD(weights, lr=lr)  # the biases are not in it, so they stay
+    for _ in range(epochs):
+        nodes = forward(model, settings)  # the graph is recorded anew in each epoch
+        model.zero_grad()
+        nodes["E_total"].backward()  # ∂E/∂w for all eight, from the same old weights
+        yield nodes
+        if not math.isfinite(nodes["E_total"].data):
+            return
+        optimizer.step()  # w ← w − η ∂E/∂w, all at once
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Every number of a run: one row for each epoch, with the weights before its update.
+
+    Attributes
+    ----------
+    columns : the names of the columns.
+    rows : (epochs, columns).
+    after : the same quantities after the last update, without gradients.
+    """
+
+    columns: list[str]
+    rows: npt.NDArray[np.float64]
+    after: dict[str, float]
+
+    def __getitem__(self, column: str) -> npt.NDArray[np.float64]:
+        return self.rows[:, self.columns.index(column)]
+
+    def curve(self, rate: float) -> Curve:
+        """The loss curve of this run; it ends where the loss stops being finite."""
+        losses = self["E_total"]
+        finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
+        gradients = self.rows[:finite, -len(WEIGHTS) :]
+        return Curve(rate, losses[:finite], np.abs(gradients).max(axis=1))
+
+
+def run(settings: Settings, lr: float, advance: Advance) -> History:
+    """Train a fresh network with this learning rate and keep all its numbers."""
+    model = build(settings)
+    weights = weights_of(model)
+    columns: list[str] = []
+    rows: list[list[float]] = []
+    for nodes in train(model, settings, lr, settings.epochs):
+        columns = columns or [*nodes, *(f"∂E/∂{label}" for label in WEIGHTS)]
+        rows.append([node.data for node in nodes.values()] + [float(w.grad or 0.0) for w in weights])
+        advance()
+    after = {label: node.data for label, node in forward(model, settings).items()}
+    return History(columns, np.array(rows), after)
+
+
+# --- what is handed in -------------------------------------------------------------------------------
+
+
+def write_table(history: History, path: Path) -> None:
+    """One row per epoch; every number with all its digits, so that it is read back exactly."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["epoch", *history.columns])
+    for epoch, row in enumerate(history.rows.tolist(), 1):
+        table.writerow([epoch, *map(repr, row)])
+    files.write(path, text.getvalue())
+
+
+def draw_pictures(settings: Settings, first: MLP, trained: MLP, folder: Path) -> dict[str, Value]:
+    """The network before and after, and the gradient graph of the first step; returns its nodes."""
+    for model, name in ((first, "network.svg"), (trained, "network_trained.svg")):
+        forward(model, settings)
+        with files.replacing(folder / name) as temporary:
+            diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"]).save(temporary)
+
+    # One forward pass and one sweep back; nothing is updated, so the pictures show the first step.
+    nodes = forward(first, settings)
+    nodes["E_total"].backward()
+    pictures: dict[str, dict[str, Any]] = {
+        "graph.svg": {"title": "The gradient graph of the first step"},
+        **{
+            f"graph_{label}.svg": {
+                "highlight": nodes[label],
+                "derivatives": True,
+                "title": f"All paths from {label} to E_total",
+            }
+            for label in WEIGHTS
+        },
+    }
+    for name, options in pictures.items():
+        with files.replacing(folder / name) as temporary:
+            draw(nodes["E_total"], **options).save(temporary)
+    return nodes
+
+
+def settings_from(argv: Sequence[str]) -> tuple[Settings, Path]:
+    """The options as settings, and the folder to write into."""
+    standard = Settings()
+    options = Options(PROGRAM, "Train the assignment network and write everything that is handed in.")
+    options.numbers("--lr", count=1, default=(standard.lr,), above=0.0, help="learning rate η")
+    options.whole(
+        "--epochs", default=standard.epochs, smallest=1, largest=MOST_EPOCHS, help="how often to update"
+    )
+    options.numbers("--targets", count=2, default=standard.targets, help="t1 t2")
+    options.numbers("--inputs", count=2, default=standard.inputs, help="i1 i2")
+    options.numbers("--weights", count=8, default=None, help="initial w1 to w8 (default: .15 .2 to .55)")
+    options.numbers(
+        "--biases", count=2, default=None, help="b1 b2, one for each layer, which are not updated"
+    )
+    options.whole(
+        "--seed", default=None, smallest=0, largest=2**63, help="draw the initial weights at random"
+    )
+    options.folder("--out", default="out/assignment", help="where to write")
+    given = options.parse(argv)
+
+    seed, weights = given["seed"], given["weights"]
+    if seed is not None and weights is not None:
+        raise OptionsError("--seed draws the initial weights and --weights gives them: use one of the two")
+    return Settings(
+        inputs=given["inputs"],
+        targets=given["targets"],
+        weights=weights or (standard.weights if seed is None else random_weights(seed)),
+        biases=given["biases"],
+        lr=given["lr"][0],
+        epochs=given["epochs"],
+        seed=seed,
+    ), Path(given["out"])
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; returns the exit status."""
+    try:
+        settings, folder = settings_from(argv)
+        charts.require_matplotlib()
+        files.prepare_folder(folder)
+        hand_in(settings, folder)
+    except (OptionsError, MissingExtraError) as error:
+        return fail(PROGRAM, error)
+    except OSError as error:
+        return fail(PROGRAM, f"cannot write into {folder}: {error.strerror or error}")
+    return 0
+
+
+def hand_in(settings: Settings, folder: Path) -> None:
+    """Train, write everything into the folder, and say what came out."""
+    # The run itself, then the same network with each of the other learning rates.
+    rates = dict.fromkeys([settings.lr, *SIX_RATES, *OVERSHOOT_RATES])
+    with progress(settings.epochs * len(rates)) as advance:
+        histories = {rate: run(settings, rate, advance) for rate in rates}
+    history = histories[settings.lr]
+    if not np.isfinite(history.rows).all() or not math.isfinite(history.after["E_total"]):
+        raise OptionsError(
+            f"the numbers leave the range of floats in epoch {len(history.rows)}: "
+            "smaller weights, inputs, targets or a smaller learning rate help"
+        )
+    ordinary = [histories[rate].curve(rate) for rate in SIX_RATES]
+    large = [histories[rate].curve(rate) for rate in OVERSHOOT_RATES]
+    words = comment(ordinary, large)
+
+    # Everything that is handed in.
+    write_table(history, folder / "table.csv")
+    charts.compare_rates(
+        ordinary, large, words, [folder / "loss_curves.svg", folder / "loss_curves.png"]
+    )
+    charts.loss_of_run(history["E_total"], settings.lr, folder / "loss_curve.svg")
+    after = [history.after[label] for label in WEIGHTS]
+    trained = build(Settings(**{**vars(settings), "weights": tuple(after)}))
+    nodes = draw_pictures(settings, build(settings), trained, folder)
+    files.write(folder / "index.html", page.build(settings, nodes, history, words, folder))
+
+    # The claim: backpropagation found the slopes, and following them downhill lowered the loss.
+    slopes = central_differences(settings)
+    for label in WEIGHTS:
+        assert math.isclose(nodes[label].grad or 0.0, slopes[label], rel_tol=1e-5, abs_tol=1e-8)
+    print(summary(settings, history, words, folder))

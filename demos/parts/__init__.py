@@ -1,0 +1,1 @@
+"""What the demos share: reading options, writing files, charts, and the page."""

@@ -1,0 +1,159 @@
+"""What the engine is judged by: every primitive and its partials again, in mpmath at 50 digits.
+
+Nothing here is taken from the engine: the formulas are the textbook ones, cancellation and overflow
+are no concern at 50 digits. A new row of the table needs one entry here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mpmath
+
+
+DIGITS = 50
+mp = mpmath.mp.clone()
+mp.dps = DIGITS
+mpf = mp.mpf
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A function of numbers (and lists of numbers), and its partials in the same shape."""
+
+    value: Callable
+    partials: Callable
+    undifferentiated: tuple[int, ...] = ()  # arguments that the engine holds constant by convention
+
+
+def sigma(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+def heaviside(x):
+    return mpf(1) if x > 0 else mpf(0)
+
+
+def share(v, values):
+    """exp(v) / Σ exp(vⱼ)."""
+    return mp.exp(v) / mp.fsum(map(mp.exp, values))
+
+
+def dot(w, x, b=0):
+    return mp.fsum([wi * xi for wi, xi in zip(w, x, strict=True)]) + b
+
+
+def larger(a, b):
+    return mpf(1) if a > b else mpf(0) if a < b else mpf(1) / 2
+
+
+REFERENCE = {
+    "add": Reference(lambda a, b: a + b, lambda a, b: (1, 1)),
+    "sub": Reference(lambda a, b: a - b, lambda a, b: (1, -1)),
+    "mul": Reference(lambda a, b: a * b, lambda a, b: (b, a)),
+    "div": Reference(lambda a, b: a / b, lambda a, b: (1 / b, -a / b**2)),
+    "neg": Reference(lambda a: -a, lambda a: (-1,)),
+    "pow": Reference(mp.power, lambda a, n: (n * mp.power(a, n - 1), 0), undifferentiated=(1,)),
+    "power": Reference(mp.power, lambda a, b: (b * mp.power(a, b - 1), mp.power(a, b) * mp.ln(a))),
+    "abs": Reference(mp.fabs, lambda x: (mp.sign(x),)),
+    "exp": Reference(mp.exp, lambda x: (mp.exp(x),)),
+    "log": Reference(mp.ln, lambda x: (1 / x,)),
+    "log1p": Reference(lambda x: mp.ln(1 + x), lambda x: (1 / (1 + x),)),
+    "expm1": Reference(lambda x: mp.exp(x) - 1, lambda x: (mp.exp(x),)),
+    "sqrt": Reference(mp.sqrt, lambda x: (1 / (2 * mp.sqrt(x)),)),
+    "sin": Reference(mp.sin, lambda x: (mp.cos(x),)),
+    "cos": Reference(mp.cos, lambda x: (-mp.sin(x),)),
+    "tan": Reference(mp.tan, lambda x: (1 / mp.cos(x) ** 2,)),
+    "asin": Reference(mp.asin, lambda x: (1 / mp.sqrt(1 - x**2),)),
+    "acos": Reference(mp.acos, lambda x: (-1 / mp.sqrt(1 - x**2),)),
+    "atan": Reference(mp.atan, lambda x: (1 / (1 + x**2),)),
+    "sinh": Reference(mp.sinh, lambda x: (mp.cosh(x),)),
+    "cosh": Reference(mp.cosh, lambda x: (mp.sinh(x),)),
+    "tanh": Reference(mp.tanh, lambda x: (1 / mp.cosh(x) ** 2,)),
+    "sigmoid": Reference(sigma, lambda x: (sigma(x) * sigma(-x),)),
+    "relu": Reference(lambda x: x * heaviside(x), lambda x: (heaviside(x),)),
+    "leaky_relu": Reference(
+        lambda x, slope=mpf(0.01): x if x > 0 else slope * x,
+        lambda x, slope=mpf(0.01): (1, 0) if x > 0 else (slope, x),
+    ),
+    "elu": Reference(
+        lambda x, alpha=1: x if x > 0 else alpha * (mp.exp(x) - 1),
+        lambda x, alpha=1: (1, 0) if x > 0 else (alpha * mp.exp(x), mp.exp(x) - 1),
+    ),
+    "softplus": Reference(lambda x: mp.ln(1 + mp.exp(x)), lambda x: (sigma(x),)),
+    "silu": Reference(lambda x: x * sigma(x), lambda x: (sigma(x) + x * sigma(x) * sigma(-x),)),
+    "maximum": Reference(max, lambda a, b: (larger(a, b), larger(b, a))),
+    "minimum": Reference(min, lambda a, b: (larger(b, a), larger(a, b))),
+    "where": Reference(
+        lambda condition, a, b: a if condition else b,
+        lambda condition, a, b: (0, 1, 0) if condition else (0, 0, 1),
+        undifferentiated=(0,),
+    ),
+    "step": Reference(heaviside, lambda x: (0,)),
+    "greater": Reference(lambda a, b: heaviside(a - b), lambda a, b: (0, 0)),
+    "sum": Reference(mp.fsum, lambda v: ([1] * len(v),)),
+    "mean": Reference(lambda v: mp.fsum(v) / len(v), lambda v: ([mpf(1) / len(v)] * len(v),)),
+    "dot": Reference(dot, lambda w, x, b=0: (list(x), list(w), 1)),
+    "logsumexp": Reference(
+        lambda v: mp.ln(mp.fsum(map(mp.exp, v))), lambda v: ([share(each, v) for each in v],)
+    ),
+    "softmax": Reference(
+        lambda x, others: share(x, [x, *others]),
+        lambda x, others: (
+            share(x, [x, *others]) * (1 - share(x, [x, *others])),
+            [-share(x, [x, *others]) * share(each, [x, *others]) for each in others],
+        ),
+    ),
+    "log_softmax": Reference(
+        lambda x, others: mp.ln(share(x, [x, *others])),
+        lambda x, others: (
+            1 - share(x, [x, *others]),
+            [-share(each, [x, *others]) for each in others],
+        ),
+    ),
+}
+
+
+def reference(name):
+    """The entry for a row; a row without one is a row that nobody has checked."""
+    if name not in REFERENCE:
+        raise AssertionError(f"the primitive {name!r} has no reference: add one to tests/support/oracle.py")
+    return REFERENCE[name]
+
+
+def flatten(args):
+    """Numbers and lists of numbers as one flat list."""
+    return [each for arg in args for each in (arg if isinstance(arg, (list, tuple)) else [arg])]
+
+
+def like(flat, args):
+    """A flat list in the shape of `args` again."""
+    rest = iter(flat)
+    return [[next(rest) for _ in arg] if isinstance(arg, (list, tuple)) else next(rest) for arg in args]
+
+
+def exactly(args):
+    """Floats, and lists of floats, as mpmath numbers of the same value."""
+    return [[mpf(each) for each in arg] if isinstance(arg, (list, tuple)) else mpf(arg) for arg in args]
+
+
+def derivative(name, args, *along):
+    """∂f/∂(the flat arguments numbered by `along`) by mpmath's numerical differentiation at 50 digits."""
+    entry = reference(name)
+    constant = flatten(
+        [[i in entry.undifferentiated] * len(arg) if isinstance(arg, list) else i in entry.undifferentiated
+         for i, arg in enumerate(args)]
+    )  # fmt: skip
+    if any(constant[i] for i in along):
+        return mpf(0)
+    flat = exactly([flatten(args)])[0]
+    names = sorted(set(along))
+
+    def restricted(*moved):
+        point = list(flat)
+        for i, value in zip(names, moved, strict=True):
+            point[i] = value
+        return entry.value(*like(point, args))
+
+    if len(names) == 1:
+        return mp.diff(restricted, flat[names[0]], len(along))
+    return mp.diff(restricted, tuple(flat[i] for i in names), tuple(along.count(i) for i in names))
