@@ -112,7 +112,7 @@ class _Adjoints(dict[Node, Any]):
 
     def _times(self, adjoint: Any, slope: Any) -> Any:
         if not self.create_graph:
-            return adjoint * (np.array(slope) if type(slope) is list else slope)
+            return adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
         if isinstance(slope, Sequence):
             return [_product(adjoint, each) for each in slope]
         return _product(adjoint, slope)

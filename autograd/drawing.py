@@ -23,7 +23,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -69,13 +69,14 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 
 FONT = "Helvetica,Arial,sans-serif"
 _SHAPES = {
-    "constant": 'shape=plaintext, margin="0.03,0.02"',
+    "constant": 'shape=plaintext, style=solid, margin="0.03,0.02"',
     "input": "shape=box",
     "parameter": "shape=note",
     "result": 'shape=box, style="filled,rounded"',
     "output": 'shape=box, style="filled,rounded", peripheries=2',
     "group": 'shape=folder, margin="0.12,0.08"',
 }
+_WIDTH = 1.2  # of the line around a box
 _DECADES = 4  # a value this many powers of ten below the largest has the faintest colour
 
 
@@ -103,9 +104,7 @@ def shade(value: float, largest: float, kind: str = "") -> str:
     if value == 0.0:
         return PALETTE[f"zero{kind}"]
     sign = "positive" if value > 0 else "negative"
-    return _mix(
-        PALETTE[f"{sign}{kind}"], PALETTE[f"{sign}{kind} strong"], strength(value, largest)
-    )
+    return _mix(PALETTE[f"{sign}{kind}"], PALETTE[f"{sign}{kind} strong"], strength(value, largest))
 
 
 def strength(value: float, largest: float) -> float:
@@ -131,35 +130,46 @@ def _mix(faint: str, strong: str, share: float) -> str:
 
 # --- text ------------------------------------------------------------------------------------------
 
+Cluster = tuple[str, ...]  # nested frames, outermost first; what follows a NUL in a name is not shown
+
 # What XML and so SVG cannot hold: control characters and lone surrogates.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST = 48  # characters of a label that are shown; the tooltip has them all
 
 
-def quoted(text: str) -> str:
-    """The text as a DOT string that shows exactly it: backslashes mean nothing, nor does ``&lt;``.
+def marked_up(text: str, newline: str = "<BR/>") -> str:
+    r"""The text for an HTML-like label, so that exactly it is shown.
 
-    Examples
-    --------
-    >>> print(quoted('say "a\\\\b"'))
-    "say \\"a\\\\\\\\b\\""
-    """
-    text = _UNPRINTABLE.sub("\ufffd", text).replace("&", "&amp;")
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def marked_up(text: str) -> str:
-    """The text for an HTML-like DOT label, shortened if it is very long.
+    Graphviz expands ``\N`` (the node's name) and its like in these labels too, so backslashes double.
 
     Examples
     --------
     >>> marked_up("a<b & {c|d}")
     'a&lt;b &amp; {c|d}'
     """
-    text = _UNPRINTABLE.sub("\ufffd", text)
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 1] + "…"
-    return html.escape(text).replace("\n", "<BR/>")
+    text = html.escape(_UNPRINTABLE.sub("\ufffd", text)).replace("\\", "\\\\")
+    return text.replace("\n", newline)
+
+
+def quoted(text: str) -> str:
+    r"""The text as a quoted DOT string that shows exactly it: no escapes, no entities, no HTML.
+
+    Examples
+    --------
+    >>> print(quoted('"\\N" is <b>'))
+    "&quot;\\N&quot; is &lt;b&gt;"
+    """
+    return f'"{marked_up(text, chr(92) + "n")}"'
+
+
+def _tooltip(text: str) -> str:
+    """A quoted text for an attribute that Graphviz unescapes twice."""
+    return quoted(text.replace("\\", "\\\\"))
+
+
+def shortened(text: str) -> str:
+    """The text cut to what fits a drawing."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def decimal(number: float, precision: int) -> str:
@@ -173,9 +183,6 @@ def decimal(number: float, precision: int) -> str:
     return f"{number:.{precision}g}"
 
 
-Cluster = tuple[str, ...]  # nested frames, outermost first
-
-
 @dataclass(frozen=True, slots=True)
 class _Box:
     """One drawn node."""
@@ -187,6 +194,7 @@ class _Box:
     fill: str = PALETTE["paper"]
     dashed: bool = False
     faded: bool = False
+    width: float = _WIDTH
     cluster: Cluster = ()
     tooltip: str = ""
 
@@ -203,31 +211,929 @@ class _Arrow:
     bold: bool = False
 
 
+def _cell(text: str, attributes: str = "") -> str:
+    return f"<TD{attributes}>{text}</TD>"
+
+
 def _table(box: _Box) -> str:
     """The label of a box: badge and name, then a row for each number."""
-    ink, badge = (
-        (PALETTE["faded"], PALETTE["faded"]) if box.faded else (PALETTE["ink"], PALETTE["badge"])
+    grey = PALETTE["faded"]
+    ink, badge, caption = (
+        (grey, grey, grey) if box.faded else (PALETTE["ink"], PALETTE["badge"], PALETTE["caption"])
     )
-    caption = PALETTE["faded"] if box.faded else PALETTE["caption"]
-    title = [
-        f'<TD BGCOLOR="{badge}" STYLE="ROUNDED"{{}}><FONT COLOR="#ffffff"><B>{marked_up(box.symbol)}</B></FONT></TD>'
-        if box.symbol
-        else "",
-        f"<TD{{}}><B>{marked_up(box.label)}</B></TD>" if box.label else "",
-    ]
-    cells = [cell for cell in title if cell]
-    wide = ' COLSPAN="2"' if len(cells) == 1 else ""
-    lines = ["".join(cells).format(wide)] if False else ["".join(c.replace("{}", wide) for c in cells)] if cells else []
+    wide = ' COLSPAN="2"'
+    alone = "" if box.symbol and box.label else wide
+    title = ""
+    if box.symbol:
+        symbol = f'<FONT COLOR="{PALETTE["paper"]}"><B>{marked_up(box.symbol)}</B></FONT>'
+        title = _cell(symbol, f'{alone} BGCOLOR="{badge}" STYLE="ROUNDED"')
+    if box.label:
+        title += _cell(f"<B>{marked_up(shortened(box.label))}</B>", alone)
+    lines = [title] if title else []
     for name, text in box.rows:
         if name:
-            lines.append(
-                f'<TD ALIGN="LEFT"><FONT COLOR="{caption}" POINT-SIZE="12">{marked_up(name)}</FONT></TD>'
-                f'<TD ALIGN="RIGHT">{marked_up(text)}</TD>'
-            )
+            name = f'<FONT COLOR="{caption}" POINT-SIZE="12">{marked_up(name)}</FONT>'
+            lines.append(_cell(name, ' ALIGN="LEFT"') + _cell(marked_up(text), ' ALIGN="RIGHT"'))
         else:
-            lines.append(f'<TD COLSPAN="2">{marked_up(text)}</TD>')
+            lines.append(_cell(marked_up(text), wide))
     rows = "".join(f"<TR>{line}</TR>" for line in lines)
-    return (
-        f'<<FONT COLOR="{ink}"><TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">'
-        f"{rows}</TABLE></FONT>>"
+    table = f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>'
+    return f'<<FONT COLOR="{ink}">{table}</FONT>>'
+
+
+def _box_text(name: str, box: _Box) -> str:
+    style = "filled,rounded" if box.kind in ("result", "output") else "filled"
+    attributes = [f"label={_table(box)}", _SHAPES[box.kind]]
+    if box.kind != "constant":
+        if box.dashed or style != "filled":
+            attributes.append(f'style="{style}{",dashed" if box.dashed else ""}"')
+        attributes.append(f'fillcolor="{PALETTE["paper"] if box.faded else box.fill}"')
+        if box.faded:
+            attributes.append(f'color="{PALETTE["faded line"]}"')
+        elif box.width != _WIDTH:
+            attributes.append(f'color="{PALETTE["ink"]}", penwidth={box.width:g}')
+    if box.tooltip:
+        attributes.append(f"tooltip={_tooltip(box.tooltip)}")
+    return f"{name} [{', '.join(attributes)}]"
+
+
+def _arrow_text(arrow: _Arrow) -> str:
+    attributes = []
+    if arrow.label:
+        attributes.append(f"label={quoted(arrow.label)}")
+    if arrow.dashed:
+        attributes.append("style=dashed")
+    if arrow.faded:
+        attributes.append(f'color="{PALETTE["faded line"]}", fontcolor="{PALETTE["faded"]}"')
+    if arrow.bold:
+        attributes.append(f'color="{PALETTE["ink"]}", penwidth=2.4')
+    suffix = f" [{', '.join(attributes)}]" if attributes else ""
+    return f"n{arrow.tail} -> n{arrow.head}{suffix}"
+
+
+def _framed(boxes: Sequence[_Box]) -> Iterator[str]:
+    """The boxes within the nested frames of their clusters, frames in order of first appearance."""
+    rank: dict[Cluster, int] = {}
+    for box in boxes:
+        for size in range(len(box.cluster) + 1):
+            rank.setdefault(box.cluster[:size], len(rank))
+
+    def place(index: int) -> list[int]:
+        cluster = boxes[index].cluster
+        return [rank[cluster[: size + 1]] for size in range(len(cluster))]
+
+    opened: Cluster = ()
+    for index in sorted(range(len(boxes)), key=place):
+        cluster = boxes[index].cluster
+        pairs = enumerate(zip(opened, cluster))
+        common = next((size for size, (a, b) in pairs if a != b), min(len(opened), len(cluster)))
+        for size in range(len(opened), common, -1):
+            yield "  " * size + "}"
+        for size in range(common, len(cluster)):
+            indent = "  " * (size + 2)
+            fill = PALETTE["neuron" if size % 2 else "layer"]
+            label = quoted(shortened(cluster[size].partition("\0")[0]))
+            yield f"{'  ' * (size + 1)}subgraph cluster_{rank[cluster[: size + 1]]} {{"
+            yield f'{indent}graph [label={label}, style="filled,rounded", fillcolor="{fill}"]'
+        opened = cluster
+        yield "  " * (len(cluster) + 1) + _box_text(f"n{index}", boxes[index])
+    for size in range(len(opened), 0, -1):
+        yield "  " * size + "}"
+
+
+def _legend() -> Iterator[str]:
+    """The visual language, in its own words: one row for the shapes, one for the colours."""
+    samples = [
+        [
+            _Box("input", label="input", fill=PALETTE["paper"]),
+            _Box("parameter", label="parameter", fill=PALETTE["paper"]),
+            _Box("result", symbol="f", label="result of f", fill=PALETTE["paper"]),
+            _Box("output", symbol="f", label="output", fill=PALETTE["paper"]),
+        ],
+        [
+            _Box("input", label="grad < 0", fill=PALETTE["negative strong"]),
+            _Box("input", label="grad = 0", fill=PALETTE["zero"]),
+            _Box("input", label="grad > 0", fill=PALETTE["positive strong"]),
+            _Box("input", label="no grad yet", dashed=True),
+        ],
+    ]
+    yield "  subgraph cluster_legend {"
+    yield f'    graph [label="the darker, the larger", style=rounded, color="{PALETTE["frame"]}"]'
+    for row, boxes in enumerate(samples):
+        names = [f"legend{row}{column}" for column in range(len(boxes))]
+        for name, box in zip(names, boxes, strict=True):
+            yield "    " + _box_text(name, box)
+        yield f"    {' -> '.join(names)} [style=invis]"
+    yield "  }"
+
+
+def _dot_text(
+    boxes: Sequence[_Box], arrows: Iterable[_Arrow], direction: str, title: str, legend: bool
+) -> str:
+    """The whole picture as DOT. Equal arguments give equal text."""
+    graph = [f"rankdir={direction}", f'bgcolor="{PALETTE["paper"]}"', f'color="{PALETTE["frame"]}"']
+    graph += [f'fontname="{FONT}"', "fontsize=13", "pad=0.2", "nodesep=0.2", "ranksep=0.45"]
+    node = [f'fontname="{FONT}"', "fontsize=13", "style=filled", f'color="{PALETTE["line"]}"']
+    node += ["width=0", "height=0", 'margin="0.06,0.04"', f"penwidth={_WIDTH:g}"]
+    edge = [f'fontname="{FONT}"', "fontsize=12", f'color="{PALETTE["line"]}"']
+    edge += [f'fontcolor="{PALETTE["ink"]}"', "arrowsize=0.7"]
+    lines = [
+        "digraph computation {",
+        f"  graph [{', '.join(graph)}]",
+        f"  node [{', '.join(node)}]",
+        f"  edge [{', '.join(edge)}]",
+        *_framed(boxes),
+        *("  " + _arrow_text(arrow) for arrow in arrows),
+        *(_legend() if legend else ()),
+    ]
+    if title:  # below the clusters, which would inherit it
+        lines.append(f"  graph [label={quoted(title)}, labelloc=t, fontsize=18]")
+    return "\n".join([*lines, "}", ""])
+
+
+# --- graph: what there is to draw ------------------------------------------------------------------
+
+
+class _View:
+    """The recorded graph, in which some fused nodes stand opened up.
+
+    The user's graph is not touched: an expansion is recorded on the node's operands, which do not
+    know of it, and the view remembers that the fused node is now computed as the expansion's end.
+    """
+
+    def __init__(self, outputs: Sequence[Value]) -> None:
+        self.outputs = outputs
+        self.order: list[Any] = ancestors(outputs)  # `Value`s and `Vector`s, operands first
+        self._ends: dict[Value, Value] = {}  # opened node -> the end of its expansion
+        self._operands: dict[Any, tuple[Any, ...]] = {}  # of inner nodes, where they differ
+        self._clusters: dict[Value, Cluster] = {}  # of opened and inner nodes
+        self._grads: dict[Value, float | None] = {}  # of inner nodes
+
+    @property
+    def values(self) -> list[Value]:
+        return [node for node in self.order if type(node) is Value]
+
+    def row(self, node: Value) -> Primitive | None:
+        return self._ends.get(node, node).primitive
+
+    def operands(self, node: Value) -> tuple[Any, ...]:
+        end = self._ends.get(node, node)
+        return self._operands.get(end) or end.operands
+
+    def parents(self, node: Value) -> tuple[Value, ...]:
+        return tuple(
+            chain.from_iterable(
+                self.elements(operand) if type(operand) is Vector else (operand,)
+                for operand in self.operands(node)
+            )
+        )
+
+    def elements(self, vector: Vector) -> tuple[Any, ...]:
+        return self._operands.get(vector) or vector.values
+
+    def grad(self, node: Value) -> float | None:
+        return self._grads.get(node, node.grad)
+
+    def cluster(self, node: Value) -> Cluster:
+        return self._clusters.get(node) or _parts(node.scope)
+
+    def links(self, node: Value) -> Iterator[tuple[Value, float | None]]:
+        """Each parent with the local derivative by it, ``None`` for what the node does not read."""
+        row, operands = self.row(node), self.operands(node)
+        if row is None:
+            return
+        args: list[Any] = [
+            [element.data for element in self.elements(operand)] if type(operand) is Vector else operand.data
+            for operand in operands
+        ]
+        slopes: Sequence[Any]
+        if row.select is not None:
+            chosen = row.select(*args)
+            slopes = [1.0 if position == chosen else None for position in range(len(args))]
+        else:
+            slopes = row.slopes(self._ends.get(node, node).data, *args)
+        for operand, slope in zip(operands, slopes):
+            if type(operand) is not Vector:
+                yield operand, slope
+                continue
+            elements = self.elements(operand)
+            shared = isinstance(slope, (int, float))  # one number that holds for all
+            yield from zip(elements, [slope] * len(elements) if shared else map(float, slope))
+
+    # --- opening fused nodes up
+
+    def open(self, wanted: Callable[[Value, Primitive], bool]) -> None:
+        """Put the expansion in the place of each fused node whose row is wanted, and so on within."""
+        within: dict[Value, frozenset[str]] = {}  # the rows that an inner node is an expansion of
+        seen: set[Any] = set(self.order)
+        tried: set[Value] = set()
+        same: dict[Any, Any] = {}  # inner node -> the equal inner node recorded before it
+        known: dict[Any, Value] = {}
+        numbers: Counter[str] = Counter()
+        pending = True
+        while pending:
+            pending = False
+            order: list[Any] = []
+            for node in self.order:
+                row = self.row(node) if type(node) is Value and node not in tried else None
+                if row is not None and type(node) is Value and wanted(node, row):
+                    tried.add(node)
+                    outer = within.get(node, frozenset())
+                    if row.name not in outer:
+                        inner = self._expand(node, row, seen, same, known, numbers)
+                        within.update((new, outer | {row.name}) for new in inner if type(new) is Value)
+                        order += inner
+                        pending = True
+                order.append(node)
+            self.order = order
+        self._spread_gradients(within)
+
+    def _expand(
+        self,
+        node: Value,
+        row: Primitive,
+        seen: set[Any],
+        same: dict[Any, Any],
+        known: dict[Any, Value],
+        numbers: Counter[str],
+    ) -> list[Any]:
+        """The new nodes of one expansion. What two expansions both compute is drawn once.
+
+        Three probabilities of one softmax are three expansions, but three exponentials and one sum.
+        """
+        operands = [
+            Vector(self.elements(operand)) if type(operand) is Vector else operand
+            for operand in self.operands(node)
+        ]
+        assert row.expansion is not None
+        end = row.expansion(*operands)
+        if type(end) is not Value or end in seen or not end.operands:  # under no_grad, for one
+            return []
+        fresh: list[Any] = []
+        frame: Cluster = ()
+        for new in _new_nodes(end, seen):
+            inputs = new.values if type(new) is Vector else new.operands
+            inputs = tuple(same.get(operand, operand) for operand in inputs)
+            self._operands[new] = inputs
+            if type(new) is Vector or new is end:
+                fresh += [new] if new is not end else []
+                continue
+            signature = (new.primitive, self._signature(new)) if inputs else new
+            if signature in known:
+                same[new] = known[signature]
+                frame = frame or self._clusters.get(known[signature], ())
+            else:
+                known[signature] = new
+                fresh.append(new)
+        seen.update(fresh)
+        if not frame:
+            numbers[row.name] += 1
+            frame = (*self.cluster(node), f"{row.name}\0{numbers[row.name]}")
+        self._ends[node] = end
+        for new in [*fresh, node]:
+            self._clusters[new] = frame
+        return fresh
+
+    def _signature(self, node: Value) -> tuple[int, ...]:
+        """The parents, without their order where it changes nothing: a sum is correctly rounded."""
+        ids = [id(parent) for parent in self.parents(node)]
+        return tuple(sorted(ids) if node.op == "sum" else ids)
+
+    def _spread_gradients(self, inner: Iterable[Value]) -> None:
+        """Carry the gradients of the opened nodes through their expansions, by the chain rule."""
+        self._grads = dict.fromkeys(inner)
+        for node in reversed(self.order):
+            adjoint = self.grad(node) if type(node) is Value else None
+            if adjoint is None or (node not in self._ends and node not in self._grads):
+                continue
+            for parent, slope in self.links(node):
+                if parent in self._grads and slope is not None and not parent.constant:
+                    self._grads[parent] = (self._grads[parent] or 0.0) + adjoint * slope
+
+
+def _new_nodes(end: Any, seen: Collection[Any]) -> list[Any]:
+    """What `end` depends on and is not seen yet, operands first (see `graph.ancestors`)."""
+    order: list[Any] = []
+    found: set[Any] = set()
+    stack: list[Any] = [end]
+    while stack:
+        node = stack.pop()
+        if node is None:
+            order.append(stack.pop())
+        elif node not in found and node not in seen:
+            found.add(node)
+            stack += (node, None)
+            stack += (node.values if type(node) is Vector else node.operands)[::-1]
+    return order
+
+
+def _parts(scope: str) -> Cluster:
+    return tuple(part for part in scope.split(".") if part)
+
+
+def _reached(view: _View, start: Value) -> set[Any]:
+    """The nodes on paths from `start` to an output: in this graph, all that depend on `start`."""
+    reached: set[Any] = {start}
+    for node in view.order:
+        inputs = view.elements(node) if type(node) is Vector else view.operands(node)
+        if not reached.isdisjoint(inputs):
+            reached.add(node)
+    return reached
+
+
+# --- boxes: every node one by one ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How the nodes of one picture are shown."""
+
+    view: _View
+    precision: int
+    derivatives: bool
+    start: Value | None
+    reached: Collection[Any]
+    parameters: Collection[Value]
+    largest: float = 1.0
+
+    def kind(self, node: Value) -> str:
+        if node.constant:
+            return "constant"
+        if not node.op:
+            return "parameter" if node.scope or node in self.parameters else "input"
+        return "output" if node in self.view.outputs else "result"
+
+    def name(self, node: Value) -> str:
+        """The label; within the frames of its scope ``layer0.neuron1.w2`` is ``w2``."""
+        return node.label.removeprefix(f"{node.scope}.") if node.scope else node.label
+
+    def number(self, number: float) -> str:
+        return decimal(number, self.precision)
+
+    def range(self, numbers: Sequence[float]) -> str:
+        """The least and the largest of some numbers."""
+        ends = [self.number(end) for end in (min(numbers), max(numbers))] if numbers else ["none"]
+        return " … ".join(dict.fromkeys(ends))
+
+    def faded(self, node: Any) -> bool:
+        return self.start is not None and node not in self.reached
+
+    def width(self, on_path: bool, start: bool) -> float:
+        return _WIDTH if self.start is None or not on_path else 4.0 if start else 2.4
+
+    def box(self, node: Value, cluster: Cluster) -> _Box:
+        """One node: its operation, label, data and gradient."""
+        kind, grad = self.kind(node), self.view.grad(node)
+        if kind == "constant":
+            text = self.number(node.data)
+            return _Box(
+                kind, label=node.label, rows=(("", text),), faded=self.faded(node), cluster=cluster,
+                tooltip=f"constant {node.data!r}",
+            )  # fmt: skip
+        row = self.view.row(node)
+        lines = [node.label, f"op {row.name}" if row else kind, f"data {node.data!r}", f"grad {grad!r}"]
+        return _Box(
+            kind,
+            symbol=row.symbol if row else "",
+            label=self.name(node),
+            rows=(("data", self.number(node.data)), ("grad", "none" if grad is None else self.number(grad))),
+            fill=PALETTE["paper"] if grad is None else shade(grad, self.largest),
+            dashed=grad is None,
+            faded=self.faded(node),
+            width=self.width(node in self.reached, node is self.start),
+            cluster=cluster,
+            tooltip="\n".join(line for line in lines if line),
+        )  # fmt: skip
+
+    def arrow(self, tail: int, head: int, parent: Value, slope: float | None) -> _Arrow:
+        """One edge, dashed if it is not read; all that leaves a node of a highlighted path is on one."""
+        shown = self.derivatives and slope is not None and not parent.constant
+        return _Arrow(
+            tail,
+            head,
+            label=self.number(slope) if shown and slope is not None else "",
+            dashed=slope is None,
+            faded=self.faded(parent),
+            bold=parent in self.reached,
+        )
+
+
+def _arrows(look: _Look, node: Value, tail: Callable[[Value], int], head: int) -> Iterator[_Arrow]:
+    """The edges into one node, one for each operand: x * x has two."""
+    view, row = look.view, look.view.row(node)
+    if row is None:
+        return
+    links: Iterable[tuple[Value, float | None]]
+    if look.derivatives or row.select is not None:
+        if look.derivatives and node.operands:
+            require_fresh(node)
+        links = view.links(node)
+    else:
+        links = ((parent, 0.0) for parent in view.parents(node))
+    for parent, slope in links:
+        yield look.arrow(tail(parent), head, parent, slope)
+
+
+def _one_by_one(look: _Look) -> tuple[list[_Box], list[_Arrow]]:
+    values = look.view.values
+    index = {node: position for position, node in enumerate(values)}
+    boxes = [look.box(node, look.view.cluster(node)) for node in values]
+    arrows = chain.from_iterable(_arrows(look, node, index.__getitem__, index[node]) for node in values)
+    return boxes, list(arrows)
+
+
+# --- boxes: layers and neurons collapsed -----------------------------------------------------------
+
+
+class _Groups:
+    """The graph divided into groups, each drawn as one box.
+
+    A node recorded `depth` or more scopes deep belongs to the group of its first `depth` scopes. Of
+    the others, nodes with the same operation, the same label and operands from the same groups are
+    repeats of one another, such as the losses of many examples; and so are leaves with the same label
+    that the same groups read.
+
+    A `Vector` is looked through once for each group that reads it and not for each node, so that the
+    time is in proportion to the parameters of a model rather than to its edges.
+    """
+
+    def __init__(self, view: _View, depth: int) -> None:
+        self.view, self.depth = view, depth
+        self.scopes: list[Cluster] = []  # of each group; empty for repeats
+        self.members: list[list[Value]] = []
+        self.of: dict[Any, int] = {}
+        self._collapsed: dict[str, Cluster] = {}
+        keys = self._keys()
+        numbers: dict[Any, int] = {}
+        for node in view.order:
+            if type(node) is Value:
+                key = keys[node]
+                position = self.of[node] = numbers.setdefault(key, len(numbers))
+                if position == len(self.members):
+                    self.members.append([])
+                    self.scopes.append(self._scope(node))
+                self.members[position].append(node)
+        self.sources: dict[tuple[int, int], dict[Value, None]] = {}  # what a group hands to another
+        self._times = [0] * len(self.members)  # the greatest common divisor of what repeats
+        self._connect()
+
+    def _scope(self, node: Value) -> Cluster:
+        """The first `depth` scopes of the node, the empty tuple if it has fewer."""
+        scope = node.scope
+        if scope not in self._collapsed:
+            parts = _parts(scope)[: self.depth]
+            self._collapsed[scope] = parts if len(parts) == self.depth else ()
+        return self._collapsed[scope]
+
+    def _keys(self) -> dict[Value, Any]:
+        """What the nodes of one group have in common."""
+        view, outputs = self.view, set(self.view.outputs)
+        numbers: dict[Any, int] = {}  # of keys; a key made of numbers stays small
+        first: dict[Any, int] = {}
+        within: dict[Any, dict[int, None]] = {}  # Vector -> the numbers of its elements
+        loose: set[Value] = set()
+        for node in view.order:
+            if type(node) is Vector:
+                elements = view.elements(node)
+                within[node] = dict.fromkeys(
+                    chain.from_iterable(within[row] for row in elements)
+                    if node.nested
+                    else map(first.__getitem__, elements)
+                )
+                continue
+            row = view.row(node)
+            key: Any = self._scope(node)
+            if not key:
+                place = tuple(part.partition("\0")[0] for part in view.cluster(node))
+                if node in outputs:
+                    key = node
+                elif row is None:
+                    loose.add(node)
+                    key = (node.constant, node.label, place)
+                else:
+                    inputs = chain.from_iterable(
+                        within[operand] if type(operand) is Vector else (first[operand],)
+                        for operand in view.operands(node)
+                    )
+                    key = (row.name, node.label, place, tuple(dict.fromkeys(inputs)))
+            first[node] = numbers.setdefault(key, len(numbers))
+        readers = self._readers(first, loose)
+        return {
+            node: (key, tuple(sorted(readers[node]))) if node in loose else key for node, key in first.items()
+        }
+
+    def _readers(self, groups: Mapping[Any, int], loose: Collection[Value]) -> dict[Any, set[int]]:
+        """For each loose leaf the groups that read it, itself or in a `Vector`."""
+        readers: dict[Any, set[int]] = {node: set() for node in loose}
+        for node in reversed(self.view.order):
+            if type(node) is Value:
+                for operand in self.view.operands(node):
+                    if type(operand) is Vector or operand in loose:
+                        readers.setdefault(operand, set()).add(groups[node])
+            elif node in readers:
+                for element in self.view.elements(node):
+                    if type(element) is Vector or element in loose:
+                        readers.setdefault(element, set()).update(readers[node])
+        return readers
+
+    def _connect(self) -> None:
+        """Find what each group hands to another, and how often each scope was recorded."""
+        view, of = self.view, self.of
+        consumed: set[Value] = set()  # operations read in their own scope
+        done: set[Any] = set()
+        counts: Counter[Any] = Counter()
+        ends: Counter[Any] = Counter()
+        for node in view.order:
+            if type(node) is not Value:
+                continue
+            row = view.row(node)
+            if row is None:
+                continue
+            group, scope = of[node], node.scope
+            if self.scopes[group]:
+                counts[group, scope, row.name] += 1
+                ends[group, scope] += 1
+            for operand in view.operands(node):
+                elements: Iterable[Value] = (operand,)
+                if type(operand) is Vector:
+                    if (operand, group, scope) in done:
+                        continue
+                    done.add((operand, group, scope))
+                    elements = view.elements(operand)
+                for parent in elements:
+                    tail = of[parent]
+                    if tail != group:
+                        self.sources.setdefault((tail, group), {})[parent] = None
+                    elif parent.op and parent.scope == scope and parent not in consumed:
+                        consumed.add(parent)
+                        ends[group, scope] -= 1
+        for counter in (counts, ends):
+            for key, count in counter.items():
+                self._times[key[0]] = math.gcd(self._times[key[0]], count)
+
+    def times(self, group: int) -> int:
+        """How often the nodes of a scope, or a node outside, were recorded."""
+        return max(1, self._times[group] if self.scopes[group] else len(self.members[group]))
+
+    def single(self, group: int) -> bool:
+        return not self.scopes[group] and len(self.members[group]) == 1
+
+
+def _collapsed(look: _Look, groups: _Groups) -> tuple[list[_Box], list[_Arrow]]:
+    boxes = [_group_box(look, groups, group) for group in range(len(groups.members))]
+    arrows: list[_Arrow] = []
+    for (tail, head), sources in groups.sources.items():
+        if groups.single(tail) and groups.single(head):
+            node, parent = groups.members[head][0], groups.members[tail][0]
+            into = _arrows(look, node, groups.of.__getitem__, head)
+            arrows += [arrow for arrow in into if arrow.tail == groups.of[parent]]
+            continue
+        values, times = len(sources), groups.times(head)
+        share = values // times if values % times == 0 else values
+        on_path = look.start is not None and any(node in look.reached for node in sources)
+        faded = look.start is not None and not on_path
+        arrows.append(_Arrow(tail, head, f"{share:,}" if share > 1 else "", False, faded, on_path))
+    return boxes, arrows
+
+
+def _group_box(look: _Look, groups: _Groups, group: int) -> _Box:
+    """A scope with the number of its operations and parameters, or repeats with the range of theirs."""
+    members, scope, times = groups.members[group], groups.scopes[group], groups.times(group)
+    cluster = scope[:-1] if scope else look.view.cluster(members[0])
+    if groups.single(group):
+        return look.box(members[0], cluster)
+    faded = all(map(look.faded, members))
+    width = look.width(not faded, look.start in members)
+    every = f" ×{times:,}" if times > 1 else ""
+    grads = [grad for grad in map(look.view.grad, members) if grad is not None]
+    if not scope:
+        node = members[0]
+        row = look.view.row(node)
+        kind = look.kind(node)
+        data = look.range([member.data for member in members])
+        if kind == "constant":
+            rows: tuple[tuple[str, str], ...] = (("", f"{len(members):,} numbers"), ("", data))
+            return _Box(kind, label=node.label, rows=rows, faded=faded, cluster=cluster)
+        rows = (("data", data), ("grad", look.range(grads)))
+        symbol = row.symbol if row else ""
+        label = f"{node.label}{every}".strip()
+        return _Box(kind, symbol, label, rows, PALETTE["paper"], not grads, faded, width, cluster)
+    leaves = [node for node in members if not node.op and not node.constant]
+    rows = ()
+    if leaves:
+        rows += (("parameters", f"{len(leaves):,}"),)
+        grads = [leaf.grad for leaf in leaves if leaf.grad is not None]
+    operations = sum(1 for node in members if node.op) // times
+    if operations:
+        rows += (("operations", f"{operations:,}"),)
+    if leaves:
+        rows += (("|grad|", look.number(math.hypot(*grads)) if grads else "none"),)
+    label = f"{scope[-1]}{every}"
+    fill = PALETTE["layer"] if len(scope) == 1 else PALETTE["neuron"]
+    tooltip = f"{'.'.join(scope)}{every}"
+    return _Box("group", "", label, rows, fill, not grads, faded, width, cluster, tooltip)
+
+
+# --- draw ------------------------------------------------------------------------------------------
+
+_DIRECTIONS = ("LR", "RL", "TB", "BT")
+
+
+def draw(
+    output: Value | Sequence[Value],
+    *,
+    direction: str = "LR",
+    precision: int = 4,
+    depth: int | None = None,
+    expand: bool | Collection[str] = False,
+    highlight: Value | None = None,
+    derivatives: bool = False,
+    parameters: Iterable[Value] = (),
+    limit: int = 500,
+    title: str = "",
+    legend: bool = False,
+) -> Drawing:
+    """Draw the computation graph of `output`: each node with its label, data and gradient.
+
+    Shape is the kind of a node: a sharp box is an input, one with a folded corner a parameter, a
+    rounded one with a dark badge the result of an operation, a double line marks the output, and
+    numbers written into an expression stand bare. Colour is the sign and the size of the gradient:
+    blue above 0, orange below, grey at 0, fainter by a quarter for each power of ten below the largest.
+    A node that no backward pass has reached is white with a dashed line, and says ``grad none``.
+
+    Parameters
+    ----------
+    output : the `Value` to draw with all that it depends on, or several of them.
+    direction : where the graph runs, from inputs to output: ``"LR"``, ``"RL"``, ``"TB"`` or ``"BT"``.
+    precision : significant digits of each number, 1 to 17.
+    depth : collapse: 1 draws every layer as one box, 2 every neuron (the parts of `Value.scope`), and
+        what was recorded many times once, as ``×12``. The number at an arrow between boxes is how many
+        values go along it each time.
+    expand : draw fused nodes (softmax, sigmoid, dot, ...) in simpler operations: ``True`` for all, or
+        the names of some.
+    highlight : a node; all paths from it to the output stand out and the rest is faded.
+    derivatives : write on each edge the local derivative of its head by its tail.
+    parameters : leaves to show as parameters besides those that were recorded in a model.
+    limit : the most nodes to draw; and four times as many edges. Graphviz takes long beyond it.
+    title : a line above the drawing.
+    legend : whether to explain shapes and colours below it.
+
+    Returns
+    -------
+    A `Drawing`. Equal graphs give equal text: nodes are called n0, n1, ... in topological order.
+
+    Raises
+    ------
+    GraphTooLargeError : a `ValueError`, if more than `limit` nodes would be drawn, after collapsing.
+    GraphError : if `highlight` is not in the graph, or with `derivatives` if a leaf's data was set
+        after the graph was recorded.
+    TypeError, ValueError : if an argument is not what it should be.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0, "x")
+    >>> y = x * x
+    >>> y.label = "y"
+    >>> y.backward()
+    >>> picture = draw(y)
+    >>> picture.source.count("n0 -> n1")
+    2
+    >>> draw(y, derivatives=True).source.count('n0 -> n1 [label="3"]')
+    2
+    """
+    outputs = _outputs(output)
+    _require(direction in _DIRECTIONS, "direction", f"one of {', '.join(_DIRECTIONS)}", direction)
+    _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
+    _require(depth is None or _whole(depth, 1), "depth", "None or a whole number from 1 on", depth)
+    _require(_whole(limit, 1), "limit", "a whole number from 1 on", limit)
+    wanted = _rows_to_expand(expand)
+    view = _View(outputs)
+    if highlight is not None:
+        _require_in(view, highlight)
+    if depth is None:
+        _require_small(view, limit, depth)
+    if wanted:
+        view.open(lambda node, row: row.name in wanted and len(_parts(node.scope)) < (depth or math.inf))
+    reached = () if highlight is None else _reached(view, highlight)
+    look = _Look(view, precision, derivatives, highlight, reached, frozenset(parameters), _largest(view))
+    if depth is None:
+        _require_small(view, limit, depth)
+        boxes, arrows = _one_by_one(look)
+    else:
+        groups = _Groups(view, depth)
+        _require_fits(len(groups.members), len(groups.sources), limit, depth)
+        boxes, arrows = _collapsed(look, groups)
+    return Drawing(_dot_text(boxes, arrows, direction, title, legend))
+
+
+def _require(holds: bool, name: str, expected: str, given: Any) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {expected}, got {given!r:.60}")
+
+
+def _whole(number: Any, least: int, most: float = math.inf) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+
+
+def _outputs(output: Any) -> tuple[Value, ...]:
+    outputs = (output,) if isinstance(output, Value) else output
+    if isinstance(outputs, Sequence) and len(outputs) > 0:
+        values = tuple(outputs)
+        if all(isinstance(value, Value) for value in values):
+            return tuple(dict.fromkeys(values))
+    raise TypeError(f"draw takes a Value or a sequence of them, got {type(output).__name__}: {output!r:.60}")
+
+
+def _rows_to_expand(expand: bool | Collection[str]) -> frozenset[str]:
+    names = frozenset(row.name for row in TABLE.values() if row.expansion is not None)
+    if isinstance(expand, bool):
+        return names if expand else frozenset()
+    wanted = frozenset([expand] if isinstance(expand, str) else expand)
+    unknown = ", ".join(sorted(map(repr, wanted - names)))
+    _require(not unknown, "expand", f"True, False or names out of {', '.join(sorted(names))}", unknown)
+    return wanted
+
+
+def _require_in(view: _View, node: Any) -> None:
+    if not isinstance(node, Value):
+        raise TypeError(f"highlight takes a Value of the graph, got {type(node).__name__}: {node!r:.60}")
+    if node not in set(view.order):
+        raise GraphError(
+            f"{node.label or 'the node'} cannot be highlighted: the output does not depend on it"
+        )
+
+
+def _require_small(view: _View, limit: int, depth: int | None) -> None:
+    values = view.values
+    edges = 0
+    for node in values:
+        for operand in view.operands(node):
+            edges += len(view.elements(operand)) if type(operand) is Vector else 1
+    _require_fits(len(values), edges, limit, depth)
+
+
+def _require_fits(nodes: int, edges: int, limit: int, depth: int | None) -> None:
+    if nodes <= limit and edges <= 4 * limit:
+        return
+    size = f"{nodes:,} nodes and {edges:,} edges"
+    if depth is None:
+        size = f"the graph has {size}"
+        cure = "collapse it with depth=1 (every layer of a model as one box) or depth=2 (every neuron)"
+    else:
+        size = f"collapsed to depth={depth} the graph still has {size}"
+        cure = "collapse it with depth=1 (every layer as one box)" if depth > 1 else "record it in scopes"
+    raise GraphTooLargeError(
+        f"{size}, and more than limit={limit:,} nodes or {4 * limit:,} edges are not drawn: "
+        f"{cure}, draw a node nearer to the inputs, or raise the limit"
     )
+
+
+def _largest(view: _View) -> float:
+    """The largest gradient, which gets the darkest colour. The output's own, always 1, does not count."""
+    grads = (view.grad(node) for node in view.values if node not in view.outputs)
+    return max((abs(grad) for grad in grads if grad is not None and math.isfinite(grad)), default=1.0)
+
+
+# --- a drawing, and the programs that render it ----------------------------------------------------
+
+_FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot"}
+
+
+class Drawing:
+    """A picture as DOT text, which becomes a file or a notebook picture on demand.
+
+    Parameters
+    ----------
+    source : the DOT text.
+    engine : the Graphviz layout that places its nodes, ``"dot"`` or ``"neato"``.
+
+    Attributes
+    ----------
+    source, engine : as given.
+
+    Examples
+    --------
+    >>> picture = Drawing("digraph { a -> b }")
+    >>> print(picture)
+    digraph { a -> b }
+    """
+
+    def __init__(self, source: str, engine: str = "dot") -> None:
+        self.source = source
+        self.engine = engine
+
+    def __str__(self) -> str:
+        return self.source
+
+    def __repr__(self) -> str:
+        return f"<Drawing, {self.source.count(chr(10))} lines of DOT: .save(path) or .source>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Drawing):
+            return NotImplemented
+        return (self.source, self.engine) == (other.source, other.engine)
+
+    def __hash__(self) -> int:
+        return hash((self.source, self.engine))
+
+    def render(self, format: str) -> bytes:
+        """The picture in a format, ``"svg"``, ``"png"``, ``"pdf"`` or ``"dot"``, as bytes.
+
+        Raises
+        ------
+        ValueError : for another format.
+        MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
+        """
+        _require(format in _FORMATS.values(), "format", f"one of {', '.join(_FORMATS.values())}", format)
+        if format == "dot":
+            return self.source.encode()
+        return _render(self.source, self.engine, format)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file; the suffix says as what: .svg, .png, .pdf or .dot.
+
+        The file appears complete or not at all.
+
+        Returns
+        -------
+        The path.
+
+        Raises
+        ------
+        ValueError : for another suffix.
+        FileNotFoundError : if the folder does not exist.
+        MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
+        """
+        path = Path(path)
+        format = _FORMATS.get(path.suffix.lower(), "")
+        _require(format != "", "the file's suffix", f"one of {', '.join(_FORMATS)}", str(path))
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}")
+        content = self.render(format)
+        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    def _repr_svg_(self) -> str:
+        return self.render("svg").decode()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the picture, or how to get a renderer."""
+        try:
+            return {"image/svg+xml": self._repr_svg_(), "text/plain": repr(self)}
+        except MissingExtraError as error:
+            return {"text/plain": f"{self!r}\n{error}"}
+
+
+_rendering = threading.Lock()  # Graphviz keeps its state in global variables
+
+
+def _render(source: str, engine: str, format: str) -> bytes:
+    """Render in this process with pygraphviz, otherwise with the `dot` program."""
+    try:
+        import pygraphviz
+    except ImportError:
+        return _render_with_program(source, engine, format)
+    with _rendering, _quiet():
+        rendered: bytes = pygraphviz.AGraph(string=source).draw(format=format, prog=engine)
+    return rendered
+
+
+def _render_with_program(source: str, engine: str, format: str) -> bytes:
+    import graphviz
+
+    try:
+        rendered: bytes = graphviz.pipe(engine, format, source.encode(), quiet=True)
+    except graphviz.ExecutableNotFound:
+        raise MissingExtraError(
+            "drawing to a picture", "pygraphviz 2 or Graphviz", "render",
+            otherwise=f"  or install Graphviz (https://graphviz.org/download) so that {engine} is on the "
+            "path. The DOT text is there without either: .source, or .save to a .dot file",
+        ) from None  # fmt: skip
+    return rendered
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Graphviz's libraries, fontconfig above all, write to the process's stderr from the user."""
+    try:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+    except (AttributeError, OSError, ValueError):  # no stderr, as under pythonw: nothing can be seen
+        with redirect_stderr(io.StringIO()):
+            yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(nowhere)
+        os.close(stderr)

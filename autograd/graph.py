@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .errors import AnomalyError, GraphError
-from .value import Value, Vector, columns, describe, watching
+from .value import MANY, Value, Vector, columns, describe, watching
 
 __all__ = ["ancestors", "backward", "topological_order"]
 
@@ -143,46 +143,45 @@ def _search(
 ) -> int:
     """The nodes in postorder and the leaves, by depth-first search; returns the newest leaf's time.
 
-    `node` is where the search stands and the stack is the path to it. A node with one or two operands
-    stands for itself; one with more is on the stack, and above it goes the iterator over the rest.
+    The search stands at `node`, and `path` is how it came there. Nodes with more than two operands
+    have the iterator over the rest of them in `unseen`.
     """
     newest = -1
-    stack: list[Any] = []
-    push, pop, done = stack.append, stack.pop, order.append
-    node: Any = iter((output,))
+    path: list[Any] = []
+    unseen: list[tuple[Any, Iterator[Any]]] = []
+    push, pop, done = path.append, path.pop, order.append
+    node: Any = None
+    operand: Any = output
     while True:
-        if type(node) is Value:
-            operand = node._left
-            if operand.grad is zero:
-                operand = node._right
-                if operand is None or operand.grad is zero:
-                    done(node)
-                    node = pop()
-                    continue
-        else:
-            for operand in node:
-                if operand.grad is not zero:
-                    break
-            else:
-                if not stack:
-                    return newest
-                done(pop())
-                node = pop()
-                continue
-        operands = operand._left
-        if operands is None:
+        earlier, operand.grad = operand.grad, zero
+        if operand._left is None:
             leaves.append(operand)
-            before.append(operand.grad)
+            before.append(earlier)
             if operand._time > newest:
                 newest = operand._time
+            if node is None:
+                return newest
         else:
             push(node)
-            if type(operands) is tuple:
-                push(operand)
-                node = iter(operands)
-            else:
-                node = operand
-        operand.grad = zero
+            node = operand
+        while True:  # climb to a node with an operand that has not been seen
+            operand = node._right
+            if operand is MANY:
+                if not unseen or unseen[-1][0] is not node:
+                    unseen.append((node, iter(node._left)))
+                operand = next((each for each in unseen[-1][1] if each.grad is not zero), None)
+                if operand is not None:
+                    break
+                unseen.pop()
+            elif node._left.grad is not zero:
+                operand = node._left
+                break
+            elif operand is not None and operand.grad is not zero:
+                break
+            done(node)
+            node = pop()
+            if node is None:
+                return newest
 
 
 def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
@@ -194,35 +193,47 @@ def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
         adjoint = node.grad
         if adjoint is zero:  # reached only through the branch that a `where` did not take
             continue
-        row = node._primitive
-        if row is None:
-            _hand_on(node, adjoint)
-            continue
-        if node._time < newest:
-            require_fresh(node)
-        if type(node) is Vector:
-            _sweep_packed(node, adjoint)
-        elif row.plain:
-            left, right = node._left, node._right
-            if right is None:
-                left.grad += adjoint * row.slopes(node._data, left._data)[0]
-            else:
-                try:
-                    by_left, by_right = row.slope or row.partials(node._data, left._data, right._data)
-                except (ArithmeticError, ValueError):
-                    by_left, by_right = row.slopes(node._data, left._data, right._data)
-                left.grad += adjoint * by_left
-                right.grad += adjoint * by_right
+        right = node._right
+        if right is MANY:
+            _sweep_many(node, adjoint, newest)
         else:
-            operands = node._left
-            args = [operand._data for operand in operands]
-            if row.select is not None:
-                operands[row.select(*args)].grad += adjoint
-            else:
-                for operand, slope in zip(operands, row.slopes(node._data, *args)):
-                    operand.grad += adjoint * (np.array(slope) if type(slope) is list else slope)
+            if node._time < newest:
+                require_fresh(node)
+            row = node._primitive
+            left = node._left
+            try:
+                if right is None:
+                    by_left = (row.slope or row.partials(node._data, left._data))[0]
+                else:
+                    by_left, by_right = row.slope or row.partials(node._data, left._data, right._data)
+            except (ArithmeticError, ValueError):
+                by_left, *by_rest = row.slopes(node._data, *[operand._data for operand in node.operands])
+                by_right = by_rest[0] if by_rest else 0.0
+            left.grad += adjoint * by_left
+            if right is not None:
+                right.grad += adjoint * by_right
         if watched:
             _require_finite(node)
+
+
+def _sweep_many(node: Any, adjoint: Any, newest: int) -> None:
+    """The chain rule at a `Vector`, and at a node whose row selects, or takes sequences or many numbers."""
+    row = node._primitive
+    if row is None:
+        _hand_on(node, adjoint)
+        return
+    if node._time < newest:
+        require_fresh(node)
+    if type(node) is Vector:
+        _sweep_packed(node, adjoint)
+        return
+    operands = node._left
+    args = [operand._data for operand in operands]
+    if row.select is not None:
+        operands[row.select(*args)].grad += adjoint
+        return
+    for operand, slope in zip(operands, row.slopes(node._data, *args)):
+        operand.grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
 
 
 def _hand_on(vector: Any, adjoint: Any) -> None:

@@ -203,10 +203,10 @@ def primitive(
 
     Parameters
     ----------
-    partials : ``partials(y, *args)`` returns the derivative of the output `y` by each argument, one
-        number for a single argument, otherwise a tuple. Write it in arithmetic and other primitives,
-        without ``if``, ``math.`` or ``np.``; then derivatives of every order follow. Partials that are
-        constants, as those of a sum, may be given as a tuple.
+    partials : ``partials(y, *args)`` returns the derivative of the output `y` by each argument: a tuple
+        with one entry for each, or the entry itself for a single argument. Write it in arithmetic and
+        other primitives, without ``if``, ``math.`` or ``np.``; then derivatives of every order follow.
+        Partials that are constants, as those of a sum, may be given as a tuple.
     name : the row's name; by default the function's.
     array : the rule on arrays; by default the forward rule, applied element by element.
     symbol, vectors, select, domain, kinks, exact, method, expansion : see `Primitive`.
@@ -247,7 +247,10 @@ def primitive(
 
         def partials_of(y: Any, *args: Any) -> Sequence[Any]:
             slopes = partials(y, *args)
-            return slopes if isinstance(slopes, (tuple, list)) else (slopes,)
+            slopes = slopes if isinstance(slopes, tuple) else (slopes,)
+            if len(slopes) < len(args):
+                raise TypeError(f"partials of {title} gave {len(slopes)} for {len(args)} arguments")
+            return slopes
 
         TABLE[title] = row = Primitive(
             name=title,
@@ -880,7 +883,7 @@ def _one_against_others(row: Primitive, values: Sequence[Any]) -> list[Any]:
         [-p for p in softmax([x, *others])[1:]],
     ),
     name="log_softmax", vectors=(1,), domain=(ANY, ANY), symbol="ln softmax",
-    array=lambda x, others: x - np.logaddexp(x, np.logaddexp.reduce(np.asarray(others), axis=0)),
+    array=lambda x, others: -np.logaddexp(0.0, np.logaddexp.reduce(np.asarray(others) - x, axis=0)),
     expansion=lambda x, others: x - logsumexp([x, *others]),
 )  # fmt: skip
 def _log_softmax(x: float, others: Sequence[float]) -> float:

@@ -141,6 +141,9 @@ def watching() -> bool:
 # --- nodes -----------------------------------------------------------------------------------------
 
 
+MANY: Any = object()  # in place of a second operand: the operands are a tuple, see Value.__slots__
+
+
 class Value:
     """A scalar in a recorded graph: a leaf made from a number, or the result of an operation.
 
@@ -174,9 +177,9 @@ class Value:
     (15.0, 8.0)
     """
 
-    # One or two operands lie in slots of their own, others as a tuple in `_left`: a tuple for each node
-    # would double what the garbage collector visits. A leaf has None. `_tag` is (label, scope) and
-    # stays unset on the many nodes that have neither.
+    # One or two operands lie in slots of their own: a tuple for each node would double what the garbage
+    # collector visits. Of more operands `_left` is the tuple and `_right` is MANY; a leaf has None in
+    # both. `_tag` is (label, scope) and stays unset on most nodes, which have neither.
     __slots__ = ("_data", "_left", "_primitive", "_right", "_tag", "_time", "grad")
 
     # Above numpy's scalars and below its arrays: np.float64(2) * v asks us, array * v goes elementwise.
@@ -269,8 +272,8 @@ class Value:
     def operands(self) -> tuple[Value | Vector, ...]:
         """The arguments of the primitive as it was called: a sequence is one operand, a `Vector`."""
         left, right = self._left, self._right
-        if type(left) is tuple:
-            return left
+        if right is MANY:
+            return left  # type: ignore[no-any-return]
         return () if left is None else (left,) if right is None else (left, right)
 
     @property
@@ -357,6 +360,7 @@ class Vector(Sequence[Any]):
     )  # fmt: skip
 
     _left: tuple[Any, ...]
+    _right = MANY
     _primitive: Primitive | None
     _runs: Sequence[bool]
 
@@ -364,9 +368,7 @@ class Vector(Sequence[Any]):
         elements = tuple(values)
         kinds = set(map(type, elements))
         if not kinds <= _KINDS:
-            elements = tuple(
-                [value if type(value) in _KINDS else _constant(value) for value in elements]
-            )
+            elements = tuple([value if type(value) in _KINDS else _constant(value) for value in elements])
         self._left = elements
         self._primitive = None
         self._runs = ()
@@ -471,6 +473,7 @@ def make_node(primitive: Primitive | None, data: float, operands: tuple[Any, ...
     node._left = node._right = None
     if primitive is not None and not primitive.plain:
         node._left = operands
+        node._right = MANY
     elif operands:
         node._left = operands[0]
         node._right = operands[1] if len(operands) == 2 else None
@@ -537,8 +540,10 @@ def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) 
         return Vector([_record(primitive, row) for row in _rows(elements, runs)])
     if primitive.exact and size > 1:
         with np.errstate(all="ignore"):
-            numbers = primitive.array(*columns(operands, runs)).tolist()
+            array = primitive.array(*columns(operands, runs))
+        numbers = array.tolist()
     else:
+        array = None
         try:
             numbers = list(map(float, map(primitive.forward, *data)))
         except (ArithmeticError, ValueError):
@@ -548,7 +553,7 @@ def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) 
     vector._left = tuple(operands)
     vector._runs = runs
     vector._numbers = numbers
-    vector._array = None
+    vector._array = array
     vector._scopes = ()
     vector._seen = vector._time = _now
     vector.grad = None
@@ -606,7 +611,9 @@ def describe(node: Any) -> str:
     """How an error names a node: its label, or its operation and where it was recorded."""
     if type(node) is Vector:
         scope = f" ({node._scopes[0]} ...)" if node._scopes else ""
-        return f"{len(node)} {node._primitive.name if node._primitive else 'gathered'} nodes{scope}"
+        return (
+            f"a layer of {len(node)} {node._primitive.name if node._primitive else 'gathered'} nodes{scope}"
+        )
     name = node.label or (f"a {node.op} node" if node.op else "a leaf")
     return f"{name} ({node.scope})" if node.scope else name
 

@@ -17,12 +17,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import random
 import sys
+import textwrap
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +32,9 @@ from autograd import Value, draw
 from autograd.errors import MissingExtraError
 from nn import MLP, SGD, diagram
 
-from .parts import charts, files, page
+from .parts import charts, files
 from .parts.arguments import Options, OptionsError, fail
+from .parts.lesson import Lesson, derive, evaluate
 from .parts.rates import Curve, comment
 
 PROGRAM = "python -m demos assignment"
@@ -73,8 +75,9 @@ def build(settings: Settings) -> MLP:
     # The published walk-through adds one number to both neurons of a layer and never changes it.
     if settings.biases is not None:
         for layer, label, data in zip(model.layers, ("b1", "b2"), settings.biases, strict=True):
+            shared = Value(data, label)
             for neuron in layer.neurons:
-                neuron.b.label, neuron.b.data = label, data
+                neuron.b = shared
     return model
 
 
@@ -85,8 +88,8 @@ def weights_of(model: MLP) -> list[Value]:
 
 def random_weights(seed: int) -> Numbers:
     """Eight weights drawn uniformly from −1 to 1: the same seed gives the same weights."""
-    generator = random.Random(seed)
-    return tuple(generator.uniform(-1.0, 1.0) for _ in WEIGHTS)
+    drawn: list[float] = np.random.default_rng(seed).uniform(-1.0, 1.0, len(WEIGHTS)).tolist()
+    return tuple(drawn)
 
 
 # --- steps 2 and 3: the forward pass and the loss ----------------------------------------------------
@@ -128,15 +131,15 @@ def forward(model: MLP, settings: Settings) -> dict[str, Value]:
 # --- steps 4, 5 and 6: gradients, update, repeat -----------------------------------------------------
 
 
-def train(model: MLP, settings: Settings, lr: float, epochs: int) -> Iterator[dict[str, Value]]:
-    """Train for some epochs, and hand out the quantities of each before its update.
+def train(model: MLP, settings: Settings, lr: float) -> Iterator[dict[str, Value]]:
+    """Train with one learning rate, and hand out the quantities of each epoch before its update.
 
     The weights and their gradients are to be read at once: the next epoch changes them. Training ends
     early after the first epoch whose loss is not a finite number.
     """
     weights = weights_of(model)
     optimizer = SGD(weights, lr=lr)  # the biases are not in it, so they stay
-    for _ in range(epochs):
+    for _ in range(settings.epochs):
         nodes = forward(model, settings)  # the graph is recorded anew in each epoch
         model.zero_grad()
         nodes["E_total"].backward()  # ∂E/∂w for all eight, from the same old weights
@@ -164,26 +167,54 @@ class History:
     def __getitem__(self, column: str) -> npt.NDArray[np.float64]:
         return self.rows[:, self.columns.index(column)]
 
-    def curve(self, rate: float) -> Curve:
-        """The loss curve of this run; it ends where the loss stops being finite."""
-        losses = self["E_total"]
-        finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
-        gradients = self.rows[:finite, -len(WEIGHTS) :]
-        return Curve(rate, losses[:finite], np.abs(gradients).max(axis=1))
 
-
-def run(settings: Settings, lr: float, advance: Advance) -> History:
-    """Train a fresh network with this learning rate and keep all its numbers."""
-    model = build(settings)
+def record(model: MLP, settings: Settings, advance: Advance) -> History:
+    """Train the model as the settings say and keep all its numbers."""
     weights = weights_of(model)
     columns: list[str] = []
-    rows: list[list[float]] = []
-    for nodes in train(model, settings, lr, settings.epochs):
+    numbers = array("d")
+    for nodes in train(model, settings, settings.lr):
         columns = columns or [*nodes, *(f"∂E/∂{label}" for label in WEIGHTS)]
-        rows.append([node.data for node in nodes.values()] + [float(w.grad or 0.0) for w in weights])
+        numbers.extend([node.data for node in nodes.values()])
+        numbers.extend([slope(weight) for weight in weights])
         advance()
     after = {label: node.data for label, node in forward(model, settings).items()}
-    return History(columns, np.array(rows), after)
+    return History(columns, np.array(numbers).reshape(-1, len(columns)), after)
+
+
+def loss_curve(settings: Settings, rate: float, advance: Advance) -> Curve:
+    """The loss of each epoch when a fresh network is trained with this rate, and its steepest slope."""
+    model = build(settings)
+    weights = weights_of(model)
+    losses, slopes = array("d"), array("d")
+    for nodes in train(model, settings, rate):
+        if not math.isfinite(nodes["E_total"].data):
+            break
+        losses.append(nodes["E_total"].data)
+        slopes.append(max(abs(slope(weight)) for weight in weights))
+        advance()
+    return Curve(rate, np.array(losses), np.array(slopes))
+
+
+def slope(weight: Value) -> float:
+    """∂E_total/∂w as the last backward pass left it."""
+    assert weight.grad is not None
+    return weight.grad
+
+
+def central_differences(settings: Settings) -> dict[str, float]:
+    """The slope of the loss for each weight, found without any calculus: a little more, a little less."""
+    slopes = {}
+    for position, label in enumerate(WEIGHTS):
+        width = 1e-5 * max(1.0, abs(settings.weights[position]))
+        losses = []
+        for change in (width, -width):
+            weights = list(settings.weights)
+            weights[position] += change
+            changed = replace(settings, weights=tuple(weights))
+            losses.append(forward(build(changed), changed)["E_total"].data)
+        slopes[label] = (losses[0] - losses[1]) / (2.0 * width)
+    return slopes
 
 
 # --- what is handed in -------------------------------------------------------------------------------
@@ -199,31 +230,22 @@ def write_table(history: History, path: Path) -> None:
     files.write(path, text.getvalue())
 
 
-def draw_pictures(settings: Settings, first: MLP, trained: MLP, folder: Path) -> dict[str, Value]:
-    """The network before and after, and the gradient graph of the first step; returns its nodes."""
-    for model, name in ((first, "network.svg"), (trained, "network_trained.svg")):
-        forward(model, settings)
-        with files.replacing(folder / name) as temporary:
-            diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"]).save(temporary)
+def draw_network(model: MLP, path: Path) -> None:
+    """The network as textbooks draw it, with its weights on the edges."""
+    with files.replacing(path) as temporary:
+        diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"]).save(temporary)
 
-    # One forward pass and one sweep back; nothing is updated, so the pictures show the first step.
-    nodes = forward(first, settings)
-    nodes["E_total"].backward()
-    pictures: dict[str, dict[str, Any]] = {
-        "graph.svg": {"title": "The gradient graph of the first step"},
-        **{
-            f"graph_{label}.svg": {
-                "highlight": nodes[label],
-                "derivatives": True,
-                "title": f"All paths from {label} to E_total",
-            }
-            for label in WEIGHTS
-        },
-    }
-    for name, options in pictures.items():
-        with files.replacing(folder / name) as temporary:
-            draw(nodes["E_total"], **options).save(temporary)
-    return nodes
+
+def draw_graphs(nodes: dict[str, Value], folder: Path) -> None:
+    """The gradient graph, and for each weight the same graph with its paths to the loss highlighted."""
+    loss = nodes["E_total"]
+    with files.replacing(folder / "graph.svg") as temporary:
+        draw(loss, title="The gradient graph of the first step").save(temporary)
+    for label in WEIGHTS:
+        with files.replacing(folder / f"graph_{label}.svg") as temporary:
+            draw(
+                loss, highlight=nodes[label], derivatives=True, title=f"All paths from {label} to E_total"
+            ).save(temporary)
 
 
 def settings_from(argv: Sequence[str]) -> tuple[Settings, Path]:
@@ -276,33 +298,117 @@ def main(argv: Sequence[str]) -> int:
 
 def hand_in(settings: Settings, folder: Path) -> None:
     """Train, write everything into the folder, and say what came out."""
-    # The run itself, then the same network with each of the other learning rates.
-    rates = dict.fromkeys([settings.lr, *SIX_RATES, *OVERSHOOT_RATES])
-    with progress(settings.epochs * len(rates)) as advance:
-        histories = {rate: run(settings, rate, advance) for rate in rates}
-    history = histories[settings.lr]
-    if not np.isfinite(history.rows).all() or not math.isfinite(history.after["E_total"]):
+    # Steps 1 to 4 once, to be looked at: the initial network, and its graph with all gradients.
+    first = build(settings)
+    nodes = forward(first, settings)
+    nodes["E_total"].backward()
+    draw_network(first, folder / "network.svg")
+    draw_graphs(nodes, folder)
+
+    # All six steps, epoch after epoch; then the same network with each of the other learning rates.
+    trained = build(settings)
+    with progress(settings.epochs * (1 + len(SIX_RATES) + len(OVERSHOOT_RATES))) as advance:
+        history = record(trained, settings, advance)
+        require_finite(history)
+        six = [loss_curve(settings, rate, advance) for rate in SIX_RATES]
+        large = [loss_curve(settings, rate, advance) for rate in OVERSHOOT_RATES]
+    words = comment(six, large)
+
+    # The table, the pictures of the training, and the page with all of it.
+    write_table(history, folder / "table.csv")
+    draw_network(trained, folder / "network_trained.svg")
+    charts.loss_of_run(history["E_total"], settings.lr, folder / "loss_curve.svg")
+    charts.compare_rates(six, large, words, [folder / "loss_curves.svg", folder / "loss_curves.png"])
+    lesson = Lesson(
+        nodes=nodes,
+        weights=WEIGHTS,
+        lr=settings.lr,
+        origin=origin(settings),
+        columns=history.columns,
+        rows=history.rows,
+        after=history.after,
+        differences=central_differences(settings),
+        comment=words,
+        pictures={
+            name: (folder / name).read_text(encoding="utf-8")
+            for name in (
+                "network.svg",
+                "network_trained.svg",
+                "graph.svg",
+                "loss_curve.svg",
+                "loss_curves.svg",
+            )
+            + tuple(f"graph_{label}.svg" for label in WEIGHTS)
+        },
+    )
+    files.write(folder / "index.html", lesson.html())
+    print(summary(settings, history, words, folder))
+
+    # The claim: backpropagation gives what the closed forms on the page give.
+    largest = max(1.0, *map(abs, settings.inputs + settings.targets + settings.weights))
+    for label in WEIGHTS:
+        by_hand = evaluate(derive(nodes, label).closed, nodes)
+        assert math.isclose(slope(nodes[label]), by_hand, rel_tol=1e-9, abs_tol=1e-14 * largest**3), label
+
+
+def require_finite(history: History) -> None:
+    """Refuse numbers that have left the range of floats."""
+    if not (np.isfinite(history.rows).all() and math.isfinite(history.after["E_total"])):
         raise OptionsError(
             f"the numbers leave the range of floats in epoch {len(history.rows)}: "
-            "smaller weights, inputs, targets or a smaller learning rate help"
+            "smaller numbers, or a smaller learning rate, help"
         )
-    ordinary = [histories[rate].curve(rate) for rate in SIX_RATES]
-    large = [histories[rate].curve(rate) for rate in OVERSHOOT_RATES]
-    words = comment(ordinary, large)
 
-    # Everything that is handed in.
-    write_table(history, folder / "table.csv")
-    charts.compare_rates(
-        ordinary, large, words, [folder / "loss_curves.svg", folder / "loss_curves.png"]
-    )
-    charts.loss_of_run(history["E_total"], settings.lr, folder / "loss_curve.svg")
-    after = [history.after[label] for label in WEIGHTS]
-    trained = build(Settings(**{**vars(settings), "weights": tuple(after)}))
-    nodes = draw_pictures(settings, build(settings), trained, folder)
-    files.write(folder / "index.html", page.build(settings, nodes, history, words, folder))
 
-    # The claim: backpropagation found the slopes, and following them downhill lowered the loss.
-    slopes = central_differences(settings)
-    for label in WEIGHTS:
-        assert math.isclose(nodes[label].grad or 0.0, slopes[label], rel_tol=1e-5, abs_tol=1e-8)
-    print(summary(settings, history, words, folder))
+def origin(settings: Settings) -> str:
+    """Where the initial weights come from, for the page."""
+    if settings.seed is not None:
+        return f"The eight weights are drawn at random, uniformly from −1 to 1 (seed {settings.seed})."
+    if settings.weights == Settings.weights:
+        return "The eight weights start where the assignment puts them."
+    return "The eight weights start where they were told to."
+
+
+def summary(settings: Settings, history: History, words: Sequence[str], folder: Path) -> str:
+    """What came out, in a few lines for the terminal."""
+    before, after = float(history["E_total"][0]), history.after["E_total"]
+    given = f"targets {_listed(settings.targets)}, learning rate {settings.lr:g}, {settings.epochs} epochs"
+    if settings.biases is not None:
+        given += f", fixed biases {_listed(settings.biases)}"
+    updates = "1 update" if settings.epochs == 1 else f"{settings.epochs} updates"
+    lines = [
+        f"The assignment network: {given}",
+        "",
+        f"  E_total before training   {before!r}",
+        f"          after {updates:<11} {after!r}" + ("" if after < before else "   (it did not go down)"),
+        "",
+        "          initial       trained",
+        *(
+            f"  {label}   {start:<12.9g}  {history.after[label]:.9g}"
+            for label, start in zip(WEIGHTS, settings.weights, strict=True)
+        ),
+        "",
+        *(line for text in words for line in textwrap.wrap(text, 96)),
+        "",
+        f"Open {folder / 'index.html'}",
+    ]
+    return "\n".join(lines)
+
+
+def _listed(values: Numbers) -> str:
+    return " ".join(f"{value:g}" for value in values)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Advance]:
+    """A function to be called after each epoch; it moves a bar if there is a terminal and tqdm."""
+    if sys.stderr.isatty():
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            pass
+        else:
+            with tqdm(total=total, desc="training", unit="epoch", leave=False) as bar:
+                yield bar.update
+            return
+    yield lambda: None

@@ -73,9 +73,7 @@ class Options:
 
         self._add(flag, read, default=default, help=help, metavar="X")
 
-    def whole(
-        self, flag: str, *, default: int | None, smallest: int, largest: int, help: str
-    ) -> None:
+    def whole(self, flag: str, *, default: int | None, smallest: int, largest: int, help: str) -> None:
         """An option of one integer from `smallest` to `largest`."""
 
         def read(words: list[str]) -> int:

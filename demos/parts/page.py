@@ -11,8 +11,22 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-__all__ = ["details", "document", "equations", "figure", "number", "paragraph", "section", "table", "typeset"]
+__all__ = [
+    "details",
+    "document",
+    "equations",
+    "figure",
+    "number",
+    "paragraph",
+    "prose",
+    "section",
+    "table",
+    "typeset",
+]
+
+STYLE = Path(__file__).with_suffix(".css")
 
 TOKENS = re.compile(
     r"∂(?P<above>\w+)/∂(?P<below>\w+)"
@@ -138,7 +152,8 @@ def document(title: str, *content: str) -> str:
 <meta name="color-scheme" content="light dark">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
-<style>{STYLE}</style>
+<style>
+{STYLE.read_text(encoding="utf-8")}</style>
 </head>
 <body>
 <main>
@@ -152,57 +167,3 @@ def document(title: str, *content: str) -> str:
 
 def _class(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
-
-
-STYLE = """
-:root {
-  color-scheme: light dark;
-  --ink: #1c1e21; --soft: #5b6067; --ground: #ffffff; --panel: #f4f5f7; --line: #d9dce1; --link: #0b5394;
-}
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e8e6; --soft: #a9adb3; --ground: #17191c; --panel: #22252a; --line: #3b4047; --link: #8ab8e8; }
-}
-* { box-sizing: border-box; }
-body {
-  margin: 0; background: var(--ground); color: var(--ink);
-  font: 1.0625rem/1.6 system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif;
-}
-main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 5rem; }
-h1 { font-size: clamp(1.5rem, 5vw, 2.2rem); line-height: 1.2; margin: .5rem 0 1rem; }
-h2 { font-size: 1.4rem; line-height: 1.3; margin: 3.2rem 0 .8rem; padding-top: .8rem; border-top: 1px solid var(--line); }
-h3 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p, ul, ol { max-width: 44rem; }
-a { color: var(--link); }
-.lead { font-size: 1.15rem; }
-.note { border-left: 4px solid #d55e00; padding: .1rem 0 .1rem 1rem; }
-.off { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.math { font-family: "STIX Two Text", Cambria, "Times New Roman", "DejaVu Serif", serif; font-size: 1.06em; position: relative; }
-.math sub { font-size: .72em; line-height: 0; }
-.frac { display: inline-block; vertical-align: middle; text-align: center; line-height: 1.25; font-size: .94em; margin: .12em .1em; }
-.frac > span:first-child { display: block; padding: 0 .2em .1em; border-bottom: 1px solid currentColor; }
-.frac > span:last-child { display: block; padding: .1em .2em 0; }
-.scroll { overflow-x: auto; margin: .8rem 0; }
-.scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding-bottom: .4rem; font-size: .95rem; }
-th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; font-size: .95rem; }
-th { font-weight: 600; }
-th[scope=row] { text-align: left; }
-table.equations { background: none; }
-.equations td { border: 0; text-align: left; padding: .14rem .3rem; font-size: 1.05rem; vertical-align: middle; }
-.equations td:first-child { text-align: right; }
-.result td { background: var(--panel); }
-figure { margin: 1.4rem 0; }
-figcaption { color: var(--soft); font-size: .95rem; max-width: 44rem; }
-.paper { background: #ffffff; border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
-.paper img { display: block; margin: 0 auto; max-width: none; }
-details { margin: .5rem 0 1.2rem; }
-summary { cursor: pointer; color: var(--link); }
-article { border: 1px solid var(--line); border-radius: 8px; padding: .2rem 1rem; margin: 1rem 0; }
-article h3 { margin: .8rem 0 .2rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .8rem; padding: 0; margin: 1.4rem 0; max-width: none; }
-.facts div { background: var(--panel); border-radius: 8px; padding: .7rem 1rem; }
-.facts dt { color: var(--soft); font-size: .92rem; }
-.facts dd { margin: 0; font-size: 1.1rem; font-weight: 600; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-@media print { details > * { display: block; } .scroll { overflow: visible; } .paper img { max-width: 100%; height: auto; } }
-"""

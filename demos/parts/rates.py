@@ -90,9 +90,7 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
 
     times = {curve.rate: curve.epochs_to(0.1) for curve in curves}
     told = [f"{epochs if time is None else time} at η = {rate:g}" for rate, time in times.items()]
-    told = [
-        (f"more than {text}" if time is None else text) for text, time in zip(told, times.values())
-    ]
+    told = [(f"more than {text}" if time is None else text) for text, time in zip(told, times.values())]
     if all(time is None for time in times.values()):
         sentences.append(f"None of them brings the loss down to a tenth of that in {epochs} epochs.")
     else:
@@ -111,7 +109,9 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
         sentences += [_behaviour(curve, epochs) for curve in rising]
     else:
         largest = max(curve.rate for curve in curves)
-        sentences.append(f"Up to η = {largest:g} no epoch's loss is above the one before: nothing overshoots.")
+        sentences.append(
+            f"Up to η = {largest:g} no epoch's loss is above the one before: nothing overshoots."
+        )
     sentences += [
         _sticking(curve, epochs) for curve in curves if curve not in rising and curve.stuck() is not None
     ]

@@ -1,0 +1,101 @@
+"""The activations by name: autograd's functions, applied to what the neurons of a layer computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograd import (
+    Primitive,
+    elu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+
+__all__ = ["ACTIVATIONS", "Activation", "find_activation"]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function from the weighted sums of a layer to its outputs.
+
+    Attributes
+    ----------
+    name : what `find_activation` finds it by, or the name of the user's function.
+    function : takes one weighted sum, or where it is `layerwise` all those of a layer.
+    layerwise : whether each output depends on all the sums, as a softmax does.
+    initializer : the initializer of `nn.INITIALIZERS` that suits it.
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+    layerwise: bool = False
+    initializer: str = "xavier_uniform"
+
+    def __call__(self, sums: Sequence[Any]) -> Sequence[Any]:
+        """The outputs for all the weighted sums of a layer."""
+        if self.function is _identity:
+            return sums
+        if self.layerwise or isinstance(self.function, Primitive):  # a row runs along a Vector
+            outputs: Sequence[Any] = self.function(sums)
+            return outputs
+        return list(map(self.function, sums))
+
+
+def _identity(x: Any) -> Any:
+    return x
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    row.name: row
+    for row in (
+        Activation("linear", _identity),
+        Activation("relu", relu, initializer="he_uniform"),
+        Activation("leaky_relu", leaky_relu, initializer="he_uniform"),
+        Activation("elu", elu, initializer="he_uniform"),
+        Activation("softplus", softplus, initializer="he_uniform"),
+        Activation("silu", silu, initializer="he_uniform"),
+        Activation("sigmoid", sigmoid),
+        Activation("tanh", tanh),
+        Activation("softmax", softmax, layerwise=True),
+        Activation("log_softmax", log_softmax, layerwise=True),
+    )
+}
+"""Every activation that has a name."""
+
+
+def find_activation(choice: str | Callable[[Any], Any]) -> Activation:
+    """The activation of that name, or the one that a function of one `Value` makes.
+
+    Raises
+    ------
+    ValueError : if no activation has that name; it lists those that do.
+    TypeError : if `choice` is neither a name nor a function.
+
+    Examples
+    --------
+    >>> from nn.activations import find_activation
+    >>> find_activation("tanh").function(0.0)
+    0.0
+    >>> find_activation(lambda x: x * x)([2.0, 3.0])
+    [4.0, 9.0]
+    """
+    if isinstance(choice, Activation):
+        return choice
+    if isinstance(choice, str):
+        if choice not in ACTIVATIONS:
+            raise ValueError(f"no activation is named {choice!r}: choose one of {', '.join(ACTIVATIONS)}")
+        return ACTIVATIONS[choice]
+    if not callable(choice):
+        raise TypeError(
+            f"an activation is a name or a function of one Value, got {type(choice).__name__}: {choice!r:.60}"
+        )
+    name = getattr(choice, "__name__", type(choice).__name__)
+    return next((row for row in ACTIVATIONS.values() if row.function is choice), Activation(name, choice))

@@ -1,0 +1,152 @@
+"""Initial weights: functions ``f(rng, n_in, n_out)`` that return an array (n_out, n_in).
+
+What goes through many layers should neither fade nor grow. With weights of variance 1/n_in a layer
+keeps the variance of what it is given; the schemes below refine that for the gradients on the way back
+(Glorot) and for activations that cut off half (He).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "INITIALIZERS",
+    "Initializer",
+    "constant",
+    "draw_weights",
+    "he_normal",
+    "he_uniform",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
+Weights = npt.NDArray[np.float64]
+Initializer = Callable[[np.random.Generator, int, int], Any]
+
+
+def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
+    """Weights drawn uniformly from [low, high): with the defaults, micrograd's.
+
+    Raises
+    ------
+    ValueError : if `low` exceeds `high` or one is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> uniform(0.0, 1.0)(np.random.default_rng(0), 3, 2).shape
+    (2, 3)
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"uniform needs finite bounds low <= high, got {low!r} and {high!r}")
+    return lambda rng, n_in, n_out: rng.uniform(low, high, (n_out, n_in))
+
+
+def constant(value: float) -> Initializer:
+    """Every weight the same: neurons that begin equal stay equal, so this is for showing just that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> constant(0.5)(np.random.default_rng(), 2, 1)
+    array([[0.5, 0.5]])
+    """
+    return lambda rng, n_in, n_out: np.full((n_out, n_in), float(value))
+
+
+def zeros(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
+    """Every weight 0, which no gradient gets through."""
+    return np.zeros((n_out, n_in))
+
+
+def xavier_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
+    """Weights drawn uniformly from ±√(6 / (n_in + n_out)): variance 2 / (n_in + n_out).
+
+    For activations with slope 1 around 0: it balances the variances on the way forward and back.
+
+    Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+    networks", eq. 16.
+    """
+    bound = math.sqrt(6.0 / (n_in + n_out))
+    return rng.uniform(-bound, bound, (n_out, n_in))
+
+
+def xavier_normal(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
+    """Weights drawn from a normal distribution of variance 2 / (n_in + n_out).
+
+    Source: Glorot and Bengio 2010, eq. 12.
+    """
+    return rng.normal(0.0, math.sqrt(2.0 / (n_in + n_out)), (n_out, n_in))
+
+
+def he_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
+    """Weights drawn uniformly from ±√(6 / n_in): variance 2 / n_in.
+
+    Source: He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", eq. 10; the bound that gives a
+    uniform distribution that variance.
+    """
+    bound = math.sqrt(6.0 / n_in)
+    return rng.uniform(-bound, bound, (n_out, n_in))
+
+
+def he_normal(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
+    """Weights drawn from a normal distribution of variance 2 / n_in: a rectifier halves it again.
+
+    Source: He, Zhang, Ren and Sun 2015, eq. 10.
+    """
+    return rng.normal(0.0, math.sqrt(2.0 / n_in), (n_out, n_in))
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "uniform": uniform(),
+    "xavier_uniform": xavier_uniform,
+    "xavier_normal": xavier_normal,
+    "he_uniform": he_uniform,
+    "he_normal": he_normal,
+    "zeros": zeros,
+}
+"""Every initializer that has a name; ``"uniform"`` is that of −1 to 1."""
+
+
+def draw_weights(
+    initializer: str | Initializer, rng: np.random.Generator, n_in: int, n_out: int
+) -> list[list[float]]:
+    """A row of `n_in` weights for each of `n_out` neurons, drawn by an initializer or the one of that name.
+
+    Raises
+    ------
+    ValueError : if no initializer has that name, or it gave another shape or numbers that are not finite.
+    TypeError : if `initializer` is neither a name nor a function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> draw_weights(lambda rng, n_in, n_out: [[1, 2], [3, 4]], np.random.default_rng(), 2, 2)
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    if isinstance(initializer, str):
+        if initializer not in INITIALIZERS:
+            names = ", ".join(INITIALIZERS)
+            raise ValueError(f"no initializer is named {initializer!r}: choose one of {names}")
+        initializer = INITIALIZERS[initializer]
+    elif not callable(initializer):
+        raise TypeError(
+            "an initializer is a name or a function f(rng, n_in, n_out), "
+            f"got {type(initializer).__name__}: {initializer!r:.60}"
+        )
+    weights = np.asarray(initializer(rng, n_in, n_out), dtype=np.float64)
+    if weights.shape != (n_out, n_in):
+        raise ValueError(
+            f"the initializer must give an array of shape (n_out, n_in) = {n_out, n_in}, got {weights.shape}"
+        )
+    if not np.all(np.isfinite(weights)):
+        raise ValueError("the initializer gave weights that are not finite")
+    rows: list[list[float]] = weights.tolist()
+    return rows

@@ -1,0 +1,341 @@
+"""`Neuron`, `Layer` and `MLP`: weighted sums and activations, a = f(Wx + b).
+
+A layer computes what its neurons would compute one after the other, to the last bit, but hands all of
+them to the engine at once: a `Vector` of weight rows makes one packed node, which is what makes a layer
+cheap to record and to sweep (see `autograd.Vector`).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import Value, Vector, dot
+
+from .activations import Activation, find_activation
+from .initializers import Initializer, draw_weights
+from .module import Module
+
+__all__ = ["MLP", "Layer", "Neuron"]
+
+Function = str | Callable[[Any], Any]
+Seed = int | np.random.Generator | None
+
+_changes = 0  # how often an attribute of any neuron was set: while it stays, layers need not look again
+
+
+class Neuron(Module):
+    """One neuron: f(Σ wᵢ xᵢ + b).
+
+    Parameters
+    ----------
+    n_in : the number of inputs, at least 1.
+    activation : f, a name of `nn.ACTIVATIONS` or a function of one `Value`.
+    bias : whether there is a bias; it starts at 0.
+    initializer : a name of `nn.INITIALIZERS`, or a function ``f(rng, n_in, n_out)`` for an array
+        (n_out, n_in). By default ``he_uniform`` for rectifiers such as relu, otherwise ``xavier_uniform``.
+    seed : an integer, or a generator to draw from; None for other weights each time.
+    name : where in a model it stands, such as ``layer0.neuron1``; the labels of its parameters begin
+        with it, and what it computes has it as `scope`.
+
+    Attributes
+    ----------
+    w : the weights, a `Vector` of n_in `Value`s labelled w0, w1, ...
+    b : the bias, a `Value` labelled b, or None.
+    activation : f, an `Activation`.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; on a call, if there are not `n_in` inputs.
+
+    Examples
+    --------
+    >>> from nn import Neuron
+    >>> neuron = Neuron(2, "relu", seed=0)
+    >>> neuron.w[0].data, neuron.w[1].data = 3.0, -1.0
+    >>> y = neuron([2.0, 1.0])
+    >>> y.backward()
+    >>> y.data, [(p.label, p.grad) for p in neuron.parameters()]
+    (5.0, [('w0', 2.0), ('w1', 1.0), ('b', 1.0)])
+    """
+
+    w: Vector
+    b: Value | None
+    activation: Activation
+
+    def __init__(
+        self,
+        n_in: int,
+        activation: Function = "linear",
+        bias: bool = True,
+        initializer: str | Initializer | None = None,
+        seed: Seed = None,
+        name: str = "",
+    ) -> None:
+        self._name = name
+        self.activation = find_activation(activation)
+        if self.activation.layerwise:
+            raise ValueError(
+                f"{self.activation.name} needs all outputs of a layer: give it to a Layer or an MLP"
+            )
+        initializer = initializer or self.activation.initializer
+        (weights,) = draw_weights(initializer, np.random.default_rng(seed), _size("n_in", n_in), 1)
+        self.w = weights  # type: ignore[assignment]  # __setattr__ makes the Vector
+        self.b = Value(0.0) if bias else None
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        global _changes
+        _changes += 1
+        if attribute == "w":
+            value = Vector([self._named(weight, f"w{i}") for i, weight in enumerate(value)])
+        elif attribute == "b" and value is not None:
+            value = self._named(value, "b")
+        elif attribute == "activation":
+            value = find_activation(value)
+        super().__setattr__(attribute, value)
+
+    def _named(self, value: Any, name: str) -> Value:
+        if self._name:
+            name = f"{self._name}.{name}"
+        if type(value) is not Value:
+            value = Value(value, name)
+        elif value.label:  # the user's
+            return value
+        else:
+            value.label = name
+        value.scope = self._name
+        return value
+
+    def __call__(self, x: Any) -> Any:
+        w, b, scope = self.w, self.b, self._name
+        x = _inputs(x, w.width, scope or "a Neuron")
+        total = dot(w, x) if b is None else dot(w, x, b)
+        total.scope = scope
+        output = self.activation.function(total)
+        if output is not total:
+            output.scope = scope
+        return output
+
+    def parameters(self) -> list[Value]:
+        """The weights, then the bias if there is one."""
+        return [*self.w] if self.b is None else [*self.w, self.b]
+
+    def __repr__(self) -> str:
+        return f"Neuron({len(self.w)}, activation={self.activation.name!r}{_no_bias(self)})"
+
+
+class Layer(Module):
+    """Neurons that read the same inputs: a = f(Wx + b).
+
+    Parameters
+    ----------
+    n_in : the number of inputs, at least 1.
+    n_out : the number of neurons, at least 1.
+    activation, bias, initializer, seed, name : as for `Neuron`. The activation may also be softmax or
+        log_softmax, each of whose outputs depends on all neurons; these are linear then.
+
+    Attributes
+    ----------
+    neurons : a list of `Neuron`.
+    n_in, n_out, activation : as given.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; on a call, if there are not `n_in` inputs.
+
+    Examples
+    --------
+    A call gives a sequence of n_out `Value`s, or of a single neuron the `Value`.
+
+    >>> from nn import Layer
+    >>> layer = Layer(2, 3, "softmax", seed=0)
+    >>> [p.label for p in layer.parameters()][:4]
+    ['neuron0.w0', 'neuron0.w1', 'neuron0.b', 'neuron1.w0']
+    >>> round(sum(p.data for p in layer([1.0, 2.0])), 12)
+    1.0
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        activation: Function = "linear",
+        bias: bool = True,
+        initializer: str | Initializer | None = None,
+        seed: Seed = None,
+        name: str = "",
+    ) -> None:
+        self._name = name
+        self._activation = function = find_activation(activation)
+        n_in, n_out = _size("n_in", n_in), _size("n_out", n_out)
+        if function.layerwise and n_out == 1:
+            raise ValueError(f"{function.name} of a single output is constant: use sigmoid for a probability")
+        rng = np.random.default_rng(seed)
+        each = "linear" if function.layerwise else function
+        prefix = f"{name}.neuron" if name else "neuron"
+        self.n_in = n_in
+        self.neurons = [
+            Neuron(n_in, each, bias, lambda *_, row=row: [row], rng, f"{prefix}{i}")
+            for i, row in enumerate(draw_weights(initializer or function.initializer, rng, n_in, n_out))
+        ]
+        self._gather()
+
+    @property
+    def n_out(self) -> int:
+        return len(self.neurons)
+
+    @property
+    def activation(self) -> Activation:
+        return self._activation
+
+    def __call__(self, x: Any) -> Any:
+        neurons = self.neurons
+        if len(neurons) == 1:
+            return neurons[0](x)
+        x = _inputs(x, self.n_in, self._name or "a Layer")
+        if _changes != self._seen or neurons != self._gathered:
+            self._gather()
+        outputs: Any
+        if self._weights is None:
+            outputs = Vector([neuron(x) for neuron in neurons])
+        else:
+            biases, scopes = self._biases, self._scopes
+            sums = dot(self._weights, x) if biases is None else dot(self._weights, x, biases)
+            outputs = neurons[0].activation(sums.within(scopes))
+            if outputs is not sums:
+                outputs = Vector.of(outputs).within(scopes)
+        if self._activation.layerwise:
+            outputs = Vector.of(self._activation(outputs)).within([self._name] * len(neurons))
+        return outputs
+
+    def _gather(self) -> None:
+        """Neurons that are alike are computed at once, from one `Vector` of their weights; others in turn."""
+        self._seen = _changes
+        self._gathered = neurons = list(self.neurons)
+        self._scopes = [neuron._name if isinstance(neuron, Neuron) else "" for neuron in neurons]
+        self._weights = self._biases = None
+        if {type(neuron) for neuron in neurons} == {Neuron}:
+            kinds = {(neuron.activation, neuron.b is None, len(neuron.w)) for neuron in neurons}
+            if len(kinds) == 1:
+                self._weights = Vector([neuron.w for neuron in neurons])
+                if neurons[0].b is not None:
+                    self._biases = Vector([neuron.b for neuron in neurons])
+
+    _gathered: list[Neuron]  # what the next four were made from
+    _seen: int
+    _scopes: list[str]
+    _weights: Vector | None
+    _biases: Vector | None
+
+    def __repr__(self) -> str:
+        bias = _no_bias(self.neurons[0])
+        return f"Layer({self.n_in}, {self.n_out}, activation={self.activation.name!r}{bias})"
+
+
+class MLP(Module):
+    """A multilayer perceptron: layers, each of which reads the outputs of the one before.
+
+    Parameters
+    ----------
+    n_in : the number of features, at least 1.
+    widths : the number of neurons of each layer, ``[n_hidden, ..., n_out]``.
+    activation : of the hidden layers, as for `Neuron`.
+    output_activation : of the last layer, as for `Layer`. Keep it linear where the loss takes logits.
+    bias, initializer, seed : as for `Neuron`; one seed determines all weights.
+
+    Attributes
+    ----------
+    layers : a list of `Layer`.
+    n_in, n_out : the number of features and of outputs.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; on a call, if there are not `n_in` features.
+
+    Examples
+    --------
+    A call with one example gives a list of n_out `Value`s, or for a single output the `Value`.
+
+    >>> from nn import MLP
+    >>> model = MLP(2, [3, 1], seed=0)
+    >>> model([1.0, -2.0]).op
+    'dot'
+    >>> [p.label for p in model.parameters()][-2:]
+    ['layer1.neuron0.w2', 'layer1.neuron0.b']
+    >>> model
+    MLP(2, [3, 1], activation='relu', output_activation='linear')
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        widths: Sequence[int],
+        activation: Function = "relu",
+        output_activation: Function = "linear",
+        bias: bool = True,
+        initializer: str | Initializer | None = None,
+        seed: Seed = None,
+    ) -> None:
+        try:
+            sizes = [n_in, *widths]
+        except TypeError:
+            raise TypeError(
+                "MLP takes a list of layer widths such as [16, 16, 1], "
+                f"got {type(widths).__name__}: {widths!r:.60}"
+            ) from None
+        if len(sizes) == 1:
+            raise ValueError("MLP needs the width of at least one layer, got an empty list")
+        sizes = [_size("n_in" if i == 0 else f"the width of layer{i - 1}", n) for i, n in enumerate(sizes)]
+        rng = np.random.default_rng(seed)
+        functions = [activation] * (len(sizes) - 2) + [output_activation]
+        self.layers = [
+            Layer(n_in, n_out, function, bias, initializer, rng, f"layer{i}")
+            for i, (n_in, n_out, function) in enumerate(zip(sizes, sizes[1:], functions))
+        ]
+
+    @property
+    def n_in(self) -> int:
+        return self.layers[0].n_in
+
+    @property
+    def n_out(self) -> int:
+        return self.layers[-1].n_out
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x if type(x) is Value else list(x)
+
+    def __repr__(self) -> str:
+        first, last = self.layers[0], self.layers[-1]
+        return (
+            f"MLP({self.n_in}, {[layer.n_out for layer in self.layers]}, "
+            f"activation={first.activation.name!r}, output_activation={last.activation.name!r}"
+            f"{_no_bias(first.neurons[0])})"
+        )
+
+
+def _size(what: str, n: Any) -> int:
+    """A width as an int; numpy's integers are welcome."""
+    try:
+        size = -1 if isinstance(n, bool) else operator.index(n)
+    except TypeError:
+        raise TypeError(f"{what} must be an integer, got {type(n).__name__}: {n!r:.60}") from None
+    if size < 1:
+        raise ValueError(f"{what} must be at least 1, got {n!r}")
+    return size
+
+
+def _inputs(x: Any, n_in: int, reader: str) -> Vector:
+    """The inputs as one operand; a lone number counts as one input."""
+    inputs: Vector = x if type(x) is Vector else Vector(x if hasattr(x, "__iter__") else (x,))
+    if len(inputs) != n_in:
+        raise ValueError(f"{reader} takes {n_in} inputs, got {len(inputs)}")
+    return inputs
+
+
+def _no_bias(neuron: Any) -> str:
+    return ", bias=False" if getattr(neuron, "b", 0) is None else ""

@@ -1,0 +1,153 @@
+"""`Module`: what has parameters, finds them by looking at its own attributes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from autograd import Value, Vector
+
+__all__ = ["Module"]
+
+
+class Module:
+    """The base class of everything that has parameters; its attributes say which.
+
+    A parameter is a leaf `Value`, and a child is another `Module`, that is an attribute or stands in a
+    list, a tuple, a `Vector` or an object array that is one. Attributes whose name begins with an
+    underscore are not looked at. A subclass may override `parameters` to choose for itself.
+
+    A parameter is named by its way from the module: the attribute, or for an item of a sequence the
+    attribute in the singular and its index, joined by dots, such as ``layer0.neuron1.w2``.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> from nn import Module
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.weights = [Value(2.0), Value(3.0)]
+    ...         self.b = Value(1.0)
+    ...
+    ...     def __call__(self, x):
+    ...         return self.weights[0] * x[0] + self.weights[1] * x[1] + self.b
+    >>> line = Line()
+    >>> line([10.0, 100.0]).data
+    321.0
+    >>> line.state_dict()
+    {'weight0': 2.0, 'weight1': 3.0, 'b': 1.0}
+    """
+
+    def __call__(self, x: Any) -> Any:
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what it computes: define __call__(self, x)"
+        )
+
+    def children(self) -> Iterator[tuple[str, Value | Module]]:
+        """The parameters and modules that are its own attributes, each with its name, in their order."""
+        for name, attribute in vars(self).items():
+            if not name.startswith("_"):
+                yield from _named_items(name, attribute)
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in the order of the attributes, those of a child where the child stands."""
+        found: dict[Value, None] = {}
+        for _, child in self.children():
+            found.update(dict.fromkeys(child.parameters() if isinstance(child, Module) else (child,)))
+        return list(found)
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """The `parameters` in order, each with its name; one that no attribute leads to is ``parameter7``."""
+        names: dict[Value, str] = {}
+        for name, child in self.children():
+            if isinstance(child, Module):
+                for below, parameter in child.named_parameters():
+                    names.setdefault(parameter, f"{name}.{below}")
+            else:
+                names.setdefault(child, name)
+        for i, parameter in enumerate(self.parameters()):
+            yield names.get(parameter, f"parameter{i}"), parameter
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, which the next backward pass adds to."""
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """The number in every parameter, by name: what `load_state_dict` puts back."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Set every parameter from `state`, or on any error none.
+
+        Parameters
+        ----------
+        state : a finite number for each name of `named_parameters`, and for no other.
+
+        Raises
+        ------
+        TypeError : if `state` is not a mapping or holds something that is not a real number.
+        ValueError : if names are missing or unknown, or a number is nan or infinite; it names them.
+
+        Examples
+        --------
+        >>> from nn import Neuron
+        >>> neuron = Neuron(2)
+        >>> neuron.load_state_dict({"w0": 1.0, "w1": -1.0, "b": 0.5})
+        >>> neuron([3.0, 2.0]).data
+        1.5
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict takes a mapping of names to numbers, got {type(state).__name__}"
+            )
+        parameters = dict(self.named_parameters())
+        missing = [name for name in parameters if name not in state]
+        unknown = [name for name in state if name not in parameters]
+        if missing or unknown:
+            faults = [f"{fault} {_listing(names)}" for fault, names in
+                      (("without", missing), ("with the unknown", unknown)) if names]  # fmt: skip
+            raise ValueError(
+                f"this state does not fit {type(self).__name__}: it comes {' and '.join(faults)}"
+            )
+        for name in parameters:
+            number = state[name]
+            if not isinstance(number, Real):
+                raise TypeError(f"{name} must be a real number, got {type(number).__name__}: {number!r:.60}")
+            if not math.isfinite(number):
+                raise ValueError(f"{name} must be finite, got {number!r}")
+        for name, parameter in parameters.items():
+            parameter.data = float(state[name])
+
+    def __repr__(self) -> str:
+        modules = [(name, child) for name, child in self.children() if isinstance(child, Module)]
+        lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in modules]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if lines else f"{type(self).__name__}()"
+
+
+def _named_items(name: str, attribute: Any) -> Iterator[tuple[str, Value | Module]]:
+    if isinstance(attribute, Module) or (isinstance(attribute, Value) and not attribute.op):
+        yield name, attribute
+    elif isinstance(attribute, (Vector, list, tuple)) or (
+        isinstance(attribute, np.ndarray) and attribute.dtype == object and attribute.ndim > 0
+    ):
+        singular = _singular(name)
+        for i, item in enumerate(attribute):
+            yield from _named_items(f"{singular}{i}", item)
+
+
+def _singular(name: str) -> str:
+    """``layers`` → ``layer``, ``biases`` → ``bias``, ``w`` → ``w``; the items of ``w0`` are ``w0_1``."""
+    if name[-1:].isdigit():
+        return f"{name}_"
+    return name.removesuffix("es" if name.endswith("ses") else "s" if not name.endswith("ss") else "")
+
+
+def _listing(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(str, names[:5])) + more

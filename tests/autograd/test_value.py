@@ -1,0 +1,733 @@
+"""`Value` and `Vector`: operators, what a node tells about itself, modes, packing, memory, custom rows."""
+
+import gc
+import math
+import operator
+import threading
+import weakref
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd import (
+    Primitive,
+    Value,
+    Vector,
+    cos,
+    detect_anomaly,
+    dot,
+    elu,
+    exp,
+    grad,
+    leaky_relu,
+    log,
+    maximum,
+    mean,
+    no_grad,
+    primitive,
+    relu,
+    sigmoid,
+    sin,
+    softmax,
+    sqrt,
+    sum,
+    tanh,
+    topological_order,
+    where,
+)
+from autograd.primitives import TABLE
+
+NUMBERS = [
+    2, 2.0, True, Fraction(1, 2), np.bool_(True), np.int8(2), np.int16(2), np.int32(2), np.int64(2),
+    np.uint8(2), np.uint16(2), np.uint32(2), np.uint64(2), np.float16(2), np.float32(2), np.float64(2),
+    np.longdouble(2),
+]  # fmt: skip
+OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+numbers = pytest.mark.parametrize("number", NUMBERS, ids=lambda each: f"{type(each).__name__}({each})")
+
+
+# --- operators -------------------------------------------------------------------------------------
+
+
+@numbers
+@pytest.mark.parametrize("operate", OPERATORS)
+def test_operators_take_numbers_on_either_side(operate, number):
+    """A Value and any real number give a Value with the float result and the right gradient."""
+    x, plain = Value(3.0), float(number)
+    right, left = operate(x, number), operate(number, x)
+    assert type(right) is Value
+    assert type(left) is Value
+    assert right.data == pytest.approx(operate(3.0, plain), rel=1e-15)
+    assert left.data == pytest.approx(operate(plain, 3.0), rel=1e-15)
+    h = 1e-6
+    for node, f in ((right, lambda t: operate(t, plain)), (left, lambda t: operate(plain, t))):
+        assert grad(node, [x])[0] == pytest.approx((f(3 + h) - f(3 - h)) / (2 * h), rel=1e-8)
+
+
+@numbers
+@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
+def test_comparisons_are_by_data(compare, number):
+    for data in (1.0, 0.5, 2.0, 3.0):
+        x = Value(data)
+        assert bool(compare(x, number)) is compare(data, float(number))
+        assert bool(compare(number, x)) is compare(float(number), data)
+        assert compare(x, Value(float(number))) is compare(data, float(number))
+
+
+def test_equality_and_hash_are_by_identity():
+    """Two nodes with the same number are two nodes: they can be told apart in sets and dicts."""
+    a, b = Value(1.0), Value(1.0)
+    assert a == a
+    assert a != b
+    assert a != 1.0
+    assert len({a, b, a}) == 2
+
+
+def test_sorting_and_builtin_max():
+    a, b, c = Value(2.0), Value(-1.0), Value(5.0)
+    assert sorted([a, b, c]) == [b, a, c]
+    assert max(a, b, c) is c
+
+
+def test_unary_operators():
+    x = Value(-2.0)
+    assert (-x).data == 2.0
+    assert abs(x).data == 2.0
+    assert grad(-x, [x]) == [-1.0]
+    assert grad(abs(x), [x]) == [-1.0]
+
+
+def test_builtin_sum_and_pow():
+    x = Value(3.0)
+    y = __builtins__["sum"]([x, x, 1]) if isinstance(__builtins__, dict) else __builtins__.sum([x, x, 1])
+    assert y.data == 7.0
+    assert pow(x, 2).data == 9.0
+
+
+@pytest.mark.parametrize(
+    ("spell", "op", "data"),
+    [
+        (lambda v: v + 1, "add", 3.0), (lambda v: 1 + v, "add", 3.0), (lambda v: v - 1, "sub", 1.0),
+        (lambda v: 1 - v, "sub", -1.0), (lambda v: v * 3, "mul", 6.0), (lambda v: 3 * v, "mul", 6.0),
+        (lambda v: v / 4, "div", 0.5), (lambda v: 4 / v, "div", 2.0), (lambda v: v**3, "pow", 8.0),
+        (lambda v: 3**v, "power", 9.0), (lambda v: v**v, "power", 4.0), (lambda v: -v, "neg", -2.0),
+        (lambda v: abs(v), "abs", 2.0), (lambda v: v.exp(), "exp", math.e**2),
+        (lambda v: v.maximum(3), "maximum", 3.0), (lambda v: v.where(5, 6), "where", 5.0),
+        (lambda v: v.leaky_relu(0.5), "leaky_relu", 2.0), (lambda v: v.elu(), "elu", 2.0),
+        (lambda v: sum([v, v]), "sum", 4.0), (lambda v: dot([v, 1], [3, v]), "dot", 8.0),
+    ],
+)  # fmt: skip
+def test_every_spelling_records_one_node(spell, op, data):
+    """Each operator, method and function is one node of its row, leaf operands apart."""
+    node = spell(Value(2.0))
+    assert node.op == op
+    assert node.primitive is TABLE[op]
+    assert node.data == pytest.approx(data, rel=1e-15)
+    assert all(parent.op == "" for parent in node.parents)
+
+
+def test_augmented_assignment_records():
+    x = Value(2.0)
+    y = x
+    y += 1
+    y *= x
+    assert (y.data, x.data) == (6.0, 2.0)
+    assert grad(y, [x]) == [5.0]
+
+
+# --- numpy -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scalar", [np.float64(2), np.float32(2), np.int64(2), np.array(2.0)])
+def test_a_numpy_scalar_times_a_value_is_a_value(scalar):
+    v = Value(3.0)
+    for result in (scalar * v, v * scalar, scalar + v, v - scalar, scalar / v, scalar**v):
+        assert type(result) is Value
+
+
+def test_object_arrays_go_elementwise():
+    """`W @ x + b` on object arrays: values and gradients of a layer."""
+    W = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(-4.0)]])
+    x = np.array([Value(0.5), Value(0.25)])
+    b = np.array([Value(1.0), Value(-1.0)])
+    out = W @ x + b
+    assert out.dtype == object
+    assert [each.data for each in out] == [2.0, -0.5]
+    np.sum(out).backward()
+    assert [[w.grad for w in row] for row in W] == [[0.5, 0.25], [0.5, 0.25]]
+    assert [each.grad for each in x] == [4.0, -2.0]
+    assert [each.grad for each in b] == [1.0, 1.0]
+
+
+def test_object_arrays_mix_with_float_arrays():
+    v = np.array([Value(1.0), Value(2.0)])
+    plain = np.array([10.0, 100.0])
+    assert (v @ plain).data == 210.0
+    assert [each.data for each in plain * v] == [10.0, 200.0]
+    assert [each.data for each in Value(2.0) * plain] == [20.0, 200.0]
+    assert [each.data for each in plain / Value(2.0)] == [5.0, 50.0]
+    assert [each.data for each in v**2] == [1.0, 4.0]
+    assert [bool(each) for each in v > 1.5] == [False, True]
+    assert np.mean(v).data == 1.5
+
+
+@pytest.mark.parametrize(
+    "ufunc",
+    [
+        np.exp, np.log, np.log1p, np.expm1, np.sqrt, np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan,
+        np.sinh, np.cosh, np.tanh, np.absolute, np.negative,
+    ],
+)  # fmt: skip
+def test_numpy_functions_on_values_and_object_arrays(ufunc):
+    v = Value(0.5)
+    assert type(ufunc(v)) is Value
+    assert ufunc(v).data == pytest.approx(float(ufunc(0.5)), rel=1e-15)
+    array = ufunc(np.array([v, Value(0.25)]))
+    assert [each.data for each in array] == pytest.approx(ufunc(np.array([0.5, 0.25])).tolist(), rel=1e-15)
+
+
+@pytest.mark.parametrize("name", ["exp", "relu", "sigmoid", "softplus", "silu", "tanh", "elu", "leaky_relu"])
+def test_functions_of_the_table_on_object_arrays(name):
+    """Elementwise, with nodes of that row: also relu, whose array form would compare the objects."""
+    row = TABLE[name]
+    leaves = [Value(1.5), Value(0.0), Value(-2.0), Value(math.nan)]
+    out = row(np.array(leaves))
+    assert [each.op for each in out] == [name] * 4
+    assert [each.data for each in out] == pytest.approx([row(leaf.data) for leaf in leaves], nan_ok=True)
+    assert grad(out[1], [leaves[1]]) == grad(row(leaves[1]), [leaves[1]])
+
+
+@pytest.mark.parametrize("name", ["exp", "relu", "sigmoid", "softplus", "tanh", "log_softmax"])
+def test_functions_of_the_table_on_float_arrays_are_arrays(name):
+    row, x = TABLE[name], np.array([-1.0, 0.5, 2.0])
+    if row.vectors:
+        got, expected = row(x, x[None, ::-1]), [row(a, [b]) for a, b in zip(x.tolist(), x[::-1].tolist())]
+    else:
+        got, expected = row(x), [row(a) for a in x.tolist()]
+    assert isinstance(got, np.ndarray)
+    assert got.tolist() == pytest.approx(expected, rel=1e-14)
+
+
+# --- what a node says about itself -----------------------------------------------------------------
+
+
+def test_a_leaf():
+    x = Value(3, "x")
+    assert (x.data, x.grad, x.label, x.scope, x.op, x.parents, x.operands) == (3.0, None, "x", "", "", (), ())
+    assert type(x.data) is float
+    assert x.primitive is None
+    assert not x.constant
+
+
+def test_float_format_and_repr():
+    x = Value(3.14159, "x")
+    assert float(x) == 3.14159
+    assert f"{x:.2f}" == "3.14"
+    assert f"{x:8.3e}" == "3.142e+00"
+    assert "3.14159" in f"{x}"
+    assert repr(x) == "Value(data=3.14159, grad=None, label='x')"
+    (x * 2).backward()
+    assert repr(x) == "Value(data=3.14159, grad=2.0, label='x')"
+    assert repr(Value(1.0)) == "Value(data=1.0, grad=None)"
+    assert math.sin(x) == math.sin(3.14159)
+    assert np.array([1.0, 2.0])[int(Value(1.0).data)] == 2.0
+
+
+def test_parents_keep_order_and_repeats():
+    x, y = Value(2.0), Value(3.0)
+    assert (x * x).parents == (x, x)
+    assert (x - y).parents == (x, y)
+    assert sum([y, x, y]).parents == (y, x, y)
+    assert dot([x, y], [y, x], x).parents == (x, y, y, x, x)
+    assert dot([x], [y]).parents == (x, y)
+    assert where(x > 0, x, y).parents[1:] == (x, y)
+    assert elu(x, y).parents == (x, y)
+    assert softmax([x, y, x])[1].parents == (y, x, x)
+
+
+def test_numbers_in_an_expression_are_constants():
+    x = Value(2.0)
+    left, right = (5 * x).parents
+    assert (left.data, left.constant, right.constant) == (5.0, True, False)
+    assert [parent.constant for parent in sum([1.0, x]).parents] == [True, False]
+
+
+def test_labels_and_scopes():
+    x = Value(1.0, "x")
+    x.scope = "layer0"
+    x.label = "renamed"
+    assert (x.label, x.scope) == ("renamed", "layer0")
+    y = x * 2
+    assert (y.label, y.scope) == ("", "")
+    y.label = "y"
+    assert repr(y) == "Value(data=2.0, grad=None, label='y')"
+    assert Value(1.0, "β<{|\"'}>").label == "β<{|\"'}>"
+
+
+def test_unknown_attributes_are_refused():
+    """A misspelt `x.grads = 0` is an error, not a new attribute."""
+    with pytest.raises(AttributeError):
+        Value(1.0).grads = 0.0
+
+
+def test_detach_is_a_new_leaf_with_the_same_number():
+    x = Value(3.0)
+    y = x * x
+    y.label = "y"
+    cut = y.detach()
+    assert (cut.data, cut.label, cut.parents, cut.grad) == (9.0, "y", (), None)
+    z = cut * x
+    z.backward()
+    assert (x.grad, cut.grad, y.grad) == (9.0, 3.0, None)
+
+
+# --- no_grad ---------------------------------------------------------------------------------------
+
+
+def test_no_grad_computes_without_recording():
+    x = Value(3.0)
+    with no_grad():
+        results = [
+            x * x, exp(x), sum([x, x]), dot([x], [x]), x**2, 2**x, maximum(x, 1), softmax([x, x])[0],
+            sum(exp(Vector([x, x]))), exp(Vector([x, x]))[1],
+        ]  # fmt: skip
+    for node in results:
+        assert (node.parents, node.op) == ((), "")
+    assert results[0].data == 9.0
+    assert (x * x).parents == (x, x)
+
+
+def test_no_grad_nests_and_ends_on_an_exception():
+    x = Value(3.0)
+    with no_grad():
+        with no_grad():
+            pass
+        assert (x * x).parents == ()
+    with pytest.raises(ZeroDivisionError), no_grad():
+        raise ZeroDivisionError
+    assert (x * x).parents == (x, x)
+
+
+def test_a_result_under_no_grad_is_a_leaf_like_any_other():
+    with no_grad():
+        w = Value(3.0) * 2
+    w.data = 5.0
+    (w * w).backward()
+    assert w.grad == 10.0
+
+
+def test_no_grad_belongs_to_its_thread():
+    """One thread computes without recording while another one records, both at the same time."""
+    inside, seen, go_on = threading.Event(), threading.Event(), threading.Event()
+    found = {}
+
+    def quiet():
+        with no_grad():
+            inside.set()
+            go_on.wait(10)
+            found["quiet"] = (Value(2.0) * 3).parents
+
+    thread = threading.Thread(target=quiet)
+    thread.start()
+    assert inside.wait(10)
+    x = Value(2.0)
+    y = x * 3
+    with detect_anomaly():
+        seen.set()
+        y.backward()
+    go_on.set()
+    thread.join(10)
+    assert found["quiet"] == ()
+    assert len(y.parents) == 2
+    assert x.grad == 3.0
+
+
+def test_independent_graphs_in_many_threads():
+    """Eight threads record and sweep at once; each gets its own right gradient."""
+    results = {}
+
+    def work(k):
+        x = Value(float(k))
+        for _ in range(50):
+            x.grad = None
+            y = x
+            for _ in range(20):
+                y = y * 1.01 + x
+            y.backward()
+        results[k] = x.grad
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    expected = 1.01**20 + math.fsum(1.01**i for i in range(20))
+    assert results == {k: pytest.approx(expected, rel=1e-12) for k in range(8)}
+
+
+# --- Vector ----------------------------------------------------------------------------------------
+
+
+def test_a_vector_is_a_sequence():
+    a, b = Value(1.0), Value(2.0)
+    v = Vector([a, b, 3.0])
+    assert len(v) == 3
+    assert v[0] is a
+    assert list(v)[1] is b
+    assert v[-1].data == 3.0
+    assert v[-1].constant
+    assert v[:2] == (a, b)
+    assert a in v
+    assert v.index(b) == 1
+    assert v.numbers() == [1.0, 2.0, 3.0]
+    assert repr(v) == "Vector([1.0, 2.0, 3.0])"
+    assert Vector.of(v) is v
+    assert len(Vector([])) == 0
+    with pytest.raises(TypeError):
+        v[0] = b
+    with pytest.raises(IndexError):
+        v[3]
+
+
+def test_a_vector_is_one_operand_shared_by_all():
+    v = Vector([Value(1.0), Value(2.0)])
+    first, second = sum(v), mean(v)
+    assert first.operands[0] is v
+    assert second.operands[0] is v
+    assert first.parents == v.values
+
+
+def network(layers, inputs, activations):
+    """Packed: a layer is one dot along the rows of a matrix and one activation."""
+    signal = Vector(inputs)
+    for (weights, biases), activation in zip(layers, activations, strict=True):
+        signal = activation(dot(Vector([Vector(row) for row in weights]), signal, Vector(biases)))
+    return list(signal)
+
+
+def network_by_hand(layers, inputs, activations):
+    """The same node by node."""
+    signal = list(inputs)
+    for (weights, biases), activation in zip(layers, activations, strict=True):
+        signal = [activation(dot(row, signal, bias)) for row, bias in zip(weights, biases, strict=True)]
+    return signal
+
+
+def make_layers(shape, seed):
+    draw = np.random.default_rng(seed)
+    return [
+        (
+            [[Value(w) for w in row] for row in draw.normal(size=(n_out, n_in))],
+            [Value(b) for b in draw.normal(size=n_out)],
+        )
+        for n_in, n_out in zip(shape, shape[1:])
+    ]
+
+
+ACTIVATIONS = [relu, tanh, sigmoid, elu, leaky_relu, lambda x: x, lambda x: maximum(x, x)]
+
+
+@pytest.mark.parametrize("seed", range(len(ACTIVATIONS)))
+@pytest.mark.parametrize("shape", [(2, 2), (3, 4, 1), (2, 5, 3, 2), (1, 1, 1), (4, 1, 3)])
+def test_packed_and_single_nodes_agree(shape, seed):
+    """Numbers to the last bit, gradients to rounding: a packed graph is the scalar graph."""
+    activations = [ACTIVATIONS[(seed + k) % len(ACTIVATIONS)] for k in range(len(shape) - 1)]
+    values = np.random.default_rng(seed + 100).normal(size=shape[0]).tolist()
+    outcomes = []
+    for build in (network, network_by_hand):
+        layers, inputs = make_layers(shape, seed), list(map(Value, values))
+        outputs = build(layers, inputs, activations)
+        loss = sum([output * output for output in outputs])
+        loss.backward()
+        leaves = inputs + [w for ws, bs in layers for row in [*ws, bs] for w in row]
+        outcomes.append(([out.data for out in outputs], loss.data, [leaf.grad for leaf in leaves]))
+        assert grad(loss, leaves) == pytest.approx([leaf.grad for leaf in leaves], rel=1e-13, abs=1e-15)
+        assert {type(leaf.grad) for leaf in leaves} == {float}
+    packed, single = outcomes
+    assert packed[:2] == single[:2]
+    assert packed[2] == pytest.approx(single[2], rel=1e-13, abs=1e-15)
+
+
+def deep(x):
+    """A packed graph two operations deep, and its loss, without looking at a node."""
+    hidden = tanh(dot(Vector([Vector([x, 2.0]), Vector([0.5, x])]), Vector([x, 1.0])))
+    return hidden, sum(exp(hidden))
+
+
+def test_looking_at_nodes_before_backward_changes_nothing():
+    results = []
+    for look in (False, True):
+        x = Value(0.3)
+        hidden, loss = deep(x)
+        if look:
+            assert [node.op for node in topological_order(loss)].count("tanh") == 2
+            assert hidden[0].parents[0].op == "dot"
+        loss.backward()
+        results.append((loss.data, x.grad, [node.grad for node in hidden], [n.data for n in hidden]))
+    assert results[0][0] == results[1][0]
+    assert results[0][3] == results[1][3]
+    assert results[0][1] == pytest.approx(results[1][1], rel=1e-14)
+    assert results[0][2] == pytest.approx(results[1][2], rel=1e-14)
+
+
+def test_looking_after_backward_shows_each_nodes_gradient():
+    x = Value(0.3)
+    hidden, loss = deep(x)
+    loss.backward()
+    grads = [node.grad for node in hidden]
+    assert grads == pytest.approx([math.exp(node.data) for node in hidden], rel=1e-14)
+    before = [node.parents[0].grad for node in hidden]
+    expected = [math.exp(n.data) * (1 - n.data**2) for n in hidden]
+    assert before == pytest.approx(expected, rel=1e-13)
+    total = x.grad
+    loss.backward()
+    assert x.grad == pytest.approx(2 * total, rel=1e-15)
+    assert [node.grad for node in hidden] == pytest.approx(grads, rel=1e-15)
+
+
+def test_repeated_backward_through_a_packed_graph_adds_to_leaves_only():
+    x = Value(3.0)
+    y = sum(Vector([x, x]))
+    squares = Vector([x, x])
+    z = sum(autograd.abs(squares)) if hasattr(autograd, "abs") else sum(relu(squares))
+    for times in (1, 2, 3):
+        z.backward()
+        assert x.grad == 2.0 * times
+    y.backward()
+    assert x.grad == 8.0
+
+
+def test_two_roots_over_one_packed_layer():
+    x = Value(0.5)
+    layer = exp(Vector([x, 2.0, x]))
+    first, second = sum(layer), dot(layer, [1.0, 2.0, 3.0])
+    (2 * first).backward()
+    one = x.grad
+    assert one == pytest.approx(4 * math.exp(0.5), rel=1e-15)
+    second.backward()
+    assert x.grad - one == pytest.approx(4 * math.exp(0.5), rel=1e-14)
+    assert [node.grad for node in layer] == [1.0, 2.0, 3.0]
+
+
+def test_elements_used_beside_their_vector():
+    """A node of a layer used by itself and through the whole: both contributions count."""
+    x = Value(0.5)
+    layer = exp(Vector([x, x * 2]))
+    y = sum(layer) + layer[0] * 3 + layer[1]
+    y.backward()
+    assert x.grad == pytest.approx(4 * math.exp(0.5) + 2 * 2 * math.exp(1.0), rel=1e-14)
+    assert layer[0].grad == 4.0
+
+
+def test_where_over_vectors_takes_each_elements_branch():
+    x = Vector([Value(-1.0), Value(4.0)])
+    out = where(Vector([each.step() for each in x]), sqrt(x), Vector([0.0, 0.0]))
+    sum(out).backward()
+    assert out.numbers() == [0.0, 2.0]
+    assert [each.grad for each in x] == [0.0, 0.25]
+
+
+def test_special_numbers_in_packed_rows():
+    """A packed row gives IEEE results without an exception, as single nodes do."""
+    v = Vector([Value(0.0), Value(-1.0), Value(1.0), Value(math.inf)])
+    out = log(v)
+    assert out.numbers() == pytest.approx([-math.inf, math.nan, 0.0, math.inf], nan_ok=True)
+    sum(out).backward()
+    assert [each.grad for each in v] == [math.inf, -1.0, 1.0, 0.0]
+    assert exp(Vector([Value(1000.0), 1.0])).numbers() == [math.inf, math.e]
+
+
+def test_a_packed_row_broadcasts_a_single_operand():
+    x, k = Vector([Value(1.0), Value(-2.0)]), Value(0.5)
+    out = leaky_relu(x, k)
+    sum(out).backward()
+    assert out.numbers() == [1.0, -1.0]
+    assert ([each.grad for each in x], k.grad) == ([1.0, 0.5], -2.0)
+    assert out[1].parents == (x[1], k)
+
+
+def test_scopes_reach_packed_nodes():
+    out = relu(Vector([Value(1.0), Value(2.0)])).within(["n0", "n1"])
+    assert [node.scope for node in out] == ["n0", "n1"]
+
+
+# --- memory ----------------------------------------------------------------------------------------
+
+
+def build_everything():
+    x = Value(0.5)
+    layer = tanh(dot(Vector([Vector([x, 1.0]), Vector([2.0, x])]), Vector([x, 3.0])))
+    y = sum(layer) + where(x > 0, sqrt(x), x) + softmax([x, 1.0])[0] + x**2 * sin(x) / cos(x)
+    y.backward()
+    grad(grad(y, [x], create_graph=True)[0], [x])
+    list(layer)
+    y.backward()
+    return x, y
+
+
+def test_a_graph_makes_no_reference_cycles():
+    """With the cycle collector off, dropping the output frees every node at once."""
+    build_everything()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        x, y = build_everything()
+        del x, y
+        after = len(gc.get_objects())
+        assert gc.collect() == 0
+        assert after <= before + 5
+    finally:
+        gc.enable()
+
+
+def test_backward_leaves_the_collector_as_it_was():
+    x = Value(1.0)
+    (x * x).backward()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        (x * x).backward()
+        grad(x * x, [x])
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+# --- custom rows -----------------------------------------------------------------------------------
+
+
+def test_a_custom_row_with_one_partial():
+    @primitive(partials=lambda y, x: 3 * x * x, domain=((-2.0, 2.0),))
+    def cubed(x):
+        """x³"""
+        return x * x * x
+
+    assert isinstance(cubed, Primitive)
+    assert cubed.__doc__ == "x³"
+    x = Value(2.0)
+    y = cubed(x)
+    assert (y.op, y.data, y.parents) == ("cubed", 8.0, (x,))
+    second = grad(y, [x], create_graph=True)[0]
+    third = grad(second, [x], create_graph=True)[0]
+    assert (second.data, third.data, grad(third, [x])) == (12.0, 12.0, [6.0])
+    assert cubed(2) == 8.0
+    assert cubed(np.array([1.0, 2.0])).tolist() == [1.0, 8.0]
+    assert cubed(Vector([x, 3.0])).numbers() == [8.0, 27.0]
+    sum(cubed(Vector([x, 3.0]))).backward()
+    assert x.grad == 12.0
+
+
+def test_a_custom_row_of_several_arguments():
+    @primitive(partials=lambda y, a, b, c: (b * c, a * c, a * b))
+    def product(a, b, c):
+        return a * b * c
+
+    a, b, c = Value(2.0), Value(3.0), Value(5.0)
+    product(a, b, c).backward()
+    assert (a.grad, b.grad, c.grad) == (15.0, 10.0, 6.0)
+    assert grad(grad(product(a, b, c), [a], create_graph=True)[0], [a, b, c]) == [0.0, 5.0, 3.0]
+    assert grad(product(a, a, a), [a]) == [12.0]
+
+
+def test_a_custom_row_with_constant_partials():
+    @primitive((1.0, 1.0, -1.0))
+    def balance(a, b, c):
+        return a + b - c
+
+    @primitive((2.0,))
+    def twice(a):
+        return 2 * a
+
+    leaves = [Value(2.0), Value(3.0), Value(5.0)]
+    balance(*leaves).backward()
+    assert [leaf.grad for leaf in leaves] == [1.0, 1.0, -1.0]
+    assert grad(twice(twice(leaves[0])), [leaves[0]]) == [4.0]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda y, v: ([2.0 * x for x in v],),
+        lambda y, v: (tuple(2.0 * x for x in v),),
+        lambda y, v: [2.0 * x for x in v],
+    ],
+    ids=["tuple of a list", "tuple of a tuple", "bare list"],
+)
+def test_a_custom_row_over_a_sequence(rule):
+    """However the slopes of the one sequence are returned, each element gets its own."""
+
+    @primitive(rule, vectors=(0,))
+    def sum_of_squares(v):
+        return math.fsum(x * x for x in v)
+
+    leaves = [Value(1.0), Value(-2.0), Value(3.0)]
+    y = sum_of_squares(leaves)
+    assert (y.data, y.parents) == (14.0, tuple(leaves))
+    y.backward()
+    assert [leaf.grad for leaf in leaves] == [2.0, -4.0, 6.0]
+    assert grad(y, leaves) == [2.0, -4.0, 6.0]
+    first = grad(y, leaves, create_graph=True)
+    assert grad(first[1], leaves) == [0.0, 2.0, 0.0]
+
+
+def test_a_custom_row_of_any_number_of_arguments():
+    """`*args`: none of the operands is lost."""
+
+    @primitive(partials=lambda y, *a: tuple(2.0 * x for x in a))
+    def squares(*a):
+        return math.fsum(x * x for x in a)
+
+    leaves = [Value(1.0), Value(2.0), Value(3.0)]
+    y = squares(*leaves)
+    assert y.parents == tuple(leaves)
+    y.backward()
+    assert [leaf.grad for leaf in leaves] == [2.0, 4.0, 6.0]
+
+
+def test_a_custom_row_around_a_builtin():
+    """`math.hypot` has no signature that Python can read."""
+    hypot = primitive(lambda y, a, b: (a / y, b / y), name="hypotenuse")(math.hypot)
+    a, b = Value(3.0), Value(4.0)
+    hypot(a, b).backward()
+    assert (a.grad, b.grad) == (0.6, 0.8)
+
+
+def test_a_custom_row_obeys_the_numerics():
+    """A forward rule that raises falls back to its array form; a nan stays a nan."""
+
+    @primitive(lambda y, x: -y * y, array=lambda x: 1.0 / x)
+    def inverse(x):
+        return 1.0 / x
+
+    assert inverse(Value(0.0)).data == math.inf
+    assert inverse(0.0) == math.inf
+    assert math.isnan(inverse(Value(math.nan)).data)
+
+
+def test_names_are_taken_once():
+    def exp(x):
+        return x
+
+    with pytest.raises(ValueError, match="'exp'.*already"):
+        primitive(lambda y, x: 1.0)(exp)
+    with pytest.raises(TypeError, match="partials must be a function"):
+        primitive(partials=None)
+    assert TABLE["exp"] is autograd.exp
+
+
+def test_nodes_die_with_the_output():
+    """A leaf that is a weak reference's target goes when its graph goes, unless Value has no weakrefs."""
+
+    class Watched(list):
+        pass
+
+    watched = Watched()
+    reference = weakref.ref(watched)
+    rule_holder = [watched]
+    y = Value(1.0) * 2
+    del watched, rule_holder
+    assert reference() is None
+    assert y.data == 2.0

@@ -1,0 +1,133 @@
+"""micrograd's own demo, the two moons, on the same work: 100 points, MLP 2-16-16-1, hinge loss plus L2.
+
+Three ways to write it with this engine: with `nn.MLP`, and on bare `Value`s as micrograd writes it,
+adding up with Python's `sum` (a chain of additions) or with `autograd.sum` (one node).
+"""
+
+import builtins
+import gc
+import random
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import autograd
+import nn
+
+Step = Callable[[], Any]
+
+
+def moons(n: int, seed: int) -> tuple[list[list[float]], list[int]]:
+    """Two interleaved half circles with noise, labels ±1."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0.0, np.pi, n)
+    label = rng.integers(0, 2, n)
+    x = np.where(label == 0, np.cos(angle), 1.0 - np.cos(angle)) + rng.normal(0.0, 0.1, n)
+    y = np.where(label == 0, np.sin(angle), 0.5 - np.sin(angle)) + rng.normal(0.0, 0.1, n)
+    return np.column_stack([x, y]).tolist(), (2 * label - 1).tolist()
+
+
+class BareMLP:
+    """The network written out with `*`, `+` and a sum on any scalar class."""
+
+    def __init__(self, value: Any, sizes: Sequence[int], add_up: Callable[[list[Any], Any], Any]) -> None:
+        self.add_up = add_up
+        self.layers = [
+            [([value(random.uniform(-1, 1)) for _ in range(m)], value(0.0)) for _ in range(n)]
+            for m, n in zip(sizes, sizes[1:])
+        ]
+
+    def __call__(self, x: list[Any]) -> Any:
+        for depth, layer in enumerate(self.layers):
+            sums = [self.add_up([wi * xi for wi, xi in zip(w, x)], b) for w, b in layer]
+            x = sums if depth == len(self.layers) - 1 else [each.relu() for each in sums]
+        return x[0]
+
+    def parameters(self) -> list[Any]:
+        return [p for layer in self.layers for w, b in layer for p in [*w, b]]
+
+    def zero_grad(self) -> None:
+        for p in self.parameters():
+            p.grad = 0.0
+
+
+def step_of(value: Any, model: Any, points: list[list[float]], labels: list[int]) -> Step:
+    """One pass of the demo: forward, loss, backward; the loss and the gradients."""
+
+    def step() -> Any:
+        inputs = [list(map(value, point)) for point in points]
+        scores = list(map(model, inputs))
+        losses = [(1 + -label * score).relu() for label, score in zip(labels, scores)]
+        data_loss = builtins.sum(losses) * (1.0 / len(losses))
+        total = data_loss + 1e-4 * builtins.sum(p * p for p in model.parameters())
+        model.zero_grad()
+        total.backward()
+        return total
+
+    return step
+
+
+def contestants() -> dict[str, tuple[Step, Any]]:
+    """Each contestant's step and model, all with the same weights."""
+    import micrograd.engine
+    import micrograd.nn
+
+    points, labels = moons(100, seed=1)
+    chain = lambda products, bias: builtins.sum(products, bias)  # noqa: E731
+    node = lambda products, bias: autograd.sum([*products, bias])  # noqa: E731
+    random.seed(1)
+    models = {
+        "micrograd": (micrograd.engine.Value, micrograd.nn.MLP(2, [16, 16, 1])),
+        "nn.MLP": (autograd.Value, nn.MLP(2, [16, 16, 1])),
+        "bare Values, Python's sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], chain)),
+        "bare Values, autograd.sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], node)),
+    }
+    weights = [p.data for p in models["micrograd"][1].parameters()]
+    for _, model in models.values():
+        for p, weight in zip(model.parameters(), weights, strict=True):
+            p.data = weight
+    return {
+        name: (step_of(value, model, points, labels), model) for name, (value, model) in models.items()
+    }
+
+
+def report(runs: int) -> None:
+    steps = contestants()
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(runs + 1):
+        for name, (step, _) in steps.items():
+            gc.collect()  # nobody pays for the garbage of another
+            start = time.perf_counter()
+            loss = step()
+            times[name].append(time.perf_counter() - start)
+            del loss
+    reference = [p.grad for p in steps["micrograd"][1].parameters()]
+    print("micrograd's moons demo: one forward and backward pass")
+    print(f"  {'':28} {'median ms':>10} {'ratio':>8}   largest difference of a gradient")
+    base = statistics.median(times["micrograd"][1:])
+    for name, (_, model) in steps.items():
+        median = statistics.median(times[name][1:])
+        apart = max(abs(p.grad - g) for p, g in zip(model.parameters(), reference, strict=True))
+        print(f"  {name:28} {1000 * median:10.1f} {base / median:7.1f}x   {apart:.1e}")
+    print("\nmemory of a recorded graph, bytes per node")
+    import micrograd.engine
+
+    theirs, ours = (memory_per_node(value) for value in (micrograd.engine.Value, autograd.Value))
+    print(f"  micrograd {theirs:.0f}, this engine {ours:.0f}: {ours / theirs:.2f} of it\n")
+
+
+def memory_per_node(value: Any, nodes: int = 20_000) -> float:
+    """Of a graph of additions and multiplications, by the allocator's own count."""
+    x = value(1.0)
+    y = x
+    gc.collect()
+    tracemalloc.start()
+    for _ in range(nodes // 2):
+        y = y * x + x
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return size / nodes
