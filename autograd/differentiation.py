@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import AnomalyError
 from .graph import Node, ancestors, collector_paused, require_fresh
-from .value import Value, Vector, describe, watching
+from .value import Value, Vector, describe, not_watching, watching
 
 __all__ = ["grad"]
 
@@ -54,7 +54,8 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
             raise TypeError(f"grad: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
     adjoints = _Adjoints(create_graph)
     adjoints[output] = 1.0
-    with collector_paused(), np.errstate(all="ignore"):
+    # What a rule records on the way may be infinite where its result is not: results are watched here.
+    with collector_paused(), np.errstate(all="ignore"), not_watching():
         order = ancestors([output])
         wanted = _depending_on(targets, order)
         for node in reversed(order):
@@ -122,8 +123,12 @@ class _Adjoints(dict[Node, Any]):
             return
         if node in self:
             share = self._sum(self[node], share, node)
-        if self.watched and not self.create_graph and not np.all(np.isfinite(share)):
-            raise AnomalyError(f"the gradient of {describe(node)} became {share}, whose data is {node._data}")
+        if self.watched:
+            numbers = np.array(share, dtype=np.float64)
+            if not np.all(np.isfinite(numbers)):
+                raise AnomalyError(
+                    f"the gradient of {describe(node)} became {numbers}, whose data is {node._data}"
+                )
         self[node] = share
 
     def _sum(self, first: Any, second: Any, node: Node) -> Any:

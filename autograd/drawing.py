@@ -12,6 +12,7 @@ Three floors in this file, each using only the one below:
 
 from __future__ import annotations
 
+import gc
 import html
 import io
 import math
@@ -23,11 +24,11 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import GraphError, GraphTooLargeError, MissingExtraError
 from .graph import ancestors, require_fresh
@@ -209,6 +210,7 @@ class _Arrow:
     dashed: bool = False
     faded: bool = False
     bold: bool = False
+    far: bool = False  # two columns on rather than one
 
 
 def _cell(text: str, attributes: str = "") -> str:
@@ -267,6 +269,8 @@ def _arrow_text(arrow: _Arrow) -> str:
         attributes.append(f'color="{PALETTE["faded line"]}", fontcolor="{PALETTE["faded"]}"')
     if arrow.bold:
         attributes.append(f'color="{PALETTE["ink"]}", penwidth=2.4')
+    if arrow.far:
+        attributes.append("minlen=2")
     suffix = f" [{', '.join(attributes)}]" if attributes else ""
     return f"n{arrow.tail} -> n{arrow.head}{suffix}"
 
@@ -332,7 +336,7 @@ def _dot_text(
 ) -> str:
     """The whole picture as DOT. Equal arguments give equal text."""
     graph = [f"rankdir={direction}", f'bgcolor="{PALETTE["paper"]}"', f'color="{PALETTE["frame"]}"']
-    graph += [f'fontname="{FONT}"', "fontsize=13", "pad=0.2", "nodesep=0.2", "ranksep=0.45"]
+    graph += [f'fontname="{FONT}"', "fontsize=13", "labeljust=r", "pad=0.2", "nodesep=0.2", "ranksep=0.45"]
     node = [f'fontname="{FONT}"', "fontsize=13", "style=filled", f'color="{PALETTE["line"]}"']
     node += ["width=0", "height=0", 'margin="0.06,0.04"', f"penwidth={_WIDTH:g}"]
     edge = [f'fontname="{FONT}"', "fontsize=12", f'color="{PALETTE["line"]}"']
@@ -347,7 +351,7 @@ def _dot_text(
         *(_legend() if legend else ()),
     ]
     if title:  # below the clusters, which would inherit it
-        lines.append(f"  graph [label={quoted(title)}, labelloc=t, fontsize=18]")
+        lines.append(f"  graph [label={quoted(title)}, labelloc=t, labeljust=c, fontsize=18]")
     return "\n".join([*lines, "}", ""])
 
 
@@ -361,7 +365,7 @@ class _View:
     know of it, and the view remembers that the fused node is now computed as the expansion's end.
     """
 
-    def __init__(self, outputs: Sequence[Value]) -> None:
+    def __init__(self, outputs: Sequence[Value], limit: int | None) -> None:
         self.outputs = outputs
         self.order: list[Any] = ancestors(outputs)  # `Value`s and `Vector`s, operands first
         self._ends: dict[Value, Value] = {}  # opened node -> the end of its expansion
@@ -369,9 +373,13 @@ class _View:
         self._clusters: dict[Value, Cluster] = {}  # of opened and inner nodes
         self._grads: dict[Value, float | None] = {}  # of inner nodes
 
-    @property
-    def values(self) -> list[Value]:
-        return [node for node in self.order if type(node) is Value]
+        self._survey()
+        if limit is not None and len(self.values) > limit:
+            _refuse(f"{len(self.values):,} nodes", limit, None)
+        self.operations = [node for node in self.values if node.primitive is not None]
+
+    def _survey(self) -> None:
+        self.values: list[Value] = [node for node in self.order if type(node) is Value]
 
     def row(self, node: Value) -> Primitive | None:
         return self._ends.get(node, node).primitive
@@ -446,6 +454,8 @@ class _View:
                         pending = True
                 order.append(node)
             self.order = order
+        self._survey()
+        self.operations = [node for node in self.values if node.primitive is not None]
         self._spread_gradients(within)
 
     def _expand(
@@ -554,7 +564,6 @@ class _Look:
     start: Value | None
     reached: Collection[Any]
     parameters: Collection[Value]
-    largest: float = 1.0
 
     def kind(self, node: Value) -> str:
         if node.constant:
@@ -581,7 +590,12 @@ class _Look:
     def width(self, on_path: bool, start: bool) -> float:
         return _WIDTH if self.start is None or not on_path else 4.0 if start else 2.4
 
-    def box(self, node: Value, cluster: Cluster) -> _Box:
+    def largest(self, nodes: Iterable[Value]) -> float:
+        """The largest gradient, which is darkest. The output's own does not count: it is always 1."""
+        grads = (self.view.grad(node) for node in nodes if node not in self.view.outputs)
+        return max((abs(grad) for grad in grads if grad is not None and math.isfinite(grad)), default=1.0)
+
+    def box(self, node: Value, cluster: Cluster, largest: float) -> _Box:
         """One node: its operation, label, data and gradient."""
         kind, grad = self.kind(node), self.view.grad(node)
         if kind == "constant":
@@ -597,7 +611,7 @@ class _Look:
             symbol=row.symbol if row else "",
             label=self.name(node),
             rows=(("data", self.number(node.data)), ("grad", "none" if grad is None else self.number(grad))),
-            fill=PALETTE["paper"] if grad is None else shade(grad, self.largest),
+            fill=PALETTE["paper"] if grad is None else shade(grad, largest),
             dashed=grad is None,
             faded=self.faded(node),
             width=self.width(node in self.reached, node is self.start),
@@ -637,12 +651,52 @@ def _arrows(look: _Look, node: Value, tail: Callable[[Value], int], head: int) -
 def _one_by_one(look: _Look) -> tuple[list[_Box], list[_Arrow]]:
     values = look.view.values
     index = {node: position for position, node in enumerate(values)}
-    boxes = [look.box(node, look.view.cluster(node)) for node in values]
+    largest = look.largest(values)
+    boxes = [look.box(node, look.view.cluster(node), largest) for node in values]
     arrows = chain.from_iterable(_arrows(look, node, index.__getitem__, index[node]) for node in values)
-    return boxes, list(arrows)
+    return boxes, _spaced(boxes, list(arrows))
+
+
+def _spaced(boxes: Sequence[_Box], arrows: list[_Arrow]) -> list[_Arrow]:
+    """Leave room for a layer's own leaves behind the layer before it.
+
+    Else they stand in the column of that layer's results, and the two frames one below the other.
+    """
+    frames = [box.cluster[:1] for box in boxes]
+    roomy = {
+        arrow.head
+        for arrow in arrows
+        if boxes[arrow.tail].kind == "parameter" and frames[arrow.tail] == frames[arrow.head]
+    }
+    return [
+        replace(arrow, far=True)
+        if arrow.head in roomy
+        and boxes[arrow.tail].kind == "result"
+        and frames[arrow.tail] != frames[arrow.head]
+        else arrow
+        for arrow in arrows
+    ]
 
 
 # --- boxes: layers and neurons collapsed -----------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Group:
+    """The nodes of a scope, or where `scope` is empty, repeats of one node outside of all scopes."""
+
+    scope: Cluster
+    leaves: list[Value]
+    operations: list[Value]
+    times: int = 0  # how often the scope was recorded
+
+    @property
+    def members(self) -> list[Value]:
+        return self.leaves or self.operations if not self.scope else self.leaves + self.operations
+
+    @property
+    def single(self) -> bool:
+        return not self.scope and len(self.leaves) + len(self.operations) == 1
 
 
 class _Groups:
@@ -653,113 +707,117 @@ class _Groups:
     repeats of one another, such as the losses of many examples; and so are leaves with the same label
     that the same groups read.
 
-    A `Vector` is looked through once for each group that reads it and not for each node, so that the
-    time is in proportion to the parameters of a model rather than to its edges.
+    What is said of a `Vector` is said once for all nodes that read it, so that the time is in
+    proportion to the parameters of a model rather than to its edges.
     """
 
-    def __init__(self, view: _View, depth: int) -> None:
-        self.view, self.depth = view, depth
-        self.scopes: list[Cluster] = []  # of each group; empty for repeats
-        self.members: list[list[Value]] = []
-        self.of: dict[Any, int] = {}
-        self._collapsed: dict[str, Cluster] = {}
-        keys = self._keys()
-        numbers: dict[Any, int] = {}
-        for node in view.order:
-            if type(node) is Value:
-                key = keys[node]
-                position = self.of[node] = numbers.setdefault(key, len(numbers))
-                if position == len(self.members):
-                    self.members.append([])
-                    self.scopes.append(self._scope(node))
-                self.members[position].append(node)
+    def __init__(self, view: _View, depth: int, limit: int) -> None:
+        self.view, self.depth, self.limit = view, depth, limit
+        self._operations = set(view.operations)
+        self._first: dict[Value, Any] = {}  # the number of a node's group, before leaves are told apart
+        self._within: dict[Any, dict[int, None]] = {}  # Vector -> the numbers of its elements
+        loose = self._number()
+        readers = self._readers(loose)
+        for node in loose:  # leaves with the same label that others read are others
+            self._first[node] = (self._first[node], tuple(sorted(readers[node])))
+        self.groups: list[_Group] = []
+        self.of: dict[Value, int] = {}
+        positions: dict[Any, int] = {}
+        for node, key in self._first.items():
+            position = self.of[node] = positions.setdefault(key, len(positions))
+            if position == len(self.groups):
+                self.groups.append(_Group(self._scope(node.scope), [], []))
+            group = self.groups[position]
+            (group.operations if node in self._operations else group.leaves).append(node)
         self.sources: dict[tuple[int, int], dict[Value, None]] = {}  # what a group hands to another
-        self._times = [0] * len(self.members)  # the greatest common divisor of what repeats
         self._connect()
 
-    def _scope(self, node: Value) -> Cluster:
-        """The first `depth` scopes of the node, the empty tuple if it has fewer."""
-        scope = node.scope
-        if scope not in self._collapsed:
-            parts = _parts(scope)[: self.depth]
-            self._collapsed[scope] = parts if len(parts) == self.depth else ()
-        return self._collapsed[scope]
+    def _scope(self, scope: str) -> Cluster:
+        """The first `depth` parts, the empty tuple if there are fewer."""
+        parts = _parts(scope)[: self.depth]
+        return parts if len(parts) == self.depth else ()
 
-    def _keys(self) -> dict[Value, Any]:
-        """What the nodes of one group have in common."""
-        view, outputs = self.view, set(self.view.outputs)
-        numbers: dict[Any, int] = {}  # of keys; a key made of numbers stays small
-        first: dict[Any, int] = {}
-        within: dict[Any, dict[int, None]] = {}  # Vector -> the numbers of its elements
-        loose: set[Value] = set()
+    def _number(self) -> list[Value]:
+        """Give nodes with the same key the same number; returns the leaves outside of scopes."""
+        view, first, operations = self.view, self._first, self._operations
+        numbers: dict[Any, int] = {}  # key -> number; a key made of numbers stays small
+        of_scope: dict[str, int] = {}
+        loose: list[Value] = []
         for node in view.order:
             if type(node) is Vector:
                 elements = view.elements(node)
-                within[node] = dict.fromkeys(
-                    chain.from_iterable(within[row] for row in elements)
+                numbered = (
+                    chain.from_iterable(map(self._within.__getitem__, elements))
                     if node.nested
                     else map(first.__getitem__, elements)
                 )
+                self._within[node] = dict.fromkeys(numbered)
                 continue
-            row = view.row(node)
-            key: Any = self._scope(node)
-            if not key:
+            scope = node.scope
+            if scope in of_scope:
+                first[node] = of_scope[scope]
+                continue
+            key: Any = self._scope(scope)
+            if key:
+                of_scope[scope] = numbers.setdefault(key, len(numbers))
+            else:
                 place = tuple(part.partition("\0")[0] for part in view.cluster(node))
-                if node in outputs:
+                if node in view.outputs:
                     key = node
-                elif row is None:
-                    loose.add(node)
-                    key = (node.constant, node.label, place)
-                else:
+                elif node in operations:
                     inputs = chain.from_iterable(
-                        within[operand] if type(operand) is Vector else (first[operand],)
+                        self._within[operand] if type(operand) is Vector else (first[operand],)
                         for operand in view.operands(node)
                     )
-                    key = (row.name, node.label, place, tuple(dict.fromkeys(inputs)))
+                    row = view.row(node)
+                    key = (row, node.label, place, tuple(dict.fromkeys(inputs)))
+                else:
+                    loose.append(node)
+                    key = (node.constant, node.label, place)
             first[node] = numbers.setdefault(key, len(numbers))
-        readers = self._readers(first, loose)
-        return {
-            node: (key, tuple(sorted(readers[node]))) if node in loose else key for node, key in first.items()
-        }
+            if len(numbers) > self.limit:  # it can only become more, and a million keys take long
+                _refuse(f"more than {self.limit:,} of its {len(view.values):,} nodes", self.limit, self.depth)
+        return loose
 
-    def _readers(self, groups: Mapping[Any, int], loose: Collection[Value]) -> dict[Any, set[int]]:
-        """For each loose leaf the groups that read it, itself or in a `Vector`."""
-        readers: dict[Any, set[int]] = {node: set() for node in loose}
-        for node in reversed(self.view.order):
-            if type(node) is Value:
-                for operand in self.view.operands(node):
-                    if type(operand) is Vector or operand in loose:
-                        readers.setdefault(operand, set()).add(groups[node])
-            elif node in readers:
-                for element in self.view.elements(node):
-                    if type(element) is Vector or element in loose:
-                        readers.setdefault(element, set()).update(readers[node])
+    def _readers(self, leaves: Collection[Value]) -> dict[Any, set[int]]:
+        """For each of the leaves the groups that read it, itself or in a `Vector`."""
+        loose = set(leaves)
+        readers: dict[Any, set[int]] = {node: set() for node in leaves}
+        for node in self.view.operations:
+            for operand in self.view.operands(node):
+                if type(operand) is Vector or operand in loose:
+                    readers.setdefault(operand, set()).add(self._first[node])
+        for vector in reversed(self._within):
+            if vector in readers:
+                for element in self.view.elements(vector):
+                    if element in loose:
+                        readers[element].update(readers[vector])
         return readers
 
     def _connect(self) -> None:
-        """Find what each group hands to another, and how often each scope was recorded."""
+        """Find what each group hands to another, and how often each scope was recorded.
+
+        How often: the greatest common divisor of how often its parts were, by operation; and of the
+        number of operations that no other in the same scope reads, for a chain of two is not a repeat.
+        """
         view, of = self.view, self.of
-        consumed: set[Value] = set()  # operations read in their own scope
+        consumed: set[Value] = set()
         done: set[Any] = set()
         counts: Counter[Any] = Counter()
         ends: Counter[Any] = Counter()
-        for node in view.order:
-            if type(node) is not Value:
-                continue
-            row = view.row(node)
-            if row is None:
-                continue
+        for node in view.operations:
             group, scope = of[node], node.scope
-            if self.scopes[group]:
-                counts[group, scope, row.name] += 1
+            if self.groups[group].scope:
+                counts[group, scope, node.op] += 1
                 ends[group, scope] += 1
             for operand in view.operands(node):
-                elements: Iterable[Value] = (operand,)
+                elements: tuple[Value, ...] = (operand,)
                 if type(operand) is Vector:
-                    if (operand, group, scope) in done:
-                        continue
-                    done.add((operand, group, scope))
                     elements = view.elements(operand)
+                    inside = len(self._within[operand]) == 1 and of[elements[0]] == group
+                    if (operand, scope) in done or (inside and self._operations.isdisjoint(elements)):
+                        continue
+                    done.add((operand, scope))
                 for parent in elements:
                     tail = of[parent]
                     if tail != group:
@@ -769,69 +827,97 @@ class _Groups:
                         ends[group, scope] -= 1
         for counter in (counts, ends):
             for key, count in counter.items():
-                self._times[key[0]] = math.gcd(self._times[key[0]], count)
+                group = self.groups[key[0]]
+                group.times = math.gcd(group.times, count)
 
-    def times(self, group: int) -> int:
+    def times(self, position: int) -> int:
         """How often the nodes of a scope, or a node outside, were recorded."""
-        return max(1, self._times[group] if self.scopes[group] else len(self.members[group]))
-
-    def single(self, group: int) -> bool:
-        return not self.scopes[group] and len(self.members[group]) == 1
+        group = self.groups[position]
+        return max(1, group.times if group.scope else len(group.members))
 
 
 def _collapsed(look: _Look, groups: _Groups) -> tuple[list[_Box], list[_Arrow]]:
-    boxes = [_group_box(look, groups, group) for group in range(len(groups.members))]
+    alone = [group.members[0] if group.single else None for group in groups.groups]
+    largest = look.largest(node for node in alone if node is not None)
+    boxes = [
+        _group_box(look, group, groups.times(position), largest)
+        for position, group in enumerate(groups.groups)
+    ]
     arrows: list[_Arrow] = []
     for (tail, head), sources in groups.sources.items():
-        if groups.single(tail) and groups.single(head):
-            node, parent = groups.members[head][0], groups.members[tail][0]
+        node = alone[head]
+        if node is not None and alone[tail] is not None:
             into = _arrows(look, node, groups.of.__getitem__, head)
-            arrows += [arrow for arrow in into if arrow.tail == groups.of[parent]]
+            arrows += [arrow for arrow in into if arrow.tail == tail]
             continue
         values, times = len(sources), groups.times(head)
         share = values // times if values % times == 0 else values
-        on_path = look.start is not None and any(node in look.reached for node in sources)
-        faded = look.start is not None and not on_path
-        arrows.append(_Arrow(tail, head, f"{share:,}" if share > 1 else "", False, faded, on_path))
+        on_path = look.start is not None and not sources.keys().isdisjoint(look.reached)
+        arrows.append(
+            _Arrow(
+                tail,
+                head,
+                label=f"{share:,}" if share > 1 else "",
+                faded=look.start is not None and not on_path,
+                bold=on_path,
+            )
+        )
     return boxes, arrows
 
 
-def _group_box(look: _Look, groups: _Groups, group: int) -> _Box:
-    """A scope with the number of its operations and parameters, or repeats with the range of theirs."""
-    members, scope, times = groups.members[group], groups.scopes[group], groups.times(group)
-    cluster = scope[:-1] if scope else look.view.cluster(members[0])
-    if groups.single(group):
-        return look.box(members[0], cluster)
-    faded = all(map(look.faded, members))
-    width = look.width(not faded, look.start in members)
+def _group_box(look: _Look, group: _Group, times: int, largest: float) -> _Box:
+    """A scope with its number of parameters and operations, or repeats with the range of theirs."""
+    members = group.members
+    if group.single:
+        return look.box(members[0], look.view.cluster(members[0]), largest)
     every = f" ×{times:,}" if times > 1 else ""
+    box = _scope_box(look, group, times) if group.scope else _repeats_box(look, members)
+    on_path = look.start is not None and not set(members).isdisjoint(look.reached)
+    return replace(
+        box,
+        label=f"{box.label}{every}".strip() if box.kind != "constant" else box.label,
+        faded=look.start is not None and not on_path,
+        width=look.width(on_path, look.start in members),
+        tooltip=f"{'.'.join(group.scope)}{every}" if group.scope else "",
+    )
+
+
+def _scope_box(look: _Look, group: _Group, times: int) -> _Box:
+    parameters = [leaf for leaf in group.leaves if not leaf.constant]
+    grads = [node.grad for node in parameters or group.operations if node.grad is not None]
+    rows: list[tuple[str, str]] = []
+    if parameters:
+        rows.append(("parameters", f"{len(parameters):,}"))
+    if group.operations:
+        rows.append(("operations", f"{len(group.operations) // times:,}"))
+    if parameters:
+        rows.append(("|grad|", look.number(math.hypot(*grads)) if grads else "none"))
+    return _Box(
+        "group",
+        label=group.scope[-1],
+        rows=tuple(rows),
+        fill=PALETTE["layer" if len(group.scope) == 1 else "neuron"],
+        dashed=not grads,
+        cluster=group.scope[:-1],
+    )
+
+
+def _repeats_box(look: _Look, members: Sequence[Value]) -> _Box:
+    node = members[0]
+    kind, row, cluster = look.kind(node), look.view.row(node), look.view.cluster(node)
+    data = look.range([member.data for member in members])
+    if kind == "constant":
+        rows = (("", f"{len(members):,} numbers"), ("", data))
+        return _Box(kind, label=node.label, rows=rows, cluster=cluster)
     grads = [grad for grad in map(look.view.grad, members) if grad is not None]
-    if not scope:
-        node = members[0]
-        row = look.view.row(node)
-        kind = look.kind(node)
-        data = look.range([member.data for member in members])
-        if kind == "constant":
-            rows: tuple[tuple[str, str], ...] = (("", f"{len(members):,} numbers"), ("", data))
-            return _Box(kind, label=node.label, rows=rows, faded=faded, cluster=cluster)
-        rows = (("data", data), ("grad", look.range(grads)))
-        symbol = row.symbol if row else ""
-        label = f"{node.label}{every}".strip()
-        return _Box(kind, symbol, label, rows, PALETTE["paper"], not grads, faded, width, cluster)
-    leaves = [node for node in members if not node.op and not node.constant]
-    rows = ()
-    if leaves:
-        rows += (("parameters", f"{len(leaves):,}"),)
-        grads = [leaf.grad for leaf in leaves if leaf.grad is not None]
-    operations = sum(1 for node in members if node.op) // times
-    if operations:
-        rows += (("operations", f"{operations:,}"),)
-    if leaves:
-        rows += (("|grad|", look.number(math.hypot(*grads)) if grads else "none"),)
-    label = f"{scope[-1]}{every}"
-    fill = PALETTE["layer"] if len(scope) == 1 else PALETTE["neuron"]
-    tooltip = f"{'.'.join(scope)}{every}"
-    return _Box("group", "", label, rows, fill, not grads, faded, width, cluster, tooltip)
+    return _Box(
+        kind,
+        symbol=row.symbol if row else "",
+        label=look.name(node),
+        rows=(("data", data), ("grad", look.range(grads))),
+        dashed=not grads,
+        cluster=cluster,
+    )
 
 
 # --- draw ------------------------------------------------------------------------------------------
@@ -908,23 +994,39 @@ def draw(
     _require(depth is None or _whole(depth, 1), "depth", "None or a whole number from 1 on", depth)
     _require(_whole(limit, 1), "limit", "a whole number from 1 on", limit)
     wanted = _rows_to_expand(expand)
-    view = _View(outputs)
-    if highlight is not None:
-        _require_in(view, highlight)
-    if depth is None:
-        _require_small(view, limit, depth)
-    if wanted:
-        view.open(lambda node, row: row.name in wanted and len(_parts(node.scope)) < (depth or math.inf))
-    reached = () if highlight is None else _reached(view, highlight)
-    look = _Look(view, precision, derivatives, highlight, reached, frozenset(parameters), _largest(view))
-    if depth is None:
-        _require_small(view, limit, depth)
-        boxes, arrows = _one_by_one(look)
-    else:
-        groups = _Groups(view, depth)
-        _require_fits(len(groups.members), len(groups.sources), limit, depth)
-        boxes, arrows = _collapsed(look, groups)
+    with _uncollected():
+        view = _View(outputs, limit if depth is None else None)
+        if highlight is not None:
+            _require_in(view, highlight)
+        if wanted:
+            view.open(lambda node, row: row.name in wanted and len(_parts(node.scope)) < (depth or math.inf))
+        reached = () if highlight is None else _reached(view, highlight)
+        look = _Look(view, precision, derivatives, highlight, reached, frozenset(parameters))
+        if depth is None:
+            edges = sum(
+                len(view.elements(operand)) if type(operand) is Vector else 1
+                for node in view.operations
+                for operand in view.operands(node)
+            )
+            _require_fits(len(view.values), edges, limit, depth)
+            boxes, arrows = _one_by_one(look)
+        else:
+            groups = _Groups(view, depth, limit)
+            _require_fits(len(groups.groups), len(groups.sources), limit, depth)
+            boxes, arrows = _collapsed(look, groups)
     return Drawing(_dot_text(boxes, arrows, direction, title, legend))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cyclic garbage collector, whose passes over a large graph would take half the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _require(holds: bool, name: str, expected: str, given: Any) -> None:
@@ -964,35 +1066,26 @@ def _require_in(view: _View, node: Any) -> None:
         )
 
 
-def _require_small(view: _View, limit: int, depth: int | None) -> None:
-    values = view.values
-    edges = 0
-    for node in values:
-        for operand in view.operands(node):
-            edges += len(view.elements(operand)) if type(operand) is Vector else 1
-    _require_fits(len(values), edges, limit, depth)
-
-
 def _require_fits(nodes: int, edges: int, limit: int, depth: int | None) -> None:
-    if nodes <= limit and edges <= 4 * limit:
-        return
-    size = f"{nodes:,} nodes and {edges:,} edges"
+    if nodes > limit or edges > 4 * limit:
+        _refuse(f"{nodes:,} nodes and {edges:,} edges", limit, depth)
+
+
+def _refuse(size: str, limit: int, depth: int | None) -> NoReturn:
     if depth is None:
         size = f"the graph has {size}"
         cure = "collapse it with depth=1 (every layer of a model as one box) or depth=2 (every neuron)"
     else:
         size = f"collapsed to depth={depth} the graph still has {size}"
-        cure = "collapse it with depth=1 (every layer as one box)" if depth > 1 else "record it in scopes"
+        cure = (
+            "collapse it with depth=1 (every layer as one box)"
+            if depth > 1
+            else "give its nodes a scope to be collapsed by (Value.scope), as the layers of a model do"
+        )
     raise GraphTooLargeError(
         f"{size}, and more than limit={limit:,} nodes or {4 * limit:,} edges are not drawn: "
         f"{cure}, draw a node nearer to the inputs, or raise the limit"
     )
-
-
-def _largest(view: _View) -> float:
-    """The largest gradient, which gets the darkest colour. The output's own, always 1, does not count."""
-    grads = (view.grad(node) for node in view.values if node not in view.outputs)
-    return max((abs(grad) for grad in grads if grad is not None and math.isfinite(grad)), default=1.0)
 
 
 # --- a drawing, and the programs that render it ----------------------------------------------------

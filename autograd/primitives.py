@@ -136,7 +136,8 @@ class Primitive:
                         return bind(self, args)
             if isinstance(arg, (np.ndarray, np.floating)):
                 if arg.dtype == object:
-                    return np.frompyfunc(self, len(args), 1)(*args)
+                    with np.errstate(all="ignore"):
+                        return np.frompyfunc(self, len(args), 1)(*args)
                 arrays = True
         return self.array(*args) if arrays else self.evaluate(*args)
 
@@ -762,13 +763,13 @@ def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
     >>> dot([1.0, 2.0], [10.0, 100.0], 0.5)
     210.5
     """
-    weights, inputs = _sequence("dot", weights, 0), _sequence("dot", inputs, 0)
-    width = getattr(weights, "width", None)  # of a Vector of rows, the length of a row
-    if width is None:
+    width, size = getattr(weights, "width", None), getattr(inputs, "width", None)
+    if width is None or size is None:  # not two Vectors, which know the length of their rows
+        weights, inputs = _sequence("dot", weights, 0), _sequence("dot", inputs, 0)
         rows = len(weights) > 0 and isinstance(weights[0], Sequence)
-        width = len(weights[0]) if rows else len(weights)
-    if width != len(inputs):
-        raise ValueError(f"dot needs as many inputs as weights, got {width} weights and {len(inputs)} inputs")
+        width, size = len(weights[0]) if rows else len(weights), len(inputs)
+    if width != size:
+        raise ValueError(f"dot needs as many inputs as weights, got {width} weights and {size} inputs")
     return _dot(weights, inputs) if bias is None else _dot(weights, inputs, bias)
 
 

@@ -133,6 +133,11 @@ def detect_anomaly() -> Any:
     return _mode("watching", True)
 
 
+def not_watching() -> Any:
+    """Within it `detect_anomaly` is off, for what is computed on the way to a result that is watched."""
+    return _mode("watching", False)
+
+
 def watching() -> bool:
     """Whether `detect_anomaly` is on in this thread."""
     return _unusual > 0 and _modes.watching
@@ -572,7 +577,7 @@ def _rows(columns: Sequence[Any], runs: Sequence[bool]) -> Iterable[tuple[Any, .
 def columns(operands: Iterable[Any], runs: Iterable[bool]) -> list[Any]:
     """The operands of a packed node for the row's array form: sequences read whole stand as (m, 1)."""
     return [
-        operand._data[:, None] if type(operand) is Vector and not along else operand._data
+        operand._data if along or type(operand) is Value else operand._data[:, None]
         for operand, along in zip(operands, runs)
     ]
 

@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, draw
+from autograd import Value, Vector, draw
 from autograd.errors import MissingExtraError
-from nn import MLP, SGD, diagram
+from nn import MLP, SGD, diagram, half_squared_error
 
 from .parts import charts, files
 from .parts.arguments import Options, OptionsError, fail
@@ -101,17 +101,17 @@ def forward(model: MLP, settings: Settings) -> dict[str, Value]:
     The order is that of the table's columns: what is given, the weights, then all that follows from
     them, E_total last.
     """
-    i1, i2 = (Value(data) for data in settings.inputs)
+    i1, i2 = inputs = Vector(Value(data) for data in settings.inputs)
     t1, t2 = (Value(data) for data in settings.targets)
 
-    # A layer returns its activations; each remembers the weighted sum that it was computed from.
+    # A neuron returns its activation, which remembers the weighted sum that it was computed from.
     hidden_layer, output_layer = model.layers
-    a_h1, a_h2 = hidden = hidden_layer([i1, i2])
-    a_o1, a_o2 = output_layer(hidden)
+    a_h1, a_h2 = hidden = Vector(neuron(inputs) for neuron in hidden_layer.neurons)
+    a_o1, a_o2 = (neuron(hidden) for neuron in output_layer.neurons)
     (h1,), (h2,), (o1,), (o2,) = a_h1.parents, a_h2.parents, a_o1.parents, a_o2.parents
 
-    E1 = 0.5 * (t1 - a_o1) ** 2
-    E2 = 0.5 * (t2 - a_o2) ** 2
+    E1 = half_squared_error(a_o1, t1)
+    E2 = half_squared_error(a_o2, t2)
     E_total = E1 + E2
 
     given = {"i1": i1, "i2": i2, "t1": t1, "t2": t2}
@@ -141,7 +141,7 @@ def train(model: MLP, settings: Settings, lr: float) -> Iterator[dict[str, Value
     optimizer = SGD(weights, lr=lr)  # the biases are not in it, so they stay
     for _ in range(settings.epochs):
         nodes = forward(model, settings)  # the graph is recorded anew in each epoch
-        model.zero_grad()
+        optimizer.zero_grad()
         nodes["E_total"].backward()  # ∂E/∂w for all eight, from the same old weights
         yield nodes
         if not math.isfinite(nodes["E_total"].data):

@@ -9,16 +9,45 @@
 """
 
 from .activations import ACTIVATIONS, Activation
+from .batches import batches
 from .initializers import INITIALIZERS
 from .layers import MLP, Layer, Neuron
+from .losses import (
+    LOSSES,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    half_squared_error,
+    hinge_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
 from .module import Module
+from .optimizers import SGD, Optimizer
+from .training import DivergenceError, History, fit
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
+    "LOSSES",
     "MLP",
+    "SGD",
     "Activation",
+    "DivergenceError",
+    "History",
     "Layer",
     "Module",
     "Neuron",
+    "Optimizer",
+    "batches",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "fit",
+    "half_squared_error",
+    "hinge_loss",
+    "huber_loss",
+    "l1_loss",
+    "mse_loss",
 ]

@@ -7,7 +7,6 @@ cheap to record and to sweep (see `autograd.Vector`).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from autograd import Value, Vector, dot
 
 from .activations import Activation, find_activation
+from .arguments import require_count
 from .initializers import Initializer, draw_weights
 from .module import Module
 
@@ -82,7 +82,7 @@ class Neuron(Module):
                 f"{self.activation.name} needs all outputs of a layer: give it to a Layer or an MLP"
             )
         initializer = initializer or self.activation.initializer
-        (weights,) = draw_weights(initializer, np.random.default_rng(seed), _size("n_in", n_in), 1)
+        (weights,) = draw_weights(initializer, np.random.default_rng(seed), require_count("n_in", n_in), 1)
         self.w = weights  # type: ignore[assignment]  # __setattr__ makes the Vector
         self.b = Value(0.0) if bias else None
 
@@ -100,14 +100,11 @@ class Neuron(Module):
     def _named(self, value: Any, name: str) -> Value:
         if self._name:
             name = f"{self._name}.{name}"
-        if type(value) is not Value:
-            value = Value(value, name)
-        elif value.label:  # the user's
-            return value
-        else:
-            value.label = name
-        value.scope = self._name
-        return value
+        parameter: Value = value if type(value) is Value else Value(value, name)
+        if parameter is not value or not parameter.label:  # a label of the user's stays
+            parameter.label = name
+            parameter.scope = self._name
+        return parameter
 
     def __call__(self, x: Any) -> Any:
         w, b, scope = self.w, self.b, self._name
@@ -170,7 +167,7 @@ class Layer(Module):
     ) -> None:
         self._name = name
         self._activation = function = find_activation(activation)
-        n_in, n_out = _size("n_in", n_in), _size("n_out", n_out)
+        n_in, n_out = require_count("n_in", n_in), require_count("n_out", n_out)
         if function.layerwise and n_out == 1:
             raise ValueError(f"{function.name} of a single output is constant: use sigmoid for a probability")
         rng = np.random.default_rng(seed)
@@ -288,7 +285,9 @@ class MLP(Module):
             ) from None
         if len(sizes) == 1:
             raise ValueError("MLP needs the width of at least one layer, got an empty list")
-        sizes = [_size("n_in" if i == 0 else f"the width of layer{i - 1}", n) for i, n in enumerate(sizes)]
+        sizes = [
+            require_count("n_in" if i == 0 else f"the width of layer{i - 1}", n) for i, n in enumerate(sizes)
+        ]
         rng = np.random.default_rng(seed)
         functions = [activation] * (len(sizes) - 2) + [output_activation]
         self.layers = [
@@ -316,17 +315,6 @@ class MLP(Module):
             f"activation={first.activation.name!r}, output_activation={last.activation.name!r}"
             f"{_no_bias(first.neurons[0])})"
         )
-
-
-def _size(what: str, n: Any) -> int:
-    """A width as an int; numpy's integers are welcome."""
-    try:
-        size = -1 if isinstance(n, bool) else operator.index(n)
-    except TypeError:
-        raise TypeError(f"{what} must be an integer, got {type(n).__name__}: {n!r:.60}") from None
-    if size < 1:
-        raise ValueError(f"{what} must be at least 1, got {n!r}")
-    return size
 
 
 def _inputs(x: Any, n_in: int, reader: str) -> Vector:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from autograd.errors import MissingExtraError
 
 from .files import replacing
-from .rates import Curve
+from .rates import Curve, spelled
 
 __all__ = ["compare_rates", "loss_of_run", "require_matplotlib"]
 
@@ -102,7 +102,9 @@ def compare_rates(
 
 
 def _wrapped(paragraph: str, width: int) -> list[str]:
-    return textwrap.wrap(paragraph, width)
+    """The paragraph in lines; "η = 0.1" stays in one piece."""
+    lines = textwrap.wrap(paragraph.replace("η = ", "η\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"), width)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _colours(count: int) -> list[Any]:
@@ -127,7 +129,7 @@ def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
         epochs, losses = _points(curve.losses)
         axes.plot(
             epochs, np.where(losses > 0, losses, np.nan), color=colour, marker=marker,
-            markevery=(0.03, 0.11), label=f"η = {curve.rate:g}",
+            markevery=(0.03, 0.11), label=f"η = {spelled(curve.rate)}",
         )  # fmt: skip
     axes.set_title("The loss at six learning rates" if len(curves) == 6 else "The loss by learning rate")
     axes.set_yscale("log")
@@ -136,17 +138,17 @@ def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
     axes.set_ylabel("E_total (logarithmic)")
     axes.set_xlabel("epoch")
     axes.set_xlim(left=0)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), title="slowest rate first", title_fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
 def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -> None:
     fastest = max(ordinary, key=lambda curve: curve.rate)
-    axes.plot(*_points(fastest.losses), color="#8a8a8a", linestyle="--", label=f"η = {fastest.rate:g}")
+    axes.plot(*_points(fastest.losses), color="#8a8a8a", linestyle="--", label=f"η = {spelled(fastest.rate)}")
     tops = [float(fastest.losses.max())]
     for curve, colour, marker in zip(curves, ("#0072b2", "#d55e00", "#009e73"), MARKERS):
         axes.plot(
             *_points(curve.losses), color=colour, marker=marker, markersize=4,
-            markevery=[i for i in range(min(10, len(curve.losses)))], label=f"η = {curve.rate:g}",
+            markevery=list(range(min(10, len(curve.losses)))), label=f"η = {spelled(curve.rate)}",
         )  # fmt: skip
         tops.append(float(curve.losses.max()))
         if curve.rises():
@@ -157,6 +159,7 @@ def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -
             )  # fmt: skip
     axes.set_title("Overshoot: rates far above them")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_ylim(0.0, 1.15 * max(tops) or 1.0)
     axes.set_ylabel("E_total")
     axes.set_xlabel("epoch (logarithmic)")
@@ -176,7 +179,7 @@ def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> Non
             axes.set_yscale(scale)
             if scale == "linear":
                 axes.set_ylim(bottom=0.0)
-                axes.set_title(f"The loss of this run, η = {rate:g}")
+                axes.set_title(f"The loss of this run, η = {spelled(rate)}")
                 axes.set_ylabel("E_total")
             else:
                 axes.set_title("the same, logarithmic")

@@ -190,7 +190,8 @@ class Lesson:
         biases = ""
         if "b1" in self.nodes:
             biases = page.paragraph(
-                f"Each layer has one fixed bias, added to both of its neurons: `b1 = {self._of('b1'):g}` in the "
+                f"Each layer has one fixed bias, added to both of its neurons: "
+                f"`b1 = {self._of('b1'):g}` in the "
                 f"hidden layer and `b2 = {self._of('b2'):g}` in the output layer. They are not updated."
             )
         return page.section(
@@ -228,7 +229,7 @@ class Lesson:
                 [
                     f"a_{neuron}",
                     f"σ({neuron})",
-                    f"1 / (1 + exp(−({number(self._of(neuron))})))",
+                    f"1 / (1 + exp({number(-self._of(neuron))}))",
                     number(self._of(f"a_{neuron}")),
                 ]
             )
@@ -270,26 +271,40 @@ class Lesson:
             "gradient",
             "4 Gradient of the loss for every weight, by partial derivatives",
             page.paragraph(
-                "How does the loss change when one weight changes a little? The chain rule answers: multiply the "
-                "local derivatives along the way from the loss back to the weight, and add up where several ways "
-                "meet. Three local derivatives are all there is: "
-                "`∂E1/∂a_o1 = a_o1 − t1`, `∂a_o1/∂o1 = a_o1 (1 − a_o1)`, and for a weighted sum the derivative "
-                "for a weight is what it multiplies, `∂o1/∂w5 = a_h1`, and for an input its weight, "
-                "`∂o1/∂a_h1 = w5`."
+                "How does the loss change when one weight changes a little? The chain rule answers: "
+                "multiply the local derivatives along the way from the loss back to the weight, and add up "
+                "where several ways meet. Each kind of node has its own local derivative. That of the loss "
+                "for an output, that of the sigmoid, and those of a weighted sum for a weight and for an "
+                "input are, for the first output:"
+            ),
+            page.equations(
+                [
+                    [f"∂{above}/∂{below}", form, number(self._factor(above, below))]
+                    for above, below, form in (
+                        ("E_total", "a_o1", "a_o1 − t1"),
+                        ("a_o1", "o1", "a_o1 (1 − a_o1)"),
+                        ("o1", "w5", "a_h1"),
+                        ("o1", "a_h1", "w5"),
+                    )
+                ]
             ),
             page.figure(
                 graph,
-                "Computation graph of the first step, from the inputs and weights on one side to E_total on the "
+                "Computation graph of the first step, from the inputs and weights on one side to "
+                "E_total on the "
                 f"other; each node shows its data and its gradient. E_total = {number(self._of('E_total'))}.",
-                "The gradient graph of the first step: every operation the engine recorded, with the value that "
+                "The gradient graph of the first step: every operation the engine recorded, with the "
+                "value that "
                 "the forward pass computed and the gradient that the backward pass brought back.",
             ),
             "<h3>The weights of the output layer</h3>",
             *(self._derivation(derivation) for derivation in outer),
             "<h3>Back through the hidden layer: a sum over both outputs</h3>",
             page.paragraph(
-                "A hidden neuron feeds both outputs, so the loss depends on it in two ways, and its derivative is "
-                "the sum of the two. It is computed once and used for both weights of the neuron. The weights "
+                "A hidden neuron feeds both outputs, so the loss depends on it in two ways, and its "
+                "derivative is "
+                "the sum of the two. It is computed once and used for both weights of the neuron. "
+                "The weights "
                 "in it are the old ones: nothing has been updated yet."
             ),
             page.equations([self._sum(neuron) for neuron in ("h1", "h2")]),
@@ -297,7 +312,8 @@ class Lesson:
             *(self._derivation(derivation) for derivation in inner),
             page.paragraph(
                 "Slips that are easily made here: `a_h1 (1 − a_h1)` where `a_h2 (1 − a_h2)` belongs, in the "
-                "derivatives for `w3` and `w4`; `w6` and `w7` exchanged in the sums; and an updated `w5` to `w8` used "
+                "derivatives for `w3` and `w4`; `w6` and `w7` exchanged in the sums; and an updated "
+                "`w5` to `w8` used "
                 "in the derivatives for `w1` to `w4`. The loss curve looks the same, the numbers are wrong.",
                 "note",
             ),
@@ -346,7 +362,8 @@ class Lesson:
         result = self.nodes[weight].grad
         assert result is not None
         return (
-            f"<article>{page.paragraph(f'`{name} = {chain}`')}"
+            f"<article><h4>{page.prose(f'The weight `{weight}`')}</h4>"
+            + page.paragraph(f"`{name} = {chain}`")
             + page.equations(factors)
             + page.paragraph("Multiplied out, in closed form and in numbers:")
             + page.equations([[name, derivation.closed, numbers, number(result)]], "result")
@@ -383,7 +400,8 @@ class Lesson:
             "update",
             "5 Update every weight at once",
             page.paragraph(
-                "Each weight takes a step against its gradient, `w ← w − η · ∂E_total/∂w`, with the learning rate "
+                "Each weight takes a step against its gradient, `w ← w − η · ∂E_total/∂w`, with the "
+                "learning rate "
                 f"`η = {self.lr:g}`. All eight gradients are computed before any weight changes."
             ),
             page.table(
@@ -410,8 +428,8 @@ class Lesson:
             page.paragraph(
                 f"Forward pass, loss, gradients, update: {self.epochs} times. The loss "
                 + ("goes" if last < first else "does not go down: it goes")
-                + f" from {first!r} to {last!r}, and the outputs to `a_o1 = {number(self.after['a_o1'])}` and "
-                f"`a_o2 = {number(self.after['a_o2'])}`."
+                + f" from {first!r} to {last!r}, and the outputs to "
+                f"`a_o1 = {number(self.after['a_o1'])}` and `a_o2 = {number(self.after['a_o2'])}`."
             ),
             page.figure(
                 self.pictures["loss_curve.svg"],
@@ -438,7 +456,8 @@ class Lesson:
             "rates",
             "What the learning rate does",
             page.paragraph(
-                "The same network, from the same initial weights, with each of the six rates of the assignment, "
+                "The same network, from the same initial weights, with each of the six rates of the "
+                "assignment, "
                 "and with two that are far too large."
             ),
             page.figure(

@@ -30,6 +30,7 @@ STYLE = Path(__file__).with_suffix(".css")
 
 TOKENS = re.compile(
     r"∂(?P<above>\w+)/∂(?P<below>\w+)"
+    r"|(?P<function>exp)\b"
     r"|(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
     r"|(?P<name>[A-Za-z]+)(?P<index>_[a-z]+\d*|\d+)?"
 )
@@ -64,7 +65,9 @@ def typeset(formula: str) -> str:
                 f'<span class="frac"><span>∂{_name(match["above"])}</span><span class="off">/</span>'
                 f"<span>∂{_name(match['below'])}</span></span>"
             )
-        return match[0] if match["number"] else _name(match[0])
+        if match["number"] or match["function"]:
+            return match[0]
+        return _name(match[0])
 
     parts = []
     end = 0
@@ -84,23 +87,20 @@ def prose(text: str) -> str:
 
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph, with `formulas` between backquotes."""
-    return f"<p{_class(kind)}>{prose(text)}</p>"
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<p{attribute}>{prose(text)}</p>"
 
 
 def equations(lines: Iterable[Sequence[str]], kind: str = "") -> str:
-    """Equations, aligned at their signs: per line the left side, then what it equals, step by step.
-
-    A left side repeated from the line above may be given as ``""``.
-    """
+    """Equations, aligned at their first sign: per line the left side, then what it equals, step by step."""
     rows = []
     for left, *rights in lines:
-        for position, right in enumerate(rights):
-            head = typeset(left) if left and position == 0 else ""
-            rows.append(f"<tr><td>{head}</td><td>=</td><td>{typeset(right)}</td></tr>")
-    return f'<div class="scroll"><table class="equations{" " + kind if kind else ""}">{"".join(rows)}</table></div>'
+        steps = " ".join(f'<span class="step">= {typeset(right)}</span>' for right in rights)
+        rows.append(f"<tr><td>{typeset(left)}</td><td>{steps}</td></tr>")
+    return f'<table class="{f"equations {kind}".strip()}">{"".join(rows)}</table>'
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str, kind: str = "") -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """A table in a box that scrolls by itself; cells are text, with `formulas` between backquotes."""
     head = "".join(f'<th scope="col">{prose(cell)}</th>' for cell in header)
     body = "".join(
@@ -109,25 +109,47 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str, ki
         + "</tr>"
         for first, *rest in rows
     )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(caption.replace("`", ""))}">'
-        f"<table{_class(kind)}><caption>{prose(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return _scrolling(
+        f"<table><caption>{prose(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        caption,
     )
 
 
-def figure(svg: str, alt: str, caption: str) -> str:
-    """An SVG picture at its own size, in a box that scrolls by itself where the window is narrower.
+def figure(svg: str, alt: str, caption: str, smallest: float = 0.7) -> str:
+    """An SVG picture in a box that scrolls by itself where the window is too narrow for it.
 
     It is embedded as an image: its node names and styles cannot meet those of another picture.
+
+    Parameters
+    ----------
+    svg : the picture as text; its root says how wide it is.
+    alt : what it shows, for those who do not see it.
+    caption : what stands below it, with `formulas` between backquotes.
+    smallest : how far it may be shrunk before the box scrolls, so that its text stays readable.
     """
     data = base64.b64encode(svg.encode()).decode()
-    return (
-        f'<figure><div class="scroll paper" tabindex="0" role="region" '
-        f'aria-label="{html.escape(caption.replace("`", ""))}">'
-        f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}"></div>'
-        f"<figcaption>{prose(caption)}</figcaption></figure>"
+    width = _width(svg)
+    image = (
+        f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}" '
+        f'style="width: {width:.0f}px; max-width: max(100%, {smallest * width:.0f}px)">'
     )
+    return f"<figure>{_scrolling(image, caption, 'paper')}<figcaption>{prose(caption)}</figcaption></figure>"
+
+
+def _width(svg: str) -> float:
+    """The width of a picture in pixels, 96 to the inch."""
+    match = re.search(r'<svg[^>]*?\swidth="([\d.]+)(pt|px|in)?"', svg)
+    if match is None:
+        raise ValueError(f"an SVG picture whose root has a width is needed, got {svg[:60]!r}")
+    return float(match[1]) * {"pt": 96 / 72, "in": 96.0}.get(match[2], 1.0)
+
+
+def _scrolling(content: str, label: str, kind: str = "") -> str:
+    """A box that scrolls by itself and is reached with the keyboard."""
+    name = html.escape(label.replace("`", ""))
+    kinds = f"scroll {kind}".strip()
+    return f'<div class="{kinds}" tabindex="0" role="region" aria-label="{name}">{content}</div>'
 
 
 def details(summary: str, content: str) -> str:
@@ -163,7 +185,3 @@ def document(title: str, *content: str) -> str:
 </body>
 </html>
 """
-
-
-def _class(kind: str) -> str:
-    return f' class="{kind}"' if kind else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve", "comment"]
+__all__ = ["Curve", "comment", "spelled"]
 
 RISE = 1e-12  # of the first loss: a rise to less than this is rounding
 LEVEL = 1e-3  # a loss that stays within this fraction of itself does not move
@@ -64,6 +64,11 @@ class Curve:
         return longest[0] + 1, longest[1] + 1
 
 
+def spelled(rate: float) -> str:
+    """A learning rate as courses write it: 0.1, 2.0, 100."""
+    return repr(rate) if abs(rate) < 10.0 else f"{rate:g}"
+
+
 def comment(ordinary: Sequence[Curve], large: Sequence[Curve]) -> list[str]:
     """What the curves show, in sentences: who is slow, who fast, who overshoots, who sticks.
 
@@ -74,12 +79,12 @@ def comment(ordinary: Sequence[Curve], large: Sequence[Curve]) -> list[str]:
 
     Returns
     -------
-    One paragraph for each group of curves.
+    A paragraph on the ordinary rates, and one on each of the large ones.
     """
     epochs = max(len(curve.losses) for curve in [*ordinary, *large])
     if epochs < 2:
         return ["With one epoch there is nothing to compare: every curve is one point."]
-    return [_speed(ordinary, epochs), " ".join(_behaviour(curve, epochs) for curve in large)]
+    return [_speed(ordinary, epochs), *(_behaviour(curve, epochs) for curve in large)]
 
 
 def _speed(curves: Sequence[Curve], epochs: int) -> str:
@@ -89,7 +94,7 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
     sentences = [f"All start from the same weights, at E = {curves[0].losses[0]:.4g}."]
 
     times = {curve.rate: curve.epochs_to(0.1) for curve in curves}
-    told = [f"{epochs if time is None else time} at η = {rate:g}" for rate, time in times.items()]
+    told = [f"{epochs if time is None else time} at η = {spelled(rate)}" for rate, time in times.items()]
     told = [(f"more than {text}" if time is None else text) for text, time in zip(told, times.values())]
     if all(time is None for time in times.values()):
         sentences.append(f"None of them brings the loss down to a tenth of that in {epochs} epochs.")
@@ -101,8 +106,8 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
             f"Rate times updates is about {np.mean(products):.2g} each time: twice the rate, half the wait."
         )
     sentences.append(
-        f"In epoch {epochs} the slowest is η = {worst.rate:g} with E = {worst.losses[-1]:.3g} "
-        f"and the fastest η = {best.rate:g} with E = {best.losses[-1]:.3g}."
+        f"In epoch {epochs} the slowest is η = {spelled(worst.rate)} with E = {worst.losses[-1]:.3g} "
+        f"and the fastest η = {spelled(best.rate)} with E = {best.losses[-1]:.3g}."
     )
     rising = [curve for curve in curves if curve.rises()]
     if rising:
@@ -110,7 +115,7 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
     else:
         largest = max(curve.rate for curve in curves)
         sentences.append(
-            f"Up to η = {largest:g} no epoch's loss is above the one before: nothing overshoots."
+            f"Up to η = {spelled(largest)} no epoch's loss is above the one before: nothing overshoots."
         )
     sentences += [
         _sticking(curve, epochs) for curve in curves if curve not in rising and curve.stuck() is not None
@@ -128,43 +133,49 @@ def _behaviour(curve: Curve, epochs: int) -> str:
         top = curve.losses[peak - 1]
         if top > first:
             sentences.append(
-                f"η = {curve.rate:g} overshoots: the loss climbs from {first:.3g} to {top:.3g} "
+                f"η = {spelled(curve.rate)} overshoots: the loss climbs from {first:.3g} to {top:.3g} "
                 f"in epoch {peak}, {top / first:.2g} times what it started from."
             )
         else:
             low, high = curve.losses[rises[0] - 2], curve.losses[rises[0] - 1]
             sentences.append(
-                f"η = {curve.rate:g} overshoots: after falling to {low:.3g} the loss rises to {high:.3g} "
+                f"η = {spelled(curve.rate)} overshoots: after falling to {low:.3g} the loss rises to "
+                f"{high:.3g} "
                 f"in epoch {rises[0]}."
             )
     elif len(curve.losses) > 1:
         sentences.append(
-            f"η = {curve.rate:g} does not overshoot here: the loss goes from {first:.3g} "
+            f"η = {spelled(curve.rate)} does not overshoot here: the loss goes from {first:.3g} "
             f"to {curve.losses[1]:.3g} in one update and never rises."
         )
     if curve.stuck() is not None:
-        sentences.append(_sticking(curve, epochs))
+        sentences.append(_sticking(curve, epochs, "It" if sentences else ""))
     elif rises and len(curve.losses) == epochs:
         sentences.append(f"It ends at {last:.3g} in epoch {epochs}.")
     if len(curve.losses) < epochs:
         sentences.append(
-            f"η = {curve.rate:g} breaks down: from epoch {len(curve.losses) + 1} on "
+            f"η = {spelled(curve.rate)} breaks down: from epoch {len(curve.losses) + 1} on "
             "the loss is not a finite number."
         )
     return " ".join(sentences)
 
 
-def _sticking(curve: Curve, epochs: int) -> str:
+def _sticking(curve: Curve, epochs: int, subject: str = "") -> str:
+    """From when to when the loss does not move, and why."""
     stretch = curve.stuck()
     assert stretch is not None
     start, end = stretch
+    level = curve.losses[start - 1]
     slope = float(np.median(curve.slopes[start - 1 : end]))
     text = (
-        f"η = {curve.rate:g} sticks at E = {curve.losses[start - 1]:.3g} from epoch {start} to {end}: "
-        f"the largest |∂E/∂w| there is about {slope:.1g}"
+        f"{subject or f'η = {spelled(curve.rate)}'} sticks at E = {level:.3g} from epoch {start} to {end}: "
     )
+    # A weight's slope is (a − t) · a (1 − a) · input, and there is nothing small about a − t.
+    if slope < 1e-3 * np.sqrt(level):
+        text += "the sigmoids are saturated, their slope a (1 − a) is almost 0, and "
+    text += f"the largest |∂E/∂w| is about {slope:.1g}"
     if slope * curve.rate < 0.01:
-        text += f", so an update moves no weight by more than {slope * curve.rate:.1g}"
+        text += f", so that a typical update moves no weight by more than {slope * curve.rate:.1g}"
     if end == epochs:
         return text + "."
     return text + f". Then it comes loose, and ends at {curve.losses[-1]:.3g}."

@@ -1,10 +1,10 @@
 """`Value` and `Vector`: operators, what a node tells about itself, modes, packing, memory, custom rows."""
 
+import builtins
 import gc
 import math
 import operator
 import threading
-import weakref
 from fractions import Fraction
 
 import numpy as np
@@ -101,7 +101,7 @@ def test_unary_operators():
 
 def test_builtin_sum_and_pow():
     x = Value(3.0)
-    y = __builtins__["sum"]([x, x, 1]) if isinstance(__builtins__, dict) else __builtins__.sum([x, x, 1])
+    y = builtins.sum([x, x, 1])
     assert y.data == 7.0
     assert pow(x, 2).data == 9.0
 
@@ -491,7 +491,7 @@ def test_repeated_backward_through_a_packed_graph_adds_to_leaves_only():
     x = Value(3.0)
     y = sum(Vector([x, x]))
     squares = Vector([x, x])
-    z = sum(autograd.abs(squares)) if hasattr(autograd, "abs") else sum(relu(squares))
+    z = sum(relu(squares))
     for times in (1, 2, 3):
         z.backward()
         assert x.grad == 2.0 * times
@@ -716,18 +716,3 @@ def test_names_are_taken_once():
     with pytest.raises(TypeError, match="partials must be a function"):
         primitive(partials=None)
     assert TABLE["exp"] is autograd.exp
-
-
-def test_nodes_die_with_the_output():
-    """A leaf that is a weak reference's target goes when its graph goes, unless Value has no weakrefs."""
-
-    class Watched(list):
-        pass
-
-    watched = Watched()
-    reference = weakref.ref(watched)
-    rule_holder = [watched]
-    y = Value(1.0) * 2
-    del watched, rule_holder
-    assert reference() is None
-    assert y.data == 2.0

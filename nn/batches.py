@@ -1,0 +1,52 @@
+"""Which examples make one update: batch, stochastic and mini-batch gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from .arguments import require_count
+
+__all__ = ["batches"]
+
+
+def batches(
+    n: int,
+    batch_size: int | None = None,
+    shuffle: bool = True,
+    seed: int | np.random.Generator | None = None,
+) -> Iterator[npt.NDArray[np.intp]]:
+    """The indices 0 to n − 1 of one epoch, each once, in arrays of `batch_size`.
+
+    Parameters
+    ----------
+    n : the number of examples, at least 1.
+    batch_size : None for batch gradient descent, one update from all examples; 1 for stochastic gradient
+        descent, one update per example; between them mini-batches, the last of which may be smaller.
+    shuffle : whether to draw a new order; a single batch of all examples keeps theirs.
+    seed : an integer, or a generator to draw from; None for another order each time.
+
+    Returns
+    -------
+    An iterator over arrays of indices.
+
+    Raises
+    ------
+    TypeError : if `n` or `batch_size` is not an integer.
+    ValueError : if it is less than 1.
+
+    Examples
+    --------
+    >>> [batch.tolist() for batch in batches(5, 2, shuffle=False)]
+    [[0, 1], [2, 3], [4]]
+    >>> [len(batch) for batch in batches(5)]
+    [5]
+    """
+    n = require_count("n", n)
+    size = n if batch_size is None else require_count("batch_size", batch_size)
+    order = np.arange(n)
+    if shuffle and size < n:
+        np.random.default_rng(seed).shuffle(order)
+    return (order[start : start + size] for start in range(0, n, size))

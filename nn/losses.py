@@ -1,0 +1,366 @@
+"""The losses: what a prediction costs, given the target, for one example.
+
+Each takes the prediction (a `Value`, or a sequence of them where a model has several outputs) and the
+target (a number or as many numbers), and returns one `Value`; of numbers alone, a float. The names and
+formulas are torch's. A target may be a `Value` too, as when it is an input of a compiled program: the
+graph recorded then is the same whatever the target's number.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, relu, softplus, sum, where
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "find_loss",
+    "half_squared_error",
+    "hinge_loss",
+    "huber_loss",
+    "l1_loss",
+    "mse_loss",
+]
+
+Loss = Callable[[Any, Any], Any]
+
+_SMALLEST = math.exp(-100.0)  # torch clamps the logarithm of a probability at −100
+
+
+def mse_loss(prediction: Any, target: Any) -> Any:
+    """The mean squared error (1/n) Σ (ŷᵢ − yᵢ)², over the n outputs of the example.
+
+    Parameters
+    ----------
+    prediction : ŷ, a `Value` or n of them.
+    target : y, a number or n of them.
+
+    Raises
+    ------
+    TypeError, ValueError : if the lengths differ, or a target is nan or not a number.
+
+    Source: `torch.nn.functional.mse_loss`.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> y = Value(3.0)
+    >>> loss = mse_loss(y, 1.0)
+    >>> loss.backward()
+    >>> loss.data, y.grad
+    (4.0, 4.0)
+    """
+    return _over_outputs(mean, [(y - t) ** 2 for y, t in _pairs("mse_loss", prediction, target)])
+
+
+def half_squared_error(prediction: Any, target: Any) -> Any:
+    """Half the squared error, Σ ½ (yᵢ − ŷᵢ)²: the ½ cancels the 2 of the derivative ŷᵢ − yᵢ.
+
+    Parameters, Raises: as for `mse_loss`.
+
+    Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors", eq. 3.
+
+    Examples
+    --------
+    >>> half_squared_error([0.5, 2.0], [1.5, 0.0])
+    2.5
+    """
+    pairs = _pairs("half_squared_error", prediction, target)
+    return _over_outputs(sum, [0.5 * (t - y) ** 2 for y, t in pairs])
+
+
+def l1_loss(prediction: Any, target: Any) -> Any:
+    """The mean absolute error (1/n) Σ |ŷᵢ − yᵢ|, over the n outputs of the example.
+
+    Parameters, Raises: as for `mse_loss`.
+
+    Source: `torch.nn.functional.l1_loss`.
+
+    Examples
+    --------
+    >>> l1_loss([1.0, 4.0], [2.0, 2.0])
+    1.5
+    """
+    return _over_outputs(mean, [abs(y - t) for y, t in _pairs("l1_loss", prediction, target)])
+
+
+def huber_loss(prediction: Any, target: Any, delta: float = 1.0) -> Any:
+    """½ d² for small and δ (|d| − ½ δ) for large errors d = ŷᵢ − yᵢ, mean over outputs: outliers pull less.
+
+    The two meet at |d| = δ. Both are m (|d| − ½ m) with m = min(|d|, δ), which is how it is recorded: the
+    graph is the same on both sides.
+
+    Parameters
+    ----------
+    prediction, target : as for `mse_loss`.
+    delta : δ, above 0.
+
+    Raises
+    ------
+    ValueError : if delta is not above 0.
+    TypeError, ValueError : as for `mse_loss`.
+
+    Source: Huber 1964, "Robust estimation of a location parameter"; `torch.nn.functional.huber_loss`.
+
+    Examples
+    --------
+    >>> huber_loss(0.5, 0.0), huber_loss(10.0, 0.0)
+    (0.125, 9.5)
+    """
+    if not delta > 0.0:
+        raise ValueError(f"huber_loss needs delta > 0, got {delta!r}")
+
+    def huber(distance: Any) -> Any:
+        near = minimum(distance, float(delta))
+        return near * (distance - 0.5 * near)
+
+    return _over_outputs(mean, [huber(abs(y - t)) for y, t in _pairs("huber_loss", prediction, target)])
+
+
+def hinge_loss(prediction: Any, target: Any) -> Any:
+    """The mean over outputs of max(0, 1 − yᵢ ŷᵢ): 0 once a score is on the right side by a margin of 1.
+
+    Parameters
+    ----------
+    prediction : ŷ, one score or n of them.
+    target : y, −1 or 1 for each.
+
+    Raises
+    ------
+    ValueError : if a target is neither −1 nor 1.
+    TypeError, ValueError : as for `mse_loss`.
+
+    Source: Cortes and Vapnik 1995, "Support-vector networks"; the loss of micrograd's demo.
+
+    Examples
+    --------
+    >>> hinge_loss(0.25, 1), hinge_loss(0.25, -1), hinge_loss(3.0, 1)
+    (0.75, 1.25, 0.0)
+    """
+    pairs = _pairs("hinge_loss", prediction, target, lambda t: t in (-1.0, 1.0), "-1 or 1")
+    return _over_outputs(mean, [relu(1.0 - t * y) for y, t in pairs])
+
+
+def cross_entropy(logits: Any, target: Any) -> Any:
+    """The cross-entropy −Σ yᵢ log softmax(z)ᵢ, from logits: exact however large they are.
+
+    Parameters
+    ----------
+    logits : z, the K outputs of a model without a softmax: any numbers.
+    target : the class, an integer from 0 to K − 1; or K probabilities y, such as a one-hot vector.
+
+    Raises
+    ------
+    TypeError : if `logits` is not a sequence, or the class is not an integer.
+    ValueError : if the class is out of range; if there are not K probabilities, each from 0 to 1, with sum 1.
+
+    Source: `torch.nn.functional.cross_entropy`.
+
+    Examples
+    --------
+    >>> cross_entropy([1000.0, 0.0, -1000.0], 1), cross_entropy([1000.0, 0.0, -1000.0], 2)
+    (1000.0, 2000.0)
+    >>> cross_entropy([0.0, 0.0], [0.5, 0.5])
+    0.6931471805599453
+    """
+    if not hasattr(logits, "__iter__"):
+        raise TypeError(
+            f"cross_entropy takes a sequence of logits, one per class, got {type(logits).__name__}: "
+            "a single output for two classes goes with binary_cross_entropy_with_logits"
+        )
+    logits = list(logits)
+    if not hasattr(target, "__iter__"):
+        return -log_softmax(logits)[_class(target, len(logits))]
+    pairs = _pairs("cross_entropy", logits, target, *_PROBABILITY)
+    total = math.fsum(float(t) for _, t in pairs)
+    if abs(total - 1.0) > 1e-6:
+        raise ValueError(f"cross_entropy needs probabilities with sum 1, got the sum {total!r}")
+    terms = zip((t for _, t in pairs), log_softmax(logits))
+    # A term of weight 0 is left out: 0 · −inf would be nan.
+    return _over_outputs(sum, [-t * y for t, y in terms if type(t) is Value or t])
+
+
+def binary_cross_entropy(probability: Any, target: Any) -> Any:
+    """The mean over outputs of −(y log p + (1 − y) log(1 − p)), from probabilities.
+
+    The logarithms are clamped at −100, as torch does it, so the loss is finite at p = 0 and p = 1; from
+    there on a wrong output has gradient 0 and no longer learns. `binary_cross_entropy_with_logits` has
+    neither limit.
+
+    Parameters
+    ----------
+    probability : p, from 0 to 1, one or n of them: the output of a sigmoid.
+    target : y, from 0 to 1, as many.
+
+    Raises
+    ------
+    ValueError : if p or y is not from 0 to 1.
+    TypeError, ValueError : as for `mse_loss`.
+
+    Source: `torch.nn.functional.binary_cross_entropy`.
+
+    Examples
+    --------
+    >>> binary_cross_entropy(0.5, 1), binary_cross_entropy(0.0, 1)
+    (0.6931471805599453, 100.0)
+    """
+
+    def term(p: Any, t: Any) -> Any:
+        if float(p) < 0.0 or float(p) > 1.0:  # nan passes and gives nan
+            raise ValueError(
+                f"binary_cross_entropy takes probabilities from 0 to 1, got {float(p)!r}: "
+                "for logits there is binary_cross_entropy_with_logits"
+            )
+        # The clamp is inside: outside, the gradient at p = 0 would be 0 · inf. 1 − p is 0 or above
+        # 1e-16, so the second logarithm reaches −100 only at p = 1.
+        return _weighted(
+            t,
+            lambda: -log(maximum(p, _SMALLEST)),
+            lambda: where(1.0 - p, -log1p(-p), 100.0),
+        )
+
+    pairs = _pairs("binary_cross_entropy", probability, target, *_PROBABILITY)
+    return _over_outputs(mean, [term(p, t) for p, t in pairs])
+
+
+def binary_cross_entropy_with_logits(logit: Any, target: Any) -> Any:
+    """The mean over outputs of −(y log σ(z) + (1 − y) log σ(−z)), from logits: exact however large.
+
+    It is recorded as y softplus(−z) + (1 − y) softplus(z), two terms that are never negative, so nothing
+    cancels.
+
+    Parameters
+    ----------
+    logit : z, any number, one or n of them: the output of a model without a sigmoid.
+    target : y, from 0 to 1, as many.
+
+    Raises
+    ------
+    ValueError : if y is not from 0 to 1.
+    TypeError, ValueError : as for `mse_loss`.
+
+    Source: `torch.nn.functional.binary_cross_entropy_with_logits`.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_with_logits(-1000.0, 1), binary_cross_entropy_with_logits(1000.0, 1)
+    (1000.0, 0.0)
+    """
+
+    def term(z: Any, t: Any) -> Any:
+        return _weighted(t, lambda: softplus(-z), lambda: softplus(z))
+
+    pairs = _pairs("binary_cross_entropy_with_logits", logit, target, *_PROBABILITY)
+    return _over_outputs(mean, [term(z, t) for z, t in pairs])
+
+
+LOSSES: dict[str, Loss] = {
+    loss.__name__: loss
+    for loss in (
+        mse_loss,
+        half_squared_error,
+        l1_loss,
+        huber_loss,
+        hinge_loss,
+        cross_entropy,
+        binary_cross_entropy,
+        binary_cross_entropy_with_logits,
+    )
+}
+"""Every loss by name."""
+
+
+def find_loss(choice: str | Loss) -> Loss:
+    """The loss of that name, or the function itself.
+
+    Raises
+    ------
+    ValueError : if no loss has that name; it lists those that do.
+    TypeError : if `choice` is neither a name nor a function.
+
+    Examples
+    --------
+    >>> find_loss("mse_loss") is mse_loss
+    True
+    """
+    if isinstance(choice, str):
+        if choice not in LOSSES:
+            raise ValueError(f"no loss is named {choice!r}: choose one of {', '.join(LOSSES)}")
+        return LOSSES[choice]
+    if not callable(choice):
+        raise TypeError(
+            "a loss is a name or a function loss(prediction, target), "
+            f"got {type(choice).__name__}: {choice!r:.60}"
+        )
+    return choice
+
+
+# --- what they share -------------------------------------------------------------------------------
+
+_PROBABILITY = (lambda t: 0.0 <= t <= 1.0), "a number from 0 to 1"
+
+
+def _pairs(
+    loss: str,
+    prediction: Any,
+    target: Any,
+    admits: Callable[[float], bool] = lambda t: t == t,
+    expected: str = "a number that is not nan",
+) -> list[tuple[Any, Any]]:
+    """The outputs with their targets, checked; a lone one counts as a sequence of one."""
+    predictions, targets = (list(x) if hasattr(x, "__iter__") else [x] for x in (prediction, target))
+    if len(predictions) != len(targets) or not targets:
+        raise ValueError(
+            f"{loss} needs a target for each output, "
+            f"got {len(predictions)} outputs and {len(targets)} targets"
+        )
+    for i, t in enumerate(targets):
+        place = f" at position {i}" if len(targets) > 1 else ""
+        if type(t) is not Value:
+            if not isinstance(t, Real):
+                raise TypeError(
+                    f"{loss} takes real numbers as targets, got {type(t).__name__}{place}: {t!r:.60}"
+                )
+            targets[i] = float(t)
+        if not admits(float(t)):
+            raise ValueError(f"{loss} takes {expected} as target, got {t!r}{place}")
+    return list(zip(predictions, targets))
+
+
+def _class(target: Any, classes: int) -> int:
+    """A class label as an index; a float that is whole is one, as labels from a file often are."""
+    if isinstance(target, float) and target.is_integer():
+        target = int(target)
+    try:
+        label = None if isinstance(target, bool) else operator.index(target)
+    except TypeError:
+        label = None
+    if label is None:
+        kind = ValueError if isinstance(target, float) else TypeError
+        raise kind(
+            "cross_entropy takes an integer class label or a probability for each class, "
+            f"got {type(target).__name__}: {target!r:.60}"
+        )
+    if not 0 <= label < classes:
+        raise ValueError(f"cross_entropy takes a class label from 0 to {classes - 1}, got {label}")
+    return label
+
+
+def _over_outputs(reduction: Callable[[Any], Any], terms: list[Any]) -> Any:
+    """The sum or mean of the terms; of a single one, the term itself, without a node that does nothing."""
+    return terms[0] if len(terms) == 1 else reduction(terms)
+
+
+def _weighted(t: Any, if_one: Callable[[], Any], if_zero: Callable[[], Any]) -> Any:
+    """t · if_one + (1 − t) · if_zero; for the labels 0 and 1 only the term that counts is recorded."""
+    if type(t) is not Value and t in (0.0, 1.0):
+        return if_one() if t else if_zero()
+    return t * if_one() + (1.0 - t) * if_zero()

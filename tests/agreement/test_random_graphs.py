@@ -1,0 +1,392 @@
+"""Random graphs over the whole table: every route gives the same answer, and the answer is right.
+
+A graph is a program of instructions ``(row, arguments)`` over numbered nodes. It is run by the engine and
+by interpreters that share no code with it: mpmath's value and forward-mode derivative with the formulas
+of `oracle`, and exact integers for polynomials. A program keeps away from kinks and from the edges of
+domains, and stays within bounds, so that all derivatives exist and rounding cannot hide a mistake.
+"""
+
+import math
+import operator
+
+import oracle
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import exactly, flatten, mp, mpf
+
+from autograd import Value, Vector, grad
+from autograd.primitives import TABLE
+
+ROWS = sorted(TABLE)
+LARGEST = 50.0  # of a value
+STEEPEST = 1e4  # of the sum over all paths of the products of |partials|
+NEAR_A_KINK = 1e-2
+
+# How the argument of each row is brought into its domain, as rows that come before it.
+SQUARE_PLUS_HALF = ("log", "sqrt", "pow", "power", "div", "log1p")
+BOUNDED = ("asin", "acos", "tan", "exp", "expm1", "sinh", "cosh", "power")
+KINKED = ("abs", "relu", "leaky_relu", "elu", "step")
+TIED = ("maximum", "minimum", "greater")
+
+
+# --- the independent reference: values and derivatives by forward mode -----------------------------
+
+
+class Dual:
+    """A number, its derivative by each leaf, and the same with every term taken absolutely."""
+
+    def __init__(self, value, slopes, sizes):
+        self.value, self.slopes, self.sizes = value, slopes, sizes
+
+
+def leaf_duals(numbers):
+    n = len(numbers)
+    return [
+        Dual(mpf(x), [mpf(i == j) for j in range(n)], [float(i == j) for j in range(n)])
+        for i, x in enumerate(numbers)
+    ]
+
+
+def apply_dual(name, args, n):
+    """One step of the chain rule in forward mode, with the oracle's explicit partials."""
+    entry = oracle.reference(name)
+    values = [[d.value for d in arg] if isinstance(arg, list) else arg.value for arg in args]
+    partials = [mpf(p) for p in flatten(entry.partials(*values))]
+    duals = flatten(args)
+    slopes = [mp.fsum([p * d.slopes[j] for p, d in zip(partials, duals)]) for j in range(n)]
+    sizes = [math.fsum(abs(float(p)) * d.sizes[j] for p, d in zip(partials, duals)) for j in range(n)]
+    return Dual(mpf(entry.value(*values)), slopes, sizes)
+
+
+# --- programs --------------------------------------------------------------------------------------
+
+
+def constants(name, args):
+    """Arguments that are written as numbers: the exponent of pow, the condition of where."""
+    return [i in oracle.reference(name).undifferentiated for i in range(len(args))]
+
+
+@st.composite
+def programs(draw, names=None, largest=LARGEST, size=14):
+    """A list of leaves, a list of instructions and the nodes that are outputs.
+
+    An argument is the number of a node, a list of those, or a float (a constant).
+    """
+    number = st.integers(-200, 200).map(lambda k: k / 100 + 0.003)
+    leaves = draw(st.lists(number, min_size=1, max_size=4))
+    n = len(leaves)
+    duals = leaf_duals(leaves)
+    code = []
+
+    def append(name, *args):
+        """Add an instruction if its result is within bounds; the number of the node, or None."""
+        operands = [
+            [duals[i] for i in arg] if isinstance(arg, list)
+            else Dual(mpf(arg), [mpf(0)] * n, [0.0] * n) if isinstance(arg, float)
+            else duals[arg]
+            for arg in args
+        ]  # fmt: skip
+        inputs = [float(d.value) for d in flatten(operands)]
+        if name in KINKED and abs(inputs[0]) < NEAR_A_KINK:
+            return None
+        if name in TIED and abs(inputs[0] - inputs[1]) < NEAR_A_KINK:
+            return None
+        result = apply_dual(name, operands, n)
+        if abs(result.value) > largest or sum(result.sizes) > STEEPEST:
+            return None
+        duals.append(result)
+        code.append((name, args))
+        return len(duals) - 1
+
+    def pick():
+        """A node; often a recent one, so that graphs are deep, and often the same, so that they share."""
+        return draw(st.one_of(st.integers(0, len(duals) - 1), st.just(len(duals) - 1)))
+
+    def tame(name, position, i):
+        """The node i brought into the domain of the row by safe rows before it."""
+        if i is not None and name in BOUNDED:
+            i = append("sin", i)
+            if i is not None and name in ("asin", "acos"):
+                i = append("mul", i, 0.9)
+        if i is not None and name in SQUARE_PLUS_HALF and (position == 1) == (name == "div"):
+            i = append("mul", i, i)
+            if i is not None:
+                i = append("add", i, 0.5)
+        return i
+
+    for _ in range(draw(st.integers(1, size))):
+        name = draw(st.sampled_from(names or ROWS))
+        row = TABLE[name]
+        length = draw(st.integers(1, 3))
+        args = []
+        for position in range(len(row.domain)):
+            if position in row.vectors:
+                args.append([pick() for _ in range(length)])
+            elif name == "pow" and position == 1:
+                args.append(float(draw(st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5, -1.5]))))
+            elif name == "where" and position == 0:
+                args.append(float(draw(st.booleans())))
+            elif draw(st.integers(0, 5)) == 0 and not (name == "div" and position == 1):
+                args.append(0.75 if name in SQUARE_PLUS_HALF or name in BOUNDED else draw(number))
+            else:
+                args.append(tame(name, position, pick()))
+        if not any(arg is None for arg in args):
+            append(name, *args)
+    if not code:
+        append("sin", 0)
+    roots = draw(st.lists(st.integers(n, len(duals) - 1), min_size=1, max_size=3))
+    return leaves, code, roots, duals
+
+
+def run(leaves, code, apply):
+    """The nodes of a program, by any way of applying a row to arguments."""
+    nodes = list(leaves)
+    for name, args in code:
+        nodes.append(
+            apply(
+                name,
+                [
+                    [nodes[i] for i in arg] if isinstance(arg, list)
+                    else arg if isinstance(arg, float) else nodes[arg]
+                    for arg in args
+                ],
+            )
+        )  # fmt: skip
+    return nodes
+
+
+def record(name, args):
+    return TABLE[name](*args)
+
+
+def record_in_vectors(name, args):
+    """Operands that are sequences are handed over as `Vector`s."""
+    return TABLE[name](*[Vector(arg) if isinstance(arg, list) else arg for arg in args])
+
+
+OPERATORS = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.neg,
+    "pow": operator.pow, "power": operator.pow, "abs": abs,
+}  # fmt: skip
+
+
+def record_by_operators(name, args):
+    """Spelt the way people write, where there is an operator or a method; only Values have them."""
+    if name in OPERATORS and any(isinstance(arg, Value) for arg in args):
+        return OPERATORS[name](*args)
+    if isinstance(args[0], Value) and hasattr(args[0], name):
+        return getattr(args[0], name)(*args[1:])
+    return TABLE[name](*args)
+
+
+def as_value(node):
+    return node if isinstance(node, Value) else Value(node)
+
+
+# --- the tests -------------------------------------------------------------------------------------
+
+
+def close(got, exact, size):
+    """Within rounding, amplified by at most the steepness and the curvature of the graph."""
+    return got == pytest.approx(float(exact), rel=1e-10, abs=1e-11 * (1 + size))
+
+
+@given(programs())
+def test_values_and_gradients_are_those_of_forward_mode(program):
+    """Reverse mode by backward(), by grad() and by a recorded gradient; the reference by forward mode."""
+    numbers, code, roots, duals = program
+    for apply in (record, record_in_vectors, record_by_operators):
+        leaves = list(map(Value, numbers))
+        nodes = list(map(as_value, run(leaves, code, apply)))
+        for node, dual in zip(nodes, duals, strict=True):
+            assert close(node.data, dual.value, abs(float(dual.value)) + sum(dual.sizes))
+        root = roots[0]
+        functional = grad(nodes[root], leaves)
+        recorded = grad(nodes[root], leaves, create_graph=True)
+        nodes[root].backward()
+        for j, leaf in enumerate(leaves):
+            size = duals[root].sizes[j] * 100
+            assert close(functional[j], duals[root].slopes[j], size)
+            assert close(recorded[j].data, duals[root].slopes[j], size)
+            assert close(leaf.grad or 0.0, functional[j], size)
+
+
+@given(programs())
+def test_several_roots_add_up_on_the_leaves(program):
+    """One backward per root: the leaves hold the sum, whatever the roots share."""
+    numbers, code, roots, _ = program
+    leaves = list(map(Value, numbers))
+    nodes = list(map(as_value, run(leaves, code, record)))
+    each = [grad(nodes[root], leaves) for root in roots]
+    for root in roots:
+        nodes[root].backward()
+    for j, leaf in enumerate(leaves):
+        shares = [slopes[j] for slopes in each]
+        size = math.fsum(map(abs, shares))
+        assert (leaf.grad or 0.0) == pytest.approx(math.fsum(shares), rel=1e-12, abs=1e-13 * size)
+
+
+@given(programs())
+def test_gradients_are_those_of_central_differences(program):
+    """Of the engine's own forward pass, with an error that falls with the square of the step."""
+    numbers, code, roots, duals = program
+    root = roots[0]
+    leaves = list(map(Value, numbers))
+    slopes = grad(as_value(run(leaves, code, record)[root]), leaves)
+
+    def f(j, h):
+        moved = [Value(x + h * (i == j)) for i, x in enumerate(numbers)]
+        return as_value(run(moved, code, record)[root]).data
+
+    for j, slope in enumerate(slopes):
+        # Two steps: a kink or strong curvature within reach shows in their difference, which is allowed.
+        estimates = [(f(j, h) - f(j, -h)) / (2 * h) for h in (1e-5, 5e-6)]
+        allowed = 4 * abs(estimates[0] - estimates[1]) + 1e-8 * (1 + duals[root].sizes[j])
+        assert slope == pytest.approx(estimates[1], rel=1e-7, abs=allowed)
+
+
+@given(programs(names=["add", "sub", "mul", "div", "neg", "exp", "sin", "tanh", "log", "sigmoid", "softplus",
+                       "dot", "sum", "mean", "logsumexp", "softmax", "log_softmax", "power", "sqrt"], size=6),
+       st.integers(0, 3), st.integers(0, 3))  # fmt: skip
+def test_second_order_is_the_derivative_of_the_reference(program, i, j):
+    """∂²/∂xᵢ∂xⱼ through the recorded gradient, against mpmath's difference of the forward-mode slope."""
+    numbers, code, roots, duals = program
+    i, j = i % len(numbers), j % len(numbers)
+    leaves = list(map(Value, numbers))
+    y = as_value(run(leaves, code, record)[roots[0]])
+    got = grad(grad(y, [leaves[i]], create_graph=True)[0], [leaves[j]])[0]
+
+    def slope(t):
+        moved = list(map(mpf, numbers))
+        moved[j] = t
+        nodes = leaf_duals(moved)
+        n = len(numbers)
+        for name, args in code:
+            operands = [
+                [nodes[k] for k in arg] if isinstance(arg, list)
+                else Dual(mpf(arg), [mpf(0)] * n, [0.0] * n) if isinstance(arg, float) else nodes[arg]
+                for arg in args
+            ]  # fmt: skip
+            nodes.append(apply_dual(name, operands, n))
+        return nodes[roots[0]].slopes[i]
+
+    exact = float(mp.diff(slope, mpf(numbers[j])))
+    size = (1 + duals[roots[0]].sizes[i]) * (1 + duals[roots[0]].sizes[j])
+    assert got == pytest.approx(exact, rel=1e-9, abs=1e-10 * size)
+
+
+# --- polynomials, exactly --------------------------------------------------------------------------
+
+POLYNOMIAL = ["add", "sub", "mul", "neg", "sum", "dot"]
+
+
+@st.composite
+def polynomials(draw):
+    leaves = draw(st.lists(st.integers(-5, 5), min_size=1, max_size=4))
+    code = []
+    for k in range(draw(st.integers(1, 12))):
+        node = st.integers(0, len(leaves) + k - 1)
+        name = draw(st.sampled_from(POLYNOMIAL))
+        length = draw(st.integers(1, 3))
+        args = {
+            "neg": lambda: [draw(node)],
+            "sum": lambda length=length: [[draw(node) for _ in range(length)]],
+            "dot": lambda length=length: [[draw(node) for _ in range(length)] for _ in range(2)] + [draw(node)],
+        }.get(name, lambda: [draw(node), draw(node)])()
+        code.append((name, args))
+    return leaves, code
+
+
+def exact_polynomial(leaves, code):
+    """Values and gradients in Python's integers, by forward mode; and the largest number met on the way."""
+    n = len(leaves)
+    nodes = [(x, [int(i == j) for j in range(n)], [int(i == j) for j in range(n)], abs(x))
+             for i, x in enumerate(leaves)]  # fmt: skip
+
+    def linear(terms):
+        """Σ cᵢ vᵢ with the size of the terms, for (c, node) pairs."""
+        return (
+            sum(c * v[0] for c, v in terms),
+            [sum(c * v[1][j] for c, v in terms) for j in range(n)],
+            [sum(abs(c) * v[2][j] for c, v in terms) for j in range(n)],
+            sum(abs(c) * v[3] for c, v in terms),
+        )
+
+    def product(a, b):
+        return (
+            a[0] * b[0],
+            [a[0] * db + b[0] * da for da, db in zip(a[1], b[1])],
+            [a[3] * db + b[3] * da for da, db in zip(a[2], b[2])],
+            a[3] * b[3],
+        )
+
+    for name, args in code:
+        a = [[nodes[i] for i in arg] if isinstance(arg, list) else nodes[arg] for arg in args]
+        if name == "add":
+            result = linear([(1, a[0]), (1, a[1])])
+        elif name == "sub":
+            result = linear([(1, a[0]), (-1, a[1])])
+        elif name == "neg":
+            result = linear([(-1, a[0])])
+        elif name == "mul":
+            result = product(*a)
+        elif name == "sum":
+            result = linear([(1, each) for each in a[0]])
+        else:
+            products = [product(w, x) for w, x in zip(a[0], a[1])]
+            result = linear([(1, each) for each in [*products, a[2]]])
+        nodes.append(result)
+    return nodes
+
+
+@given(polynomials())
+def test_polynomials_are_exact(program):
+    """Small integers: value and gradient equal the exact ones to the last bit, by every route."""
+    numbers, code = program
+    nodes = exact_polynomial(numbers, code)
+    if max(max([node[3], *node[2]]) for node in nodes) >= 2**52:
+        code = code[:3]
+        nodes = exact_polynomial(numbers, code)
+    if max(max([node[3], *node[2]]) for node in nodes) >= 2**52:
+        return
+    for apply in (record, record_in_vectors, record_by_operators):
+        leaves = list(map(Value, numbers))
+        recorded = run(leaves, code, apply)
+        assert [node.data for node in recorded] == [node[0] for node in nodes]
+        y = recorded[-1]
+        assert grad(y, leaves) == nodes[-1][1]
+        assert [each.data for each in grad(y, leaves, create_graph=True)] == nodes[-1][1]
+        y.backward()
+        y.backward()
+        assert [2 * slope for slope in nodes[-1][1]] == [leaf.grad or 0.0 for leaf in leaves]
+
+
+def test_the_programs_reach_the_whole_table():
+    """The generator is not so careful that it leaves a row out, nor always makes trees."""
+    seen, shared, deepest = set(), 0, 0
+
+    @given(programs())
+    def collect(program):
+        nonlocal shared, deepest
+        _, code, _, _ = program
+        seen.update(name for name, _ in code)
+        used = [i for _, args in code for i in flatten(args) if not isinstance(i, float)]
+        shared += len(used) - len(set(used))
+        deepest = max(deepest, len(code))
+
+    collect()
+    assert sorted(set(ROWS) - seen) == []
+    assert shared > 100
+    assert deepest > 10
+
+
+def test_the_reference_is_right_by_hand():
+    """A test of the test: x·sin(x) + max(x, y) at (2, 1)."""
+    code = [("sin", (0,)), ("mul", (0, 2)), ("maximum", (0, 1)), ("add", (3, 4))]
+    nodes = leaf_duals([2.0, 1.0])
+    for name, args in code:
+        nodes.append(apply_dual(name, [nodes[i] for i in args], 2))
+    assert float(nodes[-1].value) == pytest.approx(2 * math.sin(2) + 2, rel=1e-15)
+    assert list(map(float, nodes[-1].slopes)) == pytest.approx([math.sin(2) + 2 * math.cos(2) + 1, 0.0])
+    assert exactly([1.0, [2.0]]) == [mpf(1), [mpf(2)]]

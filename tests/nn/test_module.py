@@ -1,0 +1,156 @@
+"""`Module` finds parameters, names them, and saves and loads their numbers."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from autograd import Value, Vector
+from nn import MLP, Layer, Module, Neuron
+
+
+class Perceptron(Module):
+    """A model as micrograd's users write it."""
+
+    def __init__(self, n):
+        self.w = [Value(0.1 * i) for i in range(n)]
+        self.b = Value(0)
+
+    def __call__(self, x):
+        return sum((wi * xi for wi, xi in zip(self.w, x)), self.b).tanh()
+
+    def parameters(self):
+        return self.w + [self.b]
+
+
+class Net(Module):
+    def __init__(self):
+        self.hidden = Layer(2, 2, seed=0)
+        self.heads = [Neuron(2, seed=1), Neuron(2, seed=2)]
+        self.scale = Value(1.0)
+        self.biases = Vector([Value(1.0), Value(2.0)])
+        self.matrix = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+        self.epoch = 3
+        self._cache = Value(5.0)
+
+
+def test_a_model_in_micrograds_style_works():
+    model = Perceptron(2)
+    y = model([1.0, 2.0])
+    y.backward()
+    assert [p.grad for p in model.parameters()] == pytest.approx(
+        [(1 - y.data**2) * x for x in (1.0, 2.0, 1.0)], rel=1e-14
+    )
+    model.zero_grad()
+    assert [p.grad for p in model.parameters()] == [0.0] * 3
+    assert [name for name, _ in model.named_parameters()] == ["w0", "w1", "b"]
+
+
+def test_names_are_the_way_from_the_module():
+    assert [name for name, _ in Net().named_parameters()] == [
+        "hidden.neuron0.w0", "hidden.neuron0.w1", "hidden.neuron0.b",
+        "hidden.neuron1.w0", "hidden.neuron1.w1", "hidden.neuron1.b",
+        "head0.w0", "head0.w1", "head0.b", "head1.w0", "head1.w1", "head1.b",
+        "scale", "bias0", "bias1",
+        "matrix0_0", "matrix0_1", "matrix1_0", "matrix1_1",
+    ]  # fmt: skip
+
+
+def test_named_parameters_are_the_parameters_in_order():
+    for model in (Net(), MLP(3, [2, 2]), Perceptron(2)):
+        assert [p for _, p in model.named_parameters()] == model.parameters()
+        assert len(set(model.parameters())) == len(model.parameters())
+
+
+def test_a_shared_parameter_counts_once():
+    model = Net()
+    model.heads[1].w = model.heads[0].w
+    names = [name for name, _ in model.named_parameters()]
+    assert "head0.w0" in names
+    assert "head1.w0" not in names
+
+
+def test_parameters_that_no_attribute_leads_to_still_have_names():
+    class Hidden(Module):
+        def __init__(self):
+            self._own = {"x": Value(1.0), "y": Value(2.0)}
+
+        def parameters(self):
+            return list(self._own.values())
+
+    assert Hidden().state_dict() == {"parameter0": 1.0, "parameter1": 2.0}
+
+
+def test_a_computed_value_is_not_a_parameter():
+    model = Perceptron(1)
+    model.last = model([1.0])
+    assert "last" not in dict(Module.named_parameters(model))
+    assert list(dict(model.children())) == ["w0", "b"]
+
+
+def test_state_goes_to_another_model_and_back():
+    one, other = MLP(3, [4, 2], seed=0), MLP(3, [4, 2], seed=1)
+    assert one.state_dict() != other.state_dict()
+    other.load_state_dict(one.state_dict())
+    assert one.state_dict() == other.state_dict()
+    assert [y.data for y in one([1, 2, 3])] == [y.data for y in other([1, 2, 3])]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda s: s.pop("neuron0.b"), ValueError, "without neuron0.b"),
+        (lambda s: s.update(extra=1.0), ValueError, "with the unknown extra"),
+        (lambda s: s.update({"neuron1.w0": float("nan")}), ValueError, "neuron1.w0 must be finite, got nan"),
+        (lambda s: s.update({"neuron1.w0": float("inf")}), ValueError, "neuron1.w0 must be finite, got inf"),
+        (lambda s: s.update({"neuron1.w0": "3"}), TypeError, "neuron1.w0 must be a real number, got str"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change, error, message):
+    layer = Layer(2, 2, seed=0)
+    before = layer.state_dict()
+    state = {name: data + 1.0 for name, data in before.items()}
+    change(state)
+    with pytest.raises(error, match=message):
+        layer.load_state_dict(state)
+    assert layer.state_dict() == before
+
+
+def test_many_missing_names_are_counted():
+    with pytest.raises(ValueError, match=r"without w0, w1, w2, w3, w4 and 6 more"):
+        Neuron(10).load_state_dict({})
+    with pytest.raises(TypeError, match="takes a mapping of names to numbers, got list"):
+        Neuron(1).load_state_dict([1.0])
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize("output_activation", ["linear", "softmax"])
+def test_a_copy_is_equal_and_independent(duplicate, output_activation):
+    model = MLP(2, [3, 3], output_activation=output_activation, seed=0)
+    before = [y.data for y in model([1.0, -1.0])]
+    other = duplicate(model)
+    assert [y.data for y in other([1.0, -1.0])] == before
+    for p in other.parameters():
+        p.data = 2 * p.data + 0.1
+    assert [y.data for y in other([1.0, -1.0])] != before
+    assert [y.data for y in model([1.0, -1.0])] == before
+    other([1.0, -1.0])[0].backward()
+    assert all(p.grad is None for p in model.parameters())
+    assert all(p.grad is not None for p in other.layers[0].parameters())
+
+
+def test_repr_shows_the_tree():
+    assert repr(Net()) == (
+        "Net(\n"
+        "  (hidden): Layer(2, 2, activation='linear')\n"
+        "  (head0): Neuron(2, activation='linear')\n"
+        "  (head1): Neuron(2, activation='linear')\n"
+        ")"
+    )
+    assert repr(Perceptron(2)) == "Perceptron()"
+
+
+def test_a_module_without_a_call_says_so():
+    with pytest.raises(NotImplementedError, match=r"define __call__\(self, x\)"):
+        Net()([1.0])

@@ -1,0 +1,171 @@
+"""The house of design.md: who imports whom, what the core needs, and that every public name says what it is."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = [
+    "errors", "primitives", "value", "graph", "copying", "differentiation", "checking", "symbols", "explanation",
+    "drawing", "spreadsheet", "explorer", "compiler",
+]  # fmt: skip
+ROOF = "__init__"
+RUN_TIME = {"numpy", "graphviz"}
+EXTRAS = ["matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
+
+
+def sources(package):
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path, everywhere=True):
+    """Each import as (module, names): relative ones resolved; only those run on import if not `everywhere`."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+
+    def visit(node):
+        for child in ast.iter_child_nodes(node):
+            if not everywhere and isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                continue
+            if not everywhere and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                yield from ((alias.name, ()) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = package[: len(package) - child.level + 1] if child.level else []
+                target = ".".join(base + ([child.module] if child.module else []))
+                yield target, tuple(alias.name for alias in child.names)
+            yield from visit(child)
+
+    return list(visit(ast.parse(path.read_text())))
+
+
+def modules_of(package, path):
+    """The modules of the package that a file imports, by their first name below the package."""
+    found = set()
+    for target, names in imports(path):
+        parts = target.split(".")
+        if parts[0] != package:
+            continue
+        if len(parts) > 1:
+            found.add(parts[1])
+        else:  # from . import x, from package import x
+            inside = [name for name in names if (ROOT / package / name).is_dir()
+                      or (ROOT / package / f"{name}.py").exists()]  # fmt: skip
+            found.update(inside or [ROOF])
+    return found
+
+
+def floor_of(path):
+    return path.relative_to(ROOT / "autograd").with_suffix("").parts[0]
+
+
+def test_every_file_of_autograd_has_a_floor():
+    """A new module is entered in the list, here and in design.md."""
+    unknown = {floor_of(path) for path in sources("autograd")} - {*FLOORS, ROOF}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("path", sources("autograd"), ids=module_name)
+def test_autograd_imports_only_from_floors_above(path):
+    floor = floor_of(path)
+    if floor == ROOF:
+        return
+    allowed = {*FLOORS[: FLOORS.index(floor)]}
+    if len(path.relative_to(ROOT / "autograd").parts) > 1:
+        allowed.add(floor)  # files of one subpackage may import each other
+    assert modules_of("autograd", path) <= allowed
+
+
+@pytest.mark.parametrize("path", sources("nn"), ids=module_name)
+def test_nn_imports_only_public_names_of_autograd(path):
+    import autograd
+
+    for target, names in imports(path):
+        if target.split(".")[0] == "autograd":
+            assert target == "autograd", f"{target} is not public"
+            assert names, "write `from autograd import ...`, so that what is used can be seen"
+            assert set(names) <= set(autograd.__all__)
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn", "demos"])
+def test_there_are_no_import_cycles(package):
+    """Within a package, modules can be sorted so that each imports only earlier ones."""
+    graph = {}
+    for path in sources(package):
+        name = path.relative_to(ROOT / package).with_suffix("").parts[0]
+        if name != ROOF:
+            graph.setdefault(name, set()).update(modules_of(package, path) - {name, ROOF})
+    while graph:
+        free = [name for name, needs in graph.items() if not needs & set(graph)]
+        assert free, f"a cycle among {sorted(graph)}"
+        for name in free:
+            del graph[name]
+
+
+@pytest.mark.parametrize("path", sources("autograd") + sources("nn"), ids=module_name)
+def test_nothing_imports_demos_or_tests(path):
+    for target, _ in imports(path):
+        assert target.split(".")[0] not in ("demos", "tests")
+        if path.is_relative_to(ROOT / "autograd"):
+            assert target.split(".")[0] != "nn"
+
+
+@pytest.mark.parametrize("path", sources("autograd") + sources("nn"), ids=module_name)
+def test_the_core_needs_only_its_run_time_dependencies(path):
+    """At module level: the standard library, numpy and graphviz; extras are imported where they are used."""
+    own = {"autograd", "nn"}
+    for target, _ in imports(path, everywhere=False):
+        top = target.split(".")[0]
+        assert top in own | RUN_TIME or top in sys.stdlib_module_names, f"{module_name(path)} imports {top}"
+
+
+def test_importing_the_packages_loads_no_extra():
+    """In a fresh interpreter, whatever is installed."""
+    program = "import sys, autograd, nn; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    loaded = set(done.stdout.split())
+    assert "autograd.value" in loaded
+    assert loaded & set(EXTRAS) == set()
+
+
+def test_the_packages_import_without_any_extra():
+    """With every extra made unimportable, as on a machine that has none."""
+    program = f"import sys\nsys.modules.update(dict.fromkeys({EXTRAS!r}))\nimport autograd, nn\n"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn"])
+def test_every_public_name_exists_and_says_what_it_is(package):
+    module = importlib.import_module(package)
+    assert len(module.__all__) == len(set(module.__all__))
+    for name in module.__all__:
+        thing = getattr(module, name)
+        assert (getattr(thing, "__doc__", None) or "").strip(), f"{package}.{name} has no docstring"
+        if isinstance(thing, type):
+            assert thing.__doc__ not in [base.__doc__ for base in thing.__mro__[1:]], f"{name} inherits its docstring"
+
+
+@pytest.mark.parametrize("path", sources("autograd") + sources("nn") + sources("demos"), ids=module_name)
+def test_every_module_begins_by_saying_what_it_is(path):
+    text = path.read_text()
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text))
+
+
+def test_the_version_is_stated_once():
+    """In pyproject.toml, which the metadata of the installed distribution repeats."""
+    from importlib.metadata import version
+
+    assert f'version = "{version("scalar-autograd")}"' in (ROOT / "pyproject.toml").read_text()
