@@ -27,7 +27,6 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 from .errors import GraphError, GraphTooLargeError, MissingExtraError
@@ -39,7 +38,55 @@ __all__ = ["PALETTE", "Drawing", "draw"]
 
 # --- style: every colour, font and line of our drawings --------------------------------------------
 
-PALETTE: Mapping[str, str] = MappingProxyType(
+
+class Palette(Mapping[str, str]):
+    """Colours by what they mean, and the colours between the faint and the strong ones."""
+
+    def __init__(self, colors: Mapping[str, str]) -> None:
+        self._colors = dict(colors)
+
+    def __getitem__(self, name: str) -> str:
+        return self._colors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._colors)
+
+    def __len__(self) -> int:
+        return len(self._colors)
+
+    def shade(self, value: float, largest: float, kind: str = "") -> str:
+        """The colour for a signed value: blue above 0, orange below, darker the larger; grey at 0.
+
+        Parameters
+        ----------
+        value : the value; nan has a colour of its own.
+        largest : the absolute value that gets the darkest colour. Each power of ten below it is fainter,
+            down to four.
+        kind : ``""`` for filling a box, ``" line"`` for drawing a line.
+
+        Returns
+        -------
+        A colour ``#rrggbb``.
+
+        Examples
+        --------
+        >>> from autograd import PALETTE
+        >>> [PALETTE.shade(value, 1.0) for value in (1.0, -1.0, 0.001, 0.0)]
+        ['#7db4e6', '#f6a860', '#d1e4f6', '#ececec']
+        """
+        return self.tint(value, strength(value, largest), kind)
+
+    def tint(self, value: float, share: float, kind: str = "") -> str:
+        """The colour for the sign of a value, `share` of the way from the faintest to the darkest."""
+        if value != value:
+            return self["invalid"]
+        if value == 0.0:
+            return self[f"zero{kind}"]
+        sign = "positive" if value > 0 else "negative"
+        return _mix(self[f"{sign}{kind}"], self[f"{sign}{kind} strong"], share)
+
+
+PALETTE = Palette(
     {
         # Blue and orange differ for every kind of colour vision, and are equally dark in grey print,
         # so that darkness alone means size. From faint to strong, to fill a box and to draw a line.
@@ -64,48 +111,21 @@ PALETTE: Mapping[str, str] = MappingProxyType(
         "layer": "#f6f6f4",
         "neuron": "#ebebe7",
         "frame": "#b5b5ae",
+        "font": "Helvetica,Arial,sans-serif",
     }
 )
-"""The colours of all drawings, by what they mean."""
+"""The style of all drawings: colours by what they mean, and the font."""
 
-FONT = "Helvetica,Arial,sans-serif"
 _SHAPES = {
     "constant": 'shape=plaintext, style=solid, margin="0.03,0.02"',
     "input": "shape=box",
     "parameter": "shape=note",
-    "result": 'shape=box, style="filled,rounded"',
-    "output": 'shape=box, style="filled,rounded", peripheries=2',
+    "result": "shape=box",
+    "output": "shape=box, peripheries=2",
     "group": 'shape=folder, margin="0.12,0.08"',
 }
 _WIDTH = 1.2  # of the line around a box
 _DECADES = 4  # a value this many powers of ten below the largest has the faintest colour
-
-
-def shade(value: float, largest: float, kind: str = "") -> str:
-    """The colour for a signed value: blue above 0, orange below, darker the larger; grey at 0.
-
-    Parameters
-    ----------
-    value : the value; nan has a colour of its own.
-    largest : the absolute value that gets the darkest colour. Each power of ten below it is fainter,
-        down to four.
-    kind : ``""`` for filling a box, ``" line"`` for drawing a line.
-
-    Returns
-    -------
-    A colour ``#rrggbb``.
-
-    Examples
-    --------
-    >>> shade(1.0, 1.0), shade(-1.0, 1.0), shade(0.001, 1.0), shade(0.0, 1.0)
-    ('#7db4e6', '#f6a860', '#d1e4f6', '#ececec')
-    """
-    if value != value:
-        return PALETTE["invalid"]
-    if value == 0.0:
-        return PALETTE[f"zero{kind}"]
-    sign = "positive" if value > 0 else "negative"
-    return _mix(PALETTE[f"{sign}{kind}"], PALETTE[f"{sign}{kind} strong"], strength(value, largest))
 
 
 def strength(value: float, largest: float) -> float:
@@ -336,10 +356,17 @@ def _dot_text(
 ) -> str:
     """The whole picture as DOT. Equal arguments give equal text."""
     graph = [f"rankdir={direction}", f'bgcolor="{PALETTE["paper"]}"', f'color="{PALETTE["frame"]}"']
-    graph += [f'fontname="{FONT}"', "fontsize=13", "labeljust=r", "pad=0.2", "nodesep=0.2", "ranksep=0.45"]
-    node = [f'fontname="{FONT}"', "fontsize=13", "style=filled", f'color="{PALETTE["line"]}"']
+    graph += [
+        f'fontname="{PALETTE["font"]}"',
+        "fontsize=13",
+        "labeljust=r",
+        "pad=0.2",
+        "nodesep=0.2",
+        "ranksep=0.45",
+    ]
+    node = [f'fontname="{PALETTE["font"]}"', "fontsize=13", "style=filled", f'color="{PALETTE["line"]}"']
     node += ["width=0", "height=0", 'margin="0.06,0.04"', f"penwidth={_WIDTH:g}"]
-    edge = [f'fontname="{FONT}"', "fontsize=12", f'color="{PALETTE["line"]}"']
+    edge = [f'fontname="{PALETTE["font"]}"', "fontsize=12", f'color="{PALETTE["line"]}"']
     edge += [f'fontcolor="{PALETTE["ink"]}"', "arrowsize=0.7"]
     lines = [
         "digraph computation {",
@@ -611,7 +638,7 @@ class _Look:
             symbol=row.symbol if row else "",
             label=self.name(node),
             rows=(("data", self.number(node.data)), ("grad", "none" if grad is None else self.number(grad))),
-            fill=PALETTE["paper"] if grad is None else shade(grad, largest),
+            fill=PALETTE["paper"] if grad is None else PALETTE.shade(grad, largest),
             dashed=grad is None,
             faded=self.faded(node),
             width=self.width(node in self.reached, node is self.start),
@@ -720,14 +747,19 @@ class _Groups:
         readers = self._readers(loose)
         for node in loose:  # leaves with the same label that others read are others
             self._first[node] = (self._first[node], tuple(sorted(readers[node])))
-        self.groups: list[_Group] = []
         self.of: dict[Value, int] = {}
         positions: dict[Any, int] = {}
+        for node, key in self._first.items():  # a scope has its place by its first operation
+            if node in self._operations or type(key) is tuple:
+                positions.setdefault(key, len(positions))
+        for key in self._first.values():
+            positions.setdefault(key, len(positions))
+        self.groups = [_Group((), [], []) for _ in positions]
         for node, key in self._first.items():
-            position = self.of[node] = positions.setdefault(key, len(positions))
-            if position == len(self.groups):
-                self.groups.append(_Group(self._scope(node.scope), [], []))
+            position = self.of[node] = positions[key]
             group = self.groups[position]
+            if not group.leaves and not group.operations:
+                group.scope = self._scope(node.scope)
             (group.operations if node in self._operations else group.leaves).append(node)
         self.sources: dict[tuple[int, int], dict[Value, None]] = {}  # what a group hands to another
         self._connect()
@@ -815,9 +847,9 @@ class _Groups:
                 if type(operand) is Vector:
                     elements = view.elements(operand)
                     inside = len(self._within[operand]) == 1 and of[elements[0]] == group
-                    if (operand, scope) in done or (inside and self._operations.isdisjoint(elements)):
+                    if (operand, group, scope) in done or (inside and self._operations.isdisjoint(elements)):
                         continue
-                    done.add((operand, scope))
+                    done.add((operand, group, scope))
                 for parent in elements:
                     tail = of[parent]
                     if tail != group:
@@ -1115,6 +1147,9 @@ class Drawing:
     def __init__(self, source: str, engine: str = "dot") -> None:
         self.source = source
         self.engine = engine
+
+    quoted = staticmethod(quoted)  # for those who write DOT of their own
+    marked_up = staticmethod(marked_up)
 
     def __str__(self) -> str:
         return self.source

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, Vector, draw
+from autograd import Value, Vector, draw, topological_order
 from autograd.errors import MissingExtraError
 from nn import MLP, SGD, diagram, half_squared_error
 
@@ -116,8 +116,10 @@ def forward(model: MLP, settings: Settings) -> dict[str, Value]:
 
     given = {"i1": i1, "i2": i2, "t1": t1, "t2": t2}
     parameters = dict(zip(WEIGHTS, weights_of(model), strict=True))
-    if settings.biases is not None:
-        parameters |= {"b1": hidden_layer.neurons[0].b, "b2": output_layer.neurons[0].b}
+    for label, layer in zip(("b1", "b2"), model.layers, strict=True):
+        bias = layer.neurons[0].b
+        if bias is not None:
+            parameters[label] = bias
     computed = {
         "h1": h1, "a_h1": a_h1, "h2": h2, "a_h2": a_h2,
         "o1": o1, "a_o1": a_o1, "o2": o2, "a_o2": a_o2,
@@ -166,6 +168,10 @@ class History:
 
     def __getitem__(self, column: str) -> npt.NDArray[np.float64]:
         return self.rows[:, self.columns.index(column)]
+
+    def curve(self, rate: float) -> Curve:
+        """The loss curve, of the learning rate that this run had."""
+        return Curve(rate, self["E_total"], np.abs(self.rows[:, -len(WEIGHTS) :]).max(axis=1))
 
 
 def record(model: MLP, settings: Settings, advance: Advance) -> History:
@@ -230,22 +236,31 @@ def write_table(history: History, path: Path) -> None:
     files.write(path, text.getvalue())
 
 
-def draw_network(model: MLP, path: Path) -> None:
+def draw_network(model: MLP, title: str, path: Path) -> None:
     """The network as textbooks draw it, with its weights on the edges."""
     with files.replacing(path) as temporary:
-        diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"]).save(temporary)
+        diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"], precision=4, title=title).save(temporary)
 
 
 def draw_graphs(nodes: dict[str, Value], folder: Path) -> None:
     """The gradient graph, and for each weight the same graph with its paths to the loss highlighted."""
     loss = nodes["E_total"]
+    for node in topological_order(loss):
+        node.scope = ""  # every node has a name of its own: no boxes around layers and neurons
+    weights = [nodes[label] for label in WEIGHTS]
+    picture = draw(loss, title="The gradient graph of the first step", parameters=weights, legend=True)
     with files.replacing(folder / "graph.svg") as temporary:
-        draw(loss, title="The gradient graph of the first step").save(temporary)
-    for label in WEIGHTS:
-        with files.replacing(folder / f"graph_{label}.svg") as temporary:
-            draw(
-                loss, highlight=nodes[label], derivatives=True, title=f"All paths from {label} to E_total"
-            ).save(temporary)
+        picture.save(temporary)
+    for weight in weights:
+        picture = draw(
+            loss,
+            title=f"All paths from {weight.label} to E_total",
+            parameters=weights,
+            highlight=weight,
+            derivatives=True,
+        )
+        with files.replacing(folder / f"graph_{weight.label}.svg") as temporary:
+            picture.save(temporary)
 
 
 def settings_from(argv: Sequence[str]) -> tuple[Settings, Path]:
@@ -302,21 +317,24 @@ def hand_in(settings: Settings, folder: Path) -> None:
     first = build(settings)
     nodes = forward(first, settings)
     nodes["E_total"].backward()
-    draw_network(first, folder / "network.svg")
+    draw_network(first, "Initial weights", folder / "network.svg")
     draw_graphs(nodes, folder)
 
     # All six steps, epoch after epoch; then the same network with each of the other learning rates.
     trained = build(settings)
-    with progress(settings.epochs * (1 + len(SIX_RATES) + len(OVERSHOOT_RATES))) as advance:
+    others = [rate for rate in SIX_RATES + OVERSHOOT_RATES if rate != settings.lr]
+    with progress(settings.epochs * (1 + len(others))) as advance:
         history = record(trained, settings, advance)
         require_finite(history)
-        six = [loss_curve(settings, rate, advance) for rate in SIX_RATES]
-        large = [loss_curve(settings, rate, advance) for rate in OVERSHOOT_RATES]
+        curves = {rate: loss_curve(settings, rate, advance) for rate in others}
+    curves[settings.lr] = history.curve(settings.lr)
+    six, large = ([curves[rate] for rate in rates] for rates in (SIX_RATES, OVERSHOOT_RATES))
     words = comment(six, large)
 
     # The table, the pictures of the training, and the page with all of it.
     write_table(history, folder / "table.csv")
-    draw_network(trained, folder / "network_trained.svg")
+    updates = "1 update" if settings.epochs == 1 else f"{settings.epochs} updates"
+    draw_network(trained, f"Weights after {updates}", folder / "network_trained.svg")
     charts.loss_of_run(history["E_total"], settings.lr, folder / "loss_curve.svg")
     charts.compare_rates(six, large, words, [folder / "loss_curves.svg", folder / "loss_curves.png"])
     lesson = Lesson(
@@ -329,6 +347,7 @@ def hand_in(settings: Settings, folder: Path) -> None:
         after=history.after,
         differences=central_differences(settings),
         comment=words,
+        rate_curves=charts.compare_rates(six, large),
         pictures={
             name: (folder / name).read_text(encoding="utf-8")
             for name in (
@@ -336,7 +355,6 @@ def hand_in(settings: Settings, folder: Path) -> None:
                 "network_trained.svg",
                 "graph.svg",
                 "loss_curve.svg",
-                "loss_curves.svg",
             )
             + tuple(f"graph_{label}.svg" for label in WEIGHTS)
         },

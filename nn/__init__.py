@@ -10,6 +10,7 @@
 
 from .activations import ACTIVATIONS, Activation
 from .batches import batches
+from .diagram import diagram
 from .initializers import INITIALIZERS
 from .layers import MLP, Layer, Neuron
 from .losses import (
@@ -44,6 +45,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "diagram",
     "fit",
     "half_squared_error",
     "hinge_loss",

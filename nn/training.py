@@ -165,7 +165,8 @@ def fit(
                 history.loss.append(sum(shares))
                 history.validation_loss += unseen
                 advance(history)
-                if True in [callback(epoch, history) for callback in callbacks]:
+                answers = [callback(epoch, history) for callback in callbacks]
+                if any(answer is True for answer in answers):
                     break
     except KeyboardInterrupt:
         history.interrupted = True

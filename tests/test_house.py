@@ -1,17 +1,18 @@
-"""The house of design.md: who imports whom, what the core needs, and that every public name says what it is."""
+"""The house of design.md: who imports whom, what the core needs, and that public names say what they are."""
 
 import ast
 import importlib
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "primitives", "value", "graph", "copying", "differentiation", "checking", "symbols", "explanation",
-    "drawing", "spreadsheet", "explorer", "compiler",
+    "errors", "primitives", "value", "graph", "copying", "differentiation", "checking", "symbols",
+    "explanation", "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 ROOF = "__init__"
 RUN_TIME = {"numpy", "graphviz"}
@@ -28,7 +29,7 @@ def module_name(path):
 
 
 def imports(path, everywhere=True):
-    """Each import as (module, names): relative ones resolved; only those run on import if not `everywhere`."""
+    """Each import as (module, names), relative ones resolved; unless `everywhere`, those run on import."""
     package = module_name(path).split(".")
     if path.name != "__init__.py":
         package = package[:-1]
@@ -133,8 +134,8 @@ def test_the_core_needs_only_its_run_time_dependencies(path):
 def test_importing_the_packages_loads_no_extra():
     """In a fresh interpreter, whatever is installed."""
     program = "import sys, autograd, nn; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, text=True,
-                          check=True)  # fmt: skip
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "autograd.value" in loaded
     assert loaded & set(EXTRAS) == set()
@@ -146,15 +147,29 @@ def test_the_packages_import_without_any_extra():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+def attribute_docstring(package, name):
+    """The string that stands under the assignment of a constant."""
+    for path in sources(package):
+        body = ast.parse(path.read_text()).body
+        for statement, following in pairwise(body):
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            assigned = [getattr(target, "id", None) for target in targets]
+            if name in assigned and isinstance(following, ast.Expr):
+                return ast.literal_eval(following.value)
+    return None
+
+
 @pytest.mark.parametrize("package", ["autograd", "nn"])
 def test_every_public_name_exists_and_says_what_it_is(package):
     module = importlib.import_module(package)
     assert len(module.__all__) == len(set(module.__all__))
     for name in module.__all__:
         thing = getattr(module, name)
-        assert (getattr(thing, "__doc__", None) or "").strip(), f"{package}.{name} has no docstring"
+        text = thing.__doc__ if callable(thing) else attribute_docstring(package, name)
+        assert (text or "").strip(), f"{package}.{name} has no docstring"
         if isinstance(thing, type):
-            assert thing.__doc__ not in [base.__doc__ for base in thing.__mro__[1:]], f"{name} inherits its docstring"
+            inherited = [base.__doc__ for base in thing.__mro__[1:]]
+            assert thing.__doc__ not in inherited, f"{package}.{name} has its base's docstring"
 
 
 @pytest.mark.parametrize("path", sources("autograd") + sources("nn") + sources("demos"), ids=module_name)

@@ -6,6 +6,7 @@ grey), each curve has a marker of its own, legends stand beside the curves and n
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from .rates import Curve, spelled
 
 __all__ = ["compare_rates", "loss_of_run", "require_matplotlib"]
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10,
     "axes.titlesize": 12,
@@ -58,7 +59,9 @@ def _figure(height: float) -> Iterator[Any]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the user's own settings are
+        matplotlib.rcParams.update(STYLE)
         yield Figure(figsize=(WIDTH, height), facecolor="white")
 
 
@@ -68,37 +71,45 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def compare_rates(
-    ordinary: Sequence[Curve], large: Sequence[Curve], comment: Sequence[str], paths: Sequence[Path]
-) -> None:
+    ordinary: Sequence[Curve],
+    large: Sequence[Curve],
+    comment: Sequence[str] = (),
+    paths: Sequence[Path] = (),
+) -> str:
     """Draw the ordinary rates above, the large ones below on their own axes, the comment under them.
 
     Parameters
     ----------
     ordinary, large : the two groups of curves.
-    comment : one paragraph for each group.
+    comment : paragraphs.
     paths : where to write the picture, one file for each; the suffix says the format.
+
+    Returns
+    -------
+    The picture as SVG text.
     """
     # Laid out in inches from the bottom up, because the comment is as long as the data make it.
-    line, lines = 0.2, [_wrapped(paragraph, 104) for paragraph in comment]
-    text_height = line * sum(map(len, lines)) + 0.12 * len(lines)
-    bottom = text_height + 0.75
-    plot_height = 3.3
-    height = bottom + 2 * plot_height + 1.45
+    line, gap, plot = 0.2, 0.12, 3.3
+    lines = [_wrapped(paragraph, 104) for paragraph in comment]
+    text_height = sum(line * len(paragraph) + gap for paragraph in lines)
+    bottom = text_height + 0.7
+    height = bottom + 2 * plot + 1.45
     with _figure(height) as figure:
 
         def axes_at(y: float) -> Any:
-            return figure.add_axes((0.09, y / height, 0.74, plot_height / height))
+            return figure.add_axes((0.09, y / height, 0.74, plot / height))
 
-        upper = axes_at(bottom + plot_height + 1.0)
-        _draw_ordinary(upper, ordinary)
-        lower = axes_at(bottom)
-        _draw_large(lower, large, ordinary)
+        _draw_ordinary(axes_at(bottom + plot + 1.0), ordinary)
+        _draw_large(axes_at(bottom), large, ordinary)
         y = text_height
         for paragraph in lines:
             figure.text(0.03, y / height, "\n".join(paragraph), va="top", linespacing=1.42)
-            y -= line * len(paragraph) + 0.12
+            y -= line * len(paragraph) + gap
         for path in paths:
             _save(figure, path)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+        return text.getvalue()
 
 
 def _wrapped(paragraph: str, width: int) -> list[str]:
@@ -144,26 +155,33 @@ def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
 def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -> None:
     fastest = max(ordinary, key=lambda curve: curve.rate)
     axes.plot(*_points(fastest.losses), color="#8a8a8a", linestyle="--", label=f"η = {spelled(fastest.rate)}")
-    tops = [float(fastest.losses.max())]
-    for curve, colour, marker in zip(curves, ("#0072b2", "#d55e00", "#009e73"), MARKERS):
+    # The largest rate first and thickest, so that curves that coincide are all seen.
+    order = sorted(range(len(curves)), key=lambda i: -curves[i].rate)
+    for i in order:
+        curve, colour = curves[i], ("#0072b2", "#d55e00", "#009e73")[i % 3]
         axes.plot(
-            *_points(curve.losses), color=colour, marker=marker, markersize=4,
-            markevery=list(range(min(10, len(curve.losses)))), label=f"η = {spelled(curve.rate)}",
+            *_points(curve.losses), color=colour, marker=MARKERS[i], markersize=4 + 2 * i,
+            linewidth=1.8 + 1.8 * i, markevery=list(range(min(10, len(curve.losses)))),
+            label=f"η = {spelled(curve.rate)}",
         )  # fmt: skip
-        tops.append(float(curve.losses.max()))
         if curve.rises():
             peak = curve.peak()
+            top = curve.losses[peak - 1]
             axes.annotate(
-                f"{curve.losses[peak - 1]:.3g} in epoch {peak}",
-                (peak, curve.losses[peak - 1]), xytext=(6, 5), textcoords="offset points", color=colour,
+                f"{top:.3g} in epoch {peak}", (peak, top), xytext=(6, 7),
+                textcoords="offset points", color=colour,
             )  # fmt: skip
-    axes.set_title("Overshoot: rates far above them")
+    overshooting = any(curve.rises() for curve in curves)
+    axes.set_title("Far larger rates" + (": overshoot" if overshooting else ", from the same start"))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_ylim(0.0, 1.15 * max(tops) or 1.0)
+    highest = max(float(curve.losses.max()) for curve in [fastest, *curves])
+    axes.set_ylim(0.0, 1.15 * highest or 1.0)
     axes.set_ylabel("E_total")
     axes.set_xlabel("epoch (logarithmic)")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    handles, labels = axes.get_legend_handles_labels()
+    handles[1:], labels[1:] = handles[:0:-1], labels[:0:-1]  # the smallest rate first
+    axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
 def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> None:

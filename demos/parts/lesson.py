@@ -114,6 +114,7 @@ class Lesson:
     after : the quantities after the last update.
     differences : per weight, the slope of the loss by central differences.
     comment : what the learning rates do, in paragraphs.
+    rate_curves : the loss curves of all learning rates, as SVG text without the comment.
     pictures : SVG text by file name.
     """
 
@@ -126,6 +127,7 @@ class Lesson:
     after: Mapping[str, float]
     differences: Mapping[str, float]
     comment: Sequence[str]
+    rate_curves: str
     pictures: Mapping[str, str]
 
     def html(self) -> str:
@@ -416,7 +418,7 @@ class Lesson:
 
     def _repeat(self) -> str:
         shown = sorted({*range(min(5, self.epochs)), *range(max(0, self.epochs - 3), self.epochs)})
-        rows = []
+        rows: list[list[str]] = []
         for index in shown:
             if rows and index - 1 not in shown:
                 rows.append(["⋮", *("" for _ in self.columns)])
@@ -461,16 +463,16 @@ class Lesson:
                 "and with two that are far too large."
             ),
             page.figure(
-                self.pictures["loss_curves.svg"],
+                self.rate_curves,
                 "Loss by epoch for six learning rates, and below for two rates far above them. "
                 + " ".join(self.comment),
-                "Loss curves by learning rate.",
+                "Loss curves by learning rate. What they show, computed from them:",
             ),
             *(page.paragraph(text) for text in self.comment),
         )
 
     def _files(self) -> str:
-        names = ["table.csv", *sorted(self.pictures), "loss_curves.png"]
+        names = ["table.csv", *sorted([*self.pictures, "loss_curves.svg", "loss_curves.png"])]
         links = "".join(f'<li><a href="{name}">{name}</a></li>' for name in names)
         return page.section(
             "files", "The files beside this page", page.paragraph("For the hand-in:"), f"<ul>{links}</ul>"

@@ -116,7 +116,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
     )
 
 
-def figure(svg: str, alt: str, caption: str, smallest: float = 0.7) -> str:
+def figure(svg: str, alt: str, caption: str, smallest: float = 0.66) -> str:
     """An SVG picture in a box that scrolls by itself where the window is too narrow for it.
 
     It is embedded as an image: its node names and styles cannot meet those of another picture.

@@ -11,7 +11,7 @@ import operator
 
 import oracle
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import exactly, flatten, mp, mpf
 
@@ -166,8 +166,8 @@ def record_in_vectors(name, args):
 
 
 OPERATORS = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.neg,
-    "pow": operator.pow, "power": operator.pow, "abs": abs,
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
+    "neg": operator.neg, "pow": operator.pow, "power": operator.pow, "abs": abs,
 }  # fmt: skip
 
 
@@ -288,13 +288,9 @@ def polynomials(draw):
     for k in range(draw(st.integers(1, 12))):
         node = st.integers(0, len(leaves) + k - 1)
         name = draw(st.sampled_from(POLYNOMIAL))
-        length = draw(st.integers(1, 3))
-        args = {
-            "neg": lambda: [draw(node)],
-            "sum": lambda length=length: [[draw(node) for _ in range(length)]],
-            "dot": lambda length=length: [[draw(node) for _ in range(length)] for _ in range(2)] + [draw(node)],
-        }.get(name, lambda: [draw(node), draw(node)])()
-        code.append((name, args))
+        several = st.lists(node, min_size=3, max_size=3)
+        shapes = {"neg": [node], "sum": [several], "dot": [several, several, node]}
+        code.append((name, [draw(argument) for argument in shapes.get(name, [node, node])]))
     return leaves, code
 
 
@@ -366,6 +362,7 @@ def test_the_programs_reach_the_whole_table():
     """The generator is not so careful that it leaves a row out, nor always makes trees."""
     seen, shared, deepest = set(), 0, 0
 
+    @settings(max_examples=400)
     @given(programs())
     def collect(program):
         nonlocal shared, deepest

@@ -106,7 +106,10 @@ FUNCTIONS = {
     "power": (lambda x: x**x, lambda x: x**x),
     "negative power": (lambda x: x**-1.5, lambda x: x ** mpf(-1.5)),
     "log": (lambda x: log(1 + x * x), lambda x: mp.ln(1 + x * x)),
-    "logsumexp": (lambda x: logsumexp([x, 2 * x, 0.5]), lambda x: mp.ln(mp.exp(x) + mp.exp(2 * x) + mp.exp(0.5))),
+    "logsumexp": (
+        lambda x: logsumexp([x, 2 * x, 0.5]),
+        lambda x: mp.ln(mp.exp(x) + mp.exp(2 * x) + mp.exp(0.5)),
+    ),
     "softmax": (lambda x: softmax([x, x * x])[0], lambda x: 1 / (1 + mp.exp(x * x - x))),
     "dot": (lambda x: dot([x, x * x], [x, 2.0], cos(x)), lambda x: x * x + 2 * x * x + mp.cos(x)),
     "packed": (lambda x: sum(exp(Vector([x, 2 * x]))), lambda x: mp.exp(x) + mp.exp(2 * x)),

@@ -482,7 +482,7 @@ def test_detect_anomaly_names_the_first_bad_gradient():
     x.grad = 3.0
     with detect_anomaly():
         y = sqrt(x) * 1.0
-        with pytest.raises(AnomalyError, match="width.*sqrt"):
+        with pytest.raises(AnomalyError, match=r"width.*sqrt"):
             y.backward()
         assert x.grad == 3.0
         with pytest.raises(AnomalyError, match="width"):

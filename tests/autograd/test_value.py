@@ -6,6 +6,7 @@ import math
 import operator
 import threading
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -422,7 +423,7 @@ def make_layers(shape, seed):
             [[Value(w) for w in row] for row in draw.normal(size=(n_out, n_in))],
             [Value(b) for b in draw.normal(size=n_out)],
         )
-        for n_in, n_out in zip(shape, shape[1:])
+        for n_in, n_out in pairwise(shape)
     ]
 
 
@@ -711,8 +712,45 @@ def test_names_are_taken_once():
     def exp(x):
         return x
 
-    with pytest.raises(ValueError, match="'exp'.*already"):
+    with pytest.raises(ValueError, match=r"'exp'.*already"):
         primitive(lambda y, x: 1.0)(exp)
     with pytest.raises(TypeError, match="partials must be a function"):
         primitive(partials=None)
     assert TABLE["exp"] is autograd.exp
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.plain])
+def test_packed_rows_differentiate_like_single_nodes(name):
+    """A row along a Vector runs its rule on arrays: the same numbers, also at kinks, in tails and at inf."""
+    row = TABLE[name]
+    numbers = [0.0, -0.0, 1.0, -1.0, 0.3, -0.7, 20.0, -40.0, 300.0, -800.0, math.inf, -math.inf, math.nan]
+    others = [1.0, 0.0, 1.0, 2.0, 0.5, -2.0, 20.0, 3.0, 0.0, -800.0, math.inf, 1.0, 2.0]
+    columns = [numbers, others][: len(row.domain)]
+    single = [list(map(Value, column)) for column in columns]
+    packed = [list(map(Value, column)) for column in columns]
+    nodes = [row(*args) for args in zip(*single, strict=True)]
+    vector = row(*map(Vector, packed))
+    assert vector.numbers() == pytest.approx([node.data for node in nodes], rel=0, abs=0, nan_ok=True)
+    for node in nodes:
+        (node * 3.0).backward()
+    dot(vector, [3.0] * len(numbers)).backward()
+    for mine, other in zip(sum_lists(packed), sum_lists(single), strict=True):
+        assert mine.grad == pytest.approx(other.grad, rel=1e-14, abs=0, nan_ok=True)
+
+
+def sum_lists(lists):
+    return [each for one in lists for each in one]
+
+
+@pytest.mark.parametrize("reduce", [sum, mean, autograd.logsumexp, lambda row: dot(row, [1.0, -2.0, 0.5])])
+def test_reductions_of_a_matrix_go_row_by_row(reduce):
+    """A Vector of Vectors is a matrix: the same numbers and gradients as row after row."""
+    draw = np.random.default_rng(3).normal(size=(2, 3)).tolist()
+    whole, parts = [[list(map(Value, row)) for row in draw] for _ in range(2)]
+    packed = reduce(Vector([Vector(row) for row in whole]))
+    single = [reduce(row) for row in parts]
+    assert packed.numbers() == pytest.approx([node.data for node in single], rel=1e-14)
+    dot(packed, packed).backward()
+    sum([node * node for node in single]).backward()
+    expected = [leaf.grad for row in parts for leaf in row]
+    assert [leaf.grad for row in whole for leaf in row] == pytest.approx(expected, rel=1e-13)

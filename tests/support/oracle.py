@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import mpmath
 
-
 DIGITS = 50
 mp = mpmath.mp.clone()
 mp.dps = DIGITS
 mpf = mp.mpf
+
+LEAK = mpf(0.01)  # leaky_relu's default slope, the float64 nearest 0.01
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ REFERENCE = {
     "sigmoid": Reference(sigma, lambda x: (sigma(x) * sigma(-x),)),
     "relu": Reference(lambda x: x * heaviside(x), lambda x: (heaviside(x),)),
     "leaky_relu": Reference(
-        lambda x, slope=mpf(0.01): x if x > 0 else slope * x,
-        lambda x, slope=mpf(0.01): (1, 0) if x > 0 else (slope, x),
+        lambda x, slope=LEAK: x if x > 0 else slope * x,
+        lambda x, slope=LEAK: (1, 0) if x > 0 else (slope, x),
     ),
     "elu": Reference(
         lambda x, alpha=1: x if x > 0 else alpha * (mp.exp(x) - 1),

@@ -1,0 +1,380 @@
+"""`diagram`: a network as the textbooks draw it, its weights on the edges.
+
+The positions are computed here and Graphviz only draws them: its layouts cannot know that the numbers
+on crossing edges must stand where nothing else runs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from autograd import PALETTE, Drawing
+
+__all__ = ["diagram"]
+
+# Lengths in inches.
+_RADIUS = 0.31
+_TEXT = 0.2  # the height of a line of 12 points with its background
+_LETTER = 0.092  # the width of a letter of 12 points, on average
+_CLEARANCE = 0.04  # between a number and an edge that is not its own
+_ROW, _COLUMN = 0.78, 2.1  # from neuron to neuron and from layer to layer, without numbers on the edges
+_LONGEST_INSIDE = 5  # letters of a name that fit in a circle
+_MOST_NUMBERS = 40  # edges that are still labelled
+
+_AUTOMATIC = re.compile(r"(?:\w+\.)+(?:w\d+|b)")  # layer0.neuron1.w2, and no name of the user's
+
+
+@dataclass(frozen=True)
+class _Network:
+    """What is drawn: for each column the neurons shown, by their number in it."""
+
+    layers: list[list[Any]]  # the neurons, without the inputs
+    shown: list[list[int]]  # from the inputs to the outputs
+    sizes: list[int]
+
+    def weights(self) -> Iterator[tuple[int, int, int, Any]]:
+        """Column of the tail, its place and that of the head among the shown, and the weight."""
+        for column, neurons in enumerate(self.layers):
+            for head, number in enumerate(self.shown[column + 1]):
+                for tail, source in enumerate(self.shown[column]):
+                    yield column, tail, head, neurons[number].w[source]
+
+    def biases(self) -> Iterator[tuple[int, int, Any]]:
+        for column, neurons in enumerate(self.layers, 1):
+            for place, number in enumerate(self.shown[column]):
+                if neurons[number].b is not None:
+                    yield column, place, neurons[number].b
+
+
+def diagram(
+    model: Any,
+    *,
+    color_by: str = "data",
+    precision: int = 3,
+    max_neurons: int = 16,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    title: str = "",
+    legend: bool = False,
+) -> Drawing:
+    """Draw a network as columns of neurons, from inputs to outputs, with the weights as its edges.
+
+    An edge is blue above 0 and orange below, and the wider the larger it is. Up to 40 edges carry their
+    number, with the weight's name if it has one of its own (``w1 = 0.15``); then each neuron's bias
+    stands below it. A neuron has the colour of its bias.
+
+    Parameters
+    ----------
+    model : an `MLP`, a `Layer` or a `Neuron`; or anything with ``layers``, ``neurons`` or ``w`` and ``b``.
+    color_by : ``"data"`` for the weights, ``"grad"`` for their gradients: which numbers are shown and
+        give colour and width. Where there is no gradient yet the edge is dashed.
+    precision : significant digits of each number, 1 to 17.
+    max_neurons : the most neurons of a layer that are drawn, at least 3; of a larger layer the first ones
+        and the last, with ⋮ between.
+    inputs, outputs : their names; by default i1, i2, ... and o1, o2, ...
+    title : a line above the drawing.
+    legend : whether to explain colour and width below it.
+
+    Returns
+    -------
+    A `Drawing`. Equal networks give equal text.
+
+    Raises
+    ------
+    TypeError : if `model` is not a network.
+    ValueError : if an argument is not as described, or there are not as many names as neurons.
+
+    Examples
+    --------
+    >>> from nn import Neuron
+    >>> from nn.diagram import diagram
+    >>> picture = diagram(Neuron(2, seed=0), inputs=["left", "right"])
+    >>> "left" in picture.source, picture.source.count(" -> ")
+    (True, 2)
+    """
+    layers = _layers(model)
+    _require(color_by in ("data", "grad"), "color_by", "'data' or 'grad'", color_by)
+    _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
+    _require(_whole(max_neurons, 3), "max_neurons", "a whole number from 3 on", max_neurons)
+    sizes = [len(layers[0][0].w), *map(len, layers)]
+    network = _Network(layers, [_shown(size, max_neurons) for size in sizes], sizes)
+    names = _names(sizes, inputs, outputs)
+    look = _Look(color_by, precision)
+    texts = [look.text(weight) for *_, weight in network.weights()]
+    place = _placed(network, texts) if len(texts) <= _MOST_NUMBERS else None
+    lines = _lines(network, names, look, texts, place, _captions(model, sizes), legend)
+    return Drawing(_dot_text(lines, title), engine="neato")
+
+
+def _require(holds: bool, name: str, expected: str, given: Any) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {expected}, got {given!r:.60}")
+
+
+def _whole(number: Any, least: int, most: float = math.inf) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+
+
+def _layers(model: Any) -> list[list[Any]]:
+    """The neurons of each layer of a model, a layer or a neuron."""
+    layers = list(getattr(model, "layers", [])) or [model]
+    neurons = [list(getattr(layer, "neurons", [])) or [layer] for layer in layers]
+    for neuron in (neuron for layer in neurons for neuron in layer):
+        if not (hasattr(neuron, "w") and hasattr(neuron, "b")):
+            raise TypeError(
+                f"diagram takes an MLP, a Layer or a Neuron, got {type(model).__name__}: {model!r:.60}"
+            )
+    return neurons
+
+
+def _shown(size: int, most: int) -> list[int]:
+    """The numbers of the neurons that are drawn: all, or the first ones and the last."""
+    return list(range(size)) if size <= most else [*range(most - 2), size - 1]
+
+
+def _names(
+    sizes: Sequence[int], inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> list[list[str]]:
+    hidden = len(sizes) - 2
+    names = []
+    for column, size in enumerate(sizes):
+        letter = "i" if column == 0 else "o" if column == len(sizes) - 1 else "h"
+        layer = f"{column}." if letter == "h" and hidden > 1 else ""
+        names.append([f"{letter}{layer}{number + 1}" for number in range(size)])
+    for what, column, given in (("inputs", 0, inputs), ("outputs", -1, outputs)):
+        if given is not None:
+            if isinstance(given, str) or len(given) != sizes[column]:
+                raise ValueError(f"{what} must be {sizes[column]} names, got {given!r:.80}")
+            names[column] = [str(name) for name in given]
+    return names
+
+
+def _captions(model: Any, sizes: Sequence[int]) -> list[str]:
+    """What stands above each column: its part in the network, and the activation."""
+    layers = list(getattr(model, "layers", [])) or [model]
+    captions = ["input"]
+    for number, layer in enumerate(layers, 1):
+        part = "output" if number == len(layers) else "hidden" if len(layers) == 2 else f"hidden {number}"
+        neurons = getattr(layer, "neurons", None) or [layer]
+        activation = getattr(layer, "activation", None) or getattr(neurons[0], "activation", "")
+        name = activation if isinstance(activation, str) else getattr(activation, "name", "")
+        name = name or getattr(activation, "__name__", "")
+        captions.append(f"{part}\n{name}" if name else part)
+    return captions
+
+
+# --- numbers and colours ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Look:
+    color_by: str
+    precision: int
+
+    def value(self, parameter: Any) -> float | None:
+        value: float | None = parameter.data if self.color_by == "data" else parameter.grad
+        return value
+
+    def text(self, parameter: Any, name: str = "") -> str:
+        """The number of a parameter, after its name if the user gave it one."""
+        value = self.value(parameter)
+        number = "none" if value is None else f"{value:.{self.precision}g}"
+        label = parameter.label
+        name = label if label and not _AUTOMATIC.fullmatch(label) else name
+        sign = "∂" if self.color_by == "grad" else ""
+        return f"{sign}{name} = {number}" if name else number
+
+    def largest(self, parameters: Sequence[Any]) -> float:
+        values = [abs(value) for value in map(self.value, parameters) if value is not None]
+        return max((value for value in values if math.isfinite(value)), default=1.0) or 1.0
+
+
+# --- positions -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Distances between neurons and layers, and where along the edges of each layer the numbers stand."""
+
+    row: float
+    column: float
+    along: tuple[float, ...]
+
+
+def _heights(network: _Network, column: int) -> list[float]:
+    """How high the shown neurons stand, in rows, around 0. The ⋮ of a shortened layer takes a row."""
+    shown = network.shown[column]
+    gap = network.sizes[column] > len(shown)
+    rows = [place + (1 if gap and place == len(shown) - 1 else 0) for place in range(len(shown))]
+    return [(rows[-1] / 2 - row) for row in rows]
+
+
+def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
+    """The smallest drawing in which every number has room on its edge; None if there is none."""
+    width = max(map(len, texts), default=0) * _LETTER + 0.08
+    heights = [np.array(_heights(network, column)) for column in range(len(network.sizes))]
+    steepest = max(
+        float(np.max(np.abs(heads[None, :] - tails[:, None]))) for tails, heads in pairwise(heights)
+    )
+    rows, columns = (1.3, 1.5, 1.75, 2.0, 2.3), (2.7, 3.1, 3.6, 4.2, 4.9, 5.6)
+    for row, column in sorted(product(rows, columns), key=math.prod):
+        if column < width + 1.6 or steepest * row > 1.1 * column:
+            continue
+        along = [_clearest(row * tails, row * heads, column, width) for tails, heads in pairwise(heights)]
+        if all(clearance >= _CLEARANCE for _, clearance in along):
+            return _Placed(row, column, tuple(share for share, _ in along))
+    return None
+
+
+def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[float, float]:
+    """Where along its edges the numbers of a layer stand clearest, and how far from other edges then.
+
+    All stand at one share s of the way, so in one column. There the edge from y to y' is at
+    y + s (y' − y); within the width of a number it must not meet the other edges, wherever they rise.
+    """
+    starts = np.repeat(tails, len(heads))
+    rises = np.tile(heads, len(tails)) - starts
+    others = ~np.eye(len(starts), dtype=bool)
+    margin = (_RADIUS + width / 2 + 0.25) / column  # so that the edge is seen to leave its neuron
+    best = (0.5, math.inf if len(starts) == 1 else -math.inf)
+    for share in np.linspace(margin, 1.0 - margin, 41) if len(starts) > 1 else ():
+        own = starts + share * rises
+        ends = share + np.array([-0.5, 0.0, 0.5]) * width / column
+        edges = starts[:, None] + ends * rises[:, None]  # one row for each edge
+        away = np.min(np.abs(edges[None, :, :] - own[:, None, None]), axis=-1)
+        crossed = np.ptp(np.sign(edges[None, :, :] - own[:, None, None]), axis=-1) > 0
+        away = np.where(crossed, 0.0, away)
+        clearance = float(np.min(away[others])) - _TEXT / 2
+        if clearance > best[1] + 1e-9:
+            best = (float(share), clearance)
+    return best
+
+
+# --- text ------------------------------------------------------------------------------------------
+
+
+def _at(x: float, y: float) -> str:
+    return f'pos="{x:.4g},{y:.4g}!"'.replace("-0,", "0,").replace(",-0!", ",0!")
+
+
+def _note(name: str, label: str, position: str) -> str:
+    """Bare text at a position."""
+    return f"{name} [label={label}, {position}, shape=plaintext, fixedsize=false, style=solid]"
+
+
+def _lines(
+    network: _Network,
+    names: Sequence[Sequence[str]],
+    look: _Look,
+    texts: Sequence[str],
+    placed: _Placed | None,
+    captions: Sequence[str],
+    legend: bool,
+) -> Iterator[str]:
+    row = placed.row if placed else _ROW
+    tallest = row * max(map(len, network.shown))
+    column_width = placed.column if placed else max(_COLUMN, 0.35 * tallest)
+    heights = [[row * y for y in _heights(network, column)] for column in range(len(network.sizes))]
+    largest = look.largest([weight for *_, weight in network.weights()])
+    biases = {(column, place): bias for column, place, bias in network.biases()}
+    largest_bias = look.largest(list(biases.values()))
+
+    top = max(ys[0] for ys in heights) + _RADIUS + 0.45
+    for column, caption in enumerate(captions):
+        yield _note(f"caption{column}", Drawing.quoted(caption), _at(column * column_width, top))
+
+    for column, ys in enumerate(heights):
+        x = column * column_width
+        shown = network.shown[column]
+        for place, y in enumerate(ys):
+            name = names[column][shown[place]]
+            inside = len(name) <= _LONGEST_INSIDE
+            attributes = f"label={Drawing.quoted(name if inside else '')}, {_at(x, y)}"
+            if not inside:  # beside the neuron, where no edges are
+                side = -1 if column == 0 else 1
+                beside = _at(x + side * (_RADIUS + 0.08 + len(name) * _LETTER / 2), y)
+                yield _note(f"name{column}_{place}", Drawing.quoted(name), beside)
+            bias = biases.get((column, place))
+            value = None if bias is None else look.value(bias)
+            if value is not None:
+                attributes += f', fillcolor="{PALETTE.shade(value, largest_bias)}"'
+            yield f"n{column}_{place} [{attributes}]"
+            if bias is not None and placed:
+                below = _at(x, y - _RADIUS - 0.13)
+                text = Drawing.quoted(look.text(bias, "b"))
+                yield _note(f"b{column}_{place}", text, below)
+        if len(shown) < network.sizes[column]:
+            middle = (ys[-1] + ys[-2]) / 2
+            yield _note(f"more{column}", '"⋮", fontsize=24', _at(x, middle))
+
+    edges = list(zip(network.weights(), texts, strict=True))
+    if not placed:  # the large ones over the small ones
+        edges.sort(key=lambda edge: _size(look.value(edge[0][-1]), largest))
+    for (column, tail, head, weight), text in edges:
+        style = _edge(look.value(weight), largest, many=len(edges) > _MOST_NUMBERS)
+        yield f"n{column}_{tail} -> n{column + 1}_{head} [{style}]"
+        if placed:
+            share = placed.along[column]
+            x = (column + share) * column_width
+            y = heights[column][tail] + share * (heights[column + 1][head] - heights[column][tail])
+            name = f"w{column}_{tail}_{head}"
+            yield f"{name} [label={Drawing.quoted(text)}, {_at(x, y)}, shape=box, {_PAPER}]"
+    if legend:
+        bottom = min(ys[-1] for ys in heights) - _RADIUS - 0.55
+        middle = (len(heights) - 1) * column_width / 2
+        yield _note("legend", _legend(look), _at(middle, bottom))
+
+
+_PAPER = f'color="{PALETTE["paper"]}", fixedsize=false, width=0, height=0, margin="0.03,0.01"'
+
+
+def _size(value: float | None, largest: float) -> float:
+    if value is None:
+        return 0.0
+    return min(1.0, abs(value) / largest) if math.isfinite(value) else 1.0
+
+
+def _edge(value: float | None, largest: float, many: bool) -> str:
+    """Colour by the sign and the size, width by the size; thinner where they are many."""
+    ends = ", arrowhead=none" if many else ""
+    if value is None:
+        return f'color="{PALETTE["zero line"]}", style=dashed{ends}'
+    size = _size(value, largest)
+    width = (0.4 + 1.8 * size) if many else (0.8 + 2.7 * size)
+    return f'color="{PALETTE.tint(value, size, " line")}", penwidth={width:.3g}{ends}'
+
+
+def _legend(look: _Look) -> str:
+    what = "weight" if look.color_by == "data" else "gradient"
+    parts = [
+        f'<FONT COLOR="{PALETTE[f"{sign} line strong"]}"><B>━━ {what} {relation} 0</B></FONT>'
+        for sign, relation in (("positive", "&gt;"), ("negative", "&lt;"))
+    ]
+    return f"<{'    '.join(parts)}    the wider, the larger>"
+
+
+def _dot_text(lines: Iterator[str], title: str) -> str:
+    graph = ["layout=neato", "splines=line", "outputorder=edgesfirst", f'bgcolor="{PALETTE["paper"]}"']
+    graph += [
+        "pad=0.25",
+        f'fontname="{PALETTE["font"]}"',
+        "fontsize=18",
+        f"label={Drawing.quoted(title)}",
+        "labelloc=t",
+    ]
+    node = [f'fontname="{PALETTE["font"]}"', "fontsize=12", "shape=circle", "fixedsize=true", "style=filled"]
+    node += [f"width={2 * _RADIUS:g}", f'fillcolor="{PALETTE["paper"]}"', f'color="{PALETTE["badge"]}"']
+    head = [
+        "digraph network {",
+        f"  graph [{', '.join(graph)}]",
+        f"  node [{', '.join(node)}]",
+        f'  edge [fontname="{PALETTE["font"]}", arrowsize=0.6]',
+    ]
+    return "\n".join([*head, *("  " + line for line in lines), "}", ""])

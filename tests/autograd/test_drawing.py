@@ -1,0 +1,454 @@
+"""`draw` against expected DOT, hostile labels, limits, and every format."""
+
+from __future__ import annotations
+
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
+
+import graphviz
+import pytest
+
+from autograd import Value, Vector, dot, mean, relu, sigmoid, softmax, sum, where
+from autograd.drawing import PALETTE, Drawing, draw
+from autograd.errors import GraphError, GraphTooLargeError, MissingExtraError
+
+HOSTILE = [
+    '<b>"bold"</b>',
+    "{a|b}",
+    "back\\slash \\N \\",
+    "&lt; & co",
+    "two\nlines",
+    "σ → 中 🙂",
+    "]; n0 -> n1",
+]
+
+
+def labelled(node: Value, label: str, scope: str = "") -> Value:
+    node.label = label
+    node.scope = scope
+    return node
+
+
+def square() -> Value:
+    x = Value(3.0, "x")
+    y = labelled(x * x, "y")
+    y.backward()
+    return y
+
+
+def network(sizes: list[int], examples: int) -> list[Value]:
+    """The outputs of a tanh network, one list entry for each example."""
+    layers = []
+    for number, (n_in, n_out) in enumerate(pairwise(sizes)):
+        scopes = [f"layer{number}.neuron{j}" for j in range(n_out)]
+        rows = [
+            Vector([labelled(Value(0.01 * (i - j)), f"{scope}.w{i}", scope) for i in range(n_in)])
+            for j, scope in enumerate(scopes)
+        ]
+        layers.append((Vector(rows), scopes))
+    outputs = []
+    for example in range(examples):
+        x = Vector([float(example + i) for i in range(sizes[0])])
+        for rows, scopes in layers:
+            x = relu(dot(rows, x).within(scopes)).within(scopes)
+        outputs.append(x[0])
+    return outputs
+
+
+def edges(source: str) -> list[str]:
+    return re.findall(r"n\d+ -> n\d+", source)
+
+
+def node(source: str, name: str) -> str:
+    """The line of a node."""
+    (line,) = re.findall(rf"^ *{name} \[.*$", source, re.MULTILINE)
+    return line
+
+
+# --- the text --------------------------------------------------------------------------------------
+
+
+def test_a_square_is_drawn_as_expected() -> None:
+    def number(caption: str, text: str) -> str:
+        return (
+            f'<TR><TD ALIGN="LEFT"><FONT COLOR="#555555" POINT-SIZE="12">{caption}</FONT></TD>'
+            f'<TD ALIGN="RIGHT">{text}</TD></TR>'
+        )
+
+    table = '<<FONT COLOR="#1a1a1a"><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">'
+    x = (
+        f'{table}<TR><TD COLSPAN="2"><B>x</B></TD></TR>{number("data", "3")}{number("grad", "6")}'
+        "</TABLE></FONT>>"
+    )
+    y = (
+        f'{table}<TR><TD BGCOLOR="#3d3d3d" STYLE="ROUNDED"><FONT COLOR="#ffffff"><B>×</B></FONT></TD>'
+        f"<TD><B>y</B></TD></TR>{number('data', '9')}{number('grad', '1')}</TABLE></FONT>>"
+    )
+    font = 'fontname="Helvetica,Arial,sans-serif", fontsize'
+    graph = f'rankdir=LR, bgcolor="#ffffff", color="#b5b5ae", {font}=13, labeljust=r, pad=0.2'
+    node = f'{font}=13, style=filled, color="#6b6b6b", width=0, height=0, margin="0.06,0.04", penwidth=1.2'
+    edge = f'{font}=12, color="#6b6b6b", fontcolor="#1a1a1a", arrowsize=0.7'
+    rounded = 'shape=box, peripheries=2, style="filled,rounded", fillcolor="#93c0ea"'
+    lines = [
+        "digraph computation {",
+        f"  graph [{graph}, nodesep=0.2, ranksep=0.45]",
+        f"  node [{node}]",
+        f"  edge [{edge}]",
+        rf'  n0 [label={x}, shape=box, fillcolor="#7db4e6", tooltip="x\ninput\ndata 3.0\ngrad 6.0"]',
+        rf'  n1 [label={y}, {rounded}, tooltip="y\nop mul\ndata 9.0\ngrad 1.0"]',
+        "  n0 -> n1",
+        "  n0 -> n1",
+        "}",
+        "",
+    ]
+    assert draw(square()).source == "\n".join(lines)
+
+
+def test_x_times_x_has_both_edges_and_their_derivatives() -> None:
+    assert draw(square(), derivatives=True).source.count('n0 -> n1 [label="3"]') == 2
+
+
+def test_equal_graphs_give_equal_text() -> None:
+    assert draw(square()) == draw(square())
+    one, two = network([2, 3, 1], 4), network([2, 3, 1], 4)
+    assert draw(one[0], depth=2).source == draw(two[0], depth=2).source
+    assert draw(mean(one), legend=True).source == draw(mean(two), legend=True).source
+
+
+def test_not_reached_looks_different_from_zero() -> None:
+    x, y = Value(1.0, "x"), Value(-1.0, "y")
+    output = x * 0.0 + relu(y)
+    before = draw(output).source
+    assert "grad" in node(before, "n0")
+    assert ">none<" in node(before, "n0")
+    assert 'style="filled,dashed"' in node(before, "n0")
+    output.backward()
+    after = draw(output).source
+    assert ">0<" in node(after, "n0")
+    assert "dashed" not in after
+    assert PALETTE["zero"] in node(after, "n0")
+
+
+def test_constants_stand_bare_each_on_its_own() -> None:
+    x = Value(1.0, "x")
+    source = draw(2.0 * x + 2.0).source
+    constants = [line for line in source.splitlines() if "shape=plaintext" in line]
+    assert len(constants) == 2
+    assert not any("grad" in line for line in constants)
+
+
+def test_kinds_have_shapes() -> None:
+    w, x = labelled(Value(2.0), "layer0.w", "layer0"), Value(1.0, "x")
+    marked = Value(3.0, "marked")
+    source = draw(w * x * marked, parameters=[marked]).source
+    assert "shape=note" in node(source, "n0")
+    assert "shape=box" in node(source, "n1")
+    assert "shape=note" in node(source, "n3")
+    assert "<B>w</B>" in node(source, "n0")  # the frame says the rest
+
+
+def test_what_where_does_not_read_is_dashed() -> None:
+    x = Value(2.0, "x")
+    source = draw(where(1.0, x, x * x), derivatives=True).source
+    assert len(re.findall(r"-> n\d+ \[style=dashed\]", source)) == 2
+    assert source.count('[label="1"]') == 1
+
+
+def test_scopes_are_nested_frames() -> None:
+    h = labelled(Value(1.0), "h", "layer0.neuron1")
+    outside = Value(1.0, "outside")
+    lines = draw(h + outside).source.splitlines()
+    frames = [line.strip() for line in lines if "subgraph" in line or line.strip().startswith("graph [label")]
+    assert [line.split(",")[0] for line in frames] == [
+        "subgraph cluster_1 {",
+        'graph [label="layer0"',
+        "subgraph cluster_2 {",
+        'graph [label="neuron1"',
+    ]
+    assert next(line for line in lines if "<B>h</B>" in line).startswith("      n0 [")
+    assert next(line for line in lines if "<B>outside</B>" in line).startswith("  n1 [")
+
+
+def test_a_deep_scope_is_no_recursion() -> None:
+    source = draw(labelled(Value(1.0), "x", ".".join(["s"] * 3000))).source
+    assert source.count("subgraph") == 3000
+    assert source.count("{") == source.count("}")
+
+
+def test_directions_precision_title() -> None:
+    y = labelled(Value(2.0) / 3.0, "y")
+    assert "rankdir=TB" in draw(y, direction="TB").source
+    assert ">0.67<" in draw(y, precision=2).source
+    assert "&lt;title&gt;" in draw(y, title="<title>").source
+
+
+def test_colours_are_the_sign_and_size() -> None:
+    assert PALETTE.shade(0.0, 1.0) == PALETTE["zero"]
+    assert PALETTE.shade(float("nan"), 1.0) == PALETTE["invalid"]
+    assert PALETTE.shade(float("inf"), 1.0) == PALETTE["positive strong"]
+    assert PALETTE.shade(-1e-300, 1.0) == PALETTE["negative"]
+
+
+# --- collapsing ------------------------------------------------------------------------------------
+
+
+def test_layers_collapse_and_repeats_are_counted() -> None:
+    outputs = network([2, 3, 1], 12)
+    loss = mean([(output - 0.5) ** 2 for output in outputs])
+    loss.backward()
+    source = draw(loss, depth=1).source
+    boxes = re.findall(r"<B>(layer\d[^<]*)</B>", source)
+    assert boxes == ["layer0 ×12", "layer1 ×12"]
+    assert ">24 numbers<" in source
+    layer0 = next(line for line in source.splitlines() if "layer0" in line)
+    assert re.findall(r">([\d,]+)</TD>", layer0) == ["6", "6", "0"]  # parameters, operations each time, |grad|
+    assert re.findall(r"label=.*?<B>", source)
+    assert edges(source)[0] == "n0 -> n1"  # the inputs, then layer0: topological order
+
+
+def test_neurons_collapse_within_their_layer() -> None:
+    source = draw(mean(network([2, 3, 1], 12)), depth=2).source
+    assert re.findall(r"<B>(neuron\d[^<]*)</B>", source) == [
+        "neuron0 ×12", "neuron1 ×12", "neuron2 ×12", "neuron0 ×12",
+    ]  # fmt: skip
+    assert source.count("subgraph") == 2
+
+
+def test_two_operations_in_a_row_are_no_repeat() -> None:
+    x = Value(1.0, "x")
+    h = labelled(x.sigmoid(), "", "layer0")
+    y = labelled(h.sigmoid(), "", "layer0")
+    assert "<B>layer0</B>" in draw(y + 1.0, depth=1).source
+
+
+def test_named_leaves_stay_apart_when_collapsed() -> None:
+    a, b = Value(1.0, "a"), Value(2.0, "b")
+    source = draw(a * a + b * b, depth=1).source
+    assert len(edges(source)) == 6
+    assert "×2" not in source
+
+
+def test_a_network_of_100_000_parameters_collapses() -> None:
+    (output, *_) = network([784, 128, 10], 1)
+    output.backward()
+    source = draw(output, depth=1).source
+    assert ">100,352<" in source
+    assert len(edges(source)) == 2
+    assert "layer1" in source
+
+
+# --- highlight and expansion -----------------------------------------------------------------------
+
+
+def test_highlight_shows_the_paths() -> None:
+    a, b = Value(1.0, "a"), Value(2.0, "b")
+    h = labelled(sigmoid(a), "h")
+    output = h * b + h
+    source = draw(output, highlight=a).source
+    bold = [line for line in source.splitlines() if " -> " in line and "penwidth" in line]
+    assert len(bold) == 4
+    assert PALETTE["faded line"] in node(source, "n2")
+    assert "penwidth=4" in node(source, "n0")
+
+
+def test_highlight_reaches_into_collapsed_layers() -> None:
+    outputs = network([2, 2, 1], 1)
+    weight = outputs[0].parents[0].parents[0]
+    source = draw(outputs[0] * Value(1.0, "other"), depth=1, highlight=weight).source
+    assert source.count("penwidth=2.4") >= 2
+    assert PALETTE["faded line"] in next(line for line in source.splitlines() if "<B>other</B>" in line)
+
+
+def test_highlight_of_a_stranger_is_refused() -> None:
+    with pytest.raises(GraphError, match="stranger cannot be highlighted"):
+        draw(square(), highlight=Value(1.0, "stranger"))
+    with pytest.raises(TypeError, match="highlight takes a Value"):
+        draw(square(), highlight=3.0)  # type: ignore[arg-type]
+
+
+def test_softmax_expands_to_shared_exponentials() -> None:
+    logits = [Value(1.0, "a"), Value(2.0, "b"), Value(-1.0, "c")]
+    output = sum([3.0 * p for p in softmax(logits)])
+    output = labelled(output * softmax(logits)[0], "y")
+    output.backward()
+    before = [(leaf.grad, leaf.op) for leaf in logits]
+    fused = draw(output).source
+    source = draw(output, expand=True).source
+    assert fused.count("<B>softmax</B>") == 4
+    assert source.count("<B>exp</B>") == 3
+    assert "<B>softmax</B>" not in source
+    assert source.count('label="softmax"') == 1  # one frame around it
+    assert [(leaf.grad, leaf.op) for leaf in logits] == before
+    assert ">none<" not in source
+
+
+def test_the_gradients_within_an_expansion_are_the_chain_rule() -> None:
+    x = Value(0.5, "x")
+    y = sigmoid(x)
+    (2.0 * y).backward()
+    source = draw(2.0 * y, expand=["sigmoid"], precision=12).source
+    e = 2.718281828459045**-0.5
+    assert f"{-2.0 / (1.0 + e) ** 2:.12g}" in source  # by the exponential: −1/(1+e)²
+
+
+def test_unknown_expansions_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"expand must be .*softmax.*'nonsense'"):
+        draw(square(), expand=["nonsense"])
+
+
+# --- errors ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"direction": "left"}, "direction must be one of LR, RL, TB, BT, got 'left'"),
+        ({"precision": 0}, "precision must be a whole number from 1 to 17, got 0"),
+        ({"depth": 0}, "depth must be None or a whole number from 1 on, got 0"),
+        ({"limit": 0}, "limit must be a whole number from 1 on, got 0"),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw(square(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("output", [3.0, "y", [], [Value(1.0), 2.0]])
+def test_only_values_are_drawn(output: object) -> None:
+    with pytest.raises(TypeError, match="draw takes a Value or a sequence of them"):
+        draw(output)  # type: ignore[arg-type]
+
+
+def test_several_outputs() -> None:
+    x = Value(1.0, "x")
+    assert draw([x * 2.0, x * 3.0]).source.count("peripheries=2") == 2
+
+
+def test_a_large_graph_is_refused_with_its_size() -> None:
+    with pytest.raises(GraphTooLargeError, match=r"101 nodes.*limit=100 nodes.*depth=1"):
+        draw(sum([Value(float(i)) for i in range(100)]), limit=100)
+    with pytest.raises(ValueError, match=r"collapsed to depth=2 .* depth=1"):
+        draw(network([9, 9, 1], 1)[0], limit=5, depth=2)
+
+
+def test_many_edges_are_refused_too() -> None:
+    x = Value(1.0, "x")
+    with pytest.raises(GraphTooLargeError, match="2 nodes and 41 edges"):
+        draw(sum([x] * 41), limit=10)
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+def test_a_chain_of_a_million_is_refused(depth: int | None) -> None:
+    x = Value(1.0)
+    for _ in range(1_000_000):
+        x = -x
+    with pytest.raises(GraphTooLargeError, match=r"1,000,001 nodes"):
+        draw(x, depth=depth)
+
+
+def test_derivatives_of_a_stale_graph_are_refused() -> None:
+    x = Value(1.0, "x")
+    y = x * x
+    x.data = 2.0
+    draw(y)
+    with pytest.raises(GraphError, match="was set after"):
+        draw(y, derivatives=True)
+
+
+# --- files -----------------------------------------------------------------------------------------
+
+
+def test_dot_needs_no_renderer(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "graph.dot"
+    assert draw(square()).save(path) == path
+    assert path.read_text(encoding="utf-8") == draw(square()).source
+    assert [entry.name for entry in tmp_path.iterdir()] == ["graph.dot"]
+
+
+@pytest.mark.parametrize("name", ["graph.jpg", "graph", "svg"])
+def test_other_suffixes_are_refused(tmp_path, name: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=r"one of \.svg, \.png, \.pdf, \.dot"):
+        draw(square()).save(tmp_path / name)
+
+
+def test_a_missing_folder_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        draw(square()).save(tmp_path / "nowhere" / "graph.dot")
+
+
+@pytest.fixture
+def no_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", "")
+
+
+@pytest.mark.usefixtures("no_renderer")
+def test_without_a_renderer_the_error_names_both_ways(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    picture = draw(square())
+    with pytest.raises(MissingExtraError, match=r"scalar-autograd\[render\].*dot is on the path"):
+        picture.save(tmp_path / "graph.svg")
+    assert list(tmp_path.iterdir()) == []
+    assert "scalar-autograd[render]" in picture._repr_mimebundle_()["text/plain"]
+
+
+def renderer_is_missing() -> bool:
+    try:
+        Drawing("digraph { a }").render("svg")
+    except MissingExtraError:
+        return True
+    return False
+
+
+@pytest.fixture
+def renderer() -> None:
+    if renderer_is_missing():
+        pytest.skip("no renderer: pip install pygraphviz, or install Graphviz")
+
+
+@pytest.mark.render
+@pytest.mark.usefixtures("renderer")
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")]
+)
+def test_every_format_is_written(tmp_path, capfd, suffix: str, start: bytes) -> None:  # type: ignore[no-untyped-def]
+    path = draw(square(), legend=True, title="square").save(tmp_path / f"graph{suffix}")
+    assert path.read_bytes().startswith(start)
+    assert capfd.readouterr() == ("", "")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.render
+@pytest.mark.usefixtures("renderer")
+@pytest.mark.parametrize("label", HOSTILE)
+def test_hostile_labels_are_shown_as_they_are(label: str) -> None:
+    x = labelled(Value(1.0), label, label.replace(".", ""))
+    picture = draw([x * x, Value(2.0, label)], title=label)
+    tree = ElementTree.fromstring(picture._repr_svg_())
+    shown = "".join(tree.itertext())
+    for line in label.split("\n"):
+        assert shown.replace("\xa0", " ").count(line) >= 4  # the leaf, its frame, the other leaf, the title
+    tooltips = [title for element in tree.iter() for name, title in element.items() if name.endswith("title")]
+    assert any(label in title for title in tooltips)
+
+
+@pytest.mark.render
+@pytest.mark.usefixtures("renderer")
+def test_what_xml_cannot_hold_is_replaced() -> None:
+    tree = ElementTree.fromstring(draw(Value(1.0, "a\x00b\x1b\ud800"))._repr_svg_())
+    assert "a\ufffdb\ufffd\ufffd" in "".join(tree.itertext())
+
+
+@pytest.mark.render
+@pytest.mark.skipif(not __import__("shutil").which("dot"), reason="no dot program on the path")
+def test_the_dot_program_renders_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    assert graphviz.version()
+    assert draw(square()).render("svg").startswith(b"<?xml")
+
+
+@pytest.mark.render
+@pytest.mark.usefixtures("renderer")
+def test_a_notebook_shows_the_picture() -> None:
+    assert "<svg" in draw(square())._repr_mimebundle_()["image/svg+xml"]
