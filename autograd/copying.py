@@ -41,6 +41,7 @@ def _recipe(node: Node) -> tuple[Callable[..., Any], tuple[Any, ...]]:
 def _build_vector(scopes: Any, values: tuple[Any, ...]) -> Vector:
     vector = Vector(values)
     vector._scopes = scopes
+    vector.numbers()  # as recording a node on it does: the sweep asks how new they are
     return vector
 
 

@@ -342,7 +342,8 @@ def _legend() -> Iterator[str]:
         ],
     ]
     yield "  subgraph cluster_legend {"
-    yield f'    graph [label="the darker, the larger", style=rounded, color="{PALETTE["frame"]}"]'
+    caption = "colour is the gradient: the darker, the larger"
+    yield f'    graph [label="{caption}", style=rounded, color="{PALETTE["frame"]}"]'
     for row, boxes in enumerate(samples):
         names = [f"legend{row}{column}" for column in range(len(boxes))]
         for name, box in zip(names, boxes, strict=True):
@@ -399,14 +400,10 @@ class _View:
         self._operands: dict[Any, tuple[Any, ...]] = {}  # of inner nodes, where they differ
         self._clusters: dict[Value, Cluster] = {}  # of opened and inner nodes
         self._grads: dict[Value, float | None] = {}  # of inner nodes
-
-        self._survey()
-        if limit is not None and len(self.values) > limit:
+        self.values: list[Value] = [node for node in self.order if type(node) is Value]
+        if limit is not None and len(self.values) > limit:  # before any more work on millions
             _refuse(f"{len(self.values):,} nodes", limit, None)
         self.operations = [node for node in self.values if node.primitive is not None]
-
-    def _survey(self) -> None:
-        self.values: list[Value] = [node for node in self.order if type(node) is Value]
 
     def row(self, node: Value) -> Primitive | None:
         return self._ends.get(node, node).primitive
@@ -422,6 +419,9 @@ class _View:
                 for operand in self.operands(node)
             )
         )
+
+    def inputs(self, node: Any) -> tuple[Any, ...]:
+        return self.elements(node) if type(node) is Vector else self.operands(node)
 
     def elements(self, vector: Vector) -> tuple[Any, ...]:
         return self._operands.get(vector) or vector.values
@@ -481,7 +481,9 @@ class _View:
                         pending = True
                 order.append(node)
             self.order = order
-        self._survey()
+        # What two expansions share may stand behind its first reader, where they were nested.
+        self.order = _postorder(self.outputs, self.inputs, ())
+        self.values = [node for node in self.order if type(node) is Value]
         self.operations = [node for node in self.values if node.primitive is not None]
         self._spread_gradients(within)
 
@@ -508,7 +510,7 @@ class _View:
             return []
         fresh: list[Any] = []
         frame: Cluster = ()
-        for new in _new_nodes(end, seen):
+        for new in _postorder([end], _operands_of, seen):
             inputs = new.values if type(new) is Vector else new.operands
             inputs = tuple(same.get(operand, operand) for operand in inputs)
             self._operands[new] = inputs
@@ -548,11 +550,17 @@ class _View:
                     self._grads[parent] = (self._grads[parent] or 0.0) + adjoint * slope
 
 
-def _new_nodes(end: Any, seen: Collection[Any]) -> list[Any]:
-    """What `end` depends on and is not seen yet, operands first (see `graph.ancestors`)."""
+def _operands_of(node: Any) -> tuple[Any, ...]:
+    return node.values if type(node) is Vector else node.operands
+
+
+def _postorder(
+    ends: Iterable[Any], operands: Callable[[Any], tuple[Any, ...]], seen: Collection[Any]
+) -> list[Any]:
+    """What the ends depend on and is not seen yet, operands first (see `graph.ancestors`)."""
     order: list[Any] = []
     found: set[Any] = set()
-    stack: list[Any] = [end]
+    stack: list[Any] = list(ends)[::-1]
     while stack:
         node = stack.pop()
         if node is None:
@@ -560,7 +568,7 @@ def _new_nodes(end: Any, seen: Collection[Any]) -> list[Any]:
         elif node not in found and node not in seen:
             found.add(node)
             stack += (node, None)
-            stack += (node.values if type(node) is Vector else node.operands)[::-1]
+            stack += operands(node)[::-1]
     return order
 
 
@@ -572,8 +580,7 @@ def _reached(view: _View, start: Value) -> set[Any]:
     """The nodes on paths from `start` to an output: in this graph, all that depend on `start`."""
     reached: set[Any] = {start}
     for node in view.order:
-        inputs = view.elements(node) if type(node) is Vector else view.operands(node)
-        if not reached.isdisjoint(inputs):
+        if not reached.isdisjoint(view.inputs(node)):
             reached.add(node)
     return reached
 
@@ -719,7 +726,7 @@ class _Group:
 
     @property
     def members(self) -> list[Value]:
-        return self.leaves or self.operations if not self.scope else self.leaves + self.operations
+        return self.leaves + self.operations
 
     @property
     def single(self) -> bool:
@@ -747,20 +754,20 @@ class _Groups:
         readers = self._readers(loose)
         for node in loose:  # leaves with the same label that others read are others
             self._first[node] = (self._first[node], tuple(sorted(readers[node])))
-        self.of: dict[Value, int] = {}
-        positions: dict[Any, int] = {}
-        for node, key in self._first.items():  # a scope has its place by its first operation
-            if node in self._operations or type(key) is tuple:
-                positions.setdefault(key, len(positions))
-        for key in self._first.values():
-            positions.setdefault(key, len(positions))
-        self.groups = [_Group((), [], []) for _ in positions]
-        for node, key in self._first.items():
-            position = self.of[node] = positions[key]
-            group = self.groups[position]
-            if not group.leaves and not group.operations:
-                group.scope = self._scope(node.scope)
-            (group.operations if node in self._operations else group.leaves).append(node)
+        first = self._first
+        keys = dict.fromkeys(first[node] for node in chain(loose, view.operations))
+        keys.update(dict.fromkeys(first.values()))  # a scope has its place by its first operation
+        positions = {key: position for position, key in enumerate(keys)}
+        self.of: dict[Value, int] = {node: positions[key] for node, key in first.items()}
+        self.groups = [_Group((), [], []) for _ in keys]
+        leaves = [group.leaves for group in self.groups]
+        for node, position in self.of.items():
+            if node not in self._operations:
+                leaves[position].append(node)
+        for node in view.operations:
+            self.groups[self.of[node]].operations.append(node)
+        for group in self.groups:
+            group.scope = self._scope((group.leaves or group.operations)[0].scope)
         self.sources: dict[tuple[int, int], dict[Value, None]] = {}  # what a group hands to another
         self._connect()
 

@@ -144,7 +144,8 @@ def _search(
     """The nodes in postorder and the leaves, by depth-first search; returns the newest leaf's time.
 
     The search stands at `node`, and `path` is how it came there. Nodes with more than two operands
-    have the iterator over the rest of them in `unseen`.
+    have the iterator over the rest of them in `unseen`; constants among these (time -1) and `Vector`s
+    of nothing but constants, such as the features of an example, are passed over.
     """
     newest = -1
     path: list[Any] = []
@@ -169,7 +170,9 @@ def _search(
             if operand is MANY:
                 if not unseen or unseen[-1][0] is not node:
                     unseen.append((node, iter(node._left)))
-                operand = next((each for each in unseen[-1][1] if each.grad is not zero), None)
+                operand = next(
+                    (each for each in unseen[-1][1] if each.grad is not zero and each._time >= 0), None
+                )
                 if operand is not None:
                     break
                 unseen.pop()
@@ -230,10 +233,13 @@ def _sweep_many(node: Any, adjoint: Any, newest: int) -> None:
     operands = node._left
     args = [operand._data for operand in operands]
     if row.select is not None:
-        operands[row.select(*args)].grad += adjoint
+        chosen = operands[row.select(*args)]
+        if chosen._time >= 0:
+            chosen.grad += adjoint
         return
     for operand, slope in zip(operands, row.slopes(node._data, *args)):
-        operand.grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
+        if operand._time >= 0:
+            operand.grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
 
 
 def _hand_on(vector: Any, adjoint: Any) -> None:
@@ -245,7 +251,8 @@ def _hand_on(vector: Any, adjoint: Any) -> None:
     else:
         shares = adjoint.tolist() if type(adjoint) is np.ndarray else [adjoint] * len(operands)
     for operand, share in zip(operands, shares):
-        operand.grad += share
+        if operand._time >= 0:
+            operand.grad += share
 
 
 def _sweep_packed(vector: Vector, adjoint: Any) -> None:
@@ -257,6 +264,8 @@ def _sweep_packed(vector: Vector, adjoint: Any) -> None:
         adjoint = np.full(data.shape, adjoint)
     slopes = row.partials(data, *columns(vector._left, runs))
     for operand, slope, along in zip(vector._left, slopes, runs):
+        if operand._time < 0:
+            continue
         share = adjoint * slope
         if not along:
             share = np.add.reduce(share, axis=-1)

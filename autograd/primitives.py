@@ -16,6 +16,7 @@ rule may raise like that: the row's `array` form, which does not, then decides.
 from __future__ import annotations
 
 import builtins
+import functools
 import inspect
 import math
 import operator
@@ -739,8 +740,8 @@ def mean(values: Any) -> Any:
     expansion=lambda weights, inputs, *bias: sum([*map(mul, weights, inputs), *bias]),
 )  # fmt: skip
 def _dot(weights: Sequence[float], inputs: Sequence[float], bias: float = 0.0) -> float:
-    products: float = builtins.sum(map(operator.mul, weights, inputs))
-    return products + bias
+    # Not builtins.sum: since Python 3.12 it compensates, and the array form does not.
+    return functools.reduce(operator.add, map(operator.mul, weights, inputs), 0.0) + bias
 
 
 def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:

@@ -156,6 +156,7 @@ class Value:
     ----------
     data : a real number (Python's or numpy's); kept as float64.
     label : the name that drawings and errors show.
+    scope : where in a model it belongs, such as ``layer0.neuron1``; drawings group by it.
 
     Attributes
     ----------
@@ -224,13 +225,13 @@ class Value:
         sinh = cosh = tanh = sigmoid = relu = softplus = silu = step = exp
         minimum = greater = maximum
 
-    def __init__(self, data: Number, label: str = "") -> None:
+    def __init__(self, data: Number, label: str = "", scope: str = "") -> None:
         self._data = data if type(data) is float else number(data)
         self._left = self._right = self._primitive = None
         self._time = _now
         self.grad = None
-        if label != "":
-            self.label = label
+        if label != "" or scope != "":
+            self._tag = (_text("label", label), _text("scope", scope))
 
     @property
     def label(self) -> str:
@@ -238,9 +239,7 @@ class Value:
 
     @label.setter
     def label(self, label: str) -> None:
-        if not isinstance(label, str):
-            raise TypeError(f"label must be a string, got {type(label).__name__}: {label!r:.60}")
-        self._tag = (label, self.scope)
+        self._tag = (_text("label", label), self.scope)
 
     @property
     def scope(self) -> str:
@@ -248,7 +247,7 @@ class Value:
 
     @scope.setter
     def scope(self, scope: str) -> None:
-        self._tag = (self.label, scope)
+        self._tag = (self.label, _text("scope", scope))
 
     @property
     def data(self) -> float:
@@ -296,9 +295,7 @@ class Value:
 
     def detach(self) -> Value:
         """A new leaf with the same number, label and scope: gradients stop there."""
-        leaf = Value(self._data)
-        leaf._tag = (self.label, self.scope)
-        return leaf
+        return Value(self._data, self.label, self.scope)
 
     def __float__(self) -> float:
         return self._data
@@ -460,6 +457,12 @@ _NO_TAG = ("", "")
 _KINDS = {Value, Vector}
 _get_data = operator.attrgetter("_data")
 _get_time = operator.attrgetter("_time")
+
+
+def _text(what: str, text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a string, got {type(text).__name__}: {text!r:.60}")
+    return text
 
 
 def _constant(data: Any) -> Value:

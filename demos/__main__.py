@@ -32,7 +32,11 @@ def main(argv: Sequence[str]) -> int:
     if name not in names():
         print(f"python -m demos: no demo {name!r:.60}; there is: {', '.join(names())}", file=sys.stderr)
         return 2
-    status: int = importlib.import_module(f"demos.{name}").main(options)
+    try:
+        status: int = importlib.import_module(f"demos.{name}").main(options)
+    except KeyboardInterrupt:
+        print(f"python -m demos {name}: interrupted", file=sys.stderr)
+        return 130
     return status
 
 

@@ -114,7 +114,7 @@ def compare_rates(
 
 def _wrapped(paragraph: str, width: int) -> list[str]:
     """The paragraph in lines; "η = 0.1" stays in one piece."""
-    lines = textwrap.wrap(paragraph.replace("η = ", "η\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"), width)
+    lines = textwrap.wrap(paragraph.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"), width)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 

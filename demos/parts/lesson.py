@@ -438,6 +438,7 @@ class Lesson:
                 f"Loss by epoch, linear and logarithmic, from {number(first, 4)} "
                 f"to {number(float(self.rows[-1][list(self.columns).index('E_total')]), 4)}.",
                 f"The loss curve of this run, `η = {self.lr:g}`.",
+                smallest=1.0,
             ),
             page.table(
                 ["epoch", *(f"`{column}`" for column in self.columns)],
@@ -460,13 +461,14 @@ class Lesson:
             page.paragraph(
                 "The same network, from the same initial weights, with each of the six rates of the "
                 "assignment, "
-                "and with two that are far too large."
+                "and with two that are far larger."
             ),
             page.figure(
                 self.rate_curves,
                 "Loss by epoch for six learning rates, and below for two rates far above them. "
                 + " ".join(self.comment),
                 "Loss curves by learning rate. What they show, computed from them:",
+                smallest=1.0,
             ),
             *(page.paragraph(text) for text in self.comment),
         )

@@ -97,7 +97,7 @@ def equations(lines: Iterable[Sequence[str]], kind: str = "") -> str:
     for left, *rights in lines:
         steps = " ".join(f'<span class="step">= {typeset(right)}</span>' for right in rights)
         rows.append(f"<tr><td>{typeset(left)}</td><td>{steps}</td></tr>")
-    return f'<table class="{f"equations {kind}".strip()}">{"".join(rows)}</table>'
+    return f'<table role="presentation" class="{f"equations {kind}".strip()}">{"".join(rows)}</table>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
@@ -109,11 +109,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
         + "</tr>"
         for first, *rest in rows
     )
-    return _scrolling(
-        f"<table><caption>{prose(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
-        caption,
-    )
+    content = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return paragraph(caption, "caption") + _scrolling(content, caption)
 
 
 def figure(svg: str, alt: str, caption: str, smallest: float = 0.66) -> str:

@@ -84,6 +84,8 @@ def comment(ordinary: Sequence[Curve], large: Sequence[Curve]) -> list[str]:
     epochs = max(len(curve.losses) for curve in [*ordinary, *large])
     if epochs < 2:
         return ["With one epoch there is nothing to compare: every curve is one point."]
+    if ordinary[0].losses[0] == 0.0:
+        return ["The loss is 0 from the start: no learning rate has anything to do."]
     return [_speed(ordinary, epochs), *(_behaviour(curve, epochs) for curve in large)]
 
 

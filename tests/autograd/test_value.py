@@ -754,3 +754,11 @@ def test_reductions_of_a_matrix_go_row_by_row(reduce):
     sum([node * node for node in single]).backward()
     expected = [leaf.grad for row in parts for leaf in row]
     assert [leaf.grad for row in whole for leaf in row] == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_single_operand_of_a_packed_row_receives_the_sum():
+    """With one adjoint for all and a constant slope: the bias of three rows gets 3, a subtrahend −2."""
+    x, bias, k = Vector([Value(1.0), Value(2.0)]), Value(0.5), Value(4.0)
+    sum(dot(Vector([x, x, x]), x, bias)).backward()
+    sum(TABLE["sub"](x, k)).backward()
+    assert (bias.grad, k.grad) == (3.0, -2.0)
