@@ -366,7 +366,9 @@ def hand_in(settings: Settings, folder: Path) -> None:
     largest = max(1.0, *map(abs, settings.inputs + settings.targets + settings.weights))
     for label in WEIGHTS:
         by_hand = evaluate(derive(nodes, label).closed, nodes)
-        assert math.isclose(slope(nodes[label]), by_hand, rel_tol=1e-9, abs_tol=1e-14 * largest * largest * largest), label
+        assert math.isclose(
+            slope(nodes[label]), by_hand, rel_tol=1e-9, abs_tol=1e-14 * largest * largest * largest
+        ), label
 
 
 def require_finite(history: History) -> None:

@@ -14,13 +14,20 @@ FLOORS = [
     "errors", "primitives", "value", "graph", "copying", "differentiation", "checking", "symbols",
     "explanation", "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
+FLOORS_WITHIN = {
+    "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
+}
 ROOF = "__init__"
 RUN_TIME = {"numpy", "graphviz"}
 EXTRAS = ["matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
 
 
+def folder_of(package):
+    return ROOT.joinpath(*package.split("."))
+
+
 def sources(package):
-    return sorted((ROOT / package).rglob("*.py"))
+    return sorted(folder_of(package).rglob("*.py"))
 
 
 def module_name(path):
@@ -55,15 +62,12 @@ def modules_of(package, path):
     """The modules of the package that a file imports, by their first name below the package."""
     found = set()
     for target, names in imports(path):
-        parts = target.split(".")
-        if parts[0] != package:
-            continue
-        if len(parts) > 1:
-            found.add(parts[1])
-        else:  # from . import x, from package import x
-            inside = [name for name in names if (ROOT / package / name).is_dir()
-                      or (ROOT / package / f"{name}.py").exists()]  # fmt: skip
+        if target == package:  # from . import x, from package import x
+            folder = folder_of(package)
+            inside = [name for name in names if (folder / name).is_dir() or (folder / f"{name}.py").exists()]
             found.update(inside or [ROOF])
+        elif target.startswith(f"{package}."):
+            found.add(target.removeprefix(f"{package}.").split(".")[0])
     return found
 
 
@@ -84,8 +88,23 @@ def test_autograd_imports_only_from_floors_above(path):
         return
     allowed = {*FLOORS[: FLOORS.index(floor)]}
     if len(path.relative_to(ROOT / "autograd").parts) > 1:
-        allowed.add(floor)  # files of one subpackage may import each other
+        allowed.add(floor)  # files of one subpackage import each other, see below
     assert modules_of("autograd", path) <= allowed
+
+
+@pytest.mark.parametrize("package", FLOORS_WITHIN)
+def test_modules_of_a_subpackage_import_only_from_those_above(package):
+    floors = FLOORS_WITHIN[package]
+    for path in sources(package):
+        if path.stem != ROOF:
+            assert path.stem in floors, f"enter {path.stem} in the list, and say in {package} what it is"
+            assert modules_of(package, path) <= {*floors[: floors.index(path.stem)]}
+
+
+@pytest.mark.parametrize("package", sorted({path.parent.name for path in sources("autograd")} - {"autograd"}))
+def test_every_subpackage_is_packaged_and_has_an_order(package):
+    assert f'"autograd.{package}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"autograd.{package}" in FLOORS_WITHIN
 
 
 @pytest.mark.parametrize("path", sources("nn"), ids=module_name)

@@ -21,7 +21,8 @@ def test_the_examples_of_the_readme_are_right(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "readme"}
     report = []
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    runner = doctest.DocTestRunner(verbose=False, optionflags=flags)  # None would look for -v among our own
     for number, block in enumerate(blocks()):
         if ">>>" in block:
             test = doctest.DocTestParser().get_doctest(block, namespace, f"block {number}", str(README), 0)

@@ -134,16 +134,21 @@ def _points(losses: npt.NDArray[np.float64]) -> tuple[Any, Any]:
     return epochs, losses[epochs - 1]
 
 
+def _positive(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What a logarithmic axis can show: a loss that has come down to 0 ends the curve."""
+    return np.where(losses > 0, losses, np.nan) if losses[0] > 0 else losses
+
+
 def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
     first = curves[0].losses[0]
     for curve, colour, marker in zip(curves, _colours(len(curves)), MARKERS):
         epochs, losses = _points(curve.losses)
         axes.plot(
-            epochs, np.where(losses > 0, losses, np.nan), color=colour, marker=marker,
+            epochs, _positive(losses), color=colour, marker=marker,
             markevery=(0.03, 0.11), label=f"η = {spelled(curve.rate)}",
         )  # fmt: skip
     axes.set_title("The loss at six learning rates" if len(curves) == 6 else "The loss by learning rate")
-    axes.set_yscale("log")
+    axes.set_yscale("log" if first > 0 else "linear")
     if first > 0 and min(float(curve.losses.min()) for curve in curves) < FLOOR * first:
         axes.set_ylim(bottom=FLOOR * first)
     axes.set_ylabel("E_total (logarithmic)")
@@ -191,10 +196,10 @@ def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> Non
             axes = figure.add_axes((0.09 + 0.5 * column, 0.16, 0.4, 0.7))
             epochs, shown = _points(losses)
             axes.plot(
-                epochs, np.where(shown > 0, shown, np.nan) if scale == "log" else shown,
+                epochs, _positive(shown) if scale == "log" else shown,
                 color="#0072b2", marker="o" if len(losses) < 12 else None,
             )  # fmt: skip
-            axes.set_yscale(scale)
+            axes.set_yscale(scale if losses[0] > 0 else "linear")
             if scale == "linear":
                 axes.set_ylim(bottom=0.0)
                 axes.set_title(f"The loss of this run, η = {spelled(rate)}")

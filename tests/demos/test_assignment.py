@@ -319,6 +319,26 @@ def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, caps
     assert "seed 5" in first["index.html"].decode()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--weights", "0 0 0 0 0 0 0 0"],  # the loss is 0 from the start
+        ["--epochs", "1"],
+        ["--inputs", "0", "0"],
+        ["--inputs", "1e200", "1"],
+        ["--weights", "90 90 90 90 90 90 90 90"],  # saturated
+        ["--lr", "1e300"],
+        ["--lr", "1000", "--epochs", "15"],  # the loss does not go down
+    ],
+)
+def test_unusual_but_valid_numbers_are_handed_in_too(options, tmp_path, capsys):
+    assert assignment.main(["--epochs", "2", *options, "--out", str(tmp_path)]) == 0
+    Page(Out(tmp_path, "").text("index.html"))
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "index.html" in captured.out
+
+
 # --- the comment --------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,150 @@
+"""What a node looks like: shape is its kind, colour the sign and size of its gradient, a badge its operation.
+
+`one_by_one` is a graph in which every node has a box of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from ..graph import require_fresh
+from ..value import Value
+from .style import PALETTE, WIDTH, WIDTH_OF_START, WIDTH_ON_PATH
+from .text import Arrow, Box
+from .view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the nodes of one picture are shown."""
+
+    view: View
+    precision: int
+    derivatives: bool
+    start: Value | None  # of the highlighted paths
+    reached: frozenset[Any]  # what is on them
+    parameters: Collection[Value]
+
+    def kind(self, node: Value) -> str:
+        if node.constant:
+            return "constant"
+        if not node.op:
+            return "parameter" if node.scope or node in self.parameters else "input"
+        return "output" if node in self.view.outputs else "result"
+
+    def name(self, node: Value) -> str:
+        """The label; within the frames of its scope ``layer0.neuron1.w2`` is ``w2``."""
+        return node.label.removeprefix(f"{node.scope}.") if node.scope else node.label
+
+    def symbol(self, node: Value) -> str:
+        row = self.view.row(node)
+        return row.symbol if row else ""
+
+    def number(self, number: float) -> str:
+        return f"{number:.{self.precision}g}"
+
+    def range(self, numbers: Sequence[float]) -> str:
+        """The least and the largest of some numbers."""
+        ends = [self.number(end) for end in (min(numbers), max(numbers))] if numbers else ["none"]
+        return " … ".join(dict.fromkeys(ends))
+
+    def on_path(self, nodes: Iterable[Any]) -> bool:
+        """Whether one of the nodes is on a highlighted path."""
+        return not self.reached.isdisjoint(nodes)
+
+    def faded(self, nodes: Iterable[Any]) -> bool:
+        return self.start is not None and not self.on_path(nodes)
+
+    def width(self, nodes: Collection[Any]) -> float:
+        if not self.on_path(nodes):
+            return WIDTH
+        return WIDTH_OF_START if self.start in nodes else WIDTH_ON_PATH
+
+    def largest(self, nodes: Iterable[Value]) -> float:
+        """The largest gradient, which is darkest. The output's own does not count: it is always 1."""
+        grads = (self.view.grad(node) for node in nodes if node not in self.view.outputs)
+        return max((abs(grad) for grad in grads if grad is not None and math.isfinite(grad)), default=1.0)
+
+    def box(self, node: Value, largest: float) -> Box:
+        """One node: its operation, label, data and gradient."""
+        kind, grad, row = self.kind(node), self.view.grad(node), self.view.row(node)
+        cluster, faded = self.view.cluster(node), self.faded([node])
+        if kind == "constant":
+            return Box(
+                kind,
+                label=node.label,
+                rows=(("", self.number(node.data)),),
+                faded=faded,
+                cluster=cluster,
+                tooltip=f"constant {node.data!r}",
+            )
+        lines = [node.label, f"op {row.name}" if row else kind, f"data {node.data!r}", f"grad {grad!r}"]
+        return Box(
+            kind,
+            symbol=self.symbol(node),
+            label=self.name(node),
+            rows=(("data", self.number(node.data)), ("grad", "none" if grad is None else self.number(grad))),
+            fill=PALETTE["paper"] if grad is None else PALETTE.shade(grad, largest),
+            dashed=grad is None,
+            faded=faded,
+            width=self.width([node]),
+            cluster=cluster,
+            tooltip="\n".join(line for line in lines if line),
+        )
+
+    def arrows(self, node: Value, index: Callable[[Value], int]) -> Iterator[Arrow]:
+        """The edges into a node, one for each operand: x * x has two. What it does not read is dashed.
+
+        `index` gives the number of a node's box.
+        """
+        row = self.view.row(node)
+        if row is None:
+            return
+        if self.derivatives:
+            require_fresh(node)
+        links: Iterable[tuple[Value, float | None]] = ((parent, 0.0) for parent in self.view.parents(node))
+        if self.derivatives or row.select is not None:
+            links = self.view.links(node)
+        head = index(node)
+        for parent, slope in links:
+            written = self.derivatives and not parent.constant
+            yield Arrow(
+                index(parent),
+                head,
+                label=self.number(slope) if written and slope is not None else "",
+                dashed=slope is None,
+                faded=self.faded([parent]),
+                bold=self.on_path([parent]),  # all that leaves a node of a highlighted path is on one
+            )
+
+
+def one_by_one(look: Look) -> tuple[list[Box], list[Arrow]]:
+    """A box for each node."""
+    values = look.view.values
+    index = {node: position for position, node in enumerate(values)}
+    largest = look.largest(values)
+    boxes = [look.box(node, largest) for node in values]
+    arrows = chain.from_iterable(look.arrows(node, index.__getitem__) for node in values)
+    return boxes, _spaced(boxes, list(arrows))
+
+
+def _spaced(boxes: Sequence[Box], arrows: list[Arrow]) -> list[Arrow]:
+    """Leave room for a layer's own leaves behind the layer before it.
+
+    Else they stand in the column of that layer's results, and the two frames one below the other.
+    """
+    frames = [box.cluster[:1] for box in boxes]
+
+    def leads(arrow: Arrow, kind: str, inside: bool) -> bool:
+        same = frames[arrow.tail] == frames[arrow.head]
+        return boxes[arrow.tail].kind == kind and same == inside
+
+    roomy = {arrow.head for arrow in arrows if leads(arrow, "parameter", inside=True)}
+    return [
+        replace(arrow, far=True) if arrow.head in roomy and leads(arrow, "result", inside=False) else arrow
+        for arrow in arrows
+    ]

@@ -1,0 +1,151 @@
+"""What there is to draw when fused nodes, such as a softmax, stand opened up."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ..primitives import Primitive
+from ..value import Value, Vector
+from .text import Cluster
+from .view import View, parts
+
+
+class Expanded(View):
+    """The graph with the expansion in the place of each fused node of some rows, and so on within.
+
+    The user's graph is not touched: an expansion is recorded on the node's operands, which do not
+    know of it, and the view remembers that the fused node is now computed as the expansion's end.
+
+    Parameters
+    ----------
+    outputs : the nodes to draw with all that they depend on.
+    names : the rows to open.
+    depth : nodes so many scopes deep stay closed, for they are going to be collapsed.
+    """
+
+    def __init__(self, outputs: Sequence[Value], names: Collection[str], depth: float = math.inf) -> None:
+        super().__init__(outputs)
+        self._names, self._depth = names, depth
+        self._ends: dict[Value, Value] = {}  # opened node -> the end of its expansion
+        self._operands: dict[Any, tuple[Any, ...]] = {}  # of inner nodes, where they differ
+        self._clusters: dict[Value, Cluster] = {}  # of opened and inner nodes
+        self._grads: dict[Value, float | None] = {}  # of inner nodes
+        self._seen: set[Any] = set(self.order)
+        self._same: dict[Any, Any] = {}  # inner node -> the equal inner node recorded before it
+        self._known: dict[Any, Value] = {}  # what makes inner nodes equal -> the first of them
+        self._numbers: Counter[str] = Counter()  # of the frames around expansions
+        inner = self._open()
+        # What two expansions share may stand behind its first reader, where they were nested.
+        self._arrange(self._postorder(self.outputs, seen=()))
+        self._spread_gradients(inner)
+
+    def end(self, node: Value) -> Value:
+        return self._ends.get(node, node)
+
+    def operands(self, node: Value) -> tuple[Any, ...]:
+        end = self.end(node)
+        return self._operands.get(end) or end.operands
+
+    def elements(self, vector: Vector) -> tuple[Any, ...]:
+        return self._operands.get(vector) or vector.values
+
+    def grad(self, node: Value) -> float | None:
+        return self._grads.get(node, node.grad)
+
+    def cluster(self, node: Value) -> Cluster:
+        return self._clusters.get(node) or parts(node.scope)
+
+    def _open(self) -> Iterable[Value]:
+        """Expand from the outside in, until nothing wanted is left; returns the inner nodes."""
+        within: dict[Value, frozenset[str]] = {}  # the rows that an inner node is an expansion of
+        tried: set[Value] = set()
+        pending = True
+        while pending:
+            pending = False
+            order: list[Any] = []
+            for node in self.order:
+                row = self.row(node) if type(node) is Value and node not in tried else None
+                if row is not None and row.name in self._names and len(parts(node.scope)) < self._depth:
+                    tried.add(node)
+                    outer = within.get(node, frozenset())
+                    if row.name not in outer:
+                        inner = self._expand(node, row)
+                        within.update((new, outer | {row.name}) for new in inner if type(new) is Value)
+                        order += inner
+                        pending = True
+                order.append(node)
+            self.order = order
+        return within
+
+    def _expand(self, node: Value, row: Primitive) -> list[Any]:
+        """The new nodes of one expansion. What two expansions both compute is drawn once.
+
+        Three probabilities of one softmax are three expansions, but three exponentials and one sum.
+        """
+        operands = [
+            Vector(self.elements(operand)) if type(operand) is Vector else operand
+            for operand in self.operands(node)
+        ]
+        assert row.expansion is not None
+        end = row.expansion(*operands)
+        if type(end) is not Value or end in self._seen or not end.operands:  # under no_grad, for one
+            return []
+        fresh: list[Any] = []
+        frame: Cluster = ()
+        for new in self._postorder([end], self._seen):
+            inputs = tuple(self._same.get(operand, operand) for operand in self.inputs(new))
+            self._operands[new] = inputs
+            if new is end:
+                continue
+            if type(new) is Vector:
+                fresh.append(new)
+                continue
+            signature = (new.primitive, self._signature(new)) if inputs else new
+            if signature in self._known:
+                self._same[new] = self._known[signature]
+                frame = frame or self._clusters.get(self._known[signature], ())
+            else:
+                self._known[signature] = new
+                fresh.append(new)
+        self._seen.update(fresh)
+        if not frame:
+            self._numbers[row.name] += 1
+            frame = (*self.cluster(node), f"{row.name}\0{self._numbers[row.name]}")
+        self._ends[node] = end
+        for new in [*fresh, node]:
+            self._clusters[new] = frame
+        return fresh
+
+    def _signature(self, node: Value) -> tuple[int, ...]:
+        """The parents, without their order where it changes nothing: a sum is correctly rounded."""
+        ids = [id(parent) for parent in self.parents(node)]
+        return tuple(sorted(ids) if node.op == "sum" else ids)
+
+    def _postorder(self, ends: Iterable[Any], seen: Collection[Any]) -> list[Any]:
+        """What the ends depend on and is not seen yet, operands first (see `graph.ancestors`)."""
+        order: list[Any] = []
+        found: set[Any] = set()
+        stack: list[Any] = list(ends)[::-1]
+        while stack:
+            node = stack.pop()
+            if node is None:
+                order.append(stack.pop())
+            elif node not in found and node not in seen:
+                found.add(node)
+                stack += (node, None)
+                stack += self.inputs(node)[::-1]
+        return order
+
+    def _spread_gradients(self, inner: Iterable[Value]) -> None:
+        """Carry the gradients of the opened nodes through their expansions, by the chain rule."""
+        self._grads = dict.fromkeys(inner)
+        for node in reversed(self.order):
+            adjoint = self.grad(node) if type(node) is Value else None
+            if adjoint is None or (node not in self._ends and node not in self._grads):
+                continue
+            for parent, slope in self.links(node):
+                if parent in self._grads and slope is not None and not parent.constant:
+                    self._grads[parent] = (self._grads[parent] or 0.0) + adjoint * slope

@@ -1,0 +1,152 @@
+"""`draw`: the recorded graph as a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ..errors import GraphError
+from ..graph import collector_paused
+from ..primitives import TABLE
+from ..value import Value
+from .boxes import Look, one_by_one
+from .collapse import Groups, collapsed, refuse
+from .expansion import Expanded
+from .rendering import Drawing
+from .text import dot_text
+from .view import View
+
+_DIRECTIONS = ("LR", "RL", "TB", "BT")
+
+
+def draw(
+    output: Value | Sequence[Value],
+    *,
+    direction: str = "LR",
+    precision: int = 4,
+    depth: int | None = None,
+    expand: bool | Collection[str] = False,
+    highlight: Value | None = None,
+    derivatives: bool = False,
+    parameters: Iterable[Value] = (),
+    limit: int = 500,
+    title: str = "",
+    legend: bool = False,
+) -> Drawing:
+    """Draw the computation graph of `output`: each node with its label, data and gradient.
+
+    Shape is the kind of a node: a sharp box is an input, one with a folded corner a parameter, a
+    rounded one with a dark badge the result of an operation, a double line marks the output, and
+    numbers written into an expression stand bare. Colour is the sign and the size of the gradient:
+    blue above 0, orange below, grey at 0, fainter by a quarter for each power of ten below the largest.
+    A node that no backward pass has reached is white with a dashed line, and says ``grad none``.
+
+    Parameters
+    ----------
+    output : the `Value` to draw with all that it depends on, or several of them.
+    direction : where the graph runs, from inputs to output: ``"LR"``, ``"RL"``, ``"TB"`` or ``"BT"``.
+    precision : significant digits of each number, 1 to 17.
+    depth : collapse: 1 draws every layer as one box, 2 every neuron (the parts of `Value.scope`), and
+        what was recorded many times once, as ``×12``. The number at an arrow between boxes is how many
+        values go along it each time.
+    expand : draw fused nodes (softmax, sigmoid, dot, ...) in simpler operations: ``True`` for all, or
+        the names of some.
+    highlight : a node; all paths from it to the output stand out and the rest is faded.
+    derivatives : write on each edge the local derivative of its head by its tail.
+    parameters : leaves to show as parameters besides those that were recorded in a model.
+    limit : the most nodes to draw; and four times as many edges. Graphviz takes long beyond it.
+    title : a line above the drawing.
+    legend : whether to explain shapes and colours below it.
+
+    Returns
+    -------
+    A `Drawing`. Equal graphs give equal text: nodes are called n0, n1, ... in topological order.
+
+    Raises
+    ------
+    GraphTooLargeError : a `ValueError`, if more than `limit` nodes would be drawn, after collapsing.
+    GraphError : if `highlight` is not in the graph, or with `derivatives` if a leaf's data was set
+        after the graph was recorded.
+    TypeError, ValueError : if an argument is not what it should be.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0, "x")
+    >>> y = x * x
+    >>> y.label = "y"
+    >>> y.backward()
+    >>> picture = draw(y)
+    >>> picture.source.count("n0 -> n1")
+    2
+    >>> draw(y, derivatives=True).source.count('n0 -> n1 [label="3"]')
+    2
+    """
+    outputs = _outputs(output)
+    _require(direction in _DIRECTIONS, "direction", f"one of {', '.join(_DIRECTIONS)}", direction)
+    _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
+    _require(depth is None or _whole(depth, 1), "depth", "None or a whole number from 1 on", depth)
+    _require(_whole(limit, 1), "limit", "a whole number from 1 on", limit)
+    wanted = _rows_to_expand(expand)
+    with collector_paused():
+        view = View(outputs)
+        if depth is None and len(view.values) > limit:  # before any more work on millions
+            refuse(f"{len(view.values):,} nodes", limit, depth)
+        if highlight is not None:
+            _require_in(view, highlight)
+        if wanted:
+            view = Expanded(outputs, wanted, depth or math.inf)
+        reached = frozenset() if highlight is None else view.reached(highlight)
+        look = Look(view, precision, derivatives, highlight, reached, frozenset(parameters))
+        if depth is None:
+            edges = sum(len(view.parents(node)) for node in view.operations)
+            _require_fits(len(view.values), edges, limit, depth)
+            boxes, arrows = one_by_one(look)
+        else:
+            groups = Groups(view, depth, limit)
+            _require_fits(len(groups.groups), len(groups.sources), limit, depth)
+            boxes, arrows = collapsed(look, groups)
+    return Drawing(dot_text(boxes, arrows, direction, title, legend))
+
+
+def _require(holds: bool, name: str, expected: str, given: Any) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {expected}, got {given!r:.60}")
+
+
+def _whole(number: Any, least: int, most: float = math.inf) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+
+
+def _outputs(output: Any) -> tuple[Value, ...]:
+    outputs = (output,) if isinstance(output, Value) else output
+    if isinstance(outputs, Sequence) and len(outputs) > 0:
+        values = tuple(outputs)
+        if all(isinstance(value, Value) for value in values):
+            return tuple(dict.fromkeys(values))
+    raise TypeError(f"draw takes a Value or a sequence of them, got {type(output).__name__}: {output!r:.60}")
+
+
+def _rows_to_expand(expand: bool | Collection[str]) -> frozenset[str]:
+    names = frozenset(row.name for row in TABLE.values() if row.expansion is not None)
+    if isinstance(expand, bool):
+        return names if expand else frozenset()
+    wanted = frozenset([expand] if isinstance(expand, str) else expand)
+    unknown = ", ".join(sorted(map(repr, wanted - names)))
+    _require(not unknown, "expand", f"True, False or names out of {', '.join(sorted(names))}", unknown)
+    return wanted
+
+
+def _require_in(view: View, node: Any) -> None:
+    if not isinstance(node, Value):
+        raise TypeError(f"highlight takes a Value of the graph, got {type(node).__name__}: {node!r:.60}")
+    if node not in set(view.order):
+        raise GraphError(
+            f"{node.label or 'the node'} cannot be highlighted: the output does not depend on it"
+        )
+
+
+def _require_fits(nodes: int, edges: int, limit: int, depth: int | None) -> None:
+    if nodes > limit or edges > 4 * limit:
+        refuse(f"{nodes:,} nodes and {edges:,} edges", limit, depth)

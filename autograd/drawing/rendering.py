@@ -1,0 +1,156 @@
+"""`Drawing`: DOT text, and the programs that render it to a file or a notebook picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import MissingExtraError
+from .text import marked_up, quoted
+
+_FORMATS = ("svg", "png", "pdf", "dot")
+
+
+@dataclass(frozen=True, repr=False)
+class Drawing:
+    """A picture as DOT text, which becomes a file or a notebook picture on demand.
+
+    Parameters
+    ----------
+    source : the DOT text.
+    engine : the Graphviz layout that places its nodes, ``"dot"`` or ``"neato"``.
+
+    Attributes
+    ----------
+    source, engine : as given.
+
+    Examples
+    --------
+    >>> picture = Drawing("digraph { a -> b }")
+    >>> print(picture)
+    digraph { a -> b }
+    """
+
+    source: str
+    engine: str = "dot"
+
+    quoted = staticmethod(quoted)  # for those who write DOT of their own
+    marked_up = staticmethod(marked_up)
+
+    def __str__(self) -> str:
+        return self.source
+
+    def __repr__(self) -> str:
+        return f"<Drawing, {self.source.count(chr(10))} lines of DOT: .save(path) or .source>"
+
+    def render(self, format: str) -> bytes:
+        """The picture in a format, ``"svg"``, ``"png"``, ``"pdf"`` or ``"dot"``, as bytes.
+
+        Raises
+        ------
+        ValueError : for another format.
+        MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
+        """
+        if format not in _FORMATS:
+            raise ValueError(f"format must be one of {', '.join(_FORMATS)}, got {format!r:.60}")
+        if format == "dot":
+            return self.source.encode()
+        return _render(self.source, self.engine, format)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file; the suffix says as what: .svg, .png, .pdf or .dot.
+
+        The file appears complete or not at all.
+
+        Returns
+        -------
+        The path.
+
+        Raises
+        ------
+        ValueError : for another suffix.
+        FileNotFoundError : if the folder does not exist.
+        MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
+        """
+        path = Path(path)
+        format = path.suffix.lower().removeprefix(".")
+        if format not in _FORMATS:
+            suffixes = ", ".join(f".{known}" for known in _FORMATS)
+            raise ValueError(f"the file's suffix must be one of {suffixes}, got {str(path)!r:.60}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}")
+        content = self.render(format)
+        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    def _repr_svg_(self) -> str:
+        return self.render("svg").decode()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the picture, or how to get a renderer."""
+        try:
+            return {"image/svg+xml": self._repr_svg_(), "text/plain": repr(self)}
+        except MissingExtraError as error:
+            return {"text/plain": f"{self!r}\n{error}"}
+
+
+_rendering = threading.Lock()  # Graphviz keeps its state in global variables
+
+
+def _render(source: str, engine: str, format: str) -> bytes:
+    """Render in this process with pygraphviz, otherwise with the `dot` program."""
+    try:
+        import pygraphviz
+    except ImportError:
+        return _render_with_program(source, engine, format)
+    with _rendering, _quiet():
+        rendered: bytes = pygraphviz.AGraph(string=source).draw(format=format, prog=engine)
+    return rendered
+
+
+def _render_with_program(source: str, engine: str, format: str) -> bytes:
+    import graphviz
+
+    try:
+        rendered: bytes = graphviz.pipe(engine, format, source.encode(), quiet=True)
+    except graphviz.ExecutableNotFound:
+        raise MissingExtraError(
+            "drawing to a picture", "pygraphviz 2 or Graphviz", "render",
+            otherwise=f"  or install Graphviz (https://graphviz.org/download) so that {engine} is on the "
+            "path. The DOT text is there without either: .source, or .save to a .dot file",
+        ) from None  # fmt: skip
+    return rendered
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Graphviz's libraries, fontconfig above all, write to the process's stderr from the user."""
+    try:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+    except (AttributeError, OSError, ValueError):  # no stderr, as under pythonw: nothing can be seen
+        with redirect_stderr(io.StringIO()):
+            yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(nowhere)
+        os.close(stderr)

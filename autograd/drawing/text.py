@@ -1,0 +1,220 @@
+"""From boxes and arrows to DOT, by pure functions: nothing here knows about `Value`."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .style import PALETTE, SHAPES, WIDTH, WIDTH_ON_PATH
+
+Cluster = tuple[str, ...]  # nested frames, outermost first; what follows a NUL in a name is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One drawn node."""
+
+    kind: str
+    symbol: str = ""
+    label: str = ""
+    rows: tuple[tuple[str, str], ...] = ()  # caption and text
+    fill: str = PALETTE["paper"]
+    dashed: bool = False
+    faded: bool = False
+    width: float = WIDTH
+    cluster: Cluster = ()
+    tooltip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One drawn edge, between boxes by their number."""
+
+    tail: int
+    head: int
+    label: str = ""
+    dashed: bool = False
+    faded: bool = False
+    bold: bool = False
+    far: bool = False  # two columns on rather than one
+
+
+def dot_text(boxes: Sequence[Box], arrows: Iterable[Arrow], direction: str, title: str, legend: bool) -> str:
+    """The whole picture as DOT. Equal arguments give equal text."""
+    paper, frame, line, ink = (PALETTE[name] for name in ("paper", "frame", "line", "ink"))
+    font = f'fontname="{PALETTE["font"]}", fontsize'
+    graph = f'rankdir={direction}, bgcolor="{paper}", color="{frame}", {font}=13'
+    node = f'{font}=13, style=filled, color="{line}"'
+    lines = [
+        "digraph computation {",
+        f"  graph [{graph}, labeljust=r, pad=0.2, nodesep=0.2, ranksep=0.45]",
+        f'  node [{node}, width=0, height=0, margin="0.06,0.04", penwidth={WIDTH:g}]',
+        f'  edge [{font}=12, color="{line}", fontcolor="{ink}", arrowsize=0.7]',
+        *_framed(boxes),
+        *("  " + _arrow_text(arrow) for arrow in arrows),
+        *(_legend() if legend else ()),
+    ]
+    if title:  # below the clusters, which would inherit it
+        lines.append(f"  graph [label={quoted(title)}, labelloc=t, labeljust=c, fontsize=18]")
+    return "\n".join([*lines, "}", ""])
+
+
+# --- escaping --------------------------------------------------------------------------------------
+
+# What XML and so SVG cannot hold: control characters and lone surrogates.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LONGEST = 48  # characters of a label that are shown; the tooltip has them all
+
+
+def marked_up(text: str, newline: str = "<BR/>") -> str:
+    r"""The text for an HTML-like label, so that exactly it is shown.
+
+    Graphviz expands ``\N`` (the node's name) and its like in these labels too, so backslashes double.
+
+    Examples
+    --------
+    >>> marked_up("a<b & {c|d}")
+    'a&lt;b &amp; {c|d}'
+    """
+    text = html.escape(_UNPRINTABLE.sub("\ufffd", text)).replace("\\", "\\\\")
+    return text.replace("\n", newline)
+
+
+def quoted(text: str) -> str:
+    r"""The text as a quoted DOT string that shows exactly it: no escapes, no entities, no HTML.
+
+    Examples
+    --------
+    >>> print(quoted('"\\N" is <b>'))
+    "&quot;\\N&quot; is &lt;b&gt;"
+    """
+    return f'"{marked_up(text, chr(92) + "n")}"'
+
+
+def _shortened(text: str) -> str:
+    """The text cut to what fits a drawing."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+# --- boxes and arrows ------------------------------------------------------------------------------
+
+
+def _box_text(name: str, box: Box) -> str:
+    style = "filled,rounded" if box.kind in ("result", "output") else "filled"
+    attributes = [f"label={_table(box)}", SHAPES[box.kind]]
+    if box.kind != "constant":
+        if box.dashed or style != "filled":
+            attributes.append(f'style="{style}{",dashed" if box.dashed else ""}"')
+        attributes.append(f'fillcolor="{PALETTE["paper"] if box.faded else box.fill}"')
+        if box.faded:
+            attributes.append(f'color="{PALETTE["faded line"]}"')
+        elif box.width != WIDTH:
+            attributes.append(f'color="{PALETTE["ink"]}", penwidth={box.width:g}')
+    if box.tooltip:  # which Graphviz unescapes twice
+        attributes.append("tooltip=" + quoted(box.tooltip.replace("\\", "\\\\")))
+    return f"{name} [{', '.join(attributes)}]"
+
+
+def _table(box: Box) -> str:
+    """The label of a box: badge and name, then a row for each number."""
+    ink, badge, caption = (PALETTE["faded" if box.faded else name] for name in ("ink", "badge", "caption"))
+    wide = ' COLSPAN="2"'
+    alone = "" if box.symbol and box.label else wide
+    title = ""
+    if box.symbol:
+        symbol = f'<FONT COLOR="{PALETTE["paper"]}"><B>{marked_up(box.symbol)}</B></FONT>'
+        title = _cell(symbol, f'{alone} BGCOLOR="{badge}" STYLE="ROUNDED"')
+    if box.label:
+        title += _cell(f"<B>{marked_up(_shortened(box.label))}</B>", alone)
+    lines = [title] if title else []
+    for name, text in box.rows:
+        if name:
+            name = f'<FONT COLOR="{caption}" POINT-SIZE="12">{marked_up(name)}</FONT>'
+            lines.append(_cell(name, ' ALIGN="LEFT"') + _cell(marked_up(text), ' ALIGN="RIGHT"'))
+        else:
+            lines.append(_cell(marked_up(text), wide))
+    rows = "".join(f"<TR>{line}</TR>" for line in lines)
+    table = f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>'
+    return f'<<FONT COLOR="{ink}">{table}</FONT>>'
+
+
+def _cell(text: str, attributes: str) -> str:
+    return f"<TD{attributes}>{text}</TD>"
+
+
+def _arrow_text(arrow: Arrow) -> str:
+    attributes = []
+    if arrow.label:
+        attributes.append(f"label={quoted(arrow.label)}")
+    if arrow.dashed:
+        attributes.append("style=dashed")
+    if arrow.faded:
+        attributes.append(f'color="{PALETTE["faded line"]}", fontcolor="{PALETTE["faded"]}"')
+    if arrow.bold:
+        attributes.append(f'color="{PALETTE["ink"]}", penwidth={WIDTH_ON_PATH:g}')
+    if arrow.far:
+        attributes.append("minlen=2")
+    suffix = f" [{', '.join(attributes)}]" if attributes else ""
+    return f"n{arrow.tail} -> n{arrow.head}{suffix}"
+
+
+# --- clusters and the legend -----------------------------------------------------------------------
+
+
+def _framed(boxes: Sequence[Box]) -> Iterator[str]:
+    """The boxes within the nested frames of their clusters, frames in order of first appearance."""
+    rank: dict[Cluster, int] = {}
+    for box in boxes:
+        for size in range(len(box.cluster) + 1):
+            rank.setdefault(box.cluster[:size], len(rank))
+
+    def place(index: int) -> list[int]:
+        cluster = boxes[index].cluster
+        return [rank[cluster[: size + 1]] for size in range(len(cluster))]
+
+    opened: Cluster = ()
+    for index in sorted(range(len(boxes)), key=place):
+        cluster = boxes[index].cluster
+        pairs = enumerate(zip(opened, cluster))
+        common = next((size for size, (a, b) in pairs if a != b), min(len(opened), len(cluster)))
+        for size in range(len(opened), common, -1):
+            yield "  " * size + "}"
+        for size in range(common, len(cluster)):
+            indent = "  " * (size + 2)
+            fill = PALETTE["neuron" if size % 2 else "layer"]
+            label = quoted(_shortened(cluster[size].partition("\0")[0]))
+            yield f"{'  ' * (size + 1)}subgraph cluster_{rank[cluster[: size + 1]]} {{"
+            yield f'{indent}graph [label={label}, style="filled,rounded", fillcolor="{fill}"]'
+        opened = cluster
+        yield "  " * (len(cluster) + 1) + _box_text(f"n{index}", boxes[index])
+    for size in range(len(opened), 0, -1):
+        yield "  " * size + "}"
+
+
+def _legend() -> Iterator[str]:
+    """The visual language, in its own words: one row for the shapes, one for the colours."""
+    samples = [
+        [
+            Box("input", label="input"),
+            Box("parameter", label="parameter"),
+            Box("result", symbol="f", label="result of f"),
+            Box("output", symbol="f", label="output"),
+        ],
+        [
+            Box("input", label="grad < 0", fill=PALETTE["negative strong"]),
+            Box("input", label="grad = 0", fill=PALETTE["zero"]),
+            Box("input", label="grad > 0", fill=PALETTE["positive strong"]),
+            Box("input", label="no grad yet", dashed=True),
+        ],
+    ]
+    yield "  subgraph cluster_legend {"
+    caption = "colour is the gradient: the darker, the larger"
+    yield f'    graph [label="{caption}", style=rounded, color="{PALETTE["frame"]}"]'
+    for row, boxes in enumerate(samples):
+        names = [f"legend{row}{column}" for column in range(len(boxes))]
+        for name, box in zip(names, boxes, strict=True):
+            yield "    " + _box_text(name, box)
+        yield f"    {' -> '.join(names)} [style=invis]"
+    yield "  }"
