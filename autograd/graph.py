@@ -147,22 +147,25 @@ def _search(
     have the iterator over the rest of them in `unseen`; constants among these (time -1) and `Vector`s
     of nothing but constants, such as the features of an example, are passed over.
     """
-    newest = -1
     path: list[Any] = []
     unseen: list[tuple[Any, Iterator[Any]]] = []
     push, pop, done = path.append, path.pop, order.append
+
+    def reach(leaf: Value) -> None:
+        leaves.append(leaf)
+        before.append(leaf.grad)
+        leaf.grad = zero
+
     node: Any = None
     operand: Any = output
+    if output._left is None:
+        reach(output)
+        return output._time
     while True:
-        earlier, operand.grad = operand.grad, zero
         if operand._left is None:
-            leaves.append(operand)
-            before.append(earlier)
-            if operand._time > newest:
-                newest = operand._time
-            if node is None:
-                return newest
+            reach(operand)
         else:
+            operand.grad = zero
             push(node)
             node = operand
         while True:  # climb to a node with an operand that has not been seen
@@ -170,12 +173,16 @@ def _search(
             if operand is MANY:
                 if not unseen or unseen[-1][0] is not node:
                     unseen.append((node, iter(node._left)))
-                operand = next(
-                    (each for each in unseen[-1][1] if each.grad is not zero and each._time >= 0), None
-                )
+                for operand in unseen[-1][1]:
+                    if operand.grad is not zero and operand._time >= 0:
+                        if operand._left is not None:
+                            break
+                        reach(operand)
+                else:
+                    operand = None
+                    unseen.pop()
                 if operand is not None:
                     break
-                unseen.pop()
             elif node._left.grad is not zero:
                 operand = node._left
                 break
@@ -184,7 +191,7 @@ def _search(
             done(node)
             node = pop()
             if node is None:
-                return newest
+                return max([leaf._time for leaf in leaves], default=-1)
 
 
 def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
@@ -258,20 +265,18 @@ def _hand_on(vector: Any, adjoint: Any) -> None:
 def _sweep_packed(vector: Vector, adjoint: Any) -> None:
     """The chain rule along a packed node: what its elements share receives the sum."""
     row: Any = vector._primitive
-    runs = vector._runs
     data = vector._data
     if type(adjoint) is float:  # the same for all
         adjoint = np.full(data.shape, adjoint)
-    slopes = row.partials(data, *columns(vector._left, runs))
-    for operand, slope, along in zip(vector._left, slopes, runs):
+    slopes = row.partials(data, *columns(vector._left, vector._runs))
+    for operand, slope, along in zip(vector._left, slopes, vector._runs):
         if operand._time < 0:
             continue
-        share = adjoint * slope
-        if not along:
-            share = np.add.reduce(share, axis=-1)
-            if share.ndim == 0:
-                share = float(share)
-        operand.grad += share
+        if along:
+            operand.grad += adjoint * slope
+        else:
+            total = np.add.reduce(adjoint * slope, axis=-1)
+            operand.grad += total if total.ndim else float(total)
 
 
 def _require_finite(node: Any) -> None:

@@ -91,7 +91,7 @@ class Primitive:
         copied, given the arguments. The sweep then never visits the others.
     domain : per argument the interval that tests sample, within the domain of the operation.
     kinks : points where the derivative is a convention or infinite, with the partials there.
-    exact : for an operation on sequences, whether the array form gives the bits of the forward rule.
+    exact : whether the array form gives the bits of the forward rule, without a warning from numpy.
     method : the name under which `Value` has this operation, an operator or a method; ``""`` for none.
     expansion : the same function in simpler primitives, for drawing and explaining it opened up.
     """
@@ -517,8 +517,11 @@ def sigmoid(x: float) -> float:
     return small / (1.0 + small)
 
 
-@primitive(lambda y, x: (step(x),), array=lambda x: np.maximum(x, 0.0), symbol="ReLU", method="relu",
-           kinks={(0.0,): (0.0,)})  # fmt: skip
+@primitive(
+    lambda y, x: (step(x),),
+    array=lambda x: np.maximum(x, 0.0) + 0.0,  # + 0.0 turns −0 into 0
+    symbol="ReLU", method="relu", exact=True, kinks={(0.0,): (0.0,)},
+)  # fmt: skip
 def relu(x: float) -> float:
     """The rectifier max(x, 0), with derivative 0 at 0 (convention: kink table); nan stays nan.
 
@@ -732,10 +735,15 @@ def mean(values: Any) -> Any:
     return _mean(_sequence("mean", values))
 
 
+def _dot_array(weights: Any, inputs: Any, bias: Any = 0.0) -> Any:
+    with np.errstate(all="ignore"):
+        return np.add.reduce(np.multiply(weights, inputs), axis=0) + bias
+
+
 @primitive(
     lambda y, weights, inputs, bias=0.0: (inputs, weights, 1.0),
     name="dot", symbol="w·x", exact=True,
-    array=lambda weights, inputs, bias=0.0: np.add.reduce(np.multiply(weights, inputs), axis=0) + bias,
+    array=_dot_array,
     vectors=(0, 1), domain=(ANY, ANY, ANY),
     expansion=lambda weights, inputs, *bias: sum([*map(mul, weights, inputs), *bias]),
 )  # fmt: skip

@@ -378,7 +378,7 @@ class Vector(Sequence[Any]):
         self.width = len(elements[0]) if self.nested else len(elements)  # what one step row by row reads
         if self.nested and {getattr(row, "width", -1) for row in elements} != {self.width}:
             raise ValueError("a Vector of Vectors needs rows of one length, and nothing but rows")
-        self._numbers: list[Any] = []
+        self._numbers: Any = []  # of a packed node None until asked for, where `_array` is at hand
         self._array: npt.NDArray[np.float64] | None = None
         self._scopes: Sequence[str] = ()
         self._seen = self._time = -1
@@ -405,7 +405,7 @@ class Vector(Sequence[Any]):
         return self.values[index]
 
     def __len__(self) -> int:
-        return len(self._left if self._primitive is None else self._numbers)
+        return len(self._left) if self._primitive is None else self.width
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.values)
@@ -421,7 +421,7 @@ class Vector(Sequence[Any]):
         self._scopes = scopes
         return self
 
-    def numbers(self) -> list[Any]:
+    def numbers(self) -> Any:
         """The data of the elements, read again only when some leaf has changed."""
         if self._seen != _now:
             if self._primitive is None:
@@ -438,6 +438,8 @@ class Vector(Sequence[Any]):
                     )
                     self._array = None
             self._seen = _now
+        if self._numbers is None:
+            self._numbers = self._data.tolist()
         return self._numbers
 
     @property
@@ -500,7 +502,7 @@ def _obey_modes(node: Any) -> None:
     if not _modes.recording:
         node._primitive = None
         if type(node) is Vector:
-            node._left = tuple(map(Value, node._numbers))
+            node._left = tuple(map(Value, node.numbers()))
         else:
             node._left = node._right = None
 
@@ -519,6 +521,11 @@ def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
                 continue
         operands.append(arg)
         runs.append(arg.nested or position not in vectors)
+        if arg.nested and position not in vectors:
+            raise TypeError(
+                f"{primitive.name} takes numbers or Vectors of numbers, got a Vector of Vectors: "
+                "apply it row by row"
+            )
     if True in runs:
         return _record_packed(primitive, operands, runs)
     numbers = [operand._data if type(operand) is Value else operand.numbers() for operand in operands]
@@ -530,32 +537,24 @@ def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
 
 def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) -> Vector:
     """The row applied along the elements of some operands."""
-    data = []
-    size = -1
-    for operand, along in zip(operands, runs):
-        numbers = operand.numbers() if type(operand) is Vector else operand._data
-        if along:
-            if size not in (-1, len(numbers)):
-                raise ValueError(
-                    f"{primitive.name} along Vectors needs one length, got {size} and {len(numbers)}"
-                )
-            size = len(numbers)
-            data.append(numbers)
-        else:
-            data.append(itertools.repeat(numbers))
+    sizes = {len(operand) for operand, along in zip(operands, runs) if along}
+    size = sizes.pop()
+    if sizes:
+        raise ValueError(f"{primitive.name} along Vectors needs one length, got {sorted({size, *sizes})}")
     if primitive.select is not None:  # the sweep must be able to pass over single elements
         elements = [operand.values if along else operand for operand, along in zip(operands, runs)]
         return Vector([_record(primitive, row) for row in _rows(elements, runs)])
+    array = numbers = None
     if primitive.exact and size > 1:
-        with np.errstate(all="ignore"):
-            array = primitive.array(*columns(operands, runs))
-        numbers = array.tolist()
+        array = primitive.array(*columns(operands, runs))
     else:
-        array = None
+        data = [operand.numbers() if type(operand) is Vector else operand._data for operand in operands]
+        if not all(runs):
+            data = list(zip(*_rows(data, runs)))
         try:
             numbers = list(map(float, map(primitive.forward, *data)))
         except (ArithmeticError, ValueError):
-            numbers = [primitive.evaluate(*row) for row in zip(*data)]
+            numbers = list(map(primitive.evaluate, *data))
     vector: Vector = _new(Vector)
     vector._primitive = primitive
     vector._left = tuple(operands)
@@ -604,7 +603,7 @@ def _unpack(vector: Vector) -> None:
         elements = [operand._left if along else operand for operand, along in zip(vector._left, vector._runs)]
         nodes = tuple(
             make_node(vector._primitive, data, operands, vector._time)
-            for data, operands in zip(vector._numbers, _rows(elements, vector._runs))
+            for data, operands in zip(vector.numbers(), _rows(elements, vector._runs))
         )
         if vector.grad is not None:  # of the last backward pass
             for node, share in zip(nodes, np.broadcast_to(vector.grad, len(nodes)).tolist(), strict=True):
