@@ -273,10 +273,11 @@ def _sweep_packed(vector: Vector, adjoint: Any) -> None:
         if operand._time < 0:
             continue
         if along:
-            operand.grad += adjoint * slope
+            operand.grad += adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
+        elif np.ndim(slope) == 2:
+            operand.grad += np.dot(slope, adjoint)
         else:
-            total = np.add.reduce(adjoint * slope, axis=-1)
-            operand.grad += total if total.ndim else float(total)
+            operand.grad += np.add.reduce(adjoint * slope, axis=-1).item()
 
 
 def _require_finite(node: Any) -> None:

@@ -537,10 +537,13 @@ def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
 
 def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) -> Vector:
     """The row applied along the elements of some operands."""
-    sizes = {len(operand) for operand, along in zip(operands, runs) if along}
-    size = sizes.pop()
-    if sizes:
-        raise ValueError(f"{primitive.name} along Vectors needs one length, got {sorted({size, *sizes})}")
+    size = -1
+    for operand, along in zip(operands, runs):
+        if along:
+            length = len(operand._left) if operand._primitive is None else operand.width
+            if size not in (-1, length):
+                raise ValueError(f"{primitive.name} along Vectors needs one length, got {size} and {length}")
+            size = length
     if primitive.select is not None:  # the sweep must be able to pass over single elements
         elements = [operand.values if along else operand for operand, along in zip(operands, runs)]
         return Vector([_record(primitive, row) for row in _rows(elements, runs)])

@@ -6,6 +6,7 @@ adding up with Python's `sum` (a chain of additions) or with `autograd.sum` (one
 
 import builtins
 import gc
+import itertools
 import random
 import statistics
 import time
@@ -38,7 +39,7 @@ class BareMLP:
         self.add_up = add_up
         self.layers = [
             [([value(random.uniform(-1, 1)) for _ in range(m)], value(0.0)) for _ in range(n)]
-            for m, n in zip(sizes, sizes[1:])
+            for m, n in itertools.pairwise(sizes)
         ]
 
     def __call__(self, x: list[Any]) -> Any:
@@ -90,9 +91,7 @@ def contestants() -> dict[str, tuple[Step, Any]]:
     for _, model in models.values():
         for p, weight in zip(model.parameters(), weights, strict=True):
             p.data = weight
-    return {
-        name: (step_of(value, model, points, labels), model) for name, (value, model) in models.items()
-    }
+    return {name: (step_of(value, model, points, labels), model) for name, (value, model) in models.items()}
 
 
 def report(runs: int) -> None:
