@@ -711,7 +711,8 @@ def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], b
 
 
 def _attach(name: str, function: Callable[..., Any], doc: str | None) -> None:
-    function.__name__, function.__qualname__, function.__doc__ = name, f"Value.{name}", doc
+    function.__name__, function.__qualname__ = name, f"Value.{name}"
+    function.__doc__ = (doc or "").partition("\n")[0]  # the examples stand with the function
     setattr(Value, name, function)
 
 
