@@ -22,10 +22,9 @@ __all__: list[str] = []
 def _deepcopy(self: Node, memo: dict[int, Any]) -> Any:
     """A copy of the node and of the graph below it; its backward pass fills the copied leaves."""
     with collector_paused():
-        for node in ancestors([self]):
-            if id(node) not in memo:
-                build, (*state, operands) = _recipe(node)
-                memo[id(node)] = build(*state, tuple([memo[id(operand)] for operand in operands]))
+        for node in ancestors([self], memo):
+            build, (*state, operands) = _recipe(node)
+            memo[id(node)] = build(*state, tuple([memo[id(operand)] for operand in operands]))
     return memo[id(self)]
 
 

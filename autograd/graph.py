@@ -6,7 +6,7 @@ Both are loops, never recursions, so a chain of a million nodes is as good as on
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -32,8 +32,10 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def ancestors(outputs: Iterable[Node]) -> list[Node]:
+def ancestors(outputs: Iterable[Node], known: Container[int] = ()) -> list[Node]:
     """Every node that the outputs depend on and the outputs, operands first (`Vector`s included).
+
+    Nodes whose `id` is `known` are left out, with all that only they depend on.
 
     An iterative depth-first search in postorder. A node is pushed again by each node that uses it and
     seen only once; ``None`` on the stack says that all operands of the node below it are done.
@@ -45,7 +47,7 @@ def ancestors(outputs: Iterable[Node]) -> list[Node]:
         node = stack.pop()
         if node is None:
             order.append(stack.pop())
-        elif node not in seen:
+        elif node not in seen and id(node) not in known:
             seen.add(node)
             operands = node.values if type(node) is Vector else node.operands
             if operands:
