@@ -16,7 +16,12 @@ assert (folder / "loss_curves.png").read_bytes().startswith(b"\x89PNG")
 
 with open(folder / "table.csv", encoding="utf-8", newline="") as file:
     rows = list(csv.DictReader(file))
-sigmoid = lambda x: 1 / (1 + math.exp(-x))  # noqa: E731
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
 for row in rows[:2]:
     r = {key: float(value) for key, value in row.items()}
     a1 = sigmoid(r["w1"] * r["i1"] + r["w2"] * r["i2"])

@@ -105,5 +105,5 @@ def _build_after(prelude: Any, build: Callable[..., Any], *args: Any) -> Any:
 
 
 for _class in (Value, Vector):
-    _class.__deepcopy__ = _deepcopy  # type: ignore[union-attr]
-    _class.__reduce_ex__ = _reduce  # type: ignore[method-assign]
+    _class.__deepcopy__ = _deepcopy  # type: ignore[union-attr]  # a loop variable is a union
+    _class.__reduce_ex__ = _reduce  # type: ignore[method-assign]  # on purpose: a floor above

@@ -131,10 +131,10 @@ class _Adjoints(dict[Node, Any]):
                 )
         self[node] = share
 
-    def _sum(self, first: Any, second: Any, node: Node) -> Any:
+    def _sum(self, first: Any, second: Any, node: Any) -> Any:
         if not self.create_graph or type(node) is Value:
             return first + second
-        both = [each if isinstance(each, list) else [each] * len(node) for each in (first, second)]  # type: ignore[arg-type]
+        both = [each if isinstance(each, list) else [each] * len(node) for each in (first, second)]
         return [one + other for one, other in zip(*both)]
 
 

@@ -277,7 +277,7 @@ class Value:
         """The arguments of the primitive as it was called: a sequence is one operand, a `Vector`."""
         left, right = self._left, self._right
         if right is MANY:
-            return left  # type: ignore[no-any-return]
+            return left  # type: ignore[no-any-return]  # with MANY it is the tuple
         return () if left is None else (left,) if right is None else (left, right)
 
     @property

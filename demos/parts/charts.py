@@ -48,7 +48,7 @@ MOST_POINTS = 2000  # of a curve on paper; more cannot be seen
 def require_matplotlib() -> None:
     """Raise `MissingExtraError`, which says what to install, if there is no matplotlib."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401  # only whether it is there
     except ImportError:
         raise MissingExtraError("drawing loss curves", "matplotlib", "plots") from None
 

@@ -268,7 +268,7 @@ def test_highlight_of_a_stranger_is_refused() -> None:
     with pytest.raises(GraphError, match="stranger cannot be highlighted"):
         draw(square(), highlight=Value(1.0, "stranger"))
     with pytest.raises(TypeError, match="highlight takes a Value"):
-        draw(square(), highlight=3.0)  # type: ignore[arg-type]
+        draw(square(), highlight=3.0)
 
 
 def test_softmax_expands_to_shared_exponentials() -> None:
@@ -327,13 +327,13 @@ def test_unknown_expansions_are_refused() -> None:
 )
 def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        draw(square(), **options)  # type: ignore[arg-type]
+        draw(square(), **options)
 
 
 @pytest.mark.parametrize("output", [3.0, "y", [], [Value(1.0), 2.0]])
 def test_only_values_are_drawn(output: object) -> None:
     with pytest.raises(TypeError, match="draw takes a Value or a sequence of them"):
-        draw(output)  # type: ignore[arg-type]
+        draw(output)
 
 
 def test_several_outputs() -> None:
@@ -375,7 +375,7 @@ def test_derivatives_of_a_stale_graph_are_refused() -> None:
 # --- files -----------------------------------------------------------------------------------------
 
 
-def test_dot_needs_no_renderer(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_dot_needs_no_renderer(tmp_path) -> None:
     path = tmp_path / "graph.dot"
     assert draw(square()).save(path) == path
     assert path.read_text(encoding="utf-8") == draw(square()).source
@@ -383,12 +383,12 @@ def test_dot_needs_no_renderer(tmp_path) -> None:  # type: ignore[no-untyped-def
 
 
 @pytest.mark.parametrize("name", ["graph.jpg", "graph", "svg"])
-def test_other_suffixes_are_refused(tmp_path, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_other_suffixes_are_refused(tmp_path, name: str) -> None:
     with pytest.raises(ValueError, match=r"one of \.svg, \.png, \.pdf, \.dot"):
         draw(square()).save(tmp_path / name)
 
 
-def test_a_missing_folder_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_missing_folder_is_named(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         draw(square()).save(tmp_path / "nowhere" / "graph.dot")
 
@@ -400,7 +400,7 @@ def no_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_renderer")
-def test_without_a_renderer_the_error_names_both_ways(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_renderer_the_error_names_both_ways(tmp_path) -> None:
     picture = draw(square())
     with pytest.raises(MissingExtraError, match=r"scalar-autograd\[render\].*dot is on the path"):
         picture.save(tmp_path / "graph.svg")
@@ -427,7 +427,7 @@ def renderer() -> None:
 @pytest.mark.parametrize(
     ("suffix", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")]
 )
-def test_every_format_is_written(tmp_path, capfd, suffix: str, start: bytes) -> None:  # type: ignore[no-untyped-def]
+def test_every_format_is_written(tmp_path, capfd, suffix: str, start: bytes) -> None:
     path = draw(square(), legend=True, title="square").save(tmp_path / f"graph{suffix}")
     assert path.read_bytes().startswith(start)
     assert capfd.readouterr() == ("", "")

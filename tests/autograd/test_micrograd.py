@@ -49,7 +49,7 @@ def dead_relu(Value):
 @pytest.mark.parametrize("program", [kitchen_sink, logistic_by_powers, dead_relu])
 def test_same_data_and_gradients_as_micrograd(program):
     """Leaves, the intermediate results and the output."""
-    peer = pytest.importorskip("micrograd.engine")
+    peer = pytest.importorskip("micrograd.engine", reason="micrograd is in the extra bench")
     ours, theirs = program(Value), program(peer.Value)
     if program is not logistic_by_powers:
         ours[2].backward()

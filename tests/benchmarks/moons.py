@@ -72,20 +72,22 @@ def step_of(value: Any, model: Any, points: list[list[float]], labels: list[int]
     return step
 
 
+def one_node(products: list[Any], bias: Any) -> Any:
+    return autograd.sum([*products, bias])
+
+
 def contestants() -> dict[str, tuple[Step, Any]]:
     """Each contestant's step and model, all with the same weights."""
     import micrograd.engine
     import micrograd.nn
 
     points, labels = moons(100, seed=1)
-    chain = lambda products, bias: builtins.sum(products, bias)  # noqa: E731
-    node = lambda products, bias: autograd.sum([*products, bias])  # noqa: E731
     random.seed(1)
     models = {
         "micrograd": (micrograd.engine.Value, micrograd.nn.MLP(2, [16, 16, 1])),
         "nn.MLP": (autograd.Value, nn.MLP(2, [16, 16, 1])),
-        "bare Values, Python's sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], chain)),
-        "bare Values, autograd.sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], node)),
+        "bare Values, Python's sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], builtins.sum)),
+        "bare Values, autograd.sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], one_node)),
     }
     weights = [p.data for p in models["micrograd"][1].parameters()]
     for _, model in models.values():

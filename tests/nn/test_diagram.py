@@ -128,7 +128,7 @@ def test_equal_networks_give_equal_text() -> None:
 )
 def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        diagram(small(), **options)  # type: ignore[arg-type]
+        diagram(small(), **options)
 
 
 @pytest.mark.parametrize("model", [3.0, "model", None, [1, 2]])

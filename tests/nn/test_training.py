@@ -260,7 +260,7 @@ class Terminal:
 @pytest.mark.parametrize(("tty", "progress", "shown"), [(True, True, True), (True, False, False),
                                                         (False, True, False)])  # fmt: skip
 def test_a_bar_is_shown_in_a_terminal_only(monkeypatch, tty, progress, shown):
-    pytest.importorskip("tqdm")
+    pytest.importorskip("tqdm", reason="tqdm is in the extra progress")
     terminal = Terminal(tty)
     monkeypatch.setattr(sys, "stderr", terminal)
     train(epochs=2, progress=progress)
