@@ -48,11 +48,12 @@ from .primitives import (
     tanh,
     where,
 )
-from .value import Value, Vector, detect_anomaly, no_grad
+from .value import Dense, Value, Vector, detect_anomaly, no_grad
 
 __all__ = [
     "PALETTE",
     "AnomalyError",
+    "Dense",
     "Drawing",
     "GraphError",
     "GraphTooLargeError",

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .errors import AnomalyError, GraphError
-from .value import MANY, Value, Vector, columns, describe, watching
+from .value import MANY, Dense, Value, Vector, columns, describe, watching
 
 __all__ = ["ancestors", "backward", "topological_order"]
 
@@ -123,12 +123,13 @@ def backward(self: Value) -> None:
     # the search needs no set of visited nodes and the adjoints are cleared on the way.
     zero = float("0")
     order: list[Node] = []
+    gathered: list[Vector] = []
     leaves: list[Value] = []
     before: list[float | None] = []
     try:
         with collector_paused(), np.errstate(all="ignore"):
-            newest = _search(self, zero, order, leaves, before)
-            _sweep(self, order, zero, newest)
+            newest = _search(self, zero, order, gathered, leaves, before)
+            _sweep(self, order, gathered, zero, newest)
     except BaseException:  # KeyboardInterrupt too: the leaves' sums are as they were
         for leaf, earlier in zip(leaves, before, strict=False):
             leaf.grad = earlier
@@ -141,9 +142,16 @@ def backward(self: Value) -> None:
 
 
 def _search(
-    output: Value, zero: float, order: list[Node], leaves: list[Value], before: list[float | None]
+    output: Value,
+    zero: float,
+    order: list[Node],
+    gathered: list[Vector],
+    leaves: list[Value],
+    before: list[float | None],
 ) -> int:
-    """The nodes in postorder and the leaves, by depth-first search; returns the newest leaf's time.
+    """The nodes in postorder, by depth-first search, apart from them `Vector`s of leaves, and the leaves.
+
+    Returns the newest leaf's time.
 
     The search stands at `node`, and `path` is how it came there. Nodes with more than two operands
     have the iterator over the rest of them in `unseen`; constants among these (time -1) and `Vector`s
@@ -185,6 +193,10 @@ def _search(
                     unseen.pop()
                 if operand is not None:
                     break
+                if type(node) is Vector and node.of_leaves:
+                    gathered.append(node)
+                    node = pop()
+                    continue
             elif node._left.grad is not zero:
                 operand = node._left
                 break
@@ -196,9 +208,14 @@ def _search(
                 return max([leaf._time for leaf in leaves], default=-1)
 
 
-def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
-    """Carry adjoints from the output back through the order, adding them up at each operand."""
+def _sweep(output: Value, order: list[Node], gathered: list[Vector], zero: float, newest: int) -> None:
+    """Carry adjoints from the output back through the order, adding them up at each operand.
+
+    The adjoints of leaves wait to the end, since nothing depends on them: `Vector`s of leaves come last,
+    and just before them the examples that went through one network, all together.
+    """
     watched = watching()
+    alike: dict[Dense, list[Vector]] = {}
     output.grad = 1.0
     node: Any
     for node in reversed(order):
@@ -207,7 +224,18 @@ def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
             continue
         right = node._right
         if right is MANY:
-            _sweep_many(node, adjoint, newest)
+            if node._time < newest and node._primitive is not None:
+                require_fresh(node)
+            if type(node) is Value:
+                _sweep_many(node, adjoint)
+            elif node._primitive is None:
+                _hand_on(node)
+            elif node._dense is None:
+                _sweep_packed(node)
+            elif node._left[0].of_leaves and not watched:
+                alike.setdefault(node._dense, []).append(node)
+            else:
+                _sweep_dense(node._dense, [node])
         else:
             if node._time < newest:
                 require_fresh(node)
@@ -226,19 +254,18 @@ def _sweep(output: Value, order: list[Node], zero: float, newest: int) -> None:
                 right.grad += adjoint * by_right
         if watched:
             _require_finite(node)
+    for dense, nodes in alike.items():
+        _sweep_dense(dense, nodes)
+    for node in reversed(gathered):
+        if node.grad is not zero:
+            _hand_on(node)
+            if watched:
+                _require_finite(node)
 
 
-def _sweep_many(node: Any, adjoint: Any, newest: int) -> None:
-    """The chain rule at a `Vector`, and at a node whose row selects, or takes sequences or many numbers."""
+def _sweep_many(node: Any, adjoint: float) -> None:
+    """The chain rule at a node whose row selects, or takes sequences or many numbers."""
     row = node._primitive
-    if row is None:
-        _hand_on(node, adjoint)
-        return
-    if node._time < newest:
-        require_fresh(node)
-    if type(node) is Vector:
-        _sweep_packed(node, adjoint)
-        return
     operands = node._left
     args = [operand._data for operand in operands]
     if row.select is not None:
@@ -251,10 +278,10 @@ def _sweep_many(node: Any, adjoint: Any, newest: int) -> None:
             operand.grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
 
 
-def _hand_on(vector: Any, adjoint: Any) -> None:
+def _hand_on(vector: Any) -> None:
     """A gathered Vector's adjoints belong to its elements."""
     operands = vector._left
-    vector.grad = None
+    adjoint, vector.grad = vector.grad, None
     if vector.nested:
         shares: Any = np.broadcast_to(adjoint, vector._data.shape).T
     else:
@@ -264,13 +291,31 @@ def _hand_on(vector: Any, adjoint: Any) -> None:
             operand.grad += share
 
 
-def _sweep_packed(vector: Vector, adjoint: Any) -> None:
+def _sweep_dense(dense: Dense, nodes: list[Any]) -> None:
+    """The chain rule through layers of neurons, for all examples at once."""
+    adjoint = np.array([node.adjoints() for node in nodes])
+    read = [node._left[0] for node in nodes]
+    results = [
+        (weights[0], np.array(sums), np.array(outputs))
+        for weights, sums, outputs in (zip(*layer) for layer in zip(*[node._results for node in nodes]))
+    ]
+    inputs = [np.array([vector._data for vector in read]), *[outputs for *_, outputs in results]]
+    for depth, _, adjoint, of_inputs in dense.back(results, adjoint):  # noqa: B007, B020
+        weights, biases, _, _ = dense.layers[depth]
+        if weights._time >= 0:
+            weights.grad += inputs[depth].T @ adjoint
+        if biases is not None and biases._time >= 0:
+            biases.grad += np.add.reduce(adjoint)
+    for vector, share in zip(read, of_inputs):
+        if vector._time >= 0:
+            vector.grad += share
+
+
+def _sweep_packed(vector: Vector) -> None:
     """The chain rule along a packed node: what its elements share receives the sum."""
     row: Any = vector._primitive
-    data = vector._data
-    if type(adjoint) is float:  # the same for all
-        adjoint = np.full(data.shape, adjoint)
-    slopes = row.partials(data, *columns(vector._left, vector._runs))
+    adjoint = vector.adjoints()
+    slopes = row.partials(vector._data, *columns(vector._left, vector._runs))
     for operand, slope, along in zip(vector._left, slopes, vector._runs):
         if operand._time < 0:
             continue

@@ -125,7 +125,11 @@ class Primitive:
             args = inspect.signature(self.forward).bind(*args, **named).args
         arrays = False
         for position, arg in enumerate(args):
-            if type(arg) is float:
+            kind = type(arg)
+            if kind is float:
+                continue
+            if kind is np.ndarray and not arg.dtype.hasobject:
+                arrays = True
                 continue
             bind = getattr(type(arg), "__primitive__", None)
             if bind is not None:
@@ -737,8 +741,7 @@ def mean(values: Any) -> Any:
 
 
 def _dot_array(weights: Any, inputs: Any, bias: Any = 0.0) -> Any:
-    with np.errstate(all="ignore"):
-        return np.add.reduce(np.multiply(weights, inputs), axis=0) + bias
+    return np.add.reduce(np.multiply(weights, inputs), axis=0) + bias
 
 
 @primitive(

@@ -8,10 +8,11 @@ What is not obvious:
 
 - An operand is a `Value` or a `Vector`. A `Vector` is an operand that is a sequence (the weights of a
   neuron, the outputs of a layer), shared by every node that reads it.
-- A row applied to a whole `Vector` (a layer: one dot product per neuron, one activation each) is
-  recorded once, packed, with its numbers and no nodes. The nodes are made when somebody looks at one.
-  They carry the numbers that recording them one by one would have given, to the last bit. This is
-  what makes a layer cheap to record and to sweep, while the graph stays scalar for all who look.
+- A row applied to a whole `Vector` (one dot product per neuron of a layer, one activation each) is
+  recorded once, packed, with its numbers and no nodes, and so are the layers of a network together
+  (`Dense`). The nodes are made when somebody looks at one. They carry the numbers that recording them
+  one by one would have given, to the last bit. This is what makes a network cheap to record and to
+  sweep, while the graph stays scalar for all who look.
 - `_time` says when a number was set, on a clock that ticks when a leaf's `.data` changes. A node is
   stale when an operand is newer than the node itself; the sweep refuses it.
 - Nodes refer only to what they were computed from, never back, so there are no reference cycles and
@@ -34,7 +35,7 @@ import numpy.typing as npt
 from .errors import AnomalyError, GraphError
 from .primitives import TABLE, Primitive
 
-__all__ = ["Number", "Value", "Vector", "detect_anomaly", "no_grad", "number"]
+__all__ = ["Dense", "Number", "Value", "Vector", "detect_anomaly", "no_grad", "number"]
 
 Number = SupportsFloat  # int, float, bool and numpy's scalars
 
@@ -54,6 +55,9 @@ def number(data: Any, what: str = "Value") -> float:
 
 
 # --- modes -----------------------------------------------------------------------------------------
+
+
+Floats = npt.NDArray[np.float64]
 
 
 class _Modes(threading.local):
@@ -345,19 +349,22 @@ class Vector(Sequence[Any]):
     ('relu', 'dot')
     """
 
-    # Packed: `_primitive` over `_left`, elementwise. Otherwise `_primitive` is None and the
-    # operands are the elements.
+    # Packed: `_primitive` over `_left`, elementwise; of a `_dense` with `_results` the last row of its last
+    # layer. Otherwise `_primitive` is None and the operands are the elements.
     __slots__ = (
         "_array",
+        "_dense",
         "_left",
         "_numbers",
         "_primitive",
+        "_results",
         "_runs",
         "_scopes",
         "_seen",
         "_time",
         "grad",
         "nested",
+        "of_leaves",
         "width",
     )  # fmt: skip
 
@@ -365,6 +372,8 @@ class Vector(Sequence[Any]):
     _right = MANY
     _primitive: Primitive | None
     _runs: Sequence[bool]
+    _dense: Dense | None
+    _results: Sequence[Result]
 
     def __init__(self, values: Iterable[Any]) -> None:
         elements = tuple(values)
@@ -372,12 +381,15 @@ class Vector(Sequence[Any]):
         if not kinds <= _KINDS:
             elements = tuple([value if type(value) in _KINDS else _constant(value) for value in elements])
         self._left = elements
-        self._primitive = None
-        self._runs = ()
+        self._primitive = self._dense = None
+        self._runs = self._results = ()
         self.nested = Vector in kinds
         self.width = len(elements[0]) if self.nested else len(elements)  # what one step row by row reads
         if self.nested and {getattr(row, "width", -1) for row in elements} != {self.width}:
             raise ValueError("a Vector of Vectors needs rows of one length, and nothing but rows")
+        self.of_leaves = (
+            all(row.of_leaves for row in elements) if self.nested else set(map(_get_left, elements)) <= _NONE
+        )
         self._numbers: Any = []  # of a packed node None until asked for, where `_array` is at hand
         self._array: npt.NDArray[np.float64] | None = None
         self._scopes: Sequence[str] = ()
@@ -415,7 +427,7 @@ class Vector(Sequence[Any]):
 
     def within(self, scopes: Sequence[str]) -> Vector:
         """Itself, having noted for each element where in a model it was recorded (see `Value.scope`)."""
-        if self._primitive is None:
+        if self._primitive is None and scopes:
             for value, scope in zip(self._left, scopes, strict=True):
                 value.scope = scope
         self._scopes = scopes
@@ -451,12 +463,19 @@ class Vector(Sequence[Any]):
             self._array = np.array(self._numbers).T.copy() if self.nested else np.array(self._numbers)
         return self._array
 
+    def adjoints(self) -> Floats:
+        """Its gradients in the sweep, one for each element; a number there is the same for all."""
+        return self.grad if type(self.grad) is np.ndarray else np.full(self.width, self.grad)
+
     __primitive__ = Value.__primitive__
 
 
 _new = object.__new__
 _NO_TAG = ("", "")
+_dot = TABLE["dot"]
 _KINDS = {Value, Vector}
+_NONE = {None}
+_get_left = operator.attrgetter("_left")
 _get_data = operator.attrgetter("_data")
 _get_time = operator.attrgetter("_time")
 
@@ -549,29 +568,39 @@ def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) 
         return Vector([_record(primitive, row) for row in _rows(elements, runs)])
     array = numbers = None
     if primitive.exact and size > 1:
-        array = primitive.array(*columns(operands, runs))
+        with np.errstate(all="ignore"):
+            array = primitive.array(*columns(operands, runs))
     else:
         data = [operand.numbers() if type(operand) is Vector else operand._data for operand in operands]
-        if not all(runs):
-            data = list(zip(*_rows(data, runs)))
-        try:
-            numbers = list(map(float, map(primitive.forward, *data)))
-        except (ArithmeticError, ValueError):
-            numbers = list(map(primitive.evaluate, *data))
-    vector: Vector = _new(Vector)
-    vector._primitive = primitive
-    vector._left = tuple(operands)
-    vector._runs = runs
+        numbers = _forward(primitive, data if all(runs) else list(zip(*_rows(data, runs))))
+    vector = _pack(primitive, tuple(operands), runs, size)
     vector._numbers = numbers
     vector._array = array
-    vector._scopes = ()
-    vector._seen = vector._time = _now
-    vector.grad = None
-    vector.nested = False
-    vector.width = size
     if _unusual:
         _obey_modes(vector)
     return vector
+
+
+def _pack(primitive: Primitive, operands: tuple[Any, ...], runs: Sequence[bool], size: int) -> Vector:
+    """A packed node whose numbers are still to be set."""
+    vector: Vector = _new(Vector)
+    vector._primitive = primitive
+    vector._left = operands
+    vector._runs = runs
+    vector._dense = vector._numbers = vector._array = vector.grad = None
+    vector._scopes = vector._results = ()
+    vector._seen = vector._time = _now
+    vector.nested = vector.of_leaves = False
+    vector.width = size
+    return vector
+
+
+def _forward(primitive: Primitive, data: list[Any]) -> list[float]:
+    """The row's forward rule on each of some numbers, given as one sequence for each argument."""
+    try:
+        return list(map(float, map(primitive.forward, *data)))
+    except (ArithmeticError, ValueError):
+        return list(map(primitive.evaluate, *data))
 
 
 def _rows(columns: Sequence[Any], runs: Sequence[bool]) -> Iterable[tuple[Any, ...]]:
@@ -587,6 +616,131 @@ def columns(operands: Iterable[Any], runs: Iterable[bool]) -> list[Any]:
     ]
 
 
+Layer = tuple[Vector, Vector | None, Primitive | None, Sequence[str]]  # see `Dense`
+Result = tuple[Floats, Floats, Floats]  # of a layer W as columns (m, n), Wx + b and f(Wx + b)
+
+
+class Dense:
+    """The layers of a network, aₖ = f(W aₖ₋₁ + b), recorded as one packed node.
+
+    The results are those of one `dot` for each neuron and one activation of each, to the last bit. The
+    sweep carries the adjoints of all examples back at once, by matrix products.
+
+    Parameters
+    ----------
+    layers : for each layer its weights, a `Vector` of rows; its biases, a `Vector` or None; its activation,
+        a row of the table with one argument, or None; and where in a model its neurons belong, a list
+        of scopes (see `Value.scope`), or nothing.
+
+    Examples
+    --------
+    >>> from autograd import Dense, Vector, relu
+    >>> weights = Vector([Vector([1.0, 2.0]), Vector([3.0, -4.0])])
+    >>> layer = Dense([(weights, None, relu, ())])
+    >>> layer([1.0, 1.0])
+    Vector([3.0, 0.0])
+
+    Raises
+    ------
+    ValueError : if a layer has not as many weights as there are inputs, or not as many biases as neurons.
+    """
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = list(layers)
+        for number, (weights, biases, _, _) in enumerate(self.layers):
+            reads = len(self.layers[number - 1][0]) if number else weights.width
+            if weights.width != reads or (biases is not None and len(biases) != len(weights)):
+                raise ValueError(
+                    f"Dense: layer {number} has {len(weights)} rows of {weights.width} weights and "
+                    f"{'no' if biases is None else len(biases)} biases, for {reads} inputs"
+                )
+        self._shared = [vector for layer in self.layers for vector in layer[:2] if vector is not None]
+        # Of a matrix with a single row numpy adds up the products in another order.
+        self._together = all(len(weights) > 1 for weights, *_ in self.layers)
+        *_, last, self._scopes = self.layers[-1]
+        self._last = last or _dot
+        self._seen = -1
+
+    def __call__(self, inputs: Iterable[Any]) -> Vector:
+        """The outputs of the last layer, for a sequence of numbers or `Value`s."""
+        inputs = Vector.of(inputs)
+        if len(inputs) != self.layers[0][0].width:
+            raise ValueError(f"Dense takes {self.layers[0][0].width} inputs, got {len(inputs)}")
+        if _unusual or not self._together:
+            return self._one_by_one(inputs)
+        if self._seen != _now:  # some leaf has changed
+            self._arrays = [
+                ((weights._data, () if biases is None else (biases._data,)), activation)
+                for weights, biases, activation, _ in self.layers
+            ]
+            self._seen = _now
+        results = []
+        x = inputs._data
+        with np.errstate(all="ignore"):
+            for (weights, bias), activation in self._arrays:
+                x = sums = _dot.array(weights, x[:, None], *bias)
+                if activation is not None:
+                    x = (
+                        activation.array(x)
+                        if activation.exact
+                        else np.array(_forward(activation, [x.tolist()]))
+                    )
+                results.append((weights, sums, x))
+        vector = _pack(self._last, (inputs, *self._shared), (), len(x))
+        vector._array = x
+        vector._dense = self
+        vector._results = results
+        vector._scopes = self._scopes
+        return vector
+
+    def _one_by_one(self, x: Vector) -> Vector:
+        for weights, biases, activation, scopes in self.layers:
+            x = _record(_dot, (weights, x) if biases is None else (weights, x, biases)).within(scopes)
+            if activation is not None:
+                x = _record(activation, (x,)).within(scopes)
+        return x
+
+    def back(
+        self, results: Sequence[Result], adjoint: Floats
+    ) -> Iterator[tuple[int, Floats, Floats, Floats]]:
+        """The chain rule from the last layer to the first, for B examples at once.
+
+        Yields for each layer its index and the adjoints of its outputs (B, n), of its weighted sums
+        (B, n) and of its inputs (B, m).
+        """
+        for depth in range(len(self.layers) - 1, -1, -1):
+            weights, sums, outputs = results[depth]
+            activation = self.layers[depth][2]
+            of_sums = adjoint if activation is None else adjoint * activation.partials(outputs, sums)[0]
+            of_inputs = of_sums @ weights.T
+            yield depth, adjoint, of_sums, of_inputs
+            adjoint = of_inputs
+
+    def split(self, vector: Vector) -> None:
+        """Make of the packed node one for each row of each layer, with their gradients."""
+        x = vector._left[0]
+        made: list[Vector] = []
+
+        def pack(row: Primitive, operands: tuple[Any, ...], numbers: Floats, scopes: Sequence[str]) -> Vector:
+            packed = _pack(row, operands, [True, False, True][: len(operands)], len(numbers))
+            packed._array, packed._scopes, packed._time = numbers, scopes, vector._time
+            made.append(packed)
+            return packed
+
+        for (weights, biases, activation, scopes), (_, sums, outputs) in zip(self.layers, vector._results):
+            x = pack(_dot, (weights, x) if biases is None else (weights, x, biases), sums, scopes)
+            if activation is not None:
+                x = pack(activation, (x,), outputs, scopes)
+        if vector.grad is not None:
+            unset = made.copy()
+            with np.errstate(all="ignore"):
+                for depth, of_outputs, of_sums, _ in self.back(vector._results, vector.adjoints()):
+                    if self.layers[depth][2] is not None:
+                        unset.pop().grad = of_outputs
+                    unset.pop().grad = of_sums
+        vector._left, vector._runs, vector._dense, vector._results = x._left, x._runs, None, ()
+
+
 def _unpack(vector: Vector) -> None:
     """Make the nodes of a packed node, after those of the packed nodes it needs (a loop, no recursion)."""
     pending = [vector]
@@ -595,6 +749,8 @@ def _unpack(vector: Vector) -> None:
         if vector._primitive is None:
             pending.pop()
             continue
+        if vector._dense is not None:
+            vector._dense.split(vector)
         needed = [
             operand
             for operand, along in zip(vector._left, vector._runs)

@@ -39,9 +39,13 @@ class Activation:
     layerwise: bool = False
     initializer: str = "xavier_uniform"
 
+    @property
+    def linear(self) -> bool:
+        return self.function is _identity
+
     def __call__(self, sums: Sequence[Any]) -> Sequence[Any]:
         """The outputs for all the weighted sums of a layer."""
-        if self.function is _identity:
+        if self.linear:
             return sums
         if self.layerwise or isinstance(self.function, Primitive):  # a row runs along a Vector
             outputs: Sequence[Any] = self.function(sums)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, Vector, dot
+from autograd import Dense, Primitive, Value, Vector, dot
 
 from .activations import Activation, find_activation
 from .arguments import require_count
@@ -108,13 +108,17 @@ class Neuron(Module):
 
     def __call__(self, x: Any) -> Any:
         w, b, scope = self.w, self.b, self._name
-        x = _inputs(x, w.width, scope or "a Neuron")
+        x = _inputs(x, self)
         total = dot(w, x) if b is None else dot(w, x, b)
         total.scope = scope
         output = self.activation.function(total)
         if output is not total:
             output.scope = scope
         return output
+
+    @property
+    def n_in(self) -> int:
+        return self.w.width
 
     def parameters(self) -> list[Value]:
         """The weights, then the bias if there is one."""
@@ -178,7 +182,6 @@ class Layer(Module):
             Neuron(n_in, each, bias, lambda *_, row=row: [row], rng, f"{prefix}{i}")
             for i, row in enumerate(draw_weights(initializer or function.initializer, rng, n_in, n_out))
         ]
-        self._gather()
 
     @property
     def n_out(self) -> int:
@@ -192,40 +195,51 @@ class Layer(Module):
         neurons = self.neurons
         if len(neurons) == 1:
             return neurons[0](x)
-        x = _inputs(x, self.n_in, self._name or "a Layer")
-        if _changes != self._seen or neurons != self._gathered:
-            self._gather()
+        x = _inputs(x, self)
+        self._look()
         outputs: Any
-        if self._weights is None:
+        if self._dense is None:
             outputs = Vector([neuron(x) for neuron in neurons])
         else:
-            biases, scopes = self._biases, self._scopes
-            sums = dot(self._weights, x) if biases is None else dot(self._weights, x, biases)
-            outputs = neurons[0].activation(sums.within(scopes))
-            if outputs is not sums:
-                outputs = Vector.of(outputs).within(scopes)
-        if self._activation.layerwise:
-            outputs = Vector.of(self._activation(outputs)).within([self._name] * len(neurons))
+            outputs = self._dense(x)
+        for function, scopes in self._then:
+            outputs = Vector.of(function(outputs)).within(scopes)
         return outputs
 
-    def _gather(self) -> None:
-        """Neurons that are alike are computed at once, from one `Vector` of their weights; others in turn."""
-        self._seen = _changes
-        self._gathered = neurons = list(self.neurons)
-        self._scopes = [neuron._name if isinstance(neuron, Neuron) else "" for neuron in neurons]
-        self._weights = self._biases = None
-        if {type(neuron) for neuron in neurons} == {Neuron}:
-            kinds = {(neuron.activation, neuron.b is None, len(neuron.w)) for neuron in neurons}
-            if len(kinds) == 1:
-                self._weights = Vector([neuron.w for neuron in neurons])
-                if neurons[0].b is not None:
-                    self._biases = Vector([neuron.b for neuron in neurons])
+    def dense(self) -> Dense | None:
+        """The whole layer at once, if it can be: alike neurons whose activation is a row of the table."""
+        self._look()
+        return None if self._then or len(self.neurons) == 1 else self._dense
 
-    _gathered: list[Neuron]  # what the next four were made from
-    _seen: int
-    _scopes: list[str]
-    _weights: Vector | None
-    _biases: Vector | None
+    def _look(self) -> None:
+        """Neurons that are alike are computed at once; what is not a row of the table, afterwards."""
+        neurons = self.neurons
+        if _changes == self._seen and neurons == self._gathered:
+            return
+        self._seen = _changes
+        self._gathered = list(neurons)
+        self._dense = None
+        self._then = [(self._activation, [self._name] * len(neurons))] if self._activation.layerwise else []
+        if {type(neuron) for neuron in neurons} != {Neuron}:
+            return
+        kinds = {(neuron.activation, neuron.b is None, len(neuron.w)) for neuron in neurons}
+        (activation, no_bias, width), *others = kinds
+        if others or width != self.n_in:
+            return
+        scopes = [neuron._name for neuron in neurons]
+        weights = Vector([neuron.w for neuron in neurons])
+        biases = None if no_bias else Vector([neuron.b for neuron in neurons])
+        row = None
+        if isinstance(activation.function, Primitive) and activation.function.plain:
+            row = activation.function
+        elif not activation.linear:
+            self._then.insert(0, (activation, scopes))
+        self._dense = Dense([(weights, biases, row, scopes)])
+
+    _gathered: list[Neuron] | None = None  # the neurons at the last look, when _changes was _seen
+    _seen = -1
+    _dense: Dense | None
+    _then: list[tuple[Activation, list[str]]]
 
     def __repr__(self) -> str:
         bias = _no_bias(self.neurons[0])
@@ -304,9 +318,31 @@ class MLP(Module):
         return self.layers[-1].n_out
 
     def __call__(self, x: Any) -> Any:
-        for layer in self.layers:
+        wholes = [layer.dense() if type(layer) is Layer else None for layer in self.layers]
+        if wholes != self._joined:
+            self._join(wholes)
+        if self._hidden is not None:
+            x = self._hidden(_inputs(x, self.layers[0]))
+        for layer in self._others:
             x = layer(x)
         return x if type(x) is Value else list(x)
+
+    def _join(self, wholes: list[Dense | None]) -> None:
+        """The first layers, as many as are wholes, are computed at once, the others in turn."""
+        layers: list[Any] = []
+        count = 0
+        for layer, whole in zip(self.layers, wholes):
+            if whole is None or (count > 0 and layer.n_in != self.layers[count - 1].n_out):
+                break
+            layers += whole.layers
+            count += 1
+        self._hidden = Dense(layers) if layers else None
+        self._others = self.layers[count:]
+        self._joined = wholes
+
+    _joined: list[Dense | None] | None = None  # what these two were made from
+    _hidden: Dense | None
+    _others: list[Layer]
 
     def __repr__(self) -> str:
         first, last = self.layers[0], self.layers[-1]
@@ -317,11 +353,13 @@ class MLP(Module):
         )
 
 
-def _inputs(x: Any, n_in: int, reader: str) -> Vector:
-    """The inputs as one operand; a lone number counts as one input."""
+def _inputs(x: Any, reader: Any) -> Vector:
+    """The inputs of a neuron or a layer as one operand; a lone number counts as one input."""
     inputs: Vector = x if type(x) is Vector else Vector(x if hasattr(x, "__iter__") else (x,))
+    n_in = reader.n_in
     if len(inputs) != n_in:
-        raise ValueError(f"{reader} takes {n_in} inputs, got {len(inputs)}")
+        name = reader._name or f"a {type(reader).__name__}"
+        raise ValueError(f"{name} takes {n_in} inputs, got {len(inputs)}")
     return inputs
 
 
