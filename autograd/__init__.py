@@ -48,7 +48,8 @@ from .primitives import (
     tanh,
     where,
 )
-from .value import Dense, Value, Vector, detect_anomaly, no_grad
+from .value import Value, detect_anomaly, no_grad
+from .vector import Dense, Vector
 
 __all__ = [
     "PALETTE",

@@ -14,7 +14,8 @@ from typing import Any
 
 from .graph import Node, ancestors, collector_paused
 from .primitives import Primitive
-from .value import Value, Vector, advance, make_node
+from .value import Value, advance, make_node
+from .vector import Vector
 
 __all__: list[str] = []
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from .errors import AnomalyError
 from .graph import Node, ancestors, collector_paused, require_fresh
-from .value import Value, Vector, describe, not_watching, watching
+from .value import Value, describe, not_watching, watching
+from .vector import Vector
 
 __all__ = ["grad"]
 

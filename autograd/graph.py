@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .errors import AnomalyError, GraphError
-from .value import MANY, Dense, Value, Vector, columns, describe, watching
+from .value import MANY, Value, describe, watching
+from .vector import Dense, Vector, columns
 
 __all__ = ["ancestors", "backward", "topological_order"]
 

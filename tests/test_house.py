@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "primitives", "value", "graph", "copying", "differentiation", "checking", "symbols",
+    "errors", "primitives", "value", "vector", "graph", "copying", "differentiation", "checking", "symbols",
     "explanation", "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any, NoReturn
 
 from ..errors import GraphTooLargeError
-from ..value import Value, Vector
+from ..value import Value
+from ..vector import Vector
 from .boxes import Look
 from .style import PALETTE
 from .text import Arrow, Box, Cluster

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from ..primitives import Primitive
-from ..value import Value, Vector
+from ..value import Value
+from ..vector import Vector
 from .text import Cluster
 from .view import View, parts
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..graph import ancestors
 from ..primitives import Primitive
-from ..value import Value, Vector
+from ..value import Value
+from ..vector import Vector
 from .text import Cluster
 
 
