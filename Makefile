@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench accuracy clean
 
 demo: $(VENV)/.demos
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
@@ -20,6 +20,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.benchmarks
+
+accuracy: $(VENV)/.test
+	$(BIN)/python -m tests.accuracy
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info .hypothesis .mypy_cache .ruff_cache

@@ -6,12 +6,19 @@ import pathlib
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+import zipfile
 
 folder = pathlib.Path(sys.argv[1])
 graphs = ["network.svg", "graph.svg", "loss_curves.svg", *(f"graph_w{i}.svg" for i in range(1, 9))]
 for name in graphs:
     root = ElementTree.parse(folder / name).getroot()
     assert root.tag.endswith("svg"), name
+with zipfile.ZipFile(folder / "backpropagation.xlsx") as workbook:
+    assert workbook.testzip() is None
+    assert b"<f>1/(1+EXP(-(" in workbook.read("xl/worksheets/sheet1.xml")
+derivation = (folder / "derivation.md").read_text(encoding="utf-8")
+assert derivation.count("### The weight w") == 8
+assert "<math" in (folder / "derivation.html").read_text(encoding="utf-8")
 assert (folder / "loss_curves.png").read_bytes().startswith(b"\x89PNG")
 
 with open(folder / "table.csv", encoding="utf-8", newline="") as file:
@@ -36,4 +43,4 @@ assert float(rows[-1]["E_total"]) < float(rows[0]["E_total"])
 
 page = (folder / "index.html").read_text(encoding="utf-8")
 assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page), "the page loads something"
-print(f"{folder}: {len(graphs) + 3} files verified, {len(rows)} epochs")
+print(f"{folder}: {len(graphs) + 6} files verified, {len(rows)} epochs")

@@ -9,9 +9,11 @@
 """
 
 from . import copying as _copying
-from .differentiation import grad
+from .checking import Check, GradcheckReport, gradcheck
+from .differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .drawing import PALETTE, Drawing, draw
-from .errors import AnomalyError, GraphError, GraphTooLargeError, MissingExtraError
+from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
+from .explanation import Derivation, explain
 from .graph import topological_order
 from .primitives import (
     Primitive,
@@ -48,14 +50,19 @@ from .primitives import (
     tanh,
     where,
 )
+from .spreadsheet import save_workbook
 from .value import Value, detect_anomaly, no_grad
 from .vector import Dense, Vector
 
 __all__ = [
     "PALETTE",
     "AnomalyError",
+    "Check",
     "Dense",
+    "Derivation",
     "Drawing",
+    "GradcheckError",
+    "GradcheckReport",
     "GraphError",
     "GraphTooLargeError",
     "MissingExtraError",
@@ -72,9 +79,15 @@ __all__ = [
     "draw",
     "elu",
     "exp",
+    "explain",
     "expm1",
     "grad",
+    "gradcheck",
     "greater",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "leaky_relu",
     "log",
     "log1p",
@@ -86,6 +99,7 @@ __all__ = [
     "no_grad",
     "primitive",
     "relu",
+    "save_workbook",
     "sigmoid",
     "silu",
     "sin",
@@ -98,5 +112,6 @@ __all__ = [
     "tan",
     "tanh",
     "topological_order",
+    "value_and_grad",
     "where",
 ]

@@ -1,33 +1,50 @@
-"""Gradients as results: `grad` returns them and leaves every `.grad` alone.
+"""Derivatives as results: gradients, Jacobians, Hessians and directional derivatives, of any order.
 
-With ``create_graph=True`` the rules of the table run on `Value`s instead of floats, so a gradient is
-a recorded graph like any other: differentiate it again, draw it, explain it.
+`grad` differentiates a graph that was recorded. The others take a function, record it once and sweep
+the graph; no `.grad` is read or written anywhere. By default they return floats. With
+``create_graph=True`` they run the rules of the table on `Value`s, so a derivative is a recorded graph
+like any other: differentiate it again, draw it, explain it.
+
+A function is differentiated by its arguments, whatever else it uses. Here the inner derivative is by y,
+at y = x, with x itself held constant; it is 1, not 2, and the outer one is 1:
+
+>>> from autograd import Value, jacobian
+>>> def outer(x):
+...     (inner,) = jacobian(lambda y: x + y, [x], create_graph=True)
+...     return x * inner
+>>> jacobian(outer, [1.0])
+[1.0]
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .errors import AnomalyError
-from .graph import Node, ancestors, collector_paused, require_fresh
-from .value import Value, describe, not_watching, watching
+from .errors import GraphError
+from .linearization import Linearization
+from .value import Number, Value, number
 from .vector import Vector
 
-__all__ = ["grad"]
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
+
+Inputs = Value | Number | Iterable[Value | Number]
 
 
-def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = False) -> list[Any]:
-    """The derivatives of `output` by each of the `inputs`: ∂output/∂inputᵢ.
+def grad(output: Value, inputs: Value | Iterable[Value], create_graph: bool = False) -> list[Any]:
+    """The derivatives of `output` by each of the `inputs`: ∂output/∂inputᵢ, by reverse mode.
 
     Parameters
     ----------
     output : the `Value` to differentiate.
     inputs : leaves or intermediate nodes, one or several. One that the output does not depend on has
         derivative 0.
-    create_graph : whether the derivatives are themselves recorded, for derivatives of higher order.
+    create_graph : whether the derivatives are themselves recorded, for derivatives of higher order. The
+        branch that a `where` took is recorded with them: it stays chosen.
 
     Returns
     -------
@@ -39,6 +56,8 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
     GraphError : if a leaf's data was set after the graph was recorded.
     AnomalyError : under `detect_anomaly`, at the first derivative that is not finite.
 
+    Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2.
+
     Examples
     --------
     >>> from autograd import Value, grad
@@ -49,100 +68,296 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
     >>> grad(first[0], [x])
     [12.0]
     """
+    if not isinstance(inputs, (Value, Iterable)):
+        raise TypeError(
+            f"grad: inputs must be a Value or a sequence of them, got {type(inputs).__name__}: {inputs!r:.60}"
+        )
     targets = [inputs] if isinstance(inputs, Value) else list(inputs)
     for what, given in [("output", output), *[("each of inputs", target) for target in targets]]:
         if not isinstance(given, Value):
             raise TypeError(f"grad: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
-    adjoints = _Adjoints(create_graph)
-    adjoints[output] = 1.0
-    # What a rule records on the way may be infinite where its result is not: results are watched here.
-    with collector_paused(), np.errstate(all="ignore"), not_watching():
-        order = ancestors([output])
-        wanted = _depending_on(targets, order)
-        for node in reversed(order):
-            if node in wanted and node in adjoints:
-                adjoints.pull(node, wanted)
-    results = [adjoints.get(target, 0.0) for target in targets]
-    return [_as_value(result) for result in results] if create_graph else list(map(float, results))
+    return Linearization(targets, [output], create_graph).pull(output)
 
 
-def _depending_on(targets: Sequence[Value], order: Sequence[Node]) -> set[Node]:
-    """The nodes of the order through which the targets are reached, the targets included."""
-    found: set[Node] = set(targets)
-    for node in order:
-        if any(operand in found for operand in node.operands):
-            found.add(node)
-    return found
+def value_and_grad(f: Callable[..., Any], create_graph: bool = False) -> Callable[..., tuple[Any, list[Any]]]:
+    """The function that gives the value of `f` and its gradient, from one forward and one reverse sweep.
+
+    Parameters
+    ----------
+    f : a function of numbers, each an argument of its own, that returns one `Value`.
+    create_graph : whether value and gradient are `Value`s, recorded from the inputs on.
+
+    Returns
+    -------
+    A function of the same arguments, numbers or `Value`s, that returns ``(value, gradient)``: a float and
+    a list of one float for each argument, or with `create_graph` `Value`s. It has the name of `f`.
+
+    Raises
+    ------
+    TypeError : if `f` cannot be called; when called, if an argument is not a number or a `Value`, or `f`
+        returns anything but one `Value` or number.
+
+    Examples
+    --------
+    >>> from autograd import value_and_grad
+    >>> value_and_grad(lambda x, y: x * y + x)(2.0, 3.0)
+    (8.0, [4.0, 2.0])
+    """
+    what = "value_and_grad"
+    require_function(what, f)
+
+    @functools.wraps(f)
+    def with_gradient(*inputs: Any) -> tuple[Any, list[Any]]:
+        variables = variables_of(what, inputs, create_graph)
+        value = _one_output(what, f(*variables))
+        gradient = Linearization(variables, [value], create_graph).pull(value)
+        return (value if create_graph else value.data), gradient
+
+    return with_gradient
 
 
-def _as_value(number: Any) -> Value:
-    return number if isinstance(number, Value) else Value(number)
+def jacobian(f: Callable[..., Any], inputs: Inputs, create_graph: bool = False) -> list[Any]:
+    """The Jacobian matrix of `f`: J[i][j] = ∂fᵢ/∂xⱼ.
+
+    The graph is recorded once and swept once for each output, in reverse, or once for each input,
+    forward, whichever is fewer.
+
+    Parameters
+    ----------
+    f : a function of n numbers, each an argument of its own, that returns a `Value` or a sequence of m.
+    inputs : the n numbers or `Value`s to differentiate by, and at; one alone counts as a list of one.
+    create_graph : whether the derivatives are recorded, connected to the inputs that are `Value`s.
+
+    Returns
+    -------
+    A list of m rows, each a list of n floats, or with `create_graph` of n `Value`s. If `f` returns a
+    single `Value` and not a sequence, its row alone: the gradient.
+
+    Raises
+    ------
+    TypeError : if an input is not a number or a `Value`, or `f` returns anything else, such as ``None``
+        or a nested list.
+
+    Source: Griewank and Walther 2008, Evaluating Derivatives, chapter 3.
+
+    Examples
+    --------
+    >>> from autograd import jacobian
+    >>> jacobian(lambda x, y: [x * y, x + y, y * y], [2.0, 3.0])
+    [[3.0, 2.0], [1.0, 1.0], [0.0, 6.0]]
+    >>> jacobian(lambda x, y: x * y, [2.0, 3.0])
+    [3.0, 2.0]
+    """
+    return _jacobian("jacobian", f, inputs, create_graph)
 
 
-class _Adjoints(dict[Node, Any]):
-    """∂output/∂node for each node reached: numbers, or `Value`s; for a `Vector` one each or one for all."""
+def hessian(f: Callable[..., Any], inputs: Inputs, create_graph: bool = False) -> list[list[Any]]:
+    """The matrix of second derivatives of `f`: H[i][j] = ∂²f/∂xᵢ∂xⱼ, the Jacobian of the gradient.
 
-    def __init__(self, create_graph: bool) -> None:
-        super().__init__()
-        self.create_graph = create_graph
-        self.watched = watching()
+    Parameters
+    ----------
+    f : a function of n numbers, each an argument of its own, that returns one `Value`.
+    inputs : the n numbers or `Value`s to differentiate by, and at; one alone counts as a list of one.
+    create_graph : whether the derivatives are recorded, connected to the inputs that are `Value`s.
 
-    def pull(self, node: Node, wanted: set[Node]) -> None:
-        """Carry the node's adjoint to its operands by the chain rule."""
-        adjoint = self[node]
-        row: Any = node._primitive
-        if type(node) is Vector:
-            shares = adjoint if np.ndim(adjoint) else [adjoint] * len(node)
-            for element, share in zip(node.values, shares):
-                self._add(element, share, wanted)
-            return
-        if row is None:
-            return
-        require_fresh(node)
-        operands = node.operands
-        if row.select is not None:
-            chosen = row.select(*[operand._data for operand in operands])
-            self._add(operands[chosen], adjoint, wanted)
-            return
-        if self.create_graph:
-            slopes = row.partials(node, *operands)
+    Returns
+    -------
+    A list of n rows of n floats, or with `create_graph` `Value`s.
+
+    Raises
+    ------
+    TypeError : if an input is not a number or a `Value`, or `f` returns anything but one `Value` or number.
+
+    Examples
+    --------
+    >>> from autograd import hessian
+    >>> hessian(lambda x, y: x * x * y, [2.0, 3.0])
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    return _jacobian("hessian", _gradient_of("hessian", f), inputs, create_graph)
+
+
+def jvp(
+    f: Callable[..., Any],
+    inputs: Inputs,
+    tangents: Inputs,
+    create_graph: bool = False,
+) -> tuple[Any, Any]:
+    """The value of `f` and its derivative along a direction, J·ẋ, by forward mode.
+
+    One pass in the order of recording carries ẏ = Σ ∂y/∂aᵢ · ȧᵢ from each node's operands to the node. It
+    costs as much as a gradient, however many outputs there are.
+
+    Parameters
+    ----------
+    f : a function of n numbers, each an argument of its own, that returns a `Value` or a sequence of them.
+    inputs : n numbers or `Value`s; one alone counts as a list of one.
+    tangents : the direction ẋ, one number or `Value` for each input. An input whose tangent is the number
+        0 is held constant, so that an infinite derivative by it does no harm.
+    create_graph : whether the results are recorded, connected to inputs and tangents that are `Value`s.
+
+    Returns
+    -------
+    ``(output, tangent)``: two floats, or two lists if `f` returns a sequence; with `create_graph` `Value`s.
+
+    Raises
+    ------
+    ValueError : if there are not as many tangents as inputs.
+    TypeError : if one of them is not a number or a `Value`, or `f` returns anything else.
+
+    Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.1.
+
+    Examples
+    --------
+    >>> from autograd import jvp
+    >>> jvp(lambda x, y: x * y, [2.0, 3.0], [1.0, 10.0])
+    (6.0, 23.0)
+    """
+    return _jvp("jvp", f, inputs, tangents, create_graph)
+
+
+def hvp(f: Callable[..., Any], inputs: Inputs, vector: Inputs, create_graph: bool = False) -> list[Any]:
+    """The Hessian of `f` times a vector, H·v, without the matrix: forward mode over reverse mode.
+
+    The product is the derivative of the gradient along v. It costs a small multiple of one gradient.
+
+    Parameters
+    ----------
+    f : a function of n numbers, each an argument of its own, that returns one `Value`.
+    inputs : n numbers or `Value`s; one alone counts as a list of one.
+    vector : v, one number or `Value` for each input.
+    create_graph : whether the products are recorded, connected to inputs and vector.
+
+    Returns
+    -------
+    A list of n floats, or with `create_graph` `Value`s.
+
+    Raises
+    ------
+    ValueError : if `vector` is not as long as `inputs`.
+    TypeError : if one of them is not a number or a `Value`, or `f` returns anything but one `Value` or
+        number.
+
+    Source: Pearlmutter 1994, Fast exact multiplication by the Hessian, Neural Computation 6, 147-160.
+
+    Examples
+    --------
+    >>> from autograd import hvp
+    >>> hvp(lambda x, y: x * x * y, [2.0, 3.0], [1.0, 1.0])
+    [10.0, 4.0]
+    """
+    _, product = _jvp("hvp", _gradient_of("hvp", f), inputs, vector, create_graph)
+    return list(product)
+
+
+def _jacobian(what: str, f: Callable[..., Any], inputs: Any, create_graph: bool) -> list[Any]:
+    variables, outputs, several = _record(what, f, inputs, create_graph)
+    n, m = len(variables), len(outputs)
+    derivative = Linearization(variables, outputs, create_graph, keep=min(n, m) > 1)
+    if m <= n:
+        rows = [derivative.pull(output) for output in outputs]
+    else:
+        columns = [derivative.push([float(i == j) for i in range(n)]) for j in range(n)]
+        rows = [[column[i] for column in columns] for i in range(m)]
+    return rows if several else rows[0]
+
+
+def _jvp(what: str, f: Callable[..., Any], inputs: Any, tangents: Any, create_graph: bool) -> tuple[Any, Any]:
+    directions = numbers_of(what, "tangents", tangents)
+    variables, outputs, several = _record(what, f, inputs, create_graph)
+    if len(directions) != len(variables):
+        raise ValueError(
+            f"{what} needs one tangent for each input, got {len(directions)} for {len(variables)} inputs"
+        )
+    if not create_graph:
+        directions = list(map(float, directions))
+    slopes = Linearization(variables, outputs, create_graph).push(directions)
+    values = outputs if create_graph else [output.data for output in outputs]
+    return (values, slopes) if several else (values[0], slopes[0])
+
+
+def _gradient_of(what: str, f: Callable[..., Any]) -> Callable[..., list[Any]]:
+    require_function(what, f)
+
+    def gradient(*variables: Value) -> list[Any]:
+        return grad(_one_output(what, f(*variables)), variables, create_graph=True)
+
+    return gradient
+
+
+# --- functions of numbers as graphs ----------------------------------------------------------------
+
+
+def _record(
+    what: str, f: Callable[..., Any], inputs: Any, create_graph: bool
+) -> tuple[list[Value], list[Value], bool]:
+    """Call `f`: the variables it was given, its outputs, and whether it returned a sequence."""
+    require_function(what, f)
+    variables = variables_of(what, numbers_of(what, "inputs", inputs), create_graph)
+    result = f(*variables)
+    if not is_sequence(result):
+        return variables, [as_output(what, result, "")], False
+    return variables, [as_output(what, each, f" as output {i}") for i, each in enumerate(result)], True
+
+
+def variables_of(what: str, inputs: Iterable[Any], create_graph: bool) -> list[Value]:
+    """A node of its own for each input, so that `f` is differentiated by its arguments and nothing else.
+
+    Not the `Value` that was given: `f` may use that elsewhere too, and the same one may be given twice.
+    """
+    if (Value(0.0) + 0.0).primitive is None:
+        raise GraphError(f"{what} differentiates what it records, and within no_grad() nothing is recorded")
+    variables = []
+    for given in inputs:
+        if not isinstance(given, Value):
+            variable = Value(number(given, f"{what}: each input"))
+        elif create_graph:
+            variable = given - 0.0  # exact for every number, −0 too
+            variable.label = given.label
         else:
-            slopes = row.slopes(node._data, *[operand._data for operand in operands])
-        for operand, slope in zip(operands, slopes):
-            if operand in wanted:
-                self._add(operand, self._times(adjoint, slope), wanted)
-
-    def _times(self, adjoint: Any, slope: Any) -> Any:
-        if not self.create_graph:
-            return adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
-        if isinstance(slope, Sequence):
-            return [_product(adjoint, each) for each in slope]
-        return _product(adjoint, slope)
-
-    def _add(self, node: Node, share: Any, wanted: set[Node]) -> None:
-        if node not in wanted:
-            return
-        if node in self:
-            share = self._sum(self[node], share, node)
-        if self.watched:
-            numbers = np.array(share, dtype=np.float64)
-            if not np.all(np.isfinite(numbers)):
-                raise AnomalyError(
-                    f"the gradient of {describe(node)} became {numbers}, whose data is {node._data}"
-                )
-        self[node] = share
-
-    def _sum(self, first: Any, second: Any, node: Any) -> Any:
-        if not self.create_graph or type(node) is Value:
-            return first + second
-        both = [each if isinstance(each, list) else [each] * len(node) for each in (first, second)]
-        return [one + other for one, other in zip(*both)]
+            variable = given.detach()
+        variables.append(variable)
+    return variables
 
 
-def _product(adjoint: Any, slope: Any) -> Any:
-    """adjoint · slope, leaving out a factor of exactly 1 (a rule's constant or the output's own adjoint)."""
-    if type(slope) is float and slope == 1.0:
-        return adjoint
-    if type(adjoint) is float and adjoint == 1.0:
-        return slope
-    return adjoint * slope
+def numbers_of(what: str, which: str, given: Any) -> list[Any]:
+    """The numbers and `Value`s of a sequence; one alone is a sequence of one."""
+    if isinstance(given, (Value, Real)):
+        return [given]
+    if not isinstance(given, Iterable) or isinstance(given, str) or getattr(given, "ndim", 1) != 1:
+        raise TypeError(
+            f"{what}: {which} must be a sequence of numbers or Values, "
+            f"got {type(given).__name__}: {given!r:.60}"
+        )
+    return [each if isinstance(each, Value) else number(each, f"{what}: each of {which}") for each in given]
+
+
+def is_sequence(result: Any) -> bool:
+    return isinstance(result, (list, tuple, Vector)) or (isinstance(result, np.ndarray) and result.ndim > 0)
+
+
+def as_output(what: str, output: Any, where: str) -> Value:
+    if isinstance(output, Value):
+        return output
+    if isinstance(output, Real):
+        return Value(output)
+    raise TypeError(
+        f"{what}: f must return a Value or a flat sequence of Values, got {type(output).__name__}{where}: "
+        f"{output!r:.60}"
+    )
+
+
+def _one_output(what: str, output: Any) -> Value:
+    if is_sequence(output):
+        raise TypeError(
+            f"{what}: f must return one Value, got a {type(output).__name__} of {len(output)}: "
+            "use jacobian for several outputs"
+        )
+    return as_output(what, output, "")
+
+
+def require_function(what: str, f: Any) -> None:
+    if not callable(f):
+        raise TypeError(
+            f"{what}: f must be a function of numbers that returns a Value, got {type(f).__name__}: {f!r:.60}"
+        )

@@ -15,6 +15,19 @@ class AnomalyError(FloatingPointError):
     """Under `detect_anomaly`: the first value or gradient that is not finite, and where it arose."""
 
 
+class GradcheckError(AssertionError):
+    """A derivative does not agree with the values of the function; the message has the table.
+
+    Attributes
+    ----------
+    report : the `GradcheckReport` with every derivative that was checked.
+    """
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class MissingExtraError(ImportError):
     """An optional library is missing; the message names the extra and the command that installs it."""
 

@@ -16,12 +16,14 @@ rule may raise like that: the row's `array` form, which does not, then decides.
 from __future__ import annotations
 
 import builtins
+import decimal
 import functools
 import inspect
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -94,6 +96,12 @@ class Primitive:
     exact : whether the array form gives the bits of the forward rule, without a warning from numpy.
     method : the name under which `Value` has this operation, an operator or a method; ``""`` for none.
     expansion : the same function in simpler primitives, for drawing and explaining it opened up.
+    textbook : the partials as textbooks write them, where that loses digits and `partials` does not: an
+        explanation shows them wherever they give the same number.
+    latex : how LaTeX writes it: a command such as ``\\sin``, or a template with ``{0}`` for the argument;
+        by default its name.
+    sheet : how a spreadsheet computes it: a template such as ``EXP({0})``, or the same function in
+        simpler primitives; by default its `expansion`.
     """
 
     name: str
@@ -108,6 +116,9 @@ class Primitive:
     exact: bool = False
     method: str = ""
     expansion: Callable[..., Any] | None = None
+    textbook: Callable[..., Sequence[Any]] | None = None
+    latex: str = ""
+    sheet: str | Callable[..., Any] | None = None
     slope: tuple[float, ...] | None = None  # the partials, where they are constants
     plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
 
@@ -121,8 +132,17 @@ class Primitive:
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Apply to floats for a float, to arrays elementwise; `Value`s are recorded."""
+        for arg in args:
+            if type(arg) is not float:
+                break
+        else:  # as the rules are applied in a sweep: nothing to look for
+            if not named:
+                return self.evaluate(*args)
         if named:
-            args = inspect.signature(self.forward).bind(*args, **named).args
+            try:
+                args = inspect.signature(self.forward).bind(*args, **named).args
+            except TypeError as error:
+                raise TypeError(f"{self.name}() {error}") from None
         arrays = False
         for position, arg in enumerate(args):
             kind = type(arg)
@@ -131,6 +151,8 @@ class Primitive:
             if kind is np.ndarray and not arg.dtype.hasobject:
                 arrays = True
                 continue
+            if kind is str:  # two of them compare like numbers
+                raise TypeError(f"{self.name} takes real numbers and Values, got str: {arg!r:.60}")
             bind = getattr(type(arg), "__primitive__", None)
             if bind is not None:
                 return bind(self, args)
@@ -139,12 +161,15 @@ class Primitive:
                     bind = getattr(type(item), "__primitive__", None)
                     if bind is not None:
                         return bind(self, args)
+                    arrays = arrays or isinstance(item, np.ndarray)
             if isinstance(arg, (np.ndarray, np.floating)):
                 if arg.dtype == object:
                     with np.errstate(all="ignore"):
                         return np.frompyfunc(self, len(args), 1)(*args)
                 arrays = True
-        return self.array(*args) if arrays else self.evaluate(*args)
+        if arrays:
+            return self.array(*(_stacked(args, self.vectors) if self.vectors else args))
+        return self.evaluate(*args)
 
     def evaluate(self, *args: Any) -> float:
         """The forward value on floats, by IEEE 754 where Python would raise."""
@@ -180,6 +205,16 @@ def _as_array(arg: Any) -> Any:
     return np.float64(arg) if isinstance(arg, (int, float)) else np.asarray(arg, dtype=np.float64)
 
 
+def _stacked(args: Sequence[Any], vectors: tuple[int, ...]) -> list[Any]:
+    """Sequences of numbers and arrays as one array each, the sequence along its first axis."""
+    items = [item for i, arg in enumerate(args) for item in (arg if i in vectors else [arg])]
+    shape = np.broadcast_shapes(*map(np.shape, items))
+    return [
+        np.array([np.broadcast_to(item, shape) for item in arg]).reshape(-1, *shape) if i in vectors else arg
+        for i, arg in enumerate(args)
+    ]
+
+
 def _row(name: str) -> Primitive:
     """The row of that name: how a pickled graph finds its operations again."""
     try:
@@ -204,6 +239,9 @@ def primitive(
     exact: bool = False,
     method: str = "",
     expansion: Callable[..., Any] | None = None,
+    textbook: Callable[..., Sequence[Any]] | None = None,
+    latex: str = "",
+    sheet: str | Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., float]], Primitive]:
     """Add a row to the table: decorate the forward rule, give the partials beside it.
 
@@ -215,7 +253,8 @@ def primitive(
         Partials that are constants, as those of a sum, may be given as a tuple.
     name : the row's name; by default the function's.
     array : the rule on arrays; by default the forward rule, applied element by element.
-    symbol, vectors, select, domain, kinks, exact, method, expansion : see `Primitive`.
+    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet :
+        see `Primitive`.
 
     Returns
     -------
@@ -246,8 +285,22 @@ def primitive(
             "write @primitive(partials=lambda y, x: ...) above the forward rule"
         )
 
+    for what, given, kind in (("name", name, str), ("symbol", symbol, str), ("vectors", vectors, tuple)):
+        if given is not None and not isinstance(given, kind):
+            raise TypeError(f"{what} must be a {kind.__name__}, got {type(given).__name__}: {given!r:.60}")
+    for what, rule in (("array", array), ("select", select), ("expansion", expansion)):
+        if rule is not None and not callable(rule):
+            raise TypeError(f"{what} must be a function, got {type(rule).__name__}: {rule!r:.60}")
+
     def add_row(forward: Callable[..., float]) -> Primitive:
+        if not callable(forward):
+            raise TypeError(
+                "primitive decorates a function, the forward rule, "
+                f"got {type(forward).__name__}: {forward!r:.60}"
+            )
         title = name or forward.__name__
+        if constants is not None and len(constants) != len(inspect.signature(forward).parameters):
+            raise ValueError(f"partials of {title} must be one for each argument, got {constants!r:.60}")
         if title in TABLE:
             raise ValueError(f"a primitive named {title!r} is in the table already; choose another name")
 
@@ -256,6 +309,11 @@ def primitive(
             slopes = slopes if isinstance(slopes, tuple) else (slopes,)
             if len(slopes) < len(args):
                 raise TypeError(f"partials of {title} gave {len(slopes)} for {len(args)} arguments")
+            for slope in slopes:
+                if isinstance(slope, str) or slope is None:
+                    raise TypeError(
+                        f"partials of {title} must be numbers, got {type(slope).__name__}: {slope!r:.60}"
+                    )
             return slopes
 
         TABLE[title] = row = Primitive(
@@ -272,6 +330,9 @@ def primitive(
             exact=exact,
             method=method,
             expansion=expansion,
+            textbook=textbook,
+            latex=latex,
+            sheet=sheet,
             slope=constants,
         )
         # What help(), doctest and inspect.signature() look at.
@@ -283,6 +344,37 @@ def primitive(
     return add_row
 
 
+# --- what forward rules compute with where float64 is not enough -----------------------------------
+
+_WIDE = decimal.Context(prec=40, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=[])
+_NEAR = 1e-290, 1e290  # between them a factor is far from overflow and from the subnormal numbers
+
+
+def _difference(a: Any, b: Any) -> tuple[Any, Any]:
+    """a − b, and the part of it that was lost in rounding (Knuth 1997, section 4.2.2, theorem B)."""
+    difference = a - b
+    seen = difference - a
+    return difference, (a - (difference - seen)) - (b + seen)
+
+
+def _one_by_one(forward: Callable[..., float], hard: Any, results: Any, *args: Any) -> Any:
+    """The array of results with those that are `hard` computed by the forward rule instead.
+
+    A sequence among the arguments has one axis more than the results, its first.
+    """
+    if not np.any(hard):
+        return results
+    results = np.array(results)
+    for place in map(tuple, np.argwhere(hard)):
+        numbers = []
+        for arg in map(np.asarray, args):
+            vector = arg.ndim > results.ndim
+            whole = np.broadcast_to(arg, (*arg.shape[:vector], *results.shape))
+            numbers.append(whole[(slice(None), *place) if vector else place].tolist())
+        results[place] = forward(*numbers)
+    return results
+
+
 # --- arithmetic: these rows are Value's operators --------------------------------------------------
 
 add = primitive((1.0, 1.0), array=np.add, symbol="+",
@@ -291,17 +383,17 @@ sub = primitive((1.0, -1.0), array=np.subtract, symbol="−",
                 domain=(ANY, ANY), method="sub")(operator.sub)  # fmt: skip
 mul = primitive(lambda y, a, b: (b, a), array=np.multiply, symbol="×",
                 domain=(ANY, ANY), method="mul")(operator.mul)  # fmt: skip
-div = primitive(lambda y, a, b: (1.0 / b, -y / b), array=np.true_divide, symbol="÷",  # −y/b = −a/b²
-                domain=(ANY, POSITIVE), name="div", method="truediv")(operator.truediv)  # fmt: skip
+div = primitive(lambda y, a, b: (1.0 / b, monomial(-a, b, -2.0, 0.0)), array=np.true_divide,  # −a/b²
+                symbol="÷", domain=(ANY, POSITIVE), name="div", method="truediv",
+    textbook=lambda y, a, b: (1.0 / b, -a / (b * b)))(operator.truediv)  # fmt: skip
 neg = primitive((-1.0,), array=np.negative, symbol="−",
                 method="neg")(operator.neg)  # fmt: skip
 
 
 @primitive(
-    # where: n · 0ⁿ⁻¹ would be 0 · inf at a = n = 0. Not y · n / a, which is nan at a = 0 and loses
-    # the derivative where y underflows before it does.
-    lambda y, a, n: (where(n, n * pow(a, n - 1.0), 0.0), 0.0),
+    lambda y, a, n: (monomial(n, a, n, 1.0), 0.0),
     array=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)), method="pow",
+    textbook=lambda y, a, n: (n * pow(a, n - 1.0), 0.0),
     kinks={(0.0, 0.0): (0.0, 0.0), (0.0, 1.0): (1.0, 0.0), (0.0, 0.5): (math.inf, 0.0)},
 )  # fmt: skip
 def pow(a: float, n: float) -> float:
@@ -309,12 +401,10 @@ def pow(a: float, n: float) -> float:
     return math.pow(a, n)
 
 
+# By b it is aᵇ ln a, and not y · ln a, for y may overflow or lose its digits where the product does not.
 @primitive(
-    lambda y, a, b: (
-        where(b, b * power(a, b - 1.0), 0.0),
-        # d(0**b)/db is 0 for b >= 0, where y · log(0) would be 0 · -inf.
-        where(abs(a) + step(-b), y * log(a), 0.0),
-    ),
+    lambda y, a, b: (monomial(b, a, b, 1.0), _by_exponent(log(a), a, b, 0.0)),
+    textbook=lambda y, a, b: (b * power(a, b - 1.0), y * log(a)),
     array=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)),
     kinks={(0.0, 0.0): (0.0, 0.0), (0.0, 2.0): (0.0, 0.0), (0.0, 0.5): (math.inf, 0.0)},
 )  # fmt: skip
@@ -323,9 +413,65 @@ def power(a: float, b: float) -> float:
     return math.pow(a, b)
 
 
+def _by_exponent(c: Any, a: Any, n: Any, k: Any) -> Any:
+    # d(0**b)/db is 0 for b >= 0 (convention: kink table), where 0ᵇ · log(0) would be 0 · -inf.
+    return where(abs(a) + step(k - n), monomial(c, a, n, k), 0.0)
+
+
+def _monomial_slopes(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
+    by_n = _by_exponent(c * log(a), a, n, k)
+    return monomial(1.0, a, n, k), monomial(c * (n - k), a, n, k + 1.0), by_n, -by_n
+
+
+def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
+    with np.errstate(all="ignore"):
+        exponent, rest = _difference(n, k)
+        raised = np.power(a, exponent)
+        usual = (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
+        if np.any(rest):
+            factor = np.power(np.copysign(1.0, a), rest) * (1.0 + rest * np.log(np.absolute(a)))
+            raised = np.where(usual & (rest != 0.0), raised * factor, raised)
+        size = np.absolute(raised)
+        y = np.where((c == 0.0) & (k > 0.0), 0.0, c * raised)
+    return _one_by_one(monomial.forward, usual & ((size <= _NEAR[0]) | (size >= _NEAR[1])), y, c, a, n, k)
+
+
+@primitive(
+    lambda y, c, a, n, k: _monomial_slopes(c, a, n, k),
+    array=_monomial_array, symbol="c·aⁿ", domain=(ANY, POSITIVE, (-3.0, 3.0), (1.0, 1.0)),
+    kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
+    expansion=lambda c, a, n, k: c * power(a, n - k),
+)  # fmt: skip
+def monomial(c: float, a: float, n: float, k: float) -> float:
+    """c aⁿ⁻ᵏ with a whole number k: what aⁿ becomes when it is differentiated k times, with a coefficient.
+
+    Every rule about powers is one of these. The obvious c * a**(n - k) is wrong in three ways. n − k rounds
+    for n < ½, and the logarithm of a huge or tiny a multiplies that error by up to 745. The power may
+    overflow or be subnormal where its product with c is not. And x⁰ has derivative 0 at 0, not 0 · inf:
+    for k > 0 the monomial is 0 where c is 0.
+    """
+    if c == 0.0 and k > 0.0:
+        return 0.0
+    exponent, rest = _difference(n, k)
+    try:
+        raised = math.pow(a, exponent)
+    except OverflowError:
+        raised = math.inf
+    if a == 0.0 or not (math.isfinite(a) and math.isfinite(exponent)):
+        return c * raised
+    if rest:  # of a fraction, or from 2⁵³ on of a whole number: there it makes the sign of a negative base
+        raised *= math.pow(math.copysign(1.0, a), rest) * (1.0 + rest * math.log(math.fabs(a)))
+    if _NEAR[0] < math.fabs(raised) < _NEAR[1]:
+        return c * raised
+    with decimal.localcontext(_WIDE):
+        base = +decimal.Decimal(a)  # rounded to the context's digits: there may be 750
+        return float(decimal.Decimal(c) * base ** (decimal.Decimal(n) - decimal.Decimal(k)))
+
+
 @primitive(
     lambda y, x: (step(x) - step(-x),),
-    name="abs", array=np.absolute, symbol="|·|", method="abs", kinks={(0.0,): (0.0,)},
+    name="abs", array=np.absolute, symbol="|·|", method="abs",
+    sheet="ABS({0})", latex=r"\left|{0}\right|", kinks={(0.0,): (0.0,)},
 )  # fmt: skip
 def absolute(x: float) -> float:
     """|x|, with derivative 0 at 0 (convention: kink table)."""
@@ -335,7 +481,25 @@ def absolute(x: float) -> float:
 # --- exponentials and logarithms -------------------------------------------------------------------
 
 
-@primitive(lambda y, x: (y,), array=np.exp, method="exp")
+# Spreadsheets lack what keeps its digits near 0: there the series, elsewhere the formula.
+
+
+def _log1p_in_cells(x: Any) -> Any:
+    series = x * (1.0 - x * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x * (1 / 5 - x / 6.0)))))
+    return where(greater(1e-3, abs(x)), series, log(1.0 + x))
+
+
+def _expm1_in_cells(x: Any) -> Any:
+    series = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0)))))
+    return where(greater(1e-3, abs(x)), series, exp(x) - 1.0)
+
+
+def _logsumexp_in_cells(values: Any) -> Any:
+    top = functools.reduce(maximum, values)
+    return top + log(sum([exp(value - top) for value in values]))
+
+
+@primitive(lambda y, x: (y,), array=np.exp, method="exp", sheet="EXP({0})", latex=r"e^{{{0}}}")
 def exp(x: float) -> float:
     """The exponential eˣ: inf above 709.78, 0 below −745.13.
 
@@ -345,7 +509,15 @@ def exp(x: float) -> float:
     return math.exp(x)
 
 
-@primitive(lambda y, x: (1.0 / x,), array=np.log, symbol="ln", domain=(POSITIVE,), method="log")
+@primitive(
+    lambda y, x: (1.0 / x,),
+    array=np.log,
+    symbol="ln",
+    domain=(POSITIVE,),
+    method="log",
+    sheet="LN({0})",
+    latex=r"\ln",
+)
 def log(x: float) -> float:
     """The natural logarithm ln x: −inf at 0, nan below.
 
@@ -355,7 +527,13 @@ def log(x: float) -> float:
     return math.log(x)
 
 
-@primitive(lambda y, x: (1.0 / (1.0 + x),), array=np.log1p, domain=((-0.99, 50.0),), method="log1p")
+@primitive(
+    lambda y, x: (1.0 / (1.0 + x),),
+    array=np.log1p,
+    domain=((-0.99, 50.0),),
+    method="log1p",
+    sheet=_log1p_in_cells,
+)
 def log1p(x: float) -> float:
     """ln(1 + x), accurate for small x: −inf at −1, nan below.
 
@@ -365,7 +543,9 @@ def log1p(x: float) -> float:
     return math.log1p(x)
 
 
-@primitive(lambda y, x: (exp(x),), array=np.expm1, domain=((-50.0, 50.0),), method="expm1")
+@primitive(
+    lambda y, x: (exp(x),), array=np.expm1, domain=((-50.0, 50.0),), method="expm1", sheet=_expm1_in_cells
+)
 def expm1(x: float) -> float:
     """eˣ − 1, accurate for small x. The derivative is eˣ and not y + 1, which is 0 at −40.
 
@@ -377,7 +557,8 @@ def expm1(x: float) -> float:
 
 @primitive(
     lambda y, x: (0.5 / y,),
-    array=np.sqrt, symbol="√", domain=(POSITIVE,), method="sqrt", kinks={(0.0,): (math.inf,)},
+    array=np.sqrt, symbol="√", domain=(POSITIVE,), method="sqrt",
+    sheet="SQRT({0})", latex=r"\sqrt{{{0}}}", kinks={(0.0,): (math.inf,)},
 )  # fmt: skip
 def sqrt(x: float) -> float:
     """The square root √x: nan below 0; the derivative at 0 is inf.
@@ -391,7 +572,7 @@ def sqrt(x: float) -> float:
 # --- trigonometric and hyperbolic ------------------------------------------------------------------
 
 
-@primitive(lambda y, x: (cos(x),), array=np.sin, method="sin")
+@primitive(lambda y, x: (cos(x),), array=np.sin, method="sin", sheet="SIN({0})", latex=r"\sin")
 def sin(x: float) -> float:
     """The sine of x in radians.
 
@@ -401,7 +582,7 @@ def sin(x: float) -> float:
     return math.sin(x)
 
 
-@primitive(lambda y, x: (-sin(x),), array=np.cos, method="cos")
+@primitive(lambda y, x: (-sin(x),), array=np.cos, method="cos", sheet="COS({0})", latex=r"\cos")
 def cos(x: float) -> float:
     """The cosine of x in radians.
 
@@ -411,7 +592,14 @@ def cos(x: float) -> float:
     return math.cos(x)
 
 
-@primitive(lambda y, x: (1.0 + y * y,), array=np.tan, domain=((-1.5, 1.5),), method="tan")
+@primitive(
+    lambda y, x: (1.0 + y * y,),
+    array=np.tan,
+    domain=((-1.5, 1.5),),
+    method="tan",
+    sheet="TAN({0})",
+    latex=r"\tan",
+)
 def tan(x: float) -> float:
     """The tangent of x in radians.
 
@@ -421,10 +609,16 @@ def tan(x: float) -> float:
     return math.tan(x)
 
 
-# (1 − x)(1 + x) and not 1 − x², which loses half the digits near ±1.
+def _one_minus_square(x: Any) -> Any:
+    # 1 − x² loses half the digits near ±1, (1 − x)(1 + x) those of its derivative near 0.
+    return where(step(abs(x) - 0.5), (1.0 - x) * (1.0 + x), 1.0 - x * x)
+
+
 @primitive(
-    lambda y, x: (1.0 / sqrt((1.0 - x) * (1.0 + x)),),
-    array=np.arcsin, domain=((-0.999, 0.999),), method="asin", kinks={(1.0,): (math.inf,)},
+    lambda y, x: (1.0 / sqrt(_one_minus_square(x)),),
+    array=np.arcsin, domain=((-0.999, 0.999),), method="asin",
+    textbook=lambda y, x: (1.0 / sqrt(1.0 - x * x),),
+    sheet="ASIN({0})", latex=r"\arcsin", kinks={(1.0,): (math.inf,)},
 )  # fmt: skip
 def asin(x: float) -> float:
     """The arc sine in [−π/2, π/2]: nan outside [−1, 1].
@@ -436,8 +630,10 @@ def asin(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (-1.0 / sqrt((1.0 - x) * (1.0 + x)),),
-    array=np.arccos, domain=((-0.999, 0.999),), method="acos", kinks={(1.0,): (-math.inf,)},
+    lambda y, x: (-1.0 / sqrt(_one_minus_square(x)),),
+    array=np.arccos, domain=((-0.999, 0.999),), method="acos",
+    textbook=lambda y, x: (-1.0 / sqrt(1.0 - x * x),),
+    sheet="ACOS({0})", latex=r"\arccos", kinks={(1.0,): (-math.inf,)},
 )  # fmt: skip
 def acos(x: float) -> float:
     """The arc cosine in [0, π]: nan outside [−1, 1].
@@ -448,7 +644,9 @@ def acos(x: float) -> float:
     return math.acos(x)
 
 
-@primitive(lambda y, x: (1.0 / (1.0 + x * x),), array=np.arctan, method="atan")
+@primitive(
+    lambda y, x: (1.0 / (1.0 + x * x),), array=np.arctan, method="atan", sheet="ATAN({0})", latex=r"\arctan"
+)
 def atan(x: float) -> float:
     """The arc tangent in [−π/2, π/2].
 
@@ -459,7 +657,12 @@ def atan(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (cosh(x),), array=np.sinh, method="sinh", expansion=lambda x: (exp(x) - exp(-x)) / 2.0
+    lambda y, x: (cosh(x),),
+    array=np.sinh,
+    method="sinh",
+    sheet="SINH({0})",
+    latex=r"\sinh",
+    expansion=lambda x: (exp(x) - exp(-x)) / 2.0,
 )
 def sinh(x: float) -> float:
     """The hyperbolic sine (eˣ − e⁻ˣ)/2.
@@ -471,7 +674,12 @@ def sinh(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (sinh(x),), array=np.cosh, method="cosh", expansion=lambda x: (exp(x) + exp(-x)) / 2.0
+    lambda y, x: (sinh(x),),
+    array=np.cosh,
+    method="cosh",
+    sheet="COSH({0})",
+    latex=r"\cosh",
+    expansion=lambda x: (exp(x) + exp(-x)) / 2.0,
 )
 def cosh(x: float) -> float:
     """The hyperbolic cosine (eˣ + e⁻ˣ)/2.
@@ -482,15 +690,33 @@ def cosh(x: float) -> float:
     return math.cosh(x)
 
 
-def _sech_squared(x: Any) -> Any:
-    reciprocal = 1.0 / cosh(x)
-    return reciprocal * reciprocal
+def _sech_array(x: Any) -> Any:
+    tail = np.exp(-np.absolute(x))
+    return 2.0 * tail / (1.0 + tail * tail)
 
 
-# 1/cosh² x and not 1 − y², which is 0 from |x| = 19 on. Squared after the division: cosh² overflows first.
 @primitive(
-    lambda y, x: (_sech_squared(x),),
-    array=np.tanh, method="tanh", expansion=lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
+    lambda y, x: (-y * tanh(x),),
+    array=_sech_array, expansion=lambda x: 1.0 / cosh(x),
+)  # fmt: skip
+def sech(x: float) -> float:
+    """The hyperbolic secant 1/cosh x. A row of its own, for its derivative −y tanh x never overflows:
+    in that of 1/cosh x, cosh and sinh do."""
+    tail = math.exp(-math.fabs(x))
+    return 2.0 * tail / (1.0 + tail * tail)
+
+
+def _square(x: Any) -> Any:
+    return x * x
+
+
+# 1/cosh² x and not 1 − y², which is 0 from |x| = 19 on.
+@primitive(
+    lambda y, x: (_square(sech(x)),),
+    array=np.tanh, method="tanh",
+    sheet="TANH({0})", latex=r"\tanh",
+    textbook=lambda y, x: (1.0 - y * y,),
+    expansion=lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
 )  # fmt: skip
 def tanh(x: float) -> float:
     """The hyperbolic tangent, in [−1, 1]; its derivative is 1/cosh² x = 1 − y².
@@ -508,7 +734,9 @@ def tanh(x: float) -> float:
 @primitive(
     lambda y, x: (y * sigmoid(-x),),
     array=lambda x: np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.absolute(x))),
-    symbol="σ", method="sigmoid", expansion=lambda x: 1.0 / (1.0 + exp(-x)),
+    symbol="σ", method="sigmoid",
+    sheet="1/(1+EXP(-({0})))", latex=r"\sigma",
+    textbook=lambda y, x: (y * (1.0 - y),), expansion=lambda x: 1.0 / (1.0 + exp(-x)),
 )  # fmt: skip
 def sigmoid(x: float) -> float:
     """The logistic function σ(x) = 1 / (1 + e⁻ˣ), in [0, 1]; its derivative is y (1 − y) = y σ(−x).
@@ -525,7 +753,7 @@ def sigmoid(x: float) -> float:
 @primitive(
     lambda y, x: (step(x),),
     array=lambda x: np.maximum(x, 0.0) + 0.0,  # + 0.0 turns −0 into 0
-    symbol="ReLU", method="relu", exact=True, kinks={(0.0,): (0.0,)},
+    symbol="ReLU", method="relu", sheet="MAX({0},0)", exact=True, kinks={(0.0,): (0.0,)},
 )  # fmt: skip
 def relu(x: float) -> float:
     """The rectifier max(x, 0), with derivative 0 at 0 (convention: kink table); nan stays nan.
@@ -540,6 +768,7 @@ def relu(x: float) -> float:
     lambda y, x, slope=0.01: (step(x) + slope * (1.0 - step(x)), minimum(x, 0.0)),
     array=lambda x, slope=0.01: np.where(x <= 0.0, slope * x, x),
     symbol="leaky ReLU", domain=(ANY, (0.001, 0.5)), method="leaky_relu",
+    sheet=lambda x, slope=0.01: where(step(x), x, slope * x),
     kinks={(0.0, 0.25): (0.25, 0.0)},
 )  # fmt: skip
 def leaky_relu(x: float, slope: float = 0.01) -> float:
@@ -551,13 +780,16 @@ def leaky_relu(x: float, slope: float = 0.01) -> float:
     return slope * x if x <= 0.0 else x
 
 
+def _elu_slope(x: Any, alpha: Any) -> Any:
+    half = exp(0.5 * minimum(x, 0.0))  # α eˣ in two steps: eˣ may be subnormal where α eˣ is not
+    return step(x) + (1.0 - step(x)) * (alpha * half * half)
+
+
 @primitive(
-    lambda y, x, alpha=1.0: (
-        step(x) + (1.0 - step(x)) * (alpha * exp(minimum(x, 0.0))),
-        expm1(minimum(x, 0.0)),
-    ),
+    lambda y, x, alpha=1.0: (_elu_slope(x, alpha), expm1(minimum(x, 0.0))),
     array=lambda x, alpha=1.0: np.where(x <= 0.0, alpha * np.expm1(np.minimum(x, 0.0)), x),
     symbol="ELU", domain=(ANY, (0.1, 2.0)), method="elu",
+    sheet=lambda x, alpha=1.0: where(step(x), x, alpha * expm1(x)),
     kinks={(0.0, 1.0): (1.0, 0.0), (0.0, 0.5): (0.5, 0.0)},
 )  # fmt: skip
 def elu(x: float, alpha: float = 1.0) -> float:
@@ -572,7 +804,8 @@ def elu(x: float, alpha: float = 1.0) -> float:
 @primitive(
     lambda y, x: (sigmoid(x),),
     array=lambda x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.absolute(x))),
-    method="softplus", expansion=lambda x: log(1.0 + exp(x)),
+    method="softplus",
+    sheet=lambda x: maximum(x, 0.0) + log1p(exp(-abs(x))), expansion=lambda x: log(1.0 + exp(x)),
 )  # fmt: skip
 def softplus(x: float) -> float:
     """ln(1 + eˣ), a smooth rectifier, without overflow; its derivative is σ(x).
@@ -583,10 +816,27 @@ def softplus(x: float) -> float:
     return (0.0 if x <= 0.0 else x) + math.log1p(math.exp(-math.fabs(x)))
 
 
+def _silu_slope(y: Any, x: Any) -> Any:
+    """σ(x) (1 + x σ(−x)), which cancels where x is below −½: it is 0 at x₀ = −1.278.
+
+    There it is written as y σ(−x) (1 + x + eˣ)/x, and with d = x − x₀ the sum in it, which is 0 at x₀ too,
+    as d + eˣ⁰ (eᵈ − 1): two terms of one sign. The factor y keeps the digits that σ(x) lacks below −708.
+    """
+    left = minimum(x, -0.5)
+    d = (left + 1.2784645427610737) + 1.0946994183093437e-16  # −x₀ to 32 digits
+    near_zero = y * sigmoid(-x) * ((d + 0.2784645427610738 * expm1(d)) / left)  # eˣ⁰ = −1 − x₀
+    return where(step(-0.5 - x), near_zero, sigmoid(x) * (1.0 + x * sigmoid(-x)))
+
+
+def _silu_array(x: Any) -> Any:
+    half = np.exp(0.5 * np.minimum(x, 0.0))
+    return np.where(x < -700.0, x * half * half, x * sigmoid.array(x))
+
+
 @primitive(
-    lambda y, x: (sigmoid(x) * (1.0 + x * sigmoid(-x)),),
-    array=lambda x: x * sigmoid.array(x),
-    symbol="SiLU", method="silu", expansion=lambda x: x * sigmoid(x),
+    lambda y, x: (_silu_slope(y, x),),
+    array=_silu_array, symbol="SiLU", method="silu",
+    textbook=lambda y, x: (sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),), expansion=lambda x: x * sigmoid(x),
 )  # fmt: skip
 def silu(x: float) -> float:
     """x σ(x), also called swish (Ramachandran, Zoph and Le 2017).
@@ -594,6 +844,9 @@ def silu(x: float) -> float:
     >>> silu(0.0)
     0.0
     """
+    if x < -700.0:  # σ(x) = eˣ to the last digit, and may be subnormal where x eˣ is not
+        half = math.exp(0.5 * x)
+        return x * half * half
     return x * sigmoid.forward(x)
 
 
@@ -605,7 +858,7 @@ def silu(x: float) -> float:
         0.5 * (1.0 + greater(a, b) - greater(b, a)),
         0.5 * (1.0 + greater(b, a) - greater(a, b)),
     ),
-    array=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum",
+    array=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
     kinks={(1.0, 1.0): (0.5, 0.5), (math.inf, math.inf): (0.5, 0.5)},
 )  # fmt: skip
 def maximum(a: float, b: float) -> float:
@@ -622,7 +875,7 @@ def maximum(a: float, b: float) -> float:
         0.5 * (1.0 + greater(b, a) - greater(a, b)),
         0.5 * (1.0 + greater(a, b) - greater(b, a)),
     ),
-    array=np.minimum, symbol="min", domain=(ANY, ANY), method="minimum",
+    array=np.minimum, symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
     kinks={(1.0, 1.0): (0.5, 0.5), (-math.inf, -math.inf): (0.5, 0.5)},
 )  # fmt: skip
 def minimum(a: float, b: float) -> float:
@@ -636,7 +889,7 @@ def minimum(a: float, b: float) -> float:
 
 @primitive(
     lambda y, condition, a, b: (0.0, where(condition, 1.0, 0.0), where(condition, 0.0, 1.0)),
-    array=np.where, domain=((0.0, 1.0), ANY, ANY), method="where",
+    array=np.where, domain=((0.0, 1.0), ANY, ANY), method="where", sheet="IF({0}<>0,{1},{2})",
     select=lambda condition, a, b: 1 if condition else 2,
 )  # fmt: skip
 def where(condition: float, a: float, b: float) -> float:
@@ -649,7 +902,8 @@ def where(condition: float, a: float, b: float) -> float:
 
 
 @primitive((0.0,), array=lambda x: np.heaviside(x, 0.0), symbol="x > 0",
-           method="step", kinks={(0.0,): (0.0,)})  # fmt: skip
+           method="step",
+    sheet="IF({0}>0,1,0)", latex=r"\left[{0} > 0\right]", kinks={(0.0,): (0.0,)})  # fmt: skip
 def step(x: float) -> float:
     """1 for x > 0, otherwise 0: the derivative of relu, itself with derivative 0; nan stays nan.
 
@@ -663,6 +917,7 @@ def step(x: float) -> float:
     (0.0, 0.0),
     array=lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.nan, np.where(a > b, 1.0, 0.0)),
     symbol="a > b", domain=(ANY, ANY), method="greater",
+    sheet="IF({0}>{1},1,0)", latex=r"\left[{0} > {1}\right]",
 )  # fmt: skip
 def greater(a: float, b: float) -> float:
     """1 for a > b, otherwise 0, with derivative 0; nan if either is nan. Not step(a − b): inf − inf is nan.
@@ -695,7 +950,7 @@ def _sum(values: Sequence[float]) -> float:
     try:
         return math.fsum(values)
     except OverflowError:  # of a partial sum: the sum itself may be finite
-        return math.ldexp(math.fsum([math.ldexp(value, -64) for value in values]), 64)
+        return float(builtins.sum(map(Fraction, values)))
 
 
 def sum(values: Any) -> Any:
@@ -722,7 +977,7 @@ def _mean(values: Sequence[float]) -> float:
     try:
         return math.fsum(values) / len(values)
     except OverflowError:
-        return math.fsum([value / len(values) for value in values])
+        return float(builtins.sum(map(Fraction, values)) / len(values))
 
 
 def mean(values: Any) -> Any:
@@ -786,18 +1041,21 @@ def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
     return _dot(weights, inputs) if bias is None else _dot(weights, inputs, bias)
 
 
+_GONE = -746.0  # eˣ is 0 from here on
+
+
 def _exponentials(values: Sequence[float], top: float) -> list[float]:
-    """exp(v − top) for each v: the rounding error of the difference is put back (Knuth's two-sum)."""
+    """exp(v − top) for each v, with what the difference lost in rounding put back."""
     exponentials = []
     for value in values:
-        gap = value - top
-        if gap < -746.0:
-            exponentials.append(0.0)
-            continue
-        seen = gap - value
-        lost = (value - (gap - seen)) - (top + seen)
-        exponentials.append(math.exp(gap) * (1.0 + lost))
+        gap, rest = _difference(value, top)
+        exponentials.append(0.0 if gap < _GONE else math.exp(gap) * (1.0 + rest))
     return exponentials
+
+
+def _exponentials_array(values: Any, top: Any) -> Any:
+    gap, rest = _difference(values, top)
+    return np.where(gap < _GONE, 0.0, np.exp(gap) * (1.0 + rest))
 
 
 def _split_top(values: Sequence[float]) -> tuple[float, float]:
@@ -808,17 +1066,39 @@ def _split_top(values: Sequence[float]) -> tuple[float, float]:
     return top, math.log1p(math.fsum(_exponentials(rest, top)))
 
 
+def _split_top_array(values: Any) -> tuple[Any, Any]:
+    top = np.max(values, axis=0)
+    others = _exponentials_array(values, top)
+    first = np.expand_dims(np.argmax(values, axis=0), 0)
+    np.put_along_axis(others, first, 0.0, axis=0)
+    return top, np.log1p(np.sum(others, axis=0))
+
+
+def _logsumexp_array(values: Any) -> Any:
+    with np.errstate(all="ignore"):
+        top, rest = _split_top_array(np.asarray(values))
+        y = np.where(np.isinf(top), top, top + rest)
+        cancels = np.absolute(y) < 0.5 * np.absolute(top)
+    return _one_by_one(_logsumexp.forward, cancels, y, values)
+
+
 @primitive(
     lambda y, values: (softmax(values),),
-    name="logsumexp", vectors=(0,),
-    array=lambda values: np.logaddexp.reduce(np.asarray(values), axis=0),
+    name="logsumexp", vectors=(0,), array=_logsumexp_array,
     expansion=lambda values: log(sum([exp(value) for value in values])),
+    sheet=_logsumexp_in_cells,
 )  # fmt: skip
 def _logsumexp(values: Sequence[float]) -> float:
     if math.isinf(max(values)) and not any(value != value for value in values):
         return max(values)
     top, rest = _split_top(values)
-    return top + rest
+    y = top + rest
+    if math.fabs(y) < -0.5 * top:  # Σ exp(vᵢ) is near 1, and the two cancel
+        with decimal.localcontext(_WIDE) as context:
+            context.prec += max(0, math.ceil(-math.log10(-top)))  # so that 1 + m is told from 1
+            exponentials = [(+decimal.Decimal(value)).exp() for value in values]
+            return float(builtins.sum(exponentials, decimal.Decimal()).ln())
+    return y
 
 
 def logsumexp(values: Any) -> Any:
@@ -843,8 +1123,10 @@ def _probabilities(values: Sequence[float]) -> list[float]:
 
 
 def _softmax_array(x: Any, others: Any) -> Any:
-    top = np.maximum(x, np.max(others, axis=0, initial=-np.inf))
-    return np.exp(x - top) / (np.exp(x - top) + np.sum(np.exp(others - top), axis=0))
+    with np.errstate(all="ignore"):
+        top = np.maximum(x, np.max(others, axis=0, initial=-np.inf))
+        own = _exponentials_array(x, top)
+        return own / (own + np.sum(_exponentials_array(others, top), axis=0))
 
 
 # With p the probabilities of (x, others): y (1 − y) = y Σ others, which keeps its digits as y nears 1.
@@ -855,6 +1137,7 @@ def _softmax_array(x: Any, others: Any) -> Any:
     ),
     name="softmax", array=_softmax_array, vectors=(1,), domain=(ANY, ANY),
     expansion=lambda x, others: exp(x) / sum([exp(x), *map(exp, others)]),
+    sheet=lambda x, others: 1.0 / (1.0 + sum([exp(other - x) for other in others])),
 )  # fmt: skip
 def _softmax(x: float, others: Sequence[float]) -> float:
     return _probabilities([x, *others])[0]
@@ -890,6 +1173,12 @@ def _one_against_others(row: Primitive, values: Sequence[Any]) -> list[Any]:
     return [row(value, [*values[:i], *values[i + 1 :]]) for i, value in enumerate(values)]
 
 
+def _log_softmax_array(x: Any, others: Any) -> Any:
+    with np.errstate(all="ignore"):
+        top, rest = _split_top_array(np.concatenate([np.broadcast_to(x, (1, *np.shape(others)[1:])), others]))
+        return (x - top) - rest
+
+
 # −(y − …) is never formed: 1 − p = Σ of the other probabilities.
 @primitive(
     lambda y, x, others: (
@@ -897,8 +1186,9 @@ def _one_against_others(row: Primitive, values: Sequence[Any]) -> list[Any]:
         [-p for p in softmax([x, *others])[1:]],
     ),
     name="log_softmax", vectors=(1,), domain=(ANY, ANY), symbol="ln softmax",
-    array=lambda x, others: -np.logaddexp(0.0, np.logaddexp.reduce(np.asarray(others) - x, axis=0)),
+    array=_log_softmax_array,
     expansion=lambda x, others: x - logsumexp([x, *others]),
+    sheet=lambda x, others: -log1p(sum([exp(other - x) for other in others])),
 )  # fmt: skip
 def _log_softmax(x: float, others: Sequence[float]) -> float:
     top, rest = _split_top([x, *others])

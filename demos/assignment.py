@@ -28,12 +28,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, Vector, draw, topological_order
+from autograd import Value, Vector, draw, save_workbook, topological_order
 from autograd.errors import MissingExtraError
 from nn import MLP, SGD, diagram, half_squared_error
 
 from .parts import charts, files
 from .parts.arguments import Options, OptionsError, fail
+from .parts.handout import Handout
 from .parts.lesson import Lesson, derive, evaluate
 from .parts.rates import Curve, comment
 
@@ -43,6 +44,7 @@ WEIGHTS = ("w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8")
 SIX_RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 OVERSHOOT_RATES = (100.0, 1000.0)
 MOST_EPOCHS = 100_000
+ROWS = 100  # of the workbook, which trains once for each learning rate
 
 Numbers = tuple[float, ...]
 Advance = Callable[[], None]  # called after each epoch, to show progress
@@ -331,8 +333,16 @@ def hand_in(settings: Settings, folder: Path) -> None:
     six, large = ([curves[rate] for rate in rates] for rates in (SIX_RATES, OVERSHOOT_RATES))
     words = comment(six, large)
 
-    # The table, the pictures of the training, and the page with all of it.
+    # The table, the workbook with its live formulas, and the derivation of all eight gradients.
     write_table(history, folder / "table.csv")
+    weights = [nodes[label] for label in WEIGHTS]
+    rows = min(settings.epochs, ROWS)
+    save_workbook(nodes["E_total"], weights, folder / "backpropagation.xlsx", epochs=rows, lr=settings.lr)
+    handout = Handout(nodes, WEIGHTS, settings.lr, settings.epochs, history.after)
+    files.write(folder / "derivation.md", handout.markdown())
+    files.write(folder / "derivation.html", handout.html())
+
+    # The pictures of the training, and the page with all of it.
     updates = "1 update" if settings.epochs == 1 else f"{settings.epochs} updates"
     draw_network(trained, f"Weights after {updates}", folder / "network_trained.svg")
     charts.loss_of_run(history["E_total"], settings.lr, folder / "loss_curve.svg")

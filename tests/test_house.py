@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "primitives", "value", "vector", "graph", "copying", "differentiation", "checking", "symbols",
-    "explanation", "drawing", "spreadsheet", "explorer", "compiler",
+    "errors", "files", "primitives", "value", "vector", "graph", "copying", "linearization",
+    "differentiation", "quotients", "checking", "symbols", "explanation", "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],

@@ -474,10 +474,20 @@ class Lesson:
         )
 
     def _files(self) -> str:
-        names = ["table.csv", *sorted([*self.pictures, "loss_curves.svg", "loss_curves.png"])]
-        links = "".join(f'<li><a href="{name}">{name}</a></li>' for name in names)
+        told = {
+            "backpropagation.xlsx": "the workbook: every cell a formula, change a yellow one and all follows",
+            "derivation.html": "all eight gradients derived, factor by factor",
+            "derivation.md": "the same as Markdown with LaTeX",
+            "table.csv": "every number of every epoch",
+        }
+        items = [f'<li><a href="{name}">{name}</a>: {words}</li>' for name, words in told.items()]
+        pictures = sorted([*self.pictures, "loss_curves.svg", "loss_curves.png"])
+        items += [f'<li><a href="{name}">{name}</a></li>' for name in pictures]
         return page.section(
-            "files", "The files beside this page", page.paragraph("For the hand-in:"), f"<ul>{links}</ul>"
+            "files",
+            "The files beside this page",
+            page.paragraph("For the hand-in:"),
+            f"<ul>{''.join(items)}</ul>",
         )
 
 

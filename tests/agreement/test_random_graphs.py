@@ -23,8 +23,7 @@ LARGEST = 50.0  # of a value
 STEEPEST = 1e4  # of the sum over all paths of the products of |partials|
 NEAR_A_KINK = 1e-2
 
-# How the argument of each row is brought into its domain, as rows that come before it.
-SQUARE_PLUS_HALF = ("log", "sqrt", "pow", "power", "div", "log1p")
+# Rows whose arguments are brought into bounds by a sine before them.
 BOUNDED = ("asin", "acos", "tan", "exp", "expm1", "sinh", "cosh", "power")
 KINKED = ("abs", "relu", "leaky_relu", "elu", "step")
 TIED = ("maximum", "minimum", "greater")
@@ -65,6 +64,12 @@ def apply_dual(name, args, n):
 def constants(name, args):
     """Arguments that are written as numbers: the exponent of pow, the condition of where."""
     return [i in oracle.reference(name).undifferentiated for i in range(len(args))]
+
+
+def positive(name, position):
+    """Whether the domain in the table says that this argument is not to be negative."""
+    low, high = TABLE[name].domain[position]
+    return low > -1.0 and high > 1.0
 
 
 @st.composite
@@ -109,7 +114,7 @@ def programs(draw, names=None, largest=LARGEST, size=14):
             i = append("sin", i)
             if i is not None and name in ("asin", "acos"):
                 i = append("mul", i, 0.9)
-        if i is not None and name in SQUARE_PLUS_HALF and (position == 1) == (name == "div"):
+        if i is not None and positive(name, position):
             i = append("mul", i, i)
             if i is not None:
                 i = append("add", i, 0.5)
@@ -128,7 +133,7 @@ def programs(draw, names=None, largest=LARGEST, size=14):
             elif name == "where" and position == 0:
                 args.append(float(draw(st.booleans())))
             elif draw(st.integers(0, 5)) == 0 and not (name == "div" and position == 1):
-                args.append(0.75 if name in SQUARE_PLUS_HALF or name in BOUNDED else draw(number))
+                args.append(0.75 if positive(name, position) or name in BOUNDED else draw(number))
             else:
                 args.append(tame(name, position, pick()))
         if not any(arg is None for arg in args):

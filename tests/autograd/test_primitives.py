@@ -57,21 +57,10 @@ def ulps(got, exact):
 
 def cancellation(name, args):
     """What rounding in float64 must be allowed for where terms cancel: the size of the terms · 2⁻⁵²."""
-    flat = [abs(float(each)) for each in flatten(args)]
     if name == "dot":
         weights, inputs, *bias = args
         terms = [abs(w * x) for w, x in zip(weights, inputs, strict=True)] + [abs(b) for b in bias]
         return len(terms) * EPS * sum(terms)
-    if name == "logsumexp":
-        return 2 * EPS * max(flat)
-    return 0.0
-
-
-def cancellation_of_partials(name, args):
-    """The same for the partials: only that of silu has terms of both signs."""
-    if name == "silu":
-        s = float(oracle.sigma(mpf(args[0])))
-        return 4 * EPS * (s + abs(args[0]) * s * (1 - s))
     return 0.0
 
 
@@ -145,7 +134,7 @@ def test_array_form_agrees_with_the_forward_rule(row):
             expected = row.evaluate(*args)
             if row.exact:
                 assert element == expected
-            terms_cancel = row.name in ("sum", "mean", "dot", "logsumexp")
+            terms_cancel = row.name in ("sum", "mean", "dot")
             size = max(map(abs, flatten(args))) if terms_cancel else 0.0
             assert element == pytest.approx(expected, rel=1e-13, abs=8 * EPS * size), args
 
@@ -185,12 +174,11 @@ def test_nan_propagates(row):
 
 
 @rows
-def test_partials_are_within_8_ulp(row):
+def test_partials_are_within_4_ulp(row):
     for index, args in enumerate(points(row)):
         got = spread(row.slopes(row.evaluate(*args), *args), args)
         for mine, exact in zip(got, exact_partials(row.name, index), strict=True):
-            off = abs(mpf(mine) - exact)
-            assert off <= 8 * math.ulp(float(exact)) + cancellation_of_partials(row.name, args), (args, mine)
+            assert ulps(mine, exact) <= 4, (args, mine)
 
 
 @rows
@@ -334,6 +322,9 @@ TAILS = [
     ("log1p", 1e-20, 1.0),
     ("log1p", 1e300, 1e-300),
     ("asin", 1 - 2.0**-53, 67108864.0),
+    ("silu", -1.2784645427610737, 2.3843834755243114511e-17),  # beside its zero
+    ("silu", -712.0, -4.3072341904612300738e-307),
+    ("sech", 400.0, -3.83033919342801139e-174),
 ]
 
 
@@ -343,6 +334,17 @@ def test_known_derivatives_in_the_tails(name, x, slope):
     leaf = Value(x)
     TABLE[name](leaf).backward()
     assert leaf.grad == pytest.approx(slope, rel=1e-13, abs=0)
+
+
+@pytest.mark.parametrize("x", [360.0, 720.0, 1000.0, -1000.0])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "sech", "silu", "elu"])
+def test_far_out_every_derivative_is_finite(name, x):
+    """Where cosh and eˣ overflow, inf · 0 is near. The first three derivatives are 0, or the first is 1."""
+    leaf = Value(x)
+    y = TABLE[name](leaf)
+    for limits in ((0.0, 1.0), (0.0,), (0.0,)):
+        (y,) = grad(y, [leaf], create_graph=True)
+        assert any(y.data == pytest.approx(limit, rel=1e-15, abs=1e-150) for limit in limits)
 
 
 @pytest.mark.parametrize(
@@ -428,7 +430,8 @@ def test_rules_are_arithmetic_and_primitives_only(row):
 @rows
 def test_value_has_the_rows_method_or_operator(row):
     if not row.method:
-        assert row.vectors or row.name == "power", f"Value has no way to spell {row.name}"
+        of_rules = ("power", "monomial", "sech")  # ** spells the first, only rules use the others
+        assert row.vectors or row.name in of_rules, f"Value has no way to spell {row.name}"
         return
     args = points(row, 2)[1]
     first, rest = Value(args[0]), args[1:]

@@ -7,12 +7,13 @@ import math
 import subprocess
 import sys
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import openpyxl
 import pytest
+from pages import Page
 
 from demos import __main__ as runner
 from demos import assignment
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
 GRAPHS = ["graph.svg", *(f"graph_w{i}.svg" for i in range(1, 9))]
 PICTURES = ["network.svg", "network_trained.svg", *GRAPHS, "loss_curve.svg", "loss_curves.svg"]
+HANDED_IN = ["backpropagation.xlsx", "derivation.md", "derivation.html"]
 WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
 
 
@@ -176,7 +178,7 @@ def out(tmp_path_factory):
 
 
 def test_every_file_is_there_and_no_other(out):
-    names = {"table.csv", "index.html", "loss_curves.png", *PICTURES}
+    names = {"table.csv", "index.html", "loss_curves.png", *HANDED_IN, *PICTURES}
     assert {path.name for path in out.folder.iterdir()} == names
     assert (out.folder / "loss_curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -219,35 +221,6 @@ def test_the_biases_have_columns_of_their_own(tmp_path, capsys):
     assert "fixed biases 0.35 0.6" in capsys.readouterr().out
 
 
-class Page(HTMLParser):
-    """What a page refers to, what it says, and whether its tags close in order."""
-
-    VOID = ("meta", "link", "img", "br")
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.references, self.images, self.ids, self.words = [], [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        self.references += [value for name, value in attributes.items() if name in ("src", "href")]
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        if tag == "img":
-            self.images.append(attributes)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-
 def test_the_page_is_one_file_that_loads_nothing(out):
     text = out.text("index.html")
     assert "http://" not in text
@@ -265,6 +238,53 @@ def test_the_page_is_one_file_that_loads_nothing(out):
     for image in shown.images:
         assert len(image["alt"]) > 40
         assert image["src"].startswith("data:image/svg+xml;base64,")
+
+
+def test_the_derivation_has_the_six_steps_the_sums_and_all_eight_weights(out):
+    text = out.text("derivation.md")
+    headings = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
+    steps = [heading.split(". ")[1] for heading in headings if heading[1:2] == "."]
+    assert steps == [
+        "Initialise the weights",
+        "Forward pass",
+        "Loss",
+        "Gradient of the loss for every weight",
+        "Update every weight",
+        "Repeat until the epochs are done",
+    ]
+    assert [heading for heading in headings if heading.startswith("The")] == [
+        "The sum for a_h1",
+        "The sum for a_h2",
+        *(f"The weight w{k}" for k in range(1, 9)),
+    ]
+    assert r"h_{1} &= w_{1} \cdot i_{1} + w_{2} \cdot i_{2} = 0.0275" in text
+    assert r"\left(a_{o1} - t_{1}\right) \cdot a_{o1} \left(1 - a_{o1}\right) \cdot a_{h1}" in text
+    assert text.count("$$") % 2 == 0
+    (row,) = by_hand(0.5, 1)
+    for slope in row[-8:]:
+        assert f"{slope:.9g}" in text
+
+
+def test_the_derivation_is_typeset_offline_with_the_same_formulas(out):
+    text = out.text("derivation.html")
+    assert "http" not in text
+    shown = Page(text)
+    assert shown.references == ["data:,"]
+    assert text.count("<math") == text.count("</math>") > 200
+    assert "&amp;" not in text.split("</style>")[1]
+    assert text.count("<mfrac>") > 100
+    assert "0.0281548156" in shown.text  # the sum for a_h2
+
+
+def test_the_workbook_holds_the_run(out):
+    page = openpyxl.load_workbook(out.folder / "backpropagation.xlsx", data_only=True)["training"]
+    header = [cell.value for cell in page[8]]
+    rows = [[cell.value for cell in row] for row in page.iter_rows(min_row=9, max_col=len(header))]
+    columns, *table = out.table()
+    assert len(rows) == 100
+    for row, expected in zip(rows, table):
+        numbers = dict(zip(columns, map(float, expected), strict=True))
+        assert dict(zip(header, row, strict=True)) == pytest.approx(numbers, rel=1e-12)
 
 
 def test_the_page_tells_the_six_steps_with_the_numbers_of_the_run(out):

@@ -34,9 +34,27 @@ def heaviside(x):
     return mpf(1) if x > 0 else mpf(0)
 
 
-def share(v, values):
-    """exp(v) / Σ exp(vⱼ)."""
-    return mp.exp(v) / mp.fsum(map(mp.exp, values))
+def weights(values):
+    """exp(v − max) for each v; from e to the −10⁷ down they are all the same: nothing, next to a float64."""
+    top = max(values)
+    return [mp.exp(max(v - top, -(mpf(10) ** 7))) for v in values]
+
+
+def shares(values):
+    """exp(v) / Σ exp(vⱼ) for each v."""
+    each = weights(values)
+    total = mp.fsum(each)
+    return [weight / total for weight in each]
+
+
+def log_sum(values):
+    """max and ln Σ exp(vⱼ − max), whose sum is ln Σ exp(vⱼ)."""
+    return max(values), mp.log1p(mp.fsum(sorted(weights(values))[:-1]))
+
+
+def log_share(v, values):
+    top, rest = log_sum(values)
+    return (v - top) - rest
 
 
 def dot(w, x, b=0):
@@ -55,6 +73,15 @@ REFERENCE = {
     "neg": Reference(lambda a: -a, lambda a: (-1,)),
     "pow": Reference(mp.power, lambda a, n: (n * mp.power(a, n - 1), 0), undifferentiated=(1,)),
     "power": Reference(mp.power, lambda a, b: (b * mp.power(a, b - 1), mp.power(a, b) * mp.ln(a))),
+    "monomial": Reference(
+        lambda c, a, n, k: c * mp.power(a, n - k),
+        lambda c, a, n, k: (
+            mp.power(a, n - k),
+            c * (n - k) * mp.power(a, n - k - 1),
+            c * mp.power(a, n - k) * mp.ln(a),
+            -c * mp.power(a, n - k) * mp.ln(a),
+        ),
+    ),
     "abs": Reference(mp.fabs, lambda x: (mp.sign(x),)),
     "exp": Reference(mp.exp, lambda x: (mp.exp(x),)),
     "log": Reference(mp.ln, lambda x: (1 / x,)),
@@ -69,6 +96,7 @@ REFERENCE = {
     "atan": Reference(mp.atan, lambda x: (1 / (1 + x**2),)),
     "sinh": Reference(mp.sinh, lambda x: (mp.cosh(x),)),
     "cosh": Reference(mp.cosh, lambda x: (mp.sinh(x),)),
+    "sech": Reference(lambda x: 1 / mp.cosh(x), lambda x: (-mp.sinh(x) / mp.cosh(x) ** 2,)),
     "tanh": Reference(mp.tanh, lambda x: (1 / mp.cosh(x) ** 2,)),
     "sigmoid": Reference(sigma, lambda x: (sigma(x) * sigma(-x),)),
     "relu": Reference(lambda x: x * heaviside(x), lambda x: (heaviside(x),)),
@@ -94,22 +122,32 @@ REFERENCE = {
     "sum": Reference(mp.fsum, lambda v: ([1] * len(v),)),
     "mean": Reference(lambda v: mp.fsum(v) / len(v), lambda v: ([mpf(1) / len(v)] * len(v),)),
     "dot": Reference(dot, lambda w, x, b=0: (list(x), list(w), 1)),
-    "logsumexp": Reference(
-        lambda v: mp.ln(mp.fsum(map(mp.exp, v))), lambda v: ([share(each, v) for each in v],)
-    ),
+    "logsumexp": Reference(lambda v: mp.fsum(log_sum(v)), lambda v: (shares(v),)),
     "softmax": Reference(
-        lambda x, others: share(x, [x, *others]),
+        lambda x, others: shares([x, *others])[0],
         lambda x, others: (
-            share(x, [x, *others]) * (1 - share(x, [x, *others])),
-            [-share(x, [x, *others]) * share(each, [x, *others]) for each in others],
+            shares([x, *others])[0] * mp.fsum(shares([x, *others])[1:]),
+            [-shares([x, *others])[0] * share for share in shares([x, *others])[1:]],
         ),
     ),
     "log_softmax": Reference(
-        lambda x, others: mp.ln(share(x, [x, *others])),
+        lambda x, others: log_share(x, [x, *others]),
         lambda x, others: (
-            1 - share(x, [x, *others]),
-            [-share(each, [x, *others]) for each in others],
+            mp.fsum(shares([x, *others])[1:]),
+            [-share for share in shares([x, *others])[1:]],
         ),
+    ),
+}
+
+# Of nn's losses, those from logits: by the logits z alone, the target t is given.
+LOSSES = {
+    "cross_entropy": Reference(
+        lambda z, t: -mp.fsum([weight * log_share(v, z) for v, weight in zip(z, t, strict=True) if weight]),
+        lambda z, t: ([share * mp.fsum(t) - weight for share, weight in zip(shares(z), t, strict=True)],),
+    ),
+    "binary_cross_entropy_with_logits": Reference(
+        lambda z, t: t * mp.ln(1 + mp.exp(-z)) + (1 - t) * mp.ln(1 + mp.exp(z)),
+        lambda z, t: (sigma(z) - t,),
     ),
 }
 

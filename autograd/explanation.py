@@ -1,0 +1,608 @@
+"""Why a derivative is what it is: the chain rule on a recorded graph, in symbols and in numbers.
+
+The rules of the table run on symbols here (see `symbols`), so what is written is what the engine
+computed. Names are the user's labels. An unlabelled piece of arithmetic that only one labelled node
+reads stands inside that node's formula, as one writes it by hand: E1 = ½ (t1 − a_o1)² is one step.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .differentiation import grad
+from .graph import topological_order
+from .symbols import LATEX, OPERATORS, TEXT, Expression, Notation, Number, Symbol, as_expression, latex_text
+from .value import Value
+from .vector import Vector
+
+__all__ = ["Derivation", "Outline", "Step", "explain"]
+
+_INLINE = 12  # names in a formula, beyond which its parts get lines of their own
+_SHOWN = 40  # names in a formula that is written out
+_CLOSED = 60  # names in a closed form, beyond which it refers to derivatives nearer the output
+_CLOSE = 1e-13  # how well a formula must reproduce the number that the engine computed
+
+
+@dataclass(eq=False)
+class Step:
+    """A named node between the one that is differentiated by and the output.
+
+    Attributes
+    ----------
+    node : the `Value`.
+    name : its symbol.
+    formula : how it was computed from other named nodes; None for a leaf.
+    terms : what its derivative is the sum of: a step that reads this one, and that step's partial
+        derivative by this one, as a formula and as a number.
+    adjoint : the derivative of the output by this node, a number.
+    derivative : the symbol of that, such as ∂E/∂a_h1.
+    closed : that derivative as a formula in the names of nodes; where this grows long, in derivatives of
+        nodes nearer the output too.
+    paths : how many paths lead from the node to the output.
+    turn : its place in the forward pass.
+    """
+
+    node: Value
+    name: Symbol
+    derivative: Symbol
+    turn: int
+    formula: Expression | None = None
+    terms: list[tuple[Step, Expression, float]] = field(default_factory=list)
+    adjoint: float = 0.0
+    closed: Expression = field(default_factory=lambda: Number(0.0))
+    paths: int = 0
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The derivative of an output by one node, explained. A notebook shows it typeset.
+
+    Attributes
+    ----------
+    output, wrt : the names of the two.
+    value : the derivative, a float.
+    paths : how many paths lead from `wrt` to the output.
+    steps : the named nodes on these paths, the output first.
+    values : the number behind each name, to evaluate the formulas again.
+    digits : to how many significant digits numbers are written.
+    max_paths : beyond so many paths the sum over them is written factored only.
+    """
+
+    output: str
+    wrt: str
+    value: float
+    paths: int
+    steps: Sequence[Step]
+    values: dict[str, float]
+    digits: int
+    max_paths: int
+
+    @property
+    def formula(self) -> str:
+        """The closed form: ``(a_o1 − t1) · a_o1 (1 − a_o1) · a_h1``."""
+        return TEXT.write(self.steps[-1].closed) if self.paths else "0"
+
+    @property
+    def text(self) -> str:
+        """The whole derivation as plain text."""
+        return _Plain(self).write()
+
+    @property
+    def latex(self) -> str:
+        """The whole derivation as LaTeX: headings, and ``align*`` environments of amsmath."""
+        return _Latex(self).write()
+
+    @property
+    def markdown(self) -> str:
+        """The whole derivation as Markdown, with formulas between dollar signs."""
+        return _Markdown(self).write()
+
+    def sections(self, latex: bool = False) -> dict[str, list[Equation]]:
+        """The equations under each heading, as text or LaTeX: the left side, and (relation, side) pairs."""
+        writer = (_Latex if latex else _Plain)(self)
+        return {heading: equations for heading, equations, _ in writer.sections() if equations}
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Derivation ∂{self.output}/∂{self.wrt} = {self.value!r}>"
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+    def _repr_latex_(self) -> str:
+        return self.latex
+
+
+def explain(output: Value, wrt: Value, *, digits: int = 6, max_paths: int = 12) -> Derivation:
+    """The derivative of `output` by `wrt`, step by step: ∂E/∂w = Σ over paths Π ∂aₖ₊₁/∂aₖ.
+
+    It has the forward formulas, the chain along each path, every factor with its formula and number,
+    the derivatives carried back from the output (summed where paths meet, then used again), and the
+    closed form as one writes it by hand.
+
+    Parameters
+    ----------
+    output : a recorded `Value`.
+    wrt : any node of its graph.
+    digits : significant digits of the numbers, 1 to 17.
+    max_paths : the number of paths may be exponential in the size of the graph; with more than so many
+        the sum over paths is written factored only.
+
+    Returns
+    -------
+    A `Derivation`: ``print`` it, or take its ``text``, ``latex``, ``markdown`` or ``formula``.
+
+    Raises
+    ------
+    TypeError : if `output` or `wrt` is not a `Value`.
+    ValueError : if `digits` or `max_paths` is out of range.
+    GraphError : if a leaf's data was set after the graph was recorded.
+
+    Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors",
+    eqs. 4-7; Griewank and Walther 2008, "Evaluating Derivatives", ch. 3.2.
+
+    Examples
+    --------
+    >>> from autograd import Value, explain, sigmoid
+    >>> w, x, t = Value(0.5, "w"), Value(2.0, "x"), Value(1.0, "t")
+    >>> a = sigmoid(w * x)
+    >>> a.label = "a"
+    >>> error = 0.5 * (t - a) ** 2
+    >>> error.label = "E"
+    >>> derivation = explain(error, w)
+    >>> derivation.formula
+    '(a − t) · a (1 − a) · x'
+    >>> print(derivation)
+    ∂E/∂w = −0.105754
+    <BLANKLINE>
+    Forward pass
+      a = σ(w · x) = 0.731059
+      E = 0.5 · (t − a)^2 = 0.0361647
+      with w = 0.5, x = 2, t = 1
+    <BLANKLINE>
+    Chain rule
+      ∂E/∂w = ∂E/∂a · ∂a/∂w
+    <BLANKLINE>
+    Factors
+      ∂E/∂a = a − t = −0.268941
+      ∂a/∂w = a (1 − a) · x = 0.393224
+    <BLANKLINE>
+    Back from the output
+      ∂E/∂a = −0.268941
+      ∂E/∂w = ∂E/∂a · ∂a/∂w = −0.105754
+    <BLANKLINE>
+    Closed form
+      ∂E/∂w = (a − t) · a (1 − a) · x
+            = (0.731059 − 1) · 0.731059 · (1 − 0.731059) · 2
+            = −0.105754
+    """
+    for what, count, most in (("digits", digits, 17), ("max_paths", max_paths, 10**6)):
+        if not isinstance(count, int) or not 1 <= count <= most:
+            raise ValueError(f"explain: {what} must be an integer from 1 to {most}, got {count!r:.60}")
+    (value,) = grad(output, [wrt])  # which checks both, and that the graph is fresh
+    graph = Outline(output, [wrt])
+    steps = graph.steps()
+    return Derivation(
+        output=graph.text(output),
+        wrt=graph.text(wrt),
+        value=value,
+        paths=steps[-1].paths if steps else 0,
+        steps=steps,
+        values={symbol.text: number for symbol, number in graph.values.items()},
+        digits=digits,
+        max_paths=max_paths,
+    )
+
+
+class Outline:
+    """The graph with a name for each node that there is to speak of, and formulas between them.
+
+    Attributes
+    ----------
+    branches : whether formulas hold for both branches of a `where`, and not just for the one recorded.
+    order : all nodes of the graph, each after its parents.
+    expressions : of each node what stands for it in a formula: its symbol, its number, or its formula.
+    formulas : of each named node that was computed, its formula.
+    values : the number of each symbol.
+    """
+
+    def __init__(self, output: Value, wrt: Sequence[Value], branches: bool = False) -> None:
+        self.output, self.wrt, self._branches = output, wrt, branches
+        self.order = topological_order(output)
+        known = set(self.order)
+        self.order[:0] = [node for node in dict.fromkeys(wrt) if node not in known]
+        self.values: dict[Symbol, float] = {}
+        self.expressions: dict[Value, Expression] = {}  # of a named node its symbol
+        self.formulas: dict[Value, Expression] = {}  # of the computed ones among these
+        self._depending = self._find_depending()
+        self._name(self._find_parts())
+
+    def text(self, node: Value) -> str:
+        return TEXT.write(self.expressions[node])
+
+    def _find_depending(self) -> set[Value]:
+        """The nodes that a change of `wrt` reaches; through a `where` only by the branch taken."""
+        found = set(self.wrt)
+        for node in self.order:
+            if any(operand in found for operand, _, _ in self._operands(node)):
+                found.add(node)
+        return found
+
+    def _operands(self, node: Value) -> Iterator[tuple[Value, int, int]]:
+        """The nodes it was computed from with the position in the row's arguments, and within these."""
+        row = node.primitive
+        if row is None:
+            return
+        chosen = None
+        if row.select is not None and not self._branches:
+            chosen = row.select(*[operand._data for operand in node.operands])
+        for position, operand in enumerate(node.operands):
+            if chosen is not None and position != chosen:
+                continue
+            for index, element in enumerate(operand.values if type(operand) is Vector else [operand]):
+                yield element, position, index
+
+    def _find_parts(self) -> set[Value]:
+        """The nodes that may stand inside the formula of the only node that reads them."""
+        readers: dict[Value, list[Value]] = {node: [] for node in self.order}
+        for node in self.order:
+            for parent in node.parents:
+                readers[parent].append(node)
+        parts: set[Value] = set()
+        for node in reversed(self.order):
+            if node.label or node.op not in OPERATORS or node in (self.output, *self.wrt):
+                continue
+            (reader, *others) = readers[node]
+            if not others and (reader.label or reader in parts):
+                parts.add(node)
+        return parts
+
+    def _name(self, parts: set[Value]) -> None:
+        labels = {node.label for node in self.order}
+        numbers: dict[str, Iterator[int]] = {}
+
+        def free_name(label: str) -> str:
+            """The label, of its second node with a number; without one v1, v2 and so on."""
+            if label and label not in numbers:
+                numbers[label] = itertools.count(2)
+                return label
+            stem = f"{label}_" if label else "v"
+            names = (f"{stem}{k}" for k in numbers.setdefault(label, itertools.count(1)))
+            return next(name for name in names if name not in labels)
+
+        for node in self.order:
+            if node.constant and node not in self.wrt:
+                self.expressions[node] = Number(node.data)
+                continue
+            formula = None if node.primitive is None else self._formula(node)
+            if node in parts and formula is not None and formula.size <= _INLINE:
+                self.expressions[node] = formula
+                continue
+            symbol = Symbol(free_name(node.label))
+            self.expressions[node] = symbol
+            self.values[symbol] = node.data
+            if formula is not None:
+                self.formulas[node] = formula
+
+    def _formula(self, node: Value) -> Expression:
+        assert node.primitive is not None
+        return Expression.__primitive__(node.primitive, self._arguments(node))
+
+    def _arguments(self, node: Value) -> list[Any]:
+        return [
+            [self.expressions[element] for element in operand.values]
+            if type(operand) is Vector
+            else self.expressions[operand]
+            for operand in node.operands
+        ]
+
+    def steps(self) -> list[Step]:
+        """The named nodes on the way, the output first, each with what its derivative is the sum of."""
+        top = self.expressions[self.output]
+        if self.output not in self._depending or not isinstance(top, Symbol):
+            return []
+        partials: dict[Value, dict[Value, tuple[Expression, float]]] = {}
+        order: list[Value] = []
+        stack: list[Any] = [self.output]
+        while stack:  # in postorder, the last operands first: so reversed, the first stand first
+            node = stack.pop()
+            if node is None:
+                order.append(stack.pop())
+            elif node not in partials:
+                partials[node] = self._partials(node)
+                stack += (node, None, *partials[node])
+        steps: dict[Value, Step] = {}
+        turns = {node: turn for turn, node in enumerate(self.order)}
+        for node in reversed(order):
+            name = self.expressions[node]
+            assert isinstance(name, Symbol)
+            steps[node] = Step(node, name, derivative(top, name), turns[node], self.formulas.get(node))
+        for step in steps.values():
+            if step.node is self.output:
+                step.adjoint, step.closed, step.paths = 1.0, Number(1.0), 1
+            self.values[step.derivative] = step.adjoint
+            closed = step.closed if step.closed.size <= _CLOSED else step.derivative
+            for node, (formula, number) in partials[step.node].items():
+                reached = steps[node]
+                reached.terms.append((step, formula, number))
+                reached.adjoint += step.adjoint * number
+                reached.closed = reached.closed + closed * formula
+                reached.paths += step.paths
+        return list(steps.values())
+
+    def _partials(self, node: Value) -> dict[Value, tuple[Expression, float]]:
+        """The derivatives of a named node by the named nodes in its formula, where a change can come from."""
+        found: dict[Value, tuple[Expression, float]] = {}
+        pending: list[tuple[Value, Expression, float]] = [(node, Number(1.0), 1.0)]
+        while pending:
+            reader, outer, number = pending.pop()
+            reached = [each for each in self._operands(reader) if each[0] in self._depending]
+            slopes = self._slopes(reader) if reached else []
+            for element, position, index in reached:
+                formulas, numbers = slopes[position]
+                formula = outer * formulas[index if len(formulas) > 1 else 0]
+                slope = number * numbers[index if len(numbers) > 1 else 0]
+                if isinstance(self.expressions[element], Symbol):
+                    before, sum_before = found.get(element, (Number(0.0), 0.0))
+                    found[element] = before + formula, sum_before + slope
+                else:
+                    pending.append((element, formula, slope))
+        return found
+
+    def _slopes(self, node: Value) -> list[tuple[Sequence[Expression], Sequence[float]]]:
+        """For each argument of the node's row the derivatives by its elements, as formulas and as numbers."""
+        row: Any = node.primitive
+        data = [operand.numbers() if type(operand) is Vector else operand._data for operand in node.operands]
+        if row.select is not None and not self._branches:
+            return [((Number(1.0),), (1.0,))] * len(data)
+        numbers = [_listed(slope) for slope in row.slopes(node.data, *data)]
+        y, args = self.expressions[node], self._arguments(node)
+        for rule in (row.textbook, row.partials):
+            if rule is None:
+                continue
+            try:
+                formulas = [list(map(as_expression, _listed(slope))) for slope in rule(y, *args)]
+                fits = all(map(self._fit, formulas, numbers))
+            except (ArithmeticError, TypeError, ValueError):  # a user's rule that is not plain arithmetic
+                continue
+            if fits:
+                return list(zip(formulas, numbers, strict=False))
+        return [(list(map(Number, each)), each) for each in numbers]
+
+    def _fit(self, formulas: Sequence[Expression], numbers: Sequence[float]) -> bool:
+        """Whether the formulas give the numbers: 1 − a does not where a is nearly 1."""
+        return all(
+            math.isclose(formula.numbers(self.values), number, rel_tol=_CLOSE) or (number != number)
+            for formula, number in zip(formulas, numbers, strict=True)
+        )
+
+
+def _listed(slope: Any) -> Sequence[Any]:
+    return slope if isinstance(slope, (list, tuple)) else (slope,)
+
+
+def derivative(top: Symbol, bottom: Symbol, direct: bool = False) -> Symbol:
+    """The symbol ∂top/∂bottom; `direct` where it holds all else fixed though there are other paths."""
+    text, latex = f"∂{top.text}/∂{bottom.text}", rf"\frac{{\partial {top.latex}}}{{\partial {bottom.latex}}}"
+    return Symbol(f"{text}|direct", rf"\left.{latex}\right|_{{direct}}") if direct else Symbol(text, latex)
+
+
+# --- in writing ------------------------------------------------------------------------------------
+
+Equation = tuple[str, list[tuple[str, str]]]  # the left side, and what follows: a relation and a side each
+Section = tuple[str, list[Equation], str]  # a heading, equations, and a remark below them
+
+
+class _Writer:
+    """The parts of the explanation in one notation; how they are set on a page is for the heirs."""
+
+    notation: Notation
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        numbers = derivation.values
+        self.numeric = replace(
+            self.notation,
+            symbol=lambda symbol: self.number(numbers[symbol.text], inside=True),
+            number=self.number,
+            beside=False,
+        )
+
+    def number(self, data: float, inside: bool = False) -> str:
+        text = self.notation.value(float(f"{data:.{self.derivation.digits}g}"))
+        return f"({text})" if inside and math.copysign(1.0, data) < 0.0 else text
+
+    def head(self) -> Equation:
+        names = Symbol(self.derivation.output), Symbol(self.derivation.wrt)
+        return self.notation.symbol(derivative(*names)), [("=", self.number(self.derivation.value))]
+
+    def sections(self) -> Iterator[Section]:
+        """The sections that have something to say."""
+        steps = self.derivation.steps
+        if not steps:
+            yield "", [], f"{self.derivation.output} does not depend on {self.derivation.wrt}."
+            return
+        yield "Forward pass", list(self._forward()), ""
+        yield "", [], self._given()
+        if len(steps) > 1:
+            yield self._chain()
+            yield "Factors", list(self._factors()), ""
+            yield "Back from the output", list(self._back()), ""
+            yield "Closed form", [self._closed()], ""
+
+    def _in_turn(self) -> list[Step]:
+        return sorted(self.derivation.steps, key=lambda step: step.turn)
+
+    def _forward(self) -> Iterator[Equation]:
+        for step in self._in_turn():
+            if step.formula is not None:
+                yield self._equation(step.name, step.formula, step.node.data)
+
+    def _equation(self, name: Symbol, formula: Expression, number: float) -> Equation:
+        sides = [] if isinstance(formula, Number) else [("=", self._formula(formula))]
+        return self.notation.symbol(name), [*sides, ("=", self.number(number))]
+
+    def _formula(self, formula: Expression) -> str:
+        if formula.size <= _SHOWN:
+            return self.notation.write(formula)
+        return self._remark(f"(a formula of {formula.size} names and numbers)")
+
+    def _remark(self, text: str) -> str:
+        return text
+
+    def _given(self) -> str:
+        """The numbers of the names that are used and not explained."""
+        steps = self._in_turn()
+        explained = {step.name for step in steps if step.formula is not None}
+        explained |= {step.derivative for step in steps}
+        formulas = [step.formula for step in steps if step.formula is not None]
+        formulas += [formula for step in steps for _, formula, _ in step.terms]
+        used = dict.fromkeys(
+            name
+            for formula in formulas
+            if formula.size <= _SHOWN
+            for name in formula.names()
+            if name not in explained
+        )
+        values = self.derivation.values
+        given = [f"{self.notation.symbol(name)} = {self.number(values[name.text])}" for name in used]
+        return self._list_of(given)
+
+    def _list_of(self, given: list[str]) -> str:
+        return f"with {', '.join(given)}" if given else ""
+
+    def _factor(self, reader: Step, step: Step) -> Symbol:
+        direct = reader is self.derivation.steps[0] and len(step.terms) > 1
+        return derivative(reader.name, step.name, direct)
+
+    def _times(self, symbols: Sequence[Symbol]) -> str:
+        return self.notation.write(functools.reduce(operator.mul, symbols))
+
+    def _chain(self) -> Section:
+        last = self.derivation.steps[-1]
+        left = self.notation.symbol(last.derivative)
+        if last.paths > self.derivation.max_paths:
+            note = (
+                f"{last.paths} paths lead from {self.derivation.wrt} to {self.derivation.output}, more than "
+                f"{self.derivation.max_paths}: their sum stands below in factored form only."
+            )
+            return "Chain rule", [], self._remark(note)
+        sides: list[tuple[str, str]] = []
+        pending: list[tuple[Step, list[Symbol]]] = [(last, [])]
+        while pending:
+            step, factors = pending.pop()
+            if not step.terms:
+                sides.append(("+" if sides else "=", self._times(factors[::-1])))
+            for reader, _, _ in reversed(step.terms):
+                pending.append((reader, [*factors, self._factor(reader, step)]))
+        return ("Chain rule", [(left, sides)], "") if sides != [("=", left)] else ("", [], "")
+
+    def _factors(self) -> Iterator[Equation]:
+        for step in self.derivation.steps:
+            for reader, formula, number in step.terms:
+                yield self._equation(self._factor(reader, step), formula, number)
+
+    def _back(self) -> Iterator[Equation]:
+        output = self.derivation.steps[0]
+        for step in self.derivation.steps[1:]:
+            sides: list[tuple[str, str]] = []
+            for reader, _, _ in step.terms:
+                factors = [self._factor(reader, step)]
+                if reader is not output:
+                    factors.insert(0, reader.derivative)
+                sides.append(("+" if sides else "=", self._times(factors)))
+            left = self.notation.symbol(step.derivative)
+            if sides == [("=", left)]:
+                sides = []
+            yield left, [*sides, ("=", self.number(step.adjoint))]
+
+    def _closed(self) -> Equation:
+        last = self.derivation.steps[-1]
+        sides = [self._formula(last.closed)]
+        if last.closed.size <= _SHOWN:
+            sides.append(self.numeric.write(last.closed))
+        sides.append(self.number(self.derivation.value))
+        return self.notation.symbol(last.derivative), [("=", side) for side in dict.fromkeys(sides)]
+
+
+class _Plain(_Writer):
+    notation = TEXT
+
+    def write(self) -> str:
+        parts = ["\n".join(self._lines(self.head(), 0))]
+        for heading, equations, remark in self.sections():
+            lines = [line for equation in equations for line in self._lines(equation, 2)]
+            if remark:
+                lines.append(f"  {remark}")
+            if heading:
+                parts.append("\n".join([heading, *lines]))
+            elif lines:
+                parts[-1] += "\n" + "\n".join(lines)
+        return "\n\n".join(parts)
+
+    def _lines(self, equation: Equation, indent: int) -> list[str]:
+        left, sides = equation
+        one = left + "".join(f" {relation} {side}" for relation, side in sides)
+        if len(one) + indent <= 100 and (len(sides) <= 2 or sides[1][0] == "+"):
+            return [" " * indent + one]
+        first, *others = sides
+        return [
+            " " * indent + f"{left} {first[0]} {first[1]}",
+            *(" " * (indent + len(left)) + f" {relation} {side}" for relation, side in others),
+        ]
+
+
+class _Latex(_Writer):
+    notation = LATEX
+
+    def _remark(self, text: str) -> str:
+        return rf"\text{{{latex_text(text)}}}"
+
+    def _list_of(self, given: list[str]) -> str:
+        return r"\text{with } " + r",\quad ".join(given) if given else ""
+
+    def short(self, equation: Equation) -> bool:
+        return sum(len(side) for _, side in equation[1]) < 400
+
+    def rows(self, equation: Equation) -> list[str]:
+        left, (first, *others) = equation
+        if len(others) == 1 and others[0][0] == "=" and self.short(equation):
+            return [rf"{left} &= {first[1]} = {others[0][1]}"]
+        return [
+            rf"{left} &{first[0]} {first[1]}",
+            *(rf"&{relation if relation == '=' else relation + ' {}'} {side}" for relation, side in others),
+        ]
+
+    def write(self) -> str:
+        rows = self.rows(self.head())
+        for heading, equations, remark in self.sections():
+            if heading:
+                rows.append(rf"&\textbf{{{heading}}}")
+            for equation in equations:
+                rows += self.rows(equation)
+            if remark:
+                rows.append("&" + remark)
+        return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+
+
+class _Markdown(_Latex):
+    def write(self) -> str:
+        left, ((_, number),) = self.head()
+        parts = [f"## ${left} = {number}$"]
+        for heading, equations, remark in self.sections():
+            if heading:
+                parts.append(f"### {heading}")
+            if equations:
+                rows = " \\\\\n".join(row for equation in equations for row in self.rows(equation))
+                parts.append(f"$$\n\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\n$$")
+            if remark:
+                parts.append(f"${remark}$" if remark.startswith("\\") else remark)
+        return "\n\n".join(parts) + "\n"

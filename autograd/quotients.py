@@ -1,0 +1,194 @@
+"""Derivatives of a function of one number from nothing but its values, with an estimate of their error.
+
+A difference quotient has two errors. One falls with the step h, as h² if the quotient is central; the
+other, the rounding of the function's values divided by h, grows. No one step suits both exp(−x) at 20
+and x² at 3e7. So quotients are taken at many steps, from a quarter of the number down to a few units
+in its last place, and extrapolated to h = 0 (Richardson). That extrapolation counts which has the
+smallest error estimate (Ridders) among those which all smaller steps agree with, each within its own
+error: or a step that is a multiple of a period, or leaps over a kink, would look as if it converged.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Estimate", "Slopes", "slopes"]
+
+SAFETY = 4.0  # how many times the estimated error a right derivative may be off
+RATIO = 0.13  # of a step to the one before: no power of 2, with which all quotients would round alike
+ORDERS = 6  # of extrapolation
+FARTHEST = 1e6  # how many times as large another step may be to be extrapolated from
+CLEAR = 8.0  # times its rounding error: a slope that is there
+UNCLEAR = 1e-3  # of the size of the values: with more noise they say nothing
+LAST = 5  # quotients, of the smallest steps, that tell whether there is a limit
+Quotient = tuple[float, float, float]  # h, the quotient, a bound on its rounding error
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A derivative and its estimated error; if the value is infinite, the quotients grew past `least`."""
+
+    value: float
+    error: float
+    least: float = math.inf
+
+    def agrees(self, derivative: float) -> bool:
+        """Whether the derivative may well be this one."""
+        if math.isinf(self.value):
+            return math.copysign(derivative, self.value) == derivative and abs(derivative) >= self.least
+        return abs(derivative - self.value) <= SAFETY * self.error
+
+    @property
+    def low(self) -> float:
+        """The least it may be."""
+        return self.value if math.isinf(self.value) else self.value - SAFETY * self.error
+
+    @property
+    def high(self) -> float:
+        """The most it may be."""
+        return self.value if math.isinf(self.value) else self.value + SAFETY * self.error
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """What the values around a point say: ``None`` where they do not settle on anything.
+
+    Attributes
+    ----------
+    central : the derivative, from both sides at once.
+    below, above : the one-sided derivatives.
+    edge : whether the function is defined on one side only.
+    leaps : whether it is not continuous.
+    steepness : the size of the largest slope from the point to any other that was looked at.
+    """
+
+    central: Estimate | None = None
+    below: Estimate | None = None
+    above: Estimate | None = None
+    edge: bool = False
+    leaps: bool = False
+    steepness: float = 0.0
+
+    @property
+    def kink(self) -> tuple[Estimate, Estimate] | None:
+        """The one-sided derivatives, the smaller first, if they differ by more than their errors."""
+        if self.below is None or self.above is None:
+            return None
+        first, second = sorted((self.below, self.above), key=lambda side: side.value)
+        return (first, second) if first.high < second.low else None
+
+    @property
+    def derivative(self) -> Estimate | None:
+        """The best estimate: the central one, or that of the only side there is."""
+        return self.central or ((self.below or self.above) if self.edge else None)
+
+
+def slopes(f: Callable[[float], Sequence[float]], x: float, noise: Sequence[float]) -> list[Slopes]:
+    """The derivatives at x of a function with several outputs; `noise` is how far each is off at x."""
+    points = [(h, x - h, x + h, f(x - h), f(x + h)) for h in _steps(x)]
+    return [
+        _slopes(x, fx, [(h, a, b, fa[i], fb[i]) for h, a, b, fa, fb in points], noise[i])
+        if math.isfinite(fx)
+        else Slopes()
+        for i, fx in enumerate(f(x))
+    ]
+
+
+def _steps(x: float) -> list[float]:
+    """Steps in the scale of 1 and of x, down to the spacing of the floats at x."""
+    step = max(1.0, abs(x)) / 4
+    smallest = 2 * math.ulp(x) if x else 2.0**-54
+    steps = []
+    while step > smallest:
+        steps.append(step)
+        step *= RATIO
+    return steps if len(steps) < 50 else steps[:20] + steps[-26:]
+
+
+def _slopes(
+    x: float, fx: float, points: Sequence[tuple[float, float, float, float, float]], noise: float
+) -> Slopes:
+    sizes = [abs(y) for y in (fx, *[y for *_, fa, fb in points for y in (fa, fb)]) if math.isfinite(y)]
+    if noise > UNCLEAR * max(sizes):
+        return Slopes()
+
+    def quotient(a: float, fa: float, b: float, fb: float, bend: float = 0.0) -> Quotient:
+        rise = fb - fa
+        slope = rise / (b - a) if math.isfinite(rise) else (fb / 2 - fa / 2) / ((b - a) / 2)
+        rounding = (2 * noise + 4 * (math.ulp(fa) + math.ulp(fb))) / (b - a) + 4 * math.ulp(slope)
+        return b - a, slope, rounding + abs(bend)
+
+    central, below, above = [], [], []
+    for h, a, b, fa, fb in points:
+        if math.isfinite(fb):
+            above.append(quotient(x, fx, b, fb))
+        if math.isfinite(fa):
+            below.append(quotient(a, fa, x, fx))
+        if math.isfinite(fa) and math.isfinite(fb):
+            # Where x ± h are rounded, x is not quite in the middle, which shows in the curvature.
+            shift = abs((b - x) - (x - a)) / 2 + (math.ulp(h) if h > abs(x) else 0.0)
+            central.append(quotient(a, fa, b, fb, ((fb - fx) / h - (fx - fa) / h) / h * shift))
+    clear = [abs(slope) for _, slope, rounding in below + above if CLEAR * rounding < abs(slope) < math.inf]
+    return Slopes(
+        _limit(central, 2),
+        _limit(below, 1),
+        _limit(above, 1),
+        edge=(len(below) > LAST) != (len(above) > LAST),
+        leaps=_leaps(below) or _leaps(above),
+        steepness=max(clear, default=0.0),
+    )
+
+
+def _limit(quotients: Sequence[Quotient], power: int) -> Estimate | None:
+    """What the quotients tend to as h → 0, where their error is a series in h to that power."""
+    if not all(math.isfinite(slope) for _, slope, _ in quotients[-LAST:]):
+        return None
+    quotients = [each for each in quotients if math.isfinite(each[1])]
+    last = len(quotients) - 1
+    if last < LAST:
+        return None
+    gaps = [abs(one[1] - other[1]) for one, other in itertools.pairwise(quotients)]
+    noise = [one[2] + other[2] for one, other in itertools.pairwise(quotients)]
+    if any(gaps[k] > max(0.6 * gaps[k - 1], 4 * noise[k]) for k in range(last - LAST + 1, last)):
+        return _growth(quotients)
+    table: list[list[tuple[float, float]]] = [[]]  # by step and order: the extrapolation, its rounding error
+    for k, (h, slope, rounding) in enumerate(quotients):
+        row = [(slope, rounding)]
+        for j, (coarser, coarser_error) in enumerate(table[-1][:ORDERS], 1):
+            steps = quotients[k - j][0] / h
+            if steps > FARTHEST:
+                break
+            (value, error), ratio = row[-1], steps**power
+            row.append(
+                (value + (value - coarser) / (ratio - 1), (ratio * error + coarser_error) / (ratio - 1))
+            )
+        table.append(row)
+    del table[0]
+    best: Estimate | None = None
+    low, high = -math.inf, math.inf  # what the smaller steps leave open
+    for k in range(last - 1, 0, -1):
+        for j, (value, rounding) in enumerate(table[k][: len(table[k + 1])]):
+            others = [table[k + 1][j], table[k - 1][max(j - 1, 0)], table[k][max(j - 1, 0)]]
+            error = max(abs(value - other) for other, _ in others) + rounding
+            if low - error <= value <= high + error and (best is None or error < best.error):
+                best = Estimate(value, error)
+        within = 2 * (gaps[k] + noise[k])
+        low, high = max(low, quotients[k + 1][1] - within), min(high, quotients[k + 1][1] + within)
+    return best
+
+
+def _growth(quotients: Sequence[Quotient]) -> Estimate | None:
+    """An infinite derivative, if the quotients grow and grow, though less than at a leap."""
+    sizes = [slope for _, slope, _ in quotients[-LAST:]]
+    if all(a != 0.0 and 1.1 < b / a < 0.9 / RATIO for a, b in itertools.pairwise(sizes)):
+        return Estimate(math.copysign(math.inf, sizes[-1]), 0.0, abs(sizes[-1]))
+    return None
+
+
+def _leaps(quotients: Sequence[Quotient]) -> bool:
+    """Whether the rise of the function does not get smaller with the step."""
+    rises = [abs(slope * h) for h, slope, rounding in quotients[-LAST:] if abs(slope) > CLEAR * rounding]
+    return len(rises) == LAST and rises[-1] > 0.8 * rises[0]

@@ -1,0 +1,417 @@
+"""A recorded graph as a workbook in which every number is a live formula, trained row by row.
+
+One row is one epoch of gradient descent: the forward pass, the gradients, and in the next row the
+weights after the update. The formulas are those of `explanation`, so they come from the table's rules;
+the numbers that the file shows before anybody recalculates it are the engine's.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import GraphTooLargeError, MissingExtraError
+from .explanation import Outline, Step
+from .files import replacing, write_text
+from .graph import require_fresh
+from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells
+from .value import Value, describe, number
+from .vector import Vector
+
+__all__ = ["save_workbook"]
+
+RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+"""The learning rates that the second sheet compares."""
+
+_MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
+_MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
+
+# Rows of a training sheet, counted from 0.
+_TITLE, _NOTE, _NAMES, _NUMBERS, _WORDS, _HEADER, _FIRST = 0, 1, 3, 4, 6, 7, 8
+
+
+def save_workbook(
+    output: Value,
+    wrt: Sequence[Value],
+    path: str | os.PathLike[str],
+    *,
+    epochs: int = 100,
+    lr: float = 0.5,
+    optimizer: str = "sgd",
+) -> Path:
+    """Write the graph as a workbook that trains itself: w ← w − η ∂E/∂w, one row for each epoch.
+
+    Every cell of the forward pass, the gradients and the update is a formula. The inputs, the initial
+    weights and the learning rate η stand in cells of their own at the top: change one, and all follows.
+    Above each column stands its formula in words. The first sheet has the loss curve beside its table;
+    the second compares the learning rates 0.1, 0.2, 0.5, 0.8, 1 and 2, whose tables follow.
+
+    Parameters
+    ----------
+    output : the loss, a recorded `Value`.
+    wrt : the leaves that are trained. The other leaves are inputs.
+    path : a file ending in ``.xlsx``; or in ``.csv`` for the same table as plain numbers.
+    epochs : the number of rows, at least 1. Row k holds the weights before update k.
+    lr : the learning rate η.
+    optimizer : how the weights are updated: ``"sgd"``.
+
+    Returns
+    -------
+    The path. The file is written under another name first, and then takes its place.
+
+    Raises
+    ------
+    TypeError : if `output` or one of `wrt` is not a `Value`.
+    ValueError : if an argument is out of range, one of `wrt` is not a leaf, or a primitive of the graph has
+        no spreadsheet formula.
+    GraphTooLargeError : if the table does not fit a sheet.
+    GraphError : if a leaf's data was set after the graph was recorded.
+    MissingExtraError : if XlsxWriter is not installed (for ``.xlsx``).
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from autograd import Value, save_workbook
+    >>> w, x = Value(1.0, "w"), Value(3.0, "x")
+    >>> error = (w * x - 6) ** 2
+    >>> error.label = "E"
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> print(save_workbook(error, [w], folder / "train.csv", epochs=2, lr=0.05).read_text())
+    epoch,x,w,E,∂E/∂w
+    1,3.0,1.0,9.0,-18.0
+    2,3.0,1.9,0.09000000000000043,-1.8000000000000043
+    <BLANKLINE>
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"save_workbook: path must be a string or a path, got {type(path).__name__}: {path!r:.60}"
+        )
+    path = Path(path)
+    if path.suffix.lower() not in (".xlsx", ".csv"):
+        raise ValueError(f"save_workbook writes .xlsx and .csv files, got {str(path)!r:.60}")
+    if optimizer != "sgd":
+        raise ValueError(f'save_workbook knows the optimizer "sgd", got {optimizer!r:.60}')
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"save_workbook: epochs must be an integer of at least 1, got {epochs!r:.60}")
+    lr = number(lr, "save_workbook: lr")
+    if not math.isfinite(lr):
+        raise ValueError(f"save_workbook: lr must be finite, got {lr}")
+    table = _Table(output, _checked(output, wrt))
+    table.require_room(epochs)
+    if path.suffix.lower() == ".csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(table.headers)
+        writer.writerows([epoch, *map(repr, row)] for epoch, row in enumerate(table.rows(lr, epochs), 1))
+        write_text(path, text.getvalue())
+    else:
+        _write_workbook(table, path, epochs, lr)
+    return path
+
+
+def _checked(output: Any, wrt: Any) -> list[Value]:
+    if not isinstance(wrt, (Value, Iterable)):
+        raise TypeError(
+            f"save_workbook: wrt must be a Value or a sequence of them, got {type(wrt).__name__}: {wrt!r:.60}"
+        )
+    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    for what, given in [("output", output), *[("each of wrt", target) for target in targets]]:
+        if not isinstance(given, Value):
+            raise TypeError(
+                f"save_workbook: {what} must be a Value, got {type(given).__name__}: {given!r:.60}"
+            )
+    if not targets:
+        raise ValueError("save_workbook: wrt is empty, so there is nothing to train: give the weights")
+    for target in targets:
+        if target.primitive is not None:
+            raise ValueError(f"save_workbook: {target!r} was computed; wrt takes the leaves that are trained")
+        if targets.count(target) > 1:
+            raise ValueError(f"save_workbook: wrt names {describe(target)} twice")
+    return targets
+
+
+@dataclass
+class _Column:
+    """A column of the table: its name, and how its cells are computed from cells of the same row."""
+
+    symbol: Symbol
+    header: str
+    formula: Expression | None = None  # None for a leaf
+    cell: str = ""  # the formula, with {row} for the number of the row
+
+
+class _Table:
+    """The columns: epoch, inputs, weights, the forward pass, derivatives in between, gradients."""
+
+    def __init__(self, output: Value, wrt: list[Value]) -> None:
+        self.output, self.wrt = output, wrt
+        self.outline = outline = Outline(output, wrt, branches=True)
+        for node in outline.order:
+            require_fresh(node)
+            if node.primitive is None and not math.isfinite(node.data):
+                raise ValueError(
+                    f"save_workbook: all leaves must be finite, and {describe(node)} is {node.data}"
+                )
+        symbols = {node: name for node, name in outline.expressions.items() if isinstance(name, Symbol)}
+        leaves = [node for node in symbols if node.primitive is None and node not in wrt]
+        self.inputs = sorted(leaves, key=lambda node: _in_counting_order(symbols[node].text))
+        self.nodes = [node for node in symbols if node.primitive is not None]
+        named = [*self.inputs, *wrt, *self.nodes]
+        self.columns = [
+            _Column(symbols[node], symbols[node].text, outline.formulas.get(node)) for node in named
+        ]
+        steps = {step.node: step for step in outline.steps()}
+        self.loss_name = symbols[output].text if output in symbols else "output"
+        loss = self.loss_name.split("_")[0]
+        gradients = []
+        for node in wrt:
+            step = steps.get(node)
+            symbol = step.derivative if step else Symbol("")
+            header = f"∂{loss}/∂{symbols[node].text}"
+            gradients.append(_Column(symbol, header, step.closed if step else Number(0.0)))
+        self.between = self._between(gradients, {step.derivative: step for step in steps.values()}, loss)
+        self.columns += [*self.between, *gradients]
+        self.headers = ["epoch", *(column.header for column in self.columns)]
+        self.trained = slice(1 + len(self.inputs), 1 + len(self.inputs) + len(wrt))
+        for position, column in enumerate(self.columns, 1):
+            column.symbol.cell = f"{_letters(position)}{{row}}"
+        for column in self.columns:
+            if column.formula is not None:
+                column.cell = "=" + SHEET.write(in_cells(column.formula))
+
+    def _between(self, gradients: list[_Column], steps: dict[Symbol, Step], loss: str) -> list[_Column]:
+        """The derivatives that the gradients refer to, because written out they would be too long."""
+        found: dict[Symbol, _Column] = {}
+        pending = [name for column in gradients for name in (column.formula or Number(0.0)).names()]
+        while pending:
+            symbol = pending.pop()
+            if symbol in steps and symbol not in found:
+                step = steps[symbol]
+                found[symbol] = _Column(symbol, f"∂{loss}/∂{step.name.text}", step.closed)
+                pending += step.closed.names()
+        return [found[symbol] for symbol in steps if symbol in found]  # nearer the output first
+
+    def gradient_of(self, position: int) -> _Column:
+        """The gradient column of a trained column."""
+        return self.columns[position - self.trained.stop]
+
+    @property
+    def loss(self) -> int:
+        """The position of the loss column."""
+        return 1 + len(self.inputs) + len(self.wrt) + self.nodes.index(self.output)
+
+    def require_room(self, epochs: int) -> None:
+        """Refuse what no sheet can hold, before anything is written."""
+        rows, columns = epochs + _FIRST, len(self.headers)
+        longest = max((len(column.cell) for column in self.columns), default=0)
+        for what, size, most in (
+            ("rows", rows, _MOST_ROWS),
+            ("columns", columns, _MOST_COLUMNS),
+            ("cells", rows * columns * (1 + len(RATES)), _MOST_CELLS),
+            ("characters in a formula", longest, _LONGEST_FORMULA),
+        ):
+            if size > most:
+                raise GraphTooLargeError(
+                    f"the workbook would have {size} {what}, more than {most}: "
+                    "record fewer examples, save fewer epochs, or label nodes to split long formulas"
+                )
+
+    def rows(self, lr: float, epochs: int) -> Iterator[list[float]]:
+        """The numbers of each row without the epoch, by the engine: the graph recorded anew each time."""
+        data = {node: node.data for node in self.outline.order if node.primitive is None}
+        for _ in range(epochs):
+            fresh = self._record(data)
+            fresh[self.output].backward()
+            gradient = [fresh[node].grad or 0.0 for node in self.wrt]
+            numbers = [fresh[node].data for node in [*self.inputs, *self.wrt, *self.nodes]]
+            known = {column.symbol: value for column, value in zip(self.columns, numbers)}
+            for column in self.between:
+                assert column.formula is not None
+                known[column.symbol] = column.formula.numbers(known)
+                numbers.append(known[column.symbol])
+            yield numbers + gradient
+            for node, slope in zip(self.wrt, gradient, strict=True):
+                data[node] -= lr * slope
+
+    def _record(self, data: dict[Value, float]) -> dict[Value, Value]:
+        """The graph recorded anew, with other numbers in its leaves."""
+        fresh: dict[Value, Value] = {}
+        for node in self.outline.order:
+            if node.primitive is None:
+                fresh[node] = node if node.constant else Value(data[node])
+                continue
+            fresh[node] = node.primitive(
+                *[
+                    Vector([fresh[element] for element in operand.values])
+                    if type(operand) is Vector
+                    else fresh[operand]
+                    for operand in node.operands
+                ]
+            )
+        return fresh
+
+
+def _in_counting_order(name: str) -> list[tuple[str, int]]:
+    """A key for sorting that puts x10 after x9."""
+    return [(word, int(count or 0)) for word, count in re.findall(r"(\D*)(\d*)", name)]
+
+
+def _letters(position: int) -> str:
+    """The name of a column, counted from 0."""
+    name = ""
+    position += 1
+    while position:
+        position, rest = divmod(position - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+# --- the workbook ----------------------------------------------------------------------------------
+
+
+def _write_workbook(table: _Table, path: Path, epochs: int, lr: float) -> None:
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise MissingExtraError("save_workbook", "XlsxWriter", "xlsx") from None
+    with replacing(path) as temporary, xlsxwriter.Workbook(temporary) as workbook:
+        workbook.set_properties({"created": datetime(2000, 1, 1)})  # equal graphs give equal files
+        _Pages(workbook, table, epochs).write(lr)
+
+
+class _Pages:
+    """The sheets of the workbook."""
+
+    def __init__(self, workbook: Any, table: _Table, epochs: int) -> None:
+        self.workbook, self.table, self.epochs = workbook, table, epochs
+        add = workbook.add_format
+        self.title = add({"bold": True, "font_size": 14})
+        self.header = add({"bold": True, "bg_color": "#DCE6F1", "border": 1, "align": "center"})
+        self.words = add({"italic": True, "font_color": "#44546A", "text_wrap": True, "valign": "top"})
+        self.input = add({"bg_color": "#FFF2CC", "border": 1, "num_format": "0.0###########"})
+        self.count = add({"num_format": "0"})
+        self.value = add({"num_format": "0.00000000"})
+        self.slope = add({"num_format": "0.0000000000"})
+
+    def write(self, lr: float) -> None:
+        names = {rate: f"η = {rate:g}" for rate in RATES}
+        self._training("training", lr)
+        overview = self.workbook.add_worksheet("learning rates")
+        for rate, name in names.items():
+            self._training(name, rate, source="training")
+        self._rates(overview, names)
+
+    def _training(self, name: str, lr: float, source: str = "") -> None:
+        """A sheet that trains; where it has a source, it takes inputs and initial weights from there."""
+        table = self.table
+        sheet = self.workbook.add_worksheet(name)
+        sheet.write(_TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
+        sheet.write(
+            _NOTE,
+            0,
+            "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
+        )
+        sheet.write(_NAMES, 0, "η", self.header)
+        sheet.write_number(_NUMBERS, 0, lr, self.input)
+        leaves = table.columns[: table.trained.stop - 1]
+        for position, (column, node) in enumerate(zip(leaves, [*table.inputs, *table.wrt]), 1):
+            sheet.write(_NAMES, position, column.header, self.header)
+            if source:
+                cell = f"={source}!{_letters(position)}{_NUMBERS + 1}"
+                sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
+            else:
+                sheet.write_number(_NUMBERS, position, node.data, self.input)
+        sheet.write(_HEADER, 0, "epoch", self.header)
+        sheet.write(_WORDS, 0, "one row for each update", self.words)
+        for position, column in enumerate(table.columns, 1):
+            sheet.write(_HEADER, position, column.header, self.header)
+            sheet.write(_WORDS, position, self._in_words(position, column), self.words)
+        sheet.set_row(_WORDS, 75)
+        sheet.set_column(0, 0, 8)
+        sheet.set_column(1, len(table.columns), 14)
+        sheet.freeze_panes(_FIRST, 1)
+        for epoch, numbers in enumerate(table.rows(lr, self.epochs), 1):
+            self._epoch(sheet, epoch, numbers)
+        chart = self._chart(f"{table.loss_name} with η = {lr:g}")
+        chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
+        chart.set_legend({"none": True})
+        sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
+
+    def _in_words(self, position: int, column: _Column) -> str:
+        if column.formula is not None:
+            return f"{column.header} = {TEXT.write(column.formula)}"
+        if position in range(self.table.trained.start, self.table.trained.stop):
+            gradient = self.table.gradient_of(position)
+            return f"{column.header} − η · {gradient.header}, both of the row above"
+        return "input"
+
+    def _epoch(self, sheet: Any, epoch: int, numbers: Sequence[float]) -> None:
+        table = self.table
+        row = _FIRST + epoch - 1
+        if epoch == 1:
+            sheet.write_number(row, 0, 1, self.count)
+        else:
+            sheet.write_formula(row, 0, f"=A{row}+1", self.count, epoch)
+        for position, (column, data) in enumerate(zip(table.columns, numbers, strict=True), 1):
+            letters = _letters(position)
+            trained = table.trained.start <= position < table.trained.stop
+            if column.formula is not None:
+                cell = column.cell.format(row=row + 1)
+            elif trained and epoch > 1:
+                slope = _letters(table.columns.index(table.gradient_of(position)) + 1)
+                cell = f"={letters}{row}-$A${_NUMBERS + 1}*{slope}{row}"
+            else:
+                cell = f"={letters}${_NUMBERS + 1}"
+            style = self.slope if column.header.startswith("∂") else self.value
+            sheet.write_formula(row, position, cell, style, data if math.isfinite(data) else "#NUM!")
+
+    def _rates(self, sheet: Any, names: dict[float, str]) -> None:
+        """The losses of all rates side by side, and their curves in one chart."""
+        table = self.table
+        loss = table.loss
+        chart = self._chart(f"{table.loss_name} by learning rate")
+        sheet.write(0, 0, "epoch", self.header)
+        sheet.set_column(0, len(names), 12)
+        sheet.freeze_panes(1, 1)
+        for row in range(1, self.epochs + 1):
+            sheet.write_number(row, 0, row, self.count)
+        for position, (rate, name) in enumerate(names.items(), 1):
+            sheet.write(0, position, name, self.header)
+            for row, numbers in enumerate(table.rows(rate, self.epochs), 1):
+                data = numbers[loss - 1]
+                cell = f"='{name}'!{_letters(loss)}{_FIRST + row}"
+                sheet.write_formula(row, position, cell, self.value, data if math.isfinite(data) else "#NUM!")
+            chart.add_series(
+                {
+                    "name": name,
+                    "categories": ["learning rates", 1, 0, self.epochs, 0],
+                    "values": ["learning rates", 1, position, self.epochs, position],
+                    "line": {"width": 1.75},
+                }
+            )
+        sheet.insert_chart(1, len(names) + 2, chart)
+
+    def _series(self, sheet: str, position: int, name: str) -> dict[str, Any]:
+        last = _FIRST + self.epochs - 1
+        return {
+            "name": name,
+            "categories": [sheet, _FIRST, 0, last, 0],
+            "values": [sheet, _FIRST, position, last, position],
+            "line": {"width": 1.75},
+        }
+
+    def _chart(self, title: str) -> Any:
+        chart = self.workbook.add_chart({"type": "scatter", "subtype": "straight"})
+        chart.set_title({"name": title, "name_font": {"size": 12}})
+        chart.set_x_axis({"name": "epoch", "min": 0, "max": max(self.epochs, 2), "num_format": "0"})
+        chart.set_y_axis({"name": self.table.loss_name, "min": 0, "num_format": "0.0###"})
+        chart.set_size({"width": 720, "height": 420})
+        return chart

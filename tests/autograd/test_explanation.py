@@ -1,0 +1,237 @@
+"""`explain`: the formulas are right when somebody else evaluates them, and read as courses write them."""
+
+import math
+import re
+
+import pytest
+import reader
+
+from autograd import (
+    GraphError,
+    Value,
+    Vector,
+    dot,
+    explain,
+    grad,
+    log_softmax,
+    maximum,
+    no_grad,
+    primitive,
+    sigmoid,
+    softmax,
+    where,
+)  # fmt: skip
+from autograd.primitives import TABLE
+from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
+
+FUNCTIONS = reader.reference_functions(TABLE)
+A, C = "a_o1 (1 − a_o1)", "a_o2 (1 − a_o2)"
+CLOSED_FORMS = {
+    "w1": f"((a_o1 − t1) · {A} · w5 + (a_o2 − t2) · {C} · w7) · a_h1 (1 − a_h1) · i1",
+    "w2": f"((a_o1 − t1) · {A} · w5 + (a_o2 − t2) · {C} · w7) · a_h1 (1 − a_h1) · i2",
+    "w3": f"((a_o1 − t1) · {A} · w6 + (a_o2 − t2) · {C} · w8) · a_h2 (1 − a_h2) · i1",
+    "w4": f"((a_o1 − t1) · {A} · w6 + (a_o2 − t2) · {C} · w8) · a_h2 (1 − a_h2) · i2",
+    "w5": f"(a_o1 − t1) · {A} · a_h1",
+    "w6": f"(a_o1 − t1) · {A} · a_h2",
+    "w7": f"(a_o2 − t2) · {C} · a_h1",
+    "w8": f"(a_o2 − t2) · {C} · a_h2",
+}
+
+
+def labelled(value, label):
+    value.label = label
+    return value
+
+
+def assignment():
+    names = {"i1": 0.05, "i2": 0.1, "t1": 0.5, "t2": 0.5}
+    names |= {f"w{k}": w for k, w in enumerate([0.15, 0.2, 0.25, 0.3, 0.4, 0.45, 0.5, 0.55], 1)}
+    v = {name: Value(number, name) for name, number in names.items()}
+    for layer, inputs, weights in (("h", ("i1", "i2"), (1, 3)), ("o", ("a_h1", "a_h2"), (5, 7))):
+        for unit, k in enumerate(weights, 1):
+            name = f"{layer}{unit}"
+            v[name] = labelled(dot([v[f"w{k}"], v[f"w{k + 1}"]], [v[x] for x in inputs]), name)
+            v[f"a_{name}"] = labelled(sigmoid(v[name]), f"a_{name}")
+    for unit in (1, 2):
+        v[f"E{unit}"] = labelled(0.5 * (v[f"t{unit}"] - v[f"a_o{unit}"]) ** 2, f"E{unit}")
+    v["E_total"] = labelled(v["E1"] + v["E2"], "E_total")
+    return v
+
+
+@pytest.mark.parametrize("weight", CLOSED_FORMS)
+def test_the_closed_forms_of_the_assignment_read_as_courses_write_them(weight):
+    v = assignment()
+    derivation = explain(v["E_total"], v[weight])
+    assert derivation.formula == CLOSED_FORMS[weight]
+    again = float(reader.evaluate(derivation.formula, derivation.values, FUNCTIONS))
+    assert again == pytest.approx(grad(v["E_total"], v[weight])[0], rel=1e-14)
+
+
+def test_the_chain_goes_factor_by_factor_and_meets_at_shared_nodes():
+    v = assignment()
+    derivation = explain(v["E_total"], v["w1"])
+    lines = [line.strip() for line in derivation.text.splitlines()]
+    chain = "∂E_total/∂E{0} · ∂E{0}/∂a_o{0} · ∂a_o{0}/∂o{0} · ∂o{0}/∂a_h1 · ∂a_h1/∂h1 · ∂h1/∂w1"
+    at = lines.index("∂E_total/∂w1 = " + chain.format(1))
+    assert lines[at + 1] == "+ " + chain.format(2)
+    assert "∂E1/∂a_o1 = a_o1 − t1 = 0.106478" in lines
+    shared = "∂E_total/∂a_h1 = ∂E_total/∂o1 · ∂o1/∂a_h1 + ∂E_total/∂o2 · ∂o2/∂a_h1 = 0.0253643"
+    assert lines.index(shared) < lines.index("∂E_total/∂w1 = ∂E_total/∂h1 · ∂h1/∂w1 = 0.000316993")
+    assert derivation.paths == 2
+    assert derivation.value == grad(v["E_total"], v["w1"])[0]
+
+
+def test_a_derivative_by_a_node_between():
+    v = assignment()
+    derivation = explain(v["E_total"], v["a_h1"])
+    assert derivation.formula == f"(a_o1 − t1) · {A} · w5 + (a_o2 − t2) · {C} · w7"
+    assert derivation.value == pytest.approx(0.0253642665, rel=1e-9)
+
+
+def test_textbook_forms_give_way_where_they_lose_digits():
+    x = Value(20.0, "x")
+    assert explain(x.sigmoid(), x).formula == "v1 · σ(−x)"
+    assert explain(x.tanh(), x).formula == "sech(x) · sech(x)"
+    y = Value(0.5, "x")
+    assert explain(y.sigmoid(), y).formula == "v1 (1 − v1)"
+    assert explain(y.tanh(), y).formula == "1 − v1 · v1"
+
+
+def test_nodes_without_a_label_get_names_that_are_free_and_stable():
+    x, y = Value(2.0, "v1"), Value(3.0, "x")
+    z = Value(4.0, "x")
+    out = (x * y).sin() * z.exp() + x
+    first, second = explain(out, x), explain(out, x)
+    assert first.text == second.text
+    assert first.values.keys() >= {"v1", "v2", "x", "x_2"}
+    assert first.values["v1"] == 2.0
+
+
+def test_a_repeated_operand_is_one_term():
+    x = Value(3.0, "x")
+    assert explain(x * x, x).formula == "x + x"
+    assert explain(x**3, x).formula == "3 · x^2"
+    assert explain(dot([x, x], [x, 2.0]), x).value == 8.0
+
+
+def test_where_only_speaks_of_the_branch_taken():
+    x, y = Value(-1.0, "x"), Value(2.0, "y")
+    out = where(x > 0, x.sqrt(), y * 3)
+    assert explain(out, y).formula == "3"
+    nothing = explain(out, x)
+    assert (nothing.value, nothing.paths, nothing.formula) == (0.0, 0, "0")
+    assert nothing.text.endswith("does not depend on x.")
+
+
+def test_the_derivative_by_itself_and_by_a_stranger():
+    x, stranger = Value(3.0, "x"), Value(1.0, "y")
+    y = labelled(x * 2, "z")
+    assert explain(y, y).text.splitlines()[0] == "∂z/∂z = 1"
+    assert explain(y, stranger).value == 0.0
+    assert "z does not depend on y" in explain(y, stranger).markdown
+
+
+def test_exponentially_many_paths_are_counted_and_not_written():
+    x = y = Value(1.0, "x")
+    for k in range(60):
+        y = labelled(y * 0.5 + y * 0.25, f"y{k}")
+    derivation = explain(y, x)
+    assert derivation.paths == 1  # the arithmetic between labels is one factor
+    z = x
+    for k in range(60):
+        z = labelled(labelled(z * 0.5, f"a{k}") + labelled(z * 0.25, f"b{k}"), f"z{k}")
+    derivation = explain(z, x)
+    assert derivation.paths == 2**60
+    assert f"{2**60} paths lead from x to z59, more than 12" in derivation.text
+    assert derivation.value == pytest.approx(0.75**60)
+    assert len(derivation.text) < 40_000
+
+
+def test_two_routes_of_which_one_is_direct():
+    x = Value(2.0, "x")
+    a = labelled(x.exp(), "a")
+    out = labelled(a * x, "E")
+    text = explain(out, x).text
+    assert "∂E/∂x = ∂E/∂x|direct + ∂E/∂a · ∂a/∂x" in text
+    assert "∂E/∂x|direct = a = 7.38906" in text
+
+
+def test_a_rule_that_is_not_plain_arithmetic_is_told_by_its_number():
+    @primitive(partials=lambda y, x: math.cosh(x), name="test_opaque")
+    def opaque(x):
+        return math.sinh(x)
+
+    try:
+        x = Value(1.0, "x")
+        derivation = explain(opaque(x), x)
+        assert derivation.formula == repr(math.cosh(1.0))
+        assert "test_opaque(x)" in derivation.text
+    finally:
+        del TABLE["test_opaque"]
+
+
+def test_labels_are_only_names():
+    x = Value(1.0, "<script>{x}\\ & $#%^~_\n")
+    derivation = explain(labelled(x.exp() * 2.0, "a b"), x)
+    assert "<script>" in derivation.text
+    assert not re.search(r"(?<!\\)[$#%](?!\$)", derivation.latex)
+    assert [latex_name(name) for name in ("w12", "alpha_1", "Etotal", "E_total", "größe", "x.y")] == [
+        "w_{12}", r"\alpha_{1}", r"\mathit{Etotal}", r"E_{\mathrm{total}}", r"\text{größe}", r"\mathrm{x.y}",
+    ]  # fmt: skip
+
+
+def test_latex_and_markdown_have_balanced_braces_and_environments():
+    v = assignment()
+    derivation = explain(v["E_total"], v["w1"])
+    assert derivation.latex.startswith("\\begin{align*}\n")
+    assert derivation.latex.endswith("\\end{align*}")
+    for text in (derivation.latex, derivation.markdown):
+        assert text.count("{") == text.count("}")
+        assert text.count(r"\left") == text.count(r"\right")
+        assert text.count(r"\begin") == text.count(r"\end")
+    assert r"\frac{\partial E_{\mathrm{total}}}{\partial w_{1}} &= \left(" in derivation.latex
+    assert "### Closed form" in derivation.markdown
+    assert derivation._repr_markdown_() == derivation.markdown
+    assert repr(derivation) == f"<Derivation ∂E_total/∂w1 = {derivation.value!r}>"
+
+
+def test_digits():
+    x = Value(1 / 3, "x")
+    assert "0.3333333333333333" in explain(x * 2, x, digits=17).text
+    assert "0.333\n" in explain(x * 2, x, digits=3).text + "\n"
+    for bad in ({"digits": 0}, {"digits": 18}, {"max_paths": 0}, {"digits": 2.5}):
+        with pytest.raises(ValueError, match=f"{next(iter(bad))} must be an integer from 1 to"):
+            explain(x * 2, x, **bad)
+
+
+def test_what_cannot_be_explained():
+    x = Value(1.0, "x")
+    y = x * 2
+    with pytest.raises(TypeError, match="must be a Value, got float"):
+        explain(2.0, x)
+    x.data = 3.0
+    with pytest.raises(GraphError, match="was set after"):
+        explain(y, x)
+    with no_grad():
+        z = x * 2
+    assert explain(z, x).value == 0.0
+
+
+def test_layers_and_fused_rows():
+    x = Vector([Value(0.5, "a"), Value(1.5, "b"), Value(-0.3, "c")])
+    out = labelled(-log_softmax(x)[0] + softmax(x)[1] + maximum(x[0], x[1]), "L")
+    for k, name in enumerate("abc"):
+        derivation = explain(out, x[k])
+        again = float(reader.evaluate(derivation.formula, derivation.values, FUNCTIONS))
+        assert again == pytest.approx(grad(out, x[k])[0], rel=1e-13), name
+
+
+def test_numbers_in_formulas():
+    x = Symbol("x")
+    assert TEXT.write(-2 * (x - 3)) == "2 · (3 − x)"
+    assert TEXT.write(x - (-2 * x)) == "x + 2 · x"
+    assert TEXT.write((x + 1) / (x * x) - (x / (2 / x))) == "(x + 1) / (x · x) − x / (2 / x)"
+    assert TEXT.write((-x) ** 2 * x**-1) == "(−x)^2 · x^(−1)"
+    assert PYTHON.write((-x) ** 2.0) == "(-x)**2.0"
+    assert LATEX.write((x + 1) ** 2 / Number(3e-7)) == r"\frac{\left(x + 1\right)^{2}}{3 \cdot 10^{-7}}"
+    assert (0.5 * (2 * x) - x * 0).size == 1

@@ -1,0 +1,292 @@
+"""`save_workbook`: live formulas that a spreadsheet program computes to the engine's numbers."""
+
+import csv
+import shutil
+import subprocess
+import sys
+
+import openpyxl
+import pytest
+
+import autograd
+from autograd import GraphTooLargeError, MissingExtraError, Value, grad, relu, save_workbook, softplus, where
+from autograd.primitives import TABLE
+from autograd.symbols import SHEET, Symbol, in_cells
+from nn import MLP, cross_entropy
+
+FIRST = 9  # the row of the first epoch
+RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
+calculated = pytest.mark.skipif(OFFICE is None, reason="needs LibreOffice (soffice) to recalculate the file")
+
+
+def labelled(value, label):
+    value.label = label
+    return value
+
+
+def assignment(weights=(0.15, 0.2, 0.25, 0.3, 0.4, 0.45, 0.5, 0.55), inputs=(0.05, 0.1), targets=(0.5, 0.5)):
+    w = [Value(number, f"w{k}") for k, number in enumerate(weights, 1)]
+    a = [Value(number, f"i{k}") for k, number in enumerate(inputs, 1)]
+    for name, first in (("h", 0), ("o", 4)):
+        sums = [
+            labelled(w[first + 2 * k] * a[0] + w[first + 2 * k + 1] * a[1], f"{name}{k + 1}") for k in (0, 1)
+        ]
+        a = [labelled(total.sigmoid(), f"a_{total.label}") for total in sums]
+    t = [Value(number, f"t{k}") for k, number in enumerate(targets, 1)]
+    errors = [labelled(0.5 * (t[k] - a[k]) ** 2, f"E{k + 1}") for k in (0, 1)]
+    return labelled(errors[0] + errors[1], "E_total"), w
+
+
+def by_hand(epochs, lr, **given):
+    """The weights, the loss and the gradients of each epoch, the network built anew every time."""
+    weights = list(given.pop("weights", (0.15, 0.2, 0.25, 0.3, 0.4, 0.45, 0.5, 0.55)))
+    for _ in range(epochs):
+        loss, w = assignment(weights, **given)
+        slopes = grad(loss, w)
+        yield weights, loss.data, slopes
+        weights = [weight - lr * slope for weight, slope in zip(weights, slopes)]
+
+
+def read(path, sheet="training"):
+    """The header and the rows below it, from the numbers that the file shows."""
+    page = openpyxl.load_workbook(path, data_only=True)[sheet]
+    header = [cell.value for cell in page[FIRST - 1]]
+    return header, [list(row) for row in page.iter_rows(min_row=FIRST, max_col=len(header), values_only=True)]
+
+
+def recalculated(path, folder, **changes):
+    """The file after a person changed cells at the top and a spreadsheet program computed it from scratch."""
+    book = openpyxl.load_workbook(path)  # openpyxl drops all computed numbers
+    page = book["training"]
+    places = {cell.value: cell.column for cell in page[4] if cell.value}
+    for name, number in changes.items():
+        page.cell(5, places[name]).value = number
+    changed = folder / "changed.xlsx"
+    book.save(changed)
+    return computed(changed, folder)
+
+
+def computed(path, folder):
+    """The file opened and saved again by LibreOffice."""
+    profile = f"-env:UserInstallation=file://{folder / 'profile'}"
+    command = [
+        OFFICE,
+        profile,
+        "--headless",
+        "--convert-to",
+        "xlsx",
+        "--outdir",
+        str(folder / "out"),
+        str(path),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=180)
+    return folder / "out" / path.name
+
+
+def agree(path, sheet, expected):
+    header, rows = read(path, sheet)
+    assert len(rows) == len(expected)
+    names = [f"w{k}" for k in range(1, 9)]
+    for row, (weights, loss, slopes) in zip(rows, expected):
+        found = dict(zip(header, row))
+        assert [found[name] for name in names] == pytest.approx(weights, rel=1e-12)
+        assert [found[f"∂E/∂{name}"] for name in names] == pytest.approx(slopes, rel=1e-12)
+        assert found["E_total"] == pytest.approx(loss, rel=1e-12)
+
+
+@pytest.fixture(scope="module")
+def workbook(tmp_path_factory):
+    loss, w = assignment()
+    return save_workbook(
+        loss, w, tmp_path_factory.mktemp("sheets") / "backpropagation.xlsx", epochs=100, lr=0.5
+    )
+
+
+# --- what the file holds -----------------------------------------------------------------------------
+
+
+def test_the_columns_are_the_labels(workbook):
+    header, rows = read(workbook)
+    names = ["epoch", "i1", "i2", "t1", "t2", *(f"w{k}" for k in range(1, 9))]
+    assert header[: len(names)] == names
+    assert header[-8:] == [f"∂E/∂w{k}" for k in range(1, 9)]
+    between = header[len(names) : -8]
+    assert sorted(between) == sorted(
+        ["h1", "a_h1", "h2", "a_h2", "o1", "a_o1", "o2", "a_o2", "E1", "E2", "E_total"]
+    )
+    assert [row[0] for row in rows] == list(range(1, 101))
+
+
+def test_every_number_of_the_table_is_a_formula(workbook):
+    page = openpyxl.load_workbook(workbook)["training"]
+    cells = {cell.coordinate: cell.value for row in page.iter_rows(min_row=FIRST) for cell in row}
+    assert len(cells) == 100 * 32
+    assert [place for place, value in cells.items() if not str(value).startswith("=")] == ["A9"]
+    header = {cell.value: cell.column_letter for cell in page[FIRST - 1]}
+    w5, i1, o1, h, out = (header[name] for name in ("w5", "i1", "o1", "a_h1", "a_o1"))
+    assert cells[f"{i1}9"] == f"={i1}$5"
+    assert cells[f"{w5}9"] == f"={w5}$5"
+    assert cells[f"{w5}10"] == f"={w5}9-$A$5*{header['∂E/∂w5']}9"
+    assert cells[f"{out}12"] == f"=1/(1+EXP(-({o1}12)))"
+    slope = f"=({out}12-{header['t1']}12)*{out}12*(1-{out}12)*{h}12"
+    assert cells[f"{header['∂E/∂w5']}12"] == slope
+
+
+def test_a_person_finds_the_way(workbook):
+    page = openpyxl.load_workbook(workbook)["training"]
+    assert page.freeze_panes == "B9"
+    words = {header.value: cell.value for header, cell in zip(page[8], page[7])}
+    assert words["h1"] == "h1 = w1 · i1 + w2 · i2"
+    assert words["∂E/∂w5"] == "∂E/∂w5 = (a_o1 − t1) · a_o1 (1 − a_o1) · a_h1"
+    assert words["w1"] == "w1 − η · ∂E/∂w1, both of the row above"
+    assert [cell.value for cell in page[4]][:6] == ["η", "i1", "i2", "t1", "t2", "w1"]
+    assert [cell.value for cell in page[5]][:6] == [0.5, 0.05, 0.1, 0.5, 0.5, 0.15]
+    assert page["B5"].fill.fgColor.rgb == "FFFFF2CC"
+
+
+def test_one_loss_chart_and_one_of_the_six_rates(workbook):
+    book = openpyxl.load_workbook(workbook)
+    assert book.sheetnames[:2] == ["training", "learning rates"]
+    assert len(book["training"]._charts) == 1
+    (chart,) = book["learning rates"]._charts
+    assert len(chart.series) == 6
+    assert [cell.value for cell in book["learning rates"][1]] == [
+        "epoch",
+        *(f"η = {rate:g}" for rate in RATES),
+    ]
+
+
+def test_the_numbers_shown_before_any_recalculation_are_the_engines(workbook):
+    agree(workbook, "training", list(by_hand(100, 0.5)))
+    for rate in (0.1, 2.0):
+        agree(workbook, f"η = {rate:g}", list(by_hand(100, rate)))
+    page = openpyxl.load_workbook(workbook, data_only=True)["learning rates"]
+    expected = [loss for _, loss, _ in by_hand(100, 2.0)]
+    assert [row[6] for row in page.iter_rows(min_row=2, max_col=7, values_only=True)] == pytest.approx(
+        expected, rel=1e-12
+    )
+
+
+def test_the_same_table_as_plain_numbers(tmp_path, workbook):
+    loss, w = assignment()
+    with open(save_workbook(loss, w, tmp_path / "table.csv", epochs=7, lr=0.5), encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    expected_header, expected = read(workbook)
+    assert header == expected_header
+    assert [list(map(float, row)) for row in rows] == [pytest.approx(row, rel=1e-15) for row in expected[:7]]
+
+
+# --- computed by a spreadsheet program ---------------------------------------------------------------
+
+
+@calculated
+def test_recalculated_with_another_rate_weights_inputs_and_targets(tmp_path, workbook):
+    path = recalculated(workbook, tmp_path, η=0.7, w1=-0.6, w8=1.25, i2=0.9, t1=0.01)
+    given = {
+        "weights": (-0.6, 0.2, 0.25, 0.3, 0.4, 0.45, 0.5, 1.25),
+        "inputs": (0.05, 0.9),
+        "targets": (0.01, 0.5),
+    }
+    agree(path, "training", list(by_hand(100, 0.7, **given)))
+    agree(path, "η = 0.5", list(by_hand(100, 0.5, **given)))  # the other sheets follow
+    agree(path, "η = 2", list(by_hand(100, 2.0, **given)))
+
+
+@calculated
+def test_a_network_with_tanh_and_softmax_cross_entropy(tmp_path):
+    model = MLP(3, [4, 2], activation="tanh", seed=1)
+    x = [Value(0.5, "x0"), Value(-1.0, "x1"), Value(0.25, "x2")]
+    start = [p.data for p in model.parameters()]
+    loss = labelled(cross_entropy(model(x), 1), "loss")
+    path = save_workbook(loss, model.parameters(), tmp_path / "mlp.xlsx", epochs=10, lr=0.3)
+    header, rows = read(recalculated(path, tmp_path))
+    assert len(header) == 1 + 3 + len(start) * 2 + len(
+        [name for name in header if name.startswith("v")]
+    ) + 1 + len([name for name in header if name.startswith("∂loss/∂v")])
+    names = [p.label for p in model.parameters()]
+    for row in rows:
+        found = dict(zip(header, row))
+        assert [found[name] for name in names] == pytest.approx(
+            [p.data for p in model.parameters()], rel=1e-11, abs=1e-15
+        )
+        again = cross_entropy(model([0.5, -1.0, 0.25]), 1)
+        assert found["loss"] == pytest.approx(again.data, rel=1e-12)
+        slopes = grad(again, model.parameters())
+        assert [found[f"∂loss/∂{name}"] for name in names] == pytest.approx(slopes, rel=1e-11, abs=1e-15)
+        for p, slope in zip(model.parameters(), slopes):
+            p.data -= 0.3 * slope
+    assert rows[-1][header.index("loss")] < rows[0][header.index("loss")]
+
+
+@calculated
+def test_every_row_of_the_table_in_cells(tmp_path):
+    """One formula for each row, at two points of its domain, beside the engine's own number."""
+    book = openpyxl.Workbook()
+    expected = []
+    for row in TABLE.values():
+        for part in (0.3, 0.8):
+            count = max([len(row.domain), *(position + 1 for position in row.vectors)])
+            numbers = []
+            for position in range(count):
+                low, high = row.domain[min(position, len(row.domain) - 1)]
+                number = round(max(low, -4.0) + part * (min(high, 4.0) - max(low, -4.0)), 3)
+                numbers.append([number, number - 0.7] if position in row.vectors else number)
+            if row.name == "where":
+                numbers[0] = float(part > 0.5)
+            line = len(expected) + 1
+            cells = iter("ABCDEFGH")
+            symbols = []
+            for number in numbers:
+                each = number if isinstance(number, list) else [number]
+                named = [Symbol("x", cell=f"{next(cells)}{line}") for _ in each]
+                for symbol, data in zip(named, each):
+                    book.active[symbol.cell] = data
+                symbols.append(named if isinstance(number, list) else named[0])
+            book.active[f"J{line}"] = "=" + SHEET.write(in_cells(row(*symbols)))
+            expected.append((row.name, numbers, row(*numbers)))
+    book.save(tmp_path / "rows.xlsx")
+    page = openpyxl.load_workbook(computed(tmp_path / "rows.xlsx", tmp_path), data_only=True).active
+    for line, (name, numbers, value) in enumerate(expected, 1):
+        assert page[f"J{line}"].value == pytest.approx(value, rel=1e-12), (name, numbers)
+
+
+# --- what cannot be done -----------------------------------------------------------------------------
+
+
+def test_both_branches_are_in_the_formula(tmp_path):
+    """During training a condition may change its mind, so the gradient holds for both."""
+    w, x = Value(1.0, "w"), Value(2.0, "x")
+    gap = labelled(w * x, "gap")
+    loss = labelled(where(relu(gap - 1.0), gap**2, gap * 3.0), "E")
+    with open(save_workbook(loss, [w], tmp_path / "t.csv", epochs=5, lr=0.1), encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert [float(row[header.index("∂E/∂w")]) for row in rows] == pytest.approx([8.0, 6.0, 6.0, 6.0, 6.0])
+
+
+def test_a_weight_that_does_not_matter(tmp_path):
+    w, v = Value(1.0, "w"), Value(2.0, "v")
+    with open(save_workbook(softplus(w), [w, v], tmp_path / "t.csv", epochs=2), encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert [row[header.index("∂v1/∂v")] for row in rows] == ["0.0", "0.0"]
+
+
+def test_a_loss_that_overflows_is_an_error_cell(tmp_path):
+    w = Value(100.0, "w")
+    path = save_workbook(labelled(w.exp(), "E"), [w], tmp_path / "t.xlsx", epochs=3, lr=-10.0)
+    header, rows = read(path)
+    assert rows[1][header.index("E")] == "#NUM!"
+
+
+def test_nothing_is_written_when_it_cannot_be_done(tmp_path, monkeypatch):
+    w = Value(1.0, "w")
+    target = tmp_path / "old.xlsx"
+    target.write_text("keep me")
+    wide = labelled(autograd.sum([w * k for k in range(3000)]), "E")
+    with pytest.raises(GraphTooLargeError, match="characters in a formula, more than 8192"):
+        save_workbook(wide, [w], target)
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    with pytest.raises(MissingExtraError, match=r"scalar-autograd\[xlsx\]"):
+        save_workbook(w * 2.0, [w], target)
+    assert target.read_text() == "keep me"
+    assert [path.name for path in tmp_path.iterdir()] == ["old.xlsx"]
