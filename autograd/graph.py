@@ -70,6 +70,9 @@ def topological_order(*outputs: Value) -> list[Value]:
     >>> [node.op or node.label for node in topological_order(y + x)]
     ['x', 'mul', 'add']
     """
+    for output in outputs:
+        if type(output) is not Value:
+            raise TypeError(f"topological_order takes Values, got {type(output).__name__}: {output!r:.60}")
     return [node for node in ancestors(outputs) if type(node) is Value]
 
 
@@ -120,6 +123,8 @@ def backward(self: Value) -> None:
     >>> x.grad
     30.0
     """
+    if type(self) is not Value:
+        raise TypeError(f"backward starts from one Value, got {type(self).__name__}: {self!r:.60}")
     # One float object that only this sweep knows: a node is in the sweep when its grad IS `zero`, so
     # the search needs no set of visited nodes and the adjoints are cleared on the way.
     zero = float("0")

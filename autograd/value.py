@@ -17,6 +17,7 @@ What is not obvious:
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -40,12 +41,15 @@ def number(data: Any, what: str = "Value") -> float:
         try:
             return float(data)
         except OverflowError:
-            raise ValueError(
-                f"{what}: an integer of {len(str(abs(data)))} digits is beyond float64"
-            ) from None
+            raise ValueError(f"{what}: an integer of {_digits(data)} digits is beyond float64") from None
     shape = f" of shape {data.shape}" if isinstance(data, np.ndarray) else ""
     hint = " (a Value is a number already: use it, or its .data)" if isinstance(data, Value) else ""
     raise TypeError(f"{what} takes a real number, got {type(data).__name__}{shape}: {data!r:.60}{hint}")
+
+
+def _digits(whole: Any) -> int:
+    """How many digits an integer has; `str` refuses to write very long ones."""
+    return int(math.log10(abs(whole))) + 1
 
 
 # --- modes -----------------------------------------------------------------------------------------
@@ -450,7 +454,12 @@ def _power(self: Value, exponent: Any) -> Any:
 
 def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
-        return compare(self._data, other._data if type(other) is Value else other)
+        try:
+            return compare(self._data, other._data if type(other) is Value else other)
+        except TypeError:
+            raise TypeError(
+                f"a Value is compared with real numbers and Values, got {type(other).__name__}: {other!r:.60}"
+            ) from None
 
     return method
 

@@ -78,7 +78,12 @@ class Vector(Sequence[Any]):
     _results: Sequence[Result]
 
     def __init__(self, values: Iterable[Any]) -> None:
-        elements = tuple(values)
+        try:
+            elements = tuple(values)
+        except TypeError:
+            raise TypeError(
+                f"Vector takes a sequence of Values and numbers, got {type(values).__name__}: {values!r:.60}"
+            ) from None
         kinds = set(map(type, elements))
         if not kinds <= _KINDS:
             elements = tuple([value if type(value) in _KINDS else constant_leaf(value) for value in elements])

@@ -39,6 +39,13 @@ class Activation:
     layerwise: bool = False
     initializer: str = "xavier_uniform"
 
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(
+                f"the function of the activation {self.name!r:.60} must be a function of one Value, "
+                f"got {type(self.function).__name__}: {self.function!r:.60}"
+            )
+
     @property
     def linear(self) -> bool:
         return self.function is _identity

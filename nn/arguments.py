@@ -1,12 +1,15 @@
-"""Checks of numbers that users give, with errors that say what was given and what was expected."""
+"""Checks of what users give, with errors that say what was given and what was expected."""
 
 from __future__ import annotations
 
 import math
 import operator
+from numbers import Real
 from typing import Any
 
-__all__ = ["require_count", "require_number"]
+import numpy as np
+
+__all__ = ["random_generator", "require_count", "require_flag", "require_number"]
 
 
 def require_count(name: str, value: Any) -> int:
@@ -36,13 +39,43 @@ def require_number(name: str, value: Any, least: float = -math.inf) -> float:
         ...
     ValueError: lr must be finite and at least 0, got -0.1
     """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}: {value!r:.60}")
+    bound = f" and at least {least:g}" if least > -math.inf else ""
     try:
-        if isinstance(value, str):
-            raise TypeError
         number = float(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}: {value!r:.60}") from None
+    except OverflowError:
+        raise ValueError(f"{name} must be finite{bound}, got an integer beyond float64") from None
     if not (math.isfinite(number) and number >= least):
-        bound = f" and at least {least:g}" if least > -math.inf else ""
         raise ValueError(f"{name} must be finite{bound}, got {value!r}")
     return number
+
+
+def require_flag(name: str, value: Any) -> bool:
+    """`value` as a bool; an error that names it otherwise, for ``"no"`` would count as true.
+
+    >>> require_flag("shuffle", "no")
+    Traceback (most recent call last):
+        ...
+    TypeError: shuffle must be True or False, got str: 'no'
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {type(value).__name__}: {value!r:.60}")
+    return bool(value)
+
+
+def random_generator(seed: Any) -> np.random.Generator:
+    """The generator that a seed makes, or the generator that was given as one.
+
+    >>> random_generator("today")
+    Traceback (most recent call last):
+        ...
+    TypeError: seed must be None, an integer from 0 on or a numpy Generator, got str: 'today'
+    """
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(
+            "seed must be None, an integer from 0 on or a numpy Generator, "
+            f"got {type(seed).__name__}: {seed!r:.60}"
+        ) from None

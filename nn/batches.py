@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import require_count
+from .arguments import random_generator, require_count, require_flag
 
 __all__ = ["batches"]
 
@@ -34,8 +34,8 @@ def batches(
 
     Raises
     ------
-    TypeError : if `n` or `batch_size` is not an integer.
-    ValueError : if it is less than 1.
+    TypeError : if `n` or `batch_size` is not an integer, `shuffle` not a bool, or `seed` not a seed.
+    ValueError : if `n` or `batch_size` is less than 1, or `seed` below 0.
 
     Examples
     --------
@@ -46,7 +46,8 @@ def batches(
     """
     n = require_count("n", n)
     size = n if batch_size is None else require_count("batch_size", batch_size)
+    shuffle, generator = require_flag("shuffle", shuffle), random_generator(seed)
     order = np.arange(n)
     if shuffle and size < n:
-        np.random.default_rng(seed).shuffle(order)
+        generator.shuffle(order)
     return (order[start : start + size] for start in range(0, n, size))

@@ -17,6 +17,8 @@ import numpy as np
 
 from autograd import PALETTE, Drawing
 
+from .arguments import require_flag
+
 __all__ = ["diagram"]
 
 # Lengths in inches.
@@ -103,6 +105,9 @@ def diagram(
     _require(color_by in ("data", "grad"), "color_by", "'data' or 'grad'", color_by)
     _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
     _require(_whole(max_neurons, 3), "max_neurons", "a whole number from 3 on", max_neurons)
+    require_flag("legend", legend)
+    if not isinstance(title, str):
+        raise TypeError(f"title must be a string, got {type(title).__name__}: {title!r:.60}")
     sizes = [len(layers[0][0].w), *map(len, layers)]
     network = _Network(layers, [_shown(size, max_neurons) for size in sizes], sizes)
     names = _names(sizes, inputs, outputs)
@@ -150,6 +155,10 @@ def _names(
         names.append([f"{letter}{layer}{number + 1}" for number in range(size)])
     for what, column, given in (("inputs", 0, inputs), ("outputs", -1, outputs)):
         if given is not None:
+            if not hasattr(given, "__len__"):
+                raise TypeError(
+                    f"{what} must be {sizes[column]} names, got {type(given).__name__}: {given!r:.60}"
+                )
             if isinstance(given, str) or len(given) != sizes[column]:
                 raise ValueError(f"{what} must be {sizes[column]} names, got {given!r:.80}")
             names[column] = [str(name) for name in given]

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .arguments import require_number
 
 __all__ = [
     "INITIALIZERS",
@@ -36,6 +39,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
 
     Raises
     ------
+    TypeError : if a bound is not a number.
     ValueError : if `low` exceeds `high` or one is not finite.
 
     Examples
@@ -44,6 +48,9 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
     >>> uniform(0.0, 1.0)(np.random.default_rng(0), 3, 2).shape
     (2, 3)
     """
+    for name, bound in (("low", low), ("high", high)):
+        if not isinstance(bound, Real):
+            raise TypeError(f"uniform: {name} must be a number, got {type(bound).__name__}: {bound!r:.60}")
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"uniform needs finite bounds low <= high, got {low!r} and {high!r}")
     return lambda rng, n_in, n_out: rng.uniform(low, high, (n_out, n_in))
@@ -52,13 +59,18 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
 def constant(value: float) -> Initializer:
     """Every weight the same: neurons that begin equal stay equal, so this is for showing just that.
 
+    Raises
+    ------
+    TypeError, ValueError : if `value` is not a number, or not finite.
+
     Examples
     --------
     >>> import numpy as np
     >>> constant(0.5)(np.random.default_rng(), 2, 1)
     array([[0.5, 0.5]])
     """
-    return lambda rng, n_in, n_out: np.full((n_out, n_in), float(value))
+    weight = require_number("constant: value", value)
+    return lambda rng, n_in, n_out: np.full((n_out, n_in), weight)
 
 
 def zeros(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
@@ -123,7 +135,7 @@ def draw_weights(
     Raises
     ------
     ValueError : if no initializer has that name, or it gave another shape or numbers that are not finite.
-    TypeError : if `initializer` is neither a name nor a function.
+    TypeError : if `initializer` is neither a name nor a function, or gave something else than numbers.
 
     Examples
     --------
@@ -141,7 +153,14 @@ def draw_weights(
             "an initializer is a name or a function f(rng, n_in, n_out), "
             f"got {type(initializer).__name__}: {initializer!r:.60}"
         )
-    weights = np.asarray(initializer(rng, n_in, n_out), dtype=np.float64)
+    given = initializer(rng, n_in, n_out)
+    try:
+        weights = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"the initializer must give an array of numbers of shape (n_out, n_in) = {n_out, n_in}, "
+            f"got {type(given).__name__}: {given!r:.60}"
+        ) from None
     if weights.shape != (n_out, n_in):
         raise ValueError(
             f"the initializer must give an array of shape (n_out, n_in) = {n_out, n_in}, got {weights.shape}"

@@ -15,7 +15,7 @@ import numpy as np
 from autograd import Dense, Primitive, Value, Vector, dot
 
 from .activations import Activation, find_activation
-from .arguments import require_count
+from .arguments import random_generator, require_count, require_flag
 from .initializers import Initializer, draw_weights
 from .module import Module
 
@@ -75,6 +75,8 @@ class Neuron(Module):
         seed: Seed = None,
         name: str = "",
     ) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {type(name).__name__}: {name!r:.60}")
         self._name = name
         self.activation = find_activation(activation)
         if self.activation.layerwise:
@@ -82,14 +84,18 @@ class Neuron(Module):
                 f"{self.activation.name} needs all outputs of a layer: give it to a Layer or an MLP"
             )
         initializer = initializer or self.activation.initializer
-        (weights,) = draw_weights(initializer, np.random.default_rng(seed), require_count("n_in", n_in), 1)
+        (weights,) = draw_weights(initializer, random_generator(seed), require_count("n_in", n_in), 1)
         self.w = weights  # type: ignore[assignment]  # __setattr__ makes the Vector
-        self.b = Value(0.0) if bias else None
+        self.b = Value(0.0) if require_flag("bias", bias) else None
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         global _changes
         _changes += 1
         if attribute == "w":
+            if not hasattr(value, "__iter__"):
+                raise TypeError(
+                    f"w must be a sequence of Values and numbers, got {type(value).__name__}: {value!r:.60}"
+                )
             value = Vector([self._named(weight, f"w{i}") for i, weight in enumerate(value)])
         elif attribute == "b" and value is not None:
             value = self._named(value, "b")
@@ -174,7 +180,7 @@ class Layer(Module):
         n_in, n_out = require_count("n_in", n_in), require_count("n_out", n_out)
         if function.layerwise and n_out == 1:
             raise ValueError(f"{function.name} of a single output is constant: use sigmoid for a probability")
-        rng = np.random.default_rng(seed)
+        rng = random_generator(seed)
         each = "linear" if function.layerwise else function
         prefix = f"{name}.neuron" if name else "neuron"
         self.n_in = n_in
@@ -302,8 +308,8 @@ class MLP(Module):
         sizes = [
             require_count("n_in" if i == 0 else f"the width of layer{i - 1}", n) for i, n in enumerate(sizes)
         ]
-        rng = np.random.default_rng(seed)
-        functions = [activation] * (len(sizes) - 2) + [output_activation]
+        rng = random_generator(seed)
+        functions: list[Function] = [find_activation(activation)] * (len(sizes) - 2) + [output_activation]
         self.layers = [
             Layer(n_in, n_out, function, bias, initializer, rng, f"layer{i}")
             for i, (n_in, n_out, function) in enumerate(zip(sizes, sizes[1:], functions))
@@ -355,11 +361,15 @@ class MLP(Module):
 
 def _inputs(x: Any, reader: Any) -> Vector:
     """The inputs of a neuron or a layer as one operand; a lone number counts as one input."""
-    inputs: Vector = x if type(x) is Vector else Vector(x if hasattr(x, "__iter__") else (x,))
-    n_in = reader.n_in
-    if len(inputs) != n_in:
-        name = reader._name or f"a {type(reader).__name__}"
-        raise ValueError(f"{name} takes {n_in} inputs, got {len(inputs)}")
+    if type(x) is Vector and x.width == reader.n_in:
+        return x
+    name = reader._name or f"a {type(reader).__name__}"
+    try:
+        inputs = Vector.of(x if hasattr(x, "__iter__") else (x,))
+    except TypeError as error:
+        raise TypeError(f"{name} takes one example, {reader.n_in} Values or numbers: {error}") from None
+    if len(inputs) != reader.n_in:
+        raise ValueError(f"{name} takes {reader.n_in} inputs, got {len(inputs)}")
     return inputs
 
 

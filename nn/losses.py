@@ -16,6 +16,8 @@ from typing import Any
 
 from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, relu, softplus, sum, where
 
+from .arguments import require_number
+
 __all__ = [
     "LOSSES",
     "Loss",
@@ -115,7 +117,7 @@ def huber_loss(prediction: Any, target: Any, delta: float = 1.0) -> Any:
     >>> huber_loss(0.5, 0.0), huber_loss(10.0, 0.0)
     (0.125, 9.5)
     """
-    if not delta > 0.0:
+    if not require_number("huber_loss: delta", delta) > 0.0:
         raise ValueError(f"huber_loss needs delta > 0, got {delta!r}")
 
     def huber(distance: Any) -> Any:
@@ -171,13 +173,15 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     >>> cross_entropy([0.0, 0.0], [0.5, 0.5])
     0.6931471805599453
     """
-    if not hasattr(logits, "__iter__"):
+    if not hasattr(logits, "__iter__") or isinstance(logits, str):
         raise TypeError(
             f"cross_entropy takes a sequence of logits, one per class, got {type(logits).__name__}: "
             "a single output for two classes goes with binary_cross_entropy_with_logits"
         )
     logits = list(logits)
-    if not hasattr(target, "__iter__"):
+    if not logits:
+        raise ValueError("cross_entropy needs at least one logit, got an empty sequence")
+    if not hasattr(target, "__iter__") or isinstance(target, str):
         return -log_softmax(logits)[_class(target, len(logits))]
     pairs = _pairs("cross_entropy", logits, target, *_PROBABILITY)
     total = math.fsum(float(t) for _, t in pairs)
@@ -316,12 +320,17 @@ def _pairs(
     expected: str = "a number that is not nan",
 ) -> list[tuple[Any, Any]]:
     """The outputs with their targets, checked; a lone one counts as a sequence of one."""
-    predictions, targets = (list(x) if hasattr(x, "__iter__") else [x] for x in (prediction, target))
+    predictions, targets = (
+        list(x) if hasattr(x, "__iter__") and not isinstance(x, str) else [x] for x in (prediction, target)
+    )
     if len(predictions) != len(targets) or not targets:
         raise ValueError(
             f"{loss} needs a target for each output, "
             f"got {len(predictions)} outputs and {len(targets)} targets"
         )
+    for y in predictions:
+        if not isinstance(y, (Value, Real)):
+            raise TypeError(f"{loss} takes Values and real numbers, got {type(y).__name__}: {y!r:.60}")
     for i, t in enumerate(targets):
         place = f" at position {i}" if len(targets) > 1 else ""
         if type(t) is not Value:

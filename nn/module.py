@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd import Value, Vector
+
+from .arguments import require_number
 
 __all__ = ["Module"]
 
@@ -118,8 +119,7 @@ class Module:
             number = state[name]
             if not isinstance(number, Real):
                 raise TypeError(f"{name} must be a real number, got {type(number).__name__}: {number!r:.60}")
-            if not math.isfinite(number):
-                raise ValueError(f"{name} must be finite, got {number!r}")
+            require_number(name, number)
         for name, parameter in parameters.items():
             parameter.data = float(state[name])
 

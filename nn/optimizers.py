@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from autograd import Value
 
-from .arguments import require_number
+from .arguments import require_flag, require_number
 
 __all__ = ["SGD", "Optimizer"]
 
@@ -31,12 +31,17 @@ class Optimizer(ABC):
 
     Raises
     ------
-    TypeError : if a parameter is not a `Value`.
+    TypeError : if `parameters` is not a list of `Value`s, or lr not a number.
     ValueError : if there are no parameters, one occurs twice or was computed, or lr is negative or not
         finite.
     """
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
+        if not isinstance(parameters, Iterable):
+            raise TypeError(
+                f"{type(self).__name__} takes a list of Values to update, such as model.parameters(), "
+                f"got {type(parameters).__name__}: {parameters!r:.60}"
+            )
         self.parameters = list(parameters)
         self.lr = lr
         self._memory: dict[str, Array] = {}
@@ -90,39 +95,37 @@ class Optimizer(ABC):
 class SGD(Optimizer):
     """Gradient descent w ← w − η g; with momentum w ← w − η v, where v ← μ v + (1 − τ) g.
 
-        Whether it is stochastic is a matter of what the gradient was taken of: of one example, of a batch or
-        of all (see `fit`). The velocity v starts as the first gradient; weight decay λ adds λ w to g; with
-        `nesterov` the step is along g + μ v.
+    Whether it is stochastic is a matter of what the gradient was taken of: of one example, of a batch or
+    of all (see `fit`). The velocity v starts as the first gradient; weight decay λ adds λ w to g; with
+    `nesterov` the step is along g + μ v.
 
-        Parameters
-        ----------
-        parameters, lr : as for `Optimizer`.
-        momentum : μ, at least 0; useful below 1.
-        dampening : τ, which takes away from the gradient's share in v.
-        nesterov : whether to look ahead along the velocity; needs momentum and no dampening.
-        weight_decay : λ, at least 0.
+    Parameters
+    ----------
+    parameters, lr : as for `Optimizer`.
+    momentum : μ, at least 0; useful below 1.
+    dampening : τ, which takes away from the gradient's share in v.
+    nesterov : whether to look ahead along the velocity; needs momentum and no dampening.
+    weight_decay : λ, at least 0.
 
-        Raises
-        ------
-        TypeError, ValueError : if an argument is not as described.
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described.
 
-        Source: `torch.optim.SGD`; Polyak 1964 for momentum; Sutskever et al. 2013, "On the importance of
-        initialization and momentum in deep learning", for the form of Nesterov's method.
+    Source: `torch.optim.SGD`; Polyak 1964 for momentum; Sutskever et al. 2013, "On the importance of
+    initialization and momentum in deep learning", for the form of Nesterov's method.
 
-        Examples
-        --------
-        >>> from autograd import Value
-
-    from .arguments import require_number
-        >>> from nn import SGD
-        >>> w = Value(3.0)
-        >>> optimizer = SGD([w], lr=0.25)
-        >>> for _ in range(3):
-        ...     optimizer.zero_grad()
-        ...     (w * w).backward()
-        ...     optimizer.step()
-        >>> w.data
-        0.375
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> w = Value(3.0)
+    >>> optimizer = SGD([w], lr=0.25)
+    >>> for _ in range(3):
+    ...     optimizer.zero_grad()
+    ...     (w * w).backward()
+    ...     optimizer.step()
+    >>> w.data
+    0.375
     """
 
     def __init__(
@@ -138,7 +141,7 @@ class SGD(Optimizer):
         self.momentum = require_number("momentum", momentum, least=0.0)
         self.dampening = require_number("dampening", dampening)
         self.weight_decay = require_number("weight_decay", weight_decay, least=0.0)
-        self.nesterov = bool(nesterov)
+        self.nesterov = require_flag("nesterov", nesterov)
         if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
             raise ValueError(
                 "nesterov needs momentum above 0 and dampening 0, "

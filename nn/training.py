@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from numbers import Real
 from os import PathLike
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from autograd import Value, mean, no_grad, sum
 
-from .arguments import require_count
+from .arguments import random_generator, require_count, require_flag
 from .batches import batches
 from .losses import Loss, find_loss
 from .module import Module
@@ -139,17 +140,20 @@ def fit(
     >>> [round(p.data, 6) for p in line.parameters()]
     [2.0, 1.0]
     """
+    if not (callable(model) and hasattr(model, "parameters") and hasattr(model, "zero_grad")):
+        raise TypeError(f"fit trains a Module, such as an MLP, got {type(model).__name__}: {model!r:.60}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    shuffle, progress = require_flag("shuffle", shuffle), require_flag("progress", progress)
     epochs = require_count("epochs", epochs)
     if batch_size is not None:
         batch_size = require_count("batch_size", batch_size)
     loss = find_loss(loss)
     optimizer = _optimizer_of(model, optimizer)
     data = _examples(model, loss, X, y)
-    held_out = None if validation is None else _examples(model, loss, *validation, name="validation ")
-    callbacks = list(callbacks)
-    rng = np.random.default_rng(seed)
+    held_out = None if validation is None else _held_out(model, loss, validation)
+    callbacks = _callbacks(callbacks)
+    rng = random_generator(seed)
 
     history = History()
     descent = _Descent(model, loss, optimizer)
@@ -223,7 +227,13 @@ def _mean_loss(model: Module, loss: Loss, examples: list[tuple[Any, Any]]) -> fl
 def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
     parameters = model.parameters()
     if not isinstance(optimizer, Optimizer) and callable(optimizer):
-        optimizer = optimizer(parameters)
+        try:
+            optimizer = optimizer(parameters)
+        except TypeError as error:
+            raise TypeError(
+                f"optimizer could not be made from the parameters alone: {error}. Give one that is made, "
+                "SGD(model.parameters(), lr=0.1), or what makes it, functools.partial(SGD, lr=0.1)"
+            ) from error
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             "optimizer must be an Optimizer such as SGD(model.parameters(), lr=0.1), or make one from "
@@ -238,9 +248,30 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
     return optimizer
 
 
+def _held_out(model: Module, loss: Loss, validation: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise TypeError(
+            f"validation must be a pair (X, y), got {type(validation).__name__}: {validation!r:.60}"
+        )
+    X, y = validation
+    return _examples(model, loss, X, y, name="validation ")
+
+
+def _callbacks(callbacks: Any) -> list[Callback]:
+    functions: list[Any] = list(callbacks) if isinstance(callbacks, Iterable) else [None]
+    if not all(map(callable, functions)):
+        raise TypeError(
+            "callbacks must be a list of functions callback(epoch, history), "
+            f"got {type(callbacks).__name__}: {callbacks!r:.60}"
+        )
+    return functions
+
+
 def _examples(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> list[tuple[Any, Any]]:
     """The data as pairs of an example's features and its target, checked."""
     features = _finite_array(f"{name}X", X)
+    if features.size == 0:
+        raise ValueError(f"{name}X has no data: its shape is {features.shape}")
     if features.ndim != 2:
         hint = "; for a single feature X.reshape(-1, 1)" if features.ndim == 1 else ""
         raise ValueError(f"{name}X must have the shape (N, D), got {features.shape}{hint}")
@@ -251,8 +282,6 @@ def _examples(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> list
         raise ValueError(
             f"{name}X and {name}y must have one row per example, got {len(features)} and {len(targets)} rows"
         )
-    if features.size == 0:
-        raise ValueError(f"{name}X has no data: its shape is {features.shape}")
     takes = getattr(model, "n_in", features.shape[1])
     if takes != features.shape[1]:
         raise ValueError(f"{name}X has {features.shape[1]} features, and the model takes {takes}")
@@ -275,19 +304,39 @@ def _examples(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> list
 
 
 def _finite_array(name: str, data: Any) -> Any:
+    expected = f"{name} must be numbers in rows of one length"
     try:
         array = np.asarray(data)
-        if array.dtype == object:
+    except ValueError as error:
+        raise ValueError(f"{expected}, {_unequal_rows(data) or error}") from None
+    if array.dtype == object:
+        for place, item in np.ndenumerate(array):
+            if not isinstance(item, (Real, Value)):
+                raise TypeError(f"{expected}, got {type(item).__name__}{_in(place)}: {item!r:.60}")
+        try:
             array = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise _kind(error)(f"{name} must be numbers in rows of one length: {error}") from None
+        except OverflowError:
+            raise ValueError(f"{name} must be finite, got an integer beyond float64") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got an array of {array.dtype}")
     faults = np.argwhere(~np.isfinite(array))
     if len(faults):
-        place = ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column"), faults[0]))
-        raise ValueError(f"{name} must be finite, got {array[tuple(faults[0])]} in {place}")
+        place = tuple(faults[0].tolist())
+        raise ValueError(f"{name} must be finite, got {array[place]}{_in(place)}")
     return array
+
+
+def _unequal_rows(data: Any) -> str:
+    """Which row has another length than the first, for an error."""
+    sizes = [len(row) if hasattr(row, "__len__") else 1 for row in data] if isinstance(data, Iterable) else []
+    odd = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
+    return "" if odd is None else f"got {sizes[0]} in row 0 and {sizes[odd]} in row {odd}"
+
+
+def _in(place: tuple[int, ...]) -> str:
+    """Where in the data, for an error; of a lone number nothing."""
+    axes = zip(("row", "column"), place)
+    return " in " + ", ".join(f"{axis} {i}" for axis, i in axes) if place else ""
 
 
 def _kind(error: Exception) -> type[Exception]:

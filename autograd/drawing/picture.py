@@ -13,7 +13,7 @@ from ..value import Value
 from .boxes import Look, one_by_one
 from .collapse import Groups, collapsed, refuse
 from .expansion import Expanded
-from .rendering import Drawing
+from .rendering import Drawing, require_kind
 from .text import dot_text
 from .view import View
 
@@ -88,6 +88,9 @@ def draw(
     _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
     _require(depth is None or _whole(depth, 1), "depth", "None or a whole number from 1 on", depth)
     _require(_whole(limit, 1), "limit", "a whole number from 1 on", limit)
+    require_kind(bool, derivatives=derivatives, legend=legend)
+    require_kind(str, title=title)
+    parameters = _parameters(parameters)
     wanted = _rows_to_expand(expand)
     with collector_paused():
         view = View(outputs)
@@ -98,7 +101,7 @@ def draw(
         if wanted:
             view = Expanded(outputs, wanted, depth or math.inf)
         reached = frozenset() if highlight is None else view.reached(highlight)
-        look = Look(view, precision, derivatives, highlight, reached, frozenset(parameters))
+        look = Look(view, precision, derivatives, highlight, reached, parameters)
         if depth is None:
             edges = sum(len(view.parents(node)) for node in view.operations)
             _require_fits(len(view.values), edges, limit, depth)
@@ -128,13 +131,29 @@ def _outputs(output: Any) -> tuple[Value, ...]:
     raise TypeError(f"draw takes a Value or a sequence of them, got {type(output).__name__}: {output!r:.60}")
 
 
+def _parameters(parameters: Any) -> frozenset[Value]:
+    leaves = tuple(parameters) if isinstance(parameters, Iterable) else (None,)
+    if not all(isinstance(leaf, Value) for leaf in leaves):
+        raise TypeError(
+            f"parameters must be a list of Values, got {type(parameters).__name__}: {parameters!r:.60}"
+        )
+    return frozenset(leaves)
+
+
 def _rows_to_expand(expand: bool | Collection[str]) -> frozenset[str]:
     names = frozenset(row.name for row in TABLE.values() if row.expansion is not None)
     if isinstance(expand, bool):
         return names if expand else frozenset()
+    if not isinstance(expand, Collection):
+        raise TypeError(
+            f"expand must be True, False or names of operations, got {type(expand).__name__}: {expand!r:.60}"
+        )
     wanted = frozenset([expand] if isinstance(expand, str) else expand)
     unknown = ", ".join(sorted(map(repr, wanted - names)))
-    _require(not unknown, "expand", f"True, False or names out of {', '.join(sorted(names))}", unknown)
+    if unknown:
+        raise ValueError(
+            f"expand must be True, False or names out of {', '.join(sorted(names))}, got {unknown}"
+        )
     return wanted
 
 

@@ -17,6 +17,15 @@ from ..errors import MissingExtraError
 from .text import marked_up, quoted
 
 _FORMATS = ("svg", "png", "pdf", "dot")
+_ENGINES = ("dot", "neato")
+
+
+def require_kind(kind: type, **arguments: Any) -> None:
+    """Refuse, by its name, an argument that is not of that kind."""
+    expected = {bool: "True or False", str: "a string"}[kind]
+    for name, given in arguments.items():
+        if not isinstance(given, kind):
+            raise TypeError(f"{name} must be {expected}, got {type(given).__name__}: {given!r:.60}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,6 +41,11 @@ class Drawing:
     ----------
     source, engine : as given.
 
+    Raises
+    ------
+    TypeError : if `source` is not a string.
+    ValueError : for another engine.
+
     Examples
     --------
     >>> picture = Drawing("digraph { a -> b }")
@@ -41,6 +55,11 @@ class Drawing:
 
     source: str
     engine: str = "dot"
+
+    def __post_init__(self) -> None:
+        require_kind(str, source=self.source)
+        if self.engine not in _ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(_ENGINES)}, got {self.engine!r:.60}")
 
     quoted = staticmethod(quoted)  # for those who write DOT of their own
     marked_up = staticmethod(marked_up)
@@ -56,7 +75,7 @@ class Drawing:
 
         Raises
         ------
-        ValueError : for another format.
+        ValueError : for another format, and for text that Graphviz cannot read.
         MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
         """
         if format not in _FORMATS:
@@ -76,10 +95,15 @@ class Drawing:
 
         Raises
         ------
+        TypeError : if `path` is not a path.
         ValueError : for another suffix.
         FileNotFoundError : if the folder does not exist.
         MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"save takes a path such as 'graph.svg', got {type(path).__name__}: {path!r:.60}")
+        if "\0" in os.fspath(path):
+            raise ValueError(f"a path cannot hold the NUL character, got {os.fspath(path)!r:.60}")
         path = Path(path)
         format = path.suffix.lower().removeprefix(".")
         if format not in _FORMATS:
@@ -116,9 +140,16 @@ def _render(source: str, engine: str, format: str) -> bytes:
         import pygraphviz
     except ImportError:
         return _render_with_program(source, engine, format)
-    with _rendering, _quiet():
-        rendered: bytes = pygraphviz.AGraph(string=source).draw(format=format, prog=engine)
+    try:
+        with _rendering, _quiet():
+            rendered: bytes = pygraphviz.AGraph(string=source).draw(format=format, prog=engine)
+    except ValueError as error:  # pygraphviz's DotError is one
+        raise _unreadable(source, error) from error
     return rendered
+
+
+def _unreadable(source: str, error: Exception) -> ValueError:
+    return ValueError(f"Graphviz cannot read this as DOT text: {source!r:.60} ({error})")
 
 
 def _render_with_program(source: str, engine: str, format: str) -> bytes:
@@ -132,6 +163,8 @@ def _render_with_program(source: str, engine: str, format: str) -> bytes:
             otherwise=f"  or install Graphviz (https://graphviz.org/download) so that {engine} is on the "
             "path. The DOT text is there without either: .source, or .save to a .dot file",
         ) from None  # fmt: skip
+    except graphviz.CalledProcessError as error:
+        raise _unreadable(source, error) from error
     return rendered
 
 

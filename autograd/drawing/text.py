@@ -124,7 +124,10 @@ def _table(box: Box) -> str:
     alone = "" if box.symbol and box.label else wide
     title = ""
     if box.symbol:
-        symbol = f'<FONT COLOR="{PALETTE["paper"]}"><B>{marked_up(box.symbol)}</B></FONT>'
+        # Graphviz measures bold text as if it were not, so a word would stand out of its badge.
+        room = "\N{NO-BREAK SPACE}" if len(box.symbol) > 3 else ""
+        word = f"{room}<B>{marked_up(box.symbol)}</B>{room}"
+        symbol = f'<FONT COLOR="{PALETTE["paper"]}">{word}</FONT>'
         title = _cell(symbol, f'{alone} BGCOLOR="{badge}" STYLE="ROUNDED"')
     if box.label:
         title += _cell(f"<B>{marked_up(_shortened(box.label))}</B>", alone)

@@ -96,6 +96,13 @@ class Options:
 
         self._add(flag, read, default=default, help=help, metavar="FOLDER")
 
+    def switch(self, flag: str, *, help: str) -> None:
+        """An option that is given or not, and takes no value; read as a bool."""
+        name = flag.lstrip("-")
+        self._readers[name] = lambda words: True
+        self._defaults[name] = False
+        self._parser.add_argument(flag, action="store_const", const=[], default=argparse.SUPPRESS, help=help)
+
     def _add(
         self, flag: str, read: Callable[[list[str]], Any], *, default: Any, help: str, metavar: str
     ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from autograd.errors import MissingExtraError
 from .files import replacing
 from .rates import Curve, spelled
 
-__all__ = ["compare_rates", "loss_of_run", "require_matplotlib"]
+__all__ = ["compare_rates", "descents", "loss_of_run", "require_matplotlib"]
 
 STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -207,4 +207,18 @@ def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> Non
             else:
                 axes.set_title("the same, logarithmic")
             axes.set_xlabel("epoch")
+        _save(figure, path)
+
+
+def descents(runs: Mapping[str, Sequence[float]], target: float, path: Path) -> None:
+    """Draw how one weight moves from step to step in two or three runs, around the `target` of all."""
+    with _figure(3.4) as figure:
+        axes = figure.add_axes((0.07, 0.16, 0.77, 0.72))
+        axes.axhline(target, color="#8a8a8a", linestyle="--", linewidth=1.2, label=f"w = {target:g}")
+        for (name, numbers), colour, marker in zip(runs.items(), ("#0072b2", "#d55e00", "#009e73"), MARKERS):
+            axes.plot(range(1, len(numbers) + 1), numbers, color=colour, marker=marker, label=name)
+        axes.set_title("The weight from step to step")
+        axes.set_xlabel("step")
+        axes.set_ylabel("w")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
         _save(figure, path)

@@ -14,10 +14,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 __all__ = [
+    "columns",
     "details",
     "document",
     "equations",
     "figure",
+    "listing",
     "number",
     "paragraph",
     "prose",
@@ -78,10 +80,17 @@ def typeset(formula: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Text in HTML in which `formulas` stand between backquotes."""
-    pieces = text.split("`")
+    """Text in HTML in which `formulas` stand between backquotes, and ``code`` between two of them."""
+
+    def spoken(words: str) -> str:
+        pieces = words.split("`")
+        return "".join(
+            typeset(piece) if odd % 2 else html.escape(piece, quote=False) for odd, piece in enumerate(pieces)
+        )
+
     return "".join(
-        typeset(piece) if odd % 2 else html.escape(piece, quote=False) for odd, piece in enumerate(pieces)
+        f"<code>{html.escape(piece, quote=False)}</code>" if odd % 2 else spoken(piece)
+        for odd, piece in enumerate(text.split("``"))
     )
 
 
@@ -110,7 +119,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
         for first, *rest in rows
     )
     content = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return paragraph(caption, "caption") + _scrolling(content, caption)
+    return paragraph(caption, "caption") + scrolling(content, caption)
 
 
 def figure(svg: str, alt: str, caption: str, smallest: float = 0.66) -> str:
@@ -131,7 +140,7 @@ def figure(svg: str, alt: str, caption: str, smallest: float = 0.66) -> str:
         f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}" '
         f'style="width: {width:.0f}px; max-width: max(100%, {smallest * width:.0f}px)">'
     )
-    return f"<figure>{_scrolling(image, caption, 'paper')}<figcaption>{prose(caption)}</figcaption></figure>"
+    return f"<figure>{scrolling(image, caption, 'paper')}<figcaption>{prose(caption)}</figcaption></figure>"
 
 
 def _width(svg: str) -> float:
@@ -142,11 +151,22 @@ def _width(svg: str) -> float:
     return float(match[1]) * {"pt": 96 / 72, "in": 96.0}.get(match[2], 1.0)
 
 
-def _scrolling(content: str, label: str, kind: str = "") -> str:
+def scrolling(content: str, label: str, kind: str = "") -> str:
     """A box that scrolls by itself and is reached with the keyboard."""
     name = html.escape(label.replace("`", ""))
     kinds = f"scroll {kind}".strip()
     return f'<div class="{kinds}" tabindex="0" role="region" aria-label="{name}">{content}</div>'
+
+
+def listing(code: str, label: str) -> str:
+    """Program text as it stands, in a box that scrolls by itself; `label` says what it is."""
+    return scrolling(f"<pre><code>{html.escape(code.strip(), quote=False)}</code></pre>", label)
+
+
+def columns(*contents: str) -> str:
+    """Parts that stand side by side where the window is wide enough, otherwise one below the other."""
+    inside = "\n".join(f"<div>{content}</div>" for content in contents)
+    return f'<div class="columns">{inside}</div>'
 
 
 def details(summary: str, content: str) -> str:
