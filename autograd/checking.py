@@ -147,7 +147,7 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
     if type(order) is not int or order < 1:
         raise ValueError(f"gradcheck: order must be a whole number from 1 on, got {order!r}")
     labels = [each.label if isinstance(each, Value) else "" for each in given]
-    names = [label or f"[{i}]" for i, label in enumerate(labels)]
+    names = [label or f"[{i}]" for i, label in enumerate(labels)]  # so as not to look like a label
     point = list(map(float, given))
 
     def function(*variables: Value) -> list[Value]:
@@ -208,6 +208,8 @@ def _checks(
                 moved = function(*map(Value, [*point[:j], x, *point[j + 1 :]]))
         except (ArithmeticError, ValueError):  # outside its domain
             return [math.nan] * len(outputs)
+        if len(moved) != len(outputs):
+            raise ValueError(f"gradcheck: f returned {len(outputs)} outputs, and then {len(moved)}")
         return [output.data for output in moved]
 
     numeric = [slopes(functools.partial(moved, j), x, noise) for j, x in enumerate(point)]

@@ -20,7 +20,7 @@ from typing import Any
 
 from .errors import GraphTooLargeError, MissingExtraError
 from .explanation import Outline, Step
-from .files import replacing, write_text
+from .files import output_path, replacing, write_text
 from .graph import require_fresh
 from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells
 from .value import Value, describe, number
@@ -90,13 +90,7 @@ def save_workbook(
     2,3.0,1.9,0.09000000000000043,-1.8000000000000043
     <BLANKLINE>
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(
-            f"save_workbook: path must be a string or a path, got {type(path).__name__}: {path!r:.60}"
-        )
-    path = Path(path)
-    if path.suffix.lower() not in (".xlsx", ".csv"):
-        raise ValueError(f"save_workbook writes .xlsx and .csv files, got {str(path)!r:.60}")
+    path = output_path(path, (".xlsx", ".csv"), "training.xlsx")
     if optimizer != "sgd":
         raise ValueError(f'save_workbook knows the optimizer "sgd", got {optimizer!r:.60}')
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:

@@ -6,7 +6,6 @@ import io
 import os
 import sys
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingExtraError
+from ..files import output_path, replacing
 from .text import marked_up, quoted
 
 _FORMATS = ("svg", "png", "pdf", "dot")
@@ -100,24 +100,10 @@ class Drawing:
         FileNotFoundError : if the folder does not exist.
         MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
         """
-        if not isinstance(path, (str, os.PathLike)):
-            raise TypeError(f"save takes a path such as 'graph.svg', got {type(path).__name__}: {path!r:.60}")
-        if "\0" in os.fspath(path):
-            raise ValueError(f"a path cannot hold the NUL character, got {os.fspath(path)!r:.60}")
-        path = Path(path)
-        format = path.suffix.lower().removeprefix(".")
-        if format not in _FORMATS:
-            suffixes = ", ".join(f".{known}" for known in _FORMATS)
-            raise ValueError(f"the file's suffix must be one of {suffixes}, got {str(path)!r:.60}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}")
-        content = self.render(format)
-        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        path = output_path(path, [f".{known}" for known in _FORMATS], "graph.svg")
+        picture = self.render(path.suffix.lower().removeprefix("."))
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(picture)
         return path
 
     def _repr_svg_(self) -> str:
