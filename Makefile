@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: demo test check bench accuracy clean
+.PHONY: demo test check bench mutate accuracy clean
 
 demo: $(VENV)/.demos
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
@@ -23,6 +23,9 @@ bench: $(VENV)/.bench
 
 accuracy: $(VENV)/.test
 	$(BIN)/python -m tests.accuracy
+
+mutate: $(VENV)/.test
+	$(BIN)/python -m tests.mutation
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info .hypothesis .mypy_cache .ruff_cache

@@ -136,9 +136,12 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
 
     Examples
     --------
-    >>> from autograd import exp, gradcheck, relu
+    >>> from autograd import Value, exp, gradcheck, relu
     >>> assert gradcheck(lambda x, y: exp(-x) * y, [20.0, 3e7], order=2)
-    >>> print(gradcheck(relu, [0.0]))
+    >>> print(gradcheck(relu, [Value(0.0, "x")]))
+    gradcheck: 1 of 1 derivatives agree with the values of the function
+      output  input  analytic  numeric  error estimate  note
+      f       x             0      0.5         8.0e-16  kink: any value from 0 to 1 is right
     """
     require_function("gradcheck", f)
     given = numbers_of("gradcheck", "inputs", inputs)

@@ -48,7 +48,7 @@ def _build_vector(scopes: Any, values: tuple[Any, ...]) -> Vector:
 def _build_value(
     data: float,
     grad: float | None,
-    tag: tuple[str, str] | None,
+    tag: tuple[str, str, str] | None,
     time: int,
     primitive: Primitive | None,
     operands: tuple[Any, ...],

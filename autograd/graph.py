@@ -6,6 +6,7 @@ Both are loops, never recursions, so a chain of a million nodes is as good as on
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .errors import AnomalyError, GraphError
-from .value import MANY, Value, describe, watching
+from .value import MANY, Value, computation, describe, watching
 from .vector import Dense, Vector, columns
 
 __all__ = ["ancestors", "backward", "topological_order"]
@@ -127,6 +128,8 @@ def backward(self: Value) -> None:
         raise TypeError(f"backward starts from one Value, got {type(self).__name__}: {self!r:.60}")
     # One float object that only this sweep knows: a node is in the sweep when its grad IS `zero`, so
     # the search needs no set of visited nodes and the adjoints are cleared on the way.
+    if watching():
+        ancestors([self])  # which unpacks all, so that single elements can be told
     zero = float("0")
     order: list[Node] = []
     gathered: list[Vector] = []
@@ -334,13 +337,22 @@ def _sweep_packed(vector: Vector) -> None:
 
 
 def _require_finite(node: Any) -> None:
+    """Refuse a gradient that is no longer finite after the node has handed on its own."""
     for operand in node.operands:
-        constant = type(operand) is Value and operand.constant
-        if not constant and not np.all(np.isfinite(operand.grad)):
-            raise AnomalyError(
-                f"the gradient of {describe(operand)} became {operand.grad} at {describe(node)}, "
-                f"whose data is {node._data}"
-            )
+        elements = operand.values if type(operand) is Vector else (operand,)
+        for element, gradient in zip(elements, np.broadcast_to(operand.grad, len(elements)).tolist()):
+            if not element.constant and not math.isfinite(gradient):
+                raise anomaly("gradient", element, gradient, node)
+
+
+def anomaly(kind: str, node: Value, derivative: float, reader: Any = None) -> AnomalyError:
+    """What `detect_anomaly` says of a derivative that is not finite; `reader` is the node that gave it."""
+    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node.data}"
+    if reader is not None and type(reader) is Value:
+        text += f"; it came from {describe(reader)}: {computation(reader)}"
+    elif node.op:
+        text += f"; {computation(node)}"
+    return AnomalyError(text)
 
 
 Value.backward = backward

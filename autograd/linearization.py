@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import AnomalyError
-from .graph import Node, ancestors, collector_paused, require_fresh
+from .graph import Node, ancestors, anomaly, collector_paused, require_fresh
 from .primitives import sum
-from .value import Value, describe, not_watching, watching
+from .value import Value, not_watching, watching
 from .vector import Vector
 
 __all__ = ["Linearization"]
@@ -183,6 +182,4 @@ def _product(derivative: Any, slope: Any) -> Any:
 
 def _require_finite(kind: str, node: Any, derivative: Any) -> None:
     if type(node) is Value and not math.isfinite(derivative):
-        raise AnomalyError(
-            f"the {kind} of {describe(node)} became {float(derivative)}, whose data is {node.data}"
-        )
+        raise anomaly(kind, node, float(derivative))

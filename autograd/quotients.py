@@ -23,7 +23,7 @@ ORDERS = 6  # of extrapolation
 FARTHEST = 1e6  # how many times as large another step may be to be extrapolated from
 CLEAR = 8.0  # times its rounding error: a slope that is there
 UNCLEAR = 1e-3  # of the size of the values: with more noise they say nothing
-LAST = 5  # quotients, of the smallest steps, that tell whether there is a limit
+LAST = 4  # quotients, of the smallest steps, that tell whether there is a limit
 Quotient = tuple[float, float, float]  # h, the quotient, a bound on its rounding error
 
 
@@ -130,7 +130,7 @@ def _slopes(
         if math.isfinite(fa) and math.isfinite(fb):
             # Where x ± h are rounded, x is not quite in the middle, which shows in the curvature.
             shift = abs((b - x) - (x - a)) / 2 + (math.ulp(h) if h > abs(x) else 0.0)
-            central.append(quotient(a, fa, b, fb, ((fb - fx) / h - (fx - fa) / h) / h * shift))
+            central.append(quotient(a, fa, b, fb, ((fb - fx) / h - (fx - fa) / h) * (shift / h)))
     clear = [abs(slope) for _, slope, rounding in below + above if CLEAR * rounding < abs(slope) < math.inf]
     return Slopes(
         _limit(central, 2),

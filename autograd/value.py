@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -118,7 +119,8 @@ def detect_anomaly() -> Any:
 
     Raises
     ------
-    AnomalyError : on leaving finite numbers, with the operation, its label and its inputs.
+    AnomalyError : on leaving finite numbers: the operation, its label, its inputs, and the line of your
+        program that recorded it, which is known of what was recorded within.
 
     Examples
     --------
@@ -127,7 +129,7 @@ def detect_anomaly() -> Any:
     ...     Value(0.0, "x").log()
     Traceback (most recent call last):
         ...
-    autograd.errors.AnomalyError: log gave -inf from x = 0.0
+    autograd.errors.AnomalyError: log gave -inf from x = 0.0, recorded at ..., line ...
     """
     return _mode("watching", True)
 
@@ -184,7 +186,8 @@ class Value:
 
     # One or two operands lie in slots of their own: a tuple for each node would double what the garbage
     # collector visits. Of more operands `_left` is the tuple and `_right` is MANY; a leaf has None in
-    # both. `_tag` is (label, scope) and stays unset on most nodes, which have neither.
+    # both. `_tag` is (label, scope, place) and stays unset on most nodes, which have none of them; the place
+    # is where in the user's program it was recorded, and known if `detect_anomaly` was on.
     __slots__ = ("_data", "_left", "_primitive", "_right", "_tag", "_time", "grad")
 
     # Above numpy's scalars and below its arrays: np.float64(2) * v asks us, array * v goes elementwise.
@@ -194,7 +197,7 @@ class Value:
     _left: Any
     _right: Any
     _primitive: Primitive | None
-    _tag: tuple[str, str]
+    _tag: tuple[str, str, str]
     _time: int
     grad: float | None
 
@@ -232,7 +235,7 @@ class Value:
         self._time = _now
         self.grad = None
         if label != "" or scope != "":
-            self._tag = (_text("label", label), _text("scope", scope))
+            self._tag = (_text("label", label), _text("scope", scope), "")
 
     @property
     def label(self) -> str:
@@ -240,7 +243,7 @@ class Value:
 
     @label.setter
     def label(self, label: str) -> None:
-        self._tag = (_text("label", label), self.scope)
+        self._tag = (_text("label", label), *getattr(self, "_tag", _NO_TAG)[1:])
 
     @property
     def scope(self) -> str:
@@ -248,7 +251,8 @@ class Value:
 
     @scope.setter
     def scope(self, scope: str) -> None:
-        self._tag = (self.label, _text("scope", scope))
+        label, _, place = getattr(self, "_tag", _NO_TAG)
+        self._tag = (label, _text("scope", scope), place)
 
     @property
     def data(self) -> float:
@@ -324,7 +328,7 @@ class Value:
 
 
 _new = object.__new__
-_NO_TAG = ("", "")
+_NO_TAG = ("", "", "")
 
 
 def _text(what: str, text: Any) -> str:
@@ -361,10 +365,10 @@ def make_node(primitive: Primitive | None, data: float, operands: tuple[Any, ...
 
 def obey_modes(node: Any) -> None:
     """Under `detect_anomaly` a node must be finite, under `no_grad` it becomes a leaf."""
-    if _modes.watching and not np.all(np.isfinite(node._data)):
-        raise AnomalyError(
-            f"{node._primitive.name} gave {node._data} from {_describe_operands(node.operands)}"
-        )
+    if _modes.watching:
+        node._tag = ("", "", _place())
+        if not math.isfinite(node._data):
+            raise AnomalyError(f"{computation(node)}")
     if not _modes.recording:
         node._forget()
 
@@ -375,6 +379,21 @@ def describe(node: Any) -> str:
         return str(node._describe())
     name = node.label or (f"a {node.op} node" if node.op else "a leaf")
     return f"{name} ({node.scope})" if node.scope else name
+
+
+def computation(node: Value) -> str:
+    """How a node came about: the row, its result, its operands, and if it is known where."""
+    place = getattr(node, "_tag", _NO_TAG)[2]
+    recorded = f", recorded at {place}" if place else ""
+    return f"{node.op} gave {node._data} from {_describe_operands(node.operands)}{recorded}"
+
+
+def _place() -> str:
+    """The line of the user's program that is being run: the innermost outside this distribution."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
 
 
 def _describe_operands(operands: Iterable[Any]) -> str:

@@ -238,7 +238,7 @@ def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) 
             if size not in (-1, length):
                 raise ValueError(f"{primitive.name} along Vectors needs one length, got {size} and {length}")
             size = length
-    if primitive.select is not None:  # the sweep must be able to pass over single elements
+    if primitive.select is not None or clock.watching():  # the single elements count then
         elements = [operand.values if along else operand for operand, along in zip(operands, runs)]
         return Vector([_record(primitive, row) for row in _rows(elements, runs)])
     array = numbers = None

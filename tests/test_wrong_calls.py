@@ -363,7 +363,7 @@ DRAWING = [
     ("draw(square(), limit=1)", GraphTooLargeError, "collapse it with depth=1"),
     ("draw(square()).save('graph.gif')", ValueError, "suffix must be one of .svg, .png, .pdf, .dot, got 'graph.gif'"),
     ("draw(square()).save('graph')", ValueError, "suffix must be one of .svg, .png, .pdf, .dot, got 'graph'"),
-    ("draw(square()).save('')", ValueError, "suffix must be one of .svg, .png, .pdf, .dot, got '.'"),
+    ("draw(square()).save('')", ValueError, "suffix must be one of .svg, .png, .pdf, .dot, got ''"),
     ("draw(square()).save('nowhere/graph.svg')", FileNotFoundError, "graph.svg: there is no folder nowhere"),
     ("draw(square()).save(5)", TypeError, "save takes a path such as 'graph.svg', got int: 5"),
     ("draw(square()).save(None)", TypeError, "save takes a path such as 'graph.svg', got NoneType: None"),
