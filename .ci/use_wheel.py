@@ -6,7 +6,7 @@ import sys
 
 import autograd
 import nn
-from autograd import Value, draw, grad
+from autograd import Value, draw, explain, grad, gradcheck, jacobian, save_workbook
 from nn import MLP, SGD, diagram, fit
 
 assert "site-packages" in autograd.__file__, autograd.__file__
@@ -33,6 +33,10 @@ history = fit(
 )
 assert history.loss[-1] < history.loss[0]
 
+assert jacobian(lambda a, b: [a * b, a + b], [2.0, 3.0]) == [[3.0, 2.0], [1.0, 1.0]]
+assert gradcheck(lambda a: a.tanh(), [0.5])
+assert explain(y, x).value == 8.0
+assert save_workbook(y, x, "training.csv", epochs=2).read_text(encoding="utf-8").startswith("epoch,x,")
 assert draw(y).source.startswith("digraph")
 assert diagram(model).source
 message = ""
@@ -41,4 +45,10 @@ try:
 except autograd.MissingExtraError as error:
     message = str(error)
 assert "scalar-autograd[render]" in message, message
+message = ""
+try:
+    save_workbook(y, x, "training.xlsx")
+except autograd.MissingExtraError as error:
+    message = str(error)
+assert "scalar-autograd[xlsx]" in message, message
 print("wheel", importlib.metadata.version("scalar-autograd"), "works with numpy and graphviz alone")
