@@ -19,8 +19,8 @@ from .differentiation import (
     Inputs,
     as_output,
     grad,
-    is_sequence,
     numbers_of,
+    outputs_of,
     require_function,
     variables_of,
 )
@@ -157,7 +157,7 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
         for variable, label in zip(variables, labels, strict=True):
             variable.label = label
         result = f(*variables)
-        return [as_output("gradcheck", each, "") for each in (result if is_sequence(result) else [result])]
+        return outputs_of("gradcheck", result)[0]
 
     outputs = function(*variables_of("gradcheck", given, create_graph=False))
     _require_same(outputs, function(*map(Value, point)))

@@ -294,10 +294,7 @@ def _record(
     """Call `f`: the variables it was given, its outputs, and whether it returned a sequence."""
     require_function(what, f)
     variables = variables_of(what, numbers_of(what, "inputs", inputs), create_graph)
-    result = f(*variables)
-    if not is_sequence(result):
-        return variables, [as_output(what, result, "")], False
-    return variables, [as_output(what, each, f" as output {i}") for i, each in enumerate(result)], True
+    return variables, *outputs_of(what, f(*variables))
 
 
 def variables_of(what: str, inputs: Iterable[Any], create_graph: bool) -> list[Value]:
@@ -330,6 +327,13 @@ def numbers_of(what: str, which: str, given: Any) -> list[Any]:
             f"got {type(given).__name__}: {given!r:.60}"
         )
     return [each if isinstance(each, Value) else number(each, f"{what}: each of {which}") for each in given]
+
+
+def outputs_of(what: str, result: Any) -> tuple[list[Value], bool]:
+    """What a function returned as `Value`s, and whether that was a sequence."""
+    if not is_sequence(result):
+        return [as_output(what, result, "")], False
+    return [as_output(what, each, f" as output {i}") for i, each in enumerate(result)], True
 
 
 def is_sequence(result: Any) -> bool:

@@ -427,13 +427,16 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     with np.errstate(all="ignore"):
         exponent, rest = _difference(n, k)
         raised = np.power(a, exponent)
-        usual = (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
-        if np.any(rest):
+        if np.ndim(rest) or rest:
             factor = np.power(np.copysign(1.0, a), rest) * (1.0 + rest * np.log(np.absolute(a)))
-            raised = np.where(usual & (rest != 0.0), raised * factor, raised)
+            usual = (rest != 0.0) & (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
+            raised = np.where(usual, raised * factor, raised)
         size = np.absolute(raised)
+        if (size + 1.0 / size).sum() < _NEAR[1]:  # then none is huge, tiny or nan
+            return c * raised
+        far = ((size <= _NEAR[0]) | (size >= _NEAR[1])) & (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
         y = np.where((c == 0.0) & (k > 0.0), 0.0, c * raised)
-    return _one_by_one(monomial.forward, usual & ((size <= _NEAR[0]) | (size >= _NEAR[1])), y, c, a, n, k)
+    return _one_by_one(monomial.forward, far, y, c, a, n, k)
 
 
 @primitive(
@@ -690,14 +693,9 @@ def cosh(x: float) -> float:
     return math.cosh(x)
 
 
-def _sech_array(x: Any) -> Any:
-    tail = np.exp(-np.absolute(x))
-    return 2.0 * tail / (1.0 + tail * tail)
-
-
 @primitive(
     lambda y, x: (-y * tanh(x),),
-    array=_sech_array, expansion=lambda x: 1.0 / cosh(x),
+    array=lambda x: 1.0 / np.cosh(x), expansion=lambda x: 1.0 / cosh(x),
 )  # fmt: skip
 def sech(x: float) -> float:
     """The hyperbolic secant 1/cosh x. A row of its own, for its derivative −y tanh x never overflows:
@@ -824,8 +822,9 @@ def _silu_slope(y: Any, x: Any) -> Any:
     """
     left = minimum(x, -0.5)
     d = (left + 1.2784645427610737) + 1.0946994183093437e-16  # −x₀ to 32 digits
-    near_zero = y * sigmoid(-x) * ((d + 0.2784645427610738 * expm1(d)) / left)  # eˣ⁰ = −1 − x₀
-    return where(step(-0.5 - x), near_zero, sigmoid(x) * (1.0 + x * sigmoid(-x)))
+    complement = sigmoid(-x)
+    near_zero = y * complement * ((d + 0.2784645427610738 * expm1(d)) / left)  # eˣ⁰ = −1 − x₀
+    return where(left + 0.5, near_zero, sigmoid(x) * (1.0 + x * complement))
 
 
 def _silu_array(x: Any) -> Any:

@@ -14,6 +14,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Estimate", "Slopes", "slopes"]
 
@@ -23,8 +24,16 @@ ORDERS = 6  # of extrapolation
 FARTHEST = 1e6  # how many times as large another step may be to be extrapolated from
 CLEAR = 8.0  # times its rounding error: a slope that is there
 UNCLEAR = 1e-3  # of the size of the values: with more noise they say nothing
+SETTLING = 0.6  # of the change from one quotient to the next, at most, is the next change
 LAST = 4  # quotients, of the smallest steps, that tell whether there is a limit
-Quotient = tuple[float, float, float]  # h, the quotient, a bound on its rounding error
+
+
+class Quotient(NamedTuple):
+    """A slope between two points that are `span` apart, with a bound on its rounding error."""
+
+    span: float
+    slope: float
+    rounding: float
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,8 @@ class Slopes:
 
 def slopes(f: Callable[[float], Sequence[float]], x: float, noise: Sequence[float]) -> list[Slopes]:
     """The derivatives at x of a function with several outputs; `noise` is how far each is off at x."""
-    points = [(h, x - h, x + h, f(x - h), f(x + h)) for h in _steps(x)]
+    steps = [h for h in _steps(x) if abs(x) + h < math.inf]
+    points = [(h, x - h, x + h, f(x - h), f(x + h)) for h in steps]
     return [
         _slopes(x, fx, [(h, a, b, fa[i], fb[i]) for h, a, b, fa, fb in points], noise[i])
         if math.isfinite(fx)
@@ -119,7 +129,7 @@ def _slopes(
         rise = fb - fa
         slope = rise / (b - a) if math.isfinite(rise) else (fb / 2 - fa / 2) / ((b - a) / 2)
         rounding = (2 * noise + 4 * (math.ulp(fa) + math.ulp(fb))) / (b - a) + 4 * math.ulp(slope)
-        return b - a, slope, rounding + abs(bend)
+        return Quotient(b - a, slope, rounding + abs(bend))
 
     central, below, above = [], [], []
     for h, a, b, fa, fb in points:
@@ -131,64 +141,71 @@ def _slopes(
             # Where x ± h are rounded, x is not quite in the middle, which shows in the curvature.
             shift = abs((b - x) - (x - a)) / 2 + (math.ulp(h) if h > abs(x) else 0.0)
             central.append(quotient(a, fa, b, fb, ((fb - fx) / h - (fx - fa) / h) * (shift / h)))
-    clear = [abs(slope) for _, slope, rounding in below + above if CLEAR * rounding < abs(slope) < math.inf]
+    sides = [abs(each.slope) for each in below + above if CLEAR * each.rounding < abs(each.slope) < math.inf]
     return Slopes(
         _limit(central, 2),
         _limit(below, 1),
         _limit(above, 1),
         edge=(len(below) > LAST) != (len(above) > LAST),
         leaps=_leaps(below) or _leaps(above),
-        steepness=max(clear, default=0.0),
+        steepness=max(sides, default=0.0),
     )
 
 
 def _limit(quotients: Sequence[Quotient], power: int) -> Estimate | None:
-    """What the quotients tend to as h → 0, where their error is a series in h to that power."""
-    if not all(math.isfinite(slope) for _, slope, _ in quotients[-LAST:]):
+    """What the quotients tend to as the span → 0, where their error is a series in the span to that power."""
+    if not all(math.isfinite(each.slope) for each in quotients[-LAST:]):
         return None
-    quotients = [each for each in quotients if math.isfinite(each[1])]
+    quotients = [each for each in quotients if math.isfinite(each.slope)]
     last = len(quotients) - 1
     if last < LAST:
         return None
-    gaps = [abs(one[1] - other[1]) for one, other in itertools.pairwise(quotients)]
-    noise = [one[2] + other[2] for one, other in itertools.pairwise(quotients)]
-    if any(gaps[k] > max(0.6 * gaps[k - 1], 4 * noise[k]) for k in range(last - LAST + 1, last)):
-        return _growth(quotients)
-    table: list[list[tuple[float, float]]] = [[]]  # by step and order: the extrapolation, its rounding error
-    for k, (h, slope, rounding) in enumerate(quotients):
-        row = [(slope, rounding)]
-        for j, (coarser, coarser_error) in enumerate(table[-1][:ORDERS], 1):
-            steps = quotients[k - j][0] / h
-            if steps > FARTHEST:
-                break
-            (value, error), ratio = row[-1], steps**power
-            row.append(
-                (value + (value - coarser) / (ratio - 1), (ratio * error + coarser_error) / (ratio - 1))
-            )
-        table.append(row)
-    del table[0]
+    pairs = list(itertools.pairwise(quotients))
+    gaps = [abs(one.slope - other.slope) for one, other in pairs]
+    noise = [one.rounding + other.rounding for one, other in pairs]
+    for k in range(last - LAST + 1, last):
+        if gaps[k] > max(SETTLING * gaps[k - 1], SAFETY * noise[k]):
+            return _growth(quotients)
+    table = _extrapolations(quotients, power)
     best: Estimate | None = None
     low, high = -math.inf, math.inf  # what the smaller steps leave open
     for k in range(last - 1, 0, -1):
         for j, (value, rounding) in enumerate(table[k][: len(table[k + 1])]):
-            others = [table[k + 1][j], table[k - 1][max(j - 1, 0)], table[k][max(j - 1, 0)]]
-            error = max(abs(value - other) for other, _ in others) + rounding
+            neighbours = table[k + 1][j], table[k - 1][max(j - 1, 0)], table[k][max(j - 1, 0)]
+            error = max(abs(value - other) for other, _ in neighbours) + rounding
             if low - error <= value <= high + error and (best is None or error < best.error):
                 best = Estimate(value, error)
-        within = 2 * (gaps[k] + noise[k])
-        low, high = max(low, quotients[k + 1][1] - within), min(high, quotients[k + 1][1] + within)
+        slope, within = quotients[k + 1].slope, 2 * (gaps[k] + noise[k])
+        low, high = max(low, slope - within), min(high, slope + within)
     return best
+
+
+def _extrapolations(quotients: Sequence[Quotient], power: int) -> list[list[tuple[float, float]]]:
+    """Neville's table: by step and order the extrapolation to 0 and its rounding error."""
+    table: list[list[tuple[float, float]]] = []
+    for k, (span, slope, rounding) in enumerate(quotients):
+        row = [(slope, rounding)]
+        for j, (coarser, coarser_error) in enumerate(table[-1][:ORDERS] if table else [], 1):
+            larger = quotients[k - j].span / span
+            if larger > FARTHEST:
+                break
+            (value, error), ratio = row[-1], larger**power
+            value += (value - coarser) / (ratio - 1)
+            row.append((value, (ratio * error + coarser_error) / (ratio - 1)))
+        table.append(row)
+    return table
 
 
 def _growth(quotients: Sequence[Quotient]) -> Estimate | None:
     """An infinite derivative, if the quotients grow and grow, though less than at a leap."""
-    sizes = [slope for _, slope, _ in quotients[-LAST:]]
-    if all(a != 0.0 and 1.1 < b / a < 0.9 / RATIO for a, b in itertools.pairwise(sizes)):
-        return Estimate(math.copysign(math.inf, sizes[-1]), 0.0, abs(sizes[-1]))
+    last = [each.slope for each in quotients[-LAST:]]
+    if all(a != 0.0 and 1.1 < b / a < 0.9 / RATIO for a, b in itertools.pairwise(last)):
+        return Estimate(math.copysign(math.inf, last[-1]), 0.0, abs(last[-1]))
     return None
 
 
 def _leaps(quotients: Sequence[Quotient]) -> bool:
     """Whether the rise of the function does not get smaller with the step."""
-    rises = [abs(slope * h) for h, slope, rounding in quotients[-LAST:] if abs(slope) > CLEAR * rounding]
-    return len(rises) == LAST and rises[-1] > 0.8 * rises[0]
+    last = [each for each in quotients[-LAST:] if abs(each.slope) > CLEAR * each.rounding]
+    rises = [abs(each.slope) * each.span for each in last]
+    return len(rises) == LAST and min(rises) > 0.8 * max(rises)

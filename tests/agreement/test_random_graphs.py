@@ -1,5 +1,7 @@
 """Random graphs over the whole table: every route gives the same answer, and the answer is right.
 
+`ROUTES` and `SECOND_ROUTES` list the ways to a gradient and to second derivatives; another joins as a line.
+
 A graph is a program of instructions ``(row, arguments)`` over numbered nodes. It is run by the engine and
 by interpreters that share no code with it: mpmath's value and forward-mode derivative with the formulas
 of `oracle`, and exact integers for polynomials. A program keeps away from kinks and from the edges of
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import exactly, flatten, mp, mpf
 
-from autograd import Value, Vector, grad
+from autograd import Value, Vector, grad, gradcheck, hessian, hvp, jacobian, jvp, value_and_grad
 from autograd.primitives import TABLE
 
 ROWS = sorted(TABLE)
@@ -192,29 +194,77 @@ def as_value(node):
 # --- the tests -------------------------------------------------------------------------------------
 
 
-def close(got, exact, size):
+def close(got, exact, size, accuracy=1e-10):
     """Within rounding, amplified by at most the steepness and the curvature of the graph."""
-    return got == pytest.approx(float(exact), rel=1e-10, abs=1e-11 * (1 + size))
+    return got == pytest.approx(float(exact), rel=accuracy, abs=accuracy / 10 * (1 + size))
+
+
+def program_function(code, root, apply):
+    """The program as a function of its leaves."""
+    return lambda *leaves: as_value(run(leaves, code, apply)[root])
+
+
+def units(n):
+    return [[float(i == j) for i in range(n)] for j in range(n)]
+
+
+def by_backward(f, point):
+    leaves = list(map(Value, point))
+    f(*leaves).backward()
+    return [leaf.grad or 0.0 for leaf in leaves]
+
+
+def by_forward_mode(f, point):
+    return [jvp(f, point, unit)[1] for unit in units(len(point))]
+
+
+def by_the_tangent_of_a_gradient(f, point):
+    """J·v is linear in v: its derivative by v is J. Forward mode is recorded, then swept in reverse."""
+    vector = [Value(0.5) for _ in point]
+    return grad(jvp(f, point, vector, create_graph=True)[1], vector)
+
+
+def by_differences(f, point):
+    """Central differences of the engine's own values at two steps, extrapolated once."""
+
+    def quotient(j, h):
+        ahead, behind = (
+            f(*[Value(x + sign * h * (i == j)) for i, x in enumerate(point)]) for sign in (1, -1)
+        )
+        return (ahead.data - behind.data) / (2 * h)
+
+    return [(4 * quotient(j, 1e-4) - quotient(j, 2e-4)) / 3 for j in range(len(point))]
+
+
+# Every way to the gradient of a function at a point, and how close it comes: a new one is a new line.
+ROUTES = {
+    "backward": (by_backward, 1e-10),
+    "grad": (lambda f, point: value_and_grad(f)(*point)[1], 1e-10),
+    "recorded gradient": (lambda f, point: value_and_grad(f, create_graph=True)(*point)[1], 1e-10),
+    "forward mode": (by_forward_mode, 1e-10),
+    "recorded forward mode, in reverse": (by_the_tangent_of_a_gradient, 1e-10),
+    "jacobian, forward": (
+        lambda f, point: [row[0] for row in zip(*jacobian(lambda *x: [f(*x)] * 5, point))],
+        1e-10,
+    ),
+    "central differences": (by_differences, 1e-6),
+}
 
 
 @given(programs())
-def test_values_and_gradients_are_those_of_forward_mode(program):
-    """Reverse mode by backward(), by grad() and by a recorded gradient; the reference by forward mode."""
+def test_every_route_gives_the_gradient_of_the_reference(program):
+    """However the graph is recorded, whichever way it is swept; the reference is forward mode in mpmath."""
     numbers, code, roots, duals = program
+    exact = duals[roots[0]]
     for apply in (record, record_in_vectors, record_by_operators):
-        leaves = list(map(Value, numbers))
-        nodes = list(map(as_value, run(leaves, code, apply)))
+        nodes = list(map(as_value, run(list(map(Value, numbers)), code, apply)))
         for node, dual in zip(nodes, duals, strict=True):
             assert close(node.data, dual.value, abs(float(dual.value)) + sum(dual.sizes))
-        root = roots[0]
-        functional = grad(nodes[root], leaves)
-        recorded = grad(nodes[root], leaves, create_graph=True)
-        nodes[root].backward()
-        for j, leaf in enumerate(leaves):
-            size = duals[root].sizes[j] * 100
-            assert close(functional[j], duals[root].slopes[j], size)
-            assert close(recorded[j].data, duals[root].slopes[j], size)
-            assert close(leaf.grad or 0.0, functional[j], size)
+        f = program_function(code, roots[0], apply)
+        for name, (route, accuracy) in ROUTES.items():
+            got = list(map(float, route(f, numbers)))
+            for slope, right, size in zip(got, exact.slopes, exact.sizes, strict=True):
+                assert close(slope, right, size * 100, accuracy), (name, got)
 
 
 @given(programs())
@@ -232,41 +282,46 @@ def test_several_roots_add_up_on_the_leaves(program):
         assert (leaf.grad or 0.0) == pytest.approx(math.fsum(shares), rel=1e-12, abs=1e-13 * size)
 
 
-@given(programs())
-def test_gradients_are_those_of_central_differences(program):
-    """Of the engine's own forward pass, with an error that falls with the square of the step."""
+SMOOTH = ["add", "sub", "mul", "div", "neg", "exp", "sin", "tanh", "log", "sigmoid", "softplus", "dot", "sum",
+          "mean", "logsumexp", "softmax", "log_softmax", "power", "sqrt"]  # fmt: skip
+
+
+def reverse_over_reverse(f, point):
+    leaves = list(map(Value, point))
+    return [grad(slope, leaves) for slope in grad(f(*leaves), leaves, create_graph=True)]
+
+
+def reverse_over_forward(f, point):
+    leaves = list(map(Value, point))
+    return [grad(jvp(f, leaves, unit, create_graph=True)[1], leaves) for unit in units(len(point))]
+
+
+def forward_over_forward(f, point):
+    def slope(unit):
+        return lambda *x: jvp(f, x, unit, create_graph=True)[1]
+
+    return [[jvp(slope(one), point, other)[1] for other in units(len(point))] for one in units(len(point))]
+
+
+# Every way to the second derivatives.
+SECOND_ROUTES = {
+    "hessian": hessian,
+    "recorded hessian": lambda f, point: hessian(f, point, create_graph=True),
+    "reverse over reverse": reverse_over_reverse,
+    "forward over reverse": lambda f, point: [hvp(f, point, unit) for unit in units(len(point))],
+    "reverse over forward": reverse_over_forward,
+    "forward over forward": forward_over_forward,
+}
+
+
+@given(programs(names=SMOOTH, size=6))
+def test_every_second_route_gives_the_derivative_of_the_reference(program):
+    """∂²/∂xᵢ∂xⱼ for all i and j, against mpmath's difference of the forward-mode slope."""
     numbers, code, roots, duals = program
-    root = roots[0]
-    leaves = list(map(Value, numbers))
-    slopes = grad(as_value(run(leaves, code, record)[root]), leaves)
+    n, root = len(numbers), roots[0]
 
-    def f(j, h):
-        moved = [Value(x + h * (i == j)) for i, x in enumerate(numbers)]
-        return as_value(run(moved, code, record)[root]).data
-
-    for j, slope in enumerate(slopes):
-        # Two steps: a kink or strong curvature within reach shows in their difference, which is allowed.
-        estimates = [(f(j, h) - f(j, -h)) / (2 * h) for h in (1e-5, 5e-6)]
-        allowed = 4 * abs(estimates[0] - estimates[1]) + 1e-8 * (1 + duals[root].sizes[j])
-        assert slope == pytest.approx(estimates[1], rel=1e-7, abs=allowed)
-
-
-@given(programs(names=["add", "sub", "mul", "div", "neg", "exp", "sin", "tanh", "log", "sigmoid", "softplus",
-                       "dot", "sum", "mean", "logsumexp", "softmax", "log_softmax", "power", "sqrt"], size=6),
-       st.integers(0, 3), st.integers(0, 3))  # fmt: skip
-def test_second_order_is_the_derivative_of_the_reference(program, i, j):
-    """∂²/∂xᵢ∂xⱼ through the recorded gradient, against mpmath's difference of the forward-mode slope."""
-    numbers, code, roots, duals = program
-    i, j = i % len(numbers), j % len(numbers)
-    leaves = list(map(Value, numbers))
-    y = as_value(run(leaves, code, record)[roots[0]])
-    got = grad(grad(y, [leaves[i]], create_graph=True)[0], [leaves[j]])[0]
-
-    def slope(t):
-        moved = list(map(mpf, numbers))
-        moved[j] = t
-        nodes = leaf_duals(moved)
-        n = len(numbers)
+    def slopes(j, t):
+        nodes = leaf_duals([*numbers[:j], t, *numbers[j + 1 :]])
         for name, args in code:
             operands = [
                 [nodes[k] for k in arg] if isinstance(arg, list)
@@ -274,11 +329,31 @@ def test_second_order_is_the_derivative_of_the_reference(program, i, j):
                 for arg in args
             ]  # fmt: skip
             nodes.append(apply_dual(name, operands, n))
-        return nodes[roots[0]].slopes[i]
+        return nodes[root].slopes
 
-    exact = float(mp.diff(slope, mpf(numbers[j])))
-    size = (1 + duals[roots[0]].sizes[i]) * (1 + duals[roots[0]].sizes[j])
-    assert got == pytest.approx(exact, rel=1e-9, abs=1e-10 * size)
+    h = mpf(10) ** -15  # at 50 digits an error of 10⁻³⁰, times the fourth derivative
+    exact = [
+        [float((ahead - behind) / (2 * h)) for ahead, behind in zip(slopes(j, x + h), slopes(j, x - h))]
+        for j, x in enumerate(map(mpf, numbers))
+    ]
+    sizes = [1 + size for size in duals[root].sizes]
+    f = program_function(code, root, record)
+    for name, route in SECOND_ROUTES.items():
+        got = [list(map(float, row)) for row in route(f, numbers)]
+        for j in range(n):
+            for i in range(n):
+                allowed = 1e-10 * sizes[i] * sizes[j]
+                assert got[j][i] == pytest.approx(exact[j][i], rel=1e-9, abs=allowed), (name, i, j)
+
+
+@settings(max_examples=40)
+@given(programs(size=8))
+def test_gradcheck_agrees_on_random_graphs(program):
+    """With all outputs, of which some share nodes, and none of them too coarse to judge."""
+    numbers, code, roots, _ = program
+    report = gradcheck(lambda *leaves: [run(leaves, code, record)[root] for root in roots], numbers)
+    assert len(report.checks) == len(roots) * len(numbers)
+    assert not report.untold, report
 
 
 # --- polynomials, exactly --------------------------------------------------------------------------
@@ -358,6 +433,7 @@ def test_polynomials_are_exact(program):
         y = recorded[-1]
         assert grad(y, leaves) == nodes[-1][1]
         assert [each.data for each in grad(y, leaves, create_graph=True)] == nodes[-1][1]
+        assert by_forward_mode(program_function(code, -1, apply), list(map(float, numbers))) == nodes[-1][1]
         y.backward()
         y.backward()
         assert [2 * slope for slope in nodes[-1][1]] == [leaf.grad or 0.0 for leaf in leaves]

@@ -23,7 +23,8 @@ inf, nan = math.inf, math.nan
 TINY, LARGEST = 5e-324, sys.float_info.max
 SPECIAL = [0.0, -0.0, TINY, -TINY, LARGEST, -LARGEST, inf, -inf]
 EPS = 2.0**-52
-ROWS = list(TABLE.values())
+# monomial is what the rules of pow, power and div are made of: it is tested here as their orders 1 and 2.
+ROWS = [row for row in TABLE.values() if row.name != "monomial"]
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 EXPONENTS = (350, 400, 460)  # the numbers 10^±these stand for inf and 0: beyond all floats, and growing
@@ -108,7 +109,7 @@ def agree(got, expected, ulps=0):
 
 
 def power(a, n):
-    """What C99, annex F.9.4.4, and IEEE 754-2008, section 9.2.1, say of aⁿ where mathematics leaves it open."""
+    """What C99, annex F.9.4.4, and IEEE 754-2008, section 9.2.1, say of aⁿ where it has no limit."""
     extreme = abs(n) in (0, TINY, LARGEST, inf)
     if (a > 0 and a not in (1, inf)) or not (extreme or (a == -inf and n % 1)):
         return None
@@ -121,6 +122,10 @@ def power(a, n):
     else:
         value = nan
     return value, [0.0, 0.0] if a == n == 0 else None
+
+
+def overflows(a, b):
+    return math.isfinite(a) and math.isfinite(b) and math.isinf(a * b)
 
 
 # For each row the value and the partials where a convention decides; None for all other operands, and in
@@ -137,6 +142,8 @@ CONVENTIONS = {
     "step": lambda x: (0.0, [0.0]) if x == 0 else None,
     "greater": lambda a, b: (0.0, [0.0, 0.0]) if a == b else None,
     "where": lambda condition, a, b: (b, [0.0, 0.0, 1.0]) if condition == 0 else None,
+    # products as IEEE 754 rounds them: beyond LARGEST they are infinite
+    "dot": lambda w, x, b: (w[0] * x[0] + b, [*x, *w, 1.0]) if overflows(w[0], x[0]) else None,
     # the left piece at 0, as in torch: the value is slope · 0
     "leaky_relu": lambda x, slope: (slope * x, [slope, 0.0]) if x == 0 else None,
     "elu": lambda x, alpha: (alpha * x, [alpha, 0.0]) if x == 0 else None,
@@ -190,7 +197,7 @@ def expected(row, order, args, speeds):
     unknown = next((i for i, x in enumerate(flat) if x != x), None)
     if unknown is not None:  # what is the same whatever it is
         low, high = row.domain[positions(args)[unknown]]
-        numbers = [low + share * (high - low) for share in (0.15, 0.37, 0.85)]
+        numbers = [low + share * (high - low) for share in (0.15, 0.37, 0.95)]
         cases = [like([*flat[:unknown], x, *flat[unknown + 1 :]], args) for x in numbers]
         return in_common(expected(row, order, case, speeds) for case in cases)
     size = len(flat) ** order
@@ -216,27 +223,40 @@ def answers(row, args):
     return [node.data], plain, second
 
 
-def mistakes(row, order, args, got, right, ulps):
-    """What is wrong, in words; at order 2 entries by what is held constant are not compared."""
-    still = constants(row, args)
+# What the engine gets wrong, row by row: (order, flat operands, got) of what is known. Each must still be so.
+OPEN = {
+    "sqrt": lambda order, flat, got: order and str(flat[0]) == "-0.0",
+    "atan": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
+    "silu": lambda order, flat, got: math.isinf(flat[0]),
+    "div": lambda order, flat, got: order == 2 and abs(flat[0]) == LARGEST,
+    "pow": lambda order, flat, got: order and abs(flat[1]) >= LARGEST,
+    "power": lambda order, flat, got: order and got != got,
+    "leaky_relu": lambda order, flat, got: order and math.isinf(flat[1]),
+    "elu": lambda order, flat, got: order and math.isinf(flat[1]),
+    "logsumexp": lambda order, flat, got: order and inf in flat,
+    "softmax": lambda order, flat, got: inf in flat,
+    "log_softmax": lambda order, flat, got: inf in flat,
+}
+
+
+def compare(row, order, args, got, right):
+    """Whether it is known and what is wrong, in words, for each mistake.
+
+    Not compared are derivatives by what is held constant, and a derivative that is nan because an operand is.
+    What second derivatives lose to cancellation is allowed for.
+    """
+    still, flat = constants(row, args), flatten(args)
     size = max((abs(slope) for slope in got[1] if math.isfinite(slope)), default=0.0)
+    is_known = OPEN.get(row.name, lambda order, flat, got: False)
     for i, (mine, exact) in enumerate(zip(got[order], right, strict=True)):
-        ignored = order == 2 and (still[i // len(still)] or still[i % len(still)])
-        if exact is None or ignored or agree(mine, exact, ulps):
+        if exact is None or (order == 2 and (still[i // len(still)] or still[i % len(still)])):
+            continue
+        if order and math.isnan(mine) and any(map(math.isnan, flat)):
             continue
         cancelled = order == 2 and abs(mine - exact) <= 4 * EPS * size + 1e-13 * abs(exact)
-        if not cancelled:
-            yield f"{row.name}{tuple(args)}, order {order}, entry {i}: {mine!r} is not {exact!r}"
-
-
-# Mistakes of the engine that are not mended yet. Each must still be one.
-OPEN = {}
-
-
-def report(row, found):
-    is_open = OPEN.get(row.name, lambda mistake: False)
-    assert [mistake for mistake in found if not is_open(mistake)] == []
-    assert any(map(is_open, found)) or row.name not in OPEN, f"mended: take {row.name} from the list OPEN"
+        if not cancelled and not agree(mine, exact, 8):
+            text = f"{row.name}{tuple(args)}, order {order}, entry {i}: {mine!r} is not {exact!r}"
+            yield bool(is_known(order, flat, mine)), text
 
 
 # --- one special operand among ordinary ones -------------------------------------------------------
@@ -251,60 +271,98 @@ def surroundings(row, length):
     return fractions, [w if good else f for w, f, good in zip(whole, fractions, within, strict=True)]
 
 
+def free(row, length):
+    """The numbers that vary; one whose domain is a single point belongs to the row."""
+    intervals = [row.domain[i] for i in positions(shape(row, length))]
+    return [i for i, (low, high) in enumerate(intervals) if low < high]
+
+
 @rows
 def test_one_special_operand(row):
     """Each argument in turn takes each special value: value, gradient and second derivatives."""
     found = []
     with mp.workdps(DIGITS):
         for ordinary in surroundings(row, 2):
-            for i, special in itertools.product(range(len(ordinary)), [*SPECIAL, nan]):
+            for i, special in itertools.product(free(row, 2), [*SPECIAL, nan]):
                 args = like([*ordinary[:i], special, *ordinary[i + 1 :]], shape(row, 2))
                 got = answers(row, args)
                 speeds = [int(j == i) for j in range(len(ordinary))]
                 for order in (0, 1, 2):
-                    right = expected(row, order, args, speeds)
-                    found += mistakes(row, order, args, got, right, ulps=8)
-    report(row, found)
+                    found += compare(row, order, args, got, expected(row, order, args, speeds))
+    assert [mistake for known, mistake in found if not known] == []
+    assert found or row.name not in OPEN, f"{row.name} is right now: take it from the list OPEN"
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if len(row.domain) == 1], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.plain and len(row.domain) == 1], ids=lambda row: row.name
+)
 def test_a_zero_has_the_sign_of_its_limit(row):
-    """sin(−0) is −0, exp(−inf) is +0: the sign of the smallest number there."""
+    """sin(−0) is −0, exp(−inf) is +0: the sign that the value has nearby."""
     for x in (0.0, -0.0, inf, -inf):
-        args = [[x]] if row.vectors else [x]
-        got = row.evaluate(*args)
         with mp.workdps(DIGITS):
-            near = [path[0] for path in approaches(x, 1)[:1]]
-            value = oracle.reference(row.name).value(*like(near, args))
-            if got == 0 and isinstance(value, mpf) and value != 0:
-                assert math.copysign(1, got) == mp.sign(value), x
+            nearby = oracle.reference(row.name).value(approaches(x, 1)[0][0])
+        if row.evaluate(x) == 0 and isinstance(nearby, mpf) and nearby != 0:
+            assert math.copysign(1, row.evaluate(x)) == mp.sign(nearby), x
 
 
-# --- several special operands at once --------------------------------------------------------------
+# --- two special operands at once ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.domain != row.domain[:1]], ids=lambda row: row.name)
-def test_several_special_operands(row):
+def paces(x, y):
+    """How fast two operands may move: together, and either faster than the other."""
+    return {
+        tuple(pace if z == 0 or math.isinf(z) else 0 for z, pace in zip((x, y), both))
+        for both in [(2, 2), (2, 3), (3, 2)]
+    }
+
+
+several = [row for row in ROWS if len(flatten(shape(row, 2))) > 1]
+
+
+@pytest.mark.parametrize("row", several, ids=lambda row: row.name)
+def test_two_special_operands(row):
     """The value is the limit, if it is the same at all speeds. A derivative is, too, or it is nan.
 
-    That is less than for one operand: the rule may meet inf · 0 where a limit exists, but may not give
+    That is less than for one operand: the rule may meet inf · 0 where a limit exists, but it may not give
     another number.
     """
-    spots = list(itertools.product(SPECIAL, repeat=len(positions(shape(row, 1)))))
     choose = random.Random(row.name)
+    length = 1 if row.domain[1:] else 2
+    ordinary = surroundings(row, length)[0]
+    places = list(itertools.combinations(free(row, length), 2))
     found = []
     with mp.workdps(SEVERAL):
-        for flat in choose.sample(spots, 24) + [(x,) * len(spots[0]) for x in SPECIAL]:
-            args = like(flat, shape(row, 1))
+        for x, y in choose.sample(list(itertools.product(SPECIAL, SPECIAL)), 60 // len(ordinary)):
+            i, j = choose.choice(places)
+            args = like(
+                [x if k == i else y if k == j else z for k, z in enumerate(ordinary)], shape(row, length)
+            )
             got = answers(row, args)
-            moving = [i for i, x in enumerate(flat) if x == 0 or math.isinf(x)]
-            speeds = {(2,) * len(moving), *itertools.permutations(range(2, len(moving) + 2))}
-            at_speeds = [
-                [dict(zip(moving, chosen, strict=True)).get(i, 0) for i in range(len(flat))]
-                for chosen in sorted(speeds)
+            speeds = [
+                [a if k == i else b if k == j else 0 for k in range(len(ordinary))] for a, b in paces(x, y)
             ]
             for order in (0, 1):
-                right = in_common(expected(row, order, args, speeds) for speeds in at_speeds)
-                unsaid = [None if order and mine != mine else exact for mine, exact in zip(got[order], right)]
-                found += mistakes(row, order, args, got, unsaid, ulps=8)
-    report(row, found)
+                right = in_common([expected(row, order, args, each) for each in speeds])
+                said = [None if order and mine != mine else exact for mine, exact in zip(got[order], right)]
+                found += compare(row, order, args, got, said)
+    assert [mistake for known, mistake in found if not known] == []
+
+
+# --- all forms of a row ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.plain], ids=lambda row: row.name)
+def test_a_row_along_vectors_gives_what_it_gives_one_by_one(row):
+    """The packed form, value and gradient, over all special operands and all pairs of them."""
+    spots = list(itertools.product([*SPECIAL, nan], repeat=len(row.domain)))
+    columns = list(map(list, zip(*spots)))
+    packed = [Vector(map(Value, column)) for column in columns]
+    nodes = row(*packed)
+    alone = [[Value(x) for x in column] for column in columns]
+    for place, one in enumerate(map(row, *alone)):
+        assert agree(nodes.numbers()[place], one.data), spots[place]
+        one.backward()
+    sum(nodes).backward()
+    for vector, column in zip(packed, alone, strict=True):
+        for place, (mine, other) in enumerate(zip(vector, column, strict=True)):
+            assert agree(mine.grad, other.grad, 2), (spots[place], mine.grad, other.grad)
