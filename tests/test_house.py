@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     "errors", "files", "primitives", "value", "vector", "graph", "copying", "linearization",
-    "differentiation", "quotients", "checking", "symbols", "explanation", "drawing", "spreadsheet", "explorer", "compiler",
+    "differentiation", "quotients", "checking", "symbols", "explanation", "drawing", "spreadsheet",
+    "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],

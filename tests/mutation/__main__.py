@@ -29,7 +29,8 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 
 def tests_of_a_row() -> dict[str, Callable[[Primitive], None]]:
     """The tests that take nothing but a row."""
-    spec = importlib.util.spec_from_file_location("test_primitives", TESTS / "autograd" / "test_primitives.py")
+    path = TESTS / "autograd" / "test_primitives.py"
+    spec = importlib.util.spec_from_file_location("test_primitives", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
