@@ -694,23 +694,20 @@ def cosh(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (-y * tanh(x),),
-    array=lambda x: 1.0 / np.cosh(x), expansion=lambda x: 1.0 / cosh(x),
+    lambda y, x: (-2.0 * y * tanh(x),),
+    array=lambda x: 1.0 / np.square(np.cosh(x)), symbol="sech²", latex=r"\operatorname{{sech}}^2\left({0}\right)",
+    expansion=lambda x: 1.0 / (cosh(x) * cosh(x)),
 )  # fmt: skip
-def sech(x: float) -> float:
-    """The hyperbolic secant 1/cosh x. A row of its own, for its derivative −y tanh x never overflows:
-    in that of 1/cosh x, cosh and sinh do."""
-    tail = math.exp(-math.fabs(x))
-    return 2.0 * tail / (1.0 + tail * tail)
+def sech2(x: float) -> float:
+    """1/cosh² x, the slope of tanh. A row of its own, for its derivative never overflows: in that of
+    1/cosh² x, cosh and sinh do."""
+    tail = math.exp(-2.0 * math.fabs(x))
+    return 4.0 * tail / (1.0 + tail * (2.0 + tail))
 
 
-def _square(x: Any) -> Any:
-    return x * x
-
-
-# 1/cosh² x and not 1 − y², which is 0 from |x| = 19 on.
+# Not 1 − y², which is 0 from |x| = 19 on.
 @primitive(
-    lambda y, x: (_square(sech(x)),),
+    lambda y, x: (sech2(x),),
     array=np.tanh, method="tanh",
     sheet="TANH({0})", latex=r"\tanh",
     textbook=lambda y, x: (1.0 - y * y,),
@@ -815,21 +812,20 @@ def softplus(x: float) -> float:
 
 
 def _silu_slope(y: Any, x: Any) -> Any:
-    """σ(x) (1 + x σ(−x)), which cancels where x is below −½: it is 0 at x₀ = −1.278.
+    """σ(x) + y σ(−x). From −¼ down its terms cancel, and it is 0 at x₀ = −1.278.
 
-    There it is written as y σ(−x) (1 + x + eˣ)/x, and with d = x − x₀ the sum in it, which is 0 at x₀ too,
-    as d + eˣ⁰ (eᵈ − 1): two terms of one sign. The factor y keeps the digits that σ(x) lacks below −708.
+    There it is written as σ′(x) (1 + x + eˣ), and with d = x − x₀ the sum in it, which is 0 at x₀ too, as
+    d + eˣ⁰ (eᵈ − 1): two terms of one sign. Below −700, σ′ runs out of digits, and nothing cancels.
     """
-    left = minimum(x, -0.5)
-    d = (left + 1.2784645427610737) + 1.0946994183093437e-16  # −x₀ to 32 digits
-    complement = sigmoid(-x)
-    near_zero = y * complement * ((d + 0.2784645427610738 * expm1(d)) / left)  # eˣ⁰ = −1 − x₀
-    return where(left + 0.5, near_zero, sigmoid(x) * (1.0 + x * complement))
+    inside = maximum(minimum(x, -0.25), -700.0)
+    d = (inside + 1.2784645427610737) + 1.0946994183093437e-16  # −x₀ to 32 digits
+    near_zero = 0.25 * sech2(0.5 * inside) * (d + 0.2784645427610738 * expm1(d))  # eˣ⁰ = −1 − x₀
+    return where((inside + 0.25) * (inside + 700.0), near_zero, sigmoid(x) + y * sigmoid(-x))
 
 
 def _silu_array(x: Any) -> Any:
     half = np.exp(0.5 * np.minimum(x, 0.0))
-    return np.where(x < -700.0, x * half * half, x * sigmoid.array(x))
+    return np.where(x < -700.0, x * half * half, x / (1.0 + np.exp(-x)))
 
 
 @primitive(
@@ -846,7 +842,7 @@ def silu(x: float) -> float:
     if x < -700.0:  # σ(x) = eˣ to the last digit, and may be subnormal where x eˣ is not
         half = math.exp(0.5 * x)
         return x * half * half
-    return x * sigmoid.forward(x)
+    return x / (1.0 + math.exp(-x))
 
 
 # --- branches --------------------------------------------------------------------------------------

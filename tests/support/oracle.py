@@ -96,7 +96,7 @@ REFERENCE = {
     "atan": Reference(mp.atan, lambda x: (1 / (1 + x**2),)),
     "sinh": Reference(mp.sinh, lambda x: (mp.cosh(x),)),
     "cosh": Reference(mp.cosh, lambda x: (mp.sinh(x),)),
-    "sech": Reference(lambda x: 1 / mp.cosh(x), lambda x: (-mp.sinh(x) / mp.cosh(x) ** 2,)),
+    "sech2": Reference(lambda x: 1 / mp.cosh(x) ** 2, lambda x: (-2 * mp.sinh(x) / mp.cosh(x) ** 3,)),
     "tanh": Reference(mp.tanh, lambda x: (1 / mp.cosh(x) ** 2,)),
     "sigmoid": Reference(sigma, lambda x: (sigma(x) * sigma(-x),)),
     "relu": Reference(lambda x: x * heaviside(x), lambda x: (heaviside(x),)),

@@ -15,6 +15,7 @@ NAMES = {
     "√": "sqrt",
     "max": "maximum",
     "min": "minimum",
+    "sech²": "sech2",
 }
 
 
