@@ -695,7 +695,8 @@ def cosh(x: float) -> float:
 
 @primitive(
     lambda y, x: (-2.0 * y * tanh(x),),
-    array=lambda x: 1.0 / np.square(np.cosh(x)), symbol="sech²", latex=r"\operatorname{{sech}}^2\left({0}\right)",
+    array=lambda x: 1.0 / np.square(np.cosh(x)),
+    symbol="sech²", latex=r"\operatorname{{sech}}^2\left({0}\right)",
     expansion=lambda x: 1.0 / (cosh(x) * cosh(x)),
 )  # fmt: skip
 def sech2(x: float) -> float:
