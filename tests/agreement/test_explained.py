@@ -1,8 +1,11 @@
 """`explain` on random graphs: its formulas, read and evaluated by somebody else, give the gradient."""
 
 import importlib.util
+import re
 from pathlib import Path
 
+import katex
+import pytest
 import reader
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,4 +46,42 @@ def test_the_formulas_give_the_gradient(program, which, every):
             assert abs(again - number) <= 1e-12 * abs(number)
     for text in (derivation.text, derivation.markdown):
         assert (f"does not depend on x{which}" in text) == (derivation.paths == 0)
-    assert derivation.latex.count("{") == derivation.latex.count("}")
+    assert katex.fault(derivation.latex) == ""
+
+
+def test_katex_finds_fault_with_what_is_not_latex():
+    for wrong in (r"\frac{1}{", r"\left(x", "a_b_c", r"\nosuchcommand", "x & y"):
+        assert katex.fault(wrong).startswith("ParseError"), wrong
+
+
+@pytest.mark.parametrize(
+    "label", ["<script>", "a_b_c", "$x$ & 100 %", "\\frac{", "∂E/∂w", "größe #1", "x^2", "{"]
+)
+def test_katex_renders_whatever_a_node_is_called(label):
+    x = Value(0.5, label)
+    y = (x * x).tanh() + x
+    for node in (y, y.parents[0], x):
+        node.label = label
+    assert katex.fault(explain(y, x).latex) == ""
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_katex_renders_every_row(name):
+    """With its operands, its result and its slopes; those of `where` and its kin may have none."""
+    row = TABLE[name]
+    leaves = [
+        [Value(0.4, f"v{i}{j}") for j in range(3)] if i in row.vectors else Value(0.4, f"x_{i}")
+        for i in range(len(row.domain))
+    ]
+    y = row(*leaves)
+    for leaf in leaves:
+        assert katex.fault(explain(y, leaf[0] if isinstance(leaf, list) else leaf).latex) == ""
+
+
+def test_katex_renders_the_formulas_of_markdown():
+    w, x = Value(0.5, "w_1"), Value(2.0, "x")
+    y = (w * x).sigmoid()
+    y.label = "a_h1"
+    formulas = re.findall(r"\$\$?([^$]+)\$\$?", explain(y, w).markdown)
+    assert formulas
+    assert [katex.fault(formula) for formula in formulas] == [""] * len(formulas)
