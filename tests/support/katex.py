@@ -15,8 +15,9 @@ def _engine():
     context = racer.MiniRacer()
     context.eval(script.read_text(encoding="utf-8"))
     context.eval(
-        "function fault(tex) { try { katex.renderToString(tex, {displayMode: true, strict: false}); return '' }"
-        " catch (error) { return String(error) } }"
+        "function fault(tex) {"
+        " try { katex.renderToString(tex, {displayMode: true, strict: false}); return ''; }"
+        " catch (error) { return String(error); } }"
     )
     return context
 
