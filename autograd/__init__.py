@@ -14,6 +14,7 @@ from .differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .drawing import PALETTE, Drawing, draw
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
 from .explanation import Derivation, explain
+from .files import write_text
 from .graph import topological_order
 from .primitives import (
     Primitive,
@@ -114,4 +115,5 @@ __all__ = [
     "topological_order",
     "value_and_grad",
     "where",
+    "write_text",
 ]

@@ -44,7 +44,34 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 with its line ends as they are."""
-    with replacing(path) as temporary:
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file of text in UTF-8, whole or not at all, with its line ends as they are.
+
+    It is written beside its place and put there at the end: who reads the path meanwhile, or after the
+    process was killed, finds the old file.
+
+    Parameters
+    ----------
+    path : where to.
+    text : the text.
+
+    Raises
+    ------
+    TypeError : if `path` is not a path or `text` not a string.
+    OSError : if the file cannot be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder) / "note.txt", "one line\\n")
+    ...     (Path(folder) / "note.txt").read_text(encoding="utf-8")
+    'one line\\n'
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"write_text takes a path, got {type(path).__name__}: {path!r:.60}")
+    if not isinstance(text, str):
+        raise TypeError(f"write_text takes a string to write, got {type(text).__name__}: {text!r:.60}")
+    with replacing(Path(path)) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

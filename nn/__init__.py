@@ -10,9 +10,12 @@
 
 from .activations import ACTIVATIONS, Activation
 from .batches import batches
+from .callbacks import Checkpoint, EarlyStopping
 from .diagram import diagram
+from .exchange import from_torch, to_onnx, to_torch
+from .history import History
 from .initializers import INITIALIZERS
-from .layers import MLP, Layer, Neuron
+from .layers import MLP, Dropout, Layer, Neuron, Sequential
 from .losses import (
     LOSSES,
     binary_cross_entropy,
@@ -24,32 +27,70 @@ from .losses import (
     l1_loss,
     mse_loss,
 )
+from .metrics import METRICS, accuracy, mean_absolute_error, r2_score
 from .module import Module
-from .optimizers import SGD, Optimizer
-from .training import DivergenceError, History, fit
+from .optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Optimizer,
+    RMSprop,
+    clip_grad_norm_,
+    clip_grad_value_,
+    gradient_norm,
+)
+from .schedules import CosineAnnealingLR, ExponentialLR, LinearWarmup, Schedule, StepLR
+from .storage import load, save
+from .training import DivergenceError, fit
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "LOSSES",
+    "METRICS",
     "MLP",
     "SGD",
     "Activation",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Checkpoint",
+    "CosineAnnealingLR",
     "DivergenceError",
+    "Dropout",
+    "EarlyStopping",
+    "ExponentialLR",
     "History",
     "Layer",
+    "LinearWarmup",
     "Module",
     "Neuron",
     "Optimizer",
+    "RMSprop",
+    "Schedule",
+    "Sequential",
+    "StepLR",
+    "accuracy",
     "batches",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "cross_entropy",
     "diagram",
     "fit",
+    "from_torch",
+    "gradient_norm",
     "half_squared_error",
     "hinge_loss",
     "huber_loss",
     "l1_loss",
+    "load",
+    "mean_absolute_error",
     "mse_loss",
+    "r2_score",
+    "save",
+    "to_onnx",
+    "to_torch",
 ]

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["random_generator", "require_count", "require_flag", "require_number"]
+__all__ = [
+    "random_generator",
+    "require_count",
+    "require_flag",
+    "require_fraction",
+    "require_number",
+    "require_positive",
+]
 
 
 def require_count(name: str, value: Any) -> int:
@@ -48,6 +55,34 @@ def require_number(name: str, value: Any, least: float = -math.inf) -> float:
         raise ValueError(f"{name} must be finite{bound}, got an integer beyond float64") from None
     if not (math.isfinite(number) and number >= least):
         raise ValueError(f"{name} must be finite{bound}, got {value!r}")
+    return number
+
+
+def require_positive(name: str, value: Any) -> float:
+    """`value` as a finite float above 0; an error that names it otherwise.
+
+    >>> require_positive("max_norm", 0)
+    Traceback (most recent call last):
+        ...
+    ValueError: max_norm must be above 0, got 0
+    """
+    number = require_number(name, value)
+    if number <= 0.0:
+        raise ValueError(f"{name} must be above 0, got {value!r}")
+    return number
+
+
+def require_fraction(name: str, value: Any, below: bool = False) -> float:
+    """`value` as a float from 0 to 1, or `below` 1; an error that names it otherwise.
+
+    >>> require_fraction("p", 1.0, below=True)
+    Traceback (most recent call last):
+        ...
+    ValueError: p must be from 0 to below 1, got 1.0
+    """
+    number = require_number(name, value)
+    if not 0.0 <= number <= 1.0 or (below and number == 1.0):
+        raise ValueError(f"{name} must be from 0 to {'below ' if below else ''}1, got {value!r}")
     return number
 
 

@@ -1,4 +1,4 @@
-"""`Neuron`, `Layer` and `MLP`: weighted sums and activations, a = f(Wx + b).
+"""`Neuron`, `Layer`, `MLP`: weighted sums and activations, a = f(Wx + b); `Dropout`, `Sequential`.
 
 A layer computes what its neurons would compute one after the other, to the last bit, but hands all of
 them to the engine at once: a `Vector` of weight rows makes one packed node, which is what makes a layer
@@ -15,11 +15,11 @@ import numpy as np
 from autograd import Dense, Primitive, Value, Vector, dot
 
 from .activations import Activation, find_activation
-from .arguments import random_generator, require_count, require_flag
+from .arguments import random_generator, require_count, require_flag, require_fraction
 from .initializers import Initializer, draw_weights
 from .module import Module
 
-__all__ = ["MLP", "Layer", "Neuron"]
+__all__ = ["MLP", "Dropout", "Layer", "Neuron", "Sequential"]
 
 Function = str | Callable[[Any], Any]
 Seed = int | np.random.Generator | None
@@ -252,6 +252,93 @@ class Layer(Module):
         return f"Layer({self.n_in}, {self.n_out}, activation={self.activation.name!r}{bias})"
 
 
+class Dropout(Module):
+    """In training each output is set to 0 with probability p, and the others are divided by 1 − p.
+
+    So no neuron can rely on a certain other one, and what is passed on keeps its mean. After `eval`, what
+    comes in goes out.
+
+    Parameters
+    ----------
+    p : from 0 to below 1.
+    seed : as for `Neuron`.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described.
+
+    Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting";
+    `torch.nn.Dropout`, which divides as this does.
+
+    Examples
+    --------
+    >>> from nn import Dropout
+    >>> dropout = Dropout(0.5, seed=1)
+    >>> dropout([1.0, 2.0, 3.0, 4.0])
+    [2.0, 4.0, 0.0, 8.0]
+    >>> dropout.eval()([1.0, 2.0])
+    [1.0, 2.0]
+    """
+
+    def __init__(self, p: float = 0.5, seed: Seed = None) -> None:
+        self.p = require_fraction("p", p, below=True)
+        self.generator = random_generator(seed)
+
+    def __call__(self, x: Any) -> Any:
+        if not self.training or self.p == 0.0:
+            return x
+        if not hasattr(x, "__iter__"):
+            return self([x])[0]
+        inputs = list(x)
+        kept = self.generator.random(len(inputs)) >= self.p
+        return [y * factor for y, factor in zip(inputs, (kept / (1.0 - self.p)).tolist())]
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p:g})"
+
+
+class Sequential(Module):
+    """Modules, each of which reads what the one before gives.
+
+    Parameters
+    ----------
+    modules : at least one; any `Module` or other function of a sequence.
+
+    Attributes
+    ----------
+    layers : a list of them.
+
+    Raises
+    ------
+    TypeError, ValueError : if there are none, or one cannot be called.
+
+    Examples
+    --------
+    >>> from nn import Dropout, Layer, Sequential
+    >>> model = Sequential(Layer(2, 3, "tanh", seed=0), Dropout(0.2, seed=0), Layer(3, 1, seed=1))
+    >>> model.eval()([0.0, 0.0]).data
+    0.0
+    """
+
+    def __init__(self, *modules: Callable[[Any], Any]) -> None:
+        if not modules:
+            raise ValueError("Sequential needs at least one module, got none")
+        for module in modules:
+            if not callable(module):
+                raise TypeError(f"Sequential takes modules, got {type(module).__name__}: {module!r:.60}")
+        self.layers = list(modules)
+
+    @property
+    def n_in(self) -> int:
+        """The number of features, of the first module that knows it."""
+        return next(int(layer.n_in) for layer in self.layers if hasattr(layer, "n_in"))
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x if type(x) is Value else list(x)
+
+
 class MLP(Module):
     """A multilayer perceptron: layers, each of which reads the outputs of the one before.
 
@@ -262,10 +349,12 @@ class MLP(Module):
     activation : of the hidden layers, as for `Neuron`.
     output_activation : of the last layer, as for `Layer`. Keep it linear where the loss takes logits.
     bias, initializer, seed : as for `Neuron`; one seed determines all weights.
+    dropout : p of a `Dropout` after each hidden layer.
 
     Attributes
     ----------
     layers : a list of `Layer`.
+    dropout : the `Dropout`, or None.
     n_in, n_out : the number of features and of outputs.
 
     Raises
@@ -295,6 +384,7 @@ class MLP(Module):
         bias: bool = True,
         initializer: str | Initializer | None = None,
         seed: Seed = None,
+        dropout: float = 0.0,
     ) -> None:
         try:
             sizes = [n_in, *widths]
@@ -314,6 +404,8 @@ class MLP(Module):
             Layer(n_in, n_out, function, bias, initializer, rng, f"layer{i}")
             for i, (n_in, n_out, function) in enumerate(zip(sizes, sizes[1:], functions))
         ]
+        p = require_fraction("dropout", dropout, below=True)
+        self.dropout = Dropout(p, rng) if p else None
 
     @property
     def n_in(self) -> int:
@@ -324,6 +416,11 @@ class MLP(Module):
         return self.layers[-1].n_out
 
     def __call__(self, x: Any) -> Any:
+        if self.dropout is not None and self.training:
+            for layer in self.layers[:-1]:
+                x = self.dropout(layer(x))
+            x = self.layers[-1](x)
+            return x if type(x) is Value else list(x)
         wholes = [layer.dense() if type(layer) is Layer else None for layer in self.layers]
         if wholes != self._joined:
             self._join(wholes)
@@ -355,7 +452,8 @@ class MLP(Module):
         return (
             f"MLP({self.n_in}, {[layer.n_out for layer in self.layers]}, "
             f"activation={first.activation.name!r}, output_activation={last.activation.name!r}"
-            f"{_no_bias(first.neurons[0])})"
+            f"{_no_bias(first.neurons[0])}"
+            f"{f', dropout={self.dropout.p:g}' if self.dropout else ''})"
         )
 
 

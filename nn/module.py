@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from autograd import Value, Vector
 
-from .arguments import require_number
+from .arguments import require_flag, require_number
 
 __all__ = ["Module"]
 
@@ -43,6 +43,8 @@ class Module:
     {'weight0': 2.0, 'weight1': 3.0, 'b': 1.0}
     """
 
+    training = True
+
     def __call__(self, x: Any) -> Any:
         raise NotImplementedError(
             f"{type(self).__name__} does not say what it computes: define __call__(self, x)"
@@ -72,6 +74,41 @@ class Module:
                 names.setdefault(child, name)
         for i, parameter in enumerate(self.parameters()):
             yield names.get(parameter, f"parameter{i}"), parameter
+
+    def modules(self) -> Iterator[Module]:
+        """The module itself and all those in it, each before its own children; one that is shared, once."""
+        seen: set[int] = set()
+        pending: list[Module] = [self]
+        while pending:
+            module = pending.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                inside = [child for _, child in module.children() if isinstance(child, Module)]
+                pending += reversed(inside)
+
+    def train(self, mode: bool = True) -> Self:
+        """Say to it and all modules in it that they are trained, or with `mode` False that they are used.
+
+        `Dropout` works in training alone; a module of one's own may look at ``self.training``.
+
+        Returns
+        -------
+        The module itself.
+
+        Raises
+        ------
+        TypeError : if `mode` is not a bool.
+        """
+        mode = require_flag("mode", mode)
+        for module in self.modules():
+            if module.training != mode:
+                module.__dict__["training"] = mode  # no attribute that a layer has to look at again
+        return self
+
+    def eval(self) -> Self:
+        """The same as ``train(False)``."""
+        return self.train(False)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, which the next backward pass adds to."""

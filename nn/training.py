@@ -2,86 +2,40 @@
 
 from __future__ import annotations
 
-import csv
+import functools
 import importlib
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from numbers import Real
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from autograd import Value, mean, no_grad, sum
+from autograd import AnomalyError, Value, detect_anomaly, mean, no_grad
 
-from .arguments import random_generator, require_count, require_flag
+from .arguments import random_generator, require_count, require_flag, require_positive
 from .batches import batches
-from .losses import Loss, find_loss
+from .examples import Example, examples_of
+from .history import History
+from .layers import Dropout
+from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
+from .metrics import Metric, accuracy, find_metric
 from .module import Module
-from .optimizers import Optimizer
+from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
+from .schedules import Schedule
+from .storage import load_training, save
 
-__all__ = ["DivergenceError", "History", "fit"]
+__all__ = ["DivergenceError", "fit"]
 
 BACKENDS = ("auto", "eager")
 
-Callback = Callable[[int, "History"], Any]
+Callback = Callable[[int, History], Any]
 
 
 class DivergenceError(ArithmeticError):
     """Training left the finite numbers; the message says where and the likely cure."""
-
-
-@dataclass
-class History:
-    """What happened, epoch by epoch.
-
-    Attributes
-    ----------
-    loss : of each epoch, the mean over its examples, each taken just before the update it contributed to.
-    validation_loss : of each epoch, the mean over the validation examples after its last update; empty
-        without validation data.
-    interrupted : whether Ctrl-C ended the training.
-
-    Examples
-    --------
-    >>> history = History(loss=[0.5, 0.25])
-    >>> len(history), history
-    (2, History(2 epochs, loss 0.5 → 0.25))
-    """
-
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    interrupted: bool = False
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs completed."""
-        return len(self.loss)
-
-    def __len__(self) -> int:
-        return len(self.loss)
-
-    def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write one row per epoch at full precision: epoch, loss, and validation_loss where there is one."""
-        columns = {"epoch": range(1, len(self) + 1), "loss": self.loss}
-        if self.validation_loss:
-            columns["validation_loss"] = self.validation_loss
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
-
-    def __repr__(self) -> str:
-        parts = [f"{len(self)} epoch{'s' if len(self) != 1 else ''}"]
-        for name, losses in (("loss", self.loss), ("validation_loss", self.validation_loss)):
-            if losses:
-                parts.append(f"{name} {losses[0]:.4g} → {losses[-1]:.4g}")
-        if self.interrupted:
-            parts.append("interrupted")
-        return f"History({', '.join(parts)})"
 
 
 def fit(
@@ -99,6 +53,11 @@ def fit(
     backend: str = "auto",
     progress: bool = True,
     callbacks: Iterable[Callback] = (),
+    metrics: Iterable[str | Metric] = (),
+    schedule: Schedule | Callable[[Optimizer], Schedule] | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    resume: History | str | PathLike[str] | None = None,
 ) -> History:
     """Train the model in place: W ← W − η ∂L/∂W, where L is the mean loss over a batch.
 
@@ -115,21 +74,28 @@ def fit(
     shuffle, seed : the order of the examples, see `batches`; the same seed gives the same numbers.
     validation : (X, y) to take the loss of after each epoch, without training on it.
     backend : ``"eager"`` records and differentiates the object graph; ``"auto"`` is the fastest there is.
-    progress : whether to show a bar: with tqdm installed and in a terminal.
+    progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
+        notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
-        ends the training.
+        ends the training. See `EarlyStopping` and `Checkpoint`.
+    metrics : names of `nn.METRICS`, or functions ``metric(predictions, targets)`` of arrays.
+    schedule : a `Schedule` of the optimizer, or what makes one of it, such as
+        ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch.
+    clip_norm, clip_value : if given, `clip_grad_norm_` and `clip_grad_value_` before each update.
+    resume : the history of a training that was interrupted, or the path of a checkpoint, to go on from
+        there until `epochs` in all: with the same arguments to the same numbers as without interruption.
 
     Returns
     -------
     The `History`. Ctrl-C ends the training too: the parameters are those after the last whole update, the
-    history has the epochs completed and is marked `interrupted`.
+    history has the epochs completed and is marked `interrupted`. The model is left as after ``eval()``.
 
     Raises
     ------
     TypeError, ValueError : before the first step, if an argument or the data are not as described; it
         names the row, and in X the column.
-    DivergenceError : if the loss or a parameter is no longer finite, with the epoch, the batch and the
-        likely cure. The parameters are then the last whose loss was finite.
+    DivergenceError : if the loss or a parameter is no longer finite, with the epoch, the batch, the first
+        node that was not, and the likely cure. The parameters are then the last whose loss was finite.
 
     Examples
     --------
@@ -140,7 +106,7 @@ def fit(
     >>> [round(p.data, 6) for p in line.parameters()]
     [2.0, 1.0]
     """
-    if not (callable(model) and hasattr(model, "parameters") and hasattr(model, "zero_grad")):
+    if not isinstance(model, Module):
         raise TypeError(f"fit trains a Module, such as an MLP, got {type(model).__name__}: {model!r:.60}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
@@ -150,78 +116,298 @@ def fit(
         batch_size = require_count("batch_size", batch_size)
     loss = find_loss(loss)
     optimizer = _optimizer_of(model, optimizer)
-    data = _examples(model, loss, X, y)
-    held_out = None if validation is None else _held_out(model, loss, validation)
+    schedule = _schedule_of(optimizer, schedule)
+    clips = _clips(clip_norm, clip_value)
+    measures = _metrics(metrics, loss)
+    with _mode(model, training=False):
+        data = examples_of(model, loss, X, y)
+        held_out = None if validation is None else _held_out(model, loss, validation)
     callbacks = _callbacks(callbacks)
-    rng = random_generator(seed)
+    order = _Order(len(data), batch_size, shuffle, random_generator(seed))
 
-    history = History()
-    descent = _Descent(model, loss, optimizer)
+    run = _Run(model, loss, optimizer, schedule, clips, measures, order)
+    if resume is not None:
+        run.restore(_state_of(resume))
     try:
-        with _progress_bar(epochs, progress) as advance:
-            for epoch in range(1, epochs + 1):
-                shares = [
-                    descent.step([data[i] for i in batch], f"epoch {epoch}, batch {number}")
-                    * (len(batch) / len(data))
-                    for number, batch in enumerate(batches(len(data), batch_size, shuffle, rng), start=1)
-                ]
-                unseen = [] if held_out is None else [_mean_loss(model, loss, held_out)]
-                history.loss.append(sum(shares))
-                history.validation_loss += unseen
-                advance(history)
-                answers = [callback(epoch, history) for callback in callbacks]
+        with _mode(model, training=True), _progress_bar(epochs, run.history, progress) as advance:
+            for epoch in range(len(run.history) + 1, epochs + 1):
+                run.epoch(epoch, data, held_out)
+                advance()
+                answers = [callback(epoch, run.history) for callback in callbacks]
                 if any(answer is True for answer in answers):
                     break
     except KeyboardInterrupt:
-        history.interrupted = True
-    return history
+        run.history.interrupted = True
+    finally:
+        run.history.trim()
+        model.eval()
+    for callback in callbacks:
+        getattr(callback, "finish", lambda history: None)(run.history)
+    return run.history
 
 
-class _Descent:
-    """The updates, and the way back from the last one."""
+class _Order:
+    """Which examples make which batch; it can be put back to the beginning of an epoch."""
 
-    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer) -> None:
-        self.model = model
-        self.loss = loss
-        self.optimizer = optimizer
+    def __init__(self, n: int, batch_size: int | None, shuffle: bool, generator: np.random.Generator) -> None:
+        self.n, self.batch_size, self.shuffle, self.generator = n, batch_size, shuffle, generator
+        self.began: tuple[int, dict[str, Any]] = 0, {}  # an epoch, and the generator's state at its beginning
+
+    def batches(self, epoch: int) -> Iterator[Any]:
+        number, state = self.began
+        if number == epoch:
+            self.generator.bit_generator.state = state
+        else:
+            self.began = epoch, _state(self.generator)
+        return batches(self.n, self.batch_size, self.shuffle, self.generator)
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """The generator's state at the beginning of an epoch, the current one or the next."""
+        number, state = self.began
+        return state if number == epoch else _state(self.generator)
+
+
+class _Run:
+    """A training: where it stands, and how to make an update and take the last one back."""
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Optimizer,
+        schedule: Schedule | None,
+        clips: list[Callable[[list[Value]], Any]],
+        metrics: Mapping[str, Metric],
+        order: _Order,
+    ) -> None:
+        self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
+        self.clips, self.metrics, self.order = clips, metrics, order
         self.parameters = optimizer.parameters
-        self.before = [parameter.data for parameter in self.parameters]  # before the last update
+        self.history = History(run=self)
+        self.first = 0 if schedule is None else schedule.last_epoch
+        self.steps: tuple[int, list[dict[str, Any]]] = 0, []  # an epoch, and what its updates so far gave
+        self.dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
+        self.before = self.now()
 
-    def step(self, examples: list[tuple[Any, Any]], place: str) -> float:
-        """One update from the mean loss over the examples, which it returns: the loss before the update."""
-        total = mean([self.loss(self.model(x), target) for x, target in examples])
-        if not math.isfinite(total.data):
-            self.restore()
-            raise self.divergence(f"the loss became {total.data!r}", place)
-        self.model.zero_grad()
-        total.backward()
-        self.before = [parameter.data for parameter in self.parameters]
+    # --- an epoch
+
+    def epoch(self, epoch: int, data: list[Example], held_out: list[Example] | None) -> None:
+        """Go through the data once, from where it was interrupted."""
+        if self.schedule is not None:
+            while self.schedule.last_epoch < self.first + epoch - 1:
+                self.schedule.step()
+        rate = self.optimizer.lr
+        steps = self.steps[1] if self.steps[0] == epoch else []
+        self.steps = epoch, steps
+        visited: list[int] = []
+        for number, batch in enumerate(self.order.batches(epoch), start=1):
+            visited += batch.tolist()
+            if number > len(steps):
+                steps.append(self.step([data[i] for i in batch], f"epoch {epoch}, batch {number}"))
+        row: dict[str, Any] = {
+            "gradient_norm": float(np.mean([step["norm"] for step in steps])),
+            "learning_rate": rate,
+        }
+        if self.metrics:
+            predictions = [prediction for step in steps for prediction in step["predictions"]]
+            row["metrics"] = self.measured(predictions, [data[i][1] for i in visited])
+        if held_out is not None:
+            with _mode(self.model, training=False), no_grad():
+                outputs = [self.model(x) for x, _ in held_out]
+                losses = [float(self.loss(output, t)) for output, (_, t) in zip(outputs, held_out)]
+            row["validation_loss"] = math.fsum(losses) / len(losses)
+            if self.metrics:
+                row["validation_metrics"] = self.measured(
+                    list(map(_numbers, outputs)), [target for _, target in held_out]
+                )
+        row["loss"] = math.fsum(step["loss"] * step["size"] for step in steps) / len(data)
+        self.history.add(row)
+
+    def measured(self, predictions: list[Any], targets: list[Any]) -> dict[str, float]:
+        y, t = np.array(predictions), np.array(targets)
+        return {name: float(metric(y, t)) for name, metric in self.metrics.items()}
+
+    def step(self, examples: list[Example], place: str) -> dict[str, Any]:
+        """One update from the mean loss over the examples; that loss is of before the update."""
+        previous, self.before = self.before, self.now()
         try:
+            outputs = [self.model(x) for x, _ in examples]
+            total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, examples)])
+            if not math.isfinite(total.data):
+                error = self.divergence(f"the loss became {total.data!r}", place, examples)
+                self.before = previous  # it is the last update that went wrong
+                raise error
+            self.model.zero_grad()
+            total.backward()
+            norm = gradient_norm(self.parameters)
+            for clip in self.clips:
+                clip(self.parameters)
             self.optimizer.step()
-        except BaseException:  # Ctrl-C in the middle of the update
-            self.restore()
+            for parameter in self.parameters:
+                if not math.isfinite(parameter.data):
+                    fault = f"{parameter.label or 'a parameter'} became {parameter.data!r}"
+                    self.take_back()
+                    raise self.divergence(fault, place, examples)
+        except BaseException:
+            self.take_back()
             raise
-        for parameter in self.parameters:
-            if not math.isfinite(parameter.data):
-                fault = f"{parameter.label or 'a parameter'} became {parameter.data!r}"
-                self.restore()
-                raise self.divergence(fault, place)
-        return float(total.data)
+        found: dict[str, Any] = {"loss": float(total.data), "size": len(examples), "norm": norm}
+        if self.metrics:
+            found["predictions"] = list(map(_numbers, outputs))
+        return found
 
-    def restore(self) -> None:
-        for parameter, number in zip(self.parameters, self.before, strict=True):
-            parameter.data = number
+    # --- the way back
 
-    def divergence(self, fault: str, place: str) -> DivergenceError:
-        return DivergenceError(
-            f"{fault} in {place}: lower the learning rate (it is {self.optimizer.lr:g}), scale the features "
-            "or start from smaller weights; the parameters are the last whose loss was finite"
+    def now(self) -> tuple[list[float], dict[str, Any], list[dict[str, Any]]]:
+        """What an update changes: the parameters, the optimizer, the generators of dropouts."""
+        return (
+            [parameter.data for parameter in self.parameters],
+            self.optimizer.state_dict(),
+            [_state(dropout.generator) for dropout in self.dropouts],
         )
 
+    def take_back(self) -> None:
+        """Put things back as they were before the last update."""
+        numbers, state, generators = self.before
+        for parameter, number in zip(self.parameters, numbers, strict=True):
+            parameter.data = number
+        self.optimizer.load_state_dict(state)
+        for dropout, each in zip(self.dropouts, generators, strict=True):
+            dropout.generator.bit_generator.state = each
 
-def _mean_loss(model: Module, loss: Loss, examples: list[tuple[Any, Any]]) -> float:
-    with no_grad():
-        return float(mean([float(loss(model(x), target)) for x, target in examples]))
+    def divergence(self, fault: str, place: str, examples: list[Example]) -> DivergenceError:
+        """The error for a fault; the first node that is not finite is found by doing the step again."""
+        for dropout, state in zip(self.dropouts, self.before[2], strict=True):
+            dropout.generator.bit_generator.state = state
+        found = ""
+        try:
+            with detect_anomaly():
+                mean([self.loss(self.model(x), target) for x, target in examples]).backward()
+        except AnomalyError as error:
+            found = f"; first, {error}"
+        return DivergenceError(
+            f"{fault} in {place}: lower the learning rate (it is {self.optimizer.lr:g}), scale the features, "
+            f"clip the gradient or start from smaller weights{found}. The parameters are the last whose loss "
+            "was finite"
+        )
+
+    # --- going on
+
+    def settings(self) -> dict[str, Any]:
+        """What a resumed training must have in common with this one."""
+        return {
+            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "optimizer": type(self.optimizer).__name__,
+            "schedule": type(self.schedule).__name__,
+            "metrics": list(self.metrics),
+            "examples": self.order.n,
+            "batch_size": self.order.batch_size,
+            "shuffle": self.order.shuffle,
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that is needed to go on from here, in what JSON has."""
+        self.history.trim()
+        done = len(self.history)
+        state = self.optimizer.state_dict()
+        return {
+            "settings": self.settings(),
+            "history": self.history.measured(),
+            "steps": self.steps[1] if self.steps[0] == done + 1 else [],
+            "order": _plain(self.order.state(done + 1)),
+            "parameters": [parameter.data for parameter in self.parameters],
+            "optimizer": {"lr": state["lr"], "memory": {k: v.tolist() for k, v in state["memory"].items()}},
+            "schedule": None
+            if self.schedule is None
+            else {**self.schedule.state_dict(), "first": self.first},
+            "dropouts": [_plain(_state(dropout.generator)) for dropout in self.dropouts],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Stand where a snapshot was taken."""
+        own = self.settings()
+        for name, was in state["settings"].items():
+            if own[name] != was:
+                raise ValueError(
+                    f"this training cannot be resumed with another {name}: "
+                    f"it had {was!r}, and now it is {own[name]!r}"
+                )
+        if len(state["parameters"]) != len(self.parameters) or len(state["dropouts"]) != len(self.dropouts):
+            raise ValueError(
+                "this training cannot be resumed with another model: it had "
+                f"{len(state['parameters'])} parameters and {len(state['dropouts'])} dropouts, "
+                f"and now there are {len(self.parameters)} and {len(self.dropouts)}"
+            )
+        for parameter, number in zip(self.parameters, state["parameters"]):
+            parameter.data = float(number)
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+            self.first = state["schedule"]["first"]
+            self.optimizer.lr = state["optimizer"]["lr"]
+        for dropout, each in zip(self.dropouts, state["dropouts"]):
+            dropout.generator = _generator(each)
+        for name, numbers in state["history"].items():
+            setattr(
+                self.history,
+                name,
+                {k: list(v) for k, v in numbers.items()} if isinstance(numbers, dict) else list(numbers),
+            )
+        following = len(self.history) + 1
+        self.steps = following, list(state["steps"])
+        self.order.generator = _generator(state["order"])
+        self.order.began = following, _state(self.order.generator)
+        self.before = self.now()
+
+    def save(self, path: str | PathLike[str]) -> None:
+        save(self.model, path, training=self.snapshot())
+
+
+def _state(generator: np.random.Generator) -> dict[str, Any]:
+    return dict(generator.bit_generator.state)
+
+
+def _plain(state: Any) -> Any:
+    """The state of a generator in what JSON has; some hold arrays."""
+    if isinstance(state, Mapping):
+        return {name: _plain(each) for name, each in state.items()}
+    return state.tolist() if isinstance(state, (np.ndarray, np.generic)) else state
+
+
+def _generator(state: Mapping[str, Any]) -> np.random.Generator:
+    generator = np.random.Generator(getattr(np.random, state["bit_generator"])())
+    generator.bit_generator.state = state
+    return generator
+
+
+def _numbers(output: Any) -> Any:
+    """The prediction as a number, or as a list of them."""
+    return [float(each) for each in output] if hasattr(output, "__iter__") else float(output)
+
+
+@contextmanager
+def _mode(model: Module, training: bool) -> Iterator[None]:
+    """The model in training or not, and afterwards as it was."""
+    before = model.training
+    model.train(training)
+    try:
+        yield
+    finally:
+        model.train(before)
+
+
+# --- arguments -------------------------------------------------------------------------------------
+
+
+def _state_of(resume: Any) -> dict[str, Any]:
+    if isinstance(resume, History):
+        if resume.run is None:
+            raise ValueError(
+                "only a history that fit has made in this session can be resumed: "
+                "give the path of a checkpoint"
+            )
+        return resume.run.snapshot()
+    return load_training(resume)
 
 
 def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
@@ -248,13 +434,50 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
     return optimizer
 
 
-def _held_out(model: Module, loss: Loss, validation: Any) -> list[tuple[Any, Any]]:
+def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
+    if schedule is None:
+        return None
+    if not isinstance(schedule, Schedule) and callable(schedule):
+        schedule = schedule(optimizer)
+    if not isinstance(schedule, Schedule):
+        raise TypeError(
+            "schedule must be a Schedule such as StepLR(optimizer, step_size=10), or make one from the "
+            f"optimizer, got {type(schedule).__name__}: {schedule!r:.60}"
+        )
+    if schedule.optimizer is not optimizer:
+        raise ValueError(
+            "the schedule sets the learning rate of another optimizer than the one that is given"
+        )
+    return schedule
+
+
+def _clips(norm: Any, value: Any) -> list[Callable[[list[Value]], Any]]:
+    clips: list[Callable[[list[Value]], Any]] = []
+    if value is not None:
+        clips.append(functools.partial(clip_grad_value_, clip_value=require_positive("clip_value", value)))
+    if norm is not None:
+        clips.append(functools.partial(clip_grad_norm_, max_norm=require_positive("clip_norm", norm)))
+    return clips
+
+
+def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:
+    if isinstance(metrics, str) or not isinstance(metrics, Iterable):
+        raise TypeError(
+            f"metrics must be a list of names and functions, got {type(metrics).__name__}: {metrics!r:.60}"
+        )
+    found = dict(map(find_metric, metrics))
+    if found.get("accuracy") is accuracy and loss in (binary_cross_entropy_with_logits, hinge_loss):
+        found["accuracy"] = functools.partial(accuracy, threshold=0.0)
+    return found
+
+
+def _held_out(model: Module, loss: Loss, validation: Any) -> list[Example]:
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
         raise TypeError(
             f"validation must be a pair (X, y), got {type(validation).__name__}: {validation!r:.60}"
         )
     X, y = validation
-    return _examples(model, loss, X, y, name="validation ")
+    return examples_of(model, loss, X, y, name="validation ")
 
 
 def _callbacks(callbacks: Any) -> list[Callback]:
@@ -267,96 +490,30 @@ def _callbacks(callbacks: Any) -> list[Callback]:
     return functions
 
 
-def _examples(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> list[tuple[Any, Any]]:
-    """The data as pairs of an example's features and its target, checked."""
-    features = _finite_array(f"{name}X", X)
-    if features.size == 0:
-        raise ValueError(f"{name}X has no data: its shape is {features.shape}")
-    if features.ndim != 2:
-        hint = "; for a single feature X.reshape(-1, 1)" if features.ndim == 1 else ""
-        raise ValueError(f"{name}X must have the shape (N, D), got {features.shape}{hint}")
-    targets = _finite_array(f"{name}y", y)
-    if targets.ndim not in (1, 2):
-        raise ValueError(f"{name}y must have the shape (N,) or (N, K), got {targets.shape}")
-    if len(features) != len(targets):
-        raise ValueError(
-            f"{name}X and {name}y must have one row per example, got {len(features)} and {len(targets)} rows"
-        )
-    takes = getattr(model, "n_in", features.shape[1])
-    if takes != features.shape[1]:
-        raise ValueError(f"{name}X has {features.shape[1]} features, and the model takes {takes}")
-
-    # Each loss knows which targets it takes; it is asked with the prediction for the first example.
-    examples = list(zip(features.astype(np.float64).tolist(), targets.tolist()))
-    with no_grad():
-        prediction = model(examples[0][0])
-        for i, (_, target) in enumerate(examples):
-            try:
-                value = loss(prediction, target)
-            except (TypeError, ValueError) as error:
-                raise _kind(error)(f"row {i} of {name}y: {error}") from error
-            if not isinstance(value, Value):
-                raise TypeError(
-                    f"the loss must return one Value, and of row {i} of {name}y it returned "
-                    f"{type(value).__name__}: {value!r:.60}"
-                )
-    return examples
-
-
-def _finite_array(name: str, data: Any) -> Any:
-    expected = f"{name} must be numbers in rows of one length"
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"{expected}, {_unequal_rows(data) or error}") from None
-    if array.dtype == object:
-        for place, item in np.ndenumerate(array):
-            if not isinstance(item, (Real, Value)):
-                raise TypeError(f"{expected}, got {type(item).__name__}{_in(place)}: {item!r:.60}")
-        try:
-            array = array.astype(np.float64)
-        except OverflowError:
-            raise ValueError(f"{name} must be finite, got an integer beyond float64") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be real numbers, got an array of {array.dtype}")
-    faults = np.argwhere(~np.isfinite(array))
-    if len(faults):
-        place = tuple(faults[0].tolist())
-        raise ValueError(f"{name} must be finite, got {array[place]}{_in(place)}")
-    return array
-
-
-def _unequal_rows(data: Any) -> str:
-    """Which row has another length than the first, for an error."""
-    sizes = [len(row) if hasattr(row, "__len__") else 1 for row in data] if isinstance(data, Iterable) else []
-    odd = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
-    return "" if odd is None else f"got {sizes[0]} in row 0 and {sizes[odd]} in row {odd}"
-
-
-def _in(place: tuple[int, ...]) -> str:
-    """Where in the data, for an error; of a lone number nothing."""
-    axes = zip(("row", "column"), place)
-    return " in " + ", ".join(f"{axis} {i}" for axis, i in axes) if place else ""
-
-
-def _kind(error: Exception) -> type[Exception]:
-    return TypeError if isinstance(error, TypeError) else ValueError
-
-
 @contextmanager
-def _progress_bar(epochs: int, wanted: bool) -> Iterator[Callable[[History], None]]:
-    """What to call after each epoch: a bar on a terminal if tqdm is installed, otherwise nothing."""
+def _progress_bar(epochs: int, history: History, wanted: bool) -> Iterator[Callable[[], None]]:
+    """What to call after each epoch: a bar if tqdm is installed and somebody looks, otherwise nothing."""
     tqdm: Any = None
-    if wanted and sys.stderr is not None and sys.stderr.isatty():
+    if wanted and (_in_notebook() or (sys.stderr is not None and sys.stderr.isatty())):
         with suppress(ImportError):
-            tqdm = importlib.import_module("tqdm").tqdm
+            tqdm = importlib.import_module("tqdm.auto").tqdm
     if tqdm is None:
-        yield lambda history: None
+        yield lambda: None
         return
-    with tqdm(total=epochs, unit="epoch") as bar:
+    with tqdm(total=epochs, initial=len(history), unit="epoch") as bar:
 
-        def advance(history: History) -> None:
-            bar.set_postfix(loss=f"{history.loss[-1]:.4g}", refresh=False)
+        def advance() -> None:
+            shown = {
+                name: f"{numbers[-1]:.4g}"
+                for name, numbers in history.columns.items()
+                if name not in ("gradient_norm", "learning_rate")
+            }
+            bar.set_postfix(shown, refresh=False)
             bar.update()
 
         yield advance
+
+
+def _in_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"

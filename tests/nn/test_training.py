@@ -152,7 +152,7 @@ def test_history_tells_what_happened(tmp_path):
     assert [float(row["loss"]) for row in rows] == history.loss
     assert [float(row["validation_loss"]) for row in rows] == history.validation_loss
     train(epochs=1)[1].to_csv(path)
-    assert path.read_text(encoding="utf-8").startswith("epoch,loss\n1,")
+    assert path.read_text(encoding="utf-8").startswith("epoch,loss,gradient_norm,learning_rate\n1,")
 
 
 def test_history_shows_itself():
@@ -223,7 +223,7 @@ def test_divergence_keeps_the_last_parameters_with_a_finite_loss():
         "the loss became inf in epoch 3, batch 1: lower the learning rate (it is 1e+100)"
     )
     assert isinstance(caught.value, ArithmeticError)
-    assert model.state_dict() == states[-2] != states[-1]
+    assert model.state_dict() == states[-3] != states[-2]  # the last is of looking for the node
     assert all(map(math.isfinite, model.state_dict().values()))
 
 
@@ -271,7 +271,7 @@ def test_a_bar_is_shown_in_a_terminal_only(monkeypatch, tty, progress, shown):
 def test_without_tqdm_it_is_silent(monkeypatch):
     terminal = Terminal(True)
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     train(epochs=2)
     assert terminal.text == ""
 

@@ -1,0 +1,316 @@
+"""To torch and back, and to ONNX: the way on for whoever outgrows one machine.
+
+What can be exchanged are chains of layers with the activations of `nn.ACTIVATIONS`: an `MLP`, a `Layer`, a
+`Dropout`, and a `Sequential` of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autograd import MissingExtraError
+
+from .activations import ACTIVATIONS, Activation
+from .layers import MLP, Dropout, Layer, Sequential
+from .module import Module
+
+__all__ = ["from_torch", "to_onnx", "to_torch"]
+
+Array = npt.NDArray[np.float64]
+
+
+def _library(name: str, what: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise MissingExtraError(what, name.partition(".")[0], extra) from None
+
+
+# --- a chain of matrices, activations and dropouts -------------------------------------------------
+
+
+def _chain(model: Any, caller: str) -> Iterable[tuple[Layer, Array, Array | None, Activation] | Dropout]:
+    """What the model does one after the other: layers with their weights (n_out, n_in), and dropouts."""
+    if type(model) is Layer:
+        neurons = model.neurons
+        activation = model.activation
+        own = ACTIVATIONS["linear"] if activation.layerwise else activation
+        if ACTIVATIONS.get(activation.name) != activation or {n.activation for n in neurons} != {own}:
+            names = ", ".join(
+                {function.name: 0 for function in (activation, *(n.activation for n in neurons))}
+            )
+            raise ValueError(f"{caller} knows one of nn.ACTIVATIONS for a layer, and {model!r} has {names}")
+        weights = np.array([[weight.data for weight in neuron.w] for neuron in neurons])
+        biases = [0.0 if neuron.b is None else neuron.b.data for neuron in neurons]
+        bare = all(neuron.b is None for neuron in neurons)
+        yield model, weights, None if bare else np.array(biases), activation
+    elif type(model) is MLP:
+        for layer in model.layers:
+            yield from _chain(layer, caller)
+            if model.dropout is not None and layer is not model.layers[-1]:
+                yield model.dropout
+    elif type(model) is Sequential:
+        for module in model.layers:
+            yield from _chain(module, caller)
+    elif type(model) is Dropout:
+        yield model
+    else:
+        raise TypeError(
+            f"{caller} takes an MLP, a Layer or a Sequential of them and Dropouts, "
+            f"got {type(model).__name__}: {model!r:.60}"
+        )
+
+
+# --- torch -----------------------------------------------------------------------------------------
+
+# Of each activation the class in torch.nn and its arguments, which make its formula ours: torch's softplus
+# is x from 20 on, where e⁻²⁰ still counts.
+_IN_TORCH: dict[str, tuple[str, dict[str, Any]]] = {
+    "relu": ("ReLU", {}),
+    "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
+    "elu": ("ELU", {"alpha": 1.0}),
+    "softplus": ("Softplus", {"beta": 1.0, "threshold": 700.0}),
+    "silu": ("SiLU", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
+    "softmax": ("Softmax", {"dim": -1}),
+    "log_softmax": ("LogSoftmax", {"dim": -1}),
+}
+
+
+def to_torch(model: Module) -> Any:
+    """An equal `torch.nn.Sequential`, in double precision: of `Linear`, activations and `Dropout`.
+
+    Parameters
+    ----------
+    model : an `MLP`, a `Layer`, or a `Sequential` of them and of `Dropout`s.
+
+    Returns
+    -------
+    The torch module; it takes a tensor (..., D) of float64 and gives one (..., K). It is in training or not
+    as the model is.
+
+    Raises
+    ------
+    TypeError, ValueError : if the model is something else, or has an activation of your own.
+    MissingExtraError : without torch, which the extra `torch` installs.
+    """
+    torch = _library("torch", "to_torch", "torch")
+    modules: list[Any] = []
+    for part in _chain(model, "to_torch"):
+        if isinstance(part, Dropout):
+            modules.append(torch.nn.Dropout(part.p))
+            continue
+        _, weights, biases, activation = part
+        n_out, n_in = weights.shape
+        linear = torch.nn.Linear(n_in, n_out, bias=biases is not None, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(weights))
+            if biases is not None:
+                linear.bias.copy_(torch.from_numpy(biases))
+        modules.append(linear)
+        if not activation.linear:
+            name, arguments = _IN_TORCH[activation.name]
+            modules.append(getattr(torch.nn, name)(**arguments))
+    return torch.nn.Sequential(*modules).train(model.training)
+
+
+def from_torch(module: Any) -> MLP | Sequential:
+    """An equal model from a `torch.nn.Sequential` of `Linear`, activations and `Dropout`.
+
+    Parameters
+    ----------
+    module : the torch module, or a single `Linear`; its numbers become float64.
+
+    Returns
+    -------
+    An `MLP` where the hidden layers are alike, otherwise a `Sequential`.
+
+    Raises
+    ------
+    TypeError, ValueError : if it has a module that is not known here, or with other arguments; it names it.
+    MissingExtraError : without torch, which the extra `torch` installs.
+    """
+    torch = _library("torch", "from_torch", "torch")
+    if isinstance(module, torch.nn.Linear):
+        module = torch.nn.Sequential(module)
+    if not isinstance(module, torch.nn.Sequential) or not len(module):
+        raise TypeError(
+            "from_torch takes a torch.nn.Sequential of Linear, activations and Dropout, "
+            f"got {type(module).__name__}"
+        )
+    parts: list[tuple[Any, str] | float] = []  # a Linear with its activation, or p of a Dropout
+    for each in module:
+        if isinstance(each, torch.nn.Linear):
+            parts.append((each, "linear"))
+        elif isinstance(each, torch.nn.Dropout):
+            parts.append(float(each.p))
+        elif not isinstance(each, torch.nn.Identity):
+            name = _activation_of(each, torch)
+            if not parts or isinstance(parts[-1], float) or parts[-1][1] != "linear":
+                raise ValueError(
+                    f"from_torch knows an activation after a Linear only, and {each} does not follow one"
+                )
+            parts[-1] = parts[-1][0], name
+    return _assembled(parts).train(module.training)
+
+
+def _activation_of(module: Any, torch: Any) -> str:
+    for name, (kind, arguments) in _IN_TORCH.items():
+        if isinstance(module, getattr(torch.nn, kind)):
+            for argument, value in arguments.items():
+                given = getattr(module, argument)
+                alike = (
+                    given == value or argument == "threshold" or (argument == "dim" and given in (1, None))
+                )
+                if not alike:
+                    raise ValueError(f"from_torch knows {kind} with {argument}={value!r} only, got {module}")
+            return name
+    raise TypeError(
+        f"from_torch does not know {module}: it takes Linear, Dropout, "
+        + ", ".join(kind for kind, _ in _IN_TORCH.values())
+    )
+
+
+def _assembled(parts: list[tuple[Any, str] | float]) -> MLP | Sequential:
+    layers = [part for part in parts if not isinstance(part, float)]
+    rates = {part for part in parts if isinstance(part, float)}
+    hidden = {(name, linear.bias is not None) for linear, name in layers[:-1]}
+    biases = {linear.bias is not None for linear, _ in layers}
+    kinds = [isinstance(part, float) for part in parts]
+    regular = kinds in ([False] * len(layers), [False, True] * (len(layers) - 1) + [False])
+    model: MLP | Sequential
+    if layers and regular and len(hidden) <= 1 and len(biases) == 1 and len(rates) <= 1:
+        (activation, _), *_ = [*hidden, ("linear", True)]
+        model = MLP(
+            layers[0][0].in_features,
+            [linear.out_features for linear, _ in layers],
+            activation,
+            layers[-1][1],
+            bias=biases.pop(),
+            dropout=rates.pop() if rates else 0.0,
+        )
+        targets = model.layers
+    else:
+        modules = [
+            Dropout(part) if isinstance(part, float)
+            else Layer(part[0].in_features, part[0].out_features, part[1], part[0].bias is not None)
+            for part in parts
+        ]  # fmt: skip
+        model = Sequential(*modules)
+        targets = [module for module in modules if isinstance(module, Layer)]
+    for layer, (linear, _) in zip(targets, layers, strict=True):
+        weights = linear.weight.detach().double().tolist()
+        biases_of = [0.0] * len(weights) if linear.bias is None else linear.bias.detach().double().tolist()
+        for neuron, row, bias in zip(layer.neurons, weights, biases_of, strict=True):
+            for weight, number in zip(neuron.w, row, strict=True):
+                weight.data = number
+            if neuron.b is not None:
+                neuron.b.data = bias
+    return model
+
+
+# --- ONNX ------------------------------------------------------------------------------------------
+
+
+class _Graph:
+    """The nodes of an ONNX graph, each of which gives one tensor."""
+
+    def __init__(self, helper: Any, numpy_helper: Any) -> None:
+        self.helper, self.numpy_helper = helper, numpy_helper
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def __call__(self, operation: str, *inputs: str, **attributes: Any) -> str:
+        output = f"{operation.lower()}{len(self.nodes)}"
+        self.nodes.append(self.helper.make_node(operation, list(inputs), [output], **attributes))
+        return output
+
+    def constant(self, numbers: Any, name: str = "") -> str:
+        name = name or f"constant{len(self.constants)}"
+        self.constants.append(self.numpy_helper.from_array(np.asarray(numbers, dtype=np.float64), name))
+        return name
+
+
+def _softplus(graph: _Graph, x: str) -> str:
+    tail = graph("Exp", graph("Neg", graph("Abs", x)))
+    return graph("Add", graph("Relu", x), graph("Log", graph("Add", tail, graph.constant(1.0))))
+
+
+def _elu(graph: _Graph, x: str) -> str:
+    # eˣ − 1 = 2 tanh(x/2) / (1 − tanh(x/2)), in which nothing cancels: ONNX has no expm1.
+    half = graph("Tanh", graph("Mul", graph("Min", x, graph.constant(0.0)), graph.constant(0.5)))
+    tail = graph("Div", graph("Add", half, half), graph("Sub", graph.constant(1.0), half))
+    return graph("Add", graph("Relu", x), tail)
+
+
+def _leaky_relu(graph: _Graph, x: str) -> str:
+    low = graph("Mul", graph("Min", x, graph.constant(0.0)), graph.constant(0.01))
+    return graph("Add", graph("Relu", x), low)
+
+
+# In operators that runtimes have in double precision: LeakyRelu, Elu and Softplus they often have in single.
+_IN_ONNX: dict[str, Callable[[_Graph, str], str]] = {
+    "relu": lambda graph, x: graph("Relu", x),
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "softplus": _softplus,
+    "silu": lambda graph, x: graph("Mul", x, graph("Sigmoid", x)),
+    "sigmoid": lambda graph, x: graph("Sigmoid", x),
+    "tanh": lambda graph, x: graph("Tanh", x),
+    "softmax": lambda graph, x: graph("Softmax", x, axis=-1),
+    "log_softmax": lambda graph, x: graph("LogSoftmax", x, axis=-1),
+}
+
+
+def to_onnx(model: Module, path: str | PathLike[str]) -> None:
+    """Write the model as an ONNX file: input ``x`` (N, D), output ``y`` (N, K), both float64.
+
+    Dropouts are left out, as when the model is used.
+
+    Parameters
+    ----------
+    model : as for `to_torch`.
+    path : where to; by custom it ends in ``.onnx``.
+
+    Raises
+    ------
+    TypeError, ValueError : as for `to_torch`.
+    OSError : if the file cannot be written.
+    MissingExtraError : without onnx, which the extra `onnx` installs.
+    """
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"to_onnx takes a path, got {type(path).__name__}: {path!r:.60}")
+    onnx = _library("onnx", "to_onnx", "onnx")
+    layers = [part for part in _chain(model, "to_onnx") if not isinstance(part, Dropout)]
+    if not layers:
+        raise ValueError(f"to_onnx needs a layer, and {model!r} has none")
+    graph = _Graph(onnx.helper, onnx.numpy_helper)
+    x = "x"
+    for i, (_, weights, biases, activation) in enumerate(layers):
+        operands = [x, graph.constant(weights, f"weight{i}")]
+        if biases is not None:
+            operands.append(graph.constant(biases, f"bias{i}"))
+        x = graph("Gemm", *operands, transB=1)
+        if not activation.linear:
+            x = _IN_ONNX[activation.name](graph, x)
+    graph.nodes.append(onnx.helper.make_node("Identity", [x], ["y"]))
+    double = onnx.TensorProto.DOUBLE
+    ends = [
+        onnx.helper.make_tensor_value_info(name, double, ["N", width])
+        for name, width in (("x", layers[0][1].shape[1]), ("y", layers[-1][1].shape[0]))
+    ]
+    whole = onnx.helper.make_graph(graph.nodes, "model", ends[:1], ends[1:], graph.constants)
+    made = onnx.helper.make_model(
+        whole, producer_name="scalar-autograd", opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+    onnx.checker.check_model(made)
+    Path(os.fspath(path)).write_bytes(made.SerializeToString())

@@ -1,0 +1,204 @@
+"""`History`: what happened in a training, epoch by epoch."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Protocol
+
+from autograd import MissingExtraError, write_text
+
+__all__ = ["History"]
+
+
+class Run(Protocol):
+    """A training that can be gone on with."""
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+    def save(self, path: str | PathLike[str]) -> None: ...
+
+
+@dataclass
+class History:
+    """What happened, epoch by epoch; each list has one number for each epoch that was completed.
+
+    Attributes
+    ----------
+    loss : the mean over the examples, each taken just before the update it contributed to.
+    validation_loss : the mean over the validation examples after the last update of the epoch; empty
+        without validation data.
+    metrics, validation_metrics : by name, taken of the same predictions as the losses.
+    gradient_norm : ‖g‖₂, the mean over the updates; before any clipping.
+    learning_rate : the one that the epoch began with.
+    interrupted : whether Ctrl-C ended the training.
+
+    Examples
+    --------
+    >>> history = History(loss=[0.5, 0.25])
+    >>> len(history), history
+    (2, History(2 epochs, loss 0.5 → 0.25))
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    interrupted: bool = False
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    validation_metrics: dict[str, list[float]] = field(default_factory=dict)
+    gradient_norm: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    run: Run | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs completed."""
+        return len(self.loss)
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """What was measured, by name: loss, validation_loss, the metrics, gradient_norm, learning_rate."""
+        named = {
+            "loss": self.loss,
+            "validation_loss": self.validation_loss,
+            **self.metrics,
+            **{f"validation_{name}": numbers for name, numbers in self.validation_metrics.items()},
+            "gradient_norm": self.gradient_norm,
+            "learning_rate": self.learning_rate,
+        }
+        return {name: numbers for name, numbers in named.items() if numbers}
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One epoch more: a number or, of metrics, numbers by name for each attribute.
+
+        The loss comes last: an epoch that has one is complete.
+        """
+        self.trim()
+        for name, number in row.items():
+            if isinstance(number, Mapping):
+                for metric, each in number.items():
+                    getattr(self, name).setdefault(metric, []).append(each)
+            elif name != "loss":
+                getattr(self, name).append(number)
+        self.loss.append(row["loss"])
+
+    def trim(self) -> None:
+        """Take away what an interrupted `add` left."""
+        for numbers in self.columns.values():
+            del numbers[len(self.loss) :]
+
+    def measured(self) -> dict[str, Any]:
+        """The attributes that hold numbers of epochs."""
+        names = ("loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")
+        return {name: getattr(self, name) for name in names}
+
+    def best(self, name: str, largest: bool = False) -> int:
+        """The first epoch, from 1, in which a column has its least number, or its largest.
+
+        >>> History(loss=[3.0, 1.0, 2.0]).best("loss")
+        2
+
+        Raises
+        ------
+        ValueError : if there is no such column.
+        """
+        if name not in self.columns:
+            raise ValueError(
+                f"no column is named {name!r}: there are {', '.join(self.columns) or 'none yet'}"
+            )
+        numbers = self.columns[name]
+        return numbers.index(max(numbers) if largest else min(numbers)) + 1
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a checkpoint: the model, and all that `fit` with `resume` needs to go on; see `nn.save`.
+
+        Raises
+        ------
+        ValueError : if this is no history that `fit` has made; and as for `nn.save`.
+        """
+        if self.run is None:
+            raise ValueError("only a history that fit has made in this session can be saved as a checkpoint")
+        self.run.save(path)
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write one row per epoch at full precision: epoch, loss, and what else there is of `columns`."""
+        columns = {"epoch": range(1, len(self) + 1), **self.columns}
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        write_text(path, file.getvalue())
+
+    def plot(self, path: str | PathLike[str] | None = None) -> Any:
+        """The losses against the epochs, and below them the metrics; a file too if `path` is given.
+
+        Returns
+        -------
+        A `matplotlib.figure.Figure`, which a notebook shows.
+
+        Raises
+        ------
+        MissingExtraError : without matplotlib, which the extra `plots` installs.
+        ValueError : if there are no epochs to show.
+        """
+        try:
+            from matplotlib.figure import Figure
+            from matplotlib.ticker import MaxNLocator
+        except ImportError:
+            raise MissingExtraError("plotting a history", "matplotlib", "plots") from None
+        if not self.loss:
+            raise ValueError("there is nothing to plot: no epoch was completed")
+        epochs = range(1, len(self) + 1)
+        panels = [("loss", {"training": self.loss, "validation": self.validation_loss})]
+        for name, training in self.metrics.items():
+            numbers = {"training": training, "validation": self.validation_metrics.get(name, [])}
+            panels.append((name.replace("_", " "), numbers))
+        figure = Figure(figsize=(7.0, 1.0 + 2.8 * len(panels)), layout="constrained")
+        for axes, (name, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
+            for (label, column), style in zip(lines.items(), ("-", "--")):
+                if column:
+                    axes.plot(epochs, column, style, label=label, marker="o" if len(self) == 1 else None)
+            shown = [number for column in lines.values() for number in column]
+            if min(shown) > 0.0 and max(shown) > 100.0 * min(shown):
+                axes.set_yscale("log")
+            axes.set_ylabel(name)
+            axes.grid(alpha=0.3)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if all(lines.values()):
+                axes.legend()
+        figure.axes[-1].set_xlabel("epoch")
+        if path is not None:
+            figure.savefig(path, dpi=150)
+        return figure
+
+    def _repr_html_(self) -> str:
+        """A table, of the first and the last epochs where there are many."""
+        names = list(self.columns)
+        shown = list(range(len(self)))
+        if len(shown) > 12:
+            shown = [*shown[:5], -1, *shown[-5:]]
+        heads = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in ["epoch", *names])
+        rows = []
+        for i in shown:
+            cells = (
+                [str(i + 1), *(f"{self.columns[name][i]:.6g}" for name in names)]
+                if i >= 0
+                else ["…"] * (len(names) + 1)
+            )
+            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self)} epoch{'s' if len(self) != 1 else ''}"]
+        for name, numbers in self.columns.items():
+            if name not in ("gradient_norm", "learning_rate"):
+                parts.append(f"{name} {numbers[0]:.4g} → {numbers[-1]:.4g}")
+        if self.interrupted:
+            parts.append("interrupted")
+        return f"History({', '.join(parts)})"
