@@ -241,7 +241,7 @@ def _sweep(output: Value, order: list[Node], gathered: list[Vector], zero: float
                 _hand_on(node)
             elif node._dense is None:
                 _sweep_packed(node)
-            elif node._left[0].of_leaves and not watched:
+            elif not watched and all(operand.of_leaves for operand in node._left):
                 alike.setdefault(node._dense, []).append(node)
             else:
                 _sweep_dense(node._dense, [node])
@@ -331,7 +331,7 @@ def _sweep_packed(vector: Vector) -> None:
         if along:
             operand.grad += adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
         elif np.ndim(slope) == 2:
-            operand.grad += np.dot(slope, adjoint)
+            operand.grad += np.broadcast_to(slope, (len(slope), vector.width)) @ adjoint
         else:
             operand.grad += np.add.reduce(adjoint * slope, axis=-1).item()
 
