@@ -1,0 +1,320 @@
+"""Interrupted, killed, stopped early: a training goes on to the numbers that it would have had."""
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn import (
+    MLP,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Checkpoint,
+    CosineAnnealingLR,
+    Dropout,
+    EarlyStopping,
+    ExponentialLR,
+    LinearWarmup,
+    RMSprop,
+    StepLR,
+    fit,
+    load,
+)
+
+ROOT = Path(__file__).parents[2]
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-1, 1, (11, 2))
+Y = (X[:, 0] > X[:, 1] ** 2).astype(float)
+
+OPTIMIZERS = {
+    "SGD": functools.partial(SGD, lr=0.2),
+    "momentum": functools.partial(SGD, lr=0.1, momentum=0.9, nesterov=True),
+    "Adagrad": functools.partial(Adagrad, lr=0.2, lr_decay=0.1),
+    "RMSprop": functools.partial(RMSprop, lr=0.02, momentum=0.5, centered=True),
+    "Adam": functools.partial(Adam, lr=0.05),
+    "AdamW": functools.partial(AdamW, lr=0.05, amsgrad=True),
+}
+SCHEDULES = {
+    "none": None,
+    "step": functools.partial(StepLR, step_size=2, gamma=0.5),
+    "warmup": lambda optimizer: LinearWarmup(optimizer, 3, then=ExponentialLR(optimizer, 0.9)),
+}
+
+
+def train(epochs=7, model=None, optimizer="Adam", schedule="step", batch_size=3, dropout=0.3, **options):
+    model = model or MLP(2, [5, 1], "tanh", seed=4, dropout=dropout)
+    options = {
+        "loss": "binary_cross_entropy_with_logits",
+        "optimizer": OPTIMIZERS[optimizer],
+        "schedule": SCHEDULES[schedule],
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": 9,
+        "metrics": ["r2_score"],
+        "validation": (X[:4], Y[:4]),
+        "clip_norm": 0.7,
+    } | options
+    return model, fit(model, X, Y, **options)
+
+
+def interrupting(after):
+    """A loss that Ctrl-C meets when it has been asked so often."""
+    from nn import binary_cross_entropy_with_logits as loss
+
+    calls = [0]
+
+    def binary_cross_entropy_with_logits(prediction, target):
+        calls[0] += 1
+        if calls[0] == after:
+            raise KeyboardInterrupt
+        return loss(prediction, target)
+
+    return binary_cross_entropy_with_logits
+
+
+def same(run, other):
+    (model, history), (other_model, other_history) = run, other
+    assert model.state_dict() == other_model.state_dict()
+    assert history.columns == other_history.columns
+    assert not history.interrupted
+
+
+# --- going on ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_checkpoint_is_gone_on_from_to_the_same_numbers(optimizer, schedule, tmp_path):
+    whole = train(optimizer=optimizer, schedule=schedule)
+    path = tmp_path / "checkpoint.json"
+    train(3, optimizer=optimizer, schedule=schedule, callbacks=[Checkpoint(path)])
+    fresh = MLP(2, [5, 1], "tanh", seed=77, dropout=0.3)  # other weights, another seed
+    same(train(model=fresh, optimizer=optimizer, schedule=schedule, seed=1, resume=path), whole)
+
+
+# 4 + 11 calls check the data; an epoch makes 11 and 4 more.
+@pytest.mark.parametrize("after", [16, 17, 26, 27, 30, 31, 45, 50, 60, 75, 90, 100])
+@pytest.mark.parametrize("batch_size", [None, 1, 4])
+def test_ctrl_c_at_any_moment_and_then_on(after, batch_size, tmp_path):
+    whole = train(batch_size=batch_size)
+    model, history = train(batch_size=batch_size, loss=interrupting(after))
+    assert history.interrupted
+    assert history.epochs == (after - 16) // 15
+    assert {len(numbers) for numbers in history.columns.values()} <= {history.epochs}
+    path = tmp_path / "checkpoint.json"
+    history.save(path)  # in the middle of an epoch
+    fresh = MLP(2, [5, 1], "tanh", seed=77, dropout=0.3)
+    same(train(model=fresh, batch_size=batch_size, resume=path), whole)
+    same(train(model=model, batch_size=batch_size, resume=history), whole)
+
+
+def test_interrupted_again_and_again(tmp_path):
+    whole = train()
+    run = train(loss=interrupting(20))
+    for after in (17, 25, 33, 18, 40):
+        run = train(model=run[0], loss=interrupting(after), resume=run[1])
+    same(train(model=run[0], resume=run[1]), whole)
+
+
+def test_what_is_finished_is_not_trained_again():
+    model, history = train(3)
+    state = model.state_dict()
+    again = train(3, model=model, resume=history)
+    assert again[1].columns == history.columns
+    assert model.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 4}, "another batch_size: it had 3, and now it is 4"),
+        ({"optimizer": "SGD"}, "another optimizer: it had 'Adam', and now it is 'SGD'"),
+        ({"schedule": "none"}, "another schedule: it had 'StepLR', and now it is 'NoneType'"),
+        ({"loss": "mse_loss"}, "another loss"),
+        ({"metrics": []}, "another metrics"),
+        ({"shuffle": False}, "another shuffle: it had True, and now it is False"),
+        (
+            {"model": MLP(2, [6, 1], dropout=0.3)},
+            "another model: it had 21 parameters and 1 dropouts, and now .* 25",
+        ),
+        ({"model": MLP(2, [5, 1])}, "another model: .* 1 dropouts, and now there are 21 and 0"),
+        ({"dropout": 0.0}, "another model"),
+    ],
+)
+def test_another_training_is_not_resumed(options, message, tmp_path):
+    _, history = train(2)
+    with pytest.raises(ValueError, match=message):
+        train(resume=history, **options)
+
+
+def test_a_file_with_a_model_only_is_not_resumed(tmp_path):
+    from nn import save
+
+    save(MLP(2, [5, 1]), tmp_path / "model.json")
+    with pytest.raises(ValueError, match=r"model\.json holds a model and no training"):
+        train(resume=tmp_path / "model.json")
+    with pytest.raises(TypeError, match="load takes a path, got int"):
+        train(resume=3)
+
+
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
+def test_any_generator_is_gone_on_with(kind, tmp_path):
+    whole = train(seed=np.random.Generator(kind(3)))
+    train(2, seed=np.random.Generator(kind(3)), callbacks=[Checkpoint(tmp_path / "c.json")])
+    same(train(resume=tmp_path / "c.json"), whole)
+
+
+# --- checkpoints -------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_is_written_every_so_often_and_can_be_loaded_as_a_model(tmp_path):
+    path = tmp_path / "checkpoint.json"
+    epochs = []
+
+    def look(epoch, history):
+        epochs.append(
+            len(json.loads(path.read_text())["training"]["history"]["loss"]) if path.exists() else 0
+        )
+
+    model, _ = train(7, callbacks=[Checkpoint(path, every=3), look])
+    assert epochs == [0, 0, 3, 3, 3, 6, 6]
+    assert repr(load(path)) == repr(model)
+
+
+KILLED = """
+import sys
+from nn import MLP, Adam, Checkpoint, fit
+model = MLP(2, [40, 1], seed=0)
+X = [[0.1 * i, 0.2 * i] for i in range(6)]
+print("ready", flush=True)
+options = {"loss": "mse_loss", "optimizer": Adam(model.parameters()), "epochs": 10**9}
+fit(model, X, [0.0] * 6, **options, callbacks=[Checkpoint(sys.argv[1])])
+"""
+
+
+def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.json"
+    for attempt in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline() == "ready\n"
+        while not path.exists():
+            time.sleep(0.001)
+        time.sleep(0.013 * attempt)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert isinstance(load(path), MLP)
+        assert len(json.loads(path.read_text(encoding="utf-8"))["training"]["history"]["loss"]) >= 1
+    model = MLP(2, [40, 1], seed=0)
+    data = [[0.1 * i, 0.2 * i] for i in range(6)]
+    done = len(json.loads(path.read_text(encoding="utf-8"))["training"]["history"]["loss"])
+    options = {"loss": "mse_loss", "epochs": done + 5}
+    resumed = fit(model, data, [0.0] * 6, optimizer=Adam(model.parameters()), resume=path, **options)
+    other = MLP(2, [40, 1], seed=0)
+    whole = fit(other, data, [0.0] * 6, optimizer=Adam(other.parameters()), **options)
+    assert resumed.loss == whole.loss
+
+
+# --- stopping early ----------------------------------------------------------------------------------
+
+
+class Played:
+    """A history that says what it is told, epoch by epoch."""
+
+    def __init__(self, numbers, callback, name="validation_loss"):
+        from nn import History
+
+        self.history, self.stopped = History(), None
+        for epoch, number in enumerate(numbers, start=1):
+            self.history.loss.append(1.0)
+            getattr(self.history, name).append(number) if name != "loss" else self.history.loss.__setitem__(
+                -1, number
+            )
+            if callback(epoch, self.history):
+                self.stopped = epoch
+                break
+
+
+@pytest.mark.parametrize(
+    ("numbers", "options", "stopped", "best"),
+    [
+        ([3.0, 2.0, 2.5, 2.4, 2.3], {"patience": 2}, 4, 2),
+        ([3.0, 2.0, 2.5, 1.9, 2.3, 2.2], {"patience": 2}, 6, 4),
+        ([3.0, 2.9, 2.8, 2.7], {"patience": 2, "min_delta": 0.15}, None, 3),
+        ([3.0, 2.9, 2.8, 2.7], {"patience": 2, "min_delta": 0.5}, 3, 1),
+        ([1.0, 1.0, 1.0], {"patience": 1}, 2, 1),
+        ([1.0, 2.0, 3.0], {"patience": 1, "largest": True}, None, 3),
+        ([3.0, 2.0, 1.0, 0.0], {"patience": 3, "largest": True}, 4, 1),
+    ],
+)
+def test_patience(numbers, options, stopped, best):
+    callback = EarlyStopping(**options)
+    assert Played(numbers, callback).stopped == stopped
+    assert callback.best_epoch == best
+
+
+def test_without_validation_the_loss_is_watched():
+    callback = EarlyStopping(patience=1)
+    assert Played([1.0, 2.0], callback, "loss").stopped == 2
+
+
+def test_the_best_parameters_come_back():
+    model = MLP(2, [5, 1], "tanh", seed=4)
+    states = []
+    stop = EarlyStopping(model, patience=4, monitor="validation_r2_score", largest=True)
+    watch = [stop, lambda epoch, history: states.append(model.state_dict())]
+    _, history = train(60, model=model, dropout=0.0, callbacks=watch)
+    assert history.epochs == stop.best_epoch + 4
+    assert history.best("validation_r2_score", largest=True) == stop.best_epoch
+    assert model.state_dict() == states[stop.best_epoch - 1] != states[-1]
+
+
+def test_a_resumed_training_stops_where_it_would_have(tmp_path):
+    def stopping(model):
+        return EarlyStopping(model, patience=4, monitor="validation_r2_score", largest=True)
+
+    model = MLP(2, [5, 1], "tanh", seed=4)
+    _, whole = train(60, model=model, dropout=0.0, callbacks=[stopping(model)])
+    model = MLP(2, [5, 1], "tanh", seed=4)
+    _, half = train(whole.epochs - 2, model=model, dropout=0.0)
+    _, resumed = train(60, model=model, dropout=0.0, callbacks=[stopping(model)], resume=half)
+    assert resumed.columns == whole.columns
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda: EarlyStopping(patience=0), ValueError, "patience must be at least 1, got 0"),
+        (lambda: EarlyStopping(min_delta=-1), ValueError, "min_delta must be finite and at least 0"),
+        (lambda: EarlyStopping(5), TypeError, "EarlyStopping takes the model, got int: 5"),
+        (lambda: EarlyStopping(monitor=3), TypeError, "monitor must be the name of a column, got int"),
+        (lambda: EarlyStopping(largest=1), TypeError, "largest must be True or False"),
+        (
+            lambda: train(2, callbacks=[EarlyStopping(monitor="f1")]),
+            ValueError,
+            "EarlyStopping watches 'f1', and there is no such column: loss, validation_loss, r2_score",
+        ),
+        (lambda: Checkpoint(3), TypeError, "Checkpoint takes a path, got int"),
+        (lambda: Checkpoint("c.json", every=0), ValueError, "every must be at least 1"),
+        (lambda: Dropout(1.0), ValueError, "p must be from 0 to below 1, got 1.0"),
+        (
+            lambda: CosineAnnealingLR(None, 3),
+            TypeError,
+            "sets the learning rate of an Optimizer, got NoneType",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(act, error, message):
+    with pytest.raises(error, match=message):
+        act()

@@ -1,0 +1,177 @@
+"""`save` and `load`: every model comes back to the last bit, and every other file gets a clear word."""
+
+import json
+import math
+
+import pytest
+
+from autograd import Value
+from nn import ACTIVATIONS, MLP, Dropout, Layer, Module, Neuron, Sequential, load, save
+
+MODELS = {
+    "MLP": lambda: MLP(2, [3, 2], seed=0),
+    "MLP of one layer": lambda: MLP(3, [2], output_activation="softmax", seed=0),
+    "MLP with all options": lambda: MLP(2, [4, 4, 1], "silu", "sigmoid", bias=False, seed=3, dropout=0.25),
+    "Layer": lambda: Layer(2, 3, "log_softmax", seed=1),
+    "Layer with a name": lambda: Layer(2, 3, "elu", bias=False, seed=1, name="hidden"),
+    "Neuron": lambda: Neuron(4, "tanh", seed=2, name="cell"),
+    "Sequential": lambda: Sequential(
+        Layer(2, 3, "relu", seed=0), Dropout(0.5), Sequential(Layer(3, 3, seed=1)), MLP(3, [2], seed=2)
+    ),
+    **{f"MLP of {name}": lambda name=name: MLP(2, [2, 2], "tanh", name, seed=5) for name in ACTIVATIONS},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_comes_back_to_the_last_bit(name, tmp_path):
+    model = MODELS[name]()
+    for i, parameter in enumerate(model.parameters()):
+        parameter.data = parameter.data / 3.0 + i * 5e-324
+    save(model, tmp_path / "model.json")
+    again = load(tmp_path / "model.json")
+    assert type(again) is type(model)
+    assert repr(again) == repr(model)
+    assert again.state_dict() == model.state_dict()
+    assert [p.label for p in again.parameters()] == [p.label for p in model.parameters()]
+    assert not again.training
+    x = [0.3, -0.7, 0.2, 0.9][: model.n_in]
+    outputs = [each.eval()(x) for each in (model, again)]
+    numbers = [
+        [float(y) for y in (out if isinstance(out, list) or hasattr(out, "__iter__") else [out])]
+        for out in outputs
+    ]
+    assert numbers[0] == numbers[1]
+
+
+def test_the_file_is_as_documented(tmp_path):
+    save(MLP(2, [3, 1], seed=0), tmp_path / "model.json")
+    content = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
+    assert (content["format"], content["version"], content["training"]) == ("scalar-autograd", 1, None)
+    assert content["architecture"]["type"] == "MLP"
+    assert next(iter(content["parameters"])) == "layer0.neuron0.w0"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json"]
+
+
+class Own(Module):
+    def __init__(self):
+        self.w = Value(2.0)
+
+    def __call__(self, x):
+        return self.w * x[0]
+
+
+def changed():
+    model = MLP(2, [3, 1], seed=0)
+    model.layers[0].neurons[1].activation = "tanh"
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (Own, "Own is a class of your own"),
+        (lambda: MLP(2, [3, 1], lambda x: x * x), "its activation '<lambda>' is a function of your own"),
+        (lambda: Sequential(Layer(2, 1), abs), "it has a function of your own in it"),
+        (lambda: Sequential(Layer(2, 1), Own()), "Own is a class of your own"),
+        (changed, "its layers were changed after it was made"),
+    ],
+)
+def test_what_the_file_cannot_build_is_filled(model, why, tmp_path):
+    path = tmp_path / "model.json"
+    first, second = model(), model()
+    save(first, path)
+    for parameter in second.parameters():
+        parameter.data = 0.5
+    with pytest.raises(ValueError, match=r"model\.json does not say how to build its model") as caught:
+        load(path)
+    assert why in str(caught.value)
+    assert load(path, second) is second
+    assert second.state_dict() == first.state_dict()
+
+
+def test_another_architecture_names_what_does_not_fit(tmp_path):
+    save(MLP(2, [3, 1], seed=0), tmp_path / "model.json")
+    other = MLP(2, [2, 2, 1], seed=0)
+    before = other.state_dict()
+    with pytest.raises(ValueError, match=r"the parameters of model\.json do not fit the model") as caught:
+        load(tmp_path / "model.json", other)
+    assert "layer2.neuron0.w0" in str(caught.value)
+    assert "layer0.neuron2.w0" in str(caught.value)
+    assert other.state_dict() == before
+
+
+def written(tmp_path, text):
+    path = tmp_path / "file.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+WHOLE = {"format": "scalar-autograd", "version": 1, "architecture": None, "parameters": {}, "training": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no file that save wrote, or only part of it is there"),
+        ("{}", "it has no format 'scalar-autograd'"),
+        ("[1, 2]", "it has no format"),
+        ("loss,epoch\n1,2\n", "no file that save wrote, or only part"),
+        (b"\x80\x04\xff\xfe", "it is not text"),
+        (json.dumps(WHOLE | {"version": 2}), "has version 2 of the format, and this program reads up to 1"),
+        (json.dumps(WHOLE | {"version": "new"}), "has version 'new' of the format"),
+        (
+            '{"format": "scalar-autograd", "version": 1}',
+            "is damaged: it has no architecture and no parameters",
+        ),
+        (json.dumps(WHOLE | {"architecture": {"type": "CNN"}}), "its architecture makes no sense"),
+        (json.dumps(WHOLE | {"architecture": {"type": "MLP", "n_in": -1, "widths": [2]}}), "makes no sense"),
+        (json.dumps(WHOLE | {"architecture": {"type": "MLP", "sizes": 3}}), "makes no sense"),
+        (
+            json.dumps(
+                WHOLE
+                | {"architecture": {"type": "Neuron", "n_in": 1, "bias": False}, "parameters": {"w0": "x"}}
+            ),
+            "do not fit the model: w0 must be a real number, got str",
+        ),
+    ],
+)
+def test_other_files_get_a_clear_word(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message) as caught:
+        load(written(tmp_path, text))
+    assert "file.json" in str(caught.value)
+
+
+def test_a_truncated_file_is_never_read(tmp_path):
+    save(MLP(2, [2, 1], seed=0), tmp_path / "model.json")
+    data = (tmp_path / "model.json").read_bytes()
+    for length in range(0, len(data) - 2, 97):
+        with pytest.raises(ValueError, match="only part of it is there"):
+            load(written(tmp_path, data[:length]))
+
+
+def test_a_parameter_that_is_not_finite_is_named_and_nothing_is_written(tmp_path):
+    model = MLP(1, [1], seed=0)
+    model.parameters()[1].data = math.nan
+    with pytest.raises(ValueError, match=r"layer0\.neuron0\.b is nan"):
+        save(model, tmp_path / "model.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (
+            lambda folder: save(3, folder / "m.json"),
+            TypeError,
+            "save takes a Module, such as an MLP, got int",
+        ),
+        (lambda folder: save(MLP(1, [1]), 3), TypeError, "takes a path, got int: 3"),
+        (lambda folder: save(MLP(1, [1]), folder / "no" / "m.json"), FileNotFoundError, "no"),
+        (lambda folder: load(folder / "m.json"), FileNotFoundError, "m.json"),
+        (lambda folder: load(7), TypeError, "load takes a path, got int: 7"),
+        (lambda folder: load(folder / "m.json", "MLP"), TypeError, "load takes a Module to fill, got str"),
+    ],
+)
+def test_bad_arguments_are_refused(act, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        act(tmp_path)
