@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -73,5 +74,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         raise TypeError(f"write_text takes a path, got {type(path).__name__}: {path!r:.60}")
     if not isinstance(text, str):
         raise TypeError(f"write_text takes a string to write, got {type(text).__name__}: {text!r:.60}")
-    with replacing(Path(path)) as temporary:
+    place = Path(path)
+    if not place.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
+    with replacing(place) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

@@ -286,9 +286,8 @@ class _Run:
         except AnomalyError as error:
             found = f"; first, {error}"
         return DivergenceError(
-            f"{fault} in {place}: lower the learning rate (it is {self.optimizer.lr:g}), scale the features, "
-            f"clip the gradient or start from smaller weights{found}. The parameters are the last whose loss "
-            "was finite"
+            f"{fault} in {place}: lower the learning rate (it is {self.optimizer.lr:g}), scale the features "
+            f"or clip the gradient{found}; the parameters are the last whose loss was finite"
         )
 
     # --- going on

@@ -8,7 +8,7 @@ import pytest
 
 import autograd
 from autograd import GraphError, Value, no_grad
-from nn import ACTIVATIONS, MLP, Layer, Neuron
+from nn import ACTIVATIONS, MLP, Dropout, Layer, Neuron, Sequential
 
 ELEMENTWISE = [name for name, row in ACTIVATIONS.items() if not row.layerwise]
 
@@ -237,6 +237,65 @@ def test_without_recording_the_numbers_are_the_same():
     with no_grad():
         assert [y.data for y in model([1, 2, 3])] == recorded
         assert all(y.parents == () for y in model([1, 2, 3]))
+
+
+# --- dropout and sequences ---------------------------------------------------------------------------
+
+
+def test_dropout_keeps_the_mean_and_the_share():
+    dropout = Dropout(0.3, seed=0)
+    outputs = np.array([dropout([1.0] * 100) for _ in range(200)])
+    assert set(np.unique(outputs)) == {0.0, 1.0 / 0.7}
+    assert outputs.mean() == pytest.approx(1.0, abs=0.02)
+    assert (outputs == 0.0).mean() == pytest.approx(0.3, abs=0.02)
+
+
+def test_dropped_outputs_have_no_gradient():
+    x = [Value(float(i + 1)) for i in range(8)]
+    outputs = Dropout(0.5, seed=1)(x)
+    sum(outputs).backward()
+    assert [v.grad for v in x] == [2.0 if y.data else 0.0 for y in outputs]
+    assert {v.grad for v in x} == {0.0, 2.0}
+
+
+def test_dropout_of_a_single_value_and_without_probability():
+    x = Value(3.0)
+    assert {float(y) for y in (Dropout(0.5, seed=seed)(x) for seed in range(20))} == {0.0, 6.0}
+    assert Dropout(0.0)([x])[0] is x
+
+
+def test_out_of_training_nothing_is_dropped():
+    model = MLP(2, [8, 8, 2], seed=0, dropout=0.5)
+    plain = MLP(2, [8, 8, 2], seed=0)
+    assert model.training
+    assert [y.data for y in model([1.0, 2.0])] != [y.data for y in model([1.0, 2.0])]
+    assert model.eval() is model
+    assert [y.data for y in model([1.0, 2.0])] == [y.data for y in plain([1.0, 2.0])]
+    assert [p.label for p in model.parameters()] == [p.label for p in plain.parameters()]
+    assert model.train().training
+
+
+def test_modes_reach_every_module():
+    shared = Dropout(0.5)
+    model = Sequential(Layer(2, 2, seed=0), shared, Sequential(shared, Layer(2, 1, seed=0)))
+    assert [type(module).__name__ for module in model.modules()] == [
+        "Sequential", "Layer", "Neuron", "Neuron", "Dropout", "Sequential", "Layer", "Neuron",
+    ]  # fmt: skip
+    model.eval()
+    assert {module.training for module in model.modules()} == {False}
+    model.train()
+    assert {module.training for module in model.modules()} == {True}
+
+
+def test_a_sequence_is_its_modules_in_turn():
+    first, second = Layer(2, 3, "tanh", seed=0), Layer(3, 2, seed=1)
+    model = Sequential(first, second)
+    assert [y.data for y in model([1.0, -1.0])] == [y.data for y in second(first([1.0, -1.0]))]
+    assert model.n_in == 2
+    assert [name for name, _ in model.named_parameters()][:2] == ["layer0.neuron0.w0", "layer0.neuron0.w1"]
+    assert type(model([1.0, -1.0])) is list
+    assert repr(Sequential(Dropout(0.5))) == "Sequential(\n  (layer0): Dropout(0.5)\n)"
+    assert repr(MLP(1, [2, 1], dropout=0.25)).endswith("dropout=0.25)")
 
 
 # --- errors ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from autograd import Value, mean
-from nn import MLP, SGD, DivergenceError, History, Module, batches, fit
+from nn import MLP, SGD, DivergenceError, History, Module, StepLR, batches, fit
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (12, 2))
@@ -240,6 +240,99 @@ def test_a_loss_that_begins_infinite_changes_nothing():
     with pytest.raises(DivergenceError, match="the loss became inf in epoch 1, batch 1"):
         train(model, X=[[1.0]], y=[0.0], optimizer=SGD(model.parameters(), lr=0.1))
     assert model.state_dict() == {"layer0.neuron0.w0": 1e200, "layer0.neuron0.b": 0.0}
+
+
+def test_divergence_names_the_first_node_that_is_not_finite():
+    model = MLP(1, [1], initializer=lambda *_: [[1e200]])
+    with pytest.raises(
+        DivergenceError, match=r"the loss became inf in epoch 1, batch 1: .*; first, pow gave inf"
+    ):
+        train(model, X=[[1.0]], y=[0.0], optimizer=SGD(model.parameters(), lr=0.1))
+
+
+def test_divergence_names_a_gradient_that_is_not_finite():
+    class Root(Module):
+        def __init__(self):
+            self.w = Value(0.0, "w")
+
+        def __call__(self, x):
+            return self.w.sqrt() * x[0]
+
+    model = Root()
+    with pytest.raises(
+        DivergenceError, match=r"w became .* in epoch 1, batch 1: .*; first, the gradient of w became"
+    ):
+        train(model, X=[[1.0]], y=[0.5], optimizer=SGD(model.parameters(), lr=0.1))
+    assert model.w.data == 0.0
+
+
+def test_gradients_are_clipped_before_the_update():
+    ends = []
+    for options in ({}, {"clip_norm": 0.01}, {"clip_value": 0.001}):
+        model, history = train(epochs=1, **options)
+        start = MLP(2, [3, 1], activation="tanh", seed=1).parameters()
+        ends.append([(after.data - before.data) / 0.1 for after, before in zip(model.parameters(), start)])
+        assert history.gradient_norm[0] == pytest.approx(math.hypot(*ends[0]), rel=1e-9)  # before clipping
+    assert math.hypot(*ends[1]) == pytest.approx(0.01, rel=1e-3)
+    assert max(map(abs, ends[2])) == pytest.approx(0.001, rel=1e-9)
+
+
+def test_metrics_are_of_the_predictions_that_made_the_losses():
+    seen = []
+
+    def watching(predictions, targets):
+        seen.append((predictions, targets))
+        return 0.25
+
+    model, history = train(
+        epochs=2,
+        batch_size=5,
+        seed=3,
+        metrics=["r2_score", "mean_absolute_error", watching],
+        validation=(X[:3], Y[:3]),
+    )
+    assert history.metrics["watching"] == history.validation_metrics["watching"] == [0.25, 0.25]
+    predictions, targets = seen[0]
+    assert predictions.shape == targets.shape == (12,)
+    assert np.mean((predictions - targets) ** 2) == pytest.approx(history.loss[0], rel=1e-12)
+    assert sorted(targets) == sorted(Y)
+    rest = np.sum((predictions - targets) ** 2) / np.sum((targets - targets.mean()) ** 2)
+    assert history.metrics["r2_score"][0] == pytest.approx(1.0 - rest, rel=1e-12)
+    last = np.array([model(x).data for x in X[:3]])
+    assert history.validation_metrics["mean_absolute_error"][-1] == pytest.approx(np.abs(last - Y[:3]).mean())
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"), [("binary_cross_entropy_with_logits", LABELS), ("hinge_loss", 2 * LABELS - 1)]
+)
+def test_the_accuracy_of_logits_is_by_their_sign(loss, targets):
+    model, history = train(y=targets, loss=loss, metrics=["accuracy"], validation=(X, targets), epochs=3)
+    right = [(model(x).data > 0.0) == (t > 0) for x, t in zip(X, targets)]
+    assert history.validation_metrics["accuracy"][-1] == sum(right) / len(right)
+
+
+def test_a_schedule_takes_a_step_after_each_epoch():
+    model = MLP(2, [3, 1], seed=0)
+    optimizer = SGD(model.parameters(), lr=0.4)
+    _, history = train(model, optimizer=optimizer, schedule=functools.partial(StepLR, step_size=2, gamma=0.5))
+    assert history.learning_rate == [0.4, 0.4, 0.2, 0.2, 0.1]
+    schedule = StepLR(optimizer, 1, gamma=0.5)
+    _, history = train(model, optimizer=optimizer, schedule=schedule, epochs=2)
+    assert history.learning_rate == [0.1, 0.05]
+
+
+def test_the_model_is_in_training_while_it_is_trained_only():
+    seen = []
+
+    class Watched(MLP):
+        def __call__(self, x):
+            seen.append(self.training)
+            return super().__call__(x)
+
+    model = Watched(2, [3, 1], seed=0, dropout=0.5)
+    train(model, epochs=1, validation=(X[:2], Y[:2]))
+    assert seen == [False] * 2 + [True] * 12 + [False] * 2
+    assert not model.training
 
 
 # --- progress ----------------------------------------------------------------------------------------

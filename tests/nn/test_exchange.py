@@ -1,0 +1,189 @@
+"""To torch and back, and to ONNX, beside torch and onnxruntime as they run."""
+
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import MissingExtraError, Value
+from nn import ACTIVATIONS, MLP, Dropout, Layer, Module, Neuron, Sequential, from_torch, to_onnx, to_torch
+
+X = np.concatenate(
+    [np.random.default_rng(0).normal(0, 2, (20, 3)), [[0, 0, 0], [40, -300, 9], [-40, 300, 1e-9]]]
+)
+MODELS = {
+    "MLP": lambda: MLP(3, [5, 4, 2], seed=0),
+    "without bias": lambda: MLP(3, [5, 2], "tanh", bias=False, seed=0),
+    "dropout": lambda: MLP(3, [5, 4, 2], "tanh", seed=0, dropout=0.5),
+    "one output": lambda: MLP(3, [4, 1], "silu", "sigmoid", seed=1),
+    "Layer": lambda: Layer(3, 2, "tanh", seed=0),
+    "Sequential": lambda: Sequential(
+        Layer(3, 4, "relu", seed=0),
+        Dropout(0.25),
+        MLP(4, [3, 2], "elu", seed=1),
+        Layer(2, 2, bias=False, seed=2),
+    ),
+    **{
+        name: lambda name=name: MLP(3, [4, 2], name if name[-3:] != "max" else "relu", name, seed=2)
+        for name in ACTIVATIONS
+    },
+}
+
+
+def outputs(model, X=X):
+    """Ours, with biases that are not 0, one row of numbers per example."""
+    rows = [model(x.tolist()) for x in X]
+    return np.array([[float(y) for y in (row if hasattr(row, "__iter__") else [row])] for row in rows])
+
+
+def with_biases(model):
+    for i, parameter in enumerate(model.parameters()):
+        parameter.data += 0.01 * math.sin(i)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch", reason="torch is in the extra bench")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_torch_gives_the_same_and_back(name, torch):
+    model = with_biases(MODELS[name]())
+    theirs = to_torch(model)
+    assert type(theirs) is torch.nn.Sequential
+    with torch.no_grad():
+        found = theirs(torch.from_numpy(X)).numpy()
+    expected = outputs(model)
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    again = from_torch(theirs)
+    assert outputs(again) == pytest.approx(expected, rel=1e-15)
+    assert [p.data for p in again.parameters()] == [p.data for p in model.parameters()]
+    if type(model) is MLP:
+        assert repr(again) == repr(model)
+
+
+def test_torch_is_in_training_as_the_model_is(torch):
+    model = MLP(3, [4, 2], dropout=0.5)
+    assert to_torch(model).training
+    assert not to_torch(model.eval()).training
+    assert not from_torch(to_torch(model)).training
+
+
+def test_from_torch_takes_what_torch_made(torch):
+    net = torch.nn
+    theirs = net.Sequential(
+        net.Linear(3, 4), net.ReLU(), net.Dropout(0.1), net.Identity(),
+        net.Linear(4, 3, bias=False), net.Tanh(), net.Linear(3, 2), net.Softmax(dim=1),
+    ).eval()  # fmt: skip
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(X).float()).double().numpy()
+    # Theirs is in single precision.
+    assert outputs(from_torch(theirs)) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    line = net.Linear(3, 1)
+    assert isinstance(from_torch(line), MLP)
+    assert [p.data for p in from_torch(line).parameters()] == [*line.weight[0].tolist(), line.bias.item()]
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda t: from_torch(3), TypeError, "from_torch takes a torch.nn.Sequential .* got int"),
+        (lambda t: from_torch(t.nn.Sequential()), TypeError, "from_torch takes a torch.nn.Sequential"),
+        (lambda t: from_torch(t.nn.Sequential(t.nn.Conv1d(1, 1, 1))), TypeError, "does not know Conv1d"),
+        (lambda t: from_torch(t.nn.Sequential(t.nn.ReLU())), ValueError, "ReLU.* does not follow one"),
+        (
+            lambda t: from_torch(t.nn.Sequential(t.nn.Linear(1, 1), t.nn.ELU(alpha=2.0))),
+            ValueError,
+            "knows ELU with alpha=1.0 only",
+        ),
+        (lambda t: to_torch(MLP(1, [2, 1], lambda x: x * x)), ValueError, "knows one of nn.ACTIVATIONS"),
+        (
+            lambda t: to_torch(Neuron(2)),
+            TypeError,
+            "to_torch takes an MLP, a Layer or a Sequential .* got Neuron",
+        ),
+        (lambda t: to_torch(5), TypeError, "to_torch takes an MLP, .* got int: 5"),
+    ],
+)
+def test_what_cannot_be_exchanged_is_named(act, error, message, torch):
+    with pytest.raises(error, match=message):
+        act(torch)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_onnxruntime_gives_the_same(name, tmp_path):
+    pytest.importorskip("onnx", reason="onnx is in the extra test")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra test")
+    model = with_biases(MODELS[name]())
+    to_onnx(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": X})
+    assert found == pytest.approx(outputs(model), rel=1e-12, abs=1e-15)
+
+
+def test_onnx_refuses_what_it_cannot_write(tmp_path):
+    pytest.importorskip("onnx", reason="onnx is in the extra test")
+    for model, error, message in (
+        (Sequential(Dropout(0.5)), ValueError, "to_onnx needs a layer"),
+        (Module(), TypeError, "to_onnx takes an MLP, a Layer or a Sequential .* got Module"),
+        (MLP(1, [1], output_activation=lambda x: x), ValueError, "knows one of nn.ACTIVATIONS"),
+    ):
+        with pytest.raises(error, match=message):
+            to_onnx(model, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "library", "extra"),
+    [
+        (lambda: to_torch(MLP(1, [1])), "torch", "torch"),
+        (lambda: from_torch(None), "torch", "torch"),
+        (lambda: to_onnx(MLP(1, [1]), "model.onnx"), "onnx", "onnx"),
+    ],
+)
+def test_without_the_library_it_says_what_to_install(act, library, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=rf"needs {library}, .*scalar-autograd\[{extra}\]"):
+        act()
+    with pytest.raises(TypeError, match="to_onnx takes a path, got int"):
+        to_onnx(MLP(1, [1]), 3)
+
+
+# --- the optimizers, side by side ----------------------------------------------------------------------
+
+
+OPTIMIZERS = [
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.01}),
+    ("RMSprop", {"lr": 0.01, "momentum": 0.5, "centered": True}),
+    ("RMSprop", {"lr": 0.01, "alpha": 0.9, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.01, "betas": (0.8, 0.95), "weight_decay": 0.05}),
+    ("Adam", {"lr": 0.01, "amsgrad": True}),
+    ("AdamW", {"lr": 0.01, "weight_decay": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIMIZERS, ids=str)
+def test_200_steps_beside_torch(name, options, torch):
+    """On the same random gradients, clipped by both as well."""
+    rng = np.random.default_rng(5)
+    start = rng.normal(size=7)
+    ours, theirs = (
+        list(map(Value, start)),
+        [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in start],
+    )
+    optimizers = getattr(nn, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
+    for gradients in rng.normal(0.0, 3.0, (200, 7)):
+        for mine, other, g in zip(ours, theirs, gradients.tolist()):
+            mine.grad, other.grad = g, torch.tensor(g, dtype=torch.float64)
+        norm = nn.clip_grad_norm_(ours, 5.0)
+        assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, 5.0).item(), rel=1e-12)
+        nn.clip_grad_value_(ours, 2.0)
+        torch.nn.utils.clip_grad_value_(theirs, 2.0)
+        for optimizer in optimizers:
+            optimizer.step()
+    assert [p.data for p in ours] == pytest.approx([p.item() for p in theirs], rel=1e-12)
