@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: demo test check bench mutate accuracy clean
+.PHONY: demo test check bench mutate accuracy coverage clean
 
 demo: $(VENV)/.demos
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
@@ -23,6 +23,9 @@ bench: $(VENV)/.bench
 
 accuracy: $(VENV)/.test
 	$(BIN)/python -m tests.accuracy
+
+coverage: $(VENV)/.test
+	$(BIN)/python -m pytest --cov --cov-report=term tests/agreement tests/autograd tests/nn tests/test_wrong_calls.py autograd nn
 
 mutate: $(VENV)/.test
 	$(BIN)/python -m tests.mutation

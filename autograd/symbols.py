@@ -204,10 +204,6 @@ def _is(operand: Expression, number: float) -> bool:
     return isinstance(operand, Number) and operand.data == number
 
 
-def _is_row(operand: Expression, *rows: Primitive) -> bool:
-    return isinstance(operand, Apply) and operand.row in rows
-
-
 def _coefficient(operand: Expression) -> tuple[float, Expression | None]:
     """The numeric factor in front, and the rest."""
     if isinstance(operand, Number):

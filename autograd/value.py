@@ -322,8 +322,7 @@ class Value:
     def __copy__(self) -> Value:
         node: Value = _new(Value)
         for name in Value.__slots__:
-            if hasattr(self, name):
-                setattr(node, name, getattr(self, name))
+            setattr(node, name, getattr(self, name))
         return node
 
 

@@ -68,8 +68,7 @@ class View:
     def links(self, node: Value) -> Iterator[tuple[Value, float | None]]:
         """Each parent with the local derivative by it, ``None`` for what the node does not read."""
         row, operands = self.row(node), self.operands(node)
-        if row is None:
-            return
+        assert row is not None, "a leaf has no parents"
         args: list[Any] = [
             [element.data for element in self.elements(operand)] if type(operand) is Vector else operand.data
             for operand in operands

@@ -301,3 +301,23 @@ def test_copying_leaves_no_garbage():
         assert gc.collect() <= 5
     finally:
         gc.enable()
+
+
+def test_a_graph_from_a_process_with_a_later_clock_is_not_stale(monkeypatch):
+    x = Value(2.0, "x")
+    for k in range(50):
+        x.data = 2.0 + k
+    data = pickle.dumps(x * x)
+    monkeypatch.setattr("autograd.value._now", 0)  # as in a process that has just begun
+    y = pickle.loads(data)
+    y.backward()
+    (leaf, _) = y.parents
+    assert leaf.grad == 2.0 * leaf.data
+    leaf.data = 1.0
+    with pytest.raises(GraphError):
+        y.backward()
+
+
+def test_a_value_is_its_own_positive():
+    x = Value(2.0)
+    assert +x is x

@@ -18,9 +18,11 @@ from autograd import (
     no_grad,
     relu,
     tanh,
+    topological_order,
     where,
 )
 from autograd.primitives import TABLE
+from nn import MLP
 
 ROWS = [
     row for row in TABLE.values() if len(row.domain) == 1 and row.plain and row.name not in ("log", "sqrt")
@@ -203,3 +205,24 @@ def test_shapes_that_do_not_fit_are_refused():
         Dense([(two, Vector([0.0, 0.0]), None, ())])
     with pytest.raises(ValueError, match="Dense takes 1 inputs, got 2"):
         Dense([(three, None, None, ())])([1.0, 2.0])
+
+
+@pytest.mark.parametrize("activation", ["tanh", "linear"])
+def test_looked_at_after_the_sweep_every_node_has_its_gradient(activation):
+    """The nodes of a network are made when somebody looks; what they were given by then is not lost."""
+    model = MLP(2, [3, 3, 2], activation, seed=0)
+    hidden = []
+    for early in (True, False):
+        model.zero_grad()
+        x = [Value(0.5), Value(-1.0)]
+        y = model(x)
+        loss = y[0] * y[0] + y[1]
+        if early:
+            topological_order(loss)
+        loss.backward()
+        nodes = topological_order(loss)
+        hidden.append([(node.op, node.grad) for node in nodes if node.op])
+    assert [op for op, _ in hidden[0]] == [op for op, _ in hidden[1]]
+    gradients = [[slope for _, slope in each] for each in hidden]
+    assert None not in gradients[1]
+    assert gradients[0] == pytest.approx(gradients[1], rel=1e-12)

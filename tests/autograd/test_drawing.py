@@ -10,7 +10,20 @@ from itertools import pairwise
 import graphviz
 import pytest
 
-from autograd import Value, Vector, dot, log_softmax, mean, relu, sigmoid, softmax, sum, where
+from autograd import (
+    Value,
+    Vector,
+    dot,
+    log_softmax,
+    mean,
+    no_grad,
+    primitive,
+    relu,
+    sigmoid,
+    softmax,
+    sum,
+    where,
+)
 from autograd.drawing import PALETTE, Drawing, draw
 from autograd.errors import GraphError, GraphTooLargeError, MissingExtraError
 
@@ -467,3 +480,73 @@ def test_the_dot_program_renders_as_well(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("renderer")
 def test_a_notebook_shows_the_picture() -> None:
     assert "<svg" in draw(square())._repr_mimebundle_()["image/svg+xml"]
+
+
+def test_the_palette_is_a_mapping() -> None:
+    assert len(PALETTE) == len(list(PALETTE)) == len(dict(PALETTE)) > 5
+    assert {PALETTE[name] for name in PALETTE} == set(PALETTE.values())
+
+
+def test_the_program_dot_is_given_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is without pygraphviz; whether the program is there or not."""
+    given = []
+
+    def pipe(engine: str, format: str, data: bytes, quiet: bool) -> bytes:
+        given.append((engine, format, data.decode()))
+        return b"<svg/>"
+
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setattr(graphviz, "pipe", pipe)
+    drawing = draw(Value(1.0, "x") * 2)
+    assert drawing.render("svg") == b"<svg/>"
+    assert given == [("dot", "svg", drawing.source)]
+
+
+@pytest.mark.render
+def test_without_stderr_it_renders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a program that has no console."""
+
+    def dup(number: int) -> int:
+        raise OSError("bad file descriptor")
+
+    monkeypatch.setattr("os.dup", dup)
+    assert b"<svg" in draw(Value(1.0, "x") * 2).render("svg")
+
+
+def test_nothing_is_expanded_where_nothing_is_recorded() -> None:
+    x = Value(0.5, "x")
+    y = sigmoid(x)
+    with no_grad():
+        assert draw(y, expand=True).source == draw(y).source
+
+
+def test_an_expansion_in_terms_of_itself_is_expanded_once() -> None:
+    @primitive(partials=lambda y, x: 2.0, expansion=lambda x: doubled(0.5 * x) + x)
+    def doubled(x: float) -> float:
+        return 2.0 * x
+
+    source = draw(doubled(Value(1.0, "x")), expand=True).source
+    assert source.count('"doubled"') <= 2
+    assert "add" in source or "+" in source
+
+
+def test_parameters_without_an_operation_of_their_own_are_a_box_when_collapsed() -> None:
+    a, b = (Value(1.0, name, "weights") for name in "ab")
+    x = Value(2.0, "x")
+    y = (a * x + b * x).tanh()
+    for node in (y, y.parents[0], *y.parents[0].parents):
+        node.scope = "layer"
+    z = y + 1
+    source = draw(z, depth=1).source
+    assert "weights" in source
+    assert "parameters" in source
+
+
+def test_a_node_that_is_read_twice_within_a_box_counts_once() -> None:
+    x = Value(2.0, "x")
+    y = x * 3
+    z = y * y + y
+    for node in (y, z, z.parents[0]):
+        node.scope = "box"
+    source = draw(z + 1, depth=1).source
+    assert "operations" in source

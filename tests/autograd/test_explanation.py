@@ -22,7 +22,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.primitives import TABLE
-from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
+from autograd.symbols import LATEX, PYTHON, SHEET, TEXT, Number, Symbol, latex_name
 
 FUNCTIONS = reader.reference_functions(TABLE)
 A, C = "a_o1 (1 − a_o1)", "a_o2 (1 − a_o2)"
@@ -235,3 +235,58 @@ def test_numbers_in_formulas():
     assert PYTHON.write((-x) ** 2.0) == "(-x)**2.0"
     assert LATEX.write((x + 1) ** 2 / Number(3e-7)) == r"\frac{\left(x + 1\right)^{2}}{3 \cdot 10^{-7}}"
     assert (0.5 * (2 * x) - x * 0).size == 1
+
+
+def long_sum(terms=60):
+    """A derivative whose closed form has more names than are written out."""
+    x = Value(0.5, "x")
+    y = x
+    for k in range(terms):
+        y = (y * Value(1.0 + 0.001 * k, f"c{k}")).sin()
+    return x, y
+
+
+def test_a_formula_that_is_too_long_is_counted():
+    x, y = long_sum()
+    derivation = explain(y, x)
+    assert "(a formula of " in derivation.text
+    assert r"\text{(a formula of " in derivation.latex
+    assert derivation.value == grad(y, x)[0]
+
+
+def test_a_notebook_shows_markdown_and_latex():
+    v = assignment()
+    derivation = explain(v["E_total"], v["w5"])
+    assert derivation._repr_markdown_() == derivation.markdown
+    assert derivation._repr_latex_() == derivation.latex
+
+
+def test_sections_are_the_equations_under_their_headings():
+    v = assignment()
+    derivation = explain(v["E_total"], v["w5"])
+    for latex in (False, True):
+        sections = derivation.sections(latex)
+        assert next(iter(sections)) == "Forward pass"
+        assert all(equations for equations in sections.values())
+        written = derivation.latex if latex else derivation.text
+        left, sides = sections["Forward pass"][0]
+        assert left in written
+        assert all(side in written for _, side in sides)
+
+
+def test_signs_move_to_where_they_are_read_best():
+    a, b, c = (Symbol(name) for name in "abc")
+    assert TEXT.write(Number(-1.0) * ((a - b) * c)) == "(b − a) · c"
+    assert TEXT.write(Number(-1.0) * (c * (a - b))) == "c (b − a)"
+    assert TEXT.write(Number(0.0) - a) == "−a"
+    assert TEXT.write(a - Number(0.0)) == "a"
+
+
+def test_absolute_values_and_numbers_that_are_not_finite():
+    x = Symbol("x")
+    assert TEXT.write(TABLE["abs"](x)) == "|x|"
+    assert [LATEX.write(Number(number)) for number in (math.inf, -math.inf, math.nan)] == [
+        r"\infty", r"-\infty", r"\text{nan}",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="a spreadsheet has no inf"):
+        SHEET.write(Number(math.inf))

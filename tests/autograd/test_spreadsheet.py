@@ -290,3 +290,25 @@ def test_nothing_is_written_when_it_cannot_be_done(tmp_path, monkeypatch):
         save_workbook(w * 2.0, [w], target)
     assert target.read_text() == "keep me"
     assert [path.name for path in tmp_path.iterdir()] == ["old.xlsx"]
+
+
+@calculated
+def test_derivatives_that_many_gradients_share_have_columns_of_their_own(tmp_path):
+    """In a deep network: written out in every gradient, they would be too long for a cell."""
+    model = MLP(2, [3, 3, 3, 3, 1], "tanh", seed=0)
+    x = [Value(0.3, "x1"), Value(-0.7, "x2")]
+    for i, parameter in enumerate(model.parameters()):
+        parameter.label = f"p{i}"
+    loss = (model(x) - Value(0.25, "t")) ** 2
+    loss.label = "L"
+    path = save_workbook(loss, model.parameters(), tmp_path / "deep.xlsx", epochs=5, lr=0.1)
+    header, rows = read(computed(path, tmp_path))
+    assert sum(name.startswith("∂L/∂") for name in header) > len(model.parameters())
+    for row in rows:
+        found = dict(zip(header, row))
+        for parameter in model.parameters():
+            parameter.data = found[parameter.label]
+        again = (model([0.3, -0.7]) - 0.25) ** 2
+        assert found["L"] == pytest.approx(again.data, rel=1e-12)
+        slopes = grad(again, model.parameters())
+        assert [found[f"∂L/∂{p.label}"] for p in model.parameters()] == pytest.approx(slopes, rel=1e-12)

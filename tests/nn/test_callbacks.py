@@ -318,3 +318,19 @@ def test_a_resumed_training_stops_where_it_would_have(tmp_path):
 def test_bad_arguments_are_refused(act, error, message):
     with pytest.raises(error, match=message):
         act()
+
+
+def test_a_divergence_with_dropout_is_found_in_the_step_that_diverged():
+    """It is done again to find the node, with the same outputs dropped."""
+    from nn import DivergenceError
+
+    model = MLP(
+        1,
+        [6, 1],
+        "linear",
+        initializer=lambda rng, n_in, n_out: np.full((n_out, n_in), 1e160),
+        dropout=0.5,
+        seed=1,
+    )
+    with pytest.raises(DivergenceError, match="first, "):
+        fit(model, [[1e10]], [0.0], loss="mse_loss", optimizer=SGD(model.parameters(), 0.1), epochs=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
@@ -148,3 +149,17 @@ def test_it_renders_with_every_number() -> None:
     for text in ("<network>", "w5 = 0.5", "h2", "weight > 0"):
         assert text in shown
     assert picture.render("png").startswith(b"\x89PNG")
+
+
+def test_numbers_for_which_there_is_no_room_are_left_out() -> None:
+    """Between 6 inputs and 6 neurons every place on the way is crossed by other edges."""
+    crowded, roomy = (diagram(MLP(n, [n], bias=False, seed=0)).source for n in (6, 3))
+    assert ("w0_0_0 [" in roomy, "w0_0_0 [" in crowded) == (True, False)
+    assert crowded.count("->") == 36
+
+
+def test_a_gradient_that_is_not_there_or_not_finite_is_drawn() -> None:
+    model = MLP(1, [2], bias=False, seed=0)
+    first, second = model.parameters()
+    first.grad, second.grad = math.inf, None
+    assert "->" in diagram(model, color_by="grad").source

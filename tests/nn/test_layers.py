@@ -335,3 +335,8 @@ def test_repr_is_how_to_make_it():
     assert repr(model) == "MLP(2, [3, 2], activation='tanh', output_activation='softmax', bias=False)"
     assert repr(model.layers[1]) == "Layer(3, 2, activation='softmax', bias=False)"
     assert repr(model.layers[1].neurons[0]) == "Neuron(3, activation='linear', bias=False)"
+
+
+def test_a_model_knows_its_sizes():
+    model = MLP(3, [4, 2])
+    assert (model.n_in, model.n_out) == (3, 2)
