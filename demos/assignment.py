@@ -44,6 +44,7 @@ WEIGHTS = ("w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8")
 SIX_RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 OVERSHOOT_RATES = (100.0, 1000.0)
 MOST_EPOCHS = 100_000
+QUICK_EPOCHS = 50
 ROWS = 100  # of the workbook, which trains once for each learning rate
 
 Numbers = tuple[float, ...]
@@ -271,8 +272,9 @@ def settings_from(argv: Sequence[str]) -> tuple[Settings, Path]:
     options = Options(PROGRAM, "Train the assignment network and write everything that is handed in.")
     options.numbers("--lr", count=1, default=(standard.lr,), above=0.0, help="learning rate η")
     options.whole(
-        "--epochs", default=standard.epochs, smallest=1, largest=MOST_EPOCHS, help="how often to update"
-    )
+        "--epochs", default=None, smallest=1, largest=MOST_EPOCHS,
+        help=f"how often to update (default: {standard.epochs})",
+    )  # fmt: skip
     options.numbers("--targets", count=2, default=standard.targets, help="t1 t2")
     options.numbers("--inputs", count=2, default=standard.inputs, help="i1 i2")
     options.numbers("--weights", count=8, default=None, help="initial w1 to w8 (default: .15 .2 to .55)")
@@ -283,6 +285,7 @@ def settings_from(argv: Sequence[str]) -> tuple[Settings, Path]:
         "--seed", default=None, smallest=0, largest=2**63, help="draw the initial weights at random"
     )
     options.folder("--out", default="out/assignment", help="where to write")
+    options.switch("--quick", help=f"{QUICK_EPOCHS} epochs, unless --epochs says how many")
     given = options.parse(argv)
 
     seed, weights = given["seed"], given["weights"]
@@ -294,7 +297,7 @@ def settings_from(argv: Sequence[str]) -> tuple[Settings, Path]:
         weights=weights or (standard.weights if seed is None else random_weights(seed)),
         biases=given["biases"],
         lr=given["lr"][0],
-        epochs=given["epochs"],
+        epochs=given["epochs"] or (QUICK_EPOCHS if given["quick"] else standard.epochs),
         seed=seed,
     ), Path(given["out"])
 

@@ -388,6 +388,9 @@ def settings_from(argv: Sequence[str]) -> tuple[bool, Path]:
     """Whether to be quick, and the folder to write into."""
     options = Options(PROGRAM, "Show why backpropagation needs topological order, adding and zeroing.")
     options.switch("--quick", help="search graphs of up to 5 nodes instead of 6")
+    options.whole(
+        "--seed", default=0, smallest=0, largest=2**32 - 1, help="changes nothing: nothing here is random"
+    )
     options.folder("--out", default="out/order", help="where to write")
     given = options.parse(argv)
     return given["quick"], Path(given["out"])

@@ -412,6 +412,14 @@ def test_numbers_stand_between_spaces_or_commas_and_may_be_negative():
     assert assignment.settings_from(["--lr=0.25"])[0].lr == 0.25
 
 
+def test_quick_is_fewer_epochs_unless_they_are_given():
+    epochs = [
+        assignment.settings_from(options)[0].epochs
+        for options in ([], ["--quick"], ["--quick", "--epochs", "7"])
+    ]
+    assert epochs == [1000, 50, 7]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
