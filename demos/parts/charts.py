@@ -21,7 +21,7 @@ from autograd.errors import MissingExtraError
 from .files import replacing
 from .rates import Curve, spelled
 
-__all__ = ["compare_rates", "descents", "loss_of_run", "require_matplotlib"]
+__all__ = ["canvas", "compare_rates", "descents", "loss_of_run", "require_matplotlib", "styled"]
 
 STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -54,15 +54,24 @@ def require_matplotlib() -> None:
 
 
 @contextmanager
-def _figure(height: float) -> Iterator[Any]:
+def styled() -> Iterator[None]:
+    """Within it, figures are drawn and saved in the style of all charts."""
     require_matplotlib()
     import matplotlib
-    from matplotlib.figure import Figure
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # whatever the user's own settings are
         matplotlib.rcParams.update(STYLE)
-        yield Figure(figsize=(WIDTH, height), facecolor="white")
+        yield
+
+
+@contextmanager
+def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
+    """An empty figure of that size in inches, to draw on within the style of all charts."""
+    with styled():
+        from matplotlib.figure import Figure
+
+        yield Figure(figsize=(width, height), facecolor="white")
 
 
 def _save(figure: Any, path: Path) -> None:
@@ -94,7 +103,7 @@ def compare_rates(
     text_height = sum(line * len(paragraph) + gap for paragraph in lines)
     bottom = text_height + 0.7
     height = bottom + 2 * plot + 1.45
-    with _figure(height) as figure:
+    with canvas(height) as figure:
 
         def axes_at(y: float) -> Any:
             return figure.add_axes((0.09, y / height, 0.74, plot / height))
@@ -191,7 +200,7 @@ def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -
 
 def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> None:
     """Draw one run's loss by epoch twice: as it is, and on a logarithmic scale."""
-    with _figure(3.6) as figure:
+    with canvas(3.6) as figure:
         for column, scale in enumerate(("linear", "log")):
             axes = figure.add_axes((0.09 + 0.5 * column, 0.16, 0.4, 0.7))
             epochs, shown = _points(losses)
@@ -212,7 +221,7 @@ def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> Non
 
 def descents(runs: Mapping[str, Sequence[float]], target: float, path: Path) -> None:
     """Draw how one weight moves from step to step in two or three runs, around the `target` of all."""
-    with _figure(3.4) as figure:
+    with canvas(3.4) as figure:
         axes = figure.add_axes((0.07, 0.16, 0.77, 0.72))
         axes.axhline(target, color="#8a8a8a", linestyle="--", linewidth=1.2, label=f"w = {target:g}")
         for (name, numbers), colour, marker in zip(runs.items(), ("#0072b2", "#d55e00", "#009e73"), MARKERS):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,46 @@ from . import charts, files, page
 from .arguments import Options, OptionsError, fail
 
 __all__ = ["Gallery", "run"]
+
+# It finds its film as the element before itself. The slider is a range input: arrow keys move it.
+PROJECTOR = """
+(() => {
+  const film = document.currentScript.previousElementSibling;
+  const [image, play, slider, title, controls] =
+    ["img", "button", "input", "output", ".controls"].map((name) => film.querySelector(name));
+  const frames = JSON.parse(film.querySelector("script").textContent);
+  const alt = image.alt;
+  let timer = 0;
+  function show() {
+    const [words, data] = frames[slider.value];
+    image.src = "data:image/png;base64," + data;
+    image.alt = alt + " " + words;
+    title.textContent = words;
+    slider.setAttribute("aria-valuetext", words);
+  }
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = "Play";
+  }
+  function forward() {
+    slider.value = +slider.value + 1;
+    show();
+    if (slider.value === slider.max) pause();
+  }
+  play.addEventListener("click", () => {
+    if (timer) return pause();
+    if (slider.value === slider.max) slider.value = 0;
+    show();
+    play.textContent = "Pause";
+    timer = setInterval(forward, 160);
+  });
+  slider.addEventListener("input", () => { pause(); show(); });
+  controls.hidden = false;
+  show();
+})();
+"""
+FILM_DPI = 96  # one pixel of a film is one of the page
 
 
 class Gallery:
@@ -42,9 +85,32 @@ class Gallery:
     def show(self, name: str, figure: Any, alt: str, caption: str) -> None:
         """A figure of matplotlib: it is saved as `name` with the suffix .svg, and stands on the page."""
         text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
+        with charts.styled():
+            figure.savefig(text, format="svg", metadata={"Date": None})
         files.write(self.folder / f"{name}.svg", text.getvalue())
         self.add(page.figure(text.getvalue(), alt, caption))
+
+    def film(self, frames: Mapping[str, Any], alt: str, caption: str) -> None:
+        """Figures of matplotlib by their titles: one is seen at a time, chosen with a slider or played.
+
+        Without scripts the last one is seen.
+        """
+        pictures = []
+        for title, figure in frames.items():
+            file = io.BytesIO()
+            with charts.styled():
+                figure.savefig(file, format="png", dpi=FILM_DPI, metadata={"Software": None})
+            pictures.append((title, base64.b64encode(file.getvalue()).decode()))
+        last = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{pictures[-1][1]}">'
+        end = len(pictures) - 1
+        self.add(
+            f'<figure>{page.scrolling(last, caption, "paper")}<p class="controls" hidden>'
+            '<button type="button">Play</button> '
+            f'<input type="range" min="0" max="{end}" value="{end}" aria-label="Moment of the film" /> '
+            f"<output></output></p><figcaption>{page.prose(caption)}</figcaption>"
+            f'<script type="application/json">{json.dumps(pictures)}</script></figure>'
+            f"<script>{PROJECTOR}</script>"
+        )
 
     def add(self, *content: str) -> None:
         """Anything that `page` makes."""

@@ -422,7 +422,7 @@ def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, caps
         (["--quick", "yes"], "unrecognized arguments: yes"),
         (["--quick=1"], "argument --quick: ignored explicit argument '1'"),
         (["--qui"], "unrecognized arguments: --qui"),
-        (["--seed", "1"], "unrecognized arguments: --seed 1"),
+        (["--sed", "1"], "unrecognized arguments: --sed 1"),
         (["depth"], "unrecognized arguments: depth"),
     ],
 )

@@ -1,8 +1,8 @@
 """Sheets of the assignment as people make them, right ones and wrong ones, computed in plain Python.
 
-A sheet is a program: for each column its formula, in names. ``w5↑`` is w5 of the row above, ``w5↓`` of the row
-below, ``w5⤒`` of the first row. The same text is evaluated here and written as a live formula, so a slip
-is one other text in one column, from some row on.
+A sheet is a program: for each column its formula, in names. ``w5↑`` is w5 of the row above, ``w5↓`` of
+the row below, ``w5⤒`` of the first row. The same text is evaluated here and written as a live formula, so
+a slip is one other text in one column, from some row on.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ class Training:
 
     def formula(self, name: str, row: int) -> str:
         """The formula of a cell in names; ``""`` for a number that is given."""
-        if name in self.given and (row <= 0 or name not in WEIGHTS):
-            return ""
         text, begin = self.slips.get(name, ("", self.count + 9))
+        if name in self.given and (row <= 0 or name not in WEIGHTS) and row < begin:
+            return ""
         return text if row >= begin else self.right_formula(name)
 
     def right_formula(self, name: str) -> str:
