@@ -1,0 +1,529 @@
+"""Check a sheet of the assignment: which cell is wrong, what belongs there, and which slip it was.
+
+    python -m demos check my_backpropagation.xlsx
+
+You will see whether the table of a workbook or of a .csv file is right: every cell of the forward pass,
+the gradients and the updates, recomputed by the engine from the weights of its own row, so that one slip is
+told apart from all that follows from it. For each column that is wrong: its first wrong cell, the value found
+and the right one with its derivation, and where it can be told, which slip it was and which reference
+in the formula is wrong.
+
+The sheet may look as people make it: columns in any order and under many names, a learning rate anywhere or
+nowhere, biases or none, rounded numbers, several tables, several sheets. The exit status is 0 if all is
+right, 1 if something is wrong, and 2 if the sheet cannot be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import math
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from autograd import Value, explain, grad
+from autograd.errors import MissingExtraError
+from autograd.symbols import TEXT, Expression
+
+from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
+from .parts.arguments import OptionsError, fail
+from .parts.formulas import Calculator, FormulaError
+from .parts.judging import FOLLOWS, MISSING, Judgement
+from .parts.network import Network, Recorder
+from .parts.quantities import EPOCH, RATE, derivative, split_derivative
+from .parts.repairs import reading
+from .parts.sheets import Book, Sheet, SheetError, open_book, reference
+from .parts.slips import MANY, Slip, diagnose, short
+from .parts.tables import Given, Table, find_tables, givens
+from .parts.understanding import Assumptions, NotUnderstood, Understanding, understand
+
+PROGRAM = "python -m demos check"
+
+RIGHT, WRONG, UNREADABLE = 0, 1, 2  # the exit status
+
+TARGETS = ((0.5, 0.5), (0.01, 0.99))  # the pairs that courses use
+BIASES = {"b1": 0.35, "b2": 0.60}  # any numbers: the formulas are the same for all
+LOSSES = {
+    "half": "",
+    "whole": (
+        "the loss is defined here without ½, as E1 = (t1 − a_o1)²: the assignment has ½, and its gradients "
+        "are half of these. All is checked by the sheet's own definition"
+    ),
+    "mean": (
+        "E1 = (t1 − a_o1)² stands here without ½, and E_total is the mean of E1 and E2: the assignment has "
+        "the ½ in E1 and E2, and the same E_total. All is checked by the sheet's own definition"
+    ),
+}
+
+TOO_MANY = (
+    "These are more than slips: the numbers may stand below other names than their own, or belong to another "
+    "network, or the inputs above are not those that were used."
+)
+
+
+# --- the network whose numbers a sheet should hold -----------------------------------------------------
+
+
+def recorder(loss: str, biases: tuple[str, ...]) -> Recorder:
+    """A function that records the assignment network, given the numbers of its leaves by name.
+
+    With two biases each belongs to a layer, with four each to a neuron.
+    """
+
+    def record(numbers: Mapping[str, float]) -> dict[str, Value]:
+        settings = Settings(
+            inputs=(numbers["i1"], numbers["i2"]),
+            targets=(numbers["t1"], numbers["t2"]),
+            weights=tuple(numbers[name] for name in WEIGHTS),
+            biases=(numbers[biases[0]], numbers[biases[1]]) if biases else None,
+        )
+        model = build(settings)
+        own = {}
+        if len(biases) == 4:
+            neurons = [neuron for layer in model.layers for neuron in layer.neurons]
+            for neuron, name in zip(neurons, biases, strict=True):
+                neuron.b = own[name] = Value(numbers[name], name)
+        nodes = forward(model, settings)
+        if own:
+            leaves = {name: node for name, node in nodes.items() if node.primitive is None}
+            named = {name: node for name, node in leaves.items() if name not in ("b1", "b2")}
+            nodes = {**named, **own, **{name: node for name, node in nodes.items() if name not in leaves}}
+        return nodes if loss == "half" else {**nodes, **without_half(nodes, loss)}
+
+    return record
+
+
+def without_half(nodes: Mapping[str, Value], loss: str) -> dict[str, Value]:
+    """The errors as some courses define them."""
+    E1 = (nodes["t1"] - nodes["a_o1"]) ** 2
+    E2 = (nodes["t2"] - nodes["a_o2"]) ** 2
+    E_total = E1 + E2 if loss == "whole" else (E1 + E2) / 2
+    found = {"E1": E1, "E2": E2, "E_total": E_total}
+    for label, node in found.items():
+        node.label = label
+    return found
+
+
+@functools.cache
+def network(loss: str, biases: tuple[str, ...]) -> Network:
+    """The formulas of that network."""
+    standard = Settings()
+    example = dict(zip(("i1", "i2", "t1", "t2"), standard.inputs + standard.targets, strict=True))
+    example |= dict(zip(WEIGHTS, standard.weights, strict=True))
+    example |= dict(zip(biases, list(BIASES.values()) * 2))
+    return Network(recorder(loss, biases), example)
+
+
+def assumptions() -> Assumptions:
+    """What the assignment says, for what a sheet does not."""
+    standard = Settings()
+    weights = dict(zip(WEIGHTS, standard.weights, strict=True))
+    return Assumptions(standard.inputs, weights, TARGETS, SIX_RATES, LOSSES, network)
+
+
+# --- one table -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A column that is wrong.
+
+    Attributes
+    ----------
+    name : the quantity.
+    rows : the rows of the table in which it is wrong by a mistake of its own.
+    slip : which it was, if that can be told.
+    """
+
+    name: str
+    rows: Sequence[int]
+    slip: Slip | None
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A table and what came out."""
+
+    understood: Understanding
+    judged: Judgement
+    findings: Sequence[Finding]
+    beside: list[Given] = field(default_factory=list)
+
+
+def check_table(table: Table, beside: list[Given], book: Book, lr: float | None) -> Checked:
+    """Understand the table, judge it, and find the slips."""
+    understood = understand(table, beside, assumptions(), book, lr)
+    judged = understood.judged()
+    findings = [
+        Finding(name, [int(row) for row in judged.wrong(name)], diagnose(judged, name))
+        for name in judged.wrong_columns
+    ]
+    return Checked(understood, judged, findings, beside)
+
+
+# --- a file --------------------------------------------------------------------------------------------
+
+
+def check(path: Path, lr: float | None, whole: bool) -> int:
+    """Check every table of the file and print what came out; returns the exit status."""
+    book = open_book(path)
+    found = [(sheet, tables) for name in book.names for sheet, tables in [tables_of(book, name)]]
+    elsewhere = [given for sheet, tables in found for given in givens(sheet, tables, WANTED)]
+    statuses: list[int] = []
+    for sheet, tables in found:
+        own = givens(sheet, tables, WANTED)
+        for table in tables:
+            others = [given for given in elsewhere if given not in own and given.name != RATE]
+            beside = [*sorted(own, key=functools.partial(distance, table)), *others]
+            print(title(book, table))
+            try:
+                require_calculated(book, table)
+                checked = check_table(table, beside, book, lr)
+            except (NotUnderstood, SheetError) as error:
+                print(wrapped(f"It cannot be checked: {error}.") + "\n")
+                statuses.append(UNREADABLE)
+                continue
+            print(report(checked, book, whole) + "\n")
+            statuses.append(WRONG if checked.findings else RIGHT)
+    without = [sheet.name for sheet, tables in found if not tables]
+    if not statuses:
+        raise SheetError(nothing_found(book, [sheet for sheet, _ in found]))
+    if without:
+        print(f"No table with the columns of the assignment on: {', '.join(without)}")
+    return WRONG if WRONG in statuses else max(statuses)
+
+
+WANTED = ("i1", "i2", "t1", "t2", *WEIGHTS, "b1", "b2", "b3", "b4", "b_h1", "b_h2", "b_o1", "b_o2", RATE)
+
+
+def tables_of(book: Book, name: str) -> tuple[Sheet, list[Table]]:
+    """A sheet, calculated if nobody did, and its tables."""
+    sheet = book.sheet(name)
+    formulas = [cell for cell in sheet.cells.values() if cell.formula]
+    # Some programs write 0 for what they did not calculate.
+    blank = len(formulas) > 9 and all(cell.value == 0.0 for cell in formulas)
+    if blank or any(cell.value is None for cell in formulas):
+        Calculator(book).fill(sheet, every=blank)
+    return sheet, find_tables(sheet)
+
+
+def require_calculated(book: Book, table: Table) -> None:
+    """Refuse a table with formulas that nobody calculated."""
+    for name in table.columns:
+        for row in range(len(table.rows)):
+            cell = table.sheet.cells.get(table.place(name, row))
+            if cell is not None and cell.formula and cell.value is None:
+                formula = table.sheet.formula(table.place(name, row))
+                raise SheetError(
+                    f"{table.cell(name, row)} holds the formula {formula:.60}, which was never calculated: "
+                    "open the file in a spreadsheet program, let it recalculate (Ctrl+Alt+F9, in LibreOffice "
+                    "Ctrl+Shift+F9), save it and check again"
+                )
+
+
+def distance(table: Table, given: Given) -> float:
+    """How far a number stands from a table: those above it count as nearer."""
+    (top, left), (_, right) = table.area
+    row, column = given.place
+    across = max(left - column, 0, column - right)
+    return (top - row if row <= top else 3 * (row - top)) + 2 * across
+
+
+def nothing_found(book: Book, sheets: Sequence[Sheet]) -> str:
+    held = [sheet.name for sheet in sheets if sheet.cells]
+    if not held:
+        return f"{book.path.name} has no cells with anything in them"
+    return (
+        f"{book.path.name} has no table of the assignment: a row of names such as w1, h1, a_h1, E_total, "
+        "∂E/∂w1 with their numbers below. Looked for on: " + ", ".join(held)
+    )
+
+
+# --- telling -------------------------------------------------------------------------------------------
+
+
+def title(book: Book, table: Table) -> str:
+    first, last = table.area
+    sheet = f", sheet {table.sheet.name}" if book.kind == "xlsx" else ""
+    hidden = " (hidden)" if table.sheet.hidden else ""
+    where = f"{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
+    return f"{book.path.name}{sheet}{hidden}: the table in {where}"
+
+
+def report(checked: Checked, book: Book, whole: bool) -> str:
+    """What came out for one table, for a person to read."""
+    judged = checked.judged
+    parts = ["\n".join(wrapped(line) for line in how_read(checked))]
+    cells = sum(int((states != MISSING).sum()) for states in judged.states.values())
+    if not checked.findings:
+        both = f"{counted(len(judged.states), 'column')}, {counted(cells, 'cell')}"
+        parts.append(f"  RIGHT: all {both}, agree with the engine.")
+        return "\n".join(parts)
+    names = [finding.name for finding in checked.findings]
+    parts.append(
+        f"  WRONG: {len(names)} of {counted(len(judged.states), 'column')}: {', '.join(map(short, names))}"
+    )
+    if len(names) > MANY:
+        parts.append("\n" + wrapped(TOO_MANY))
+    groups: dict[str, list[Finding]] = {}
+    for finding in checked.findings:
+        words = finding.slip.words if finding.slip else ""
+        groups.setdefault(words or finding.name, []).append(finding)
+    for group in groups.values():
+        slip = group[0].slip
+        if slip is not None:
+            headline = f"{', '.join(short(finding.name) for finding in group)}: {slip.words}."
+            if slip.others:
+                headline += f" (Or {'; or '.join(slip.others)}: these numbers do not tell them apart.)"
+            parts.append("\n" + wrapped(headline))
+        for finding in group:
+            parts.append(("" if slip else "\n") + "\n".join(tell(finding, checked, book, whole)))
+    parts.append("\n" + "\n".join(map(wrapped, the_rest(judged))))
+    return "\n".join(parts)
+
+
+def how_read(checked: Checked) -> Iterator[str]:
+    """How the table was read."""
+    understood, judged = checked.understood, checked.judged
+
+    def numbers(names: Iterable[str]) -> str:
+        names = list(names)
+        values = " ".join(f"{judged.full[name].value[0]:.12g}" for name in names)
+        sources = dict.fromkeys(understood.sources[name] for name in names if name in understood.sources)
+        return values + (f" ({', '.join(sources)})" if sources else "")
+
+    leaves = judged.network.leaves
+    biases = [name for name in leaves if name.startswith("b")]
+    yield f"inputs {numbers(('i1', 'i2'))}; targets {numbers(('t1', 't2'))}; " + (
+        f"biases {numbers(biases)}" if biases else "no biases"
+    )
+    rate = understood.rate
+    said = "" if rate is None else f"{rate.value[0]:.9g} ({understood.sources.get(RATE, '--lr')})"
+    yield f"weights at first {numbers(WEIGHTS)}; " + (
+        f"learning rate η = {said}" if said else "no updates to check"
+    )
+    yield from understood.notes
+    table = understood.table
+    unknown = [column.header for name, column in table.columns.items() if name not in judged.states]
+    unknown = [
+        each
+        for each in unknown
+        if each not in (table.columns[n].header for n in (EPOCH, RATE) if n in table.columns)
+    ]
+    ignored = [*table.ignored, *unknown]
+    if ignored:
+        yield f"not checked: {', '.join(ignored)}"
+    if table.turned:
+        yield "the table lies on its side: its rows were read as columns"
+    hidden = sorted(
+        {
+            column.header
+            for name, column in table.columns.items()
+            if table.place(name, 0)[1] in table.sheet.hidden_columns
+        }
+    )
+    if hidden:
+        yield f"hidden columns, checked like the others: {', '.join(hidden)}"
+    if any(row in table.sheet.hidden_rows for row in table.rows) and not table.turned:
+        yield "some rows are hidden; they were checked like the others"
+    early = [
+        f"{column.header} ends at {table.cell(name, last)}"
+        for name, column in table.columns.items()
+        if name in judged.states and (last := last_filled(column.values)) < len(table.rows) - 2
+    ]
+    if early:
+        yield f"some columns end before the table does: {', '.join(early)}"
+
+
+def last_filled(values: Iterable[float]) -> int:
+    return max((row for row, value in enumerate(values) if not math.isnan(value)), default=-1)
+
+
+def tell(finding: Finding, checked: Checked, book: Book, whole: bool) -> Iterator[str]:
+    """One column: its first wrong cell, what is found and what belongs there."""
+    judged, name, row = checked.judged, finding.name, finding.rows[0]
+    table = judged.table
+    column = table.columns[name]
+    found = float(column.values[row])
+    right = right_number(judged, name, row)
+    cell = table.sheet.cells.get(table.place(name, row))
+    text = column.texts.get(row) or ("" if cell is None else cell.text)
+    yield f"  {short(name)}: first wrong in {table.cell(name, row)}, {extent(finding.rows, len(table.rows))}"
+    yield f"      found  {text or 'nothing: the cell is empty'}"
+    error = ""
+    if math.isfinite(found) and right:
+        error = f"   (relative error {abs(found - right) / abs(right):.1e})"
+    elif math.isfinite(found):
+        error = f"   (off by {abs(found - right):.1e})"
+    yield f"      right  {right!r}{error}"
+    read = reading(judged, name, row, book, checked.beside)
+    if read is not None:
+        if read.formula:
+            yield f"      formula {read.formula}"
+        if read.words:
+            yield f"      reads   {short(name)} = {read.words}"
+        if read.remark:
+            yield f"      {read.remark}"
+        for repair in read.repairs:
+            yield f"      {repair}"
+    elif finding.slip is not None and finding.slip.formula:
+        yield f"      computed as  {finding.slip.formula}"
+    if finding.slip is not None and finding.slip.share < 0.999:
+        yield f"      (the slip explains {finding.slip.share:.0%} of these rows)"
+    yield from (f"      {line}" for line in derivation(judged, name, row))
+    if whole and (explained := full_derivation(judged, name, row)):
+        yield textwrap.indent(explained, "      | ")
+
+
+def extent(rows: Sequence[int], count: int) -> str:
+    """In which rows of the table."""
+    where = f"row {rows[0] + 1} of {count}"
+    if len(rows) == 1:
+        return f"{where}, the only one" if count > 1 else where
+    if rows[-1] - rows[0] + 1 == len(rows):
+        tail = "and in all that follow" if rows[-1] == count - 1 else f"and up to row {rows[-1] + 1}"
+        return f"{where}, {tail}"
+    return f"{where}, and in {len(rows) - 1} more"
+
+
+def point(judged: Judgement, row: int) -> dict[str, Value]:
+    """The engine's own graph with the numbers of that row; 0 for what is none there, and so not needed."""
+    numbers = {name: float(judged.full[name].value[row]) for name in judged.network.leaves}
+    return judged.network.record({name: x if math.isfinite(x) else 0.0 for name, x in numbers.items()})
+
+
+def right_number(judged: Judgement, name: str, row: int) -> float:
+    """What belongs into the cell, by the engine; for an update by the printed gradient."""
+    worked_out = float(judged.right[name].value[row])
+    if name in judged.network.leaves or name.endswith("'"):
+        return worked_out
+    nodes = point(judged, row)
+    pair = split_derivative(name)
+    exact = nodes[name].data if pair is None else grad(nodes[pair[0]], [nodes[pair[1]]])[0]
+    # The claim: the formulas that the table was judged by give what the engine gives.
+    assert math.isclose(
+        exact, worked_out, rel_tol=1e-6, abs_tol=1e-12 + float(judged.right[name].error[row])
+    ), name
+    return exact
+
+
+def derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
+    """Where the right number comes from: its formula, and the same in numbers."""
+    weight = name.removesuffix("'")
+    network = judged.network
+    if weight in network.trained and name in judged.right and (row or judged.after or name != weight):
+        slope = derivative(network.output, weight)
+        formula: Expression = network.symbol(weight) - network.symbol(RATE) * network.symbol(slope)
+        at = row if judged.after or name != weight else row - 1
+        values = {weight: judged.full[weight].value[at], slope: judged.own[slope].value[at]}
+        assert judged.rate is not None
+        values[RATE] = judged.rate.value[at]
+        remark = "" if name != weight or judged.after else ", all of the row above"
+    elif name in network.leaves:
+        return
+    else:
+        formula, remark = network.formula(name), ""
+        values = {each: judged.full[each].value[row] for each in judged.full}
+    numeric = replace(
+        TEXT,
+        symbol=lambda symbol: in_brackets(values[symbol.text]),
+        number=lambda data: f"{data:g}",
+        beside=False,
+    )
+    left = short(name)
+    lines = [f"{left} = {short(TEXT.write(formula))}{remark}", f"= {numeric.write(formula)}"]
+    lines.append(f"= {float(judged.right[name].value[row]):.9g}")
+    yield lines[0]
+    yield from (" " * (len(left) + 1) + line for line in lines[1:])
+
+
+def in_brackets(number: float) -> str:
+    text = f"{number:.6g}".replace("-", "−", 1)
+    return f"({text})" if number < 0.0 else text
+
+
+def full_derivation(judged: Judgement, name: str, row: int) -> str:
+    """The engine's explanation of a derivative."""
+    pair = split_derivative(name)
+    if pair is None:
+        return ""
+    nodes = point(judged, row)
+    return str(explain(nodes[pair[0]], nodes[pair[1]], digits=9))
+
+
+def the_rest(judged: Judgement) -> Iterator[str]:
+    """What else differs from a right sheet, and why that is no mistake."""
+    follows = [name for name, states in judged.states.items() if (states == FOLLOWS).any()]
+    if follows:
+        yield (
+            f"{', '.join(map(short, follows))}: these are computed rightly from numbers that are wrong in "
+            "the same row, and will be right with them."
+        )
+    right = len(judged.states) - len(judged.wrong_columns) - len(follows)
+    if right:
+        yield (
+            f"The other {counted(right, 'column')} are right for the weights of their own row. They will "
+            "change too when the mistakes are mended, for the weights will."
+        )
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def wrapped(text: str) -> str:
+    return textwrap.fill(text, 108, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+
+
+# --- the command ---------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise OptionsError(f"{message}; try --help")
+
+
+def options(argv: Sequence[str]) -> tuple[Path, float | None, bool]:
+    """The file, the learning rate if one is given, and whether to explain at length."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Check a sheet of the assignment: the wrong cells, what belongs there, and why.",
+        epilog="Exit status: 0 if all is right, 1 if something is wrong, 2 if the sheet cannot be read.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("sheet", metavar="SHEET", help="an .xlsx workbook or a .csv file, of any dialect")
+    parser.add_argument(
+        "--lr", metavar="X", help="learning rate η (default: as the sheet says, or as its updates tell)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="print the whole derivation of each wrong gradient"
+    )
+    given = parser.parse_args(
+        [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
+    )
+    lr = None
+    if given.lr is not None:
+        try:
+            lr = float(given.lr)
+        except ValueError:
+            raise OptionsError(f"--lr takes a number, got {given.lr!r:.60}") from None
+        if not (math.isfinite(lr) and lr > 0.0):
+            raise OptionsError(f"--lr must be a number greater than 0, got {given.lr.strip():.60}")
+    if "\0" in given.sheet:
+        raise OptionsError("SHEET is not the name of a file")
+    return Path(given.sheet), lr, given.explain
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the check; returns the exit status."""
+    try:
+        path, lr, whole = options(argv)
+        with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
+            return check(path, lr, whole)
+    except (OptionsError, SheetError, MissingExtraError, FormulaError) as error:
+        return fail(PROGRAM, error)

@@ -1,0 +1,460 @@
+"""Tables on a sheet: where the header is, which columns are which quantities, and what stands beside.
+
+A table is a row of names that `quantities` knows, with numbers below. It may start anywhere, stand
+beside or below another one, or lie on its side. What is given only once (inputs, targets, the learning
+rate) is looked for in the cells around: ``η = 0.5`` in one cell, or a label and its number next to it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .quantities import EPOCH, RATE, quantity, split_derivative, updated
+from .sheets import Cell, Place, Sheet, read_number, reference
+
+__all__ = ["Column", "Given", "Table", "find_tables", "givens"]
+
+Array = npt.NDArray[np.float64]
+
+_WEIGHTS = [f"w{k}" for k in range(1, 9)]
+_FEWEST = 4  # names that make a header
+_ABOVE = 5  # rows from a header down to its numbers, at most
+_BLANK = 3  # rows without numbers that end a table
+
+
+@dataclass
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    name : the quantity.
+    header : as the sheet writes it.
+    position : which column of the sheet; of a table on its side, which row.
+    values : the numbers, nan where there is none.
+    slack : how far rounding to the printed digits may have changed each.
+    texts : by row of the table, what stands there in place of a number.
+    """
+
+    name: str
+    header: str
+    position: int
+    values: Array
+    slack: Array
+    texts: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class Given:
+    """A number that stands on the sheet beside its name."""
+
+    name: str
+    value: float
+    place: Place
+
+
+@dataclass
+class Table:
+    """A table: its columns by the name of their quantity.
+
+    Attributes
+    ----------
+    sheet : where it stands.
+    header : the row of its header; of a table on its side, the column.
+    rows : the rows of its numbers.
+    ignored : the headers of columns that are no quantity, or one that is there already.
+    turned : whether it lies on its side.
+    """
+
+    sheet: Sheet
+    header: int
+    rows: list[int]
+    columns: dict[str, Column]
+    ignored: list[str]
+    turned: bool
+
+    def place(self, name: str, row: int) -> Place:
+        """Where the number of a quantity in a row of the table stands."""
+        return self.at(self.rows[row], self.columns[name].position)
+
+    def at(self, row: int, column: int) -> Place:
+        return (column, row) if self.turned else (row, column)
+
+    def cell(self, name: str, row: int) -> str:
+        """The name of that cell, such as N17."""
+        return reference(self.place(name, row))
+
+    def who(self, place: Place) -> tuple[str, int] | None:
+        """The quantity and the row of the table whose number stands there."""
+        row, column = self.at(*place)
+        if row in self._turns and column in self._positions:
+            return self._positions[column], self._turns[row]
+        return None
+
+    def __post_init__(self) -> None:
+        self._turns = {row: turn for turn, row in enumerate(self.rows)}
+        self._positions = {column.position: column.name for column in self.columns.values()}
+
+    @property
+    def area(self) -> tuple[Place, Place]:
+        """The first and the last place that it takes, with its header."""
+        positions = [column.position for column in self.columns.values()]
+        first, last = self.at(self.header, min(positions)), self.at(self.rows[-1], max(positions))
+        return first, last
+
+
+# --- finding tables --------------------------------------------------------------------------------
+
+
+def find_tables(sheet: Sheet) -> list[Table]:
+    """The tables of a sheet, from the top; if there is none, those that lie on their side."""
+    return (
+        _Search(sheet, sheet, turned=False).tables()
+        or _Search(sheet, sheet.transposed(), turned=True).tables()
+    )
+
+
+class _Search:
+    """The search for tables in a grid, which is the sheet or the sheet on its side."""
+
+    def __init__(self, sheet: Sheet, grid: Sheet, turned: bool) -> None:
+        self.sheet, self.grid, self.turned = sheet, grid, turned
+        self.names: dict[int, dict[int, str]] = {}  # by row and column
+        self.numbers: dict[int, set[int]] = {}  # by row the columns
+        for (row, column), cell in grid.cells.items():
+            if isinstance(cell.value, float):
+                self.numbers.setdefault(row, set()).add(column)
+            elif isinstance(cell.value, str):
+                name = quantity(cell.value)
+                if name is not None:
+                    self.names.setdefault(row, {})[column] = name
+        self.spans: dict[Place, int] = {}  # of a merged cell its last column
+        for (top, left), (bottom, right) in grid.merged:
+            self.spans[top, left] = right
+            name = self.names.get(top, {}).get(left)
+            for row in range(top + 1, min(bottom, top + _ABOVE) + 1):
+                if name is not None:
+                    self.names.setdefault(row, {})[left] = name
+
+    def tables(self) -> list[Table]:
+        found: list[Table] = []
+        used: list[tuple[int, int, int, int]] = []
+        for row in sorted(self.names):
+            for names in _split(self.names[row]):
+                left, right = min(names), max(names)
+                if any(
+                    top <= row <= end and left <= last and right >= first for top, end, first, last in used
+                ):
+                    continue
+                table = self._table(row, names)
+                if table is not None:
+                    found.append(table)
+                    used.append((row, table.rows[-1], left, right))
+        return found
+
+    def _table(self, header: int, names: dict[int, str]) -> Table | None:
+        if len(set(names.values()) - {EPOCH, RATE}) < _FEWEST:
+            return None
+        begin = self._begin(header, names)
+        if begin is None:
+            return None
+        places = {self._below(header, column, begin): column for column in names}
+        left, right = min(places), max(places)
+        for row in range(header + 1, begin):  # a second line of names, for columns without one in the first
+            for column, name in self.names.get(row, {}).items():
+                if left <= column <= right and column not in places and name not in names.values():
+                    places[column] = column
+                    names = {**names, column: name}
+        rows = self._rows(begin, places)
+        if not rows:
+            return None
+        columns, ignored = self._columns(
+            header, begin, rows, {at: names[each] for at, each in places.items()}
+        )
+        ignored = [*self._unknown(header, begin, left, right, set(places)), *ignored]
+        if not _is_worth(columns, len(rows)):
+            return None
+        _measure(columns, self.grid, rows)
+        return Table(self.sheet, header, rows, columns, ignored, self.turned)
+
+    def _begin(self, header: int, names: dict[int, str]) -> int | None:
+        """The first row with numbers below the names, unless a better header stands between."""
+        left, right = min(names), max(names)
+        for row in range(header + 1, header + _ABOVE + 1):
+            numbers = self.numbers.get(row, set())
+            there = sum(
+                any(each in numbers for each in range(column, self.spans.get((header, column), column) + 1))
+                for column in names
+            )
+            if there >= min(3, len(names)):
+                return row
+            between = [column for column in self.names.get(row, {}) if left <= column <= right]
+            if len(between) >= 0.8 * len(names):
+                return None
+        return None
+
+    def _below(self, header: int, column: int, begin: int) -> int:
+        """The column with the numbers of a name: its own, or one of those that its cell is merged with."""
+        numbers = self.numbers.get(begin, set())
+        span = range(column, self.spans.get((header, column), column) + 1)
+        return next((each for each in span if each in numbers), column)
+
+    def _columns(
+        self, header: int, begin: int, rows: list[int], names: Mapping[int, str]
+    ) -> tuple[dict[str, Column], list[str]]:
+        """The columns from left to right, and the headers of those that are left out."""
+        columns: dict[str, Column] = {}
+        ignored: list[str] = []
+        named: dict[str, list[Column]] = {}
+        for position, name in sorted(names.items()):
+            column = self._column(name, self._title(header, begin, position), position, rows)
+            cells = (self.grid.cells.get((row, position)) for row in rows)
+            waiting = any(cell is not None and cell.formula for cell in cells)
+            if np.isnan(column.values).all() and not column.texts and not waiting:
+                ignored.append(f"{column.header} (no numbers)")
+            else:
+                named.setdefault(name, []).append(column)
+        twice = all(len(named[name]) == 2 for name in _WEIGHTS if name in named)
+        for name, same in named.items():
+            if name in _WEIGHTS and twice and updated(name) not in named and _differ(*same):
+                columns[name], again = same
+                columns[updated(name)] = replace(again, name=updated(name))
+                continue
+            # Beside the table there may be another one, of epochs and losses, for some chart.
+            best = max(same, key=lambda each: (self._run(header, each.position, names), -len(each.header)))
+            columns[name] = best
+            ignored += [f"{each.header} (a second time)" for each in same if each is not best]
+        return dict(sorted(columns.items(), key=lambda item: item[1].position)), ignored
+
+    def _run(self, header: int, column: int, names: Mapping[int, str]) -> int:
+        """How many names there are in the unbroken run of headers to which a column belongs."""
+        left = right = column
+        while (header, left - 1) in self.grid.cells:
+            left -= 1
+        while (header, right + 1) in self.grid.cells:
+            right += 1
+        return sum(left <= each <= right for each in names)
+
+    def _rows(self, begin: int, places: Iterable[int]) -> list[int]:
+        places = set(places)
+        rows: list[int] = []
+        row, blank, last = begin, 0, self.grid.extent[0]
+        while row <= last and blank < _BLANK:
+            filled = len(places & self.numbers.get(row, set()))
+            heads = sum(min(places) <= column <= max(places) for column in self.names.get(row, {}))
+            if heads >= _FEWEST:
+                break
+            if filled >= max(min(2, len(places)), 0.2 * len(places)):
+                rows.append(row)
+                blank = 0
+            else:
+                blank += 1
+            row += 1
+        return rows
+
+    def _title(self, header: int, begin: int, column: int) -> str:
+        for row in range(header, begin):
+            cell = self.grid.cells.get((row, column))
+            if cell is not None and isinstance(cell.value, str) and quantity(cell.value):
+                return " ".join(cell.value.split())
+        return self.names[header][column]
+
+    def _unknown(self, header: int, begin: int, left: int, right: int, known: set[int]) -> list[str]:
+        """The other headers, from the gap on the left to that on the right."""
+        found = []
+        column = left
+        while (header, column - 1) in self.grid.cells:
+            column -= 1
+        while column <= right or (header, column) in self.grid.cells:
+            cell = self.grid.cells.get((header, column))
+            if column not in known and cell is not None and isinstance(cell.value, str):
+                found.append(" ".join(cell.value.split())[:40])
+            column += 1
+        return found
+
+    def _column(self, name: str, title: str, position: int, rows: list[int]) -> Column:
+        column = Column(name, title, position, np.full(len(rows), math.nan), np.zeros(len(rows)))
+        for turn, row in enumerate(rows):
+            cell = self.grid.cells.get((row, position))
+            if cell is None or cell.value is None:
+                continue
+            if isinstance(cell.value, float):
+                column.values[turn] = cell.value
+            else:
+                column.texts[turn] = cell.value
+        return column
+
+
+def _split(names: dict[int, str]) -> Iterator[dict[int, str]]:
+    """The names of one row as those of tables that stand side by side: where names begin again."""
+    current: dict[int, str] = {}
+    columns = sorted(names)
+    while columns:
+        column = columns.pop(0)
+        if names[column] in current.values():
+            rest: dict[int, str] = {}
+            for each in [column, *columns]:
+                if names[each] in rest.values():
+                    break
+                rest[each] = names[each]
+            again = set(rest.values()) & set(current.values())
+            if len(again) >= max(2 * _FEWEST, len(rest) / 2) and again - {EPOCH, RATE, *_WEIGHTS}:
+                yield current
+                current = {}
+        current[column] = names[column]
+    if current:
+        yield current
+
+
+def _differ(before: Column, after: Column) -> bool:
+    """Whether the second column of a weight holds it after the update: it begins with another number."""
+    return bool(before.values[0] != after.values[0]) and not math.isnan(after.values[0])
+
+
+def _is_worth(columns: dict[str, Column], rows: int) -> bool:
+    """Whether there is anything to compute."""
+    named = set(columns) - {EPOCH, RATE}
+    leaves = re.compile(r"[itwb]_?[ho]?\d")
+    computed = [name for name in named if not leaves.fullmatch(name)]
+    if len(named) < _FEWEST:
+        return False
+    return bool(computed) or (rows > 2 and all(weight in named for weight in _WEIGHTS))
+
+
+# --- how far a number was rounded ------------------------------------------------------------------
+
+
+@dataclass
+class _Print:
+    """How a number is printed: the power of ten of its last digit, its digits, and its size."""
+
+    unit: int
+    digits: int
+    size: int
+    exponent: bool
+
+
+def _print(cell: Cell) -> _Print:
+    text = cell.text.lower()
+    if not text.isascii() or not text.replace("e", "").replace("-", "").replace(".", "").isdigit():
+        text = re.sub(r"[\s'’]", "", text.replace("−", "-").replace(",", "."))
+        text = re.sub(r"[×x*]10\^", "e", text)
+    percent = text.endswith("%")
+    mantissa, _, power = text.rstrip("%").partition("e")
+    whole, _, decimals = mantissa.lstrip("+-").partition(".")
+    shift = int(power or 0) - 2 * percent
+    assert isinstance(cell.value, float)
+    size = math.floor(math.log10(abs(cell.value))) if cell.value and math.isfinite(cell.value) else -400
+    return _Print(shift - len(decimals), len((whole + decimals).lstrip("0")), size, bool(power))
+
+
+def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
+    """Fill in how far each number of the table may be off, from the digits that its column prints.
+
+    Zeros at the end may be left out (0.15), so one number alone does not tell. A column that hardly
+    changes does not either: it goes by the others of its kind.
+    """
+    prints: dict[str, dict[int, _Print]] = {}
+    for name, column in columns.items():
+        prints[name] = {
+            turn: _print(grid.cells[row, column.position])
+            for turn, row in enumerate(rows)
+            if not math.isnan(column.values[turn])
+        }
+    finest: dict[tuple[str, bool], tuple[int, int]] = {}
+    lively = {
+        name for name, column in columns.items() if len(set(column.values[~np.isnan(column.values)])) > 3
+    }
+    lively = lively or {name for name in columns if _kind(name) not in ("given", "weight")}  # a row or two
+    for name, each in prints.items():
+        for exponent in (False, True):
+            some = [one for one in each.values() if one.exponent == exponent]
+            if some:
+                finest[name, exponent] = min(one.unit for one in some), max(one.digits for one in some)
+    for name, each in prints.items():
+        alike = [other for other in lively if _kind(other) == _kind(name)] or list(lively)
+        others = [finest[other, False] for other in alike if name not in lively and (other, False) in finest]
+        usual_unit, usual_digits = np.median(others, axis=0) if others else (math.inf, -math.inf)
+        for turn, one in each.items():
+            unit = min(finest[name, one.exponent][0], usual_unit)
+            digits = max(finest[name, one.exponent][1], usual_digits)
+            expected = max(unit, one.size - digits + 1)
+            # One zero left out at the end is common, and so is a column with fewer decimals further down;
+            # two are rare enough to take the number as exact as the others.
+            last = one.unit if expected <= one.unit <= expected + 1 else expected
+            columns[name].slack[turn] = 0.51 * 10.0 ** min(last, 300)
+
+
+def _kind(name: str) -> str:
+    if split_derivative(name):
+        return "gradient"
+    return {"i": "given", "t": "given", "b": "weight", "w": "weight", "E": "loss"}.get(name[0], "node")
+
+
+# --- what is given beside --------------------------------------------------------------------------
+
+_STATED = re.compile(
+    r"([^\s,;:=]+(?: [^\s,;:=\d]+){0,2}(?: ?\([^()]*\))?) ?[=:] ?([+-−]?[\d.,]*\d(?:e-?\d+)?%?)",
+    re.IGNORECASE,
+)
+
+
+def givens(sheet: Sheet, tables: Iterable[Table], wanted: Iterable[str]) -> list[Given]:
+    """Numbers on the sheet, outside its tables, that stand beside the names wanted."""
+    wanted = set(wanted)
+    areas = [table.area for table in tables]
+
+    def free(place: Place) -> bool:
+        return not any(
+            first[0] <= place[0] <= last[0] and first[1] <= place[1] <= last[1] for first, last in areas
+        )
+
+    spans = dict(sheet.merged)
+    found = []
+    for place, cell in sheet.cells.items():
+        if not isinstance(cell.value, str) or not free(place):
+            continue
+        stated = [(quantity(name), number) for name, number in _STATED.findall(cell.value)]
+        for name, number in stated:
+            value = read_number(number)
+            if name in wanted and value is not None:
+                found.append(Given(name, value, place))
+        name = quantity(cell.value)
+        if name not in wanted or any(name == each for each, _ in stated):
+            continue
+        for beside in _beside(sheet, place, spans.get(place, place), several=name == RATE):
+            number_there = sheet.cells[beside].value
+            assert isinstance(number_there, float)
+            if free(beside):
+                found.append(Given(name, number_there, beside))
+    return found
+
+
+def _beside(sheet: Sheet, first: Place, last: Place, several: bool) -> Iterator[Place]:
+    """The places of the numbers that belong to a label: on its right, else below it."""
+
+    def what(place: Place) -> float | str | None:
+        cell = sheet.cells.get(place)
+        return None if cell is None else cell.value
+
+    def number(place: Place) -> bool:
+        return isinstance(what(place), float)
+
+    right, below = (first[0], last[1] + 1), (last[0] + 1, first[1])
+    sign = what(right)
+    if sign in ("=", ":") or (sign is None and number((right[0], right[1] + 1)) and not number(below)):
+        right = right[0], right[1] + 1
+    labels = isinstance(what(right), str) or isinstance(what((first[0], first[1] - 1)), str)
+    if number(right) and not (labels and number(below)):
+        yield right
+        while several and number((right[0], right[1] + 1)):
+            right = right[0], right[1] + 1
+            yield right
+    elif number(below):
+        yield below
