@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import math
@@ -139,8 +140,7 @@ def fit(
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:
-        run.history.trim()
-        model.eval()
+        run.finish()
     for callback in callbacks:
         getattr(callback, "finish", lambda history: None)(run.history)
     return run.history
@@ -188,6 +188,7 @@ class _Run:
         self.steps: tuple[int, list[dict[str, Any]]] = 0, []  # an epoch, and what its updates so far gave
         self.dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
         self.before = self.now()
+        self.end: dict[str, Any] | None = None  # where the training stood when it ended
 
     # --- an epoch
 
@@ -203,7 +204,7 @@ class _Run:
         for number, batch in enumerate(self.order.batches(epoch), start=1):
             visited += batch.tolist()
             if number > len(steps):
-                steps.append(self.step([data[i] for i in batch], f"epoch {epoch}, batch {number}"))
+                self.step([data[i] for i in batch], f"epoch {epoch}, batch {number}")
         row: dict[str, Any] = {
             "gradient_norm": float(np.mean([step["norm"] for step in steps])),
             "learning_rate": rate,
@@ -227,8 +228,13 @@ class _Run:
         y, t = np.array(predictions), np.array(targets)
         return {name: float(metric(y, t)) for name, metric in self.metrics.items()}
 
-    def step(self, examples: list[Example], place: str) -> dict[str, Any]:
-        """One update from the mean loss over the examples; that loss is of before the update."""
+    def step(self, examples: list[Example], place: str) -> None:
+        """One update from the mean loss over the examples; that loss is of before the update.
+
+        An interrupt finds it done and noted in `steps`, or neither.
+        """
+        steps = self.steps[1]
+        done = len(steps)
         previous, self.before = self.before, self.now()
         try:
             outputs = [self.model(x) for x, _ in examples]
@@ -239,7 +245,12 @@ class _Run:
                 raise error
             self.model.zero_grad()
             total.backward()
-            norm = gradient_norm(self.parameters)
+            found = {
+                "loss": float(total.data),
+                "size": len(examples),
+                "norm": gradient_norm(self.parameters),
+                "predictions": list(map(_numbers, outputs)) if self.metrics else [],
+            }
             for clip in self.clips:
                 clip(self.parameters)
             self.optimizer.step()
@@ -248,13 +259,11 @@ class _Run:
                     fault = f"{parameter.label or 'a parameter'} became {parameter.data!r}"
                     self.take_back()
                     raise self.divergence(fault, place, examples)
+            steps.append(found)
         except BaseException:
             self.take_back()
+            del steps[done:]
             raise
-        found: dict[str, Any] = {"loss": float(total.data), "size": len(examples), "norm": norm}
-        if self.metrics:
-            found["predictions"] = list(map(_numbers, outputs))
-        return found
 
     # --- the way back
 
@@ -304,15 +313,22 @@ class _Run:
             "shuffle": self.order.shuffle,
         }
 
+    def finish(self) -> None:
+        """Leave the model to be used; what becomes of it later does not change where the training stood."""
+        self.model.eval()
+        self.end = self.snapshot()
+
     def snapshot(self) -> dict[str, Any]:
         """All that is needed to go on from here, in what JSON has."""
+        if self.end is not None:
+            return self.end
         self.history.trim()
         done = len(self.history)
         state = self.optimizer.state_dict()
         return {
             "settings": self.settings(),
-            "history": self.history.measured(),
-            "steps": self.steps[1] if self.steps[0] == done + 1 else [],
+            "history": copy.deepcopy(self.history.measured()),
+            "steps": list(self.steps[1]) if self.steps[0] == done + 1 else [],
             "order": _plain(self.order.state(done + 1)),
             "parameters": [parameter.data for parameter in self.parameters],
             "optimizer": {"lr": state["lr"], "memory": {k: v.tolist() for k, v in state["memory"].items()}},
@@ -343,7 +359,6 @@ class _Run:
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
             self.first = state["schedule"]["first"]
-            self.optimizer.lr = state["optimizer"]["lr"]
         for dropout, each in zip(self.dropouts, state["dropouts"]):
             dropout.generator = _generator(each)
         for name, numbers in state["history"].items():
