@@ -26,8 +26,8 @@ Node: TypeAlias = Value | Vector
 def collector_paused() -> Iterator[None]:
     """Keep the cyclic garbage collector from visiting a large graph while it is walked: no cycles arise."""
     collecting = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if collecting:

@@ -88,15 +88,17 @@ def advance(time: int) -> None:
 def _mode(name: str, setting: bool) -> Iterator[None]:
     global _unusual
     before = getattr(_modes, name)
-    setattr(_modes, name, setting)
-    with _lock:
-        _unusual += 1
-    try:
+    counted = False
+    try:  # from the first change on: an interrupt may come at any moment
+        setattr(_modes, name, setting)
+        with _lock:
+            _unusual += 1
+            counted = True
         yield
     finally:
         setattr(_modes, name, before)
         with _lock:
-            _unusual -= 1
+            _unusual -= counted
 
 
 def no_grad() -> Any:

@@ -334,3 +334,54 @@ def test_a_divergence_with_dropout_is_found_in_the_step_that_diverged():
     )
     with pytest.raises(DivergenceError, match="first, "):
         fit(model, [[1e10]], [0.0], loss="mse_loss", optimizer=SGD(model.parameters(), 0.1), epochs=1)
+
+
+INTERRUPTED = """
+import functools, random, signal
+from nn import MLP, Adam, StepLR, fit
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+X, y = [[0.1 * i, 0.2 * i - 0.5] for i in range(7)], [0.1 * i for i in range(7)]
+
+def train(model, resume=None):
+    return fit(
+        model, X, y, loss="mse_loss", optimizer=functools.partial(Adam, lr=0.05), epochs=8, batch_size=3, seed=1,
+        validation=(X[:3], y[:3]), metrics=["r2_score"], schedule=functools.partial(StepLR, step_size=3), resume=resume,
+    )
+
+def model():
+    return MLP(2, [4, 1], "tanh", seed=4, dropout=0.3)
+
+first = model()
+whole = train(first)
+choose = random.Random(0)
+interrupts = 0
+for attempt in range(20):
+    second, history = model(), None
+    for delay in [choose.uniform(0.0005, 0.1) for _ in range(4)] + [0]:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        try:
+            history = train(second, history)
+            interrupts += history.interrupted
+            while delay:  # for the interrupt to come here, and not below
+                pass
+        except KeyboardInterrupt:  # while the arguments were checked, or after the end
+            pass
+    assert second.state_dict() == first.state_dict()
+    assert history.columns == whole.columns
+print(interrupts)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
+def test_a_real_interrupt_at_any_moment_and_then_on():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
