@@ -106,7 +106,8 @@ class Gallery:
         self.add(
             f'<figure>{page.scrolling(last, caption, "paper")}<p class="controls" hidden>'
             '<button type="button">Play</button> '
-            f'<input type="range" min="0" max="{end}" value="{end}" aria-label="Moment of the film" /> '
+            f'<input type="range" min="0" max="{end}" value="{end}" aria-label="Moment of the film" '
+            'style="width: min(26rem, 55%); vertical-align: middle" /> '
             f"<output></output></p><figcaption>{page.prose(caption)}</figcaption>"
             f'<script type="application/json">{json.dumps(pictures)}</script></figure>'
             f"<script>{PROJECTOR}</script>"
