@@ -11,7 +11,7 @@ demo: $(VENV)/.demos
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -25,7 +25,7 @@ accuracy: $(VENV)/.test
 	$(BIN)/python -m tests.accuracy
 
 coverage: $(VENV)/.test
-	$(BIN)/python -m pytest --cov --cov-report=term tests/agreement tests/autograd tests/nn tests/test_wrong_calls.py autograd nn
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term tests/agreement tests/autograd tests/nn tests/test_wrong_calls.py autograd nn
 
 mutate: $(VENV)/.test
 	$(BIN)/python -m tests.mutation

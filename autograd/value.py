@@ -324,7 +324,8 @@ class Value:
     def __copy__(self) -> Value:
         node: Value = _new(Value)
         for name in Value.__slots__:
-            setattr(node, name, getattr(self, name))
+            if hasattr(self, name):
+                setattr(node, name, getattr(self, name))
         return node
 
 
