@@ -207,8 +207,10 @@ def tables_of(book: Book, name: str) -> tuple[Sheet, list[Table]]:
     formulas = [cell for cell in sheet.cells.values() if cell.formula]
     # Some programs write 0 for what they did not calculate.
     blank = len(formulas) > 9 and all(cell.value == 0.0 for cell in formulas)
-    if blank or any(cell.value is None for cell in formulas):
+    pending = formulas if blank else [cell for cell in formulas if cell.value is None]
+    if pending:
         Calculator(book).fill(sheet, every=blank)
+        sheet.computed = sum(cell.value is not None for cell in pending)
     return sheet, find_tables(sheet)
 
 
@@ -309,6 +311,11 @@ def how_read(checked: Checked) -> Iterator[str]:
     )
     yield from understood.notes
     table = understood.table
+    if table.sheet.computed:
+        yield (
+            f"{counted(table.sheet.computed, 'formula')} on this sheet had never been calculated: their "
+            "numbers are computed here. A spreadsheet program shows them when it has saved the file"
+        )
     unknown = [column.header for name, column in table.columns.items() if name not in judged.states]
     unknown = [
         each

@@ -60,6 +60,7 @@ class Sheet:
     merged : areas whose cells are one, as first and last place.
     hidden_columns, hidden_rows : what its reader does not see.
     hidden : whether the whole sheet is hidden.
+    computed : how many of its formulas nobody had calculated, so that their numbers were computed here.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Sheet:
     hidden_columns: set[int] = field(default_factory=set)
     hidden_rows: set[int] = field(default_factory=set)
     hidden: bool = False
+    computed: int = 0
     shared: dict[Place, Place] = field(default_factory=dict)  # where the formula of a cell is written out
     _translators: dict[Place, Any] = field(default_factory=dict)
 

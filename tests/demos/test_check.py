@@ -128,6 +128,7 @@ def test_a_right_sheet_is_right(targets, biases, kind, run, tmp_path):
     report = run(path)
     require_right(report)
     assert f"all {len(columns)} columns" in report.text
+    assert ("had never been calculated" in report.text) == (kind == "uncached")
     assert f"targets {training.given['t1']:g} {training.given['t2']:g}" in report.text
 
 
@@ -1008,3 +1009,10 @@ def test_our_own_workbook_is_right(run, tmp_path):
     for name in ("own.xlsx", "own.csv"):
         save_workbook(nodes["E_total"], weights, tmp_path / name, epochs=6, lr=0.5)
         require_right(run(tmp_path / name))
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback(tmp_path):
+    path = write_csv(tmp_path / "right.csv", Layout().grid(Training(count=3)))
+    command = f'"{sys.executable}" -m demos check "{path}" | head -c 0'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stderr == ""
