@@ -159,7 +159,7 @@ class History:
         for name, training in self.metrics.items():
             numbers = {"training": training, "validation": self.validation_metrics.get(name, [])}
             panels.append((name.replace("_", " "), numbers))
-        figure = Figure(figsize=(7.0, 1.0 + 2.8 * len(panels)), layout="constrained")
+        figure: Any = Figure(figsize=(7.0, 1.0 + 2.8 * len(panels)), layout="constrained")
         for axes, (name, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
             for (label, column), style in zip(lines.items(), ("-", "--")):
                 if column:
@@ -175,6 +175,7 @@ class History:
         figure.axes[-1].set_xlabel("epoch")
         if path is not None:
             figure.savefig(path, dpi=150)
+        figure._repr_png_ = lambda: _png(figure)  # of itself, only what pyplot made shows in a notebook
         return figure
 
     def _repr_html_(self) -> str:
@@ -202,3 +203,9 @@ class History:
         if self.interrupted:
             parts.append("interrupted")
         return f"History({', '.join(parts)})"
+
+
+def _png(figure: Any) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=96)
+    return picture.getvalue()

@@ -736,6 +736,19 @@ COMMANDS = [
     ("order --out a b", "--out takes the name of one folder, got 'a b'"),
     ("order --quick yes", "unrecognized arguments: yes"),
     ("order --epochs 5", "unrecognized arguments: --epochs 5"),
+    ("variants --seed x", "--seed takes a whole number, got 'x'"),
+    ("variants --quick yes", "unrecognized arguments: yes"),
+    ("rates --seed 1.5", "--seed takes a whole number, got '1.5'"),
+    ("rates --lr 0.1", "unrecognized arguments: --lr 0.1"),
+    ("moons --seed -1", "--seed must be from 0 to"),
+    ("moons --out a b", "--out takes the name of one folder, got 'a b'"),
+    ("digits --examples 99", "--examples must be from 100 to 1797, got 99"),
+    ("digits --epochs 0", "--epochs must be from 1 to 1000, got 0"),
+    ("digits --seed x", "--seed takes a whole number, got 'x'"),
+    ("lesson --seed x", "--seed takes a whole number, got 'x'"),
+    ("lesson --epochs 5", "unrecognized arguments: --epochs 5"),
+    ("regression --seed x", "--seed takes a whole number, got 'x'"),
+    ("regression --epochs 5", "unrecognized arguments: --epochs 5"),
 ]
 
 

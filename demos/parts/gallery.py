@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from autograd.errors import MissingExtraError
+from nn import History
 
 from . import charts, files, page
 from .arguments import Options, OptionsError, fail
 
-__all__ = ["Gallery", "run"]
+__all__ = ["Gallery", "run", "whole"]
 
 # It finds its film as the element before itself. The slider is a range input: arrow keys move it.
 PROJECTOR = """
@@ -24,12 +25,11 @@ PROJECTOR = """
   const [image, play, slider, title, controls] =
     ["img", "button", "input", "output", ".controls"].map((name) => film.querySelector(name));
   const frames = JSON.parse(film.querySelector("script").textContent);
-  const alt = image.alt;
   let timer = 0;
   function show() {
     const [words, data] = frames[slider.value];
     image.src = "data:image/png;base64," + data;
-    image.alt = alt + " " + words;
+    image.alt = image.dataset.alt + " " + words;
     title.textContent = words;
     slider.setAttribute("aria-valuetext", words);
   }
@@ -93,7 +93,7 @@ class Gallery:
     def film(self, frames: Mapping[str, Any], alt: str, caption: str) -> None:
         """Figures of matplotlib by their titles: one is seen at a time, chosen with a slider or played.
 
-        Without scripts the last one is seen.
+        Without scripts the last one is seen. `alt` goes before the title of the one that is seen.
         """
         pictures = []
         for title, figure in frames.items():
@@ -101,7 +101,12 @@ class Gallery:
             with charts.styled():
                 figure.savefig(file, format="png", dpi=FILM_DPI, metadata={"Software": None})
             pictures.append((title, base64.b64encode(file.getvalue()).decode()))
-        last = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{pictures[-1][1]}">'
+        data_of_all = json.dumps(pictures).replace("</", r"<\/")  # nothing in a title ends the script
+        words, data = pictures[-1]
+        last = (
+            f'<img alt="{html.escape(f"{alt} {words}")}" data-alt="{html.escape(alt)}" '
+            f'src="data:image/png;base64,{data}">'
+        )
         end = len(pictures) - 1
         self.add(
             f'<figure>{page.scrolling(last, caption, "paper")}<p class="controls" hidden>'
@@ -109,7 +114,7 @@ class Gallery:
             f'<input type="range" min="0" max="{end}" value="{end}" aria-label="Moment of the film" '
             'style="width: min(26rem, 55%); vertical-align: middle" /> '
             f"<output></output></p><figcaption>{page.prose(caption)}</figcaption>"
-            f'<script type="application/json">{json.dumps(pictures)}</script></figure>'
+            f'<script type="application/json">{data_of_all}</script></figure>'
             f"<script>{PROJECTOR}</script>"
         )
 
@@ -129,6 +134,18 @@ class Gallery:
             anchor, title, content = self._section
             self._content.append(page.section(anchor, title, *content))
             self._section = None
+
+
+def whole(history: History) -> History:
+    """The history of a training that nobody interrupted.
+
+    Raises
+    ------
+    KeyboardInterrupt : if Ctrl-C ended it: `fit` keeps what there is, but the demo was meant too.
+    """
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return history
 
 
 def run(

@@ -162,17 +162,18 @@ def _short(equation: Equation) -> Equation:
 
 
 def mathematics(equations: Sequence[Equation]) -> str:
-    """Equations in MathML, which browsers typeset themselves, aligned at their relations."""
+    """Equations in MathML, aligned at their relations."""
     rows = []
     for left, sides in map(_short, equations):
         for position, (relation, side) in enumerate(sides):
             cells = [left if position == 0 else "", relation, side]
-            rows.append("<tr>" + "".join(f"<td>{_math(cell)}</td>" for cell in cells) + "</tr>")
+            rows.append("<tr>" + "".join(f"<td>{mathml(cell)}</td>" for cell in cells) + "</tr>")
     content = f'<table role="presentation" class="mathematics">{"".join(rows)}</table>'
     return page.scrolling(content, "equations")
 
 
-def _math(latex: str) -> str:
+def mathml(latex: str) -> str:
+    """A formula in MathML, which browsers typeset themselves."""
     if not latex:
         return ""
     text: str = convert(latex)

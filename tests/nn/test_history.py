@@ -92,6 +92,7 @@ def test_the_plot_has_a_panel_for_the_losses_and_one_for_each_metric(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is in the extra plots")
     figure = full().plot(tmp_path / "history.png")
     assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
+    assert figure._repr_png_().startswith(b"\x89PNG")  # for notebooks
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
     assert figure.axes[-1].get_xlabel() == "epoch"
     first = figure.axes[0]

@@ -1,0 +1,133 @@
+"""Training a neural network, from the first weighted sum to the last update: each step by hand and by engine.
+
+    python -m demos lesson --out out/lesson
+
+You will see the lesson that courses begin with: forward propagation, the loss, backpropagation, the
+update, the variants of gradient descent, the learning rate, and what comes next. Every number is computed
+twice, once in plain Python, and the two are compared.
+
+The lesson itself is the notebook ``lesson.ipynb`` beside this file. Open it in Jupyter, or run this, which
+goes through its cells in the same way and makes a page of what they say and show.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograd import Drawing
+
+from .parts import files, page
+from .parts.gallery import Gallery, run
+from .parts.handout import mathml
+
+NOTEBOOK = Path(__file__).with_suffix(".ipynb")
+EPOCHS, QUICK_EPOCHS = 60, 25
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the notebook.
+
+    Attributes
+    ----------
+    code : whether it is code; otherwise text in Markdown.
+    source : its text.
+    about : of code, its ``tags``; and the ``name`` of its picture, what it shows (``alt``), a ``caption``.
+    """
+
+    code: bool
+    source: str
+    about: Mapping[str, Any]
+
+
+def cells() -> Iterator[Cell]:
+    """The cells of the notebook."""
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        yield Cell(cell["cell_type"] == "code", "".join(cell["source"]), cell["metadata"])
+
+
+def execute(source: str, names: dict[str, Any]) -> tuple[str, Any]:
+    """Run a cell as a notebook does: what it printed, and what its last line shows."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    shown = None
+    with redirect_stdout(printed):
+        exec(compile(tree, NOTEBOOK.name, "exec"), names)
+        if isinstance(last, ast.Expr):
+            shown = eval(compile(ast.Expression(last.value), NOTEBOOK.name, "eval"), names)
+    return printed.getvalue(), shown
+
+
+MARKDOWN = re.compile(r"\$(?P<formula>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<stress>[^*]+)\*")
+
+
+def prose(line: str) -> str:
+    """A line of Markdown in HTML: its formulas, ``code`` and emphasis."""
+    parts, end = [], 0
+    for found in MARKDOWN.finditer(line):
+        parts.append(html.escape(line[end : found.start()]))
+        if found["formula"]:
+            parts.append(mathml(found["formula"]))
+        else:
+            tag = "code" if found["code"] else "em"
+            parts.append(f"<{tag}>{html.escape(found['code'] or found['stress'])}</{tag}>")
+        end = found.end()
+    return "".join(parts) + html.escape(line[end:])
+
+
+def text(gallery: Gallery, source: str) -> None:
+    """A cell of text: headings begin parts of the page, the rest are paragraphs with formulas."""
+    for block in re.split(r"\n\s*\n", source):
+        heading = re.fullmatch(r"(#+) (.*)", block.strip())
+        if heading is None:
+            gallery.add(f"<p>{prose(' '.join(block.split()))}</p>")
+        elif heading[1] != "#":  # that of the page is above already
+            gallery.section(f"part{heading[2].split()[0]}", heading[2])
+
+
+def work(given: dict[str, Any], folder: Path) -> None:
+    """Go through the notebook, tell what comes out, and make the page."""
+    gallery = Gallery(folder, "Training a neural network")
+    names: dict[str, Any] = {"__name__": "lesson"}
+    for cell in cells():
+        if not cell.code:
+            print("\n" + cell.source + "\n")
+            text(gallery, cell.source)
+            continue
+        printed, shown = execute(cell.source, names)
+        if "parameters" in cell.about.get("tags", ()):
+            names["SEED"] = given["seed"]
+            names["EPOCHS"] = QUICK_EPOCHS if given["quick"] else EPOCHS
+            continue
+        gallery.add(page.listing(cell.source, "code"))
+        if printed:
+            print(printed, end="")
+            gallery.add(page.listing(printed, "output"))
+        if isinstance(shown, Drawing):
+            svg = shown.render("svg").decode()
+            files.write(folder / f"{cell.about['name']}.svg", svg)
+            gallery.add(page.figure(svg, cell.about["alt"], cell.about["caption"]))
+        elif shown is not None:
+            gallery.show(cell.about["name"], shown, cell.about["alt"], cell.about["caption"])
+    print(f"\nOpen {gallery.close()}")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; returns the exit status."""
+    return run(
+        "lesson",
+        "Go through the lesson on training a neural network, each step by hand and by engine.",
+        work,
+        argv,
+        quick=f"{QUICK_EPOCHS} epochs instead of {EPOCHS} where a network is trained",
+    )

@@ -1,0 +1,290 @@
+"""Learning rates, initialisations and activations side by side, each curve with a computed verdict.
+
+    python -m demos rates --out out/rates
+
+The same small network is trained on the same points again and again. You will see two tables of loss
+curves, with a column for each learning rate from far too small to far too large:
+
+1. a row for each activation: sigmoid, tanh, relu;
+2. a row for each initialisation: zeros, tiny, Xavier's, large.
+
+Above each curve stands what it shows: too small, right, overshooting, divergent, or stuck. The words are
+computed from the curve alone, by the rule in `verdict`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn import MLP, SGD, DivergenceError, History, fit
+from nn.initializers import Initializer, uniform
+
+from .parts import page, plots
+from .parts.gallery import Gallery, run, whole
+
+Array = npt.NDArray[np.float64]
+
+RATES = (0.001, 0.03, 0.2, 0.5, 2.0)
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+INITIALISATIONS: dict[str, str | Initializer] = {
+    "zeros": "zeros",
+    "tiny, ±0.01": uniform(-0.01, 0.01),
+    "Xavier": "xavier_uniform",
+    "large, ±8": uniform(-8.0, 8.0),
+}
+HIDDEN = 8
+CEILING = 100.0  # the highest loss to be seen
+
+
+# --- the verdict -------------------------------------------------------------------------------------
+
+# A loss curve is read in the order of how bad things are: first whether it ended well at all, then
+# whether it went down without going up, and only then how far it came.
+
+OVERSHOT = 0.1  # of the first loss: all rises together, if it is more than learning may cost
+STILL = 0.001  # of the loss half way: what has not fallen by that since does not move
+LOOKS = {  # the colour and the mark of each verdict
+    "too small": ("#0072b2", "…"),
+    "right": ("#00755a", "✓"),
+    "overshooting": ("#b34f00", "∿"),
+    "divergent": ("#a3123a", "↑"),
+    "stuck": ("#5b6067", "="),
+}
+
+
+def verdict(losses: Sequence[float], goal: float) -> str:
+    """What a loss curve says about the learning rate.
+
+    - *divergent*: a loss is not finite, or the last is above the first;
+    - *overshooting*: otherwise, if all the rises from an epoch to the next add up to more than a tenth of
+      the first loss;
+    - *right*: otherwise, if the last loss is at or below the goal;
+    - *stuck*: otherwise, if in the second half of the epochs the loss falls by less than a thousandth of
+      itself: a plateau, or a start that no gradient leads away from;
+    - *too small*: otherwise: it falls, and has not arrived.
+
+    Parameters
+    ----------
+    losses : of each epoch, at least one.
+    goal : the loss at which the problem counts as learned.
+
+    Raises
+    ------
+    ValueError : if there are no losses.
+
+    Examples
+    --------
+    >>> verdict([1.0, 0.9, 0.8, 0.7], goal=0.1), verdict([1.0, 0.4, 0.2, 0.1], goal=0.1)
+    ('too small', 'right')
+    >>> verdict([1.0, 0.4, 0.9, 0.1], goal=0.1), verdict([1.0, 2.0, 4.0, 8.0], goal=0.1)
+    ('overshooting', 'divergent')
+    """
+    if len(losses) == 0:
+        raise ValueError("a verdict needs at least one loss, got none")
+    curve = np.asarray(losses, dtype=np.float64)
+    first, half, last = curve[0], curve[len(curve) // 2], curve[-1]
+    if not np.all(np.isfinite(curve)) or last > first:
+        return "divergent"
+    if np.maximum(np.diff(curve), 0.0).sum() > OVERSHOT * first:
+        return "overshooting"
+    if last <= goal:
+        return "right"
+    if half - last < STILL * half:
+        return "stuck"
+    return "too small"
+
+
+# --- one training ------------------------------------------------------------------------------------
+
+# One feature, one hidden layer, one output, batch gradient descent: small, so that there can be many.
+
+
+def wave(n: int) -> tuple[Array, Array]:
+    """n points of the curve y = 1 + sin 2x, evenly from x = −1 to 1."""
+    x = np.linspace(-1.0, 1.0, n)
+    return x[:, None], 1.0 + np.sin(2.0 * x)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What became of one training.
+
+    Attributes
+    ----------
+    losses : of each epoch; it ends with inf where training left the finite numbers.
+    weights : all weights at the end, without the biases.
+    verdict : on the losses.
+    """
+
+    losses: list[float]
+    weights: list[float]
+    verdict: str
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What all trainings have in common."""
+
+    x: Array
+    y: Array
+    epochs: int
+    seed: int
+
+    @property
+    def goal(self) -> float:
+        """A tenth of the variance of y: R² is 0.9 there."""
+        return 0.1 * float(np.var(self.y))
+
+    def train(self, rate: float, activation: str, initialisation: str | Initializer | None) -> Training:
+        """Train once; None initialises as suits the activation."""
+        model = MLP(1, [HIDDEN, 1], activation=activation, initializer=initialisation, seed=self.seed)
+        optimizer = SGD(model.parameters(), lr=rate)
+        losses: list[float] = []
+
+        def note(epoch: int, history: History) -> None:
+            losses.append(history.loss[-1])
+
+        try:
+            history = fit(
+                model,
+                self.x,
+                self.y,
+                loss="mse_loss",
+                optimizer=optimizer,
+                epochs=self.epochs,
+                progress=False,
+                callbacks=[note],
+            )
+            whole(history)
+        except DivergenceError:
+            losses.append(math.inf)
+        weights = [weight.data for layer in model.layers for neuron in layer.neurons for weight in neuron.w]
+        return Training(losses, weights, verdict(losses, self.goal))
+
+    def row(self, activation: str, initialisation: str | Initializer | None = None) -> list[Training]:
+        """A training with each rate."""
+        return [self.train(rate, activation, initialisation) for rate in RATES]
+
+
+# --- the demo ----------------------------------------------------------------------------------------
+
+Rows = Mapping[str, Sequence[Training]]
+
+
+def work(given: dict[str, Any], folder: Path) -> None:
+    """Train, judge, draw, tell, and hold the demo to what it says."""
+    quick, seed = given["quick"], given["seed"]
+    x, y = wave(6 if quick else 16)
+    problem = Problem(x, y, 50 if quick else 120, seed)
+    activations = {name: problem.row(name) for name in ACTIVATIONS}
+    initialisations = {
+        # tanh is initialised Xavier's way by itself: that row has been trained
+        name: activations["tanh"] if name == "Xavier" else problem.row("tanh", how)
+        for name, how in INITIALISATIONS.items()
+    }
+
+    gallery = Gallery(folder, "Learning rates, and what a loss curve says about them")
+    gallery.say(
+        f"A network with {HIDDEN} hidden neurons learns {len(x)} points of the curve `y = 1 + sin 2x` by "
+        f"batch gradient descent, in {problem.epochs} epochs. From column to column only the learning rate "
+        "changes, from row to row only the activation or the first weights.",
+        f"Every curve is on the same axes. The dashed line is the goal, a loss of {problem.goal:.2g}, a "
+        "tenth of the variance of y. A curve that ends in a triangle has left for good.",
+    )
+    gallery.add(
+        page.details("How the verdicts are computed", page.listing(inspect.getsource(verdict), "verdict"))
+    )
+    gallery.section("activations", "1 Activations")
+    gallery.say(
+        "Each row goes from too small, over right, to divergent, but not at the same rates: the slope of a "
+        "sigmoid is at most ¼, so that its network learns slowly where the others are done. A rate that "
+        "overshoots throws the weights across the valley; it may fall back into it, or into a worse one."
+    )
+    show(gallery, "activations", activations, problem)
+    gallery.section("initialisations", "2 Initialisations")
+    gallery.say(
+        "The activation is tanh now. From zeros nothing is learned at any rate: every hidden neuron gives 0, "
+        "so no weight has a gradient, and only the bias of the output moves. Tiny weights have tiny "
+        "gradients: it takes long to get away from 0. Large ones make the valley steep: a rate that "
+        "was right for Xavier's is too large."
+    )
+    show(gallery, "initialisations", initialisations, problem)
+    opened = gallery.close()
+    print(summary(activations, initialisations, opened))
+    check(activations, initialisations)
+
+
+def show(gallery: Gallery, name: str, rows: Rows, problem: Problem) -> None:
+    """The curves of a table as a picture, and its verdicts in words."""
+    columns = [f"η = {rate:g}" for rate in RATES]
+    gallery.show(
+        name,
+        plots.multiples(
+            {name: [(each.losses, each.verdict) for each in row] for name, row in rows.items()},
+            columns,
+            LOOKS,
+            problem.goal,
+            CEILING,
+        ),
+        f"Loss curves in {len(rows)} rows, {', '.join(rows)}, and a column for each learning rate. From left "
+        "to right they go from flat, over falling, to climbing out of the picture. The verdict on each is "
+        "in the table below.",
+        "The loss by epoch, logarithmic, and the verdict on each curve.",
+    )
+    words = [[name, *(each.verdict for each in row)] for name, row in rows.items()]
+    gallery.add(page.table(["", *columns], words, f"The verdicts, by {name[:-1]}"))
+
+
+def summary(activations: Rows, initialisations: Rows, opened: Path) -> str:
+    """What came out, in a few lines for the terminal."""
+    lines = ["What the loss curves say about the learning rates", ""]
+    for title, rows in (("1 Activations", activations), ("2 Initialisations", initialisations)):
+        lines.append(f"{title:18}" + "".join(f"{rate:<14g}" for rate in RATES))
+        for name, row in rows.items():
+            lines.append(f"  {name:16}" + "".join(f"{each.verdict:14}" for each in row))
+        lines.append("")
+    return "\n".join(line.rstrip() for line in [*lines, f"Open {opened}"])
+
+
+def check(activations: Rows, initialisations: Rows) -> None:
+    """The claims of the page."""
+    for row in activations.values():
+        verdicts = [each.verdict for each in row]
+        assert verdicts[0] == "too small"
+        assert "right" in verdicts
+        assert verdicts[-1] == "divergent"
+    found = {each.verdict for rows in (activations, initialisations) for row in rows.values() for each in row}
+    assert found >= {"too small", "right", "overshooting", "divergent"}
+    # At the rate where tanh and relu have arrived first, the sigmoid has not.
+    slow, *others = activations.values()
+    early = min(place for row in others for place, each in enumerate(row) if each.verdict == "right")
+    assert slow[early].verdict == "too small"
+    # From zeros, no weight ever moves.
+    zeros, tiny, xavier, large = initialisations.values()
+    assert all(weight == 0.0 for each in zeros for weight in each.weights)
+    assert all(each.verdict != "right" for each in zeros)
+    # Tiny weights are slower, and large ones make a right rate too large.
+    assert tiny[1].losses[-1] > xavier[1].losses[-1]
+    assert any(
+        before.verdict == "right" and after.verdict in ("overshooting", "divergent")
+        for before, after in zip(xavier, large)
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; returns the exit status."""
+    return run(
+        "rates",
+        "Show what learning rates do, with several activations and initialisations.",
+        work,
+        argv,
+        quick="train for 50 epochs instead of 120, on fewer points",
+    )

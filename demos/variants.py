@@ -1,0 +1,414 @@
+"""Batch, stochastic and mini-batch gradient descent, and the optimizers, as paths on one loss surface.
+
+    python -m demos variants --out out/variants
+
+A line ŷ = w x + b is fitted to points, so the loss is a surface over the plane of w and b, and a training
+is a path down into its valley. You will see
+
+1. batch, stochastic and mini-batch gradient descent from the same start, over the same number of epochs:
+   their loss against epochs and against updates, and their paths;
+2. momentum, Nesterov's momentum, Adagrad, RMSprop and Adam beside plain gradient descent, in a long and
+   narrow valley.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autograd import Value, mean
+from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, fit, mse_loss
+
+from .parts import page, plots
+from .parts.gallery import Gallery, run
+
+Array = npt.NDArray[np.float64]
+Maker = Callable[[list[Value]], Optimizer]
+
+SLOPE, INTERCEPT, NOISE = 0.8, -0.5, 0.3
+NAMES = ("slope w", "intercept b")
+
+
+# --- the surface -------------------------------------------------------------------------------------
+
+# With two parameters the loss can be drawn as it is, over all of their values.
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """N points (x, y), to be fitted by ŷ = w x + b."""
+
+    x: Array  # (N,)
+    y: Array  # (N,)
+
+    @classmethod
+    def drawn(cls, n: int, low: float, high: float, rng: np.random.Generator) -> Points:
+        """n points around the line, with x evenly from `low` to `high`."""
+        x = np.linspace(low, high, n)
+        return cls(x, SLOPE * x + INTERCEPT + rng.normal(0.0, NOISE, n))
+
+    def loss(self, w: Array, b: Array) -> Array:
+        """(1/N) Σ (w xᵢ + b − yᵢ)², for any number of w and b at once."""
+        with np.errstate(all="ignore"):  # far out, where a training may diverge to
+            errors = np.multiply.outer(w, self.x) + np.asarray(b)[..., None] - self.y
+            return np.asarray(np.mean(errors**2, axis=-1))
+
+    @property
+    def design(self) -> Array:
+        """A row (xᵢ, 1) for each point."""
+        return np.column_stack([self.x, np.ones_like(self.x)])
+
+    def best(self) -> Array:
+        """The w and b of the least loss, in closed form: least squares."""
+        return np.asarray(np.linalg.lstsq(self.design, self.y, rcond=None)[0], dtype=np.float64)
+
+    def steepness(self) -> float:
+        """How many times as much the surface curves across the valley as along it: the condition number."""
+        return float(np.linalg.cond(self.design)) ** 2
+
+
+# --- gradient descent --------------------------------------------------------------------------------
+
+# The whole of it: for each batch the mean loss, its gradient, an update. How many examples make a batch
+# is all that tells the three variants apart.
+
+
+def line_from(start: tuple[float, float]) -> MLP:
+    """The model w x + b: one neuron, linear."""
+    line = MLP(1, [1])
+    for parameter, number in zip(line.parameters(), start):
+        parameter.data = number
+    return line
+
+
+def descend(
+    points: Points,
+    start: tuple[float, float],
+    optimizer: Maker,
+    epochs: int,
+    batch_size: int | None,
+    seed: int,
+) -> Array:
+    """The path (U + 1, 2): w and b at the start and after each of the U updates."""
+    line = line_from(start)
+    parameters = line.parameters()
+    optimize = optimizer(parameters)
+    order = np.random.default_rng(seed)
+    path = [start]
+    for _ in range(epochs):
+        for batch in batches(len(points.x), batch_size, seed=order):
+            loss = mean([mse_loss(line([points.x[i]]), points.y[i]) for i in batch])
+            optimize.zero_grad()
+            loss.backward()
+            optimize.step()
+            path.append((parameters[0].data, parameters[1].data))
+    return np.array(path)
+
+
+# `fit` does the same, with the comforts.
+
+
+def descend_with_fit(
+    points: Points,
+    start: tuple[float, float],
+    optimizer: Maker,
+    epochs: int,
+    batch_size: int | None,
+    seed: int,
+) -> list[float]:
+    """w and b at the end."""
+    line = line_from(start)
+    fit(
+        line,
+        points.x[:, None],
+        points.y,
+        loss="mse_loss",
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        progress=False,
+    )
+    return [parameter.data for parameter in line.parameters()]
+
+
+# What a path is worth is the loss on all points along it, above the least loss there is.
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A path, and how far above the least loss it runs."""
+
+    name: str
+    path: Array  # (U + 1, 2)
+    excess: Array  # (U + 1,)
+
+    @classmethod
+    def along(cls, name: str, path: Array, points: Points) -> Training:
+        """The training that took this path."""
+        return cls(name, path, points.loss(*path.T) - points.loss(*points.best()))
+
+    @property
+    def updates(self) -> int:
+        return len(self.path) - 1
+
+    def arrives(self, level: float) -> float:
+        """After how many updates the excess stays below a level; inf if it does not."""
+        above = np.flatnonzero(~(self.excess < level))
+        first = int(above[-1]) + 1 if len(above) else 0
+        return first if first <= self.updates else math.inf
+
+    def hovers(self) -> float:
+        """The mean excess over the last quarter of the updates."""
+        return float(self.excess[-self.updates // 4 :].mean())
+
+
+# --- 1 batch, stochastic, mini-batch -----------------------------------------------------------------
+
+VARIANTS = {"batch": None, "mini-batches of 8": 8, "stochastic": 1}
+VARIANT_START, VARIANT_RATE = (-1.2, 2.2), 0.15
+
+
+def compare_variants(points: Points, epochs: int, seed: int) -> list[Training]:
+    """Each variant from the same start, with the same rate, over the same epochs."""
+    rate = partial(SGD, lr=VARIANT_RATE)
+    return [
+        Training.along(name, descend(points, VARIANT_START, rate, epochs, size, seed), points)
+        for name, size in VARIANTS.items()
+    ]
+
+
+# --- 2 the optimizers --------------------------------------------------------------------------------
+
+# All of them see the same gradients, of all points. No rate suits all, so each tries several, and is
+# shown with the one that brought it lowest.
+
+METHODS: dict[str, Callable[..., Optimizer]] = {
+    "gradient descent": SGD,
+    "momentum": partial(SGD, momentum=0.9),
+    "Nesterov": partial(SGD, momentum=0.9, nesterov=True),
+    "Adagrad": Adagrad,
+    "RMSprop": partial(RMSprop, alpha=0.9),
+    "Adam": Adam,
+}
+METHOD_START, METHOD_RATES = (2.5, -2.5), (0.03, 0.1, 1.0, 0.01, 0.3)  # --quick tries the first three
+UPDATES = 150
+CLOSE = 0.01  # of the least loss: who stays within that has arrived
+
+
+def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[float, Training]:
+    """The rate that brings a method lowest, and the training with it."""
+    trainings = {
+        rate: Training.along(
+            name, descend(points, METHOD_START, partial(METHODS[name], lr=rate), UPDATES, None, 0), points
+        )
+        for rate in rates
+    }
+    best = min(rates, key=lambda rate: np.nan_to_num(trainings[rate].excess[-1], nan=np.inf))
+    return best, trainings[best]
+
+
+# --- the demo ----------------------------------------------------------------------------------------
+
+
+def work(given: dict[str, Any], folder: Path) -> None:
+    """Train, draw, tell, and hold the demo to what it says."""
+    quick, seed = given["quick"], given["seed"]
+    gallery = Gallery(folder, "Variants of gradient descent, as paths on one surface")
+    gallery.say(
+        "A line `ŷ = w x + b` is fitted to points. Its loss, the mean of `(ŷ − y)²`, depends on `w` and "
+        "`b` alone: it is a surface over a plane, and can be drawn as it is. A training is a path on it. "
+        "The least loss is known, by least squares, so all curves here show how far above it a training is."
+    )
+
+    epochs = 25 if quick else 40
+    points = Points.drawn(24 if quick else 48, -1.0, 2.0, np.random.default_rng(seed))
+    variants = compare_variants(points, epochs, seed)
+    tell_variants(gallery, points, variants, epochs)
+
+    valley = Points.drawn(8 if quick else 20, 1.0, 4.0, np.random.default_rng(seed))
+    rates = sorted(METHOD_RATES[:3] if quick else METHOD_RATES)
+    methods = [best_of_rates(name, valley, rates) for name in METHODS]
+    tell_methods(gallery, valley, methods, rates)
+
+    opened = gallery.close()
+    print(summary(variants, methods, valley, epochs, opened))
+    check(points, variants, epochs, seed, valley, methods)
+
+
+def tell_variants(gallery: Gallery, points: Points, variants: Sequence[Training], epochs: int) -> None:
+    """The first section of the page."""
+    count = len(points.x)
+    gallery.section("variants", "1 Batch, stochastic, mini-batch")
+    gallery.say(
+        f"There are {count} points. Batch gradient descent takes the gradient of the loss on all of them: "
+        f"one update in an epoch. Stochastic gradient descent takes one point at a time: {count} updates. "
+        "Mini-batches are in between. All three begin at the same place, have the same learning rate, "
+        f"{VARIANT_RATE}, and see the data {epochs} times.",
+        "Against epochs, which is against work, stochastic descent falls fastest: by the end of the first it "
+        f"has made {count} updates, and batch gradient descent one. Then it gets no closer: each point pulls "
+        "towards a line of its own. Batch gradient descent never goes up, and passes it in the end. Against "
+        "updates there is little between them until they are near: an update from all points is worth no "
+        f"more than one from a single point, and costs {count} times as much.",
+    )
+    against_epochs = {
+        each.name: (range(epochs + 1), each.excess[:: each.updates // epochs]) for each in variants
+    }
+    against_updates = {each.name: (np.arange(1, each.updates + 1), each.excess[1:]) for each in variants}
+    gallery.show(
+        "loss",
+        plots.curves(
+            [
+                plots.Panel("Against epochs", "epochs", against_epochs),
+                plots.Panel("Against updates", "updates (logarithmic)", against_updates, xscale="log"),
+            ],
+            "loss above the least",
+            floor=1e-5,
+        ),
+        "The loss of batch, mini-batch and stochastic gradient descent, twice. Against epochs the stochastic "
+        "curve drops in the first and then jitters, while the batch curve falls smoothly until it is "
+        "below. Against updates the three fall together, the batch curve without a jitter, and the "
+        "stochastic curve goes on jittering long after the batch curve has ended.",
+        "The same three trainings: the loss at the end of each epoch, and after each update.",
+    )
+    gallery.show(
+        "paths",
+        plots.walks(
+            points.loss,
+            [plots.Walk(f"{each.name}: {each.updates} updates", each.path) for each in variants],
+            points.best(),
+            NAMES,
+        ),
+        "Three paths down the same valley, from the same start. That of batch gradient descent is a smooth "
+        "curve, that of mini-batches staggers, and that of stochastic gradient descent ends in a cloud of "
+        "points around the least loss.",
+        "The paths, on level curves of the loss; a dot for each update.",
+    )
+
+
+def tell_methods(
+    gallery: Gallery, valley: Points, methods: Sequence[tuple[float, Training]], rates: Sequence[float]
+) -> None:
+    """The second section of the page."""
+    level = CLOSE * float(valley.loss(*valley.best()))
+    gallery.section("optimizers", "2 Momentum, Nesterov, Adagrad, RMSprop, Adam")
+    gallery.say(
+        "Now x lies between 1 and 4, far from 0, so that a steeper line with a lower intercept is almost as "
+        f"good: the valley is long and narrow. It curves {valley.steepness():.0f} times as much across as "
+        "along. A rate that is not too large for the walls is small for the floor.",
+        "Momentum gathers speed along the floor, and swings past the end; Nesterov's looks ahead and brakes. "
+        "Adagrad, RMSprop and Adam divide each parameter's gradient by the size of its own past ones. That "
+        "helps where one parameter is steep and the other flat; this valley lies askew, and they follow "
+        "it at a slant. RMSprop, which never forgets to make steps of about the size of its rate, "
+        "does not come to rest.",
+    )
+    gallery.show(
+        "optimizers",
+        plots.walks(
+            valley.loss,
+            [plots.Walk(f"{each.name}, η = {rate:g}", each.path) for rate, each in methods],
+            valley.best(),
+            NAMES,
+        ),
+        "Six paths through a narrow, slanting valley. Gradient descent drops to its floor and creeps along; "
+        "momentum swings past the least loss and back; Nesterov's method swings less.",
+        f"{UPDATES} updates each, from the same start, with the best of the rates "
+        f"{', '.join(f'{rate:g}' for rate in rates)}.",
+    )
+    lines = {each.name: (np.arange(each.updates + 1), each.excess) for _, each in methods}
+    gallery.show(
+        "optimizers_loss",
+        plots.curves([plots.Panel("Against updates", "updates", lines)], "loss above the least", floor=1e-8),
+        "The loss of the six methods against updates: Nesterov's method is the first to be far down.",
+        "How far above the least loss each is, logarithmic.",
+    )
+    gallery.add(
+        page.table(
+            ["method", "rate", "updates to within 1 %", "in the end above the least"],
+            [
+                [each.name, f"{rate:g}", _arrival(each, level), f"{each.excess[-1]:.1e}".replace("-", "−")]
+                for rate, each in methods
+            ],
+            "When the loss stays within 1 % of the least",
+        )
+    )
+
+
+def _arrival(training: Training, level: float) -> str:
+    arrival = training.arrives(level)
+    return f"more than {training.updates}" if arrival == math.inf else str(arrival)
+
+
+def summary(
+    variants: Sequence[Training],
+    methods: Sequence[tuple[float, Training]],
+    valley: Points,
+    epochs: int,
+    opened: Path,
+) -> str:
+    """What came out, in a few lines for the terminal."""
+    level = CLOSE * float(valley.loss(*valley.best()))
+    lines = [
+        "Variants of gradient descent, on the loss of a line",
+        "",
+        f"1 {'Loss above the least':22} {'updates':>8} {'1 epoch':>10} {'last quarter':>14}",
+        *(
+            f"  {each.name:22} {each.updates:8} {each.excess[each.updates // epochs]:10.2g} "
+            f"{each.hovers():14.2g}"
+            for each in variants
+        ),
+        "",
+        "2 In a narrow valley     rate   updates to within 1 % of the least loss",
+        *(f"  {each.name:22} {rate:4g}   {_arrival(each, level)}" for rate, each in methods),
+        "",
+        f"Open {opened}",
+    ]
+    return "\n".join(lines)
+
+
+def check(
+    points: Points,
+    variants: Sequence[Training],
+    epochs: int,
+    seed: int,
+    valley: Points,
+    methods: Sequence[tuple[float, Training]],
+) -> None:
+    """The claims of the page."""
+    batch, mini, stochastic = variants
+    count = len(points.x)
+    assert [each.updates for each in variants] == [epochs, epochs * -(-count // 8), epochs * count]
+    # In the first epoch, the more updates the lower.
+    assert stochastic.excess[count] < mini.excess[-(-count // 8)] < batch.excess[1]
+    # Batch gradient descent never goes up, stochastic does; and hovers where the others get below.
+    assert np.all(np.diff(batch.excess) <= 0.0)
+    assert np.any(np.diff(stochastic.excess) > 0.0)
+    assert stochastic.hovers() > mini.hovers()
+    assert stochastic.hovers() > batch.excess[-1]
+    # `fit` takes the same paths; two epochs show it.
+    for each, size in zip(variants, VARIANTS.values()):
+        end = descend_with_fit(points, VARIANT_START, partial(SGD, lr=VARIANT_RATE), 2, size, seed)
+        assert np.allclose(each.path[2 * each.updates // epochs], end, rtol=1e-12, atol=0.0)
+    # In the valley, momentum in any form arrives before plain gradient descent does.
+    level = CLOSE * float(valley.loss(*valley.best()))
+    arrivals = {each.name: each.arrives(level) for _, each in methods}
+    for name in ("momentum", "Nesterov", "Adam"):
+        assert arrivals[name] < arrivals["gradient descent"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; returns the exit status."""
+    return run(
+        "variants",
+        "Show the variants of gradient descent as paths on a loss surface.",
+        work,
+        argv,
+        quick="fit fewer points, for fewer epochs, with fewer rates",
+    )

@@ -1,0 +1,42 @@
+"""What the tests of the demos of training have in common: one quick run, and what holds of every page."""
+
+import contextlib
+import io
+from xml.etree import ElementTree
+
+from pages import Page
+
+
+def run_quick(demo, folder, *options):
+    """Run a demo with --quick into a folder that is yet to be made; returns what was printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert demo.main(["--quick", "--out", str(folder), *options]) == 0
+    return printed.getvalue()
+
+
+def page_of(folder, pictures):
+    """The page, after a look at what every page has: its pictures, each with words, and nothing to load."""
+    assert {path.name for path in folder.iterdir()} == {"index.html", *(f"{name}.svg" for name in pictures)}
+    for name in pictures:
+        root = ElementTree.parse(folder / f"{name}.svg").getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    for loading in ("http://", "https://", "url(", "@import", "<script src"):
+        assert loading not in text
+    page = Page(text)
+    assert all(reference.startswith("data:") for reference in page.references)
+    drawn = [image for image in page.images if image["src"].startswith("data:image/svg+xml;base64,")]
+    assert len(drawn) == len(pictures)
+    assert all(len(image["alt"]) > 30 for image in page.images)
+    return page
+
+
+def refusal(demo, options, folder, capsys):
+    """The line with which a demo refuses its options: the only one, with status 2 and before any file."""
+    assert demo.main([*options, "--out", str(folder)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert not folder.exists()
+    return captured.err
