@@ -1,4 +1,4 @@
-"""Training a neural network, from the first weighted sum to the last update: each step by hand and by engine.
+"""Training a neural network, from the first weighted sum to the last update, by hand and by engine.
 
     python -m demos lesson --out out/lesson
 

@@ -103,9 +103,10 @@ def to_torch(model: Module) -> Any:
     TypeError, ValueError : if the model is something else, or has an activation of your own.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
+    parts = list(_chain(model, "to_torch"))
     torch = _library("torch", "to_torch", "torch")
     modules: list[Any] = []
-    for part in _chain(model, "to_torch"):
+    for part in parts:
         if isinstance(part, Dropout):
             modules.append(torch.nn.Dropout(part.p))
             continue
@@ -289,10 +290,10 @@ def to_onnx(model: Module, path: str | PathLike[str]) -> None:
     """
     if not isinstance(path, (str, PathLike)):
         raise TypeError(f"to_onnx takes a path, got {type(path).__name__}: {path!r:.60}")
-    onnx = _library("onnx", "to_onnx", "onnx")
     layers = [part for part in _chain(model, "to_onnx") if not isinstance(part, Dropout)]
     if not layers:
         raise ValueError(f"to_onnx needs a layer, and {model!r} has none")
+    onnx = _library("onnx", "to_onnx", "onnx")
     graph = _Graph(onnx.helper, onnx.numpy_helper)
     x = "x"
     for i, (_, weights, biases, activation) in enumerate(layers):

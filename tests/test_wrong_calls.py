@@ -775,6 +775,7 @@ NOT_CALLED = {
     "PALETTE", "ACTIVATIONS", "INITIALIZERS", "LOSSES", "METRICS",  # tables
     "Check", "GradcheckReport",  # what `gradcheck` returns
     "no_grad",  # takes no arguments
+    "from_torch",  # knows what it is given by torch alone: see tests/nn/test_exchange.py
 }  # fmt: skip
 
 
