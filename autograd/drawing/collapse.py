@@ -130,10 +130,9 @@ class Groups:
                 if type(operand) is Vector or operand in loose:
                     readers.setdefault(operand, set()).add(self._first[node])
         for vector in reversed(self._within):
-            if vector in readers:
-                for element in self.view.elements(vector):
-                    if element in loose:
-                        readers[element].update(readers[vector])
+            for element in self.view.elements(vector):
+                if element in loose:
+                    readers[element].update(readers.get(vector, ()))
         return readers
 
     def _connect(self) -> None:

@@ -210,13 +210,13 @@ def test_shapes_that_do_not_fit_are_refused():
 @pytest.mark.parametrize("activation", ["tanh", "linear"])
 def test_looked_at_after_the_sweep_every_node_has_its_gradient(activation):
     """The nodes of a network are made when somebody looks; what they were given by then is not lost."""
-    model = MLP(2, [3, 3, 2], activation, seed=0)
+    model = MLP(2, [3, 3, 1], activation, seed=0)
     hidden = []
     for early in (True, False):
         model.zero_grad()
         x = [Value(0.5), Value(-1.0)]
         y = model(x)
-        loss = y[0] * y[0] + y[1]
+        loss = y * y + y
         if early:
             topological_order(loss)
         loss.backward()
@@ -226,3 +226,24 @@ def test_looked_at_after_the_sweep_every_node_has_its_gradient(activation):
     gradients = [[slope for _, slope in each] for each in hidden]
     assert None not in gradients[1]
     assert gradients[0] == pytest.approx(gradients[1], rel=1e-12)
+
+
+def test_constant_weights_have_no_gradient_and_biases_do():
+    biases = [Value(0.5, "b1"), Value(-0.25, "b2")]
+    dense = Dense([(Vector([Vector([1.0, 2.0]), Vector([-3.0, 4.0])]), Vector(biases), relu, ())])
+    examples = [[Value(1.0), Value(2.0)], [Value(-1.0), Value(3.0)]]
+    ones = [1.0, 1.0]
+    loss = dot(ones, [dot(ones, dense(Vector(x))) for x in examples])
+    loss.backward()
+    assert [b.grad for b in biases] == [2.0, 2.0]
+    assert [[v.grad for v in x] for x in examples] == [[-2.0, 6.0]] * 2
+
+
+def test_a_dense_of_constant_weights_is_swept_as_a_whole():
+    b = Value(0.5, "b")
+    weights = Vector([Vector([1.0, 2.0]), Vector([-3.0, 4.0])])
+    dense = Dense([(weights, Vector([b, b]), relu, ())])
+    x = Vector([Value(1.0), Value(2.0)])
+    total = dot([1.0, 10.0], dense(x))
+    total.backward()
+    assert b.grad == 11.0

@@ -762,3 +762,9 @@ def test_a_single_operand_of_a_packed_row_receives_the_sum():
     sum(dot(Vector([x, x, x]), x, bias)).backward()
     sum(TABLE["sub"](x, k)).backward()
     assert (bias.grad, k.grad) == (3.0, -2.0)
+
+
+def test_a_function_of_numbers_takes_names():
+    assert leaky_relu(-2.0, slope=0.5) == leaky_relu(x=-2.0, slope=0.5) == -1.0
+    with pytest.raises(TypeError, match=r"leaky_relu\(\)"):
+        leaky_relu(-2.0, incline=0.5)

@@ -163,3 +163,6 @@ def test_a_gradient_that_is_not_there_or_not_finite_is_drawn() -> None:
     first, second = model.parameters()
     first.grad, second.grad = math.inf, None
     assert "->" in diagram(model, color_by="grad").source
+    crowded = MLP(6, [6], bias=False, seed=0)
+    crowded.parameters()[0].grad = 1.0
+    assert diagram(crowded, color_by="grad").source.count("dashed") == 35
