@@ -644,11 +644,6 @@ ROWS = [
         TypeError,
         "to_torch takes an MLP, a Layer or a Sequential of them and Dropouts, got str",
     ),
-    (
-        "from_torch(net())",
-        TypeError,
-        "from_torch takes a torch.nn.Sequential of Linear, activations and Dropout, got MLP",
-    ),
     ("to_onnx(net(), 3)", TypeError, "to_onnx takes a path, got int: 3"),
     ("nn.History([1.0]).best('f1')", ValueError, "no column is named 'f1': there are loss"),
     ("nn.History().plot()", ValueError, "there is nothing to plot: no epoch was completed"),
