@@ -1,6 +1,7 @@
 """What somebody does who installed the wheel alone: import, train, draw, and meet a missing extra."""
 
 import importlib.metadata
+import os
 import pathlib
 import sys
 
@@ -40,6 +41,7 @@ assert save_workbook(y, x, "training.csv", epochs=2).read_text(encoding="utf-8")
 assert draw(y).source.startswith("digraph")
 assert diagram(model).source
 message = ""
+os.environ["PATH"] = ""  # nor may there be a program `dot`
 try:
     draw(y).save("graph.svg")
 except autograd.MissingExtraError as error:
