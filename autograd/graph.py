@@ -309,12 +309,12 @@ def _sweep_dense(dense: Dense, nodes: list[Any]) -> None:
         for weights, sums, outputs in (zip(*layer) for layer in zip(*[node._results for node in nodes]))
     ]
     inputs = [np.array([vector._data for vector in read]), *[outputs for *_, outputs in results]]
-    for depth, _, adjoint, of_inputs in dense.back(results, adjoint):  # noqa: B007, B020
+    for depth, _, of_sums, of_inputs in dense.back(results, adjoint):  # noqa: B007  # the last are used below
         weights, biases, _, _ = dense.layers[depth]
         if weights._time >= 0:
-            weights.grad += inputs[depth].T @ adjoint
+            weights.grad += inputs[depth].T @ of_sums
         if biases is not None and biases._time >= 0:
-            biases.grad += np.add.reduce(adjoint)
+            biases.grad += np.add.reduce(of_sums)
     for vector, share in zip(read, of_inputs):
         if vector._time >= 0:
             vector.grad += share

@@ -19,6 +19,8 @@ from autograd import (
     tanh,
 )
 
+from .arguments import require_choice
+
 __all__ = ["ACTIVATIONS", "Activation", "find_activation"]
 
 
@@ -98,15 +100,8 @@ def find_activation(choice: str | Callable[[Any], Any]) -> Activation:
     >>> find_activation(lambda x: x * x)([2.0, 3.0])
     [4.0, 9.0]
     """
-    if isinstance(choice, Activation):
-        return choice
-    if isinstance(choice, str):
-        if choice not in ACTIVATIONS:
-            raise ValueError(f"no activation is named {choice!r}: choose one of {', '.join(ACTIVATIONS)}")
-        return ACTIVATIONS[choice]
-    if not callable(choice):
-        raise TypeError(
-            f"an activation is a name or a function of one Value, got {type(choice).__name__}: {choice!r:.60}"
-        )
-    name = getattr(choice, "__name__", type(choice).__name__)
-    return next((row for row in ACTIVATIONS.values() if row.function is choice), Activation(name, choice))
+    found = require_choice("activation", choice, ACTIVATIONS, "of one Value")
+    if isinstance(found, Activation):
+        return found
+    name = getattr(found, "__name__", type(found).__name__)
+    return next((row for row in ACTIVATIONS.values() if row.function is found), Activation(name, found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 __all__ = [
     "random_generator",
+    "require_choice",
     "require_count",
     "require_flag",
     "require_fraction",
@@ -97,6 +99,26 @@ def require_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {type(value).__name__}: {value!r:.60}")
     return bool(value)
+
+
+def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) -> Any:
+    """The entry of `table` of that name, or a function as it is; an error that says the names otherwise.
+
+    >>> require_choice("loss", "mse", {"mse_loss": abs}, "loss(prediction, target)")
+    Traceback (most recent call last):
+        ...
+    ValueError: no loss is named 'mse': choose one of mse_loss
+    """
+    if isinstance(choice, str):
+        if choice not in table:
+            raise ValueError(f"no {kind} is named {choice!r}: choose one of {', '.join(table)}")
+        return table[choice]
+    if not callable(choice):
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise TypeError(
+            f"{article} {kind} is a name or a function {form}, got {type(choice).__name__}: {choice!r:.60}"
+        )
+    return choice
 
 
 def random_generator(seed: Any) -> np.random.Generator:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import require_number
+from .arguments import require_choice, require_number
 
 __all__ = [
     "INITIALIZERS",
@@ -143,17 +143,8 @@ def draw_weights(
     >>> draw_weights(lambda rng, n_in, n_out: [[1, 2], [3, 4]], np.random.default_rng(), 2, 2)
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    if isinstance(initializer, str):
-        if initializer not in INITIALIZERS:
-            names = ", ".join(INITIALIZERS)
-            raise ValueError(f"no initializer is named {initializer!r}: choose one of {names}")
-        initializer = INITIALIZERS[initializer]
-    elif not callable(initializer):
-        raise TypeError(
-            "an initializer is a name or a function f(rng, n_in, n_out), "
-            f"got {type(initializer).__name__}: {initializer!r:.60}"
-        )
-    given = initializer(rng, n_in, n_out)
+    function = require_choice("initializer", initializer, INITIALIZERS, "f(rng, n_in, n_out)")
+    given = function(rng, n_in, n_out)
     try:
         weights = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):

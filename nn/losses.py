@@ -16,7 +16,7 @@ from typing import Any
 
 from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, relu, softplus, sum, where
 
-from .arguments import require_number
+from .arguments import require_choice, require_number
 
 __all__ = [
     "LOSSES",
@@ -295,16 +295,8 @@ def find_loss(choice: str | Loss) -> Loss:
     >>> find_loss("mse_loss") is mse_loss
     True
     """
-    if isinstance(choice, str):
-        if choice not in LOSSES:
-            raise ValueError(f"no loss is named {choice!r}: choose one of {', '.join(LOSSES)}")
-        return LOSSES[choice]
-    if not callable(choice):
-        raise TypeError(
-            "a loss is a name or a function loss(prediction, target), "
-            f"got {type(choice).__name__}: {choice!r:.60}"
-        )
-    return choice
+    loss: Loss = require_choice("loss", choice, LOSSES, "loss(prediction, target)")
+    return loss
 
 
 # --- what they share -------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import require_choice
+
 __all__ = ["METRICS", "Metric", "accuracy", "find_metric", "mean_absolute_error", "r2_score"]
 
 Metric = Callable[[Any, Any], float]
@@ -114,16 +116,8 @@ def find_metric(choice: str | Metric) -> tuple[str, Metric]:
     >>> find_metric("r2_score")[1] is r2_score
     True
     """
-    if isinstance(choice, str):
-        if choice not in METRICS:
-            raise ValueError(f"no metric is named {choice!r}: choose one of {', '.join(METRICS)}")
-        return choice, METRICS[choice]
-    if not callable(choice):
-        raise TypeError(
-            "a metric is a name or a function metric(predictions, targets), "
-            f"got {type(choice).__name__}: {choice!r:.60}"
-        )
-    return getattr(choice, "__name__", type(choice).__name__), choice
+    metric: Metric = require_choice("metric", choice, METRICS, "metric(predictions, targets)")
+    return getattr(metric, "__name__", type(metric).__name__), metric
 
 
 def _arrays(name: str, predictions: Any, targets: Any) -> tuple[Array, Array]:

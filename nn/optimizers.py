@@ -509,7 +509,7 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
     factor = max_norm / (norm + 1e-6)
     if factor < 1.0:
         for parameter in reached:
-            parameter.grad = factor * parameter.grad  # type: ignore[operator]
+            parameter.grad = factor * parameter.grad  # type: ignore[operator]  # each has one, see above
     return norm
 
 

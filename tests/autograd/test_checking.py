@@ -271,7 +271,7 @@ def test_a_rule_that_is_not_differentiable_is_found_at_second_order():
     def squared(x):
         return x * x
 
-    f = lambda x: exp(squared(x))  # noqa: E731
+    f = lambda x: exp(squared(x))
     assert gradcheck(f, 0.5)
     with pytest.raises(GradcheckError, match=r"primitive squared, .* the derivative of ∂squared/∂"):
         gradcheck(f, 0.5, order=2)
@@ -362,7 +362,7 @@ def test_at_a_kink_any_value_between_is_right(f, at, low, high):
     ("slope", "right"), [(-1.0, True), (0.3, True), (1.0, True), (1.001, False), (-2.0, False)]
 )
 def test_at_a_kink_other_values_are_wrong(slope, right):
-    f = lambda x: with_kink(x, slope)  # noqa: E731
+    f = lambda x: with_kink(x, slope)
     if right:
         assert gradcheck(f, 0.0)
     else:
@@ -539,7 +539,7 @@ def test_checks_have_names_and_numbers():
 
 
 def test_a_failure_is_an_assertion_with_a_table_of_what_is_wrong():
-    f = lambda a, b: sin(a) * b.data + b  # noqa: E731
+    f = lambda a, b: sin(a) * b.data + b
     with pytest.raises(AssertionError) as error:
         gradcheck(f, [Value(0.5, "a"), Value(2.0, "b")])
     title, header, line, _ = str(error.value).splitlines()

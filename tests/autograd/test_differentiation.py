@@ -277,7 +277,7 @@ def test_gradient_hessian_and_products(name, create_graph):
     """Every entry against mpmath; the products with each unit vector and with a vector of all kinds."""
     f, point = ONE[name]
     n = len(point)
-    engine = lambda *x: f(ENGINE, *x)  # noqa: E731
+    engine = lambda *x: f(ENGINE, *x)
     gradient = [exact_slope(f, point, 0, i) for i in range(n)]
     exact = [[exact_slope(f, point, 0, i, j) for j in range(n)] for i in range(n)]
     value, slopes = value_and_grad(engine, create_graph)(*point)
@@ -304,13 +304,13 @@ def test_a_sequence_gives_rows_and_a_single_output_its_row_alone():
     assert jacobian(lambda: [Value(1.0), 2.0], []) == [[], []]
     assert hessian(lambda: Value(1.0), []) == []
     for outputs in (tuple, Vector, lambda them: np.array(them, dtype=object)):
-        f = lambda x, y, outputs=outputs: outputs([x * y, x])  # noqa: E731
+        f = lambda x, y, outputs=outputs: outputs([x * y, x])
         assert jacobian(f, [2.0, 3.0]) == [[3.0, 2.0], [1.0, 0.0]]
 
 
 def test_inputs_of_any_kind():
     """A list, a tuple, an array, a Vector, an iterator; numbers, numpy's numbers and Values; one alone."""
-    f = lambda x, y: x * x * y  # noqa: E731
+    f = lambda x, y: x * x * y
     x, y = Value(2.0), Value(3.0)
     for inputs in ([2, 3], (2.0, 3.0), np.array([2.0, 3.0]), np.array([x, y]), Vector([x, y]), iter([x, 3])):
         assert jacobian(f, inputs) == [12.0, 4.0]
@@ -328,7 +328,7 @@ def test_nothing_is_written_to_the_inputs():
     x.grad = 5.0
     inner = x * y
     for create_graph in (False, True):
-        f = lambda a, b: a * a * b  # noqa: E731
+        f = lambda a, b: a * a * b
         jacobian(f, [x, inner], create_graph)
         hessian(f, [x, inner], create_graph)
         jvp(f, [x, inner], [y, 1.0], create_graph)
@@ -338,7 +338,7 @@ def test_nothing_is_written_to_the_inputs():
 
 
 def test_inputs_that_do_not_matter_constants_and_the_input_itself():
-    f = lambda x, unused: [x, x * x, 7.0, Value(3.0), unused * 0]  # noqa: E731
+    f = lambda x, unused: [x, x * x, 7.0, Value(3.0), unused * 0]
     expected = [[1.0, 0.0], [4.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
     assert jacobian(f, [2.0, 5.0]) == expected
     assert numbers(jacobian(f, [2.0, 5.0], create_graph=True)) == expected
@@ -354,7 +354,7 @@ def test_inputs_that_do_not_matter_constants_and_the_input_itself():
 def test_the_same_value_given_twice_is_two_arguments():
     """∂/∂a and ∂/∂b of a·b² at a = b = 3 are 9 and 18, not 27 twice."""
     x = Value(3.0)
-    f = lambda a, b: a * b * b  # noqa: E731
+    f = lambda a, b: a * b * b
     for create_graph in (False, True):
         assert numbers(jacobian(f, [x, x], create_graph)) == [9.0, 18.0]
         assert numbers(hvp(f, [x, x], [1.0, 0.0], create_graph)) == [0.0, 6.0]
@@ -406,7 +406,7 @@ def test_a_function_that_differentiates_with_grad_inside():
 def test_what_is_recorded_leads_on_to_the_inputs_and_to_all_else():
     """Gradients of the results by inputs, by tangents and by Values that f closes over."""
     x, v, w = Value(0.7), Value(1.5), Value(2.0)
-    f = lambda a: w * sin(a)  # noqa: E731
+    f = lambda a: w * sin(a)
     (slope,) = jacobian(f, [x], create_graph=True)
     assert grad(slope, [x, w]) == pytest.approx([-2 * math.sin(0.7), math.cos(0.7)], rel=1e-15)
     value, tangent = jvp(f, [x], [v], create_graph=True)
@@ -441,7 +441,7 @@ def test_an_input_is_handed_over_to_the_last_bit(number):
 
 def test_forward_mode_never_looks_at_the_branch_not_taken():
     for x, value, slope in [(-1.0, 0.0, 0.0), (4.0, 2.0, 0.25)]:
-        f = lambda x: where(x > 0, sqrt(x), 0.0)  # noqa: E731
+        f = lambda x: where(x > 0, sqrt(x), 0.0)
         assert jvp(f, [x], [1.0]) == (value, slope)
         assert jvp(lambda x: where(x > 0, sqrt(x), 0.0) + x, [x], [1.0])[1] == slope + 1
         assert jvp(lambda x: (lambda s: where(x > 0, s, 0.0) + 0 * x)(exp(sqrt(x))), [-1.0], [1.0]) == (
@@ -465,7 +465,7 @@ def never(x):
 
 def test_an_input_that_stands_still_meets_no_infinite_partial():
     """0 · inf would be nan: d(√x + y) along (0, 1) at x = 0 is 1."""
-    f = lambda x, y: [sqrt(x) + y, sum([sqrt(x), y]), dot([sqrt(x), y], [1.0, y])]  # noqa: E731
+    f = lambda x, y: [sqrt(x) + y, sum([sqrt(x), y]), dot([sqrt(x), y], [1.0, y])]
     assert jvp(f, [0.0, 3.0], [0.0, 1.0]) == ([3.0, 3.0, 9.0], [1.0, 1.0, 6.0])
     assert jvp(f, [0.0, 3.0], [0, 1])[1] == [1.0, 1.0, 6.0]
     assert jacobian(f, [0.0, 3.0]) == [[math.inf, 1.0], [math.inf, 1.0], [math.inf, 6.0]]
@@ -552,7 +552,7 @@ def test_deep_functions_of_second_order():
 
 def test_a_wide_function():
     n = 20_000
-    f = lambda *x: sum([a * a for a in x])  # noqa: E731
+    f = lambda *x: sum([a * a for a in x])
     point = [float(i) for i in range(n)]
     assert jvp(f, point, [1.0] * n)[1] == n * (n - 1.0)
     assert value_and_grad(f)(*point)[1] == [2.0 * x for x in point]
@@ -675,7 +675,7 @@ def test_what_cannot_be_called(name, bad):
 
 @pytest.mark.parametrize("function", [jvp, hvp])
 def test_the_wrong_number_of_tangents(function):
-    f = lambda x, y: x * y  # noqa: E731
+    f = lambda x, y: x * y
     for tangents in ([], [1.0], [1.0, 2.0, 3.0], 1.0):
         with pytest.raises(ValueError, match=r"needs one tangent for each input, got \d for 2 inputs"):
             function(f, [1.0, 2.0], tangents)

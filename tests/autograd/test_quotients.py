@@ -135,7 +135,7 @@ def test_an_edge_has_one_side():
 
 
 def test_an_infinite_derivative_is_told_from_a_leap():
-    cube_root = lambda F, x: math.copysign(abs(x) ** (1 / 3), x)  # noqa: E731
+    cube_root = lambda F, x: math.copysign(abs(x) ** (1 / 3), x)
     slope = found(cube_root, 0.0)
     assert slope.derivative.value == math.inf
     assert not slope.leaps
@@ -170,7 +170,7 @@ def test_the_error_estimate_is_not_exceeded():
     """Sums of waves at pseudo-random points: the error against the estimate, and the estimate itself."""
     for k in range(300):
         x = math.sin(k) * 10 ** (k % 5 - 3)
-        f = lambda F, t, k=k: F.sin(t * (1 + k % 5)) + F.exp(F.cos(t)) / (2 + F.sin(t * k))  # noqa: E731
+        f = lambda F, t, k=k: F.sin(t * (1 + k % 5)) + F.exp(F.cos(t)) / (2 + F.sin(t * k))
         rounding = 4 * math.ulp(3.0) + k * math.ulp(x)  # of the values, and of the products with t
         estimate = found(f, x, rounding).derivative
         exact = float(mp.diff(lambda t, f=f: f(mp, t), mpf(x)))

@@ -74,9 +74,7 @@ class Training:
     given: Mapping[str, float] = field(default_factory=lambda: dict(STANDARD))
     count: int = 12
     slips: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_known", {})
+    _known: dict[tuple[str, int], float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def with_given(self, **numbers: float) -> Training:
         return replace(self, given={**self.given, **numbers})
@@ -96,7 +94,7 @@ class Training:
         return {**RIGHT, **UPDATED}[name] + (f"+{bias}" if bias else "")
 
     def value(self, name: str, row: int) -> float:
-        known: dict[tuple[str, int], float] = self._known  # type: ignore[attr-defined]
+        known = self._known
         if (name, row) not in known:
             text = self.formula(name, row)
             known[name, row] = self.evaluated(text, row, self.value) if text else self.given[name]
