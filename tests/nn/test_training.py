@@ -5,6 +5,8 @@ import functools
 import gc
 import math
 import sys
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -359,6 +361,21 @@ def test_a_bar_is_shown_in_a_terminal_only(monkeypatch, tty, progress, shown):
     train(epochs=2, progress=progress)
     assert bool(terminal.text) == shown
     assert ("2/2" in terminal.text and "loss=" in terminal.text) == shown
+
+
+def test_a_bar_is_shown_in_a_notebook(monkeypatch):
+    """Whose stderr is no terminal."""
+    pytest.importorskip("tqdm", reason="tqdm is in the extra progress")
+
+    class ZMQInteractiveShell:  # as IPython calls the one of a notebook
+        config: ClassVar = {}
+
+    terminal = Terminal(False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
+    train(epochs=2, metrics=["r2_score"])
+    assert "2/2" in terminal.text
+    assert "r2_score=" in terminal.text
 
 
 def test_without_tqdm_it_is_silent(monkeypatch):
