@@ -10,6 +10,7 @@
 
 from . import copying as _copying
 from .checking import Check, GradcheckReport, gradcheck
+from .compiler import Program, compile
 from .differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .drawing import PALETTE, Drawing, draw
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
@@ -68,11 +69,13 @@ __all__ = [
     "GraphTooLargeError",
     "MissingExtraError",
     "Primitive",
+    "Program",
     "Value",
     "Vector",
     "acos",
     "asin",
     "atan",
+    "compile",
     "cos",
     "cosh",
     "detect_anomaly",

@@ -1,0 +1,447 @@
+"""The numpy back end: the array program as Python source, one call of numpy for each term.
+
+The source is readable, and it is what `Program.source` shows. Arrays are planned: `prepare` allocates
+them once for a size of batch, an array is used again as soon as nobody reads it any more, and a result
+is written in place where an operand is read for the last time. Evenly spaced rows are a view, and a
+matrix product is one call of BLAS.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..primitives import TABLE
+from .families import FORWARD
+from .terms import Indices, Shape, Term, ancestry, rewrite
+
+__all__ = ["ArrayProgram", "affine"]
+
+RELU, STEP = TABLE["relu"], TABLE["step"]
+
+_OUTSIDE = ("parameters", "inputs")  # arrays of the caller
+_NUMBERS = ("seed", "count", "whole_seed")  # arguments of `run`
+# Rows whose array form is not one function of numpy, and can be written without new arrays.
+_CLEAN = ("np.add({out}, 0.0, out={out})",) if np.signbit(np.maximum(np.full(65, -0.0), 0.0)).any() else ()
+_IN_PLACE = {  # of −0 numpy's maximum with 0 is one of the two, as the machine has it
+    "relu": ("np.maximum({0}, 0.0, out={out})", *_CLEAN),
+    "step": ("np.maximum({0}, 0.0, out={out})", "np.sign({out}, out={out})"),
+    "step of relu": ("np.sign({0}, out={out})",),
+}
+
+
+class ArrayProgram:
+    """Terms as a function of parameters and batch.
+
+    Parameters
+    ----------
+    terms : what to compute.
+    mean : whether to take the mean over the batch, or else the sum.
+    dtype : of all arrays.
+
+    Attributes
+    ----------
+    source : the Python source.
+    """
+
+    def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
+        self.mean = mean
+        writer = _Writer(rewrite(terms, _expanded), np.dtype(dtype))
+        self.source = writer.source()
+        scope: dict[str, Any] = {"np": np, "dtype": writer.dtype, "view": _view, **writer.constants}
+        exec(compile(self.source, "<compiled by autograd>", "exec"), scope)
+        self._prepare: Callable[[int], Callable[..., Any]] = scope["prepare"]
+        self._prepared: dict[int, Callable[..., Any]] = {}
+
+    def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
+        """The arrays of the terms; one that is batched with the examples along its last axis."""
+        B = len(batch)
+        run = self._prepared.pop(B, None) or self._prepare(B)
+        whole = 1.0 if self.mean else float(B)
+        try:
+            with np.errstate(all="ignore"):
+                results: tuple[Any, ...] = run(parameters, batch, whole / B, float(B), whole)
+        finally:  # it is taken out while it runs, for another thread needs arrays of its own
+            if len(self._prepared) > 7:
+                self._prepared.clear()
+            self._prepared[B] = run
+        return results
+
+    def descend(self, parameters: Any, batch: Any, rate: float, steps: int) -> Any:
+        """Gradient descent in place; the value before each step."""
+        values = np.empty(steps, parameters.dtype)
+        for step in range(steps):
+            value, gradient = self(parameters, batch)
+            values[step] = value[0]
+            gradient *= rate
+            parameters -= gradient
+        return values
+
+
+def _expanded(term: Term, args: list[Term]) -> Term | None:
+    """Families written out; and step(x) as step(relu(x)), which is the same, where relu(x) is there."""
+    if term.kind == "joint":
+        return FORWARD[term.row.name](*args)
+    if term.kind == "apply" and term.row is STEP:
+        rectified = args[0].block.find(RELU, args)
+        return None if rectified is None else args[0].block.apply(STEP, [rectified])
+    return None
+
+
+def _view(base: Any, start: int, shape: Shape, steps: Shape) -> Any:
+    """Rows of `base` that lie `steps` rows apart along each axis of `shape`."""
+    row, *lane = base.strides
+    return np.ndarray(
+        (*shape, *base.shape[1:]),
+        base.dtype,
+        base if base.flags.c_contiguous else base.T,
+        start * row,
+        (*(step * row for step in steps), *lane),
+    )
+
+
+def affine(index: Indices) -> tuple[int, Shape] | None:
+    """(start, steps) if the rows lie evenly spaced along each axis, otherwise None."""
+    if index.size == 0:
+        return None
+    start = int(index.flat[0])
+    steps = tuple(
+        int(index.take([1], axis).flat[0]) - start if index.shape[axis] > 1 else 1
+        for axis in range(index.ndim)
+    )
+    grid: Any = start
+    for axis, (length, step) in enumerate(zip(index.shape, steps)):
+        grid = grid + np.arange(length).reshape((-1,) + (1,) * (index.ndim - 1 - axis)) * step
+    return (start, steps) if np.array_equal(grid, index) else None
+
+
+def _distinct(index: Indices) -> bool:
+    return index.size == 0 or int(np.bincount(index.reshape(-1)).max()) == 1
+
+
+class _Writer:
+    """Writes `prepare(B)`, which allocates arrays, and in it `run`, which computes."""
+
+    def __init__(self, outputs: Sequence[Term], dtype: Any) -> None:
+        self.outputs, self.dtype = outputs, dtype
+        self.order = ancestry(outputs)
+        self.constants: dict[str, Any] = {"rows": {}}
+        self.preparation: list[str] = []
+        self.lines: list[str] = []
+        self.bound: dict[str, str] = {}  # by expression, the name that it was bound to
+        self.shaped: set[Term] = set()  # of these it is in the term's own shape
+        self.flat: dict[
+            Term, str
+        ] = {}  # of a term in an array of its own or in a view, all rows along one axis
+        self.free: dict[tuple[int, bool], list[str]] = {}
+        self.fresh = {output for output in outputs if not output.batched and output.kind != "take"}  # for the caller to keep
+        self._plan()
+
+    def _plan(self) -> None:
+        """Who lies in whose array, and how long each array is read."""
+        self.owner: dict[Term, Term] = {}
+        self.homes: dict[Term, tuple[Term, Indices]] = {}  # computed in its place in a "put"
+        for term in self.order:
+            if term.kind == "take" and self._is_view(term):
+                self.owner[term] = self._owner(term.args[0])
+        for term in self.order:
+            if term.kind == "put" and self._tiles(term):
+                for index, arg in zip(term.index, term.args):
+                    if (
+                        arg.kind in ("product", "outer", "over_batch", "apply")
+                        and arg not in self.homes
+                        and arg not in self.outputs
+                        and (arg.shape, arg.batched) == (index.shape, term.batched)
+                        and affine(index) is not None
+                    ):
+                        self.homes[arg] = term, index
+        self.last: dict[Term, int] = dict.fromkeys(map(self._owner, self.outputs), len(self.order))
+        for output in [output for output in self.fresh if output.kind == "apply"]:
+            for arg in output.args:  # it is written into the array of what is read by nobody else
+                if (
+                    arg.kind == "put"
+                    and sum(arg in term.args for term in self.order) == 1
+                    and not arg.batched
+                ):
+                    self.fresh.add(arg)
+        for number, term in enumerate(self.order):
+            for each in (*term.args, term):
+                owner = self._owner(each)
+                self.last[owner] = max(self.last.get(owner, 0), number)
+
+    def _owner(self, term: Term) -> Term:
+        """The term in whose array this one lies."""
+        while term in self.homes or term in self.owner:
+            term = self.homes[term][0] if term in self.homes else self.owner[term]
+        return term
+
+    def _is_view(self, term: Term) -> bool:
+        (x,) = term.args
+        spaced = affine(term.index)
+        return (
+            x.kind not in (*_NUMBERS, "constant")
+            and spaced is not None
+            and all(step > 0 for step in spaced[1])
+            and (x.kind != "take" or x not in self.owner)
+        )
+
+    def _tiles(self, term: Term) -> bool:
+        """Whether each row of a "put" comes from exactly one piece."""
+        every = np.concatenate([index.reshape(-1) for index in term.index] or [np.zeros(0, np.intp)])
+        return len(every) == term.size and _distinct(every)
+
+    # --- names
+
+    def _bind(self, expression: str, inside: bool) -> str:
+        """A name for a view: made once, in the preparation if it is of arrays that are there then."""
+        if expression not in self.bound:
+            name = f"v{len(self.bound)}"
+            self.bound[expression] = name
+            (self.preparation if inside else self.lines).append(f"{name} = {expression}")
+        return self.bound[expression]
+
+    def _inside(self, term: Term) -> bool:
+        owner = self._owner(term)
+        return owner.kind not in _OUTSIDE and owner not in self.fresh
+
+    def _shaped(self, term: Term, shape: str) -> str:
+        """The array of a term in a shape."""
+        return self._bind(f"{self.flat[term]}.reshape({shape})", self._inside(term))
+
+    def _rows(self, term: Term) -> str:
+        """All rows of a term along one axis, and its examples along another."""
+        if term.kind == "constant":
+            return f"{self._constant(term, term.data)}.reshape(-1)"
+        return self.flat[term]
+
+    def _name(self, term: Term, batched: bool) -> str:
+        """A term as an operand of what is batched, or not."""
+        if term.kind in _NUMBERS:
+            return term.kind
+        if term.kind == "constant":
+            if term.scalar is not None:
+                return repr(term.scalar) if math.isfinite(term.scalar) else f"float('{term.scalar}')"
+            return self._constant(term, term.data[..., None] if batched else term.data)
+        lane = "B" if term.batched else "1" if batched else ""
+        if (term.batched or not batched) and (len(term.shape) == 1 or term in self.shaped):
+            return self.flat[term]
+        return self._shaped(term, f"{', '.join(filter(None, [*map(str, term.shape), lane]))}")
+
+    def _constant(self, term: Term, data: Any) -> str:
+        name = f"c{term.number}{'b' if data.ndim > len(term.shape) else ''}"
+        self.constants[name] = data.astype(self.dtype)
+        return name
+
+    def _matrix(self, term: Term, batched: bool) -> str:
+        """A term as a matrix: its first axis, and all the others in one."""
+        if not batched or not term.batched:
+            return self._name(term, False)
+        if term.shape[1:] in ((), (1,)):
+            return self._rows(term)
+        return self._shaped(term, f"{term.shape[0]}, -1")
+
+    def _spread(self, term: Term) -> str:
+        """A term that is the same for all examples as the matrix that `_matrix` gives of others."""
+        if term.batched:
+            return self._matrix(term, True)
+        return f"np.repeat({self._name(term, False)}.reshape({term.shape[0]}, -1), B, axis=1)"
+
+    # --- arrays
+
+    def _array(self, term: Term) -> str:
+        """The array for a result: its home in another, a free one, or a new one."""
+        if term in self.homes:
+            put, index = self.homes[term]
+            if put not in self.flat:
+                self._allocate(put)
+            self._lie_in(term, put, index)
+        else:
+            self._allocate(term)
+        return self._name(term, term.batched)
+
+    def _allocate(self, term: Term) -> None:
+        if term in self.fresh:
+            self.flat[term] = self._bind(f"np.empty({term.size}, dtype)  # t{term.number}", False)
+            return
+        free = self.free.get((term.size, term.batched))
+        if free:
+            self.flat[term] = free.pop()
+            return
+        rows = f"({term.size}, B)" if term.batched else f"{term.size}"
+        self.flat[term] = self._bind(f"np.empty({rows}, dtype)  # t{term.number}", True)
+
+    def _in_place(self, term: Term, number: int) -> str | None:
+        """The array of an operand that is read here for the last time, if it fits."""
+        if term in self.homes:
+            return None
+        for arg in term.args:
+            if (
+                arg in self.flat
+                and self._owner(arg) is arg
+                and self.last[arg] == number
+                and (arg in self.fresh) is (term in self.fresh)
+                and arg.kind not in _OUTSIDE
+                and (arg.shape, arg.batched) == (term.shape, term.batched)
+            ):
+                self.flat[term] = self.flat.pop(arg)
+                return self._name(term, term.batched)
+        return None
+
+    def _lie_in(self, term: Term, owner: Term, index: Indices) -> None:
+        self.flat[term] = self._part(owner, index)
+        if affine(index.reshape(-1)) is None:
+            self.shaped.add(term)
+
+    def _part(self, term: Term, index: Indices) -> str:
+        """Evenly spaced rows of an array, along one axis if they are so there."""
+        start, steps = affine(index)  # type: ignore[misc]  # asked before
+        inside = self._inside(term)
+        flat = affine(index.reshape(-1))
+        if flat is not None:
+            step = flat[1][0]
+            stop = start + step * (index.size - 1) + 1
+            if start == 0 and step == 1 and stop == term.size:
+                return self._rows(term)
+            return self._bind(f"{self._rows(term)}[{start}:{stop}{'' if step == 1 else f':{step}'}]", inside)
+        return self._bind(f"view({self._rows(term)}, {start}, {index.shape}, {steps})", inside)
+
+    # --- lines
+
+    def source(self) -> str:
+        for number, term in enumerate(self.order):
+            if term.kind in _OUTSIDE:
+                self.flat[term] = "parameters" if term.kind == "parameters" else self._bind("batch.T", False)
+            elif term.kind not in (*_NUMBERS, "constant"):
+                getattr(self, f"_{term.kind}")(term, number)
+            for done in [done for done in self.flat if self.last.get(done, number + 1) <= number]:
+                name = self.flat.pop(done)
+                if self._owner(done) is done and self._inside(done):
+                    self.free.setdefault((done.size, done.batched), []).append(name)
+        results = [self._result(output) for output in self.outputs]
+        return "\n".join(
+            [
+                "def prepare(B):",
+                *[f"    {line}" for line in self.preparation],
+                "",
+                "    def run(parameters, batch, seed, count, whole_seed):",
+                *[f"        {line}" for line in self.lines],
+                f"        return {', '.join(results)},",
+                "",
+                "    return run",
+                "",
+            ]
+        )
+
+    def _result(self, output: Term) -> str:
+        if output.kind in (*_NUMBERS, "constant"):
+            return f"np.full({output.shape}, {self._name(output, False)}, dtype)"
+        if output.batched or (self._owner(output) is output and output.kind not in _OUTSIDE):
+            return self._name(output, output.batched)
+        return f"{self._name(output, False)}.copy()"
+
+    def _write(self, line: str) -> None:
+        self.lines.append(line)
+
+    def _apply(self, term: Term, number: int) -> None:
+        row = term.row
+        operands = [self._name(arg, term.batched) for arg in term.args]
+        out = None if row.vectors else self._in_place(term, number)
+        out = out or self._array(term)
+        rectified = row is STEP and term.args[0].kind == "apply" and term.args[0].row is RELU
+        forms = _IN_PLACE.get("step of relu" if rectified else row.name)
+        if forms:
+            for form in forms:
+                self._write(form.format(*operands, out=out))
+        elif isinstance(row.array, np.ufunc):
+            self._write(f"np.{row.array.__name__}({', '.join(operands)}, out={out})")
+        else:
+            self.constants["rows"][row.name] = row.array
+            self._write(f"{out}[...] = rows[{row.name!r}]({', '.join(operands)})")
+
+    def _take(self, term: Term, number: int) -> None:
+        (x,) = term.args
+        if term in self.owner:
+            self._lie_in(term, x, term.index)
+            return
+        out = self._array(term)
+        if x.kind in _NUMBERS:
+            self._write(f"{out}.fill({x.kind})")
+            return
+        name = f"i{term.number}"
+        self.constants[name] = term.index
+        if x.kind == "inputs":
+            self._write(f"{out}[...] = {self._rows(x)}[{name}]")
+        else:
+            self._write(f"np.take({self._rows(x)}, {name}, axis=0, out={out}, mode='clip')")
+
+    def _put(self, term: Term, number: int) -> None:
+        if term not in self.flat:
+            self._array(term)
+        whole = self._tiles(term)
+        rows = self._rows(term)
+        if not whole:
+            self._write(f"{rows}.fill(0.0)")
+        for index, arg in zip(term.index, term.args):
+            if self.homes.get(arg, (None,))[0] is term:
+                continue
+            piece = self._name(arg, term.batched)
+            if _distinct(index) and affine(index) is not None and min(affine(index)[1]) > 0:  # type: ignore[index]
+                part = self._part(term, index)
+                if affine(index.reshape(-1)) is not None and index.ndim > 1:
+                    part = self._bind(
+                        f"{part}.reshape({', '.join(map(str, index.shape))}{', B' if term.batched else ''})",
+                        self._inside(term),
+                    )
+                self._write(
+                    f"np.copyto({part}, {piece})" if whole else f"np.add({part}, {piece}, out={part})"
+                )
+                continue
+            name = f"i{term.number}x{arg.number}"
+            self.constants[name] = index
+            if _distinct(index):
+                self._write(f"{rows}[{name}] {'=' if whole else '+='} {piece}")
+            else:
+                self._write(f"np.add.at({rows}, {name}, {piece})")
+
+    def _total(self, term: Term, number: int) -> None:
+        self._reduction(term, "add", 0)
+
+    def _across(self, term: Term, number: int) -> None:
+        self._reduction(term, "add", 1)
+
+    def _largest(self, term: Term, number: int) -> None:
+        self._reduction(term, "maximum", 0)
+
+    def _reduction(self, term: Term, ufunc: str, axis: int) -> None:
+        operand = self._name(term.args[0], term.batched)
+        self._write(f"np.{ufunc}.reduce({operand}, axis={axis}, keepdims=True, out={self._array(term)})")
+
+    def _others(self, term: Term, number: int) -> None:
+        name = f"c{term.number}"
+        self.constants[name] = (1.0 - np.eye(term.shape[0])).astype(self.dtype)
+        operand = self._matrix(term.args[0], term.batched)
+        self._array(term)
+        self._write(f"np.matmul({name}, {operand}, out={self._matrix(term, term.batched)})")
+
+    def _product(self, term: Term, number: int) -> None:
+        a, b = term.args
+        left, right = self._name(a, False) + (".T" if term.flag else ""), self._matrix(b, b.batched)
+        self._array(term)
+        self._write(f"np.matmul({left}, {right}, out={self._matrix(term, term.batched)})")
+
+    def _outer(self, term: Term, number: int) -> None:
+        a, b = term.args
+        spread = a.batched or b.batched
+        left, right = (self._spread(each) if spread else self._name(each, False) for each in (a, b))
+        self._write(f"np.matmul({left}, {right}.T, out={self._array(term)})")
+
+    def _over_batch(self, term: Term, number: int) -> None:
+        operand = self._name(term.args[0], True)
+        self._write(f"np.add.reduce({operand}, axis=-1, out={self._array(term)})")
+
+    def _broadcast(self, term: Term, number: int) -> None:
+        operand = self._name(term.args[0], term.batched)
+        self._write(f"np.copyto({self._array(term)}, {operand})")

@@ -1,0 +1,309 @@
+"""`compile`: a recorded graph as a function of arrays."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import GraphError
+from ..value import Value
+from .adjoint import gradient
+from .arrays import ArrayProgram
+from .lift import lift
+from .native import NativeProgram, why_not_native
+from .tape import record
+from .terms import MUL
+
+__all__ = ["Program", "compile"]
+
+BACKENDS = ("auto", "numpy", "llvm")
+
+
+def compile(
+    output: Value | Iterable[Value],
+    wrt: Value | Iterable[Value],
+    inputs: Value | Iterable[Value] = (),
+    reduce: str = "mean",
+    backend: str = "auto",
+    dtype: Any = np.float64,
+) -> Program:
+    """A recorded graph as a program on arrays: its value and gradient over a batch of examples.
+
+    The graph is recorded once, for one example; the program computes it for any parameters and any batch,
+    L(w) = (1/B) Σ f(w, xᵢ), and ∂L/∂w by the partials of the same table. What is alike in the graph is
+    computed together: nodes of one kind become array operations, and dot products matrix products.
+
+    What Python did while the graph was recorded is frozen in it: an ``if`` took one branch, and the
+    program will always take that one. `where`, `maximum` and `relu` are recorded with both branches.
+    To be told of comparisons, record within ``with warn_on_comparison():``.
+
+    Parameters
+    ----------
+    output : the `Value` to compute and differentiate; or several, of which the first is differentiated
+        and all are what `Program.evaluate` gives.
+    wrt : the P leaves to differentiate by, in the order of the program's parameters.
+    inputs : the I leaves that are different in each example, such as features and targets, in the order of
+        the batch's columns.
+    reduce : ``"mean"`` or ``"sum"``, over the examples of the batch.
+    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; or ``"auto"``, whichever is faster
+        here, which is measured at the first call.
+    dtype : float64 or float32: of all numbers in the program.
+
+    Returns
+    -------
+    A `Program`.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; if an input was left out: it names the leaf
+        that the output depends on and that is neither in `wrt` nor in `inputs`.
+    ImportError : for ``"llvm"`` without llvmlite; it names the extra.
+    GraphError : for ``"llvm"``, if a primitive of the user has no form for native code; it says what to give.
+
+    Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2, for the adjoint program.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import Value, compile
+    >>> w, x, y = Value(0.0, "w"), Value(0.0, "x"), Value(0.0, "y")
+    >>> program = compile((w * x - y) ** 2, [w], inputs=[x, y], backend="numpy")
+    >>> value, gradient = program(np.array([2.0]), np.array([[1.0, 0.0], [3.0, 6.0]]))
+    >>> value, gradient
+    (2.0, array([2.]))
+    """
+    outputs = _leaves("output", output, computed=True)
+    parameters, variables = _leaves("wrt", wrt), _leaves("inputs", inputs)
+    if not outputs:
+        raise ValueError("compile needs at least one output, got none")
+    twice = len(parameters) + len(variables) - len({*parameters, *variables})
+    if twice:
+        raise ValueError(f"compile: {twice} of wrt and inputs are given twice: each leaf has one place")
+    if reduce not in ("mean", "sum"):
+        raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be float64 or float32, got {dtype!r:.60}") from None
+    if dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise ValueError(f"dtype must be float64 or float32, got {dtype}")
+    return Program(outputs, parameters, variables, reduce, backend, dtype)
+
+
+def _leaves(what: str, values: Any, computed: bool = False) -> list[Value]:
+    """The `Value`s of an argument; leaves unless they may be computed."""
+    if isinstance(values, Value):
+        values = [values]
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise TypeError(f"compile: {what} must be Values, got {type(values).__name__}: {values!r:.60}")
+    nodes = list(values)
+    for node in nodes:
+        if not isinstance(node, Value):
+            raise TypeError(f"compile: {what} must be Values, got {type(node).__name__}: {node!r:.60}")
+        if node.op and not computed:
+            raise ValueError(f"compile: {what} must be leaves, and {node!r} was computed by {node.op}")
+    return nodes
+
+
+class Program:
+    """What `compile` makes: value and gradient of a recorded graph, as functions of arrays.
+
+    Attributes
+    ----------
+    parameters, inputs, outputs : how many there are: P, I and K.
+    reduce, dtype : as they were given.
+    """
+
+    def __init__(
+        self,
+        outputs: Sequence[Value],
+        parameters: Sequence[Value],
+        inputs: Sequence[Value],
+        reduce: str,
+        backend: str,
+        dtype: np.dtype[Any],
+    ) -> None:
+        self.parameters, self.inputs, self.outputs = len(parameters), len(inputs), len(outputs)
+        self.reduce, self.dtype = reduce, dtype
+        self._recorded = (
+            np.array([leaf.data for leaf in parameters], dtype),
+            np.array([[leaf.data for leaf in inputs]], dtype),
+        )
+        block, results = lift(record(outputs, parameters, inputs))
+        output = results[0]
+        summed = block.over_batch(output) if output.batched else output
+        value = block.apply(MUL, [summed, block.seed if output.batched else block.over_batch(block.seed)])
+        self._terms = [value, gradient(block, output)]
+        self._results = results
+        self._made: dict[tuple[str, str], Any] = {}
+        self._chosen: dict[int, str] = {}
+        obstacle = why_not_native([*self._terms, *results]) if backend != "numpy" else None
+        if backend == "llvm" and obstacle is not None:
+            raise obstacle
+        self._backends = (
+            ("numpy",) if obstacle is not None else ("numpy", "llvm") if backend == "auto" else (backend,)
+        )
+
+    @property
+    def backend(self) -> str:
+        """Which back end runs: of ``"auto"`` the faster one, as measured at the last new size of batch."""
+        if len(self._backends) > 1 and not self._chosen:
+            parameters, batch = self._recorded
+            self._faster(parameters, np.repeat(batch, 64 if self.inputs else 1, axis=0))
+        return self._backends[0] if len(self._backends) == 1 else list(self._chosen.values())[-1]
+
+    @property
+    def source(self) -> str:
+        """The program that runs, as text: Python with numpy, or the array program and its LLVM code."""
+        return str(self._program(self.backend, "gradient").source)
+
+    def __call__(self, parameters: Any, batch: Any = None) -> tuple[float, npt.NDArray[Any]]:
+        """The value of the first output over the batch, and its gradient.
+
+        Parameters
+        ----------
+        parameters : (P,), in the order of `wrt`.
+        batch : (B, I), in the order of `inputs`; left out where there are none.
+
+        Returns
+        -------
+        ``(value, gradient)``: a float, and a new array (P,). The mean over no examples is nan, and so is its
+        gradient.
+
+        Raises
+        ------
+        TypeError, ValueError : if an array is not of real numbers or has another shape; nothing has run then.
+        """
+        parameters, batch = self._arguments(parameters, batch)
+        if not len(batch):
+            empty = math.nan if self.reduce == "mean" else 0.0
+            return empty, np.full(self.parameters, empty, self.dtype)
+        value, gradient = self._program(self._faster(parameters, batch), "gradient")(parameters, batch)
+        return float(value[0]), gradient
+
+    def evaluate(self, parameters: Any, batch: Any = None) -> npt.NDArray[Any]:
+        """The recorded outputs for each example, (B, K): forward only.
+
+        Parameters, Raises: as for a call.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> w, x = Value(0.0), Value(0.0)
+        >>> program = compile([w * x, w + x], [w], inputs=[x], backend="numpy")
+        >>> program.evaluate([10.0], [[1.0], [2.0]])
+        array([[10., 11.],
+               [20., 12.]])
+        """
+        parameters, batch = self._arguments(parameters, batch)
+        if not len(batch):
+            return np.empty((0, self.outputs), self.dtype)
+        results = self._program(self._faster(parameters, batch), "evaluate")(parameters, batch)
+        table = np.empty((len(batch), self.outputs), self.dtype)
+        for k, column in enumerate(results):
+            table[:, k] = column
+        return table
+
+    def descend(
+        self, parameters: npt.NDArray[Any], batch: Any, rate: float, steps: int = 1
+    ) -> npt.NDArray[Any]:
+        """Gradient descent in place, w ← w − η ∂L/∂w, on one batch.
+
+        Parameters
+        ----------
+        parameters : an array (P,) of the program's dtype, which is changed.
+        batch : (B, I), at least one example.
+        rate : η.
+        steps : how many updates to make.
+
+        Returns
+        -------
+        The value before each update, (steps,).
+
+        Raises
+        ------
+        TypeError, ValueError : as for a call, and if `parameters` cannot be changed in place.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from autograd import Value, compile
+        >>> w = Value(0.0)
+        >>> weights = np.array([3.0])
+        >>> compile(w * w, [w], backend="numpy").descend(weights, None, rate=0.25, steps=3)
+        array([9.    , 2.25  , 0.5625])
+        >>> weights
+        array([0.375])
+        """
+        given = parameters
+        parameters, batch = self._arguments(parameters, batch)
+        if parameters is not given or not parameters.flags.writeable:
+            raise TypeError(
+                f"descend changes the parameters in place: give a writable array of {self.dtype}, contiguous"
+            )
+        if not len(batch):
+            raise ValueError("descend needs at least one example, got an empty batch")
+        program = self._program(self._faster(parameters, batch), "gradient")
+        return program.descend(parameters, batch, float(rate), steps)  # type: ignore[no-any-return]
+
+    # --- arguments and back ends
+
+    def _arguments(self, parameters: Any, batch: Any) -> tuple[Any, Any]:
+        parameters = self._array("parameters", parameters)
+        if parameters.shape != (self.parameters,):
+            raise ValueError(
+                f"parameters must have the shape ({self.parameters},), one number for each of wrt, "
+                f"got {parameters.shape}"
+            )
+        if batch is None:
+            if self.inputs:
+                raise TypeError(f"this program has {self.inputs} inputs: give a batch (B, {self.inputs})")
+            return parameters, np.empty((1, 0), self.dtype)
+        batch = self._array("batch", batch)
+        if batch.ndim != 2 or batch.shape[1] != self.inputs:
+            hint = (
+                f"; for one example batch.reshape(1, {self.inputs})" if batch.shape == (self.inputs,) else ""
+            )
+            raise ValueError(f"batch must have the shape (B, {self.inputs}), got {batch.shape}{hint}")
+        return parameters, batch
+
+    def _array(self, what: str, given: Any) -> Any:
+        array = np.asarray(given)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"{what} must be real numbers, got an array of {array.dtype}")
+        return np.ascontiguousarray(array, self.dtype)
+
+    def _program(self, backend: str, purpose: str) -> Any:
+        made = self._made.get((backend, purpose))
+        if made is None:
+            make = ArrayProgram if backend == "numpy" else NativeProgram
+            terms = self._terms if purpose == "gradient" else self._results
+            made = self._made[backend, purpose] = make(terms, self.reduce == "mean", self.dtype)
+        return made
+
+    def _faster(self, parameters: Any, batch: Any) -> str:
+        """The faster back end for a batch of this size, up to a factor of 2."""
+        if len(self._backends) == 1:
+            return self._backends[0]
+        size = len(batch).bit_length()
+        if size not in self._chosen:
+            costs = {}
+            for backend in self._backends:
+                program = self._program(backend, "gradient")
+                program(parameters, batch)
+                costs[backend] = min(_seconds(program, parameters, batch) for _ in range(3))
+            self._chosen[size] = min(costs, key=lambda name: costs[name])
+        return self._chosen[size]
+
+
+def _seconds(program: Any, parameters: Any, batch: Any) -> float:
+    began = time.perf_counter()
+    program(parameters, batch)
+    return time.perf_counter() - began
