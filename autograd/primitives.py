@@ -102,6 +102,8 @@ class Primitive:
         by default its name.
     sheet : how a spreadsheet computes it: a template such as ``EXP({0})``, or the same function in
         simpler primitives; by default its `expansion`.
+    native : the same function in simpler primitives that keeps its digits, which native code computes; by
+        default `sheet` or `expansion`, if they are functions, or the forward rule if it is plain arithmetic.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Primitive:
     textbook: Callable[..., Sequence[Any]] | None = None
     latex: str = ""
     sheet: str | Callable[..., Any] | None = None
+    native: Callable[..., Any] | None = None
     slope: tuple[float, ...] | None = None  # the partials, where they are constants
     plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
 
@@ -242,6 +245,7 @@ def primitive(
     textbook: Callable[..., Sequence[Any]] | None = None,
     latex: str = "",
     sheet: str | Callable[..., Any] | None = None,
+    native: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., float]], Primitive]:
     """Add a row to the table: decorate the forward rule, give the partials beside it.
 
@@ -253,7 +257,7 @@ def primitive(
         Partials that are constants, as those of a sum, may be given as a tuple.
     name : the row's name; by default the function's.
     array : the rule on arrays; by default the forward rule, applied element by element.
-    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet :
+    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet, native :
         see `Primitive`.
 
     Returns
@@ -288,7 +292,7 @@ def primitive(
     for what, given, kind in (("name", name, str), ("symbol", symbol, str), ("vectors", vectors, tuple)):
         if given is not None and not isinstance(given, kind):
             raise TypeError(f"{what} must be a {kind.__name__}, got {type(given).__name__}: {given!r:.60}")
-    for what, rule in (("array", array), ("select", select), ("expansion", expansion)):
+    for what, rule in (("array", array), ("select", select), ("expansion", expansion), ("native", native)):
         if rule is not None and not callable(rule):
             raise TypeError(f"{what} must be a function, got {type(rule).__name__}: {rule!r:.60}")
 
@@ -333,6 +337,7 @@ def primitive(
             textbook=textbook,
             latex=latex,
             sheet=sheet,
+            native=native,
             slope=constants,
         )
         # What help(), doctest and inspect.signature() look at.
@@ -444,6 +449,7 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     array=_monomial_array, symbol="c·aⁿ", domain=(ANY, POSITIVE, (-3.0, 3.0), (1.0, 1.0)),
     kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
     expansion=lambda c, a, n, k: c * power(a, n - k),
+    native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * power(a, n - k), 0.0),
 )  # fmt: skip
 def monomial(c: float, a: float, n: float, k: float) -> float:
     """c aⁿ⁻ᵏ with a whole number k: what aⁿ becomes when it is differentiated k times, with a coefficient.
@@ -693,11 +699,17 @@ def cosh(x: float) -> float:
     return math.cosh(x)
 
 
+def _sech2_native(x: Any) -> Any:
+    tail = exp(-2.0 * abs(x))
+    return 4.0 * tail / (1.0 + tail * (2.0 + tail))
+
+
 @primitive(
     lambda y, x: (-2.0 * y * tanh(x),),
     array=lambda x: 1.0 / np.square(np.cosh(x)),
     symbol="sech²", latex=r"\operatorname{{sech}}^2\left({0}\right)",
     expansion=lambda x: 1.0 / (cosh(x) * cosh(x)),
+    native=_sech2_native,
 )  # fmt: skip
 def sech2(x: float) -> float:
     """1/cosh² x, the slope of tanh. A row of its own, for its derivative never overflows: in that of
@@ -726,6 +738,11 @@ def tanh(x: float) -> float:
 # --- activations -----------------------------------------------------------------------------------
 
 
+def _sigmoid_native(x: Any) -> Any:
+    small = exp(-abs(x))
+    return where(step(x), 1.0, small) / (1.0 + small)
+
+
 # y σ(−x) and not y (1 − y): at x = 40 the latter is 0, the truth 4.2e-18.
 @primitive(
     lambda y, x: (y * sigmoid(-x),),
@@ -733,6 +750,7 @@ def tanh(x: float) -> float:
     symbol="σ", method="sigmoid",
     sheet="1/(1+EXP(-({0})))", latex=r"\sigma",
     textbook=lambda y, x: (y * (1.0 - y),), expansion=lambda x: 1.0 / (1.0 + exp(-x)),
+    native=_sigmoid_native,
 )  # fmt: skip
 def sigmoid(x: float) -> float:
     """The logistic function σ(x) = 1 / (1 + e⁻ˣ), in [0, 1]; its derivative is y (1 − y) = y σ(−x).
@@ -824,6 +842,12 @@ def _silu_slope(y: Any, x: Any) -> Any:
     return where((inside + 0.25) * (inside + 700.0), near_zero, sigmoid(x) + y * sigmoid(-x))
 
 
+def _silu_native(x: Any) -> Any:
+    half = exp(-0.5 * abs(x))
+    rising = where(step(x), 1.0, half)
+    return x * rising * rising / (1.0 + half * half)
+
+
 def _silu_array(x: Any) -> Any:
     half = np.exp(0.5 * np.minimum(x, 0.0))
     return np.where(x < -700.0, x * half * half, x / (1.0 + np.exp(-x)))
@@ -833,6 +857,7 @@ def _silu_array(x: Any) -> Any:
     lambda y, x: (_silu_slope(y, x),),
     array=_silu_array, symbol="SiLU", method="silu",
     textbook=lambda y, x: (sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),), expansion=lambda x: x * sigmoid(x),
+    native=_silu_native,
 )  # fmt: skip
 def silu(x: float) -> float:
     """x σ(x), also called swish (Ramachandran, Zoph and Le 2017).

@@ -6,10 +6,8 @@ straight, special values are chosen by `select`, and there is no intrinsic of on
 can schedule and vectorise it anywhere. IEEE 754 throughout: inf on overflow, subnormal numbers on the
 way to 0, −0 kept, nan in, nan out.
 
-The largest errors seen, in units in the last place, each over a million points, the hard ones among them
-(the tests assert the bounds):
-
-BOUNDS_TO_FILL
+`BOUNDS` has the errors: a little above the largest seen over many million points for each function, most of
+them at the hard places. The tests assert the bounds.
 
 sin, cos and tan hold the one branch: above 10⁵ they call the C library's sin and cos. Nothing needs to be
 linked for that: LLVM looks for symbols in the running process, and Python itself uses that library.
@@ -24,15 +22,18 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
-from ..primitives import TABLE
+__all__ = ["BOUNDS", "ELEMENTARY"]
 
-__all__ = ["ELEMENTARY"]
+BOUNDS = {
+    "exp": 0.9, "expm1": 1.1, "log": 0.9, "log1p": 1.0, "sinh": 0.9, "cosh": 0.9, "tanh": 0.8,
+    "sin": 0.9, "cos": 0.9, "tan": 2.0, "asin": 1.2, "acos": 1.2, "atan": 1.4, "pow": 1.2, "power": 1.2,
+    "sqrt": 0.5, "abs": 0.0, "maximum": 0.0, "minimum": 0.0,
+}  # fmt: skip
+"""By the name of a row: a bound on the error, in units in the last place of the true result."""
 
-Emitter = Callable[..., Any]
-
-ELEMENTARY: dict[str, Emitter] = {}
+ELEMENTARY: dict[str, Callable[..., Any]] = {}
 """By the name of a row in the table: ``emit(builder, *values)``, which returns the value of the result.
 
 The builder may stand in another block afterwards: a loop's `phi` takes `builder.block` as it then is.
@@ -55,7 +56,7 @@ class Lanes:
         self.builder = builder
         self.value = value
 
-    def like(self, value: Any) -> Any:
+    def like(self, value: Any) -> Self:
         """The same kind of lanes with another value."""
         return type(self)(self.builder, value)
 
@@ -214,7 +215,7 @@ def _emits(*rows: str) -> Callable[[Callable[..., Reals]], Callable[..., Reals]]
             return rule(*(Reals(builder, value) for value in values)).value
 
         for row in rows:
-            ELEMENTARY[TABLE[row].name] = emit
+            ELEMENTARY[row] = emit
         return rule
 
     return enter
@@ -226,7 +227,7 @@ LOG2_E = 1.4426950408889634
 LN2 = 0.6931471805599453, 2.3190468138462996e-17  # in two parts
 LN2_SHORT = 0.6931471805598903, 5.497923018708371e-14  # the first of 42 bits: its product with k is exact
 TWO_THIRDS = 0.6666666666666666, 3.700743415417188e-17
-HALF_PI = 1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33  # in three parts
+HALF_PI = 1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33  # in three parts
 SIGN = -(2**63)
 ONE = _bits_of(1.0)
 MANTISSA = 52
