@@ -17,6 +17,7 @@ import numpy as np
 from ..primitives import TABLE
 from .families import FORWARD
 from .terms import Indices, Shape, Term, ancestry, rewrite
+from .training import Training
 
 __all__ = ["ArrayProgram", "affine"]
 
@@ -70,15 +71,34 @@ class ArrayProgram:
             self._prepared[B] = run
         return results
 
-    def descend(self, parameters: Any, batch: Any, rate: float, steps: int) -> Any:
-        """Gradient descent in place; the value before each step."""
-        values = np.empty(steps, parameters.dtype)
-        for step in range(steps):
-            value, gradient = self(parameters, batch)
-            values[step] = value[0]
-            gradient *= rate
-            parameters -= gradient
-        return values
+    def train(self, training: Training) -> int:
+        """Make the updates of a training; returns how many were made before a number was not finite."""
+        t = training
+        data = t.row(0)
+        memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
+        for number, (first, end) in enumerate(t.bounds.tolist()):
+            value, slopes, *outputs = self(t.state[: t.parameters], t.batch[t.order[first:end]])
+            t.values[number] = value[0]
+            for k, column in enumerate(outputs):
+                t.noted[first:end, k] = column
+            gradient = slopes[: t.updated]
+            if t.careful:
+                t.norms[number] = np.sqrt(gradient @ gradient)
+                if not np.isfinite(t.values[number]):
+                    return number
+            with np.errstate(all="ignore"):
+                if t.clip_value is not None:
+                    np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
+                if t.clip_norm is not None:
+                    gradient *= min(1.0, t.clip_norm / (float(np.sqrt(gradient @ gradient)) + 1e-6))
+                changed = dict(memory)
+                new = t.rule(data, gradient, t.rates[number], changed)
+                for name, array in memory.items():
+                    array[...] = changed[name]
+                data[...] = new
+            if t.careful and not np.isfinite(data).all():
+                return number
+        return len(t.rates)
 
 
 def _expanded(term: Term, args: list[Term]) -> Term | None:
@@ -385,7 +405,7 @@ class _Writer:
         if not whole:
             self._write(f"{rows}.fill(0.0)")
         for index, arg in zip(term.index, term.args):
-            if self.homes.get(arg, (None,))[0] is term:
+            if self.homes.get(arg, (None, None))[1] is index:
                 continue
             piece = self._name(arg, term.batched)
             if _distinct(index) and affine(index) is not None and min(affine(index)[1]) > 0:  # type: ignore[index]

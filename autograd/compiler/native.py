@@ -24,11 +24,12 @@ from ..primitives import TABLE, Primitive
 from .arrays import affine
 from .elementary import ELEMENTARY
 from .families import FORWARD
-from .terms import Block, Indices, Term, ancestry, rewrite
+from .terms import Block, Term, ancestry, rewrite
+from .training import Training
 
 __all__ = ["NativeProgram", "why_not_native"]
 
-STRAIGHT = 6000  # of so many operations on a block of examples straight code is still compiled in no time
+STRAIGHT = 600  # of so many operations on a block of examples straight code is still compiled in no time
 ALIGNED = 64  # bytes: a vector of eight doubles
 
 BEFORE, WITHIN, AFTER = range(3)  # the phases
@@ -121,6 +122,7 @@ class _Kernel:
         self.size = 0  # of the scratch memory, in numbers
         self.sums = [term for term in self.order if term.kind in ("outer", "over_batch") and _reduces(term)]
         self.places: dict[Term, int] = {}
+        self.homes: dict[Term, tuple[Any, Any]] = {}  # terms in other memory: its pointer, and where there
         self._allocate()
 
     def _allocate(self) -> None:
@@ -137,7 +139,7 @@ class _Kernel:
         for term in self.order:
             if term.kind in ("parameters", *_PASSED) or term in self.places:
                 continue
-            if term.batched and self.straight:
+            if term.batched and self.straight and term.kind != "inputs":
                 continue
             self.places[term] = self.size
             self.size += term.size * (self.lanes if term.batched else 1)
@@ -310,25 +312,31 @@ class _Kernel:
             if isinstance(row, int) and (source.size == 1 or not rows):
                 return self.number(float(source.data.reshape(-1)[row]), lanes)
             base, offset = self.table(source.data), row
-        elif source.batched and self.straight:
+        elif source.batched and self.straight and source.kind != "inputs":
             return self.values[source, row]
-        elif source.batched:
-            return self.load(self.scratch, self.plus(self.places[source], self.times(row, self.lanes)), lanes, True)
-        elif source.kind == "parameters":
-            base, offset = self.parameters, row
         else:
-            base, offset = self.scratch, self.plus(self.places[source], row)
+            base, start = self.home(source)
+            if source.batched:
+                return self.load(base, self.plus(start, self.times(row, self.lanes)), lanes, True)
+            offset = self.plus(start, row)
         if rows and not spread:
             return self.load(base, offset, lanes)
         return self.splat(self.load(base, offset), lanes)
 
     def put(self, term: Term, row: Any, value: Any, lanes: int) -> None:
         """Keep a number of a term."""
-        if term.batched and self.straight:
+        if term.batched and self.straight and term.kind != "inputs":
             self.values[term, row] = value
             return
+        base, start = self.home(term)
         width = self.lanes if term.batched else 1
-        self.store(value, self.scratch, self.plus(self.places[term], self.times(row, width)), lanes, term.batched)
+        self.store(value, base, self.plus(start, self.times(row, width)), lanes, term.batched)
+
+    def home(self, term: Term) -> tuple[Any, Any]:
+        """Where the numbers of a term begin: a pointer, and an offset."""
+        if term in self.homes:
+            return self.homes[term]
+        return (self.parameters, 0) if term.kind == "parameters" else (self.scratch, self.places[term])
 
     def along(self, term: Term) -> str | None:
         """How the numbers of a term lie along its last axis: consecutive, all the same, or neither."""
@@ -641,6 +649,34 @@ class _Kernel:
                 total = self.builder.select(self.part(self.mask, group), total, before)
         self.store(total, self.scratch, place, self.group, True)
 
+    def in_eights(self, length: int, body: Callable[[Any, int], None]) -> None:
+        """A loop over numbers that lie in a row, eight at a time, and over those left one by one."""
+        full = length - length % 8
+        if full:
+            self.loop(0, full, 8, lambda i: body(i, 8))
+        if full < length:
+            self.loop(full, length, 1, lambda i: body(i, 1))
+
+    def length(self, base: Any, start: int, size: int) -> Any:
+        """The length √Σ x² of numbers in a row."""
+        full = size - size % 8
+        square = lambda lanes: lambda i, total: [  # noqa: E731  # of so many at once
+            self.fma(x := self.load(base, self.plus(i, start), lanes), x, total)
+        ]
+        (total,) = self.loop(0, full, 8, square(8), [self.number(0.0, 8)])
+        (total,) = self.loop(full, size, 1, square(1), [self.lane_sum(total)])
+        return self.apply(TABLE["sqrt"], [total])
+
+    def nothing(self, base: Any, size: int) -> Any:
+        """Σ (x − x) of numbers in a row: 0 if all are finite, otherwise nan."""
+        full = size - size % 8
+        gap = lambda lanes: lambda i, total: [  # noqa: E731  # of so many at once
+            self.builder.fadd(total, self.builder.fsub(x := self.load(base, i, lanes), x))
+        ]
+        (total,) = self.loop(0, full, 8, gap(8), [self.number(0.0, 8)])
+        (total,) = self.loop(full, size, 1, gap(1), [self.lane_sum(total)])
+        return total
+
     def clear(self) -> None:
         zero = self.number(0.0, 8)
         if self.accumulators:
@@ -715,11 +751,14 @@ class _Kernel:
         place = self.builder.add(self.splat(first, self.lanes), lanes)
         return self.builder.icmp_signed("<", place, self.splat(self.count_int, self.lanes))
 
-    def run(self, batch: Any, order: Any, count: Any, mean: bool, width: int, outputs: Any = None) -> None:
-        """The three phases on `count` examples."""
+    def size_of(self, count: Any) -> None:
+        """Set the number of examples in the batch."""
+        self.count_int, self.last = count, self.builder.sub(count, self.int(1))
+
+    def run(self, count: Any, mean: bool, inputs: Callable[[Any], None], outputs: Any = None) -> None:
+        """The three phases on `count` examples; `inputs` and `outputs` are done for each block."""
         builder = self.builder
-        self.count_int = count
-        self.last = builder.sub(count, self.int(1))
+        self.size_of(count)
         self.count = builder.sitofp(count, self.real)
         one = self.number(1.0)
         self.seed = builder.fdiv(one, self.count) if mean else one
@@ -730,7 +769,7 @@ class _Kernel:
 
             def block(first: Any) -> None:
                 self.mask = self.valid_lanes(first)
-                self.examples(batch, order, first, width)
+                inputs(first)
                 self.emit(WITHIN)
                 self.phase = WITHIN
                 self.accumulate()
@@ -826,121 +865,240 @@ class NativeProgram:
     def _lanes(self, examples: int) -> int:
         if not any(term.batched for term in ancestry(self.terms)) or examples < 4:
             return 1
-        return 8 if self.straight or examples < 32 else 32
+        import os
+        return int(os.environ.get("W", 8 if self.straight or examples < 32 else 32))
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         results = tuple(
             np.empty((len(batch),) if term.batched else term.shape, self.dtype) for term in self.terms
         )
         kernel, function = self._function("pass", self._lanes(len(batch)))
-        self._call(kernel, function, parameters, batch, *results)
+        self._call(kernel, function, parameters, batch, _in_order(len(batch)), len(batch), *results)
         return results
 
-    def descend(self, parameters: Any, batch: Any, rate: float, steps: int) -> Any:
-        values = np.empty(steps, self.dtype)
-        kernel, function = self._function("descend", self._lanes(len(batch)))
-        self._call(kernel, function, parameters, batch, values, ctypes.c_double(rate), ctypes.c_int64(steps))
-        return values
-
-    def _call(self, kernel: Any, function: Any, parameters: Any, batch: Any, *rest: Any) -> None:
-        scratch = self._scratch.pop() if self._scratch else np.empty(0, np.uint8)
-        size = kernel.size * self.dtype.itemsize + ALIGNED
+    def _call(self, kernel: Any, function: Any, *args: Any, room: int = 0) -> Any:
+        """Call native code with scratch memory of its own as the last argument."""
+        try:
+            scratch = self._scratch.pop()  # another thread has memory of its own
+        except IndexError:
+            scratch = np.empty(0, np.uint8)
+        size = (kernel.size + room) * self.dtype.itemsize + ALIGNED
         if scratch.size < size:
             scratch = np.empty(size, np.uint8)
         start = scratch.ctypes.data
-        function(
-            parameters.ctypes.data,
-            batch.ctypes.data,
-            _in_order(len(batch)).ctypes.data,
-            len(batch),
-            start + -start % ALIGNED,
-            *[each.ctypes.data if isinstance(each, np.ndarray) else each for each in rest],
-        )
-        self._scratch.append(scratch)
+        try:
+            return function(
+                *[each.ctypes.data if isinstance(each, np.ndarray) else each for each in args],
+                start + -start % ALIGNED,
+            )
+        finally:
+            self._scratch.append(scratch)
 
-    def _function(self, purpose: str, lanes: int) -> Any:
+    def _function(self, purpose: Any, lanes: int, *args: Any) -> Any:
         made = self._functions.get((purpose, lanes))
         if made is None:
-            made = self._functions[purpose, lanes] = getattr(self, f"_{purpose}")(lanes)
+            made = self._functions[purpose, lanes] = (self._train if args else self._pass)(lanes, *args)
         return made
 
-    def _kernel(self, purpose: str, lanes: int, extra: Sequence[Any]) -> tuple[_Kernel, list[Any]]:
+    def _kernel(self, name: str, lanes: int, result: str, *arguments: str) -> tuple[_Kernel, list[Any]]:
+        """A kernel at the beginning of a new function; "pointer" and "whole" are the types of arguments."""
         from llvmlite import ir
 
         real = ir.DoubleType() if self.dtype == np.float64 else ir.FloatType()
-        kernel = _Kernel(purpose, self.terms, lanes, real, self.straight)
-        pointer, whole = kernel.pointer, kernel.whole
-        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, pointer, whole, pointer, *extra])
-        function = ir.Function(kernel.module, kind, purpose)
+        kernel = _Kernel(name, self.terms, lanes, real, self.straight)
+        types = {"pointer": kernel.pointer, "whole": kernel.whole, "none": ir.VoidType()}
+        kind = ir.FunctionType(types[result], [types[each] for each in (*arguments, "pointer")])
+        function = ir.Function(kernel.module, kind, name)
+        function.attributes.add("nounwind")
         for argument in function.args:
-            if argument.type == pointer:
+            if argument.type == kernel.pointer:
                 argument.add_attribute("noalias")
         kernel.builder = ir.IRBuilder(function.append_basic_block())
-        kernel.parameters, _, _, _, kernel.scratch, *rest = function.args
+        *given, kernel.scratch = function.args
         kernel.mask = None
-        return kernel, rest
+        return kernel, given
 
     def _pass(self, lanes: int) -> Any:
         """One pass over a batch: its results."""
         from llvmlite import ir
 
-        kernel, results = self._kernel("pass", lanes, [ir.PointerType()] * len(self.terms))
-        batch, order, count = kernel.builder.function.args[1:4]
+        results: list[Any]
+        kernel, (kernel.parameters, batch, order, count, *results) = self._kernel(
+            "pass", lanes, "none", "pointer", "pointer", "pointer", "whole", *["pointer"] * len(self.terms)
+        )
         batched = [(term, result) for term, result in zip(self.terms, results) if term.batched]
 
         def write(first: Any) -> None:
             for term, result in batched:
-                value = kernel.get(term, (0,), lanes)
-                if lanes == 1:
-                    kernel.store(value, result, first)
-                    continue
-                for lane in range(lanes):
-                    place = kernel.plus(first, lane)
-                    with kernel.builder.if_then(kernel.builder.icmp_signed("<", place, count)):
-                        each = kernel.builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
-                        kernel.store(each, result, place)
+                self._note(kernel, term, result, first, first, 1, 0)
 
-        kernel.run(batch, order, count, self.mean, self.width, write if batched else None)
+        kernel.run(
+            count, self.mean, lambda first: kernel.examples(batch, order, first, self.width), write if batched else None
+        )
         for term, result in zip(self.terms, results):
             if not term.batched:
                 self._copy(kernel, term, result)
         kernel.builder.ret_void()
-        return _compiled(kernel, [ctypes.c_void_p] * len(self.terms))
+        pointers = [ctypes.c_void_p] * len(self.terms)
+        return _compiled(kernel, None, [*[ctypes.c_void_p] * 3, ctypes.c_int64, *pointers])
 
     @staticmethod
     def _copy(kernel: _Kernel, term: Term, result: Any) -> None:
         kernel.phase = AFTER
         kernel.every(term.size, lambda i: kernel.store(kernel.get(term, (i,), 1), result, i))
 
-    def _descend(self, lanes: int) -> Any:
-        """Gradient descent for a number of steps."""
-        from llvmlite import ir
+    def train(self, training: Training) -> int:
+        """Make the updates of a training; returns how many were made before a number was not finite."""
+        t = training
+        largest = int(np.diff(t.bounds).max())
+        kernel, function = self._function(t.kind, self._lanes(largest), t)
+        room = -(-largest // kernel.lanes) * kernel.lanes * self.width
+        again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
+        done: int = self._call(
+            kernel, function, t.state, t.batch, t.order, t.bounds, len(t.rates), t.rates, t.values, t.norms,
+            t.noted, int(again), room=room if again else 0,
+        )  # fmt: skip
+        return done
 
-        pointer, whole = ir.PointerType(), ir.IntType(64)
-        kernel, (values, rate, steps) = self._kernel("descend", lanes, [pointer, ir.DoubleType(), whole])
-        batch, order, count = kernel.builder.function.args[1:4]
-        value, gradient = self.terms
-        if kernel.bytes == 4:
-            rate = kernel.builder.fptrunc(rate, kernel.real)
+    def _train(self, lanes: int, training: Training) -> Any:
+        """Updates of the parameters, each from the gradient over a batch; the number of those made."""
+        t, P = training, training.parameters
+        given: list[Any]
+        kernel, given = self._kernel("train", lanes, "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole")
+        state, batch, order, spans, steps, rates, values, norms, noted, again = given
+        builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
+        kernel.parameters = state
+        value, gradient, *outputs = self.terms
+        if gradient.kind in ("put", "apply", "broadcast"):
+            kernel.homes[gradient] = state, P
+        update = self._update(kernel, t)
+        update.scratch = kernel.address(kernel.scratch, kernel.size)
+        kernel.size += update.size
+        update.builder, update.parameters = builder, state
+        gathered = kernel.address(kernel.scratch, kernel.size)
+        local = kernel.address(kernel.scratch, kernel.places.get(inputs, 0))
+        is_again = builder.icmp_signed("!=", again, kernel.int(0))
+
+        def bounds(step: Any) -> tuple[Any, Any]:
+            first, end = (
+                builder.load(
+                    builder.gep(spans, [kernel.plus(kernel.times(step, 2), k)], source_etype=whole), typ=whole
+                )
+                for k in (0, 1)
+            )
+            return first, builder.sub(end, first)
+
+        def gather(examples: Any, first: Any) -> None:
+            kernel.homes[inputs] = kernel.address(gathered, kernel.times(first, self.width)), 0
+            kernel.examples(batch, examples, first, self.width)
+
+        if inputs in kernel.phases:
+            with builder.if_then(is_again):
+                kernel.size_of(bounds(kernel.int(0))[1])
+                kernel.loop(0, kernel.count_int, lanes, lambda first: gather(order, first))
 
         def step(number: Any) -> None:
+            begin, count = bounds(number)
+            examples = builder.gep(order, [begin], source_etype=whole)
             kernel.values.clear()
-            kernel.run(batch, order, count, self.mean, self.width)
-            kernel.store(kernel.get(value, (0,), 1), values, number)
 
-            def move(i: Any, size: int) -> None:
-                old = kernel.load(kernel.parameters, i, size)
-                slope = kernel.get(gradient, (i,), size, rows=True)
-                change = kernel.builder.fmul(kernel.splat(rate, size), slope)
-                kernel.store(kernel.builder.fsub(old, change), kernel.parameters, i, size)
+            def read(first: Any) -> None:
+                if inputs not in kernel.phases:
+                    return
+                there = kernel.address(gathered, kernel.times(first, self.width))
+                kernel.homes[inputs] = builder.select(is_again, there, local), 0
+                with builder.if_then(builder.not_(is_again)):
+                    kernel.examples(batch, examples, first, self.width)
 
-            full = gradient.size - gradient.size % 8
-            kernel.loop(0, full, 8, lambda i: move(i, 8))
-            kernel.loop(full, gradient.size, 1, lambda i: move(i, 1))
+            def note(first: Any) -> None:
+                for k, term in enumerate(outputs):
+                    self._note(kernel, term, noted, kernel.plus(begin, first), kernel.plus(first, 0), len(outputs), k)
+
+            kernel.run(count, self.mean, read, note if outputs else None)
+            result = kernel.get(value, (0,), 1)
+            kernel.store(result, values, number)
+            if gradient not in kernel.homes:
+                kernel.every(gradient.size, lambda i: kernel.store(kernel.get(gradient, (i,), 1), state, kernel.plus(i, P)))
+            if t.careful:
+                kernel.store(kernel.length(state, P, t.updated), norms, number)
+                self._leave_unless_finite(kernel, result, number)
+            self._clip(kernel, t)
+            kernel.store(kernel.load(rates, number), state, t.state.size - 1)
+            update.emit(BEFORE)
+            if t.careful:
+                self._leave_unless_finite(kernel, kernel.nothing(state, t.updated), number)
 
         kernel.loop(0, steps, 1, step)
-        kernel.builder.ret_void()
-        return _compiled(kernel, [ctypes.c_void_p, ctypes.c_double, ctypes.c_int64])
+        builder.ret(steps)
+        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 4, ctypes.c_int64]
+        return _compiled(kernel, ctypes.c_int64, arguments)
+
+    def _update(self, kernel: _Kernel, t: Training) -> _Kernel:
+        """The rule of the training as terms that are written back where they came from."""
+        block = Block(t.state.size, 0)
+        rows = [
+            block.take(block.parameters, np.arange(number * t.parameters, number * t.parameters + t.updated))
+            for number in range(2 + len(t.names))
+        ]
+        rate = block.take(block.parameters, np.array([t.state.size - 1]))
+        memory = dict(zip(t.names, rows[2:]))
+        data = t.rule(rows[0], rows[1], rate, memory)
+        places = {0: data, **{2 + number: memory[name] for number, name in enumerate(t.names)}}
+        changed = {number: block.broadcast(block.term(new), (t.updated,)) for number, new in places.items()}
+        changed = {number: new for number, new in changed.items() if new is not rows[number]}
+        terms = rewrite(list(changed.values()), simplified)
+        update = _Kernel("update", terms, 1, kernel.real, False)
+        update.module, update.tables = kernel.module, kernel.tables
+        # Numbers for all parameters first: then the rest is one loop, which reads a row before it is written.
+        update.order.sort(key=lambda term: term.size > 1)
+        for number, term in zip(changed, terms):
+            update.homes[term] = kernel.parameters, number * t.parameters
+        return update
+
+    @staticmethod
+    def _clip(kernel: _Kernel, t: Training) -> None:
+        """Bring the gradient within the limits, in its place."""
+        builder, state, P = kernel.builder, kernel.parameters, t.parameters
+
+        def change(rule: Callable[[Any, int], Any]) -> None:
+            def at(i: Any, size: int) -> None:
+                place = kernel.plus(i, P)
+                kernel.store(rule(kernel.load(state, place, size), size), state, place, size)
+
+            kernel.in_eights(t.updated, at)
+
+        if t.clip_value is not None:
+            low, high = -t.clip_value, t.clip_value
+
+            def clipped(g: Any, size: int) -> Any:
+                above = kernel.apply(TABLE["maximum"], [g, kernel.number(low, size)])
+                return kernel.apply(TABLE["minimum"], [above, kernel.number(high, size)])
+
+            change(clipped)
+        if t.clip_norm is not None:
+            norm = builder.fadd(kernel.length(state, P, t.updated), kernel.number(1e-6))
+            factor = builder.fdiv(kernel.number(t.clip_norm), norm)
+            short = builder.fcmp_ordered(">=", factor, kernel.number(1.0))
+            factor = builder.select(short, kernel.number(1.0), factor)
+            change(lambda g, size: builder.fmul(g, kernel.splat(factor, size)))
+
+    @staticmethod
+    def _leave_unless_finite(kernel: _Kernel, number: Any, made: Any) -> None:
+        builder = kernel.builder
+        with builder.if_then(builder.fcmp_unordered("uno", builder.fsub(number, number), number)):
+            builder.ret(made)
+
+    @staticmethod
+    def _note(kernel: _Kernel, term: Term, table: Any, row: Any, first: Any, width: int, k: int) -> None:
+        """An output of each example of a block in its row of a table."""
+        builder, ir = kernel.builder, kernel.ir
+        value = kernel.get(term, (0,), kernel.lanes)
+        for lane in range(kernel.lanes):
+            each = value
+            if kernel.lanes > 1:
+                each = builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+            with builder.if_then(builder.icmp_signed("<", kernel.plus(first, lane), kernel.count_int)):
+                kernel.store(each, table, kernel.plus(kernel.times(kernel.plus(row, lane), width), k))
 
 
 def _work(term: Term) -> int:
@@ -973,28 +1131,19 @@ def _machine() -> Any:
     )
 
 
-def _compiled(kernel: _Kernel, extra: Sequence[Any]) -> Any:
+def _compiled(kernel: _Kernel, result: Any, arguments: Sequence[Any]) -> Any:
+    """The kernel, and its function to be called with the arguments and scratch memory."""
     import llvmlite.binding as llvm
 
-    machine = _machine()
-    for function in kernel.module.functions:
-        if not function.is_declaration:
-            function.attributes.add("nounwind")
-    kernel.module.triple = machine.triple
-    text = str(kernel.module)
-    parsed = llvm.parse_assembly(text)
-    parsed.verify()
-    for function in parsed.functions:
-        if not function.is_declaration:
-            pass
+    kernel.module.triple = _machine().triple
+    module = llvm.parse_assembly(str(kernel.module))
+    module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = options.slp_vectorization = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(parsed, builder)
-    engine = llvm.create_mcjit_compiler(parsed, _machine.__wrapped__())
+    builder = llvm.create_pass_builder(_machine(), options)
+    builder.getModulePassManager().run(module, builder)
+    engine = llvm.create_mcjit_compiler(module, _machine.__wrapped__())
     engine.finalize_object()
-    kernel.engine = engine
-    signature = ctypes.CFUNCTYPE(
-        None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, *extra
-    )
+    kernel.engine = engine  # the code lives as long as it
+    signature = ctypes.CFUNCTYPE(result, *arguments, ctypes.c_void_p)
     return kernel, signature(engine.get_function_address(kernel.module.name))

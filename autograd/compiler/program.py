@@ -18,6 +18,7 @@ from .lift import lift
 from .native import NativeProgram, why_not_native
 from .tape import record
 from .terms import MUL
+from .training import Training
 
 __all__ = ["Program", "compile"]
 
@@ -250,8 +251,19 @@ class Program:
             )
         if not len(batch):
             raise ValueError("descend needs at least one example, got an empty batch")
-        program = self._program(self._faster(parameters, batch), "gradient")
-        return program.descend(parameters, batch, float(rate), steps)  # type: ignore[no-any-return]
+        P, B = self.parameters, len(batch)
+        training = Training(
+            state=np.concatenate([parameters, parameters, [0.0]], dtype=self.dtype),
+            parameters=P,
+            updated=P,
+            batch=batch,
+            order=np.arange(B),
+            bounds=np.full((steps, 2), (0, B)),
+            rates=np.full(steps, rate, self.dtype),
+        )
+        self._program(self._faster(parameters, batch), "gradient").train(training)
+        parameters[...] = training.state[:P]
+        return training.values
 
     # --- arguments and back ends
 

@@ -87,10 +87,25 @@ class Term:
         block = next(each.block for arg in args for each in _each(arg) if isinstance(each, Term))
         return block.rule(row, args)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **named: Any) -> Any:
+        row = _ROWS.get(ufunc)
+        if row is None or method != "__call__" or named:
+            return NotImplemented
+        return row(*[float(arg) if isinstance(arg, np.generic) else arg for arg in args])
+
+    def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
+        if function is np.where and not named and len(args) == 3:
+            return TABLE["where"](*args)
+        return NotImplemented
+
     def __float__(self) -> float:
         raise TypeError("this is a term of a compiled program: its number is not known yet")
 
     __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__  # type: ignore[assignment]
+
+
+# numpy's functions on terms, as the rules of optimizers use them
+_ROWS = {row.array: row for row in TABLE.values() if isinstance(row.array, np.ufunc)}
 
 
 def _each(arg: Any) -> Sequence[Any]:

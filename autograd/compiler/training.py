@@ -1,0 +1,79 @@
+"""What a training on arrays is made of: the same for all back ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Rule", "Training", "descent"]
+
+Rule = Callable[[Any, Any, Any, dict[str, Any]], Any]
+"""``rule(data, gradient, rate, memory)`` gives the new data, and puts new arrays into the memory."""
+
+
+def descent(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
+    """w ← w − η g."""
+    return data - rate * gradient
+
+
+@dataclass
+class Training:
+    """Updates to be made, and what came of them.
+
+    Attributes
+    ----------
+    state : the numbers that change, in rows of P: the parameters, their gradient, and one for each name in
+        `names`; at the end one number more, the rate.
+    parameters : P.
+    updated : how many of the parameters follow their gradient, the first ones.
+    batch : (N, I), all examples.
+    order, bounds : numbers of examples, and for each update which stretch of them is its batch: (updates, 2)
+        places, its first and the one after its last.
+    rates : η for each update.
+    rule, names : how parameters follow, and what is remembered of each.
+    clip_value, clip_norm : limits of the gradient, or None.
+    careful : whether to stop at a value or a parameter that is not finite, and to note norms.
+    outputs : how many outputs are noted for each example, besides the value.
+    values, norms : the value before each update, and the length of the gradient.
+    noted : the outputs, for each example in `order`.
+    """
+
+    state: npt.NDArray[Any]
+    parameters: int
+    updated: int
+    batch: npt.NDArray[Any]
+    order: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.int64]
+    rates: npt.NDArray[Any]
+    rule: Rule = descent
+    names: tuple[str, ...] = ()
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    careful: bool = False
+    outputs: int = 0
+    values: npt.NDArray[Any] = field(init=False)
+    norms: npt.NDArray[Any] = field(init=False)
+    noted: npt.NDArray[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        dtype = self.state.dtype
+        self.values, self.norms = np.empty(len(self.rates), dtype), np.empty(len(self.rates), dtype)
+        self.noted = np.empty((len(self.order), self.outputs), dtype)
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What native code for it depends on."""
+        return self.rule, self.names, self.updated, self.clip_value, self.clip_norm, self.careful
+
+    @property
+    def repeated(self) -> bool:
+        """Whether all updates are from the same stretch of examples."""
+        return bool((self.bounds == self.bounds[0]).all())
+
+    def row(self, number: int) -> npt.NDArray[Any]:
+        """A row of the state, as far as it is updated: 0 the parameters, 1 the gradient, then the memory."""
+        return self.state[number * self.parameters : number * self.parameters + self.updated]
