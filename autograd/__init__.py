@@ -10,7 +10,7 @@
 
 from . import copying as _copying
 from .checking import Check, GradcheckReport, gradcheck
-from .compiler import Program, compile
+from .compiler import Program, Training, compile
 from .differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .drawing import PALETTE, Drawing, draw
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
@@ -53,13 +53,14 @@ from .primitives import (
     where,
 )
 from .spreadsheet import save_workbook
-from .value import Value, detect_anomaly, no_grad
+from .value import ComparisonWarning, Value, detect_anomaly, no_grad, warn_on_comparison
 from .vector import Dense, Vector
 
 __all__ = [
     "PALETTE",
     "AnomalyError",
     "Check",
+    "ComparisonWarning",
     "Dense",
     "Derivation",
     "Drawing",
@@ -70,6 +71,7 @@ __all__ = [
     "MissingExtraError",
     "Primitive",
     "Program",
+    "Training",
     "Value",
     "Vector",
     "acos",
@@ -117,6 +119,7 @@ __all__ = [
     "tanh",
     "topological_order",
     "value_and_grad",
+    "warn_on_comparison",
     "where",
     "write_text",
 ]

@@ -21,6 +21,7 @@ import math
 import operator
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Real
@@ -31,7 +32,7 @@ import numpy as np
 from .errors import AnomalyError, GraphError
 from .primitives import TABLE, Primitive
 
-__all__ = ["Number", "Value", "detect_anomaly", "no_grad", "number"]
+__all__ = ["ComparisonWarning", "Number", "Value", "detect_anomaly", "no_grad", "number", "warn_on_comparison"]
 
 Number = SupportsFloat  # int, float, bool and numpy's scalars
 
@@ -61,6 +62,7 @@ class _Modes(threading.local):
 
     recording = True
     watching = False
+    comparing = ""  # how comparisons are told of: "warning" or "error"
 
 
 _modes = _Modes()
@@ -85,7 +87,7 @@ def advance(time: int) -> None:
 
 
 @contextmanager
-def _mode(name: str, setting: bool) -> Iterator[None]:
+def _mode(name: str, setting: Any) -> Iterator[None]:
     global _unusual
     before = getattr(_modes, name)
     counted = False
@@ -134,6 +136,33 @@ def detect_anomaly() -> Any:
     autograd.errors.AnomalyError: log gave -inf from x = 0.0, recorded at ..., line ...
     """
     return _mode("watching", True)
+
+
+class ComparisonWarning(UserWarning):
+    """A comparison of a `Value` was made while a graph is recorded for compilation: its outcome is frozen."""
+
+
+def warn_on_comparison(error: bool = False) -> Any:
+    """Within ``with warn_on_comparison():`` comparing a `Value` warns: a compiled program cannot decide again.
+
+    An ``if`` on the outcome takes one branch while the graph is recorded, and that branch is all that the
+    graph has. `where`, `maximum` and `minimum` are recorded whole.
+
+    Parameters
+    ----------
+    error : whether to raise the `ComparisonWarning` instead.
+
+    Examples
+    --------
+    >>> from autograd import Value, warn_on_comparison
+    >>> x = Value(2.0, "x")
+    >>> with warn_on_comparison(error=True):
+    ...     y = x if x > 0 else -x
+    Traceback (most recent call last):
+        ...
+    autograd.value.ComparisonWarning: x > 0 is decided once, while the graph is recorded
+    """
+    return _mode("comparing", "error" if error else "warning")
 
 
 def not_watching() -> Any:
@@ -473,8 +502,18 @@ def _power(self: Value, exponent: Any) -> Any:
     return (_power_of_values if type(exponent) is Value else _power_of_number)(self, exponent)
 
 
-def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+def tell_of_comparison(value: Value, sign: str, other: Any) -> None:
+    text = describe(other) if type(other) is Value else f"{other!r:.60}"
+    told = ComparisonWarning(f"{describe(value)} {sign} {text} is decided once, while the graph is recorded")
+    if _modes.comparing == "error":
+        raise told
+    warnings.warn(told, stacklevel=3)
+
+
+def _comparison(compare: Callable[[Any, Any], bool], sign: str) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
+        if _unusual and _modes.comparing:
+            tell_of_comparison(self, sign, other)
         try:
             return compare(self._data, other._data if type(other) is Value else other)
         except TypeError:
@@ -510,5 +549,5 @@ _power_of_number, _ = _binary(TABLE["pow"])
 _power_of_values, _reflected_power = _binary(TABLE["power"])
 _attach("__pow__", _power, TABLE["pow"].__doc__)
 _attach("__rpow__", _reflected_power, TABLE["power"].__doc__)
-for _name in ("__lt__", "__le__", "__gt__", "__ge__"):
-    _attach(_name, _comparison(getattr(operator, _name)), "Compare by data.")
+for _name, _sign in {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}.items():
+    _attach(_name, _comparison(getattr(operator, _name), _sign), "Compare by data.")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd import Dense, Primitive, Value, Vector, dot
 
@@ -290,8 +291,12 @@ class Dropout(Module):
         if not hasattr(x, "__iter__"):
             return self([x])[0]
         inputs = list(x)
-        kept = self.generator.random(len(inputs)) >= self.p
-        return [y * factor for y, factor in zip(inputs, (kept / (1.0 - self.p)).tolist())]
+        return [y * factor for y, factor in zip(inputs, self.factors(len(inputs)).tolist())]
+
+    def factors(self, *shape: int) -> npt.NDArray[np.float64]:
+        """New random factors: 0 with probability p, otherwise 1/(1 − p)."""
+        factors: npt.NDArray[np.float64] = (self.generator.random(shape) >= self.p) / (1.0 - self.p)
+        return factors
 
     def __repr__(self) -> str:
         return f"Dropout({self.p:g})"

@@ -7,6 +7,7 @@ import functools
 import importlib
 import math
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import PathLike
@@ -14,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd import AnomalyError, Value, detect_anomaly, mean, no_grad
+from autograd import AnomalyError, GraphError, Training, Value, detect_anomaly, mean, no_grad
 
 from .arguments import random_generator, require_count, require_flag, require_positive
 from .batches import batches
+from .compiled import CompiledModel, NotCompiledError
 from .examples import Example, examples_of
 from .history import History
 from .layers import Dropout
@@ -30,7 +32,7 @@ from .storage import load_training, save
 
 __all__ = ["DivergenceError", "fit"]
 
-BACKENDS = ("auto", "eager")
+BACKENDS = ("auto", "eager", "numpy", "llvm")
 
 Callback = Callable[[int, History], Any]
 
@@ -74,7 +76,11 @@ def fit(
     batch_size : None for batch gradient descent, 1 for stochastic, k for mini-batches of k.
     shuffle, seed : the order of the examples, see `batches`; the same seed gives the same numbers.
     validation : (X, y) to take the loss of after each epoch, without training on it.
-    backend : ``"eager"`` records and differentiates the object graph; ``"auto"`` is the fastest there is.
+    backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
+        ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
+        code, see `autograd.compile`: the model and the loss have to be the same computation for every
+        example, which is checked. All give the same numbers, but for rounding. ``"auto"`` compiles where it
+        pays and can be done; what it chooses depends on the sizes alone, so that numbers are the same again.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
@@ -94,7 +100,9 @@ def fit(
     Raises
     ------
     TypeError, ValueError : before the first step, if an argument or the data are not as described; it
-        names the row, and in X the column.
+        names the row, and in X the column. With a back end that compiles, if the model or the loss is not
+        the same computation for every example.
+    ImportError : for ``"llvm"`` without llvmlite.
     DivergenceError : if the loss or a parameter is no longer finite, with the epoch, the batch, the first
         node that was not, and the likely cure. The parameters are then the last whose loss was finite.
 
@@ -125,15 +133,22 @@ def fit(
         held_out = None if validation is None else _held_out(model, loss, validation)
     callbacks = _callbacks(callbacks)
     order = _Order(len(data), batch_size, shuffle, random_generator(seed))
+    compiled = _compiled(model, loss, optimizer, data, backend, epochs)
 
-    run = _Run(model, loss, optimizer, schedule, clips, measures, order)
+    run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled)
     if resume is not None:
         run.restore(_state_of(resume))
     try:
         with _mode(model, training=True), _progress_bar(epochs, run.history, progress) as advance:
             for epoch in range(len(run.history) + 1, epochs + 1):
-                run.epoch(epoch, data, held_out)
-                advance()
+                if epoch <= len(run.history):  # done together with the one before
+                    continue
+                if not callbacks:
+                    run.epochs_ahead(epoch, epochs, held_out)
+                if epoch > len(run.history):
+                    run.epoch(epoch, data, held_out)
+                for _ in range(len(run.history) + 1 - epoch):
+                    advance()
                 answers = [callback(epoch, run.history) for callback in callbacks]
                 if any(answer is True for answer in answers):
                     break
@@ -176,18 +191,21 @@ class _Run:
         loss: Loss,
         optimizer: Optimizer,
         schedule: Schedule | None,
-        clips: list[Callable[[list[Value]], Any]],
+        clips: Mapping[str, float | None],
         metrics: Mapping[str, Metric],
         order: _Order,
+        compiled: CompiledModel | None = None,
     ) -> None:
         self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
-        self.clips, self.metrics, self.order = clips, metrics, order
+        self.clips, self.metrics, self.order, self.compiled = clips, metrics, order, compiled
         self.parameters = optimizer.parameters
         self.history = History(run=self)
         self.first = 0 if schedule is None else schedule.last_epoch
         self.steps: tuple[int, list[dict[str, Any]]] = 0, []  # an epoch, and what its updates so far gave
         self.dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
         self.before = self.now()
+        self.pace = 1  # how many updates are made at a time
+        self.redo: list[Any] = []  # the batches of the updates made since `before`
         self.end: dict[str, Any] | None = None  # where the training stood when it ended
 
     # --- an epoch
@@ -200,9 +218,11 @@ class _Run:
         rate = self.optimizer.lr
         steps = self.steps[1] if self.steps[0] == epoch else []
         self.steps = epoch, steps
-        visited: list[int] = []
-        for number, batch in enumerate(self.order.batches(epoch), start=1):
-            visited += batch.tolist()
+        batches = list(self.order.batches(epoch))
+        visited = [i for batch in batches for i in batch.tolist()]
+        if self.compiled is not None:
+            self.compiled_steps(batches[len(steps) :])
+        for number, batch in enumerate(batches, start=1):
             if number > len(steps):
                 self.step([data[i] for i in batch], f"epoch {epoch}, batch {number}")
         row: dict[str, Any] = {
@@ -213,16 +233,21 @@ class _Run:
             predictions = [prediction for step in steps for prediction in step["predictions"]]
             row["metrics"] = self.measured(predictions, [data[i][1] for i in visited])
         if held_out is not None:
-            with _mode(self.model, training=False), no_grad():
-                outputs = [self.model(x) for x, _ in held_out]
-                losses = [float(self.loss(output, t)) for output, (_, t) in zip(outputs, held_out)]
+            losses, outputs = self.judged(held_out)
             row["validation_loss"] = math.fsum(losses) / len(losses)
             if self.metrics:
-                row["validation_metrics"] = self.measured(
-                    list(map(_numbers, outputs)), [target for _, target in held_out]
-                )
+                row["validation_metrics"] = self.measured(outputs, [target for _, target in held_out])
         row["loss"] = math.fsum(step["loss"] * step["size"] for step in steps) / len(data)
         self.history.add(row)
+
+    def judged(self, held_out: list[Example]) -> tuple[list[float], list[Any]]:
+        """The losses of examples that are not trained on, and the predictions."""
+        if self.compiled is not None:
+            return self.compiled.evaluate(self.compiled.matrix(held_out))
+        with _mode(self.model, training=False), no_grad():
+            outputs = [self.model(x) for x, _ in held_out]
+            losses = [float(self.loss(output, t)) for output, (_, t) in zip(outputs, held_out)]
+        return losses, list(map(_numbers, outputs))
 
     def measured(self, predictions: list[Any], targets: list[Any]) -> dict[str, float]:
         y, t = np.array(predictions), np.array(targets)
@@ -251,8 +276,7 @@ class _Run:
                 "norm": gradient_norm(self.parameters),
                 "predictions": list(map(_numbers, outputs)) if self.metrics else [],
             }
-            for clip in self.clips:
-                clip(self.parameters)
+            _clip(self.parameters, **self.clips)
             self.optimizer.step()
             for parameter in self.parameters:
                 if not math.isfinite(parameter.data):
@@ -264,6 +288,83 @@ class _Run:
             self.take_back()
             del steps[done:]
             raise
+
+    # --- updates that are compiled
+
+    def compiled_steps(self, batches: list[Any]) -> None:
+        """Updates from these batches, a stretch of them at a time, up to one whose numbers are not finite.
+
+        That one is left for `step`, with all that was before it undone that `step` needs to see.
+        """
+        model = self.compiled
+        assert model is not None
+        steps = self.steps[1]
+        while batches:
+            stretch = batches[: self.pace]
+            done = len(steps)
+            before = self.now()
+            began = time.monotonic()
+            try:
+                training, finite = model.train(stretch, self.clips, bool(self.metrics))
+                if finite < len(stretch):
+                    self.put_back(before)
+                    self.until_not_finite(stretch, training, finite)
+                    return
+                model.commit(training)
+                first = 0
+                for batch, loss, norm in zip(stretch, training.values.tolist(), training.norms.tolist()):
+                    predictions = model.predictions(training, first, len(batch)) if self.metrics else []
+                    steps.append({"loss": loss, "size": len(batch), "norm": norm, "predictions": predictions})
+                    first += len(batch)
+                self.before, self.redo = before, stretch
+            except BaseException:
+                self.put_back(before)
+                del steps[done:]
+                raise
+            batches = batches[len(stretch) :]
+            self.keep_pace(time.monotonic() - began)
+
+    def keep_pace(self, seconds: float) -> None:
+        """As many updates at a time as make Ctrl-C answered soon."""
+        if seconds < 0.1:
+            self.pace *= 2
+        elif seconds > 0.3:
+            self.pace = max(1, self.pace // 2)
+
+    def until_not_finite(self, stretch: list[Any], training: Training, finite: int) -> None:
+        """Do those updates of a stretch after which `step` finds what went wrong: the last finite update too
+        if it is the loss that is lost, for then that update is to be taken back."""
+        lost = not math.isfinite(training.values[finite])
+        if finite > lost:
+            self.compiled_steps(stretch[: finite - lost])
+        elif lost and self.redo:
+            noted, stretch = self.steps, self.redo
+            self.steps, self.redo = (0, []), []
+            self.put_back(self.before)
+            if len(stretch) > 1:
+                self.compiled_steps(stretch[:-1])
+            assert self.compiled is not None
+            self.step(self.compiled.examples(stretch[-1]), "")
+            self.steps = noted
+
+    def epochs_ahead(self, epoch: int, epochs: int, held_out: list[Example] | None) -> None:
+        """Many epochs of batch gradient descent at a time, if nobody looks at the single one."""
+        size = self.order.batch_size
+        alone = size is None or size >= self.order.n
+        if self.compiled is None or not alone or self.schedule or self.metrics or held_out or self.steps[1]:
+            return
+        count = min(epochs - epoch + 1, self.pace)
+        if count < 2:
+            return
+        self.steps = epoch, []
+        try:
+            self.compiled_steps([next(self.order.batches(epoch))] * count)
+        finally:
+            for step in self.steps[1]:
+                self.history.add(
+                    {"gradient_norm": step["norm"], "learning_rate": self.optimizer.lr, "loss": step["loss"]}
+                )
+            self.steps = 0, []
 
     # --- the way back
 
@@ -277,7 +378,10 @@ class _Run:
 
     def take_back(self) -> None:
         """Put things back as they were before the last update."""
-        numbers, state, generators = self.before
+        self.put_back(self.before)
+
+    def put_back(self, before: tuple[list[float], dict[str, Any], list[dict[str, Any]]]) -> None:
+        numbers, state, generators = before
         for parameter, number in zip(self.parameters, numbers, strict=True):
             parameter.data = number
         self.optimizer.load_state_dict(state)
@@ -465,13 +569,41 @@ def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
     return schedule
 
 
-def _clips(norm: Any, value: Any) -> list[Callable[[list[Value]], Any]]:
-    clips: list[Callable[[list[Value]], Any]] = []
-    if value is not None:
-        clips.append(functools.partial(clip_grad_value_, clip_value=require_positive("clip_value", value)))
-    if norm is not None:
-        clips.append(functools.partial(clip_grad_norm_, max_norm=require_positive("clip_norm", norm)))
-    return clips
+def _clips(norm: Any, value: Any) -> dict[str, float | None]:
+    return {
+        "clip_value": None if value is None else require_positive("clip_value", value),
+        "clip_norm": None if norm is None else require_positive("clip_norm", norm),
+    }
+
+
+def _clip(parameters: list[Value], clip_value: float | None, clip_norm: float | None) -> None:
+    if clip_value is not None:
+        clip_grad_value_(parameters, clip_value)
+    if clip_norm is not None:
+        clip_grad_norm_(parameters, clip_norm)
+
+
+_PAYS = 2e5  # of so many numbers computed in a training, compiling it takes less time than it saves
+_WIDE = 5e4  # so many parameters are mostly in matrix products, which numpy leaves to BLAS
+
+
+def _compiled(
+    model: Module, loss: Loss, optimizer: Optimizer, data: list[Example], backend: str, epochs: int
+) -> CompiledModel | None:
+    """The model compiled, or None to record every example anew."""
+    if backend == "auto":
+        size = len(model.parameters())
+        if len(data) * epochs * size < _PAYS:
+            return None
+        for choice in ("numpy",) if size > _WIDE else ("llvm", "numpy"):
+            try:
+                return CompiledModel(model, loss, optimizer, data, choice)
+            except NotCompiledError:
+                return None
+            except (ImportError, GraphError):
+                continue
+        return None
+    return None if backend == "eager" else CompiledModel(model, loss, optimizer, data, backend)
 
 
 def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:

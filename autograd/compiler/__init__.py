@@ -1,5 +1,6 @@
 """A recorded graph as array code and as native code: record -> tape -> terms -> numpy | llvm."""
 
 from .program import Program, compile
+from .training import Training
 
-__all__ = ["Program", "compile"]
+__all__ = ["Program", "Training", "compile"]

@@ -1025,6 +1025,10 @@ class NativeProgram:
             self._clip(kernel, t)
             kernel.store(kernel.load(rates, number), state, t.state.size - 1)
             update.emit(BEFORE)
+            for term in update.terms:
+                if term.kind == "constant":
+                    base, start = update.homes[term]
+                    kernel.loop(0, t.updated, 1, lambda i: kernel.store(update.get(term, (i,), 1), base, kernel.plus(i, start)))  # noqa: B023  # called at once
             if t.careful:
                 self._leave_unless_finite(kernel, kernel.nothing(state, t.updated), number)
 
@@ -1046,6 +1050,9 @@ class NativeProgram:
         places = {0: data, **{2 + number: memory[name] for number, name in enumerate(t.names)}}
         changed = {number: block.broadcast(block.term(new), (t.updated,)) for number, new in places.items()}
         changed = {number: new for number, new in changed.items() if new is not rows[number]}
+        for number, new in changed.items():
+            if new.kind == "take":  # another row as it is: to be read in the loop as well
+                changed[number] = block.apply(TABLE["add"], [new, block.constant(0.0)])
         terms = rewrite(list(changed.values()), simplified)
         update = _Kernel("update", terms, 1, kernel.real, False)
         update.module, update.tables = kernel.module, kernel.tables

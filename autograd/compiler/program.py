@@ -251,19 +251,36 @@ class Program:
             )
         if not len(batch):
             raise ValueError("descend needs at least one example, got an empty batch")
-        P, B = self.parameters, len(batch)
-        training = Training(
-            state=np.concatenate([parameters, parameters, [0.0]], dtype=self.dtype),
-            parameters=P,
-            updated=P,
-            batch=batch,
-            order=np.arange(B),
-            bounds=np.full((steps, 2), (0, B)),
-            rates=np.full(steps, rate, self.dtype),
-        )
-        self._program(self._faster(parameters, batch), "gradient").train(training)
-        parameters[...] = training.state[:P]
+        training = Training.of(parameters, batch, [np.arange(len(batch))] * steps, rate)
+        self.train(training)
+        parameters[...] = training.row(0)
         return training.values
+
+    def train(self, training: Training) -> int:
+        """Make the updates of a `Training`, whatever its rule; what came of them is noted there.
+
+        Returns
+        -------
+        How many updates were made: fewer than asked for if it is careful, and the value or a parameter was
+        not finite in the next one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from autograd import Training, Value, compile
+        >>> w, x = Value(0.0), Value(0.0)
+        >>> program = compile((w - x) ** 2, [w], inputs=[x], backend="numpy")
+        >>> X = np.array([[1.0], [3.0]])
+        >>> training = Training.of(np.array([0.0]), X, [np.array([0]), np.array([1])], rates=0.5)
+        >>> program.train(training), training.row(0), training.values
+        (2, array([3.]), array([1., 4.]))
+        """
+        t = training
+        purpose = "training" if t.outputs else "gradient"
+        example = t.batch[t.order[t.bounds[0, 0] : t.bounds[0, 1]]]
+        backend = self._faster(t.state[: t.parameters], example)
+        done: int = self._program(backend, purpose).train(t)
+        return done
 
     # --- arguments and back ends
 
@@ -296,7 +313,11 @@ class Program:
         made = self._made.get((backend, purpose))
         if made is None:
             make = ArrayProgram if backend == "numpy" else NativeProgram
-            terms = self._terms if purpose == "gradient" else self._results
+            terms = {
+                "gradient": self._terms,
+                "evaluate": self._results,
+                "training": [*self._terms, *self._results[1:]],
+            }[purpose]
             made = self._made[backend, purpose] = make(terms, self.reduce == "mean", self.dtype)
         return made
 

@@ -230,22 +230,24 @@ class Block:
     def _whole_power(self, row: Primitive, args: Sequence[Term]) -> Term | None:
         """A power with a small whole exponent as products; c · aⁿ⁻ᵏ likewise."""
         c, (a, n), k = (args[0], args[1:3], args[3].scalar) if row is MONOMIAL else (None, args, 0.0)
-        if n.scalar is None or k is None or n.scalar - k not in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0):
+        if n.scalar is None or k is None:
+            return None
+        exponent = n.scalar - k
+        if exponent not in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0) or exponent + k != n.scalar:  # it was rounded
             return None
         if c is not None and k > 0.0:  # it is 0 where c is
             if c.scalar == 0.0:
                 return c
             if c.scalar is None:
                 return None
-        exponent = int(n.scalar - k)
         factor: Any = self.constant(1.0) if c is None else c
         if exponent < 0:
-            for _ in range(-exponent):
+            for _ in range(-int(exponent)):
                 factor = factor / a
             return self.term(factor)
         if exponent == 0:
             return self.term(factor)
-        power: Any = functools.reduce(operator.mul, [a] * exponent)
+        power: Any = functools.reduce(operator.mul, [a] * int(exponent))
         return self.term(factor * power)
 
     def joint(self, row: Primitive, values: Term) -> Term:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,56 @@ class Training:
         dtype = self.state.dtype
         self.values, self.norms = np.empty(len(self.rates), dtype), np.empty(len(self.rates), dtype)
         self.noted = np.empty((len(self.order), self.outputs), dtype)
+
+    @classmethod
+    def of(
+        cls,
+        parameters: npt.NDArray[Any],
+        batch: npt.NDArray[Any],
+        batches: Sequence[npt.NDArray[Any]],
+        rates: npt.ArrayLike,
+        memory: Mapping[str, npt.NDArray[Any]] | None = None,
+        **options: Any,
+    ) -> Training:
+        """The training from given parameters on, with an array of examples for each update.
+
+        Parameters
+        ----------
+        parameters : (P,).
+        batch : (N, I).
+        batches : for each update the numbers of its examples. One array given several times is read once.
+        rates : η, for each update.
+        memory : what is remembered of each of the parameters that are updated, by name.
+        options : `updated`, `rule`, `clip_value`, `clip_norm`, `careful`, `outputs`.
+        """
+        memory = memory or {}
+        state = np.zeros((2 + len(memory)) * len(parameters) + 1, parameters.dtype)
+        first = batches[0]
+        if all(each is first for each in batches):
+            order, bounds = first, np.full((len(batches), 2), (0, len(first)))
+        else:
+            order, ends = np.concatenate(batches), np.cumsum(list(map(len, batches)))
+            bounds = np.stack([ends - list(map(len, batches)), ends], axis=1)
+        training = cls(
+            state=state,
+            parameters=len(parameters),
+            updated=options.pop("updated", len(parameters)),
+            batch=batch,
+            order=np.ascontiguousarray(order, np.int64),
+            bounds=np.ascontiguousarray(bounds, np.int64),
+            rates=np.array(np.broadcast_to(rates, len(batches)), parameters.dtype),
+            names=tuple(memory),
+            **options,
+        )
+        state[: len(parameters)] = parameters
+        for number, array in enumerate(memory.values()):
+            training.row(2 + number)[...] = array
+        return training
+
+    @property
+    def memory(self) -> dict[str, npt.NDArray[Any]]:
+        """What is remembered of each of the parameters that are updated, by name."""
+        return {name: self.row(2 + number) for number, name in enumerate(self.names)}
 
     @property
     def kind(self) -> tuple[Any, ...]:

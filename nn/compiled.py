@@ -1,0 +1,272 @@
+"""A model with its loss as a program: what `fit` runs instead of recording every example anew."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autograd import Program, Training, Value, compile, mean, warn_on_comparison
+
+from .examples import Example
+from .layers import Dropout
+from .losses import Loss, cross_entropy
+from .module import Module
+from .optimizers import Optimizer
+
+__all__ = ["CompiledModel", "NotCompiledError"]
+
+Array = npt.NDArray[np.float64]
+
+
+class NotCompiledError(ValueError):
+    """The model or the loss is not the same computation for every example; the message says why."""
+
+
+class CompiledModel:
+    """The loss of a model for one example, and its predictions, recorded once and run on batches.
+
+    The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
+    are inputs. Whether it is the same computation for other examples is checked: nothing may compare
+    `Value`s while it is recorded, and for some examples value and gradient must be the eager engine's.
+
+    Parameters
+    ----------
+    model, loss, optimizer : as `fit` has them.
+    data : all examples to train with.
+    backend : ``"numpy"`` or ``"llvm"``.
+
+    Raises
+    ------
+    NotCompiledError : if it is not the same computation for every example.
+    ImportError, GraphError : as `autograd.compile`.
+    """
+
+    def __init__(
+        self, model: Module, loss: Loss, optimizer: Optimizer, data: Sequence[Example], backend: str
+    ) -> None:
+        self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
+        self.data = data
+        updated = set(optimizer.parameters)
+        self.parameters = [*optimizer.parameters, *[p for p in model.parameters() if p not in updated]]
+        self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
+        self.classes = 0  # of labels that are written as one-hot vectors
+        if loss is cross_entropy and not isinstance(data[0][1], list):
+            self.classes = len(model(data[0][0]))
+        self.batch = self.matrix(data)
+        self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
+        self.program = self._record(data[0], training=True)
+        self.evaluation = self._record(data[0], training=False) if self.masks else self.program
+        self._check(data)
+
+    # --- data
+
+    def matrix(self, data: Sequence[Example]) -> Array:
+        """The examples as rows: features, then targets."""
+        features = np.array([x for x, _ in data])
+        targets = np.array([target for _, target in data])
+        if self.classes:
+            targets = np.eye(self.classes)[targets.astype(np.intp)]
+        return np.hstack([features, targets.reshape(len(data), -1)])
+
+    def numbers(self) -> Array:
+        return np.array([parameter.data for parameter in self.parameters])
+
+    def examples(self, batch: npt.NDArray[Any]) -> list[Example]:
+        return [self.data[i] for i in batch]
+
+    # --- the program
+
+    def _record(self, example: Example, training: bool) -> Program:
+        (row,) = self.matrix([example])
+        inputs = list(map(Value, row.tolist()))
+        x, target = inputs[: len(example[0])], inputs[len(example[0]) :]
+        before = self.model.training
+        self.model.train(training)
+        self.masks = self.masks if not training else []
+        try:
+            with _recording(self.dropouts) as masks, warn_on_comparison(error=True):
+                prediction = self.model(x)
+                single = not self.classes and not isinstance(example[1], list)
+                loss = self.loss(prediction, target[0] if single else target)
+        except Warning as warning:
+            raise NotCompiledError(
+                f"the model or the loss compares Values ({warning}), so it may be another computation for "
+                "other examples: use where, maximum or minimum in place of if, or backend='eager'"
+            ) from None
+        except (TypeError, ValueError) as error:
+            raise NotCompiledError(f"the loss does not take a Value as target: {error}") from error
+        finally:
+            self.model.train(before)
+        if training:
+            self.masks = [(dropout, len(factors)) for dropout, factors in masks]
+        inputs += [factor for _, factors in masks for factor in factors]
+        outputs = list(prediction) if hasattr(prediction, "__iter__") else [prediction]
+        self.width = len(outputs)
+        self.scalar = not hasattr(prediction, "__iter__")
+        recorded = [output if isinstance(output, Value) else Value(output) for output in (loss, *outputs)]
+        return compile(recorded, self.parameters, inputs, backend=self.backend)
+
+    def _check(self, data: Sequence[Example]) -> None:
+        """Compare value and gradient with the eager engine's, for some examples of every kind of target."""
+        kinds: dict[Any, int] = {}
+        for i, (_, target) in enumerate(data):
+            kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
+        spread = range(0, len(data), max(1, len(data) // 4))
+        chosen = sorted({*list(kinds.values())[:4], *list(spread)[:4]})
+        before = self.model.training, [parameter.grad for parameter in self.parameters]
+        self.model.train(False)
+        self.model.zero_grad()
+        total = mean([self.loss(self.model(data[i][0]), data[i][1]) for i in chosen])
+        total.backward()
+        slopes = np.array([parameter.grad or 0.0 for parameter in self.parameters])
+        self.model.train(before[0])
+        for parameter, grad in zip(self.parameters, before[1]):
+            parameter.grad = grad
+        value, gradient = self.evaluation(self.numbers(), self.batch[chosen])
+        size = np.abs(slopes).max(initial=abs(total.data))
+        if not (
+            np.allclose(value, total.data, rtol=1e-9, atol=0.0, equal_nan=True)
+            and np.allclose(gradient, slopes, rtol=1e-9, atol=1e-9 * size, equal_nan=True)
+        ):
+            raise NotCompiledError(
+                "the model or the loss is another computation for other examples: it takes another branch, or "
+                "reads numbers with .data or float(); use where, maximum or minimum, or backend='eager'"
+            )
+
+    # --- training
+
+    def train(
+        self, batches: Sequence[npt.NDArray[Any]], clips: dict[str, float | None], predictions: bool
+    ) -> tuple[Training, int]:
+        """Updates from batches of examples; the training, and how many updates stayed finite.
+
+        The model is not touched: `commit` puts the numbers into it.
+        """
+        batch, visits = self.batch, list(batches)
+        if self.masks:  # random factors belong to a visit, so each visit is a row
+            order = np.concatenate(visits)
+            ends = np.cumsum(list(map(len, visits)))
+            visits = [np.arange(end - len(visit), end) for visit, end in zip(visits, ends)]
+            batch = np.hstack([batch[order], *self._factors(len(order))])
+        training = Training.of(
+            self.numbers(),
+            batch,
+            visits,
+            self.optimizer.lr,
+            _memory(self.optimizer),
+            updated=len(self.optimizer.parameters),
+            rule=self._rule,
+            careful=True,
+            outputs=self.width if predictions else 0,
+            **clips,
+        )
+        return training, self.program.train(training)
+
+    def _factors(self, visits: int) -> Iterable[Array]:
+        """The random factors that recording one example after the other would draw, as columns."""
+        drawn: dict[Dropout, Array] = {}
+        for dropout in self.dropouts:
+            width = sum(n for each, n in self.masks if each is dropout)
+            drawn[dropout] = dropout.factors(visits, width)
+        used = dict.fromkeys(self.dropouts, 0)
+        for dropout, n in self.masks:
+            yield drawn[dropout][:, used[dropout] : used[dropout] + n]
+            used[dropout] += n
+
+    def commit(self, training: Training) -> None:
+        """Give the model and the optimizer the numbers that a training ended with."""
+        self.optimizer.load_state_dict({"lr": self.optimizer.lr, "memory": training.memory})
+        for parameter, number in zip(self.optimizer.parameters, training.row(0).tolist()):
+            parameter.data = number
+
+    def predictions(self, training: Training, first: int, size: int) -> list[Any]:
+        """What the model gave for the examples of an update, as `History` keeps it."""
+        rows: list[Any] = training.noted[first : first + size].tolist()
+        return [row[0] for row in rows] if self.scalar else rows
+
+    def evaluate(self, held_out: Array) -> tuple[list[float], list[Any]]:
+        """The losses of examples, and the predictions."""
+        table = self.evaluation.evaluate(self.numbers(), held_out)
+        rows: list[Any] = table[:, 1:].tolist()
+        return table[:, 0].tolist(), [row[0] for row in rows] if self.scalar else rows
+
+    @property
+    def _rule(self) -> Any:
+        """The optimizer's `update` as a rule on whatever has arithmetic: arrays, or terms of native code."""
+        if "rule" not in vars(self):
+            optimizer = self.optimizer
+
+            def rule(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
+                traced: Any = copy.copy(optimizer)
+                cells = {name: _Cell(array) for name, array in memory.items()}
+                traced._memory, traced._lr = cells, rate
+                new = traced.update(data, gradient, slice(None))
+                memory.update({name: cell.content for name, cell in cells.items()})
+                return new
+
+            vars(self)["rule"] = rule
+        return vars(self)["rule"]
+
+
+class _Cell:
+    """What an optimizer remembers under a name: it is read and set as a whole, whatever the index."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.content
+
+    def __setitem__(self, at: Any, content: Any) -> None:
+        self.content = content
+
+
+class _Beginnings(dict[str, Array]):
+    """A memory that keeps how its arrays were when they were made."""
+
+    def __init__(self, known: dict[str, Array]) -> None:
+        super().__init__({name: array.copy() for name, array in known.items()})
+        self.first = {name: array.copy() for name, array in known.items()}
+
+    def setdefault(self, name: str, array: Any = None) -> Any:
+        if name not in self:
+            self.first[name] = array.copy()
+        return super().setdefault(name, array)
+
+
+def _memory(optimizer: Optimizer) -> dict[str, Array]:
+    """What the optimizer remembers, or will remember from its first step on."""
+    probe: Any = copy.copy(optimizer)
+    probe._memory = beginnings = _Beginnings(optimizer.state_dict()["memory"])
+    zeros = np.zeros(len(optimizer.parameters))
+    with np.errstate(all="ignore"):
+        probe.update(zeros, zeros, np.arange(len(zeros)))
+    return beginnings.first
+
+
+@contextmanager
+def _recording(dropouts: Iterable[Dropout]) -> Iterator[list[tuple[Dropout, list[Value]]]]:
+    """Within it dropouts take factors that are inputs; they are collected."""
+    masks: list[tuple[Dropout, list[Value]]] = []
+
+    def inputs(dropout: Dropout) -> Any:
+        def factors(n: int) -> Any:
+            values = [Value(1.0) for _ in range(n)]
+            masks.append((dropout, values))
+            return np.array(values, dtype=object)
+
+        return factors
+
+    each = list(dropouts)
+    try:
+        for dropout in each:
+            vars(dropout)["factors"] = inputs(dropout)
+        yield masks
+    finally:
+        for dropout in each:
+            vars(dropout).pop("factors", None)
