@@ -32,7 +32,15 @@ import numpy as np
 from .errors import AnomalyError, GraphError
 from .primitives import TABLE, Primitive
 
-__all__ = ["ComparisonWarning", "Number", "Value", "detect_anomaly", "no_grad", "number", "warn_on_comparison"]
+__all__ = [
+    "ComparisonWarning",
+    "Number",
+    "Value",
+    "detect_anomaly",
+    "no_grad",
+    "number",
+    "warn_on_comparison",
+]
 
 Number = SupportsFloat  # int, float, bool and numpy's scalars
 
@@ -143,7 +151,7 @@ class ComparisonWarning(UserWarning):
 
 
 def warn_on_comparison(error: bool = False) -> Any:
-    """Within ``with warn_on_comparison():`` comparing a `Value` warns: a compiled program cannot decide again.
+    """Within ``with warn_on_comparison():`` comparing a `Value` warns: compiled code cannot decide again.
 
     An ``if`` on the outcome takes one branch while the graph is recorded, and that branch is all that the
     graph has. `where`, `maximum` and `minimum` are recorded whole.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Program, Training, Value, compile, mean, warn_on_comparison
+from autograd import Program, Training, Value, compile, grad, mean, no_grad, warn_on_comparison
 
 from .examples import Example
 from .layers import Dropout
 from .losses import Loss, cross_entropy
-from .module import Module
+from .module import Module, mode
 from .optimizers import Optimizer
 
 __all__ = ["CompiledModel", "NotCompiledError"]
@@ -56,7 +56,8 @@ class CompiledModel:
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
         if loss is cross_entropy and not isinstance(data[0][1], list):
-            self.classes = len(model(data[0][0]))
+            with mode(model, training=False), no_grad():
+                self.classes = len(model(data[0][0]))
         self.batch = self.matrix(data)
         self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
         self.program = self._record(data[0], training=True)
@@ -85,11 +86,12 @@ class CompiledModel:
         (row,) = self.matrix([example])
         inputs = list(map(Value, row.tolist()))
         x, target = inputs[: len(example[0])], inputs[len(example[0]) :]
-        before = self.model.training
-        self.model.train(training)
-        self.masks = self.masks if not training else []
         try:
-            with _recording(self.dropouts) as masks, warn_on_comparison(error=True):
+            with (
+                mode(self.model, training),
+                _recording(self.dropouts) as masks,
+                warn_on_comparison(error=True),
+            ):
                 prediction = self.model(x)
                 single = not self.classes and not isinstance(example[1], list)
                 loss = self.loss(prediction, target[0] if single else target)
@@ -100,8 +102,6 @@ class CompiledModel:
             ) from None
         except (TypeError, ValueError) as error:
             raise NotCompiledError(f"the loss does not take a Value as target: {error}") from error
-        finally:
-            self.model.train(before)
         if training:
             self.masks = [(dropout, len(factors)) for dropout, factors in masks]
         inputs += [factor for _, factors in masks for factor in factors]
@@ -118,15 +118,9 @@ class CompiledModel:
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
         spread = range(0, len(data), max(1, len(data) // 4))
         chosen = sorted({*list(kinds.values())[:4], *list(spread)[:4]})
-        before = self.model.training, [parameter.grad for parameter in self.parameters]
-        self.model.train(False)
-        self.model.zero_grad()
-        total = mean([self.loss(self.model(data[i][0]), data[i][1]) for i in chosen])
-        total.backward()
-        slopes = np.array([parameter.grad or 0.0 for parameter in self.parameters])
-        self.model.train(before[0])
-        for parameter, grad in zip(self.parameters, before[1]):
-            parameter.grad = grad
+        with mode(self.model, training=False):
+            total = mean([self.loss(self.model(data[i][0]), data[i][1]) for i in chosen])
+        slopes = np.array(grad(total, self.parameters))
         value, gradient = self.evaluation(self.numbers(), self.batch[chosen])
         size = np.abs(slopes).max(initial=abs(total.data))
         if not (
@@ -134,14 +128,14 @@ class CompiledModel:
             and np.allclose(gradient, slopes, rtol=1e-9, atol=1e-9 * size, equal_nan=True)
         ):
             raise NotCompiledError(
-                "the model or the loss is another computation for other examples: it takes another branch, or "
-                "reads numbers with .data or float(); use where, maximum or minimum, or backend='eager'"
+                "the model or the loss is another computation for other examples: it takes another branch "
+                "or reads numbers with .data or float(); use where, maximum or minimum, or backend='eager'"
             )
 
     # --- training
 
     def train(
-        self, batches: Sequence[npt.NDArray[Any]], clips: dict[str, float | None], predictions: bool
+        self, batches: Sequence[npt.NDArray[Any]], clips: Mapping[str, float | None], predictions: bool
     ) -> tuple[Training, int]:
         """Updates from batches of examples; the training, and how many updates stayed finite.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from autograd import Value, Vector
 
 from .arguments import require_flag, require_number
 
-__all__ = ["Module"]
+__all__ = ["Module", "mode"]
 
 
 class Module:
@@ -188,3 +189,14 @@ def _listing(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(map(str, names[:5])) + more
+
+
+@contextmanager
+def mode(model: Module, training: bool) -> Iterator[None]:
+    """Within it the model is as after ``train(training)``, and afterwards as it was."""
+    before = model.training
+    model.train(training)
+    try:
+        yield
+    finally:
+        model.train(before)

@@ -25,7 +25,7 @@ from .history import History
 from .layers import Dropout
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
 from .metrics import Metric, accuracy, find_metric
-from .module import Module
+from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .schedules import Schedule
 from .storage import load_training, save
@@ -128,7 +128,7 @@ def fit(
     schedule = _schedule_of(optimizer, schedule)
     clips = _clips(clip_norm, clip_value)
     measures = _metrics(metrics, loss)
-    with _mode(model, training=False):
+    with mode(model, training=False):
         data = examples_of(model, loss, X, y)
         held_out = None if validation is None else _held_out(model, loss, validation)
     callbacks = _callbacks(callbacks)
@@ -139,7 +139,7 @@ def fit(
     if resume is not None:
         run.restore(_state_of(resume))
     try:
-        with _mode(model, training=True), _progress_bar(epochs, run.history, progress) as advance:
+        with mode(model, training=True), _progress_bar(epochs, run.history, progress) as advance:
             for epoch in range(len(run.history) + 1, epochs + 1):
                 if epoch <= len(run.history):  # done together with the one before
                     continue
@@ -244,7 +244,7 @@ class _Run:
         """The losses of examples that are not trained on, and the predictions."""
         if self.compiled is not None:
             return self.compiled.evaluate(self.compiled.matrix(held_out))
-        with _mode(self.model, training=False), no_grad():
+        with mode(self.model, training=False), no_grad():
             outputs = [self.model(x) for x, _ in held_out]
             losses = [float(self.loss(output, t)) for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
@@ -501,17 +501,6 @@ def _generator(state: Mapping[str, Any]) -> np.random.Generator:
 def _numbers(output: Any) -> Any:
     """The prediction as a number, or as a list of them."""
     return [float(each) for each in output] if hasattr(output, "__iter__") else float(output)
-
-
-@contextmanager
-def _mode(model: Module, training: bool) -> Iterator[None]:
-    """The model in training or not, and afterwards as it was."""
-    before = model.training
-    model.train(training)
-    try:
-        yield
-    finally:
-        model.train(before)
 
 
 # --- arguments -------------------------------------------------------------------------------------

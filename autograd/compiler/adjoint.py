@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -76,13 +75,11 @@ class _Sweep:
             self._give(args[0], adjoint, mask, term.index)
         elif term.kind == "put":
             for index, arg in zip(term.index, args):
-                parts = [
-                    None if each is None else block.take(block.broadcast(each, term.shape), index)
-                    for each in (adjoint, mask)
-                ]
+                share = block.take(block.broadcast(adjoint, term.shape), index)
+                read = None if mask is None else block.take(block.broadcast(mask, term.shape), index)
                 if term.batched and not arg.batched:
-                    parts = [None if part is None else block.over_batch(part) for part in parts]
-                self._give(arg, *parts)  # type: ignore[arg-type]  # a share is never None
+                    share, read = block.over_batch(share), None if read is None else block.over_batch(read)
+                self._give(arg, share, read)
         elif term.kind in ("total", "broadcast"):
             self._give_sum(term, args[0], adjoint, mask)
         elif term.kind == "joint":
@@ -118,11 +115,7 @@ class _Sweep:
             for index, share in zip(
                 elements, shares if len(shares) == len(elements) else shares * len(elements)
             ):
-                fitted = [
-                    None if each is None else self._sum_to(index.shape, arg.batched, each, term)
-                    for each in (share, mask)
-                ]
-                self._give(arg, *fitted, index)  # type: ignore[arg-type]  # a share is never None
+                self._give(arg, *self._fitted(term, arg, share, mask, index.shape), index)
 
     def _select(self, term: Term, adjoint: Term) -> None:
         """The adjoint goes to the argument that was taken, and to no other."""
@@ -149,10 +142,9 @@ class _Sweep:
             return
         block = self.block
         if index is not None and index.size == arg.size and (index.reshape(-1) == np.arange(arg.size)).all():
-            share, mask = (  # in another shape only
-                each if each is None else block.reshape(block.broadcast(each, index.shape), arg.shape)
-                for each in (share, mask)
-            )  # type: ignore[assignment]  # a share is never None
+            share = block.reshape(block.broadcast(share, index.shape), arg.shape)
+            if mask is not None:
+                mask = block.reshape(block.broadcast(mask, index.shape), arg.shape)
             index = None
         if index is not None:
             share = block.broadcast(share, index.shape)
@@ -167,11 +159,14 @@ class _Sweep:
 
     def _give_sum(self, term: Term, arg: Term, share: Term, mask: Term | None) -> None:
         """A share for an argument that was broadcast to the shape of the term."""
-        fitted = [
-            None if each is None else self._sum_to(arg.shape, arg.batched, each, term)
-            for each in (share, mask)
-        ]
-        self._give(arg, *fitted)  # type: ignore[arg-type]  # a share is never None
+        self._give(arg, *self._fitted(term, arg, share, mask, arg.shape))
+
+    def _fitted(
+        self, term: Term, arg: Term, share: Term, mask: Term | None, shape: Shape
+    ) -> tuple[Term, Term | None]:
+        """A share and its mask, in the shape of the term, added up to what was broadcast to it."""
+        fitted = self._sum_to(shape, arg.batched, share, term)
+        return fitted, None if mask is None else self._sum_to(shape, arg.batched, mask, term)
 
     def _sum_to(self, shape: Shape, batched: bool, share: Term, term: Term) -> Term:
         """A share in the shape of `term`, or one that broadcasts to it, added up to a smaller shape."""

@@ -157,7 +157,9 @@ class _Writer:
             Term, str
         ] = {}  # of a term in an array of its own or in a view, all rows along one axis
         self.free: dict[tuple[int, bool], list[str]] = {}
-        self.fresh = {output for output in outputs if not output.batched and output.kind != "take"}  # for the caller to keep
+        self.fresh = {
+            output for output in outputs if not output.batched and output.kind != "take"
+        }  # for the caller to keep
         self._plan()
 
     def _plan(self) -> None:

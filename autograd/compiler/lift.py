@@ -123,7 +123,7 @@ class _Lifter:
         return self.block.reshape(total, total.shape[1:])
 
     def _plus(self, term: Term, bias: Sequence[Term]) -> Term:
-        return term + bias[0] if bias else term  # type: ignore[operator,no-any-return]
+        return term + bias[0] if bias else term  # type: ignore[operator]
 
     def _flat(self, term: Term, size: int) -> Term:
         """With one row for each node; a computation that is the same for all of them was broadcast."""

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GraphError
 from ..value import Value
 from .adjoint import gradient
 from .arrays import ArrayProgram
+from .formulas import why_not_native
 from .lift import lift
-from .native import NativeProgram, why_not_native
+from .native import NativeProgram
 from .tape import record
 from .terms import MUL
 from .training import Training

@@ -231,8 +231,8 @@ class _Writer:
             elif node.primitive is None:
                 if not node.constant:
                     raise ValueError(
-                        f"the output depends on {describe(node)} (data {node.data!r}), which is neither in wrt "
-                        "nor in inputs: name it in one of them, or write a number in its place, such as its .data"
+                        f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
+                        "wrt nor in inputs: name it in one of them, or write its .data in its place"
                     )
                 position = self.tape.constant(node.data)
             else:
@@ -271,7 +271,7 @@ class _Writer:
         """
         tape = self.tape
         batched = [
-            BATCHED == max(map(self._rank, term)) if type(term) is tuple else self._rank(term) == BATCHED
+            max(map(self._rank, term)) == BATCHED if type(term) is tuple else self._rank(term) == BATCHED
             for term in terms
         ]
         if any(batched) and not all(batched):
@@ -289,7 +289,8 @@ class _Writer:
                 return tape.node(DOT, (left, right, singles[0]))
             singles.append(tape.node(DOT, (left, right)))
         if len(singles) == 1:
-            return singles[0]
+            (position,) = singles
+            return int(position)
         if len(singles) == 2:
             return tape.node(ADD, tuple(singles))
         return tape.node(SUM, (tuple(singles),))

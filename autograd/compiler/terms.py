@@ -55,6 +55,7 @@ class Term:
     row: Primitive
     index: Any
     data: Array
+    flag: bool
 
     def __init__(self, block: Block, kind: str, args: tuple[Term, ...], shape: Shape, batched: bool) -> None:
         self.block, self.kind, self.args, self.shape, self.batched = block, kind, args, shape, batched
@@ -101,7 +102,7 @@ class Term:
     def __float__(self) -> float:
         raise TypeError("this is a term of a compiled program: its number is not known yet")
 
-    __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__  # type: ignore[assignment]
+    __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__
 
 
 # numpy's functions on terms, as the rules of optimizers use them
@@ -170,13 +171,13 @@ class Block:
         """A row as a rule applies it: sequences are lists of terms and numbers."""
         if not row.vectors:
             return self.apply(row, list(map(self.term, args)))
-        lists = [
+        lists: list[Any] = [
             list(map(self.term, arg)) if i in row.vectors else self.term(arg) for i, arg in enumerate(args)
         ]
         if row in (SUM, MEAN):
             (values,) = lists
             total: Any = functools.reduce(operator.add, values) if values else self.constant(0.0)
-            return total if row is SUM else total / float(len(values))
+            return self.term(total if row is SUM else total / float(len(values)))
         if row is DOT:
             left, right, *bias = lists
             return self.rule(SUM, [[*map(operator.mul, left, right), *bias]])
@@ -335,13 +336,13 @@ class Block:
         if kind in ("apply", "joint"):
             return self.apply(term.row, args) if kind == "apply" else self.joint(term.row, *args)
         if kind == "take":
-            return self.take(*args, term.index)
+            return self.take(args[0], term.index)
         if kind == "put":
             return self.put(term.shape, list(zip(term.index, args)))
         if kind == "broadcast":
-            return self.broadcast(*args, term.shape, term.batched)
+            return self.broadcast(args[0], term.shape, term.batched)
         if kind == "product":
-            return self.product(*args, term.flag)
+            return self.product(args[0], args[1], term.flag)
         if kind == "whole_seed":
             return self.over_batch(self.seed)
         made: Term = getattr(self, kind)(*args)

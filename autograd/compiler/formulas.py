@@ -1,0 +1,69 @@
+"""Rows of the table in rows that have native code of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import GraphError, MissingExtraError
+from .elementary import ELEMENTARY
+from .families import FORWARD
+from .terms import Block, Term, ancestry, rewrite
+
+__all__ = ["DIRECT", "simplified", "why_not_native"]
+
+DIRECT = frozenset({"add", "sub", "mul", "div", "neg", "relu", "step", "greater", "where"})
+"""Rows that are an instruction or two, besides those of `elementary`."""
+
+
+def why_not_native(terms: Sequence[Term]) -> Exception | None:
+    """What keeps the terms from being native code: a missing package, a row without native form; or None."""
+    try:
+        import llvmlite  # noqa: F401  # whether it is there
+    except ImportError:
+        return MissingExtraError("backend='llvm'", "llvmlite", "jit")
+    try:
+        rewrite(terms, simplified)
+    except GraphError as error:
+        return error
+    return None
+
+
+def simplified(term: Term, args: list[Term]) -> Term | None:
+    """A term in rows that have code of their own: a family written out, a row by its formula."""
+    if term.kind == "joint":
+        return FORWARD[term.row.name](*args)
+    if term.kind != "apply" or term.row.name in ELEMENTARY or term.row.name in DIRECT:
+        return None
+    row, block = term.row, args[0].block
+    operands = [
+        [block.take(arg, index) for index in np.arange(arg.size).reshape(arg.shape)]
+        if i in row.vectors
+        else arg
+        for i, arg in enumerate(args)
+    ]
+    for formula in (row.native, row.sheet, row.expansion, row.forward):
+        if callable(formula):
+            try:
+                result = block.term(formula(*operands))
+            except Exception:  # a rule in Python that does not run on terms: comparisons, math, ...
+                continue
+            (result,) = _all_simplified(block, [result])
+            return block.broadcast(result, np.broadcast_shapes(result.shape, term.shape))
+    raise GraphError(
+        f"the primitive {row.name} has no form for native code: its forward rule does not run on arrays of "
+        "numbers not known yet. Give primitive(...) a native= or expansion= in other primitives, or use "
+        "backend='numpy'"
+    )
+
+
+def _all_simplified(block: Block, terms: list[Term]) -> list[Term]:
+    """Rows of a formula by their own formulas, until all have code."""
+    done: dict[Term, Term] = {}
+    for term in ancestry(terms):
+        args = [done[arg] for arg in term.args]
+        again = simplified(term, args)
+        same = all(old is new for old, new in zip(term.args, args))
+        done[term] = again if again is not None else term if same else block.remade(term, args)
+    return [done[term] for term in terms]
