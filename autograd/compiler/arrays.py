@@ -19,7 +19,7 @@ from .families import FORWARD
 from .terms import Indices, Shape, Term, ancestry, rewrite
 from .training import Training
 
-__all__ = ["ArrayProgram", "affine"]
+__all__ = ["ArrayProgram", "affine", "tiles"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
 
@@ -142,6 +142,12 @@ def _distinct(index: Indices) -> bool:
     return index.size == 0 or int(np.bincount(index.reshape(-1)).max()) == 1
 
 
+def tiles(term: Term) -> bool:
+    """Whether each row of a "put" comes from exactly one piece."""
+    every = np.concatenate([index.reshape(-1) for index in term.index] or [np.zeros(0, np.intp)])
+    return len(every) == term.size and _distinct(every)
+
+
 class _Writer:
     """Writes `prepare(B)`, which allocates arrays, and in it `run`, which computes."""
 
@@ -170,7 +176,7 @@ class _Writer:
             if term.kind == "take" and self._is_view(term):
                 self.owner[term] = self._owner(term.args[0])
         for term in self.order:
-            if term.kind == "put" and self._tiles(term):
+            if term.kind == "put" and tiles(term):
                 for index, arg in zip(term.index, term.args):
                     if (
                         arg.kind in ("product", "outer", "over_batch", "apply")
@@ -209,11 +215,6 @@ class _Writer:
             and all(step > 0 for step in spaced[1])
             and (x.kind != "take" or x not in self.owner)
         )
-
-    def _tiles(self, term: Term) -> bool:
-        """Whether each row of a "put" comes from exactly one piece."""
-        every = np.concatenate([index.reshape(-1) for index in term.index] or [np.zeros(0, np.intp)])
-        return len(every) == term.size and _distinct(every)
 
     # --- names
 
@@ -402,7 +403,7 @@ class _Writer:
     def _put(self, term: Term, number: int) -> None:
         if term not in self.flat:
             self._array(term)
-        whole = self._tiles(term)
+        whole = tiles(term)
         rows = self._rows(term)
         if not whole:
             self._write(f"{rows}.fill(0.0)")

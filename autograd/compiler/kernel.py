@@ -7,6 +7,7 @@ and added up in the end.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..primitives import TABLE, Primitive
-from .arrays import affine
+from .arrays import affine, tiles
 from .elementary import ELEMENTARY
-from .terms import Term, ancestry
+from .terms import Indices, Term, ancestry
 
 __all__ = ["AFTER", "ALIGNED", "BEFORE", "WITHIN", "Kernel", "reduces"]
 
@@ -45,7 +46,15 @@ class Kernel:
     engine: Any
     phase: int = BEFORE
 
-    def __init__(self, name: str, terms: Sequence[Term], lanes: int, real: Any, straight: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        terms: Sequence[Term],
+        lanes: int,
+        real: Any,
+        straight: bool,
+        numbers_first: bool = False,
+    ) -> None:
         from llvmlite import ir
 
         self.ir, self.lanes, self.straight, self.real = ir, lanes, straight, real
@@ -62,6 +71,8 @@ class Kernel:
             else:
                 phase = BEFORE
             self.phases[term] = phase
+        if numbers_first:  # then the rest is one loop, which reads a row before it is written
+            self.order.sort(key=lambda term: term.size > 1)
         self.module = ir.Module(name=name)
         self.tables: dict[Any, Any] = {}
         self.values: dict[tuple[Term, int], Any] = {}  # of straight code, by term and row
@@ -69,27 +80,82 @@ class Kernel:
         self.sums = [term for term in self.order if term.kind in ("outer", "over_batch") and reduces(term)]
         self.places: dict[Term, int] = {}
         self.homes: dict[Term, tuple[Any, Any]] = {}  # terms in other memory: its pointer, and where there
+        self.joined: dict[Term, tuple[Term, Indices]] = {}  # sums that are rows of a "put" of nothing else
+        for term in self.order:
+            sums_only = term.kind == "put" and set(term.args) <= set(self.sums) - self.joined.keys()
+            if sums_only and tiles(term) and all(affine(index) for index in term.index):
+                self.joined |= {arg: (term, index) for arg, index in zip(term.args, term.index)}
+        self.groups = [self._grouped(phase) for phase in (BEFORE, WITHIN, AFTER)]
         self._allocate()
 
+    def _grouped(self, phase: int) -> list[list[Term]]:
+        """The terms of a phase in order, elementwise terms of one shape together: they share a loop.
+
+        A sum over the batch is computed within the blocks, as soon as its operands are there.
+        """
+        groups: list[list[Term]] = []
+        for term in self.order:
+            when = WITHIN if term in self.sums else self.phases[term]
+            if when != phase or term.kind in ("parameters", "inputs", *_PASSED):
+                continue
+            run = groups[-1] if groups else []
+            fits = term.kind == "apply" and bool(run) and run[0].kind == "apply"
+            if (
+                fits
+                and run[0].shape == term.shape
+                and not any(arg.kind == "take" and arg.args[0] in run for arg in term.args)
+            ):
+                run.append(term)
+            else:
+                groups.append([term])
+        return groups
+
     def _allocate(self) -> None:
-        """The place of each term in the scratch memory: accumulators, their sums, all else."""
+        """The place of each term in the scratch memory: accumulators, their sums, all else.
+
+        Within a block a place is used again when nobody reads it any more, so that all of them stay in the
+        nearest cache.
+        """
         count = 0
-        for term in self.sums:
+        wholes = dict.fromkeys(self.joined[term][0] if term in self.joined else term for term in self.sums)
+        for term in wholes:
             self.places[term] = count
             count += term.size
         self.accumulators = count + -count % 8
         self.first_sum = self.accumulators * self.group
-        for term in self.sums:
+        for term in wholes:
             self.places[term] += self.first_sum
         self.size = self.first_sum + self.accumulators
-        for term in self.order:
-            if term.kind in ("parameters", *_PASSED) or term in self.places:
+        last: dict[Term, int] = {}
+        for number, group in enumerate(self.groups[WITHIN]):
+            for term in group:
+                last |= dict.fromkeys(map(_source, term.args), number)
+        last |= dict.fromkeys(map(_source, self.terms), len(self.groups[WITHIN]))
+        self.kept = set(map(_source, self.terms))
+        for phase in self.groups:
+            for group in phase:
+                self.kept |= {_source(arg) for term in group for arg in term.args if arg not in group}
+        free: dict[int, list[int]] = {}
+        block = self.order[0].block
+        for term in (block.inputs, *[t for t in self.order if self.phases[t] != WITHIN]):
+            if term.kind in ("parameters", *_PASSED) or term in self.places or term in self.joined:
                 continue
-            if term.batched and self.straight and term.kind != "inputs":
-                continue
-            self.places[term] = self.size
-            self.size += term.size * (self.lanes if term.batched else 1)
-            self.size += -self.size % 8
+            self._place(term, free)
+        for number, group in enumerate(self.groups[WITHIN]):
+            for term in group:
+                if term.batched and term in self.kept and not self.straight:
+                    self._place(term, free)
+            for term in [term for term, end in last.items() if end == number]:
+                if term.batched and term in self.places and term is not block.inputs:
+                    free.setdefault(term.size, []).append(self.places[term])
+
+    def _place(self, term: Term, free: dict[int, list[int]]) -> None:
+        if term.batched and free.get(term.size):
+            self.places[term] = free[term.size].pop()
+            return
+        self.places[term] = self.size
+        self.size += term.size * (self.lanes if term.batched else 1)
+        self.size += -self.size % 8
 
     # --- values
 
@@ -208,6 +274,21 @@ class Kernel:
             return carry
         return self.loop(0, length, 1, body, carry)
 
+    def in_fours(self, length: int, body: Callable[..., list[Any]], carry: Sequence[Any]) -> Sequence[Any]:
+        """As `every`, with four rows in each turn of a loop."""
+        if length < 8 or (self.straight and self.phase == WITHIN):
+            return self.every(length, body, carry)
+
+        def four(i: Any, *carried: Any) -> Sequence[Any]:
+            for k in range(4):
+                carried = tuple(body(self.plus(i, k), *carried))
+            return carried
+
+        carry = self.loop(0, length - length % 4, 4, four, carry)
+        for i in range(length - length % 4, length):
+            carry = body(i, *carry)
+        return carry
+
     def tiles(self, length: int, tile: int, body: Callable[[Any, int], None]) -> None:
         """The rows of an axis, several at once: the body takes the first and how many."""
         if self.straight and self.phase == WITHIN:
@@ -233,22 +314,35 @@ class Kernel:
 
     def origin(self, term: Term, index: tuple[Any, ...]) -> tuple[Term, Any]:
         """The term that has the numbers of a row, and the number of the row there."""
-        row = self.flat(term, index)
-        if term.kind != "take":
-            return term, row
-        (source,) = term.args
-        if isinstance(row, int):
-            return source, int(term.index.reshape(-1)[row])
-        spaced = affine(term.index)
+        if term in self.joined:
+            source, rows = self.joined[term]
+        elif term.kind == "take":
+            (source,), rows = term.args, term.index
+        else:
+            return term, self.flat(term, index)
+        row = self._chosen(rows, index)
+        if source in self.joined:
+            source, rows = self.joined[source]
+            row = self._chosen(rows, np.unravel_index(row, rows.shape) if isinstance(row, int) else (row,))
+        return source, row
+
+    def _chosen(self, rows: Indices, index: Sequence[Any]) -> Any:
+        """The row number that stands at an index of an array of row numbers."""
+        aligned = [0 if n == 1 else i for n, i in zip(rows.shape, index[len(index) - rows.ndim :])]
+        if all(isinstance(i, (int, np.integer)) for i in aligned):
+            return int(rows[tuple(aligned)])
+        spaced = affine(rows)
         if spaced is None:
-            table = self.table(np.ascontiguousarray(term.index, np.int64))
-            place = self.builder.gep(table, [row], source_etype=self.whole)
-            return source, self.builder.load(place, typ=self.whole)
-        start, steps = spaced
-        aligned = index[len(index) - len(term.shape) :]
-        for length, i, step in zip(term.shape, aligned, steps):
-            start = self.plus(start, 0 if length == 1 else self.times(i, step))
-        return source, start
+            row: Any = 0
+            for length, i in zip(rows.shape, aligned):
+                row = self.plus(self.times(row, length), i)
+            table = self.table(np.ascontiguousarray(rows, np.int64))
+            place = self.builder.gep(table, [self.whole_number(row)], source_etype=self.whole)
+            return self.builder.load(place, typ=self.whole)
+        row, steps = spaced
+        for i, step in zip(aligned, steps):
+            row = self.plus(row, self.times(i, step))
+        return row
 
     def get(self, term: Term, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
         """A number of a term in each lane: of an example each, or with `rows` of consecutive rows."""
@@ -300,30 +394,20 @@ class Kernel:
     # --- phases
 
     def emit(self, phase: int) -> None:
-        """The code of all terms of a phase; elementwise terms of one shape share a loop."""
+        """The code of all terms of a phase."""
         self.phase = phase
-        run: list[Term] = []
-        for term in self.order:
-            if self.phases[term] != phase or term.kind in ("parameters", "inputs", *_PASSED):
-                continue
-            alike = run and run[0].shape == term.shape
-            crossing = any(arg.kind == "take" and arg.args[0] in run for arg in term.args)
-            if term.kind != "apply" or not alike or crossing:
-                self._elementwise(run)
-                run = []
+        for group in self.groups[phase]:
+            (term, *_) = group
             if term.kind == "apply":
-                run.append(term)
+                self._elementwise(group)
+            elif term in self.sums:
+                self._accumulate(term)
             else:
                 getattr(self, f"_{term.kind}")(term)
-        self._elementwise(run)
 
     def _elementwise(self, run: list[Term]) -> None:
-        if not run:
-            return
         shape = run[0].shape
-        read = {arg for term in self.order if term not in run for arg in term.args} | set(self.terms)
-        read |= {arg.args[0] for arg in read if arg.kind == "take"}
-        kept = [term for term in run if term in read]
+        kept = [term for term in run if term in self.kept]
         width = self.lanes if self.phase == WITHIN else 1
         rows = 1
         if self.phase != WITHIN and shape[-1] >= 8:
@@ -386,9 +470,9 @@ class Kernel:
         return self.lanes if self.phase == WITHIN else 1
 
     def _put(self, term: Term) -> None:
-        width = self._width()
-        every = np.concatenate([index.reshape(-1) for index in term.index] or [np.zeros(0, np.intp)])
-        tiled = len(every) == term.size and int(np.bincount(every).max(initial=0)) == 1
+        if any(arg in self.joined for arg in term.args) and self.joined[term.args[0]][0] is term:
+            return
+        width, tiled = self._width(), tiles(term)
         if not tiled:
             zero = self.number(0.0, width)
             self.every(term.size, lambda i: self.put(term, i, zero, width))
@@ -492,7 +576,7 @@ class Kernel:
                 ]
 
             rows = [self.plus(first, t) for t in range(count)]
-            sums = self.every(n, step, [self.number(0.0, lanes)] * count)
+            sums = self.in_fours(n, step, [self.number(0.0, lanes)] * count)
             for row, value in zip(rows, sums):
                 self.put(term, self.flat(term, (row, column)), value, lanes)
 
@@ -547,10 +631,7 @@ class Kernel:
         return total
 
     def _outer(self, term: Term) -> None:
-        if term not in self.sums:
-            self._outer_of_rows(term)
-
-    def _outer_of_rows(self, term: Term) -> None:
+        """Of what is not batched."""
         a, b = term.args
         r = a.shape[1]
 
@@ -564,23 +645,18 @@ class Kernel:
 
         self._each(term.shape, cell)
 
-    def _over_batch(self, term: Term) -> None:
-        """Added up in the blocks."""
-
     # --- sums over the batch
 
-    def accumulate(self) -> None:
-        """Add this block's share to every sum over the batch."""
-        for term in self.sums:
-            if term.kind == "over_batch":
-                self._each(
-                    term.shape,
-                    lambda *index, term=term: self._add(
-                        term, self.flat(term, index), [(self.get(term.args[0], index, self.lanes), None)]
-                    ),
-                )
-            else:
-                self._accumulate_outer(term)
+    def _accumulate(self, term: Term) -> None:
+        """Add this block's share to a sum over the batch."""
+        if term.kind == "outer":
+            self._accumulate_outer(term)
+            return
+
+        def one(*index: Any) -> None:
+            self._add(term, index, self._valid(self.get(term.args[0], index, self.lanes)))
+
+        self._each(term.shape, one)
 
     def _accumulate_outer(self, term: Term) -> None:
         a, b = term.args
@@ -588,42 +664,47 @@ class Kernel:
 
         def rows(first: Any, count: int) -> None:
             places = [self.plus(first, t) for t in range(count)]
-            left = (
-                [[self.get(a, (place, k), self.lanes) for k in range(r)] for place in places]
-                if r <= 4
-                else None
-            )
+            if r > 1:
+                for place in places:
+                    self.every(term.shape[1], functools.partial(self._add_many, term, place))
+                return
+            left = [self._valid(self.get(a, (place, 0), self.lanes)) for place in places]
 
-            def columns(j: Any) -> None:
-                right = [self.get(b, (j, k), self.lanes) for k in range(r)] if left else None
-                for t, place in enumerate(places):
-                    pairs = (
-                        list(zip(left[t], right))
-                        if left is not None and right is not None
-                        else [
-                            (self.get(a, (place, k), self.lanes), self.get(b, (j, k), self.lanes))
-                            for k in range(r)
-                        ]
-                    )
-                    self._add(term, self.flat(term, (place, j)), pairs)
+            def column(j: Any) -> None:
+                right = self._valid(self.get(b, (j, 0), self.lanes))
+                for place, each in zip(places, left):
+                    self._add(term, (place, j), each, right)
 
-            self.every(term.shape[1], columns)
+            self.every(term.shape[1], column)
 
         self.tiles(term.shape[0], 4, rows)
 
-    def _add(self, term: Term, row: Any, pairs: Sequence[tuple[Any, Any]]) -> None:
-        """Add products, or numbers, to an accumulator, from the lanes that hold an example."""
-        place = self.plus((self.places[term] - self.first_sum) * self.group, self.times(row, self.group))
+    def _add_many(self, term: Term, i: Any, j: Any) -> None:
+        """Add the products of a row and a column to an accumulator."""
+        a, b = term.args
+
+        def step(k: Any) -> None:
+            left, right = self.get(a, (i, k), self.lanes), self.get(b, (j, k), self.lanes)
+            self._add(term, (i, j), self._valid(left), self._valid(right))
+
+        self.every(a.shape[1], step)
+
+    def _valid(self, value: Any) -> Any:
+        """A value with 0 in the lanes that hold no example."""
+        if self.mask is None:
+            return value
+        return self.builder.select(self.mask, value, self.number(0.0, self.lanes))
+
+    def _add(self, term: Term, index: tuple[Any, ...], left: Any, right: Any = None) -> None:
+        """Add a number to an accumulator, or a product."""
+        source, row = self.origin(term, index)
+        place = self.times(self.plus(row, self.places[source] - self.first_sum), self.group)
         total = self.load(self.scratch, place, self.group, True)
         for group in range(self.lanes // self.group):
-            before = total
-            for left, right in pairs:
-                if right is None:
-                    total = self.builder.fadd(total, self.part(left, group))
-                else:
-                    total = self.fma(self.part(left, group), self.part(right, group), total)
-            if self.mask is not None:
-                total = self.builder.select(self.part(self.mask, group), total, before)
+            if right is None:
+                total = self.builder.fadd(total, self.part(left, group))
+            else:
+                total = self.fma(self.part(left, group), self.part(right, group), total)
         self.store(total, self.scratch, place, self.group, True)
 
     def in_eights(self, length: int, body: Callable[[Any, int], None]) -> None:
@@ -755,8 +836,6 @@ class Kernel:
                 self.mask = self.valid_lanes(first)
                 inputs(first)
                 self.emit(WITHIN)
-                self.phase = WITHIN
-                self.accumulate()
                 if outputs is not None:
                     outputs(first)
 
@@ -764,6 +843,11 @@ class Kernel:
             self.phase = AFTER
             self.gather_sums()
         self.emit(AFTER)
+
+
+def _source(term: Term) -> Term:
+    """The term that has the numbers of this one."""
+    return term.args[0] if term.kind == "take" else term
 
 
 def reduces(term: Term) -> bool:

@@ -41,6 +41,7 @@ class NativeProgram:
         self.terms = rewrite(terms, simplified)
         block = self.terms[0].block
         self.width = block.inputs.size
+        self.batched = any(term.batched for term in ancestry(self.terms))
         self.straight = sum(map(_work, ancestry(self.terms))) <= STRAIGHT
         self._functions: dict[Any, Any] = {}
         self._scratch: list[Any] = []
@@ -52,35 +53,37 @@ class NativeProgram:
         return "\n".join([*lines, "", str(kernel.module)])
 
     def _lanes(self, examples: int) -> int:
-        if not any(term.batched for term in ancestry(self.terms)) or examples < 4:
-            return 1
-        return 8
+        import os
+
+        return int(os.environ.get("W", "8")) if self.batched and examples >= 4 else 1
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        results = tuple(
-            np.empty((len(batch),) if term.batched else term.shape, self.dtype) for term in self.terms
+        B = len(batch)
+        ends = np.cumsum([B if term.batched else term.size for term in self.terms]).tolist()
+        starts = [0, *ends[:-1]]
+        results = np.empty(ends[-1], self.dtype)
+        base = _pointer(results)
+        kernel, function = self._function("pass", self._lanes(B))
+        places = [base + start * results.itemsize for start in starts]
+        self._call(
+            kernel, function, _pointer(parameters), _pointer(batch), _numbers(B.bit_length())[1], B, *places
         )
-        kernel, function = self._function("pass", self._lanes(len(batch)))
-        self._call(kernel, function, parameters, batch, _in_order(len(batch)), len(batch), *results)
-        return results
+        return tuple(results[start:end] for start, end in zip(starts, ends))
 
     def _call(self, kernel: Any, function: Any, *args: Any, room: int = 0) -> Any:
         """Call native code with scratch memory of its own as the last argument."""
-        try:
-            scratch = self._scratch.pop()  # another thread has memory of its own
-        except IndexError:
-            scratch = np.empty(0, np.uint8)
         size = (kernel.size + room) * self.dtype.itemsize + ALIGNED
-        if scratch.size < size:
-            scratch = np.empty(size, np.uint8)
-        start = scratch.ctypes.data
         try:
-            return function(
-                *[each.ctypes.data if isinstance(each, np.ndarray) else each for each in args],
-                start + -start % ALIGNED,
-            )
+            scratch, start = self._scratch.pop()  # another thread has memory of its own
+        except IndexError:
+            scratch = b""
+        if len(scratch) < size:
+            scratch = ctypes.create_string_buffer(size)
+            start = ctypes.addressof(scratch)
+        try:
+            return function(*args, start + -start % ALIGNED)
         finally:
-            self._scratch.append(scratch)
+            self._scratch.append((scratch, start))
 
     def _function(self, purpose: Any, lanes: int, *args: Any) -> Any:
         made = self._functions.get((purpose, lanes))
@@ -146,9 +149,14 @@ class NativeProgram:
         room = -(-largest // kernel.lanes) * kernel.lanes * self.width
         again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
         done: int = self._call(
-            kernel, function, t.state, t.batch, t.order, t.bounds, len(t.rates), t.rates, t.values, t.norms,
-            t.noted, int(again), room=room if again else 0,
-        )  # fmt: skip
+            kernel,
+            function,
+            *map(_pointer, (t.state, t.batch, t.order, t.bounds)),
+            len(t.rates),
+            *map(_pointer, (t.rates, t.values, t.norms, t.noted)),
+            int(again),
+            room=room if again else 0,
+        )
         return done
 
     def _train(self, lanes: int, training: Training) -> Any:
@@ -251,10 +259,8 @@ class NativeProgram:
             if new.kind == "take":  # another row as it is: to be read in the loop as well
                 changed[number] = block.apply(TABLE["add"], [new, block.constant(0.0)])
         terms = rewrite(list(changed.values()), simplified)
-        update = Kernel("update", terms, 1, kernel.real, False)
+        update = Kernel("update", terms, 1, kernel.real, straight=False, numbers_first=True)
         update.module, update.tables = kernel.module, kernel.tables
-        # Numbers for all parameters first: then the rest is one loop, which reads a row before it is written.
-        update.order.sort(key=lambda term: term.size > 1)
         for number, term in zip(changed, terms):
             update.homes[term] = kernel.parameters, number * t.parameters
         return update
@@ -310,6 +316,14 @@ class NativeProgram:
                 kernel.store(each, table, kernel.plus(kernel.times(kernel.plus(row, lane), width), k))
 
 
+def _pointer(array: Any) -> int:
+    """Where the numbers of an array begin."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):  # not to be written, or empty; this takes longer
+        return int(array.ctypes.data)
+
+
 def _work(term: Term) -> int:
     """How many operations on a block of examples straight code for a term has."""
     if not term.batched and not (term.kind in ("outer", "over_batch") and reduces(term)):
@@ -324,8 +338,10 @@ def _work(term: Term) -> int:
 
 
 @functools.cache
-def _in_order(count: int) -> Any:
-    return np.arange(count, dtype=np.int64)
+def _numbers(bits: int) -> tuple[Any, int]:
+    """0, 1, 2, ... up to 2 to the power of `bits`, and where they lie."""
+    numbers = np.arange(1 << bits, dtype=np.int64)
+    return numbers, _pointer(numbers)
 
 
 @functools.cache

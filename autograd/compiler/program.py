@@ -51,8 +51,8 @@ def compile(
     inputs : the I leaves that are different in each example, such as features and targets, in the order of
         the batch's columns.
     reduce : ``"mean"`` or ``"sum"``, over the examples of the batch.
-    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; or ``"auto"``, whichever is faster
-        here, which is measured at the first call.
+    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; or ``"auto"``: numpy until that
+        has taken some time, and from then on whichever was measured to be faster.
     dtype : float64 or float32: of all numbers in the program.
 
     Returns
@@ -133,10 +133,6 @@ class Program:
     ) -> None:
         self.parameters, self.inputs, self.outputs = len(parameters), len(inputs), len(outputs)
         self.reduce, self.dtype = reduce, dtype
-        self._recorded = (
-            np.array([leaf.data for leaf in parameters], dtype),
-            np.array([[leaf.data for leaf in inputs]], dtype),
-        )
         block, results = lift(record(outputs, parameters, inputs))
         output = results[0]
         summed = block.over_batch(output) if output.batched else output
@@ -145,6 +141,7 @@ class Program:
         self._results = results
         self._made: dict[tuple[str, str], Any] = {}
         self._chosen: dict[int, str] = {}
+        self._spent = 0.0  # seconds that passes took before a back end was chosen
         obstacle = why_not_native([*self._terms, *results]) if backend != "numpy" else None
         if backend == "llvm" and obstacle is not None:
             raise obstacle
@@ -154,11 +151,8 @@ class Program:
 
     @property
     def backend(self) -> str:
-        """Which back end runs: of ``"auto"`` the faster one, as measured at the last new size of batch."""
-        if len(self._backends) > 1 and not self._chosen:
-            parameters, batch = self._recorded
-            self._faster(parameters, np.repeat(batch, 64 if self.inputs else 1, axis=0))
-        return self._backends[0] if len(self._backends) == 1 else list(self._chosen.values())[-1]
+        """Which back end runs: of ``"auto"`` numpy at first, and after some time the faster of the two."""
+        return list(self._chosen.values())[-1] if self._chosen else self._backends[0]
 
     @property
     def source(self) -> str:
@@ -186,7 +180,7 @@ class Program:
         if not len(batch):
             empty = math.nan if self.reduce == "mean" else 0.0
             return empty, np.full(self.parameters, empty, self.dtype)
-        value, gradient = self._program(self._faster(parameters, batch), "gradient")(parameters, batch)
+        value, gradient = self._program(self._chosen_for(parameters, batch), "gradient")(parameters, batch)
         return float(value[0]), gradient
 
     def evaluate(self, parameters: Any, batch: Any = None) -> npt.NDArray[Any]:
@@ -206,7 +200,7 @@ class Program:
         parameters, batch = self._arguments(parameters, batch)
         if not len(batch):
             return np.empty((0, self.outputs), self.dtype)
-        results = self._program(self._faster(parameters, batch), "evaluate")(parameters, batch)
+        results = self._program(self._chosen_for(parameters, batch), "evaluate")(parameters, batch)
         table = np.empty((len(batch), self.outputs), self.dtype)
         for k, column in enumerate(results):
             table[:, k] = column
@@ -278,7 +272,7 @@ class Program:
         t = training
         purpose = "training" if t.outputs else "gradient"
         example = t.batch[t.order[t.bounds[0, 0] : t.bounds[0, 1]]]
-        backend = self._faster(t.state[: t.parameters], example)
+        backend = self._chosen_for(t.state[: t.parameters], example, len(t.rates))
         done: int = self._program(backend, purpose).train(t)
         return done
 
@@ -307,7 +301,7 @@ class Program:
         array = np.asarray(given)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{what} must be real numbers, got an array of {array.dtype}")
-        return np.ascontiguousarray(array, self.dtype)
+        return np.asarray(array, self.dtype, order="C")
 
     def _program(self, backend: str, purpose: str) -> Any:
         made = self._made.get((backend, purpose))
@@ -321,12 +315,19 @@ class Program:
             made = self._made[backend, purpose] = make(terms, self.reduce == "mean", self.dtype)
         return made
 
-    def _faster(self, parameters: Any, batch: Any) -> str:
-        """The faster back end for a batch of this size, up to a factor of 2."""
+    def _chosen_for(self, parameters: Any, batch: Any, passes: int = 1) -> str:
+        """The back end for so many passes over a batch of this size, up to a factor of 2.
+
+        Native code takes as long to compile as many passes take. So numpy is used until it has taken about
+        as much time as that; then the two are compared.
+        """
         if len(self._backends) == 1:
             return self._backends[0]
         size = len(batch).bit_length()
         if size not in self._chosen:
+            self._spent += passes * _seconds(self._program("numpy", "gradient"), parameters, batch)
+            if self._spent < _PATIENCE:
+                return "numpy"
             costs = {}
             for backend in self._backends:
                 program = self._program(backend, "gradient")
@@ -334,6 +335,9 @@ class Program:
                 costs[backend] = min(_seconds(program, parameters, batch) for _ in range(3))
             self._chosen[size] = min(costs, key=lambda name: costs[name])
         return self._chosen[size]
+
+
+_PATIENCE = 0.5  # seconds
 
 
 def _seconds(program: Any, parameters: Any, batch: Any) -> float:

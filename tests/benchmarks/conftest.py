@@ -1,0 +1,3 @@
+"""What needs the peers, or is a program, is not searched for doctests."""
+
+collect_ignore = ["peers", "whole"]

@@ -1,0 +1,129 @@
+"""What the compiler must reach, and whether it did: each target a ratio of two times, and its limit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tests.benchmarks.compiled import Findings, Row
+from tests.benchmarks.contestants import (
+    BY_HAND,
+    CASADI,
+    CONTESTANTS,
+    CPP,
+    JAX,
+    JAXES,
+    LLVM,
+    NUMPY,
+    OURS,
+    PRODUCTS,
+    TORCHES,
+)
+from tests.benchmarks.tasks import LARGE
+from tests.benchmarks.timing import Times, fastest, median, ratio
+
+TENFOLD = 13.0  # times that a tenfold size may take; exactly linear is 10
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    Attributes
+    ----------
+    measured : the ratio, or None where one of the two is missing.
+    limit : it must not be above that.
+    """
+
+    claim: str
+    measured: float | None
+    limit: float
+
+    @property
+    def verdict(self) -> str:
+        if self.measured is None:
+            return "not measured"
+        return "met" if round(self.measured, 2) <= self.limit else "MISSED"
+
+
+def targets(findings: Findings) -> list[Target]:
+    """Every target of which anything was measured."""
+    found: list[Target] = []
+    for row in findings.rows:
+        found += of_steps(row)
+        found += of_first_results(row)
+    if LARGE.name in findings.recording:
+        claim = f"recording {LARGE.name}, in seconds"
+        found.append(Target(claim, median(findings.recording, LARGE.name), 0.5))
+    for other, limit in (("jax", 0.5), ("torch", 0.2)):
+        if "ours" in findings.whole:
+            found.append(beside("whole process", findings.whole, "ours", other, limit))
+    found += of_growth("batch", findings.by_batch, [row.task.batch for row in findings.by_batch])
+    found += of_growth(
+        "parameters", findings.by_parameters, [parameters(row) for row in findings.by_parameters]
+    )
+    found += of_compiling(findings.by_parameters)
+    return found
+
+
+def parameters(row: Row) -> int:
+    return row.task.weights.size
+
+
+def beside(claim: str, times: Times, name: str, other: str, limit: float) -> Target:
+    """That the one takes at most so many times as long as the other."""
+    known = name in times and other in times
+    return Target(f"{claim}: {name} / {other}", ratio(times, name, other) if known else None, limit)
+
+
+def of_steps(row: Row) -> Iterator[Target]:
+    task, times = row.task, row.times
+    there = {each.name for each in CONTESTANTS if each.competes(task)}
+    best = fastest(times, OURS) or LLVM
+    if task.unit > 1:
+        yield beside(task.name, times, LLVM, CASADI, 1.0)
+    if CPP in there:
+        yield beside(task.name, times, LLVM, CPP, 1.2)
+    if PRODUCTS in there:
+        yield beside(task.name, times, best, PRODUCTS, 1.15)
+    for others in (JAXES, TORCHES, [BY_HAND]):
+        if there.intersection(others):
+            yield beside(task.name, times, best, fastest(times, others) or others[0], 1.0)
+    if best != NUMPY:
+        yield beside(task.name, times, NUMPY, BY_HAND, 1.0)
+
+
+def of_first_results(row: Row) -> Iterator[Target]:
+    other = fastest(row.first, JAXES) or JAX
+    for name in OURS if row.task.unit == 1 else ():
+        yield beside(f"first result, {row.task.name}", row.first, name, other, 1.0)
+
+
+def of_growth(what: str, rows: list[Row], sizes: list[int]) -> Iterator[Target]:
+    """That a tenfold size takes no more than ten times as long, give or take what caches do."""
+    for name in OURS:
+        if len(rows) > 1 and all(name in row.times for row in rows):
+            worst = max(
+                (median(b.times, name) / median(a.times, name)) ** (1.0 / math.log10(n / m))
+                for (a, m), (b, n) in itertools.pairwise(zip(rows, sizes))
+            )
+            yield Target(f"growth, a step: largest factor for tenfold {what}, {name}", worst, TENFOLD)
+
+
+def of_compiling(rows: Iterable[Row]) -> Iterator[Target]:
+    """That generating code takes as long for wide layers as for narrow ones; both back ends lift."""
+    spent = [seconds for row in rows if (seconds := code_generation(row)) is not None]
+    if len(spent) > 1:
+        yield Target(
+            "growth, compiling: widest / narrowest layer, what llvm takes beyond numpy",
+            spent[-1] / spent[0],
+            1.5,
+        )
+
+
+def code_generation(row: Row) -> float | None:
+    """What the llvm back end takes to the first result beyond what the numpy back end takes."""
+    if not set(OURS) <= set(row.first):
+        return None
+    return median(row.first, LLVM) - median(row.first, NUMPY)

@@ -1,0 +1,131 @@
+"""What the benchmarks rest on: their right answers, that a wrong contestant is found, and the report."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import Value, dot, sum
+from tests.benchmarks import report
+from tests.benchmarks.compiled import Findings, Measurement, Row
+from tests.benchmarks.contestants import BY_HAND, CPP, JAX, LLVM, NUMPY, TORCH, Contestant
+from tests.benchmarks.peers import by_hand
+from tests.benchmarks.targets import TENFOLD, targets
+from tests.benchmarks.tasks import MOONS, TASKS, Task, answer, check, value_and_gradient
+
+PICTURES = ["compiling.svg", "first.svg", "growth.svg", "steps.svg"]
+SMALL = [
+    Task("2-3-1", (2, 3, 1), 7, "hinge_loss"),
+    Task("5-4-3", (5, 4, 3), 6, "cross_entropy"),
+    TASKS[-1],
+]
+
+
+@pytest.mark.parametrize("task", SMALL, ids=lambda task: task.name)
+def test_the_right_answer_is_the_engine_s(task):
+    n_in, *layers = task.sizes
+    model = nn.MLP(n_in, layers, task.activation, task.output_activation, task.bias)
+    parameters = model.parameters()
+    for p, weight in zip(parameters, task.weights, strict=True):
+        p.data = float(weight)
+    examples = [getattr(nn, task.loss)(model(x), t) for x, t in zip(*(each.tolist() for each in task.data))]
+    total = sum(examples) / task.batch + task.l2 * dot(parameters, parameters)
+    assert isinstance(total, Value)
+    total.backward()
+    value, gradient = value_and_gradient(task, task.weights)
+    assert value == pytest.approx(total.data, rel=1e-13)
+    assert gradient == pytest.approx(np.array([p.grad for p in parameters]), rel=1e-12, abs=1e-15)
+
+
+def test_the_assignment_begins_and_ends_where_the_course_says():
+    training = TASKS[-1]
+    assert value_and_gradient(training, training.weights)[0] == pytest.approx(0.014181377937891659, rel=1e-15)
+    assert answer(training, 1000)[0] < 1e-4
+
+
+@pytest.mark.parametrize("task", SMALL, ids=lambda task: task.name)
+def test_numpy_by_hand_does_the_task(task):
+    check(dataclasses.replace(task, unit=1), by_hand.Numpy(task), BY_HAND)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0.0500001}, {"l2": 1.001e-4}])
+def test_a_contestant_that_computes_something_else_is_an_error(wrong):
+    runner = by_hand.Numpy(dataclasses.replace(MOONS, **wrong))
+    with pytest.raises(
+        ArithmeticError, match=r"slip does not compute 2-16-16-1, 100: it is off by \d\.\de-06"
+    ):
+        check(MOONS, runner, "slip")
+
+
+def test_a_peer_that_is_not_installed_is_named_with_the_reason():
+    def none(task):
+        raise RuntimeError("no compiler here\nand more")
+
+    measurement = Measurement(runs=1)
+    absent = Contestant("absent", "no_such_peer.Runner", lambda task: True)
+    broken = Contestant("broken", "by_hand.Numpy", lambda task: True)
+    measurement._builds["broken"] = none
+    row = measurement.row(SMALL[0], [absent, broken], firsts=0)
+    assert row.times == {}
+    assert set(measurement.findings.missing) == {"absent", "broken"}
+    assert "no_such_peer" in measurement.findings.missing["absent"]
+    assert measurement.findings.missing["broken"] == "RuntimeError: no compiler here"
+
+
+def made_up():
+    row = Row(
+        MOONS,
+        {
+            LLVM: [4e-6, 8e-6], NUMPY: [50e-6, 90e-6], CPP: [4e-6, 4e-6], BY_HAND: [40e-6, 80e-6],
+            JAX: [2e-5, 4e-5],
+        },
+        {LLVM: [0.25], NUMPY: [0.02], JAX: [1.0]},
+    )  # fmt: skip
+    grown = [
+        Row(
+            Task(f"n {n}", (2, 3, 1), n, "hinge_loss"),
+            {name: [n * 1e-6] for name in (LLVM, NUMPY, BY_HAND)},
+            {LLVM: [1.0 + n / 10], NUMPY: [n / 10]},
+        )
+        for n in (10, 100)
+    ]
+    whole = {"ours": [0.3], "jax": [1.0]}
+    return Findings(
+        [row], {"absent": "ImportError: gone"}, {}, whole, by_batch=grown, by_parameters=grown[:1]
+    )
+
+
+def test_targets_are_judged_by_the_ratios_within_the_rounds():
+    judged = {target.claim: target for target in targets(made_up())}
+    beside_cpp = judged[f"{MOONS.name}: {LLVM} / {CPP}"]
+    assert (beside_cpp.measured, beside_cpp.limit, beside_cpp.verdict) == (1.5, 1.2, "MISSED")
+    assert judged[f"{MOONS.name}: {LLVM} / {JAX}"].verdict == "met"
+    assert judged[f"{MOONS.name}: {NUMPY} / {BY_HAND}"].verdict == "MISSED"
+    assert judged[f"first result, {MOONS.name}: {LLVM} / {JAX}"].measured == 0.25
+    assert judged[f"{MOONS.name}: {LLVM} / {TORCH}"].verdict == "not measured"
+    assert judged["whole process: ours / jax"].verdict == "met"
+    assert judged["whole process: ours / torch"].verdict == "not measured"
+    grows = judged[f"growth, a step: largest factor for tenfold batch, {LLVM}"]
+    assert (grows.measured, grows.limit) == (pytest.approx(10.0), TENFOLD)
+
+
+def test_the_report_says_all_of_it_in_each_of_its_forms(tmp_path):
+    report.save(found := report.sections(made_up(), core=None), tmp_path)
+    page, markdown = ((tmp_path / name).read_text() for name in ("index.html", "report.md"))
+    for text in (page, markdown, report.as_text(found)):
+        for said in (
+            LLVM,
+            CPP,
+            "MISSED",
+            "not measured",
+            "1.50",
+            "ImportError: gone",
+            "not pinned",
+            "10⁻⁴ Σ",
+        ):
+            assert said in text
+    assert f"| {LLVM} | 6 |" in markdown
+    assert sorted(path.name for path in tmp_path.glob("*.svg")) == PICTURES
+    assert all(f"]({path.name})" in markdown for path in tmp_path.glob("*.svg"))
+    assert page.count("data:image/svg+xml") == len(PICTURES)
