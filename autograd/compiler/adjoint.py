@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from ..errors import GraphError
 from ..primitives import TABLE, Primitive
 from .families import PULLBACK
 from .terms import ADD, MUL, Block, Indices, Shape, Term, ancestry
@@ -103,7 +105,7 @@ class _Sweep:
             [block.take(arg, index) for index in _elements(arg)] if i in row.vectors else arg
             for i, arg in enumerate(args)
         ]
-        for i, (arg, slope) in enumerate(zip(args, row.slope or row.partials(term, *operands))):
+        for i, (arg, slope) in enumerate(zip(args, row.slope or _partials(row, term, operands))):
             if arg not in self.moving:
                 continue
             slopes = slope if isinstance(slope, Sequence) else [slope]
@@ -182,6 +184,16 @@ class _Sweep:
         if len(share.shape) > len(shape):
             share = block.reshape(share, share.shape[len(share.shape) - len(shape) :])
         return block.over_batch(share) if term.batched and not batched else share
+
+
+def _partials(row: Primitive, term: Term, operands: Sequence[Any]) -> Sequence[Any]:
+    try:
+        return row.partials(term, *operands)
+    except TypeError as error:
+        raise GraphError(
+            f"the partials of the primitive {row.name} do not run on arrays of numbers not known yet: write "
+            "them in arithmetic and other primitives, a branch as where(...), without if, math. and np."
+        ) from error
 
 
 def _elements(arg: Term) -> list[Indices]:

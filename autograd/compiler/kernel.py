@@ -38,6 +38,9 @@ class Kernel:
     parameters: Any  # pointers, as is `scratch`
     scratch: Any
     mask: Any = None  # which lanes hold an example; None if all do
+    batch: Any  # the examples as the caller has them, and the numbers of those in this batch
+    examples_order: Any
+    history_base: Any
     seed: Any
     count: Any
     whole_seed: Any
@@ -77,14 +80,27 @@ class Kernel:
         self.tables: dict[Any, Any] = {}
         self.values: dict[tuple[Term, int], Any] = {}  # of straight code, by term and row
         self.size = 0  # of the scratch memory, in numbers
-        self.sums = [term for term in self.order if term.kind in ("outer", "over_batch") and reduces(term)]
+        sums = [term for term in self.order if term.kind in ("outer", "over_batch") and reduces(term)]
+        self.wide = {term for term in sums if not straight and lanes > 1 and _is_wide(term)}
+        self.sums = [term for term in sums if term not in self.wide]
+        self.history: dict[Term, int] = {}  # what wide products read of all blocks, and its place in a record
+        self.record = 0  # numbers kept of a block
+        for term in self.wide:
+            source = _source(term.args[0])
+            if source not in self.history:
+                self.history[source] = self.record
+                self.record += source.size * lanes
         self.places: dict[Term, int] = {}
         self.homes: dict[Term, tuple[Any, Any]] = {}  # terms in other memory: its pointer, and where there
-        self.joined: dict[Term, tuple[Term, Indices]] = {}  # sums that are rows of a "put" of nothing else
+        self.joined: dict[Term, tuple[Term, Indices]] = {}  # sums that are computed where a "put" has them
         for term in self.order:
-            sums_only = term.kind == "put" and set(term.args) <= set(self.sums) - self.joined.keys()
-            if sums_only and tiles(term) and all(affine(index) for index in term.index):
-                self.joined |= {arg: (term, index) for arg, index in zip(term.args, term.index)}
+            if term.kind == "put" and not term.batched and tiles(term):
+                whole = set(term.args) <= set(self.sums)
+                for index, arg in zip(term.index, term.args):
+                    spaced = affine(index)
+                    if spaced is not None and arg not in self.joined:
+                        if (whole and arg in self.sums) or (arg in self.wide and spaced[1][-1] == 1):
+                            self.joined[arg] = term, index
         self.groups = [self._grouped(phase) for phase in (BEFORE, WITHIN, AFTER)]
         self._allocate()
 
@@ -117,13 +133,15 @@ class Kernel:
         nearest cache.
         """
         count = 0
-        wholes = dict.fromkeys(self.joined[term][0] if term in self.joined else term for term in self.sums)
-        for term in wholes:
+        self.accumulated = list(
+            dict.fromkeys(self.joined[term][0] if term in self.joined else term for term in self.sums)
+        )
+        for term in self.accumulated:
             self.places[term] = count
             count += term.size
         self.accumulators = count + -count % 8
         self.first_sum = self.accumulators * self.group
-        for term in wholes:
+        for term in self.accumulated:
             self.places[term] += self.first_sum
         self.size = self.first_sum + self.accumulators
         last: dict[Term, int] = {}
@@ -143,7 +161,7 @@ class Kernel:
             self._place(term, free)
         for number, group in enumerate(self.groups[WITHIN]):
             for term in group:
-                if term.batched and term in self.kept and not self.straight:
+                if term.batched and term in self.kept and not self.straight and term not in self.history:
                     self._place(term, free)
             for term in [term for term, end in last.items() if end == number]:
                 if term.batched and term in self.places and term is not block.inputs:
@@ -470,13 +488,13 @@ class Kernel:
         return self.lanes if self.phase == WITHIN else 1
 
     def _put(self, term: Term) -> None:
-        if any(arg in self.joined for arg in term.args) and self.joined[term.args[0]][0] is term:
-            return
         width, tiled = self._width(), tiles(term)
         if not tiled:
             zero = self.number(0.0, width)
             self.every(term.size, lambda i: self.put(term, i, zero, width))
         for index, arg in zip(term.index, term.args):
+            if arg in self.joined and self.joined[arg][0] is term:
+                continue
             placed = Term.__new__(Term)  # the rows of the result that the piece goes to
             placed.kind, placed.args, placed.shape, placed.index, placed.batched = (
                 "take",
@@ -631,7 +649,10 @@ class Kernel:
         return total
 
     def _outer(self, term: Term) -> None:
-        """Of what is not batched."""
+        """Of what is not batched, and of what is so wide that it is not added up block by block."""
+        if term in self.wide:
+            self._wide_outer(term)
+            return
         a, b = term.args
         r = a.shape[1]
 
@@ -644,6 +665,57 @@ class Kernel:
             self.put(term, self.flat(term, (i, j)), total, 1)
 
         self._each(term.shape, cell)
+
+    def _wide_outer(self, term: Term) -> None:
+        """Σ aₑ xₑᵀ over all examples e, from their rows as the caller has them: eight numbers of x at once."""
+        a, b = term.args
+        (rows, columns), builder = term.shape, self.builder
+        source, first_row = self.origin(a, (0, 0))
+        _, next_row = self.origin(a, (1, 0)) if rows > 1 else (source, first_row)
+        begin, _ = (0, ()) if b.kind == "inputs" else affine(b.index)  # type: ignore[misc]  # see _is_wide
+        width = self.order[0].block.inputs.size
+
+        def tile(row: Any, count: int, column: Any, vectors: int, lanes: int) -> None:
+            def example(lane: Any, *sums: Any, block: Any) -> list[Any]:
+                number = builder.load(
+                    builder.gep(self.examples_order, [builder.add(block, lane)], source_etype=self.whole),
+                    typ=self.whole,
+                )
+                place = self.plus(builder.mul(number, self.whole_number(width)), self.plus(column, begin))
+                x = [self.load(self.batch, self.plus(place, lanes * v), lanes) for v in range(vectors)]
+                there = self.plus(
+                    builder.mul(block, self.whole_number(self.record // self.lanes)), self.history[source]
+                )
+                new = []
+                for t in range(count):
+                    at = self.plus(first_row, self.times(self.plus(row, t), next_row - first_row))
+                    place = self.plus(there, self.plus(self.times(at, self.lanes), lane))
+                    factor = self.splat(self.load(self.history_base, place), lanes)
+                    new += [self.fma(factor, x[v], sums[t * vectors + v]) for v in range(vectors)]
+                return new
+
+            def block(first: Any, *sums: Any) -> list[Any]:
+                left = builder.sub(self.count_int, first)
+                full = builder.icmp_signed("<", self.whole_number(self.lanes), left)
+                here = builder.select(full, self.whole_number(self.lanes), left)
+                return self.loop(0, here, 1, functools.partial(example, block=first), sums)
+
+            sums = self.loop(
+                0, self.count_int, self.lanes, block, [self.number(0.0, lanes)] * (count * vectors)
+            )
+            for t in range(count):
+                for v in range(vectors):
+                    target, at = self.origin(term, (self.plus(row, t), self.plus(column, lanes * v)))
+                    self.put(target, at, sums[t * vectors + v], lanes)
+
+        def across(row: Any, count: int) -> None:
+            many = columns - columns % 24
+            full = columns - columns % 8
+            self.loop(0, many, 24, lambda column: tile(row, count, column, 3, 8))
+            self.loop(many, full, 8, lambda column: tile(row, count, column, 1, 8))
+            self.loop(full, columns, 1, lambda column: tile(row, count, column, 1, 1))
+
+        self.tiles(rows, min(rows, 8), across)
 
     # --- sums over the batch
 
@@ -835,6 +907,8 @@ class Kernel:
             def block(first: Any) -> None:
                 self.mask = self.valid_lanes(first)
                 inputs(first)
+                here = self.address(self.history_base, self.times(first, self.record // self.lanes))
+                self.homes |= {term: (here, place) for term, place in self.history.items()}
                 self.emit(WITHIN)
                 if outputs is not None:
                     outputs(first)
@@ -848,6 +922,21 @@ class Kernel:
 def _source(term: Term) -> Term:
     """The term that has the numbers of this one."""
     return term.args[0] if term.kind == "take" else term
+
+
+def _is_wide(term: Term) -> bool:
+    """Whether a product over the batch has so many results that adding up each block's share would take
+    longer than to compute it from whole rows of the inputs."""
+    if term.kind != "outer" or term.size < 4096:
+        return False
+    a, b = term.args
+    if a.shape[1] != 1 or b.shape[1] != 1 or _source(b).kind != "inputs" or not a.batched:
+        return False
+    spaced = (
+        (affine(a.index) if a.kind == "take" else (0, (1, 1))),
+        (affine(b.index) if b.kind == "take" else (0, (1, 1))),
+    )
+    return all(spaced) and spaced[1] is not None and spaced[1][1][0] == 1
 
 
 def reduces(term: Term) -> bool:

@@ -53,9 +53,11 @@ class NativeProgram:
         return "\n".join([*lines, "", str(kernel.module)])
 
     def _lanes(self, examples: int) -> int:
-        import os
-
-        return int(os.environ.get("W", "8")) if self.batched and examples >= 4 else 1
+        if not self.batched or examples < 4:
+            return 1
+        if self.straight or examples < 16:
+            return 8
+        return 32 if self.terms[0].block.parameters.size > 512 and examples >= 32 else 16
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         B = len(batch)
@@ -65,9 +67,9 @@ class NativeProgram:
         base = _pointer(results)
         kernel, function = self._function("pass", self._lanes(B))
         places = [base + start * results.itemsize for start in starts]
-        self._call(
-            kernel, function, _pointer(parameters), _pointer(batch), _numbers(B.bit_length())[1], B, *places
-        )
+        order = _numbers(B.bit_length())[1]
+        room = -(-B // kernel.lanes) * kernel.record
+        self._call(kernel, function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
         return tuple(results[start:end] for start, end in zip(starts, ends))
 
     def _call(self, kernel: Any, function: Any, *args: Any, room: int = 0) -> Any:
@@ -116,7 +118,8 @@ class NativeProgram:
         kernel, (parameters, batch, order, count, *results) = self._kernel(
             "pass", lanes, "none", "pointer", "pointer", "pointer", "whole", *["pointer"] * len(self.terms)
         )
-        kernel.parameters = parameters
+        kernel.parameters, kernel.batch, kernel.examples_order = parameters, batch, order
+        kernel.history_base = kernel.address(kernel.scratch, kernel.size)
         batched = [(term, result) for term, result in zip(self.terms, results) if term.batched]
 
         def write(first: Any) -> None:
@@ -146,8 +149,10 @@ class NativeProgram:
         t = training
         largest = int(np.diff(t.bounds).max())
         kernel, function = self._function(t.kind, self._lanes(largest), t)
-        room = -(-largest // kernel.lanes) * kernel.lanes * self.width
+        blocks = -(-largest // kernel.lanes)
+        room = blocks * kernel.lanes * self.width
         again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
+        room = blocks * kernel.record + (room if again else 0)
         done: int = self._call(
             kernel,
             function,
@@ -155,7 +160,8 @@ class NativeProgram:
             len(t.rates),
             *map(_pointer, (t.rates, t.values, t.norms, t.noted)),
             int(again),
-            room=room if again else 0,
+            blocks,
+            room=room,
         )
         return done
 
@@ -164,19 +170,20 @@ class NativeProgram:
         t, P = training, training.parameters
         given: list[Any]
         kernel, given = self._kernel(
-            "train", lanes, "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole"
+            "train", lanes, "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole", "whole"
         )
-        state, batch, order, spans, steps, rates, values, norms, noted, again = given
+        state, batch, order, spans, steps, rates, values, norms, noted, again, blocks = given
         builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
         kernel.parameters = state
         value, gradient, *outputs = self.terms
-        if gradient.kind in ("put", "apply", "broadcast"):
+        if gradient.kind in ("put", "apply", "broadcast") and gradient not in kernel.accumulated:
             kernel.homes[gradient] = state, P
         update = self._update(kernel, t)
         update.scratch = kernel.address(kernel.scratch, kernel.size)
         kernel.size += update.size
         update.builder, update.parameters = builder, state
-        gathered = kernel.address(kernel.scratch, kernel.size)
+        kernel.batch, kernel.history_base = batch, kernel.address(kernel.scratch, kernel.size)
+        gathered = kernel.address(kernel.history_base, kernel.times(blocks, kernel.record))
         local = kernel.address(kernel.scratch, kernel.places.get(inputs, 0))
         is_again = builder.icmp_signed("!=", again, kernel.whole_number(0))
 
@@ -201,6 +208,7 @@ class NativeProgram:
         def step(number: Any) -> None:
             begin, count = bounds(number)
             examples = builder.gep(order, [begin], source_etype=whole)
+            kernel.examples_order = examples
             kernel.values.clear()
 
             def read(first: Any) -> None:
@@ -221,6 +229,7 @@ class NativeProgram:
             result = kernel.get(value, (0,), 1)
             kernel.store(result, values, number)
             if gradient not in kernel.homes:
+                kernel.phase = AFTER
                 kernel.every(
                     gradient.size,
                     lambda i: kernel.store(kernel.get(gradient, (i,), 1), state, kernel.plus(i, P)),
@@ -239,7 +248,7 @@ class NativeProgram:
 
         kernel.loop(0, steps, 1, step)
         builder.ret(steps)
-        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 4, ctypes.c_int64]
+        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2]
         return _compiled(kernel, ctypes.c_int64, arguments)
 
     def _update(self, kernel: Kernel, t: Training) -> Kernel:

@@ -270,6 +270,8 @@ class _Writer:
         What depends on inputs is added up apart from what does not, which is the same for all examples.
         """
         tape = self.tape
+        if len(terms) > 1:  # without the 0 that Python's sum() begins with
+            terms = [term for term in terms if tape.constants.get(term) != 0.0] or terms[:1]
         batched = [
             max(map(self._rank, term)) == BATCHED if type(term) is tuple else self._rank(term) == BATCHED
             for term in terms
@@ -279,8 +281,6 @@ class _Writer:
             return tape.node(ADD, tuple(map(self._sum, parts)))
         pairs = [term for term in terms if type(term) is tuple]
         singles = [term for term in terms if type(term) is not tuple]
-        if len(terms) > 1:
-            singles = [term for term in singles if tape.constants.get(term) != 0.0]  # as sum() begins
         if len(pairs) == 1:
             singles.append(tape.node(MUL, pairs[0]))
         elif pairs:

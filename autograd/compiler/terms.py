@@ -99,7 +99,7 @@ class Term:
             return TABLE["where"](*args)
         return NotImplemented
 
-    def __float__(self) -> float:
+    def __float__(self, *other: Any) -> float:
         raise TypeError("this is a term of a compiled program: its number is not known yet")
 
     __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__
