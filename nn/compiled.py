@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Program, Training, Value, compile, grad, mean, no_grad, warn_on_comparison
+from autograd import GraphError, Program, Training, Value, compile, grad, mean, no_grad, warn_on_comparison
 
 from .examples import Example
 from .layers import Dropout
@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 
 
 class NotCompiledError(ValueError):
-    """The model or the loss is not the same computation for every example; the message says why."""
+    """The model, the loss or the update is not the same computation every time; the message says why."""
 
 
 class CompiledModel:
@@ -32,25 +32,36 @@ class CompiledModel:
 
     The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
     are inputs. Whether it is the same computation for other examples is checked: nothing may compare
-    `Value`s while it is recorded, and for some examples value and gradient must be the eager engine's.
+    `Value`s while it is recorded, and for some examples value and gradient must be the eager engine's. So
+    must a few updates be those of the optimizer, which may remember with `Optimizer.memory` only.
 
     Parameters
     ----------
     model, loss, optimizer : as `fit` has them.
     data : all examples to train with.
     backend : ``"numpy"`` or ``"llvm"``.
+    clips : the limits of the gradient, as of `Training`.
+    predictions : whether a training notes them.
 
     Raises
     ------
-    NotCompiledError : if it is not the same computation for every example.
-    ImportError, GraphError : as `autograd.compile`.
+    NotCompiledError : if it is not the same computation for every example, or every update.
+    ImportError, GraphError : as `autograd.compile`; `GraphError` also if the update has no form for native
+        code.
     """
 
     def __init__(
-        self, model: Module, loss: Loss, optimizer: Optimizer, data: Sequence[Example], backend: str
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Optimizer,
+        data: Sequence[Example],
+        backend: str,
+        clips: Mapping[str, float | None],
+        predictions: bool,
     ) -> None:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
-        self.data = data
+        self.data, self.clips, self.noted = data, clips, predictions
         updated = set(optimizer.parameters)
         self.parameters = [*optimizer.parameters, *[p for p in model.parameters() if p not in updated]]
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
@@ -62,7 +73,8 @@ class CompiledModel:
         self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
         self.program = self._record(data[0], training=True)
         self.evaluation = self._record(data[0], training=False) if self.masks else self.program
-        self._check(data)
+        self._check()
+        self.beginnings = self._check_update()
 
     # --- data
 
@@ -77,7 +89,7 @@ class CompiledModel:
     def numbers(self) -> Array:
         return np.array([parameter.data for parameter in self.parameters])
 
-    def examples(self, batch: npt.NDArray[Any]) -> list[Example]:
+    def examples(self, batch: Iterable[Any]) -> list[Example]:
         return [self.data[i] for i in batch]
 
     # --- the program
@@ -111,32 +123,89 @@ class CompiledModel:
         recorded = [output if isinstance(output, Value) else Value(output) for output in (loss, *outputs)]
         return compile(recorded, self.parameters, inputs, backend=self.backend)
 
-    def _check(self, data: Sequence[Example]) -> None:
-        """Compare value and gradient with the eager engine's, for some examples of every kind of target."""
+    def _check(self) -> None:
+        """Compare value and gradient with the eager engine's, for some examples of every kind of target, and
+        the values for more of them."""
         kinds: dict[Any, int] = {}
-        for i, (_, target) in enumerate(data):
+        for i, (_, target) in enumerate(self.data):
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
-        spread = range(0, len(data), max(1, len(data) // 4))
-        chosen = sorted({*list(kinds.values())[:4], *list(spread)[:4]})
-        with mode(self.model, training=False):
-            total = mean([self.loss(self.model(data[i][0]), data[i][1]) for i in chosen])
-        slopes = np.array(grad(total, self.parameters))
-        value, gradient = self.evaluation(self.numbers(), self.batch[chosen])
-        size = np.abs(slopes).max(initial=abs(total.data))
+        few = sorted({*list(kinds.values())[:4], *_spread(len(self.data), 4)})
+        more = _spread(len(self.data), 64)
+        factors = sum(n for _, n in self.masks)
+        rows = np.hstack([self.batch[few], np.ones((len(few), factors))])
+        with mode(self.model, training=False), no_grad():
+            losses = [self.loss(self.model(x), target).data for x, target in self.examples(more)]
         if not (
-            np.allclose(value, total.data, rtol=1e-9, atol=0.0, equal_nan=True)
-            and np.allclose(gradient, slopes, rtol=1e-9, atol=1e-9 * size, equal_nan=True)
+            self._agrees(self.program, few, rows, training=True)
+            and self._agrees(self.evaluation, few, self.batch[few], training=False)
+            and _close(self.evaluation.evaluate(self.numbers(), self.batch[more])[:, 0], losses, atol=1e-12)
         ):
             raise NotCompiledError(
-                "the model or the loss is another computation for other examples: it takes another branch "
-                "or reads numbers with .data or float(); use where, maximum or minimum, or backend='eager'"
+                "the model or the loss is another computation for other examples: it takes another branch, "
+                "reads numbers with .data or float(), or draws at random; use where, maximum or minimum, "
+                "Dropout, or backend='eager'"
             )
+
+    def _agrees(self, program: Program, chosen: Sequence[int], rows: Array, training: bool) -> bool:
+        """Whether value and gradient for some examples are the eager engine's, with nothing dropped."""
+        with mode(self.model, training), _recording(self.dropouts):
+            total = mean([self.loss(self.model(x), target) for x, target in self.examples(chosen)])
+        slopes = np.array(grad(total, self.parameters))
+        value, gradient = program(self.numbers(), rows)
+        sizes = np.abs([total.data, *slopes])
+        size = sizes.max(initial=0.0, where=np.isfinite(sizes))
+        return _close(value, total.data) and _close(gradient, slopes, atol=1e-9 * size)
+
+    def _check_update(self) -> dict[str, Array]:
+        """Compare updates on whole arrays with the optimizer's own; what it remembers from the first on."""
+        optimizer = self.optimizer
+        refused = f"{type(optimizer).__name__} cannot be compiled, use backend='eager': its update "
+        try:
+            own, copied = _twin(optimizer), _twin(optimizer)
+            own._memory = remembered = _Beginnings(own._memory)
+            rule, at = _rule(copied), np.arange(len(optimizer.parameters))
+            data = others = np.array([parameter.data for parameter in optimizer.parameters])
+            memory: dict[str, Array] = {}
+            generator = np.random.default_rng(0)
+            same = True
+            with np.errstate(all="ignore"):
+                for _ in range(3):
+                    gradient = generator.standard_normal(len(data))
+                    data = own.update(data.copy(), gradient.copy(), at)
+                    memory = memory or {name: array.copy() for name, array in remembered.first.items()}
+                    changed = dict(memory)
+                    others = np.array(rule(others.copy(), gradient.copy(), np.float64(own.lr), changed))
+                    for name, array in memory.items():
+                        array[...] = changed[name]
+                    same = same and _close(others, data)
+        except Exception as error:  # it is the user's code
+            raise NotCompiledError(
+                f"{refused}does not run on whole arrays ({type(error).__name__}: {error})"
+            ) from error
+        if not same or not all(_close(memory[name], remembered[name]) for name in memory):
+            raise NotCompiledError(
+                f"{refused}gives other numbers when it is repeated: all that it remembers has to be kept "
+                "with Optimizer.memory and read and set with [at]"
+            )
+        return remembered.first
+
+    def rehearse(self, batch: npt.NDArray[Any]) -> None:
+        """Make an update and forget it: what native code cannot do is found before the first step."""
+        states = [dropout.generator.bit_generator.state for dropout in self.dropouts]
+        try:
+            self.train([batch])
+        except Exception as error:
+            raise GraphError(
+                f"the update of {type(self.optimizer).__name__} has no form for native code "
+                f"({type(error).__name__}: {error}): use backend='numpy'"
+            ) from error
+        finally:
+            for dropout, state in zip(self.dropouts, states):
+                dropout.generator.bit_generator.state = state
 
     # --- training
 
-    def train(
-        self, batches: Sequence[npt.NDArray[Any]], clips: Mapping[str, float | None], predictions: bool
-    ) -> tuple[Training, int]:
+    def train(self, batches: Sequence[npt.NDArray[Any]]) -> tuple[Training, int]:
         """Updates from batches of examples; the training, and how many updates stayed finite.
 
         The model is not touched: `commit` puts the numbers into it.
@@ -152,14 +221,15 @@ class CompiledModel:
             batch,
             visits,
             self.optimizer.lr,
-            _memory(self.optimizer),
+            {**self.beginnings, **self.optimizer.state_dict()["memory"]},
             updated=len(self.optimizer.parameters),
             rule=self._rule,
             careful=True,
-            outputs=self.width if predictions else 0,
-            **clips,
+            outputs=self.width if self.noted else 0,
+            **self.clips,
         )
-        return training, self.program.train(training)
+        with np.errstate(all="ignore"):
+            return training, self.program.train(training)
 
     def _factors(self, visits: int) -> Iterable[Array]:
         """The random factors that recording one example after the other would draw, as columns."""
@@ -191,20 +261,45 @@ class CompiledModel:
 
     @property
     def _rule(self) -> Any:
-        """The optimizer's `update` as a rule on whatever has arithmetic: arrays, or terms of native code."""
-        if "rule" not in vars(self):
-            optimizer = self.optimizer
+        """The rule of the optimizer as it is set now: native code has its settings as constants."""
+        settings = {name: value for name, value in vars(self.optimizer).items() if name not in _CHANGING}
+        if self._made[0] != repr(settings):
+            self._made = repr(settings), _rule(self.optimizer)
+        return self._made[1]
 
-            def rule(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
-                traced: Any = copy.copy(optimizer)
-                cells = {name: _Cell(array) for name, array in memory.items()}
-                traced._memory, traced._lr = cells, rate
-                new = traced.update(data, gradient, slice(None))
-                memory.update({name: cell.content for name, cell in cells.items()})
-                return new
+    _made: tuple[str, Any] = "", None
 
-            vars(self)["rule"] = rule
-        return vars(self)["rule"]
+
+_CHANGING = ("parameters", "_memory", "_lr")  # attributes of an optimizer that a rule is given
+
+
+def _rule(optimizer: Optimizer) -> Any:
+    """The optimizer's `update` as a rule on whatever has arithmetic: arrays, or terms of native code."""
+
+    def rule(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
+        traced: Any = copy.copy(optimizer)
+        cells = {name: _Cell(array) for name, array in memory.items()}
+        traced._memory, traced._lr = cells, rate
+        new = traced.update(data, gradient, slice(None))
+        memory.update({name: cell.content for name, cell in cells.items()})
+        return new
+
+    return rule
+
+
+def _twin(optimizer: Optimizer) -> Any:
+    """A copy to try out, which shares nothing but the parameters."""
+    return copy.deepcopy(optimizer, {id(optimizer.parameters): optimizer.parameters})
+
+
+def _spread(n: int, count: int) -> list[int]:
+    """Up to so many of the numbers below n, evenly spread."""
+    return sorted({round(i) for i in np.linspace(0, n - 1, count).tolist()})
+
+
+def _close(numbers: Any, eager: Any, atol: float = 0.0) -> bool:
+    """Whether they agree; what is not finite is left to the training, which tells of it."""
+    return bool(np.all(np.isclose(numbers, eager, rtol=1e-9, atol=atol) | ~np.isfinite(eager)))
 
 
 class _Cell:
@@ -231,16 +326,6 @@ class _Beginnings(dict[str, Array]):
         if name not in self:
             self.first[name] = array.copy()
         return super().setdefault(name, array)
-
-
-def _memory(optimizer: Optimizer) -> dict[str, Array]:
-    """What the optimizer remembers, or will remember from its first step on."""
-    probe: Any = copy.copy(optimizer)
-    probe._memory = beginnings = _Beginnings(optimizer.state_dict()["memory"])
-    zeros = np.zeros(len(optimizer.parameters))
-    with np.errstate(all="ignore"):
-        probe.update(zeros, zeros, np.arange(len(zeros)))
-    return beginnings.first
 
 
 @contextmanager

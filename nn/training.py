@@ -133,7 +133,10 @@ def fit(
         held_out = None if validation is None else _held_out(model, loss, validation)
     callbacks = _callbacks(callbacks)
     order = _Order(len(data), batch_size, shuffle, random_generator(seed))
-    compiled = _compiled(model, loss, optimizer, data, backend, epochs)
+    make = functools.partial(
+        CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures)
+    )
+    compiled = _compiled(make, backend, len(model.parameters()), len(data), batch_size, epochs)
 
     run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled)
     if resume is not None:
@@ -202,6 +205,7 @@ class _Run:
         self.history = History(run=self)
         self.first = 0 if schedule is None else schedule.last_epoch
         self.steps: tuple[int, list[dict[str, Any]]] = 0, []  # an epoch, and what its updates so far gave
+        self.ahead = self.steps  # the first of several epochs of one update each, and what those gave
         self.dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
         self.before = self.now()
         self.pace = 1  # how many updates are made at a time
@@ -300,12 +304,14 @@ class _Run:
         assert model is not None
         steps = self.steps[1]
         while batches:
-            stretch = batches[: self.pace]
+            # The last batch may be smaller, and native code may add fewer numbers up in another order: it never
+            # goes alone, so that numbers do not depend on the pace.
+            stretch = batches[: self.pace] if len(batches) > self.pace + 1 else batches
             done = len(steps)
             before = self.now()
             began = time.monotonic()
             try:
-                training, finite = model.train(stretch, self.clips, bool(self.metrics))
+                training, finite = model.train(stretch)
                 if finite < len(stretch):
                     self.put_back(before)
                     self.until_not_finite(stretch, training, finite)
@@ -322,12 +328,12 @@ class _Run:
                 del steps[done:]
                 raise
             batches = batches[len(stretch) :]
-            self.keep_pace(time.monotonic() - began)
+            self.keep_pace(len(stretch), time.monotonic() - began)
 
-    def keep_pace(self, seconds: float) -> None:
+    def keep_pace(self, updates: int, seconds: float) -> None:
         """As many updates at a time as make Ctrl-C answered soon."""
         if seconds < 0.1:
-            self.pace *= 2
+            self.pace = max(self.pace, 2 * updates)
         elif seconds > 0.3:
             self.pace = max(1, self.pace // 2)
 
@@ -337,33 +343,43 @@ class _Run:
         lost = not math.isfinite(training.values[finite])
         if finite > lost:
             self.compiled_steps(stretch[: finite - lost])
-        elif lost and self.redo:
-            noted, stretch = self.steps, self.redo
-            self.steps, self.redo = (0, []), []
-            self.put_back(self.before)
-            if len(stretch) > 1:
-                self.compiled_steps(stretch[:-1])
-            assert self.compiled is not None
-            self.step(self.compiled.examples(stretch[-1]), "")
-            self.steps = noted
+        elif lost and not finite and self.redo:
+            noted, rate, stretch = self.steps, self.optimizer.lr, self.redo
+            self.steps = 0, []
+            try:
+                self.put_back(self.before)
+                if len(stretch) > 1:
+                    self.compiled_steps(stretch[:-1])
+                assert self.compiled is not None
+                self.step(self.compiled.examples(stretch[-1]), "the last update before")
+            finally:
+                self.steps, self.optimizer.lr, self.redo = noted, rate, []
 
     def epochs_ahead(self, epoch: int, epochs: int, held_out: list[Example] | None) -> None:
         """Many epochs of batch gradient descent at a time, if nobody looks at the single one."""
         size = self.order.batch_size
         alone = size is None or size >= self.order.n
-        if self.compiled is None or not alone or self.schedule or self.metrics or held_out or self.steps[1]:
+        begun = self.steps[0] == epoch and self.steps[1]
+        if self.compiled is None or not alone or self.schedule or self.metrics or held_out or begun:
             return
         count = min(epochs - epoch + 1, self.pace)
         if count < 2:
             return
-        self.steps = epoch, []
-        try:
-            self.compiled_steps([next(self.order.batches(epoch))] * count)
-        finally:
-            for step in self.steps[1]:
-                self.history.add(
-                    {"gradient_norm": step["norm"], "learning_rate": self.optimizer.lr, "loss": step["loss"]}
-                )
+        self.steps = self.ahead = epoch, []
+        self.compiled_steps([next(self.order.batches(epoch))] * count)
+        self.note_ahead()
+
+    def note_ahead(self) -> None:
+        """A row for each of the epochs done ahead; if it is interrupted, `finish` goes on with it."""
+        epoch, steps = self.ahead
+        history = self.history
+        history.trim()
+        rows = steps[len(history) + 1 - epoch :]
+        history.gradient_norm += [step["norm"] for step in rows]
+        history.learning_rate += [self.optimizer.lr] * len(rows)
+        losses = [step["loss"] * step["size"] / step["size"] for step in rows]  # to the bit as in `epoch`
+        history.loss += losses  # last: epochs that have one are complete
+        if self.steps is self.ahead:
             self.steps = 0, []
 
     # --- the way back
@@ -420,6 +436,7 @@ class _Run:
     def finish(self) -> None:
         """Leave the model to be used; what becomes of it later does not change where the training stood."""
         self.model.eval()
+        self.note_ahead()
         self.end = self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
@@ -577,22 +594,33 @@ _WIDE = 5e4  # so many parameters are mostly in matrix products, which numpy lea
 
 
 def _compiled(
-    model: Module, loss: Loss, optimizer: Optimizer, data: list[Example], backend: str, epochs: int
+    make: Callable[[str], CompiledModel],
+    backend: str,
+    parameters: int,
+    examples: int,
+    batch_size: int | None,
+    epochs: int,
 ) -> CompiledModel | None:
     """The model compiled, or None to record every example anew."""
-    if backend == "auto":
-        size = len(model.parameters())
-        if len(data) * epochs * size < _PAYS:
-            return None
-        for choice in ("numpy",) if size > _WIDE else ("llvm", "numpy"):
-            try:
-                return CompiledModel(model, loss, optimizer, data, choice)
-            except NotCompiledError:
-                return None
-            except (ImportError, GraphError):
-                continue
+
+    def made(choice: str) -> CompiledModel:
+        compiled = make(choice)
+        if choice == "llvm":
+            compiled.rehearse(np.arange(min(batch_size or examples, examples)))
+        return compiled
+
+    if backend == "eager" or (backend == "auto" and examples * epochs * parameters < _PAYS):
         return None
-    return None if backend == "eager" else CompiledModel(model, loss, optimizer, data, backend)
+    if backend != "auto":
+        return made(backend)
+    for choice in ("numpy",) if parameters > _WIDE else ("llvm", "numpy"):
+        try:
+            return made(choice)
+        except NotCompiledError:
+            return None
+        except (ImportError, GraphError):
+            continue
+    return None
 
 
 def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:

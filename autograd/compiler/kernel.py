@@ -98,9 +98,10 @@ class Kernel:
                 whole = set(term.args) <= set(self.sums)
                 for index, arg in zip(term.index, term.args):
                     spaced = affine(index)
-                    if spaced is not None and arg not in self.joined:
-                        if (whole and arg in self.sums) or (arg in self.wide and spaced[1][-1] == 1):
-                            self.joined[arg] = term, index
+                    if spaced is None or arg in self.joined:
+                        continue
+                    if (whole and arg in self.sums) or (arg in self.wide and spaced[1][-1] == 1):
+                        self.joined[arg] = term, index
         self.groups = [self._grouped(phase) for phase in (BEFORE, WITHIN, AFTER)]
         self._allocate()
 
@@ -667,15 +668,15 @@ class Kernel:
         self._each(term.shape, cell)
 
     def _wide_outer(self, term: Term) -> None:
-        """Σ aₑ xₑᵀ over all examples e, from their rows as the caller has them: eight numbers of x at once."""
+        """Σ aₑ xₑᵀ over all examples e, from their rows as the caller has them, eight numbers at once."""
         a, b = term.args
         (rows, columns), builder = term.shape, self.builder
         source, first_row = self.origin(a, (0, 0))
         _, next_row = self.origin(a, (1, 0)) if rows > 1 else (source, first_row)
         begin, _ = (0, ()) if b.kind == "inputs" else affine(b.index)  # type: ignore[misc]  # see _is_wide
-        width = self.order[0].block.inputs.size
+        width, stretch = self.order[0].block.inputs.size, max(64, self.lanes)
 
-        def tile(row: Any, count: int, column: Any, vectors: int, lanes: int) -> None:
+        def tile(row: Any, count: int, column: Any, vectors: int, lanes: int, begin_at: Any) -> None:
             def example(lane: Any, *sums: Any, block: Any) -> list[Any]:
                 number = builder.load(
                     builder.gep(self.examples_order, [builder.add(block, lane)], source_etype=self.whole),
@@ -700,22 +701,42 @@ class Kernel:
                 here = builder.select(full, self.whole_number(self.lanes), left)
                 return self.loop(0, here, 1, functools.partial(example, block=first), sums)
 
-            sums = self.loop(
-                0, self.count_int, self.lanes, block, [self.number(0.0, lanes)] * (count * vectors)
-            )
-            for t in range(count):
+            places = [
+                self.origin(term, (self.plus(row, t), self.plus(column, lanes * v)))
+                for t in range(count)
+                for v in range(vectors)
+            ]
+            known = [self._result(target, at, lanes) for target, at in places]
+            end = builder.add(begin_at, self.whole_number(stretch))
+            beyond = builder.icmp_signed("<", self.count_int, end)
+            end = builder.select(beyond, self.count_int, end)
+            sums = self.loop(begin_at, end, self.lanes, block, known)
+            for (target, at), total in zip(places, sums):
+                self.put(target, at, total, lanes)
+
+        def across(column: Any, vectors: int, lanes: int) -> None:
+            def clear(row: Any) -> None:
                 for v in range(vectors):
-                    target, at = self.origin(term, (self.plus(row, t), self.plus(column, lanes * v)))
-                    self.put(target, at, sums[t * vectors + v], lanes)
+                    target, at = self.origin(term, (row, self.plus(column, lanes * v)))
+                    self.put(target, at, self.number(0.0, lanes), lanes)
 
-        def across(row: Any, count: int) -> None:
-            many = columns - columns % 24
-            full = columns - columns % 8
-            self.loop(0, many, 24, lambda column: tile(row, count, column, 3, 8))
-            self.loop(many, full, 8, lambda column: tile(row, count, column, 1, 8))
-            self.loop(full, columns, 1, lambda column: tile(row, count, column, 1, 1))
+            def some(first: Any) -> None:
+                self.tiles(
+                    rows, min(rows, 8), lambda row, count: tile(row, count, column, vectors, lanes, first)
+                )
 
-        self.tiles(rows, min(rows, 8), across)
+            self.loop(0, rows, 1, clear)
+            self.loop(0, self.count_int, stretch, some)
+
+        # Some columns of some examples stay in the nearest cache while all rows pass.
+        many, full = columns - columns % 24, columns - columns % 8
+        self.loop(0, many, 24, lambda column: across(column, 3, 8))
+        self.loop(many, full, 8, lambda column: across(column, 1, 8))
+        self.loop(full, columns, 1, lambda column: across(column, 1, 1))
+
+    def _result(self, target: Term, at: Any, lanes: int) -> Any:
+        base, start = self.home(target)
+        return self.load(base, self.plus(start, at), lanes)
 
     # --- sums over the batch
 

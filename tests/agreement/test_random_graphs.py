@@ -13,11 +13,12 @@ import operator
 
 import oracle
 import pytest
+from compiled import needs_llvmlite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import exactly, flatten, mp, mpf
 
-from autograd import Value, Vector, grad, gradcheck, hessian, hvp, jacobian, jvp, value_and_grad
+from autograd import Value, Vector, compile, grad, gradcheck, hessian, hvp, jacobian, jvp, value_and_grad
 from autograd.primitives import TABLE
 
 ROWS = sorted(TABLE)
@@ -236,6 +237,16 @@ def by_differences(f, point):
     return [(4 * quotient(j, 1e-4) - quotient(j, 2e-4)) / 3 for j in range(len(point))]
 
 
+def by_a_program(backend):
+    def route(f, point):
+        """The leaves are the parameters; what does not depend on them is no program of theirs."""
+        leaves = list(map(Value, point))
+        y = f(*leaves)
+        return compile(y, leaves, backend=backend)(point)[1] if y.op else [0.0] * len(leaves)
+
+    return route
+
+
 # Every way to the gradient of a function at a point, and how close it comes: a new one is a new line.
 ROUTES = {
     "backward": (by_backward, 1e-10),
@@ -247,24 +258,38 @@ ROUTES = {
         lambda f, point: [row[0] for row in zip(*jacobian(lambda *x: [f(*x)] * 5, point))],
         1e-10,
     ),
+    "compiled to arrays": (by_a_program("numpy"), 1e-10),
     "central differences": (by_differences, 1e-6),
 }
+# Compiling takes so long that this one goes fewer graphs.
+NATIVE = {"compiled to native code": (by_a_program("llvm"), 1e-10)}
+
+
+def check_routes(program, routes, spellings):
+    numbers, code, roots, duals = program
+    exact = duals[roots[0]]
+    for apply in spellings:
+        nodes = list(map(as_value, run(list(map(Value, numbers)), code, apply)))
+        for node, dual in zip(nodes, duals, strict=True):
+            assert close(node.data, dual.value, abs(float(dual.value)) + sum(dual.sizes))
+        f = program_function(code, roots[0], apply)
+        for name, (route, accuracy) in routes.items():
+            got = list(map(float, route(f, numbers)))
+            for slope, right, size in zip(got, exact.slopes, exact.sizes, strict=True):
+                assert close(slope, right, size * 100, accuracy), (name, got)
 
 
 @given(programs())
 def test_every_route_gives_the_gradient_of_the_reference(program):
     """However the graph is recorded, whichever way it is swept; the reference is forward mode in mpmath."""
-    numbers, code, roots, duals = program
-    exact = duals[roots[0]]
-    for apply in (record, record_in_vectors, record_by_operators):
-        nodes = list(map(as_value, run(list(map(Value, numbers)), code, apply)))
-        for node, dual in zip(nodes, duals, strict=True):
-            assert close(node.data, dual.value, abs(float(dual.value)) + sum(dual.sizes))
-        f = program_function(code, roots[0], apply)
-        for name, (route, accuracy) in ROUTES.items():
-            got = list(map(float, route(f, numbers)))
-            for slope, right, size in zip(got, exact.slopes, exact.sizes, strict=True):
-                assert close(slope, right, size * 100, accuracy), (name, got)
+    check_routes(program, ROUTES, (record, record_in_vectors, record_by_operators))
+
+
+@needs_llvmlite
+@settings(max_examples=25)
+@given(programs())
+def test_native_code_gives_the_gradient_of_the_reference(program):
+    check_routes(program, NATIVE, (record,))
 
 
 @given(programs())
