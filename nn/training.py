@@ -304,8 +304,8 @@ class _Run:
         assert model is not None
         steps = self.steps[1]
         while batches:
-            # The last batch may be smaller, and native code may add fewer numbers up in another order: it never
-            # goes alone, so that numbers do not depend on the pace.
+            # The last batch may be smaller, and native code may add so few numbers up in another order: it
+            # never goes alone, so that what comes out does not depend on the pace.
             stretch = batches[: self.pace] if len(batches) > self.pace + 1 else batches
             done = len(steps)
             before = self.now()

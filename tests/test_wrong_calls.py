@@ -590,64 +590,32 @@ EXPLAINING = [
     ("save_workbook(*with_data(NAN), 'a.xlsx')", ValueError, "all leaves must be finite, and w is nan"),
 ]
 
-# fmt: on
-
 COMPILING = [
     ("compile(3.0, leaf())", TypeError, "compile: output must be Values, got float: 3.0"),
     ("compile(leaf(), 'x')", TypeError, "compile: wrt must be Values, got str: 'x'"),
     ("compile(leaf(), 3)", TypeError, "compile: wrt must be Values, got int: 3"),
     ("compile(leaf(), leaf(), [1.0])", TypeError, "compile: inputs must be Values, got float: 1.0"),
-    (
-        "compile(leaf(), [])",
-        ValueError,
-        "the output depends on x (data 2.0), which is neither in wrt nor in inputs",
-    ),
+    ("compile(leaf(), [])", ValueError, "the output depends on x (data 2.0), which is neither in wrt nor in inputs"),
     ("compile(square(), [square()])", ValueError, "compile: wrt must be leaves, and"),
     ("compile([], leaf())", ValueError, "compile needs at least one output, got none"),
-    (
-        "compile(w := leaf(), [w, w])",
-        ValueError,
-        "compile: 1 of wrt and inputs are given twice: each leaf has one place",
-    ),
+    ("compile(w := leaf(), [w, w])", ValueError, "compile: 1 of wrt and inputs are given twice: each leaf has one place"),
     ("compile(w := leaf(), w, reduce='max')", ValueError, "reduce must be 'mean' or 'sum', got 'max'"),
-    (
-        "compile(w := leaf(), w, backend='torch')",
-        ValueError,
-        "backend must be one of 'auto', 'numpy', 'llvm', got 'torch'",
-    ),
+    ("compile(w := leaf(), w, backend='torch')", ValueError, "backend must be one of 'auto', 'numpy', 'llvm', got 'torch'"),
     ("compile(w := leaf(), w, dtype='float16')", ValueError, "dtype must be float64 or float32, got float16"),
     ("compile(w := leaf(), w, dtype='real')", TypeError, "dtype must be float64 or float32, got 'real'"),
-    (
-        "array_program()([1.0, 2.0])",
-        ValueError,
-        "parameters must have the shape (1,), one number for each of wrt, got (2,)",
-    ),
+    ("array_program()([1.0, 2.0])", ValueError, "parameters must have the shape (1,), one number for each of wrt, got (2,)"),
     ("array_program()(['a'])", TypeError, "parameters must be real numbers, got an array of <U1"),
     ("array_program()([1.0], [1.0, 2.0])", ValueError, "batch must have the shape (B, 0), got (2,)"),
-    (
-        "array_program().evaluate([1j])",
-        TypeError,
-        "parameters must be real numbers, got an array of complex128",
-    ),
-    (
-        "array_program().descend([1.0], None, rate=0.1)",
-        TypeError,
-        "give a writable array of float64, contiguous",
-    ),
-    (
-        "array_program().descend(np.ones(1), None, rate='fast')",
-        ValueError,
-        "could not convert string to float: 'fast'",
-    ),
-    (
-        "array_program().descend(np.ones(1), None, rate=0.1, steps=0)",
-        ValueError,
-        "descend needs a whole number of steps, at least 1, got 0",
-    ),
+    ("array_program().evaluate([1j])", TypeError, "parameters must be real numbers, got an array of complex128"),
+    ("array_program().descend([1.0], None, rate=0.1)", TypeError, "give a writable array of float64, contiguous"),
+    ("array_program().descend(np.ones(1), None, rate='fast')", ValueError, "could not convert string to float: 'fast'"),
+    ("array_program().descend(np.ones(1), None, rate=0.1, steps=0)", ValueError, "descend needs a whole number of steps, at least 1, got 0"),
     ("Program(leaf())", TypeError, "missing 5 required positional arguments"),
     ("Training()", TypeError, "missing 7 required positional arguments: 'state', 'parameters', 'updated'"),
     ("warn_on_comparison(False, True)", TypeError, "takes from 0 to 1 positional arguments but 2 were given"),
 ]
+
+# fmt: on
 ROWS = [
     *VALUES,
     *ARITHMETIC,

@@ -714,25 +714,24 @@ class Kernel:
             for (target, at), total in zip(places, sums):
                 self.put(target, at, total, lanes)
 
-        def across(column: Any, vectors: int, lanes: int) -> None:
-            def clear(row: Any) -> None:
-                for v in range(vectors):
-                    target, at = self.origin(term, (row, self.plus(column, lanes * v)))
-                    self.put(target, at, self.number(0.0, lanes), lanes)
-
-            def some(first: Any) -> None:
-                self.tiles(
-                    rows, min(rows, 8), lambda row, count: tile(row, count, column, vectors, lanes, first)
-                )
-
-            self.loop(0, rows, 1, clear)
-            self.loop(0, self.count_int, stretch, some)
+        def across(column: Any, vectors: int, lanes: int, first: Any) -> None:
+            self.tiles(rows, min(rows, 8), lambda row, count: tile(row, count, column, vectors, lanes, first))
 
         # Some columns of some examples stay in the nearest cache while all rows pass.
-        many, full = columns - columns % 24, columns - columns % 8
-        self.loop(0, many, 24, lambda column: across(column, 3, 8))
-        self.loop(many, full, 8, lambda column: across(column, 1, 8))
-        self.loop(full, columns, 1, lambda column: across(column, 1, 1))
+        def some(first: Any) -> None:
+            many, full = columns - columns % 24, columns - columns % 8
+            self.loop(0, many, 24, lambda column: across(column, 3, 8, first))
+            self.loop(many, full, 8, lambda column: across(column, 1, 8, first))
+            self.loop(full, columns, 1, lambda column: across(column, 1, 1, first))
+
+        def clear(row: Any) -> None:
+            self.in_eights(
+                columns,
+                lambda j, lanes: self.put(*self.origin(term, (row, j)), self.number(0.0, lanes), lanes),
+            )
+
+        self.loop(0, rows, 1, clear)
+        self.loop(0, self.count_int, stretch, some)
 
     def _result(self, target: Term, at: Any, lanes: int) -> Any:
         base, start = self.home(target)

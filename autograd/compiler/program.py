@@ -247,7 +247,7 @@ class Program:
             raise ValueError("descend needs at least one example, got an empty batch")
         if not isinstance(steps, int) or steps < 1:
             raise ValueError(f"descend needs a whole number of steps, at least 1, got {steps!r}")
-        training = Training.of(parameters, batch, [np.arange(len(batch))] * steps, rate)
+        training = Training.of(parameters, batch, [np.arange(len(batch))] * steps, float(rate))
         self.train(training)
         parameters[...] = training.row(0)
         return training.values
