@@ -11,7 +11,7 @@ from .elementary import ELEMENTARY
 from .families import FORWARD
 from .terms import Block, Term, ancestry, rewrite
 
-__all__ = ["DIRECT", "simplified", "why_not_native"]
+__all__ = ["DIRECT", "all_simplified", "simplified", "why_not_native"]
 
 DIRECT = frozenset({"add", "sub", "mul", "div", "neg", "relu", "step", "greater", "where"})
 """Rows that are an instruction or two, besides those of `elementary`."""
@@ -49,7 +49,7 @@ def simplified(term: Term, args: list[Term]) -> Term | None:
                 result = block.term(formula(*operands))
             except Exception:  # a rule in Python that does not run on terms: comparisons, math, ...
                 continue
-            (result,) = _all_simplified(block, [result])
+            (result,) = all_simplified(block, [result])
             return block.broadcast(result, np.broadcast_shapes(result.shape, term.shape))
     raise GraphError(
         f"the primitive {row.name} has no form for native code: its forward rule does not run on arrays of "
@@ -58,7 +58,7 @@ def simplified(term: Term, args: list[Term]) -> Term | None:
     )
 
 
-def _all_simplified(block: Block, terms: list[Term]) -> list[Term]:
+def all_simplified(block: Block, terms: list[Term]) -> list[Term]:
     """Rows of a formula by their own formulas, until all have code."""
     done: dict[Term, Term] = {}
     for term in ancestry(terms):

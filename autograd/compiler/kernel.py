@@ -24,7 +24,7 @@ __all__ = ["AFTER", "ALIGNED", "BEFORE", "WITHIN", "Kernel", "reduces"]
 ALIGNED = 64  # bytes: a vector of eight doubles
 
 BEFORE, WITHIN, AFTER = range(3)  # the phases
-_NUMBERS = ("seed", "count", "whole_seed")
+_NUMBERS = ("seed", "count", "whole_seed", "rate")
 _PASSED = ("take", "constant", *_NUMBERS)  # terms without numbers of their own
 
 
@@ -44,6 +44,7 @@ class Kernel:
     seed: Any
     count: Any
     whole_seed: Any
+    rate: Any  # of a training
     count_int: Any
     last: Any
     engine: Any
@@ -74,6 +75,7 @@ class Kernel:
             else:
                 phase = BEFORE
             self.phases[term] = phase
+        self._delay()
         if numbers_first:  # then the rest is one loop, which reads a row before it is written
             self.order.sort(key=lambda term: term.size > 1)
         self.module = ir.Module(name=name)
@@ -104,6 +106,17 @@ class Kernel:
                         self.joined[arg] = term, index
         self.groups = [self._grouped(phase) for phase in (BEFORE, WITHIN, AFTER)]
         self._allocate()
+
+    def _delay(self) -> None:
+        """What only the last phase reads is computed there, in the loop that reads it."""
+        readers: dict[Term, list[Term]] = {}
+        for term in self.order:
+            for arg in term.args:
+                readers.setdefault(arg, []).append(term)
+        for term in reversed(self.order):
+            early = self.phases[term] == BEFORE and term.kind in ("apply", "take") and term not in self.terms
+            if early and all(self.phases[reader] == AFTER for reader in readers.get(term, [term])):
+                self.phases[term] = AFTER
 
     def _grouped(self, phase: int) -> list[list[Term]]:
         """The terms of a phase in order, elementwise terms of one shape together: they share a loop.
@@ -167,6 +180,10 @@ class Kernel:
             for term in [term for term, end in last.items() if end == number]:
                 if term.batched and term in self.places and term is not block.inputs:
                     free.setdefault(term.size, []).append(self.places[term])
+
+    def ends_with(self, terms: Sequence[Term]) -> bool:
+        """Whether the last loop of all computes these terms: then they may lie where it reads from."""
+        return bool(self.groups[AFTER]) and set(terms) <= set(self.groups[AFTER][-1])
 
     def _place(self, term: Term, free: dict[int, list[int]]) -> None:
         if term.batched and free.get(term.size):
@@ -706,7 +723,11 @@ class Kernel:
                 for t in range(count)
                 for v in range(vectors)
             ]
-            known = [self._result(target, at, lanes) for target, at in places]
+            zero, is_first = (
+                self.number(0.0, lanes),
+                builder.icmp_signed("==", begin_at, self.whole_number(0)),
+            )
+            known = [builder.select(is_first, zero, self._result(target, at, lanes)) for target, at in places]
             end = builder.add(begin_at, self.whole_number(stretch))
             beyond = builder.icmp_signed("<", self.count_int, end)
             end = builder.select(beyond, self.count_int, end)
@@ -724,13 +745,6 @@ class Kernel:
             self.loop(many, full, 8, lambda column: across(column, 1, 8, first))
             self.loop(full, columns, 1, lambda column: across(column, 1, 1, first))
 
-        def clear(row: Any) -> None:
-            self.in_eights(
-                columns,
-                lambda j, lanes: self.put(*self.origin(term, (row, j)), self.number(0.0, lanes), lanes),
-            )
-
-        self.loop(0, rows, 1, clear)
         self.loop(0, self.count_int, stretch, some)
 
     def _result(self, target: Term, at: Any, lanes: int) -> Any:

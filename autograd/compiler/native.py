@@ -16,7 +16,7 @@ import numpy as np
 
 from ..primitives import TABLE
 from .elementary import ELEMENTARY
-from .formulas import simplified
+from .formulas import all_simplified, simplified
 from .kernel import AFTER, ALIGNED, BEFORE, Kernel, reduces
 from .terms import Block, Term, ancestry, rewrite
 from .training import Training
@@ -93,12 +93,14 @@ class NativeProgram:
             made = self._functions[purpose, lanes] = (self._train if args else self._pass)(lanes, *args)
         return made
 
-    def _kernel(self, name: str, lanes: int, result: str, *arguments: str) -> tuple[Kernel, list[Any]]:
+    def _kernel(
+        self, name: str, lanes: int, result: str, *arguments: str, terms: Sequence[Term] | None = None
+    ) -> tuple[Kernel, list[Any]]:
         """A kernel at the beginning of a new function; "pointer" and "whole" are the types of arguments."""
         from llvmlite import ir
 
         real = ir.DoubleType() if self.dtype == np.float64 else ir.FloatType()
-        kernel = Kernel(name, self.terms, lanes, real, self.straight)
+        kernel = Kernel(name, self.terms if terms is None else terms, lanes, real, self.straight)
         types = {"pointer": kernel.pointer, "whole": kernel.whole, "none": ir.VoidType()}
         kind = ir.FunctionType(types[result], [types[each] for each in (*arguments, "pointer")])
         function = ir.Function(kernel.module, kind, name)
@@ -169,19 +171,27 @@ class NativeProgram:
         """Updates of the parameters, each from the gradient over a batch; the number of those made."""
         t, P = training, training.parameters
         given: list[Any]
-        kernel, given = self._kernel(
-            "train", lanes, "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole", "whole"
-        )
+        value, gradient, *outputs = self.terms
+        # Without a look at the gradient on the way, the update is part of the loop that computes it.
+        together = not t.careful and t.clip_norm is None and t.clip_value is None
+        changed = self._rule_terms(t, gradient.block, gradient) if together else {}
+        types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole", "whole"
+        kernel, given = self._kernel("train", lanes, *types, terms=[value, *changed.values(), *outputs])
+        if not together or not kernel.ends_with(list(changed.values())):
+            together = False
+            kernel, given = self._kernel("train", lanes, *types)
         state, batch, order, spans, steps, rates, values, norms, noted, again, blocks = given
         builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
         kernel.parameters = state
-        value, gradient, *outputs = self.terms
-        if gradient.kind in ("put", "apply", "broadcast") and gradient not in kernel.accumulated:
-            kernel.homes[gradient] = state, P
-        update = self._update(kernel, t)
-        update.scratch = kernel.address(kernel.scratch, kernel.size)
-        kernel.size += update.size
-        update.builder, update.parameters = builder, state
+        if together:
+            kernel.homes |= {term: (state, number * P) for number, term in changed.items()}
+        else:
+            if gradient.kind in ("put", "apply", "broadcast") and gradient not in kernel.accumulated:
+                kernel.homes[gradient] = state, P
+            update = self._update(kernel, t)
+            update.scratch = kernel.address(kernel.scratch, kernel.size)
+            kernel.size += update.size
+            update.builder, update.parameters = builder, state
         kernel.batch, kernel.history_base = batch, kernel.address(kernel.scratch, kernel.size)
         gathered = kernel.address(kernel.history_base, kernel.times(blocks, kernel.record))
         local = kernel.address(kernel.scratch, kernel.places.get(inputs, 0))
@@ -225,9 +235,12 @@ class NativeProgram:
                         kernel, term, noted, kernel.plus(begin, first), kernel.plus(first, 0), len(outputs), k
                     )
 
+            kernel.rate = kernel.load(rates, number)
             kernel.run(count, self.mean, read, note if outputs else None)
             result = kernel.get(value, (0,), 1)
             kernel.store(result, values, number)
+            if together:
+                return
             if gradient not in kernel.homes:
                 kernel.phase = AFTER
                 kernel.every(
@@ -238,7 +251,7 @@ class NativeProgram:
                 kernel.store(kernel.length(state, P, t.updated), norms, number)
                 self._leave_unless_finite(kernel, result, number)
             self._clip(kernel, t)
-            kernel.store(kernel.load(rates, number), state, t.state.size - 1)
+            update.rate = kernel.rate
             update.emit(BEFORE)
             for term in update.terms:
                 if term.kind == "constant":  # nothing has computed it
@@ -252,27 +265,38 @@ class NativeProgram:
         return _compiled(kernel, ctypes.c_int64, arguments)
 
     def _update(self, kernel: Kernel, t: Training) -> Kernel:
-        """The rule of the training as terms that are written back where they came from."""
-        block = Block(t.state.size, 0)
-        rows = [
-            block.take(block.parameters, np.arange(number * t.parameters, number * t.parameters + t.updated))
-            for number in range(2 + len(t.names))
-        ]
-        rate = block.take(block.parameters, np.array([t.state.size - 1]))
-        memory = dict(zip(t.names, rows[2:]))
-        data = t.rule(rows[0], rows[1], rate, memory)
-        places = {0: data, **{2 + number: memory[name] for number, name in enumerate(t.names)}}
-        changed = {number: block.broadcast(block.term(new), (t.updated,)) for number, new in places.items()}
-        changed = {number: new for number, new in changed.items() if new is not rows[number]}
-        for number, new in changed.items():
-            if new.kind == "take":  # another row as it is: to be read in the loop as well
-                changed[number] = block.apply(TABLE["add"], [new, block.constant(0.0)])
-        terms = rewrite(list(changed.values()), simplified)
-        update = Kernel("update", terms, 1, kernel.real, straight=False, numbers_first=True)
+        """The rule of the training as a program of its own, which reads the gradient from the state."""
+        block = Block(t.parameters, 0)
+        gradient = block.take(block.parameters, np.arange(t.parameters, t.parameters + t.updated))
+        changed = self._rule_terms(t, block, gradient)
+        update = Kernel("update", list(changed.values()), 1, kernel.real, straight=False, numbers_first=True)
         update.module, update.tables = kernel.module, kernel.tables
-        for number, term in zip(changed, terms):
-            update.homes[term] = kernel.parameters, number * t.parameters
+        update.homes |= {term: (kernel.parameters, number * t.parameters) for number, term in changed.items()}
         return update
+
+    @staticmethod
+    def _rule_terms(t: Training, block: Block, gradient: Term) -> dict[int, Term]:
+        """What the rule of the training puts into the rows of the state that it changes.
+
+        The numbers of the state are those of ``block.parameters``, and go on beyond the parameters.
+        """
+        rows = {
+            number: block.take(
+                block.parameters, np.arange(number * t.parameters, number * t.parameters + t.updated)
+            )
+            for number in (0, *range(2, 2 + len(t.names)))
+        }
+        memory = {name: rows[2 + number] for number, name in enumerate(t.names)}
+        new = {0: t.rule(rows[0], gradient, block.rate, memory)}
+        new |= {2 + number: memory[name] for number, name in enumerate(t.names)}
+        changed = {}
+        for number, value in new.items():
+            term = block.broadcast(block.term(value), (t.updated,))
+            if term.kind == "take":  # another row as it is: to be read in the loop with all else
+                term = block.apply(TABLE["add"], [term, block.constant(0.0)])
+            if value is not rows[number]:
+                changed[number] = term
+        return dict(zip(changed, all_simplified(block, list(changed.values()))))
 
     @staticmethod
     def _fill(update: Kernel, term: Term, i: Any, size: int) -> None:

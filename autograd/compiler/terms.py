@@ -146,6 +146,7 @@ class Block:
         self.inputs = self._make("inputs", (), (inputs,), True)
         self.seed = self._make("seed", (), (1,), False)  # the adjoint of each example's output
         self.count = self._make("count", (), (1,), False)  # the number of examples
+        self.rate = self._make("rate", (), (1,), False)  # of an update
 
     def _make(
         self, kind: str, args: tuple[Term, ...], shape: Shape, batched: bool, key: Any = None, **fields: Any
@@ -379,4 +380,4 @@ def rewrite(outputs: Sequence[Term], rule: Callable[[Term, list[Term]], Term | N
     return [new[output] for output in outputs]
 
 
-_GIVEN = ("parameters", "inputs", "seed", "count")
+_GIVEN = ("parameters", "inputs", "seed", "count", "rate")

@@ -27,7 +27,7 @@ class Training:
     Attributes
     ----------
     state : the numbers that change, in rows of P: the parameters, their gradient, and one for each name in
-        `names`; at the end one number more, the rate.
+        `names`.
     parameters : P.
     updated : how many of the parameters follow their gradient, the first ones.
     batch : (N, I), all examples.
@@ -86,7 +86,7 @@ class Training:
         options : `updated`, `rule`, `clip_value`, `clip_norm`, `careful`, `outputs`.
         """
         memory = memory or {}
-        state = np.zeros((2 + len(memory)) * len(parameters) + 1, parameters.dtype)
+        state = np.zeros((2 + len(memory)) * len(parameters), parameters.dtype)
         first = batches[0]
         if all(each is first for each in batches):
             order, bounds = first, np.full((len(batches), 2), (0, len(first)))
