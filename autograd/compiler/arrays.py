@@ -8,6 +8,7 @@ matrix product is one call of BLAS.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,8 @@ from .training import Training
 __all__ = ["ArrayProgram", "affine", "tiles"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
+
+FEW = 4096
 
 _OUTSIDE = ("parameters", "inputs")  # arrays of the caller
 _NUMBERS = ("seed", "count", "whole_seed")  # arguments of `run`
@@ -50,7 +53,8 @@ class ArrayProgram:
 
     def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
         self.mean = mean
-        writer = _Writer(rewrite(terms, _expanded), np.dtype(dtype))
+        rule = functools.partial(_expanded, mean)
+        writer = _Writer(rewrite(terms, rule), np.dtype(dtype))
         self.source = writer.source()
         scope: dict[str, Any] = {"np": np, "dtype": writer.dtype, "view": _view, **writer.constants}
         exec(compile(self.source, "<compiled by autograd>", "exec"), scope)
@@ -101,8 +105,10 @@ class ArrayProgram:
         return len(t.rates)
 
 
-def _expanded(term: Term, args: list[Term]) -> Term | None:
+def _expanded(mean: bool, term: Term, args: list[Term]) -> Term | None:
     """Families written out; and step(x) as step(relu(x)), which is the same, where relu(x) is there."""
+    if term.kind == "whole_seed" and mean:
+        return args[0].block.constant(1.0)
     if term.kind == "joint":
         return FORWARD[term.row.name](*args)
     if term.kind == "apply" and term.row is STEP:
@@ -163,9 +169,12 @@ class _Writer:
             Term, str
         ] = {}  # of a term in an array of its own or in a view, all rows along one axis
         self.free: dict[tuple[int, bool], list[str]] = {}
-        self.fresh = {
-            output for output in outputs if not output.batched and output.kind != "take"
-        }  # for the caller to keep
+        # Of few parameters a copy is quicker than views of the caller's array each time.
+        self.few = self.order[0].block.parameters.size <= FEW
+        self.outside = () if self.few else _OUTSIDE
+        self.fresh: set[Term] = set()  # for the caller to keep
+        if not self.few:
+            self.fresh |= {output for output in outputs if not output.batched and output.kind != "take"}
         self._plan()
 
     def _plan(self) -> None:
@@ -228,7 +237,7 @@ class _Writer:
 
     def _inside(self, term: Term) -> bool:
         owner = self._owner(term)
-        return owner.kind not in _OUTSIDE and owner not in self.fresh
+        return owner.kind not in self.outside and owner not in self.fresh
 
     def _shaped(self, term: Term, shape: str) -> str:
         """The array of a term in a shape."""
@@ -336,7 +345,7 @@ class _Writer:
     def source(self) -> str:
         for number, term in enumerate(self.order):
             if term.kind in _OUTSIDE:
-                self.flat[term] = "parameters" if term.kind == "parameters" else self._bind("batch.T", False)
+                self._given(term)
             elif term.kind not in (*_NUMBERS, "constant"):
                 getattr(self, f"_{term.kind}")(term, number)
             for done in [done for done in self.flat if self.last.get(done, number + 1) <= number]:
@@ -358,10 +367,19 @@ class _Writer:
             ]
         )
 
+    def _given(self, term: Term) -> None:
+        """The caller's arrays, or copies of them."""
+        given = "parameters" if term.kind == "parameters" else "batch.T"
+        if self.few:
+            self._allocate(term)
+            self._write(f"np.copyto({self.flat[term]}, {given})")
+        else:
+            self.flat[term] = given if term.kind == "parameters" else self._bind(given, False)
+
     def _result(self, output: Term) -> str:
         if output.kind in (*_NUMBERS, "constant"):
             return f"np.full({output.shape}, {self._name(output, False)}, dtype)"
-        if output.batched or (self._owner(output) is output and output.kind not in _OUTSIDE):
+        if output.batched or output in self.fresh:
             return self._name(output, output.batched)
         return f"{self._name(output, False)}.copy()"
 

@@ -225,19 +225,13 @@ class _Writer:
     def position(self, node: Any) -> int:
         """Where the node stands on the tape, written now if it had not been."""
         position = self.written.get(node)
-        if position is None:
-            if node in self.products:
-                position = self.tape.node(MUL, self.products.pop(node))
-            elif node.primitive is None:
-                if not node.constant:
-                    raise ValueError(
-                        f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
-                        "wrt nor in inputs: name it in one of them, or write its .data in its place"
-                    )
-                position = self.tape.constant(node.data)
-            else:
-                position = self._sum(self.sums.pop(node))
-            self.written[node] = position
+        if position is None:  # a leaf: what waits is read by a sum, which opens it
+            if not node.constant:
+                raise ValueError(
+                    f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
+                    "wrt nor in inputs: name it in one of them, or write its .data in its place"
+                )
+            position = self.written[node] = self.tape.constant(node.data)
         return position
 
     def _rank(self, position: int) -> int:

@@ -318,7 +318,7 @@ class Block:
         if x.batched:
             return self._make("over_batch", (x,), x.shape, False)
         if x is self.seed:
-            return self._make("whole_seed", (), (1,), False)
+            return self._make("whole_seed", (x,), (1,), False)
         return self.apply(MUL, [x, self.count])
 
     def broadcast(self, x: Term, shape: Shape, batched: bool = False) -> Term:
