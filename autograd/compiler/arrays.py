@@ -80,8 +80,11 @@ class ArrayProgram:
         t = training
         data = t.row(0)
         memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
+        parameters, examples = t.state[: t.parameters], None
         for number, (first, end) in enumerate(t.bounds.tolist()):
-            value, slopes, *outputs = self(t.state[: t.parameters], t.batch[t.order[first:end]])
+            if examples is None or not t.repeated:
+                examples = t.batch[t.order[first:end]]
+            value, slopes, *outputs = self(parameters, examples)
             t.values[number] = value[0]
             for k, column in enumerate(outputs):
                 t.noted[first:end, k] = column
@@ -195,6 +198,20 @@ class _Writer:
                         and affine(index) is not None
                     ):
                         self.homes[arg] = term, index
+        # A constant in a "put" is written once; its array is then not used for anything else.
+        self.lasting: set[Term] = set()
+        held = set()
+        for term in self.order:
+            if term.kind == "put" and tiles(term):
+                constant = [
+                    arg
+                    for arg, index in zip(term.args, term.index)
+                    if arg.scalar is not None and affine(index)
+                ]
+                others = [arg for arg in term.args if arg not in constant and arg not in self.homes]
+                if constant and not others:
+                    self.lasting |= set(constant)
+                    held.add(term)
         self.last: dict[Term, int] = dict.fromkeys(map(self._owner, self.outputs), len(self.order))
         for output in [output for output in self.fresh if output.kind == "apply"]:
             for arg in output.args:  # it is written into the array of what is read by nobody else
@@ -208,6 +225,8 @@ class _Writer:
             for each in (*term.args, term):
                 owner = self._owner(each)
                 self.last[owner] = max(self.last.get(owner, 0), number)
+        self.last |= dict.fromkeys(held, len(self.order))
+        self.held = held
 
     def _owner(self, term: Term) -> Term:
         """The term in whose array this one lies."""
@@ -299,7 +318,7 @@ class _Writer:
             self.flat[term] = self._bind(f"np.empty({term.size}, dtype)  # t{term.number}", False)
             return
         free = self.free.get((term.size, term.batched))
-        if free:
+        if free and term not in self.held:
             self.flat[term] = free.pop()
             return
         rows = f"({term.size}, B)" if term.batched else f"{term.size}"
@@ -429,6 +448,9 @@ class _Writer:
             if self.homes.get(arg, (None, None))[1] is index:
                 continue
             piece = self._name(arg, term.batched)
+            if arg in self.lasting and self._inside(term):
+                self.preparation.append(f"np.copyto({self._part(term, index)}, {piece})")
+                continue
             if _distinct(index) and affine(index) is not None and min(affine(index)[1]) > 0:  # type: ignore[index]
                 part = self._part(term, index)
                 if affine(index.reshape(-1)) is not None and index.ndim > 1:

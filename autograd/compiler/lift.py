@@ -22,9 +22,12 @@ __all__ = ["lift"]
 Key = Any
 
 
-def lift(tape: Tape) -> tuple[Block, list[Term]]:
-    """The array program of a tape, and its outputs, each of shape (1,)."""
-    lifter = _Lifter(tape)
+def lift(tape: Tape, fold: bool = False) -> tuple[Block, list[Term]]:
+    """The array program of a tape, and its outputs, each of shape (1,).
+
+    With `fold`, biases are weights of one input more, which is 1: then a matrix product adds them.
+    """
+    lifter = _Lifter(tape, tape.constant(1.0) if fold else None)
     outputs = [
         lifter.block.take(lifter.term(position), np.array([lifter.place[position]]))
         for position in tape.outputs
@@ -35,8 +38,8 @@ def lift(tape: Tape) -> tuple[Block, list[Term]]:
 class _Lifter:
     """Groups, and for each node its group and its row in the term of that group."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, tape: Tape, one: int | None) -> None:
+        self.tape, self.one = tape, one
         self.block = Block(tape.parameters, tape.inputs)
         self.group: list[int] = [0] * tape.parameters + [1] * tape.inputs
         self.place = np.zeros(len(tape.rows), dtype=np.intp)
@@ -165,12 +168,25 @@ class _Lifter:
             self.place[node] = place = row_of[left] * wide + column_of[right]
             if bias:
                 biases[place] = bias[0]
-        a = self._rows(np.array(lefts), whole=2)
-        b = self._rows(np.array(rights).T, whole=2)
-        term = block.product(a, b)
-        if len(operands[0]) == 3:
-            term = self._plus(term, [self._rows(biases.reshape(len(lefts), wide))])
+        table = biases.reshape(len(lefts), wide)
+        biased = len(operands[0]) == 3
+        if biased and self._folds(table, rights):
+            lefts = [(*left, bias) for left, bias in zip(lefts, table[:, 0].tolist())]
+            rights = [(*right, self.one) for right in rights]
+            biased = False
+        term = block.product(self._rows(np.array(lefts), whole=2), self._rows(np.array(rights).T, whole=2))
+        if biased:
+            term = self._plus(term, [self._rows(table)])
         return block.broadcast(term, (len(lefts), wide))
+
+    def _folds(self, biases: Indices, rights: list[Any]) -> bool:
+        """Whether biases may be weights: one for each row, and few inputs to be copied beside the 1."""
+        if self.one is None or not self._batched(rights[0]) or (biases != biases[:, :1]).any():
+            return False
+        raw = all(self.group[node] == 1 for node in rights[0])
+        return self.tape.span(tuple(biases[:, 0].tolist()))[1] != BATCHED and not (
+            raw and len(rights[0]) > 64
+        )
 
     def _batched(self, sequence: tuple[int, ...]) -> bool:
         return self.tape.span(sequence)[1] == BATCHED

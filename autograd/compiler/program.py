@@ -17,7 +17,7 @@ from .formulas import why_not_native
 from .lift import lift
 from .native import NativeProgram
 from .tape import record
-from .terms import MUL
+from .terms import MUL, Term
 from .training import Training
 
 __all__ = ["Program", "compile"]
@@ -133,16 +133,12 @@ class Program:
     ) -> None:
         self.parameters, self.inputs, self.outputs = len(parameters), len(inputs), len(outputs)
         self.reduce, self.dtype = reduce, dtype
-        block, results = lift(record(outputs, parameters, inputs))
-        output = results[0]
-        summed = block.over_batch(output) if output.batched else output
-        value = block.apply(MUL, [summed, block.seed if output.batched else block.over_batch(block.seed)])
-        self._terms = [value, gradient(block, output)]
-        self._results = results
+        self._tape = record(outputs, parameters, inputs)
+        self._lifted: dict[str, dict[str, list[Term]]] = {}
         self._made: dict[tuple[str, str], Any] = {}
         self._chosen: dict[int, str] = {}
         self._spent = 0.0  # seconds that passes took before a back end was chosen
-        obstacle = why_not_native([*self._terms, *results]) if backend != "numpy" else None
+        obstacle = why_not_native(self._terms("llvm", "training")) if backend != "numpy" else None
         if backend == "llvm" and obstacle is not None:
             raise obstacle
         self._backends = (
@@ -305,15 +301,27 @@ class Program:
             raise TypeError(f"{what} must be real numbers, got an array of {array.dtype}")
         return np.asarray(array, self.dtype, order="C")
 
+    def _terms(self, backend: str, purpose: str) -> list[Term]:
+        """What a back end has to compute for a purpose."""
+        if backend not in self._lifted:
+            block, results = lift(self._tape, fold=backend == "numpy")
+            output = results[0]
+            summed, seed = output, block.over_batch(block.seed)
+            if output.batched:
+                summed, seed = block.over_batch(output), block.seed
+            terms = [block.apply(MUL, [summed, seed]), gradient(block, output)]
+            self._lifted[backend] = {
+                "gradient": terms,
+                "evaluate": results,
+                "training": [*terms, *results[1:]],
+            }
+        return self._lifted[backend][purpose]
+
     def _program(self, backend: str, purpose: str) -> Any:
         made = self._made.get((backend, purpose))
         if made is None:
             make = ArrayProgram if backend == "numpy" else NativeProgram
-            terms = {
-                "gradient": self._terms,
-                "evaluate": self._results,
-                "training": [*self._terms, *self._results[1:]],
-            }[purpose]
+            terms = self._terms(backend, purpose)
             made = self._made[backend, purpose] = make(terms, self.reduce == "mean", self.dtype)
         return made
 

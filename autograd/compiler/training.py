@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,7 +120,7 @@ class Training:
         """What native code for it depends on."""
         return self.rule, self.names, self.updated, self.clip_value, self.clip_norm, self.careful
 
-    @property
+    @functools.cached_property
     def repeated(self) -> bool:
         """Whether all updates are from the same stretch of examples."""
         return bool((self.bounds == self.bounds[0]).all())
