@@ -325,7 +325,7 @@ def primitive(
             forward=forward,
             # This file's own rules are known to give tuples and go without the check.
             partials=partials if getattr(partials, "__globals__", None) is globals() else partials_of,
-            array=array or np.vectorize(forward, otypes=[float]),
+            array=array or _element_by_element(forward, vectors),
             symbol=symbol or title,
             vectors=vectors,
             select=select,
@@ -378,6 +378,19 @@ def _one_by_one(forward: Callable[..., float], hard: Any, results: Any, *args: A
             numbers.append(whole[(slice(None), *place) if vector else place].tolist())
         results[place] = forward(*numbers)
     return results
+
+
+def _element_by_element(forward: Callable[..., float], vectors: tuple[int, ...]) -> Callable[..., Any]:
+    """The array form of a row that has no other: its forward rule, once for each result."""
+    if not vectors:
+        return np.vectorize(forward, otypes=[float])
+
+    def array(*args: Any) -> Any:
+        shapes = [np.shape(arg)[1:] if i in vectors else np.shape(arg) for i, arg in enumerate(args)]
+        results = np.empty(np.broadcast_shapes(*shapes))
+        return _one_by_one(forward, np.ones(results.shape, dtype=bool), results, *args)
+
+    return array
 
 
 # --- arithmetic: these rows are Value's operators --------------------------------------------------

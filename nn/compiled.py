@@ -131,13 +131,10 @@ class CompiledModel:
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
         few = sorted({*list(kinds.values())[:4], *_spread(len(self.data), 4)})
         more = _spread(len(self.data), 64)
-        factors = sum(n for _, n in self.masks)
-        rows = np.hstack([self.batch[few], np.ones((len(few), factors))])
         with mode(self.model, training=False), no_grad():
             losses = [self.loss(self.model(x), target).data for x, target in self.examples(more)]
         if not (
-            self._agrees(self.program, few, rows, training=True)
-            and self._agrees(self.evaluation, few, self.batch[few], training=False)
+            self._agrees(few)
             and _close(self.evaluation.evaluate(self.numbers(), self.batch[more])[:, 0], losses, atol=1e-12)
         ):
             raise NotCompiledError(
@@ -146,12 +143,13 @@ class CompiledModel:
                 "Dropout, or backend='eager'"
             )
 
-    def _agrees(self, program: Program, chosen: Sequence[int], rows: Array, training: bool) -> bool:
+    def _agrees(self, chosen: Sequence[int]) -> bool:
         """Whether value and gradient for some examples are the eager engine's, with nothing dropped."""
-        with mode(self.model, training), _recording(self.dropouts):
+        nothing = np.ones((len(chosen), sum(n for _, n in self.masks)))
+        with mode(self.model, training=True), _recording(self.dropouts):
             total = mean([self.loss(self.model(x), target) for x, target in self.examples(chosen)])
         slopes = np.array(grad(total, self.parameters))
-        value, gradient = program(self.numbers(), rows)
+        value, gradient = self.program(self.numbers(), np.hstack([self.batch[chosen], nothing]))
         sizes = np.abs([total.data, *slopes])
         size = sizes.max(initial=0.0, where=np.isfinite(sizes))
         return _close(value, total.data) and _close(gradient, slopes, atol=1e-9 * size)

@@ -336,7 +336,10 @@ class Sequential(Module):
     @property
     def n_in(self) -> int:
         """The number of features, of the first module that knows it."""
-        return next(int(layer.n_in) for layer in self.layers if hasattr(layer, "n_in"))
+        for layer in self.layers:
+            if hasattr(layer, "n_in"):
+                return int(layer.n_in)
+        raise AttributeError("none of these modules says how many features it takes")
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:

@@ -101,8 +101,10 @@ def fit(
     ------
     TypeError, ValueError : before the first step, if an argument or the data are not as described; it
         names the row, and in X the column. With a back end that compiles, if the model or the loss is not
-        the same computation for every example.
+        the same computation for every example, or the optimizer's update not on arrays and what
+        `Optimizer.memory` keeps.
     ImportError : for ``"llvm"`` without llvmlite.
+    GraphError : for ``"llvm"``, if the optimizer's update or a primitive has no form for native code.
     DivergenceError : if the loss or a parameter is no longer finite, with the epoch, the batch, the first
         node that was not, and the likely cure. The parameters are then the last whose loss was finite.
 

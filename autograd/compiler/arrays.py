@@ -25,6 +25,7 @@ __all__ = ["ArrayProgram", "affine", "tiles"]
 RELU, STEP = TABLE["relu"], TABLE["step"]
 
 FEW = 4096
+_NEAR = 1e-280, 1e280  # squares that have lost nothing
 
 _OUTSIDE = ("parameters", "inputs")  # arrays of the caller
 _NUMBERS = ("seed", "count", "whole_seed")  # arguments of `run`
@@ -90,14 +91,14 @@ class ArrayProgram:
                 t.noted[first:end, k] = column
             gradient = slopes[: t.updated]
             if t.careful:
-                t.norms[number] = np.sqrt(gradient @ gradient)
+                t.norms[number] = _length(gradient)
                 if not np.isfinite(t.values[number]):
                     return number
             with np.errstate(all="ignore"):
                 if t.clip_value is not None:
                     np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
                 if t.clip_norm is not None:
-                    gradient *= min(1.0, t.clip_norm / (float(np.sqrt(gradient @ gradient)) + 1e-6))
+                    gradient *= min(1.0, t.clip_norm / (_length(gradient) + 1e-6))
                 changed = dict(memory)
                 new = t.rule(data, gradient, t.rates[number], changed)
                 for name, array in memory.items():
@@ -106,6 +107,17 @@ class ArrayProgram:
             if t.careful and not np.isfinite(data).all():
                 return number
         return len(t.rates)
+
+
+def _length(gradient: Any) -> float:
+    """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
+    with np.errstate(all="ignore"):
+        square = float(gradient @ gradient)
+        largest = float(np.abs(gradient).max(initial=0.0))
+        if _NEAR[0] < square < _NEAR[1] or not 0.0 < largest < math.inf:
+            return math.sqrt(square) if square == square else math.nan
+        scaled = gradient / largest
+        return largest * math.sqrt(float(scaled @ scaled))
 
 
 def _expanded(mean: bool, term: Term, args: list[Term]) -> Term | None:
@@ -353,10 +365,11 @@ class _Writer:
         flat = affine(index.reshape(-1))
         if flat is not None:
             step = flat[1][0]
-            stop = start + step * (index.size - 1) + 1
+            stop = start + step * index.size
             if start == 0 and step == 1 and stop == term.size:
                 return self._rows(term)
-            return self._bind(f"{self._rows(term)}[{start}:{stop}{'' if step == 1 else f':{step}'}]", inside)
+            end = "" if stop < 0 else stop  # rows in falling order may end with the first
+            return self._bind(f"{self._rows(term)}[{start}:{end}{'' if step == 1 else f':{step}'}]", inside)
         return self._bind(f"view({self._rows(term)}, {start}, {index.shape}, {steps})", inside)
 
     # --- lines

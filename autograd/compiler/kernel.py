@@ -867,16 +867,44 @@ class Kernel:
             self.loop(full, length, 1, lambda i: body(i, 1))
 
     def length(self, base: Any, start: int, size: int) -> Any:
-        """The length √Σ x² of numbers in a row."""
-        full = size - size % 8
+        """The length √Σ x² of numbers in a row, scaled first where a square would leave the range of floats."""
+        builder = self.builder
 
-        def square(i: Any, total: Any, lanes: int) -> list[Any]:
-            x = self.load(base, self.plus(i, start), lanes)
-            return [self.fma(x, x, total)]
+        def sum_of_squares(factor: Any) -> Any:
+            def square(i: Any, total: Any, lanes: int) -> list[Any]:
+                x = builder.fmul(self.load(base, self.plus(i, start), lanes), self.splat(factor, lanes))
+                return [self.fma(x, x, total)]
 
-        (total,) = self.loop(0, full, 8, lambda i, total: square(i, total, 8), [self.number(0.0, 8)])
-        (total,) = self.loop(full, size, 1, lambda i, total: square(i, total, 1), [self.lane_sum(total)])
-        return self.apply(TABLE["sqrt"], [total])
+            full = size - size % 8
+            (total,) = self.loop(0, full, 8, lambda i, total: square(i, total, 8), [self.number(0.0, 8)])
+            (total,) = self.loop(full, size, 1, lambda i, total: square(i, total, 1), [self.lane_sum(total)])
+            return total
+
+        def larger(i: Any, largest: Any) -> list[Any]:
+            x = self.apply(TABLE["abs"], [self.load(base, self.plus(i, start))])
+            return [self.apply(TABLE["maximum"], [largest, x])]
+
+        low, high = (1e-280, 1e280) if self.bytes == 8 else (1e-25, 1e25)
+        plain = sum_of_squares(self.number(1.0))
+        near = builder.and_(
+            builder.fcmp_ordered(">", plain, self.number(low)),
+            builder.fcmp_ordered("<", plain, self.number(high)),
+        )
+        with builder.if_else(near) as (then, otherwise):
+            with then:
+                usual, usual_block = self.apply(TABLE["sqrt"], [plain]), builder.block
+            with otherwise:
+                (largest,) = self.loop(0, size, 1, larger, [self.number(0.0)])
+                zero = builder.fcmp_ordered("==", largest, self.number(0.0))
+                factor = builder.fdiv(self.number(1.0), largest)
+                root = self.apply(TABLE["sqrt"], [sum_of_squares(factor)])
+                scaled = builder.select(zero, largest, builder.fmul(root, largest))
+                infinite = builder.fcmp_ordered("==", largest, self.number(math.inf))
+                scaled, scaled_block = builder.select(infinite, largest, scaled), builder.block
+        length = builder.phi(self.real)
+        length.add_incoming(usual, usual_block)
+        length.add_incoming(scaled, scaled_block)
+        return length
 
     def nothing(self, base: Any, size: int) -> Any:
         """Σ (x − x) of numbers in a row: 0 if all are finite, otherwise nan."""

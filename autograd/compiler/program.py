@@ -144,6 +144,7 @@ class Program:
         self._backends = (
             ("numpy",) if obstacle is not None else ("numpy", "llvm") if backend == "auto" else (backend,)
         )
+        self._terms(self._backends[0], "gradient")  # what is wrong with a rule is said now
 
     @property
     def backend(self) -> str:

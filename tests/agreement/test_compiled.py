@@ -1,0 +1,501 @@
+"""Compiled programs give the numbers of the eager engine: random graphs, special values, networks.
+
+One engine is the judge of the other: they share the table's rules and no code that applies them. Where the
+rules themselves could be wrong, `test_random_graphs` and `test_special_values` judge them.
+"""
+
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+from compiled import backends, eager, needs_llvmlite, program_of
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    grad,
+    greater,
+    log,
+    log_softmax,
+    logsumexp,
+    maximum,
+    mean,
+    relu,
+    softmax,
+    sqrt,
+    sum,
+    tanh,
+    where,
+)
+from autograd.primitives import TABLE
+from nn import ACTIVATIONS, LOSSES, MLP
+from tests.agreement.test_random_graphs import programs, record, record_by_operators, record_in_vectors, run
+
+inf, nan = math.inf, math.nan
+ACCURACY = {"float64": 1e-10, "float32": 1e-4}  # of the size of the problem
+BATCHES = [0, 1, 7, 8, 9]
+
+
+def same(got, right, accuracy, size=0.0):
+    """Equal, both nan, or as near as rounding allows for numbers of this size."""
+    if math.isnan(got) or math.isnan(right):
+        return math.isnan(got) and math.isnan(right)
+    return got == right or abs(got - right) <= accuracy * (abs(right) + size)
+
+
+# --- random graphs over the whole table ------------------------------------------------------------
+
+
+@st.composite
+def compilations(draw, batches=BATCHES):
+    """A program, which of its leaves are parameters, and how it is to be compiled and called."""
+    return (
+        draw(programs()),
+        draw(st.lists(st.booleans(), min_size=4, max_size=4)),
+        draw(st.sampled_from([record, record_in_vectors, record_by_operators])),
+        draw(st.lists(st.sampled_from(batches), min_size=1, max_size=2, unique=True)),
+        {"dtype": draw(st.sampled_from(sorted(ACCURACY))), "reduce": draw(st.sampled_from(["mean", "sum"]))},
+    )
+
+
+def check_compilation(compilation, backend):
+    """Value, gradient and all outputs, for examples near the point where the program is known to be tame."""
+    (numbers, code, roots, duals), chosen, apply, batches, options = compilation
+    recorded = list(map(Value, numbers))
+    nodes = run(recorded, code, apply)
+    roots = [root for root in roots if isinstance(nodes[root], Value)]
+    assume(roots)
+    w = [i for i in range(len(numbers)) if chosen[i]]
+    x = [i for i in range(len(numbers)) if not chosen[i]]
+    program = compile(
+        [nodes[root] for root in roots],
+        [recorded[i] for i in w],
+        [recorded[i] for i in x],
+        backend=backend,
+        **options,
+    )
+    dtype, accuracy = options["dtype"], ACCURACY[options["dtype"]]
+    parameters = np.array([numbers[i] for i in w], dtype)
+    sizes = [1.0 + abs(float(duals[root].value)) + math.fsum(duals[root].sizes) for root in roots]
+
+    def along(root):
+        def f(parameters, example):
+            leaves = {**dict(zip(w, parameters)), **dict(zip(x, example))}
+            return run([leaves[i] for i in range(len(numbers))], code, apply)[root]
+
+        return f
+
+    for count in batches:
+        shifts = 1e-3 * np.random.default_rng(count).standard_normal((count, len(x)))
+        batch = (np.array([numbers[i] for i in x]) + shifts).astype(dtype)
+        value, gradient = program(parameters, batch)
+        outputs = program.evaluate(parameters, batch)
+        assert (gradient.shape, outputs.shape) == ((len(w),), (count, len(roots)))
+        assert gradient.dtype == outputs.dtype == dtype
+        for k, (root, size) in enumerate(zip(roots, sizes)):
+            values, gradients = eager(along(root), parameters, batch)
+            assert np.abs(outputs[:, k] - values).max(initial=0.0) <= accuracy * size
+            if k == 0:
+                whole = 1 if options["reduce"] == "sum" else count or nan
+                assert same(value, values.sum() / whole, accuracy, count * size)
+                for got, right in zip(gradient, gradients.sum(axis=0) / whole, strict=True):
+                    assert same(got, right, 10 * accuracy, count * size)
+
+
+@given(compilations())
+def test_random_graphs_as_arrays(compilation):
+    check_compilation(compilation, "numpy")
+
+
+@needs_llvmlite
+@settings(max_examples=20)
+@given(compilations())
+def test_random_graphs_as_native_code(compilation):
+    check_compilation(compilation, "llvm")
+
+
+@backends
+@settings(max_examples=3)
+@given(compilation=compilations(batches=[1000]))
+def test_random_graphs_for_a_thousand_examples(backend, compilation):
+    check_compilation(compilation, backend)
+
+
+# --- special values --------------------------------------------------------------------------------
+
+SPECIAL = [0.0, -0.0, inf, -inf, nan, 1e308, -1e308, 5e-324, -5e-324, 1.0, 0.3]
+LENGTH = 3  # of a sequence
+COPIES = 9  # more than lanes in a vector
+
+
+def flat_positions(row):
+    """For each number that the row takes the position of its argument."""
+    return [
+        position
+        for position in range(len(row.domain))
+        for _ in range(LENGTH if position in row.vectors else 1)
+    ]
+
+
+def of_numbers(row):
+    """The row as a function of a flat sequence."""
+    positions = flat_positions(row)
+
+    def f(numbers):
+        args = [[x for x, own in zip(numbers, positions) if own == i] for i in range(len(row.domain))]
+        return row(*[arg if i in row.vectors else arg[0] for i, arg in enumerate(args)])
+
+    return f
+
+
+def spots(row):
+    """All pairs of special operands; of more operands one special among ordinary ones, and some of all."""
+    positions = flat_positions(row)
+    kinks = [list(kink) for kink in row.kinks if len(kink) == len(positions)]
+    if len(positions) <= 2:
+        return [*map(list, itertools.product(SPECIAL, repeat=len(positions))), *kinks]
+    ordinary = [low + 0.4 * (high - low) for low, high in (row.domain[i] for i in positions)]
+    choose = random.Random(row.name)
+    return [
+        *([*ordinary[:i], x, *ordinary[i + 1 :]] for i in range(len(positions)) for x in SPECIAL),
+        *(choose.choices(SPECIAL, k=len(positions)) for _ in range(40)),
+        *kinks,
+    ]
+
+
+def undecided(row, spot, backend):
+    """Where the engines may differ: what is added up in another order may overflow on the way."""
+    if row.name in ("sum", "mean", "dot"):
+        return spot.count(1e308) + spot.count(-1e308) > 1
+    if row.name == "log_softmax":  # of several infinities the eager engine gives nan
+        return spot.count(inf) > 1
+    # Native code rounds an exponent n − k, and cannot tell a tiny n from 0.
+    return backend == "llvm" and row.name in ("pow", "power", "monomial") and {5e-324, -5e-324} & {*spot[1:]}
+
+
+def same_zero(row, got, right):
+    """Of a maximum of 0 and −0 numpy's form gives either, and that of elu has no −0."""
+    return row.name in ("maximum", "minimum", "elu") or math.copysign(1, got) == math.copysign(1, right)
+
+
+@backends
+@pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
+def test_every_row_at_special_values(row, backend):
+    """Each spot as an example of a batch; for the gradient as parameters, or added to them: −0 + x is x."""
+    f, found = of_numbers(row), []
+    count = len(flat_positions(row))
+    places = [spot for spot in spots(row) if not undecided(row, spot, backend)]
+    batched = program_of(lambda w, x: f([a + b for a, b in zip(w, x)]), count, count, backend=backend)
+    alone = program_of(lambda w, x: f(w), count, 0, backend=backend)
+    zeros = [-0.0] * count
+    for spot, (got,) in zip(places, batched.evaluate(zeros, places), strict=True):
+        leaves = [Value(float(number)) for number in spot]
+        y = f(leaves)
+        slopes = grad(y, leaves)
+        if not (same(got, y.data, 1e-13, 1e-310) and (got != 0 or same_zero(row, got, y.data))):
+            found.append(("value", spot, got, y.data))
+        for program, arguments in (alone, (spot,)), (batched, (zeros, [spot] * COPIES)):
+            value, gradient = program(*arguments)
+            if not (same(value, y.data, 1e-13, 1e-310) or abs(y.data) * COPIES == inf):
+                found.append(("value", spot, value, y.data))
+            for got, right in zip(gradient, slopes, strict=True):
+                if not (math.isnan(right) or same(got, right, 1e-12, 1e-310)):
+                    found.append(("slope", spot, got, right))
+    assert found == []
+
+
+EXPONENTS = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, 2.5, 5e-324, 1e308, inf, -inf, nan]
+
+
+@pytest.mark.parametrize("exponent", EXPONENTS)
+def test_powers_with_an_exponent_that_is_known(exponent):
+    """They are computed as products where they can be; 0⁰ has derivative 0."""
+    places = [[base] for base in SPECIAL]
+    for row in (TABLE["pow"], TABLE["power"]):
+
+        def f(w, x, row=row):
+            return row(w[0] + x[0], exponent)
+
+        program = program_of(f, 1, 1, backend="numpy")
+        values, gradients = eager(f, [-0.0], places)
+        got = program.evaluate([-0.0], places)[:, 0]
+        for base, one, value, (slope,) in zip(places, got, values, gradients):
+            assert same(one, value, 1e-13), base
+            assert one != 0.0 or math.copysign(1, one) == math.copysign(1, value), base
+            assert same(program([-0.0], [base])[1][0], slope, 1e-12), base
+
+
+# --- the branch not taken --------------------------------------------------------------------------
+
+CHOICES = {
+    "a root": lambda w, x: where(greater(x[0], 0.0), sqrt(w[0] * x[0]), w[1]),
+    "a logarithm": lambda w, x: where(x[0], w[1] * log(w[0] * x[0] * x[0]), w[1] * x[1]),
+    "a quotient": lambda w, x: where(x[0], w[0] / x[0], w[0]) + w[1],
+    "overflow": lambda w, x: where(greater(x[0], 2.0), exp(exp(700.0 * w[1] * x[0]) * w[0]), w[0] * x[1]),
+    "one within another": lambda w, x: where(
+        greater(x[0], 0.0),
+        where(greater(x[1], 0.0), sqrt(w[0] * x[0] * x[1]), w[1] / (x[1] - 2.0)),
+        log(1.0 - 2.0 * w[0] * x[0]),
+    ),
+    "one as the condition": lambda w, x: where(where(x[0], x[1], 0.0), w[0] / (x[0] * x[1]), w[1] * x[0]),
+    "in a dot product": lambda w, x: dot(
+        [where(greater(x[0], 0.0), sqrt(w[0] * x[0]), w[1]), where(x[1], w[1] / x[1], 2.0)],
+        [w[0], x[1]],
+        w[1],
+    ),
+    "in a softmax": lambda w, x: softmax(
+        [where(greater(x[0], 0.0), log(w[0] * x[0]), w[1]), where(x[1], w[0] / x[1], w[1]), w[0] * w[1]]
+    )[1],
+    "of a softmax": lambda w, x: where(
+        greater(x[0], 0.0), log_softmax([log(x[0]) * w[0], w[1]])[0], logsumexp([w[0], w[1] * x[1]])
+    ),
+    "of a shared node": lambda w, x: (
+        lambda root: where(greater(x[0], 0.0), root * x[1], w[1]) + where(greater(x[0], 0.5), root, x[1])
+    )(sqrt(w[0] * x[0])),
+    "of a maximum": lambda w, x: maximum(w[0] * x[0], where(greater(x[1], 0.0), sqrt(w[1] * x[1]), -inf)),
+}
+CORNERS = [list(pair) for pair in itertools.product([1.0, -1.0, 0.0, 2.0, -0.5], repeat=2)]
+
+
+@backends
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_branch_not_taken_is_not_differentiated(choice, backend):
+    """In a batch in which some examples take it and others do not: it has no root there, no logarithm."""
+    f = CHOICES[choice]
+    values, gradients = eager(f, [0.75, 1.5], CORNERS)
+    assert np.isfinite(gradients).all()
+    program = program_of(f, 2, 2, reduce="sum", backend=backend)
+    np.testing.assert_allclose(program.evaluate([0.75, 1.5], CORNERS)[:, 0], values, rtol=1e-14)
+    _, gradient = program([0.75, 1.5], CORNERS)
+    np.testing.assert_allclose(gradient, gradients.sum(axis=0), rtol=1e-13)
+    for corner, slopes in zip(CORNERS, gradients):
+        np.testing.assert_allclose(program([0.75, 1.5], [corner])[1], slopes, rtol=1e-13)
+
+
+STEPS = {
+    "sqrt": (1, sqrt),
+    "log": (1, log),
+    "exp": (1, exp),
+    "reciprocal": (1, lambda a: 1.0 / a),
+    "relu": (1, relu),
+    "maximum": (2, maximum),
+    "mul": (2, lambda a, b: a * b),
+    "add": (2, lambda a, b: a + b),
+    "where": (3, where),
+    "where greater": (4, lambda a, b, c, d: where(greater(a, b), c, d)),
+    "sum": (3, lambda *values: sum(values)),
+    "dot": (4, lambda a, b, c, d: dot([a, b], [c, d])),
+    "softmax": (3, lambda *values: softmax(values)[0]),
+    "log_softmax": (3, lambda *values: log_softmax(values)[1]),
+    "logsumexp": (3, lambda *values: logsumexp(values)),
+}
+
+
+@st.composite
+def branching(draw):
+    """Steps on recent nodes, every other one a choice, with nothing that keeps them within domains."""
+    names = st.one_of(st.sampled_from(sorted(STEPS)), st.sampled_from(["where", "where greater"]))
+    back = st.lists(st.integers(1, 7), min_size=4, max_size=4)
+    steps = draw(st.lists(st.tuples(names, back), min_size=3, max_size=12))
+    number = st.sampled_from([-2.0, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0])
+    rows = draw(st.lists(st.lists(number, min_size=4, max_size=4), min_size=1, max_size=9))
+
+    def f(w, x):
+        nodes = [*w, *x]
+        for name, places in steps:
+            count, step = STEPS[name]
+            nodes.append(step(*[nodes[-place] for place in places[:count]]))
+        return nodes[-1]
+
+    return f, draw(st.lists(number, min_size=3, max_size=3)), rows
+
+
+def check_branching(case, backend):
+    f, parameters, batch = case
+    program = program_of(f, 3, 4, reduce="sum", backend=backend)
+    values, gradients = eager(f, parameters, batch)
+    for got, right in zip(program.evaluate(parameters, batch)[:, 0], values, strict=True):
+        assert same(got, right, 1e-12)
+    finite = np.where(np.isfinite(gradients), np.abs(gradients), 0.0)
+    for got, right, size in zip(program(parameters, batch)[1], gradients.sum(axis=0), finite.sum(axis=0)):
+        assert same(got, right, 1e-12, finite.sum() + size)
+    for example, slopes in zip(batch, gradients):
+        for got, right in zip(program(parameters, [example])[1], slopes, strict=True):
+            assert same(got, right, 1e-12, finite.sum())
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inf − inf, in the judge's own sums
+@given(branching())
+def test_random_choices_as_arrays(case):
+    check_branching(case, "numpy")
+
+
+@needs_llvmlite
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@settings(max_examples=15)
+@given(branching())
+def test_random_choices_as_native_code(case):
+    check_branching(case, "llvm")
+
+
+# --- networks --------------------------------------------------------------------------------------
+
+SIZES = [1, 7, 8, 9, 33]
+
+
+def targets_for(loss, shape, rng):
+    if loss == "hinge_loss":
+        return rng.choice([-1.0, 1.0], shape)
+    if loss == "cross_entropy":
+        probabilities = rng.dirichlet(np.ones(shape[1]), shape[0])
+        probabilities[::3] = np.eye(shape[1])[0]
+        return probabilities
+    if loss.startswith("binary"):
+        return np.where(rng.random(shape) < 0.5, rng.integers(0, 2, shape), rng.random(shape))
+    return rng.standard_normal(shape)
+
+
+def check_network(activation, loss, number, backend):
+    """A network of random shape, features and targets as inputs."""
+    rng = np.random.default_rng(number)
+    features, outputs = rng.integers(1, 6), int(rng.integers(1 + (loss == "cross_entropy"), 5))
+    model = MLP(
+        int(features),
+        [*rng.integers(2, 9, rng.integers(0, 3)).tolist(), outputs],
+        activation=activation,
+        output_activation="sigmoid" if loss == "binary_cross_entropy" else "linear",
+        bias=bool(rng.integers(2)),
+        seed=number,
+    )
+    leaves = model.parameters()
+    for leaf in leaves:
+        leaf.data += 0.1 * rng.standard_normal()
+
+    def error(x, t):
+        y = model(x)
+        return LOSSES[loss](y, t[0] if isinstance(y, Value) else t)
+
+    x = [Value(0.1 * i) for i in range(features)]
+    t = [Value(float(number)) for number in targets_for(loss, (1, outputs), rng)[0]]
+    program = compile(error(x, t), leaves, x + t, backend=backend)
+    count = SIZES[number % len(SIZES)]
+    X, T = rng.standard_normal((count, features)), targets_for(loss, (count, outputs), rng)
+    losses = [error(*map(np.ndarray.tolist, example)) for example in zip(X, T)]
+    gradients = np.array([grad(each, leaves) for each in losses])
+    value, gradient = program([leaf.data for leaf in leaves], np.hstack([X, T]))
+    assert value == pytest.approx(math.fsum(each.data for each in losses) / count, rel=1e-12)
+    size = np.abs(gradients).mean(axis=0)
+    assert (np.abs(gradient - gradients.mean(axis=0)) <= 1e-12 * (size + 1e-3 * size.max())).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_networks_as_arrays(loss):
+    for number, activation in enumerate(ACTIVATIONS):
+        check_network(activation, loss, number, "numpy")
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_networks_as_native_code(activation):
+    """Each activation with two losses, so that all losses are there."""
+    number = list(ACTIVATIONS).index(activation)
+    for loss in (2 * number, 2 * number + 1):
+        check_network(activation, list(LOSSES)[loss % len(LOSSES)], number, "llvm")
+
+
+# --- what a lift can meet --------------------------------------------------------------------------
+
+
+def every_window(w, x):
+    return [dot(w[3 * k : 3 * k + 3], x[i : i + 3]) * w[12 + k] for i in range(20) for k in range(4)]
+
+
+# How operands may lie: (f, parameters, inputs).
+LAYOUTS = {
+    "inputs with themselves": (lambda w, x: dot(x[:2], x[2:4]) * w[0] + dot(x[:2], x[:2]), 1, 4),
+    "inputs, all with all": (
+        lambda w, x: sum([tanh(dot(x[i : i + 2], x[j : j + 2]) * w[0]) for i in (0, 2) for j in (0, 2)]),
+        1, 4,
+    ),
+    "constants with inputs": (
+        lambda w, x: sum([tanh(dot([1.0 * i, 2.0, 3.0], [*x, w[0]])) for i in range(3)]), 1, 2,
+    ),
+    "inputs and a constant": (
+        lambda w, x: sum([tanh(dot(w[3 * i : 3 * i + 3], [x[0], 1.0, x[1]])) for i in range(3)]), 9, 2,
+    ),
+    "parameters with constants": (
+        lambda w, x: sum([tanh(dot(w[3 * i : 3 * i + 3], [0.5, 1.0, 2.0]) + x[0]) for i in range(3)]), 9, 1,
+    ),
+    "one weight for all": (lambda w, x: sum([dot([w[0]] * 3, x[i : i + 3]) for i in range(3)]), 1, 5),
+    "one parameter in many products": (lambda w, x: sum([exp(w[0] * xi) * w[1] for xi in x]), 2, 5),
+    "a softmax of one": (lambda w, x: softmax([w[0] * x[0]])[0] + softmax([w[0], x[0], 1.0])[2], 1, 1),
+    "softmaxes that share": (lambda w, x: sum([softmax([wi * x[0], x[1], w[0]])[1] for wi in w]), 4, 2),
+    "a softmax of parameters": (lambda w, x: dot(softmax(w), x), 4, 4),
+    "a softmax of the same twice": (lambda w, x: softmax([w[0] * x[0], w[0] * x[0], x[1]])[0], 1, 2),
+    "one within another": (
+        lambda w, x: logsumexp([logsumexp([w[0], x[0]]), logsumexp([w[1], x[1]]), mean([w[0], x[0]])]), 2, 2,
+    ),
+    "all pairs": (
+        lambda w, x: sum([maximum(wi, xi) * where(xi, w[0], wi) for wi in w for xi in x]), 4, 4,
+    ),
+    "powers": (lambda w, x: sum([(wi * wi + 0.1) ** xi + abs(xi) ** wi for wi, xi in zip(w, x)]), 3, 3),
+    "a square of products": (lambda w, x: (lambda y: dot(y, y))([dot(w[:2], x), dot(w[2:], x)]), 4, 2),
+    "biases from everywhere": (
+        lambda w, x: sum([tanh(dot(w[2 * i : 2 * i + 2], x[:2], x[2]) + w[6 + i]) for i in range(3)])
+        + sum([tanh(dot(w[2 * i : 2 * i + 2], x[:2], 1.5)) for i in range(3)]), 9, 3,
+    ),
+    "products of parameters": (lambda w, x: dot([dot(w[:3], w[3:6]), dot(w[3:6], w[6:])], x), 9, 2),
+    "empty sequences": (lambda w, x: dot([], [], w[0]) * x[0] + sum([]), 1, 1),
+    "windows": (lambda w, x: sum(list(map(tanh, every_window(w, x)))), 16, 22),
+    "many pairs": (lambda w, x: logsumexp([wi * xi + wi for wi in w for xi in x]), 30, 30),
+    "a network of parameters": (
+        lambda w, x: dot([tanh(dot(w[20 * i : 20 * i + 20], w[400:420])) for i in range(20)], w[420:]) + x[0],
+        440, 1,
+    ),
+    "gathered": (
+        lambda w, x: sum([exp(w[i * 7 % 40] * x[i * 11 % 40]) * x[i * 3 % 40] for i in range(100)]), 40, 40,
+    ),
+    "many choices": (
+        lambda w, x: sum(
+            [where(greater(x[i], 0.0), sqrt(x[i]) * w[i], w[i * 3 % 40] * x[i]) for i in range(40)]
+        ), 40, 40,
+    ),
+}  # fmt: skip
+
+
+@backends
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_operands_may_lie_in_any_way(layout, backend):
+    f, count, inputs = LAYOUTS[layout]
+    rng = np.random.default_rng(0)
+    parameters, batch = rng.uniform(0.2, 1.0, count), rng.uniform(-1.0, 1.0, (9, inputs))
+    values, gradients = eager(f, parameters, batch)
+    program = program_of(f, count, inputs, backend=backend)
+    for examples in (1, 9):
+        value, gradient = program(parameters, batch[:examples])
+        assert value == pytest.approx(values[:examples].mean(), rel=1e-13, abs=1e-14)
+        right = gradients[:examples].mean(axis=0)
+        np.testing.assert_allclose(gradient, right, rtol=1e-13, atol=1e-14 * np.abs(gradients).max())
+    np.testing.assert_allclose(program.evaluate(parameters, batch)[:, 0], values, rtol=1e-13, atol=1e-14)
+
+
+@backends
+@pytest.mark.parametrize("sizes", [(12, 40, 24, 3), (70, 17, 5)], ids=str)
+def test_wide_networks(sizes, backend):
+    """So large that native code has loops; batches with and without a remainder."""
+    model = MLP(sizes[0], list(sizes[1:]), activation="tanh", seed=0)
+    leaves, x = model.parameters(), [Value(0.0) for _ in range(sizes[0])]
+    program = compile(-log_softmax(model(x))[1], leaves, x, backend=backend)
+    batch = np.random.default_rng(0).standard_normal((33, sizes[0]))
+    losses = [-log_softmax(model(example.tolist()))[1] for example in batch]
+    gradients = np.array([grad(loss, leaves) for loss in losses])
+    for count in (3, 8, 33):
+        value, gradient = program([leaf.data for leaf in leaves], batch[:count])
+        assert value == pytest.approx(math.fsum(loss.data for loss in losses[:count]) / count, rel=1e-13)
+        np.testing.assert_allclose(gradient, gradients[:count].mean(axis=0), rtol=1e-12, atol=1e-15)

@@ -1,0 +1,558 @@
+"""`compile` and `Program`: what they promise and what they refuse; the numbers are judged in `agreement`."""
+
+import ast
+import math
+import sys
+import threading
+
+import numpy as np
+import pytest
+from compiled import backends, eager, needs_llvmlite, program_of
+
+from autograd import (
+    ComparisonWarning,
+    GraphError,
+    MissingExtraError,
+    Primitive,
+    Program,
+    Value,
+    compile,
+    dot,
+    exp,
+    log,
+    primitive,
+    relu,
+    sum,
+    tanh,
+    warn_on_comparison,
+    where,
+)
+from nn import MLP
+
+RNG = np.random.default_rng(0)
+
+
+def neuron(w, x):
+    """tanh of a dot product: three parameters and two inputs."""
+    return tanh(dot(w[:2], x, w[2]))
+
+
+W = [0.5, -0.25, 0.125]
+X = RNG.standard_normal((11, 2))
+
+
+def agrees(f, program, parameters, batch, accuracy=1e-13):
+    """Mean value and mean gradient as the eager engine has them."""
+    values, gradients = eager(f, parameters, batch)
+    value, gradient = program(parameters, batch)
+    assert value == pytest.approx(values.mean(), rel=accuracy)
+    np.testing.assert_allclose(gradient, gradients.mean(axis=0), rtol=accuracy, atol=1e-300)
+
+
+# --- what a program gives --------------------------------------------------------------------------
+
+
+@backends
+def test_value_and_gradient_by_hand(backend):
+    """L = (1/B) Σ (w x − y)² has the derivative (2/B) Σ (w x − y) x."""
+    w, x, y = Value(0.0), Value(0.0), Value(0.0)
+    batch = [[1.0, 0.0], [3.0, 6.0], [2.0, 1.0]]
+    for reduce, whole in (("mean", 3.0), ("sum", 1.0)):
+        program = compile((w * x - y) ** 2, [w], [x, y], reduce=reduce, backend=backend)
+        value, gradient = program([2.0], batch)
+        assert value == pytest.approx((4.0 + 0.0 + 9.0) / whole, rel=1e-15)
+        assert gradient == pytest.approx([(2 * 2.0 * 1.0 + 0.0 + 2 * 3.0 * 2.0) / whole], rel=1e-15)
+        assert type(value) is float
+
+
+@backends
+def test_several_outputs_of_which_the_first_is_differentiated(backend):
+    w, x = Value(1.0), Value(1.0)
+    program = compile([w * x, w, x, exp(x), w * x], [w], [x], backend=backend)
+    assert (program.parameters, program.inputs, program.outputs) == (1, 1, 5)
+    table = program.evaluate([3.0], [[0.0], [2.0]])
+    np.testing.assert_allclose(table, [[0, 3, 0, 1, 0], [6, 3, 2, math.exp(2.0), 6]], rtol=1e-15)
+    value, gradient = program([3.0], [[0.0], [2.0]])
+    assert (value, gradient.tolist()) == (3.0, [1.0])
+
+
+@backends
+def test_parameters_that_do_not_count_have_gradient_0(backend):
+    w, v, x = Value(1.0), Value(2.0), Value(3.0)
+    value, gradient = compile(w * x, [v, w], [x], backend=backend)([5.0, 7.0], [[2.0]])
+    assert (value, gradient.tolist()) == (14.0, [0.0, 2.0])
+    value, gradient = compile(x * x, [v], [x], backend=backend)([5.0], [[2.0], [4.0]])
+    assert (value, gradient.tolist()) == (10.0, [0.0])
+
+
+@backends
+def test_outputs_that_are_leaves_and_programs_without_parameters_or_inputs(backend):
+    w, x = Value(1.0), Value(2.0)
+    value, gradient = compile(w, w, backend=backend)([4.0])
+    assert (value, gradient.tolist()) == (4.0, [1.0])
+    value, gradient = compile(x, [], x, backend=backend)([], [[1.0], [3.0]])
+    assert (value, gradient.shape) == (2.0, (0,))
+    assert compile([x, w], w, x, backend=backend).evaluate([9.0], [[1.0], [3.0]]).tolist() == [[1, 9], [3, 9]]
+    assert compile(w * w, w, backend=backend).evaluate([3.0]).tolist() == [[9.0]]
+    assert compile(w * w, w, reduce="sum", backend=backend)([3.0], np.empty((4, 0)))[0] == 36.0
+
+
+def test_what_is_not_batched_counts_for_each_example():
+    """The sum over 5 examples of w² is 5 w²; its mean is w²."""
+    w, x = Value(1.0), Value(1.0)
+    for reduce, times in (("sum", 5.0), ("mean", 1.0)):
+        program = compile([w * w + 0.0 * x, w * w], [w], [x], reduce=reduce, backend="numpy")
+        assert program([3.0], np.zeros((5, 1)))[0] == pytest.approx(9.0 * times, rel=1e-15)
+        value, gradient = compile(w * w, [w], [x], reduce=reduce, backend="numpy")([3.0], np.zeros((5, 1)))
+        assert value == pytest.approx(9.0 * times, rel=1e-15)
+        assert gradient == pytest.approx([6.0 * times], rel=1e-15)
+
+
+@pytest.mark.parametrize(("reduce", "nothing"), [("mean", math.nan), ("sum", 0.0)])
+@backends
+def test_no_examples(reduce, nothing, backend):
+    program = program_of(neuron, 3, 2, reduce=reduce, backend=backend)
+    value, gradient = program(W, np.empty((0, 2)))
+    np.testing.assert_array_equal([value, *gradient], [nothing] * 4)
+    assert program.evaluate(W, np.empty((0, 2))).shape == (0, 1)
+
+
+@backends
+def test_constants_in_a_graph_are_part_of_it(backend):
+    """Numbers written in a formula need not be named: they are folded."""
+    agrees(
+        lambda w, x: where(1.0, 2.0 * w[0] + 3.0, x[0]) * log(x[0] + 2.0) ** 2.0,
+        program_of(
+            lambda w, x: where(1.0, 2.0 * w[0] + 3.0, x[0]) * log(x[0] + 2.0) ** 2.0, 1, 1, backend=backend
+        ),
+        [0.5],
+        [[0.1], [1.5]],
+    )
+
+
+def test_what_python_decided_is_frozen_and_can_be_warned_of():
+    """The branch taken while recording is the one that is compiled."""
+
+    def branching(w, x):
+        return w * x if x > 0 else -w
+
+    w, x = Value(2.0), Value(1.0)
+    program = compile(branching(w, x), w, x, backend="numpy")
+    assert program([2.0], [[-3.0]])[0] == -6.0
+    with warn_on_comparison(), pytest.warns(ComparisonWarning):
+        branching(w, x)
+
+
+# --- arguments -------------------------------------------------------------------------------------
+
+
+@backends
+def test_arguments_in_any_layout_are_read_and_never_written(backend):
+    """Fortran order, every second row, a transposed view, lists, whole numbers, float32, read-only."""
+    program = program_of(neuron, 3, 2, backend=backend)
+    whole = RNG.integers(-3, 3, (11, 2))
+    batches = [
+        np.asfortranarray(X),
+        np.repeat(X, 2, axis=0)[::2],
+        np.ascontiguousarray(X.T).T,
+        X[::-1],
+        X.tolist(),
+        whole,
+        whole > 0,
+        X.astype(np.float32),
+    ]
+    for batch in batches:
+        given = np.array(batch)
+        agrees(neuron, program, W, given.astype(float))
+        value, gradient = program(tuple(W), batch)
+        np.testing.assert_array_equal(np.array(batch), given)
+        again = program(np.array([W, W]).T[:, 0], batch)
+        assert value == again[0]
+        np.testing.assert_array_equal(gradient, again[1])
+    parameters, batch = np.array(W), X.copy()
+    parameters.flags.writeable = batch.flags.writeable = False
+    program(parameters, batch)
+    program.evaluate(parameters, batch)
+
+
+@backends
+def test_results_are_new_arrays(backend):
+    """A second call leaves the first results as they are; nor do they share memory with the arguments."""
+    w = [Value(0.0), Value(0.0)]
+    identity = compile(0.5 * (w[0] * w[0] + w[1] * w[1]), w, backend=backend)
+    for program, batches in (
+        (program_of(neuron, 3, 2, backend=backend), (X, 2 * X)),
+        (identity, (None, None)),
+    ):
+        parameters = np.linspace(0.1, 0.3, program.parameters)
+        first, outputs = program(parameters, batches[0])[1], program.evaluate(parameters, batches[0])
+        kept = first.copy(), outputs.copy()
+        program(3 * parameters, batches[1])
+        program.evaluate(3 * parameters, batches[1])
+        np.testing.assert_array_equal(first, kept[0])
+        np.testing.assert_array_equal(outputs, kept[1])
+        assert not np.shares_memory(first, parameters)
+        first[:] = outputs[:] = math.nan
+        np.testing.assert_array_equal(program(parameters, batches[0])[1], kept[0])
+        np.testing.assert_array_equal(program.evaluate(parameters, batches[0]), kept[1])
+
+
+@backends
+def test_many_sizes_of_batch(backend):
+    program = program_of(neuron, 3, 2, backend=backend)
+    many = np.resize(X, (40, 2))
+    values, gradients = eager(neuron, W, many)
+    for count in [*range(1, 40), 3, 40, 1]:
+        value, gradient = program(W, many[:count])
+        assert value == pytest.approx(values[:count].mean(), rel=1e-13)
+        np.testing.assert_allclose(gradient, gradients[:count].mean(axis=0), rtol=1e-12)
+
+
+@backends
+def test_two_threads_at_once(backend):
+    """Each has buffers of its own, also for the same size of batch."""
+    model = MLP(2, [8, 1], seed=0)
+    x = [Value(0.0), Value(0.0)]
+    program = compile(model(x), model.parameters(), x, backend=backend)
+    points = [RNG.standard_normal((program.parameters,)) for _ in range(4)]
+    batches = [RNG.standard_normal((100, 2)) for _ in points]
+    right = [program(*arguments) for arguments in zip(points, batches)]
+    wrong = []
+
+    def repeat(number):
+        for _ in range(200):
+            value, gradient = program(points[number], batches[number])
+            if value != right[number][0] or (gradient != right[number][1]).any():
+                wrong.append(number)
+
+    threads = [threading.Thread(target=repeat, args=(number,)) for number in range(len(points))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@backends
+def test_descend_is_a_loop_of_calls(backend):
+    for dtype, accuracy in (("float64", 1e-13), ("float32", 1e-4)):
+        program = program_of(neuron, 3, 2, dtype=dtype, backend=backend)
+        parameters, expected = np.array(W, dtype), np.array(W, dtype)
+        values = program.descend(parameters, X, rate=0.1, steps=7)
+        losses = []
+        for _ in range(7):
+            value, gradient = program(expected, X)
+            losses.append(value)
+            expected -= 0.1 * gradient
+        assert values.dtype == parameters.dtype == dtype
+        np.testing.assert_allclose(values, losses, rtol=accuracy)
+        np.testing.assert_allclose(parameters, expected, rtol=accuracy)
+
+
+@backends
+def test_float32_is_single_precision_throughout(backend):
+    program = program_of(neuron, 3, 2, dtype=np.float32, backend=backend)
+    value, gradient = program(W, X)
+    assert gradient.dtype == program.evaluate(W, X).dtype == program.dtype == np.float32
+    assert value == np.float32(value)
+    agrees(neuron, program, W, X, accuracy=1e-5)
+
+
+# --- the source ------------------------------------------------------------------------------------
+
+
+def network_program(backend):
+    model = MLP(3, [5, 4, 2], activation="tanh", seed=0)
+    x = [Value(0.0) for _ in range(3)]
+    return compile(sum(model(x)), model.parameters(), x, backend=backend)
+
+
+def test_the_source_of_arrays_is_python():
+    """One matrix product forward for each layer; backward one for its weights and one for what is before."""
+    program = network_program("numpy")
+    ast.parse(program.source)
+    assert program.source.count("np.matmul(") == 3 + 3 + 2
+    assert program.source.count("np.tanh(") == 2
+    assert program.backend == "numpy"
+
+
+@needs_llvmlite
+def test_the_source_of_native_code_is_llvms_language():
+    """The array program stands above it as a comment."""
+    program = network_program("llvm")
+    lines = program.source.splitlines()
+    comments = [line for line in lines if line.startswith(";")]
+    assert len([line for line in comments if ": product(" in line]) == 3 + 2
+    assert any(line.startswith("define") for line in lines)
+    assert program.backend == "llvm"
+
+
+def test_the_numbers_do_not_depend_on_those_that_were_recorded():
+    """Nor on what the leaves are set to afterwards: a program has numbers of its own."""
+    w, x = Value(3.0), Value(math.nan)
+    program = compile(relu(w * x), w, x, backend="numpy")
+    w.data = math.inf
+    assert program([2.0], [[1.0], [-1.0]]) == (1.0, pytest.approx([0.5]))
+
+
+# --- back ends -------------------------------------------------------------------------------------
+
+
+def test_without_llvmlite_native_code_is_refused_and_arrays_take_its_place(monkeypatch):
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    with pytest.raises(
+        MissingExtraError, match=r"llvmlite, which is not installed: .*scalar-autograd\[jit\]"
+    ):
+        program_of(neuron, 3, 2, backend="llvm")
+    for backend in ("auto", "numpy"):
+        program = program_of(neuron, 3, 2, backend=backend)
+        assert program.backend == "numpy"
+        agrees(neuron, program, W, X)
+
+
+@needs_llvmlite
+def test_auto_takes_the_faster_one_for_each_size_of_batch(monkeypatch):
+    """By a clock that says what each costs; as long as numpy takes no time nothing else is tried."""
+    from autograd.compiler import program as module
+
+    cost = {"ArrayProgram": 1e-6, "NativeProgram": 1.0}
+    monkeypatch.setattr(module, "_seconds", lambda program, *_: cost[type(program).__name__])
+    program = program_of(neuron, 3, 2)
+    assert program.backend == "numpy"
+    agrees(neuron, program, W, X)
+    assert program.backend == "numpy"
+    cost["ArrayProgram"] = 2.0
+    agrees(neuron, program, W, X)
+    assert program.backend == "llvm"
+    assert not program.source.startswith("def prepare")
+    agrees(neuron, program, W, X)
+    cost["ArrayProgram"] = 0.6
+    agrees(neuron, program, W, np.resize(X, (500, 2)))
+    assert program.backend == "numpy"
+    assert program.source.startswith("def prepare")
+    agrees(neuron, program, W, X)
+
+
+@needs_llvmlite
+def test_auto_measures():
+    program = program_of(neuron, 3, 2)
+    agrees(neuron, program, W, np.resize(X, (3000, 2)))
+    assert program.backend in ("numpy", "llvm")
+
+
+# --- primitives of the user ------------------------------------------------------------------------
+
+
+def cube():
+    """Plain arithmetic: it runs on terms as it is."""
+    return primitive(partials=lambda y, x: 3.0 * x * x, name="cube")(lambda x: x * x * x)
+
+
+def bump(**options):
+    """With what Python knows and arrays do not."""
+    return primitive(partials=lambda y, x: -2.0 * x * y, name="bump", **options)(lambda x: math.exp(-x * x))
+
+
+def norm(**options):
+    """Of a sequence: √Σ xᵢ². On arrays the sequence lies along the first axis."""
+    return primitive(
+        partials=lambda y, values: ([value / y for value in values],),
+        name="norm",
+        vectors=(0,),
+        array=lambda values: np.sqrt((values * values).sum(axis=0)),
+        **options,
+    )(lambda values: math.sqrt(math.fsum(value * value for value in values)))
+
+
+def clamp(**options):
+    """One of three: it copies one argument and ignores the others."""
+    return primitive(
+        partials=lambda y, x, low, high: (1.0, 0.0, 0.0),
+        name="clamp",
+        select=lambda x, low, high: 1 if x < low else 2 if x > high else 0,
+        **options,
+    )(lambda x, low, high: min(max(x, low), high))
+
+
+@backends
+def test_a_primitive_in_plain_arithmetic_runs_everywhere(backend):
+    row = cube()
+    f = lambda w, x: row(w[0] * x[0]) + row(w[1])
+    agrees(f, program_of(f, 2, 1, backend=backend), [0.5, 0.75], [[1.0], [-2.0], [0.3]])
+
+
+OWN = {
+    "native": lambda: bump(native=lambda x: exp(-x * x)),
+    "expansion": lambda: bump(expansion=lambda x: exp(-x * x)),
+}
+
+
+@backends
+@pytest.mark.parametrize("form", OWN)
+def test_a_primitive_with_another_form_runs_everywhere(form, backend):
+    row = OWN[form]()
+    f = lambda w, x: row(w[0] * x[0]) * row(w[1])
+    agrees(f, program_of(f, 2, 1, backend=backend), [0.5, 0.75], [[1.0], [-2.0], [0.3]])
+
+
+def test_a_primitive_with_pythons_functions_runs_as_arrays():
+    row, several = bump(), norm()
+    f = lambda w, x: row(w[0] * x[0]) + several([w[0], w[1] * x[0], x[0]])
+    for backend in ("numpy", "auto"):
+        program = program_of(f, 2, 1, backend=backend)
+        assert program.backend == "numpy"
+        agrees(f, program, [0.5, 0.75], [[1.0], [-2.0], [0.3]])
+
+
+@needs_llvmlite
+def test_a_primitive_without_a_form_for_native_code_is_named():
+    row = bump()
+    with pytest.raises(
+        GraphError, match=r"primitive bump has no form for native code.*native= or expansion="
+    ):
+        program_of(lambda w, x: row(w[0] * x[0]), 1, 1, backend="llvm")
+
+
+@needs_llvmlite
+def test_a_primitive_of_sequences_in_native_code():
+    row = norm(native=lambda values: sum([value * value for value in values]) ** 0.5)
+    f = lambda w, x: row([w[0], w[1] * x[0], x[0]])
+    agrees(f, program_of(f, 2, 1, backend="llvm"), [0.5, 0.75], [[1.0], [-2.0], [0.3]])
+
+
+def test_a_primitive_that_selects_gives_its_gradient_to_what_it_took():
+    """In each example to another one; the logarithm is not differentiated where it is not taken."""
+    row = clamp()
+    f = lambda w, x: row(w[0] * x[0], log(w[1]), w[2]) * x[1]
+    batch = [[0.5, 1.0], [-9.0, 2.0], [9.0, 3.0], [0.6, 4.0]]
+    agrees(f, program_of(f, 3, 2, backend="numpy"), [1.0, 0.5, 2.0], batch)
+    g = lambda w, x: where(x[0], row(w[0], -1.0, 1.0), w[0])
+    agrees(g, program_of(g, 1, 1, backend="numpy"), [3.0], [[0.0], [1.0]])
+
+
+def test_a_primitive_that_native_code_cannot_select_is_named():
+    row = clamp(native=lambda x, low, high: where(x, x, low))
+    f = lambda w, x: row(w[0] * x[0], -1.0, 1.0)
+    program = program_of(f, 1, 1, backend="auto")
+    assert program.backend == "numpy"
+    agrees(f, program, [0.5], [[1.0], [-3.0]])
+    assert isinstance(row, Primitive)
+
+
+# --- what is refused -------------------------------------------------------------------------------
+
+
+def test_an_input_that_was_left_out_is_named():
+    w, x, y = Value(1.0, "w"), Value(2.0, "x"), Value(0.25)
+    with pytest.raises(
+        ValueError, match=r"depends on x \(data 2\.0\), which is neither in wrt nor in inputs"
+    ):
+        compile(w * x, [w])
+    with pytest.raises(ValueError, match=r"a leaf \(data 0\.25\), which is neither"):
+        compile(dot([w, x], [y, w]), [w], [x])
+    with pytest.raises(ValueError, match="neither in wrt nor in inputs"):
+        compile([w * x, y], [w], [x])
+
+
+BROKEN = {
+    "math": lambda y, x: math.cos(x),
+    "numpy": lambda y, x: np.hypot(x, 1.0),
+    "a comparison": lambda y, x: 1.0 if x > 0.0 else -1.0,
+    "a decision": lambda y, x: 1.0 if x else -1.0,
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_partials_that_do_not_run_on_arrays_are_named(rule):
+    """The eager engine, which calls them with floats, does not notice."""
+    row = primitive(partials=BROKEN[rule], name="broken")(lambda x: x)
+    w = Value(1.0)
+    row(w).backward()
+    with pytest.raises(GraphError, match=r"partials of the primitive broken .*where\(\.\.\.\), without if"):
+        compile(row(w), w, backend="numpy")([1.0])
+
+
+def node():
+    return Value(2.0) * 3.0
+
+
+REFUSED = {
+    "a leaf twice": (
+        lambda w, x: compile(w * x, [w, w], [x]),
+        ValueError,
+        "1 of wrt and inputs are given twice",
+    ),
+    "on both sides": (lambda w, x: compile(w * x, [w], [x, w]), ValueError, "given twice"),
+    "computed wrt": (lambda w, x: compile(w * x, [node()], [x]), ValueError, "wrt must be leaves, .* by mul"),
+    "computed inputs": (lambda w, x: compile(w * x, [w], [x, node()]), ValueError, "inputs must be leaves"),
+    "no output": (lambda w, x: compile([], [w]), ValueError, "at least one output, got none"),
+    "a number": (lambda w, x: compile(3.0, [w]), TypeError, "output must be Values, got float: 3.0"),
+    "numbers": (lambda w, x: compile(w, [1.0]), TypeError, "wrt must be Values, got float: 1.0"),
+    "text": (lambda w, x: compile(w, "w"), TypeError, "wrt must be Values, got str: 'w'"),
+    "None": (lambda w, x: compile(w * x, w, None), TypeError, "inputs must be Values, got NoneType"),
+    "reduce": (lambda w, x: compile(w, w, reduce="max"), ValueError, "'mean' or 'sum', got 'max'"),
+    "backend": (
+        lambda w, x: compile(w, w, backend="cuda"),
+        ValueError,
+        "'auto', 'numpy', 'llvm', got 'cuda'",
+    ),
+    "whole dtype": (lambda w, x: compile(w, w, dtype=int), ValueError, "float64 or float32, got int64"),
+    "half dtype": (
+        lambda w, x: compile(w, w, dtype="float16"),
+        ValueError,
+        "float64 or float32, got float16",
+    ),
+    "no dtype": (lambda w, x: compile(w, w, dtype="number"), TypeError, "float64 or float32, got 'number'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_compile_refuses(case):
+    call, error, said = REFUSED[case]
+    with pytest.raises(error, match=said) as caught:
+        call(Value(1.0, "w"), Value(2.0, "x"))
+    assert type(caught.value) is error
+
+
+ARGUMENTS = {
+    "too few parameters": (W[:2], X, ValueError, r"parameters must have the shape \(3,\).* got \(2,\)"),
+    "a matrix of parameters": ([W], X, ValueError, r"parameters must have the shape \(3,\).* got \(1, 3\)"),
+    "one number": (1.0, X, ValueError, r"parameters must have the shape \(3,\).* got \(\)"),
+    "no batch": (W, None, TypeError, r"this program has 2 inputs: give a batch \(B, 2\)"),
+    "one example": (W, X[0], ValueError, r"\(B, 2\), got \(2,\); for one example batch.reshape\(1, 2\)"),
+    "other features": (W, np.zeros((4, 3)), ValueError, r"\(B, 2\), got \(4, 3\)$"),
+    "three axes": (W, X[None], ValueError, r"\(B, 2\), got \(1, 11, 2\)$"),
+    "text": (["a", "b", "c"], X, TypeError, "parameters must be real numbers, got an array of <U1"),
+    "complex": (W, X + 1j, TypeError, "batch must be real numbers, got an array of complex128"),
+    "objects": (W, X.astype(object), TypeError, "batch must be real numbers, got an array of object"),
+    "values": (
+        [Value(w) for w in W],
+        X,
+        TypeError,
+        "parameters must be real numbers, got an array of object",
+    ),
+    "ragged": (W, [[1.0, 2.0], [3.0]], ValueError, "inhomogeneous"),
+}
+
+
+@pytest.mark.parametrize("purpose", ["__call__", "evaluate"])
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_arrays_that_a_program_refuses(case, purpose):
+    parameters, batch, error, said = ARGUMENTS[case]
+    with pytest.raises(error, match=said):
+        getattr(program_of(neuron, 3, 2, backend="numpy"), purpose)(parameters, batch)
+
+
+def test_descend_refuses_parameters_that_it_cannot_change():
+    program = program_of(neuron, 3, 2, backend="numpy")
+    frozen = np.array(W)
+    frozen.flags.writeable = False
+    for parameters in (W, np.array(W, np.float32), np.repeat(W, 2)[::2], frozen):
+        with pytest.raises(TypeError, match="writable array of float64, contiguous"):
+            program.descend(parameters, X, rate=0.1)
+    with pytest.raises(ValueError, match="at least one example, got an empty batch"):
+        program.descend(np.array(W), X[:0], rate=0.1)
+
+
+def test_a_program_is_what_compile_makes():
+    assert isinstance(program_of(neuron, 3, 2, backend="numpy"), Program)

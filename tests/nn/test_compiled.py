@@ -1,0 +1,864 @@
+"""`fit` compiled: the numbers of the eager engine, its errors, and its answers to Ctrl-C."""
+
+import functools
+import math
+import random
+import re
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiled import backends, needs_llvmlite
+
+import nn
+from autograd import Value, tanh, where
+from nn import (
+    MLP,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Checkpoint,
+    CosineAnnealingLR,
+    DivergenceError,
+    Dropout,
+    EarlyStopping,
+    Layer,
+    Module,
+    RMSprop,
+    Sequential,
+    StepLR,
+    fit,
+    training,
+)
+from nn.compiled import NotCompiledError
+from nn.optimizers import Optimizer
+
+ROOT = Path(__file__).parents[2]
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-1.5, 1.5, (10, 3))
+Y = X[:, 0] - 0.5 * X[:, 1] ** 2
+PAIRS = np.stack([Y, X[:, 2]], axis=1)
+SIGNS, LABELS = np.sign(Y), RNG.integers(0, 3, 10)
+
+
+def mlp(*widths, activation="tanh", last="linear", **options):
+    """What makes the same network each time."""
+    return lambda: MLP(3, list(widths or (4, 1)), activation, last, seed=1, **options)
+
+
+def train(backend, model=None, y=Y, optimizer=None, epochs=34, **options):
+    """By default 102 updates from 4, 4 and 2 examples."""
+    model = (model or mlp())()
+    optimizer = (optimizer or OPTIMIZERS["Adam"])(model.parameters())
+    options = {"loss": "mse_loss", "batch_size": 4, "seed": 3, "progress": False} | options
+    return model, optimizer, fit(model, X, y, optimizer=optimizer, epochs=epochs, backend=backend, **options)
+
+
+def close(numbers, expected, rel=1e-12):
+    """Relative to the largest of them: a parameter may pass through 0."""
+    numbers, expected = np.array(numbers), np.array(expected)
+    np.testing.assert_allclose(numbers, expected, rtol=rel, atol=rel * np.abs(expected).max(initial=0.0))
+
+
+def agree(run, other):
+    (model, optimizer, history), (other_model, other_optimizer, other_history) = run, other
+    close([p.data for p in model.parameters()], [p.data for p in other_model.parameters()])
+    state, expected = optimizer.state_dict(), other_optimizer.state_dict()
+    assert (state["lr"], state["memory"].keys()) == (expected["lr"], expected["memory"].keys())
+    for name, array in expected["memory"].items():
+        close(state["memory"][name], array)
+    assert history.columns.keys() == other_history.columns.keys()
+    for name, numbers in other_history.columns.items():
+        close(history.columns[name], numbers)
+    assert generators(model) == generators(other_model)
+    assert history.interrupted == other_history.interrupted
+    assert not model.training
+
+
+def generators(model):
+    return [each.generator.bit_generator.state for each in model.modules() if isinstance(each, Dropout)]
+
+
+def used(history):
+    """The back end that a training ran on."""
+    compiled = history.run.compiled
+    return "eager" if compiled is None else compiled.backend
+
+
+# --- numbers -----------------------------------------------------------------------------------------
+
+
+class Line(Module):
+    """A user's own, with a parameter that the loss never sees."""
+
+    def __init__(self):
+        self.w = [Value(0.3), Value(-0.2), Value(0.1)]
+        self.idle = Value(5.0)
+
+    def __call__(self, x):
+        return where(x[0], self.w[0] * x[1], self.w[1] * x[2]).exp() + abs(self.w[2] * x[0])
+
+
+class Own(Optimizer):
+    """In array code: steps along the last but one gradient too, no longer than the rate."""
+
+    def update(self, data, gradient, at):
+        last, mean = self.memory("last", 0.5), self.memory("mean")
+        mean[at] += 0.1 * (gradient - mean[at])
+        step = self.lr * (gradient + last[at] + mean[at])
+        last[at] = gradient
+        return data - step / np.sqrt(1.0 + step * step)
+
+
+class Normed(Optimizer):
+    """With what only arrays have: a norm, and an if on it."""
+
+    def update(self, data, gradient, at):
+        length = np.linalg.norm(gradient)
+        if length > 0.5:
+            gradient = gradient / length
+        return data - self.lr * gradient
+
+
+def some(model_parameters):
+    return SGD(model_parameters[::2], lr=0.05, momentum=0.9)
+
+
+def layers(*between):
+    return lambda: Sequential(
+        Layer(3, 5, "tanh", seed=1), *(make() for make in between), Layer(5, 1, "linear", seed=2)
+    )
+
+
+def two_dropouts():
+    return Sequential(
+        Layer(3, 5, "tanh", seed=1), Dropout(0.4, seed=5), Layer(5, 4, "relu", seed=2), Dropout(0.2, seed=6),
+        Layer(4, 1, seed=3),
+    )  # fmt: skip
+
+
+def shared_dropout():
+    dropout = Dropout(0.3, seed=5)
+    return Sequential(Layer(3, 5, "tanh", seed=1), dropout, Layer(5, 4, "silu", seed=2), dropout, Layer(4, 1))
+
+
+def seeded(model):
+    """Its last layer has no seed of its own."""
+
+    def make():
+        made = model()
+        for number, parameter in enumerate(made.parameters()):
+            parameter.data = math.sin(number + 1.0)
+        return made
+
+    return make
+
+
+def weighted(prediction, target):
+    return (prediction - target) ** 2 * (1.0 + target * target) + abs(prediction) * 0.1
+
+
+OPTIMIZERS = {
+    "SGD": functools.partial(SGD, lr=0.05),
+    "SGD momentum": functools.partial(SGD, lr=0.02, momentum=0.9, dampening=0.1, weight_decay=0.01),
+    "SGD nesterov": functools.partial(SGD, lr=0.02, momentum=0.9, nesterov=True),
+    "Adagrad": functools.partial(Adagrad, lr=0.1, lr_decay=0.01, initial_accumulator_value=0.1),
+    "RMSprop": functools.partial(RMSprop, lr=0.01, weight_decay=0.01),
+    "RMSprop centered": functools.partial(RMSprop, lr=0.005, centered=True, momentum=0.5),
+    "Adam": functools.partial(Adam, lr=0.02, weight_decay=0.01),
+    "Adam amsgrad": functools.partial(Adam, lr=0.02, amsgrad=True),
+    "AdamW": functools.partial(AdamW, lr=0.02, weight_decay=0.1),
+    "AdamW amsgrad": functools.partial(AdamW, lr=0.02, amsgrad=True),
+}
+TARGETS = {"cross_entropy": LABELS, "hinge_loss": SIGNS, "binary_cross_entropy": (SIGNS + 1.0) / 2.0,
+           "binary_cross_entropy_with_logits": (SIGNS + 1.0) / 2.0}  # fmt: skip
+LOSSES = {
+    name: {
+        "loss": name,
+        "y": TARGETS.get(name, Y),
+        "model": mlp(4, 3 if name == "cross_entropy" else 1,
+                     last="sigmoid" if name == "binary_cross_entropy" else "linear"),
+    }
+    for name in nn.LOSSES
+}  # fmt: skip
+EVERYTHING = {
+    "clip_norm": 0.5,
+    "clip_value": 0.2,
+    "schedule": functools.partial(CosineAnnealingLR, T_max=20),
+    "metrics": ["r2_score", "mean_absolute_error"],
+    "validation": (X[:4], Y[:4]),
+}
+CASES = {
+    **{f"loss {name}": options for name, options in LOSSES.items()},
+    **{
+        f"{activation}, {optimizer}": {
+            "model": mlp(4, 2, activation=activation),
+            "y": PAIRS,
+            "loss": "half_squared_error",
+            "optimizer": OPTIMIZERS[optimizer],
+        }
+        for activation, optimizer in zip(nn.ACTIVATIONS, OPTIMIZERS, strict=True)
+    },
+    "one-hot": {"loss": "cross_entropy", "y": np.eye(3)[LABELS], "model": mlp(4, 3)},
+    "class weights": {"loss": "mse_loss", "y": np.eye(3)[LABELS], "model": mlp(4, 3, last="softmax")},
+    "batch, ahead": {"batch_size": None, "epochs": 110},
+    "batch, shuffled": {"batch_size": 10, "epochs": 110, "shuffle": True},
+    "batch, looked at": {"batch_size": 50, "epochs": 100, "validation": (X[:3], Y[:3])},
+    "stochastic": {"batch_size": 1, "epochs": 10},
+    "in order": {"batch_size": 3, "epochs": 25, "shuffle": False},
+    "everything": EVERYTHING,
+    "everything, classes": {"loss": "cross_entropy", "y": LABELS, "model": mlp(4, 3), "metrics": ["accuracy"],
+                            "validation": (X[:4], LABELS[:4]), "clip_norm": 0.1},
+    "logits": {"loss": "hinge_loss", "y": SIGNS, "metrics": ["accuracy"]},
+    "schedule": {"batch_size": None, "epochs": 100, "schedule": functools.partial(StepLR, step_size=9)},
+    "dropout": {"model": mlp(5, 1, dropout=0.3), **EVERYTHING},
+    "dropout, batch": {"model": mlp(5, 1, dropout=0.3), "batch_size": None, "epochs": 100},
+    "two dropouts": {"model": two_dropouts},
+    "shared dropout": {"model": seeded(shared_dropout)},
+    "some parameters": {"optimizer": some, "clip_norm": 0.3},
+    "Sequential": {"model": layers(lambda: tanh_of_all)},
+    "no bias": {"model": mlp(4, 1, bias=False)},
+    "custom activation": {"model": mlp(4, 1, activation=lambda x: x * x.sigmoid() + 0.1 * abs(x))},
+    "custom loss": {"loss": weighted},
+    "own module": {"model": Line, "optimizer": functools.partial(SGD, lr=0.01)},
+    "own optimizer": {"optimizer": functools.partial(Own, lr=0.02)},
+}  # fmt: skip
+
+
+CASES["mode, with dropout"] = {"model": lambda: Branching(by_mode, dropout=0.2), "validation": (X, Y)}
+
+
+def tanh_of_all(values):
+    return [tanh(value) * 2.0 for value in values]
+
+
+@functools.cache
+def eagerly(name):
+    return train("eager", **CASES[name])
+
+
+def test_every_public_optimizer_is_compared():
+    named = {each for each in vars(nn).values() if isinstance(each, type) and issubclass(each, Optimizer)}
+    assert named - {Optimizer} == {optimizer.func for optimizer in OPTIMIZERS.values()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_numpy_gives_the_eager_numbers(name):
+    run = train("numpy", **CASES[name])
+    assert used(run[2]) == "numpy"
+    agree(run, eagerly(name))
+
+
+@needs_llvmlite
+@pytest.mark.parametrize(
+    "name",
+    [
+        "leaky_relu, SGD nesterov",
+        "elu, Adagrad",
+        "silu, RMSprop centered",
+        "tanh, Adam amsgrad",
+        "softmax, AdamW",
+        "loss cross_entropy",
+        "batch, ahead",
+        "everything",
+        "two dropouts",
+        "some parameters",
+        "own optimizer",
+    ],
+)
+def test_llvm_gives_the_eager_numbers(name):
+    run = train("llvm", **CASES[name])
+    assert used(run[2]) == "llvm"
+    agree(run, eagerly(name))
+
+
+@backends
+def test_the_same_seed_gives_the_same_bits_at_any_pace(backend, monkeypatch):
+    """How many updates are made at a time is a matter of the clock."""
+    choose = random.Random(0)
+    monkeypatch.setattr(
+        training._Run, "keep_pace", lambda run, *_: setattr(run, "pace", choose.choice([1, 2, 3, 7]))
+    )
+    for name in ("dropout", "batch, ahead")[: 1 if backend == "llvm" else 2]:
+        runs = [train(backend, **CASES[name]) for _ in range(2)]
+        for model, optimizer, history in runs[1:]:
+            assert model.state_dict() == runs[0][0].state_dict()
+            assert history.columns == runs[0][2].columns
+            for key, array in optimizer.state_dict()["memory"].items():
+                assert (array == runs[0][1].state_dict()["memory"][key]).all()
+
+
+@backends
+def test_settings_that_a_callback_changes_are_followed(backend):
+    def turn(epoch, history):
+        optimizer = history.run.optimizer
+        if epoch == 3:
+            optimizer.lr, optimizer.momentum, optimizer.weight_decay = 0.01, 0.5, 0.1
+            history.run.parameters[0].data = 0.75
+
+    options = {"optimizer": OPTIMIZERS["SGD momentum"], "epochs": 6, "callbacks": [turn]}
+    agree(train(backend, **options), train("eager", **options))
+
+
+# --- what cannot be compiled -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Automatic means compiled, however small the training is."""
+    monkeypatch.setattr(training, "_PAYS", 0.0)
+
+
+class Branching(Module):
+    """A branch, by a rule that the test gives."""
+
+    def __init__(self, rule, dropout=0.0, draw=None):
+        self.inner, self.rule, self.draw = MLP(3, [3, 1], "tanh", seed=1, dropout=dropout), rule, draw
+
+    def __call__(self, x):
+        return self.rule(self, self.inner(x), x)
+
+
+def by_comparison(model, y, x):
+    return y if y > 0.0 else 0.5 * y
+
+
+def by_data(model, y, x):
+    return y if y.data > 0.0 else 0.5 * y
+
+
+def by_float(model, y, x):
+    return y * math.floor(float(y))
+
+
+def by_feature(model, y, x):
+    return y if x[0] < 0.2 else 2.0 * y
+
+
+def by_mode(model, y, x):
+    return y * 0.5 if model.training else y
+
+
+def by_loss(prediction, target):
+    return (prediction - target) ** 2 if prediction > target else abs(prediction - target)
+
+
+def by_target(prediction, target):
+    return (prediction - target) ** 2 * (3.0 if target == SPECIAL else 1.0)
+
+
+SPECIAL = float(Y[7])
+COMPARES = r"compares Values \(.* is decided once, .*use where, maximum or minimum .*or backend='eager'"
+ANOTHER = r"another computation for other examples: .*\.data or float\(\)"
+FROZEN = {
+    "comparison": ({"model": lambda: Branching(by_comparison)}, COMPARES),
+    "feature": ({"model": lambda: Branching(by_feature)}, COMPARES),
+    "comparison in the loss": ({"loss": by_loss}, COMPARES),
+    "data": ({"model": lambda: Branching(by_data)}, ANOTHER),
+    "float": ({"model": lambda: Branching(by_float)}, ANOTHER),
+    "equal target": ({"loss": by_target}, ANOTHER),
+    "mode": ({"model": lambda: Branching(by_mode)}, ANOTHER),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_what_python_decides_anew_is_not_compiled(name, always):
+    options, message = FROZEN[name]
+    options = {"epochs": 3, **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(NotCompiledError, match=message):
+            train("numpy", **options)
+    run = train("auto", **options)
+    assert used(run[2]) == "eager"
+    model, _, history = train("eager", **options)
+    assert run[2].columns == history.columns
+    assert run[0].state_dict() == model.state_dict()
+
+
+@pytest.mark.parametrize("in_training_only", [True, False])
+def test_what_is_drawn_at_random_is_not_frozen(in_training_only, always):
+    def drawn(model, y, x):
+        if in_training_only and not model.training:
+            return y
+        return y * model.draw.choice([0.5, 1.0, 2.0])
+
+    def make():
+        return Branching(drawn, dropout=0.2, draw=random.Random(0))
+
+    with pytest.raises(NotCompiledError, match="draws at random"):
+        train("numpy", make)
+    assert used(train("auto", make, epochs=2)[2]) == "eager"
+
+
+@pytest.mark.parametrize("rule", [by_comparison, by_data, lambda model, y, x: y])
+def test_recording_leaves_no_traces(rule):
+    """A training that is refused, after the recording or before the first step."""
+    model = Branching(rule, dropout=0.3)
+    for number, parameter in enumerate(model.parameters()):
+        parameter.grad = float(number)
+    optimizer = Adam(model.parameters())
+    before = model.state_dict(), generators(model), optimizer.state_dict()
+    modes = [module.training for module in model.modules()]
+    wrong = {"history": None, "settings": {"loss": "another"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_state_of", lambda resume: wrong)
+        with pytest.raises(ValueError, match=r"compares Values|another (computation|loss)"):
+            fit(model, X, Y, loss="mse_loss", optimizer=optimizer, epochs=2, backend="numpy", resume="path")
+    assert (model.state_dict(), generators(model), optimizer.state_dict()) == before
+    assert [p.grad for p in model.parameters()] == list(map(float, range(len(model.parameters()))))
+    assert [module.training for module in model.modules()] == modes
+    assert not any("factors" in vars(module) for module in model.modules())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Value(1.0) > 0.0
+
+
+class Counting(Optimizer):
+    """Remembers outside of `memory`: the count would stand still."""
+
+    def __init__(self, parameters, lr):
+        super().__init__(parameters, lr)
+        self.steps, self.sums = 0, np.zeros(len(self.parameters))
+
+    def update(self, data, gradient, at):
+        self.steps += 1
+        self.sums[at] += gradient
+        return data - self.lr / self.steps * self.sums[at]
+
+
+class OneByOne(Optimizer):
+    def update(self, data, gradient, at):
+        return np.array([data[k] - self.lr * gradient[k] for k in range(len(at))])
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Counting, r"Counting cannot be compiled, .* has to be kept with Optimizer\.memory"),
+        (OneByOne, r"OneByOne cannot be compiled, .*does not run on whole arrays \(TypeError: "),
+    ],
+)
+def test_an_update_that_cannot_be_repeated_is_not_compiled(kind, message, always):
+    options = {"optimizer": functools.partial(kind, lr=0.05), "epochs": 3}
+    with pytest.raises(NotCompiledError, match=message):
+        train("numpy", **options)
+    run = train("auto", **options)
+    assert used(run[2]) == "eager"
+    agree(run, train("eager", **options))
+
+
+def test_an_update_in_array_functions_is_for_numpy(always):
+    options = {"optimizer": functools.partial(Normed, lr=0.05)}
+    eager = train("eager", **options)
+    for backend in ("numpy", "auto"):
+        run = train(backend, **options)
+        assert used(run[2]) == "numpy"
+        agree(run, eager)
+
+
+@needs_llvmlite
+def test_native_code_refuses_an_update_in_array_functions_before_the_first_step():
+    model = mlp(4, 1, dropout=0.5)()
+    before = model.state_dict(), generators(model)
+    with pytest.raises(RuntimeError, match=r"the update of Normed has no form for native code .*'numpy'"):
+        train("llvm", lambda: model, optimizer=functools.partial(Normed, lr=0.05))
+    assert (model.state_dict(), generators(model)) == before
+
+
+# --- which back end ----------------------------------------------------------------------------------
+
+
+@needs_llvmlite
+def test_the_sizes_decide_which_back_end_runs(monkeypatch):
+    assert used(train("auto", epochs=2)[2]) == "eager"
+    assert used(train("auto", epochs=1000, batch_size=None)[2]) == "llvm"
+    monkeypatch.setattr(training, "_WIDE", 20)
+    assert used(train("auto", epochs=1000, batch_size=None)[2]) == "numpy"
+
+
+def test_without_llvmlite(monkeypatch):
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    assert used(train("auto", epochs=1000, batch_size=None)[2]) == "numpy"
+    with pytest.raises(ImportError, match=r"scalar-autograd\[jit\]"):
+        train("llvm")
+
+
+# --- divergence --------------------------------------------------------------------------------------
+
+
+class Doomed(Optimizer):
+    """Parameters leave the finite numbers at a certain update, whatever the loss."""
+
+    def __init__(self, parameters, last):
+        super().__init__(parameters, 0.1)
+        self.last = last
+
+    def update(self, data, gradient, at):
+        return data - self.lr * gradient / (self.last - self.count(at))
+
+
+class Root(Module):
+    """Its slope at 0 is infinite, of either sign, and that of the other parameter is 0."""
+
+    def __init__(self):
+        self.w, self.bias = Value(0.0, "w"), Value(0.0, "bias")
+
+    def __call__(self, x):
+        return self.w.sqrt() * x[1] + self.bias
+
+
+def huge():
+    return MLP(3, [1], initializer=lambda *_: [[1e200] * 3])
+
+
+LINEAR = {"model": lambda: MLP(3, [1], seed=1), "epochs": 400, "shuffle": True}
+FALLING = functools.partial(StepLR, step_size=1, gamma=0.99)
+DIVERGENT = {
+    "loss at once": {"model": huge, "optimizer": functools.partial(SGD, lr=0.1)},
+    "loss at once, ahead": {"model": huge, "optimizer": functools.partial(SGD, lr=0.1), "batch_size": None},
+    "parameter at once": {"optimizer": functools.partial(Doomed, last=1)},
+    "parameter at once, ahead": {"optimizer": functools.partial(Doomed, last=1), "batch_size": None},
+    "parameter later": {"optimizer": functools.partial(Doomed, last=7)},
+    "parameter later, ahead": {"optimizer": functools.partial(Doomed, last=7), "batch_size": None},
+    "gradient at once": {"model": Root, "optimizer": functools.partial(SGD, lr=0.1)},
+    "loss after one update": {"optimizer": functools.partial(SGD, lr=1e308)},
+    "loss after one epoch": {"optimizer": functools.partial(SGD, lr=1e308), "batch_size": None},
+    "ahead": {**LINEAR, "optimizer": functools.partial(SGD, lr=1e3), "batch_size": None},
+    "far ahead": {**LINEAR, "optimizer": functools.partial(SGD, lr=9.0), "batch_size": None},
+    "momentum": {**LINEAR, "optimizer": functools.partial(SGD, lr=10.0, momentum=0.9), "batch_size": 2},
+    "dropout": {"model": lambda: MLP(3, [4, 1], "relu", seed=1, dropout=0.3), "epochs": 400,
+                "optimizer": functools.partial(SGD, lr=4.0), "batch_size": 3},
+    **{
+        f"schedule, lr {rate}": {**LINEAR, "optimizer": functools.partial(SGD, lr=rate), "schedule": FALLING}
+        for rate in (20.0, 22.0, 80.0)
+    },
+}  # fmt: skip
+
+
+def diverging(backend, name):
+    made = []
+
+    def model():
+        made.append(DIVERGENT[name].get("model", mlp())())
+        return made[0]
+
+    def optimizer(parameters):
+        made.append(DIVERGENT[name]["optimizer"](parameters))
+        return made[1]
+
+    with pytest.raises(DivergenceError) as caught:
+        train(backend, **{**DIVERGENT[name], "model": model, "optimizer": optimizer})
+    assert not made[0].training
+    return str(caught.value), *made
+
+
+@functools.cache
+def diverging_eagerly(name):
+    return diverging("eager", name)
+
+
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
+
+
+@pytest.mark.parametrize("pace", [None, 1, 3])
+@pytest.mark.parametrize("name", DIVERGENT)
+def test_divergence_is_told_and_taken_back_as_eagerly(name, pace, monkeypatch):
+    same_divergence(name, "numpy", pace, monkeypatch)
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("name", ["parameter at once", "far ahead", "dropout", "schedule, lr 22.0"])
+def test_divergence_in_native_code(name, monkeypatch):
+    same_divergence(name, "llvm", None, monkeypatch)
+
+
+def same_divergence(name, backend, pace, monkeypatch):
+    if pace:
+        monkeypatch.setattr(training._Run, "keep_pace", lambda run, *_: setattr(run, "pace", pace))
+    message, model, optimizer = diverging(backend, name)
+    expected, other, other_optimizer = diverging_eagerly(name)
+    assert NUMBER.sub("#", message) == NUMBER.sub("#", expected)
+    close(*([float(number) for number in NUMBER.findall(text)] for text in (message, expected)), rel=1e-9)
+    where = re.compile(r"in epoch \d+, batch \d+: lower the learning rate \(it is \S+\)")
+    assert where.search(message)[0] == where.search(expected)[0]
+    close([p.data for p in model.parameters()], [p.data for p in other.parameters()])
+    state, memory = optimizer.state_dict(), other_optimizer.state_dict()["memory"]
+    assert state["lr"] == other_optimizer.lr
+    assert {name: array.any() for name, array in state["memory"].items()} == {
+        name: array.any() for name, array in memory.items()
+    }
+    for name, array in memory.items():
+        close(state["memory"][name], array)
+    assert generators(model) == generators(other)
+
+
+def test_the_divergences_are_at_all_places_of_an_epoch():
+    """Among them the first batch of a later epoch, when the last update to take back had another rate."""
+    places = [re.search(r"epoch (\d+), batch (\d+)", diverging_eagerly(name)[0]) for name in DIVERGENT]
+    assert {(min(int(place[1]), 2), int(place[2])) for place in places} >= {(1, 1), (2, 1), (2, 2), (2, 3)}
+
+
+# --- Ctrl-C ------------------------------------------------------------------------------------------
+
+GOING = {"model": mlp(5, 1, dropout=0.3), "epochs": 7, "batch_size": 2, **EVERYTHING}
+
+
+def pressed_at(moment):
+    def press(epoch, history):
+        if epoch == moment:
+            raise KeyboardInterrupt
+
+    return press
+
+
+@pytest.mark.parametrize(
+    ("backend", "then"),
+    [
+        ("eager", "numpy"),
+        ("numpy", "eager"),
+        ("numpy", "numpy"),
+        pytest.param("eager", "llvm", marks=needs_llvmlite),
+        pytest.param("llvm", "eager", marks=needs_llvmlite),
+    ],
+)
+def test_interrupted_and_gone_on_with(backend, then):
+    first = train(backend, **GOING, callbacks=[pressed_at(3)])
+    assert first[2].interrupted
+    assert first[2].epochs == 3
+    run = train(then, **{**GOING, "model": lambda: first[0]}, resume=first[2])
+    agree(run, whole_of_going())
+
+
+@functools.cache
+def whole_of_going():
+    return train("eager", **GOING)
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 6, 11, 14])
+def test_interrupted_in_the_middle_of_an_epoch(after, monkeypatch):
+    """Of so many stretches of updates; the rest is done by the eager engine."""
+    calls = [0]
+    make = training.CompiledModel.commit
+
+    def commit(model, done):
+        calls[0] += 1
+        make(model, done)
+        if calls[0] == after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.CompiledModel, "commit", commit)
+    monkeypatch.setattr(training._Run, "keep_pace", lambda run, *_: setattr(run, "pace", 2))
+    first = train("numpy", **GOING)
+    assert first[2].interrupted
+    monkeypatch.undo()
+    agree(train("eager", **{**GOING, "model": lambda: first[0]}, resume=first[2]), whole_of_going())
+
+
+INTERRUPTED = """
+import functools, random, signal, sys
+from nn import MLP, Adam, StepLR, fit, training
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+X, y = [[0.1 * i, 0.2 * i - 0.5] for i in range(7)], [0.1 * i for i in range(7)]
+backend, kind, attempts, longest = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+options = {
+    "minibatch": {"epochs": 60, "batch_size": 3, "validation": (X[:3], y[:3]), "metrics": ["r2_score"],
+                  "schedule": functools.partial(StepLR, step_size=3)},
+    "ahead": {"epochs": 3000},
+}[kind]
+delay = 0
+steps = training._Run.compiled_steps
+
+def armed(run, batches):
+    global delay
+    if delay:
+        delay = signal.setitimer(signal.ITIMER_REAL, delay)[0]
+    steps(run, batches)
+
+training._Run.compiled_steps = armed
+
+def train(model, resume=None):
+    return fit(model, X, y, loss="mse_loss", optimizer=functools.partial(Adam, lr=0.01), seed=1,
+               backend=backend, resume=resume, **options)
+
+def model():
+    return MLP(2, [4, 1], "tanh", seed=4, dropout=0.3 if kind == "minibatch" else 0.0)
+
+first = model()
+whole = train(first)
+choose = random.Random(0)
+interrupts = 0
+for attempt in range(attempts):
+    second, history = model(), None
+    for delay in [choose.uniform(0.0001, longest) for _ in range(3)] + [0]:
+        try:
+            history = train(second, history)
+            interrupts += history.interrupted
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:  # after the end
+            pass
+        delay = 0
+        assert {len(numbers) for numbers in history.columns.values()} <= {history.epochs}
+    assert second.state_dict() == first.state_dict(), attempt
+    assert history.columns == whole.columns, attempt
+print(interrupts)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
+@pytest.mark.parametrize(
+    ("backend", "kind", "attempts", "longest"),
+    [
+        ("numpy", "minibatch", 5, 0.05),
+        ("numpy", "ahead", 4, 0.05),
+        pytest.param("llvm", "ahead", 1, 0.005, marks=needs_llvmlite),
+    ],
+)
+def test_a_real_interrupt_at_any_moment_and_then_on(backend, kind, attempts, longest):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, backend, kind, str(attempts), str(longest)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
+
+
+ENDLESS = """
+import signal, sys, time
+from nn import MLP, SGD, fit, training
+
+def press(*_):
+    global pressed
+    pressed = time.monotonic()
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, press)
+steps = training._Run.compiled_steps
+
+def armed(run, batches):
+    training._Run.compiled_steps = steps
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    steps(run, batches)
+
+training._Run.compiled_steps = armed
+X = [[0.001 * i, 0.2] for i in range(1000)]
+model = MLP(2, [16, 16, 1], "tanh", seed=0)
+history = fit(model, X, [0.5] * 1000, loss="mse_loss", optimizer=SGD(model.parameters(), lr=1e-3),
+              epochs=10**9, backend=sys.argv[1])
+asked = time.monotonic()
+assert history.interrupted and history.run.pace > 1
+print(asked - pressed)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
+@backends
+def test_ctrl_c_is_answered_soon(backend):
+    """The signal is seen when the updates of a stretch are done, and those take a few tenths of a second."""
+    began = [sys.executable, "-c", ENDLESS, backend]
+    done = subprocess.run(began, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.0
+
+
+def test_the_pace_is_of_stretches_that_were_made():
+    """Three updates an epoch say nothing of how long a thousand take."""
+    history = train("numpy", epochs=30)[2]
+    assert history.run.pace <= 6
+
+
+def test_the_pace_follows_what_an_update_costs():
+    run = train("numpy", epochs=2)[2].run
+    for seconds in (1e-6, 1e-4, 1e-2, 1e-3, 0.2):
+        for _ in range(30):
+            run.keep_pace(run.pace, run.pace * seconds)
+        assert 0.05 < run.pace * seconds < 0.3
+
+
+def test_an_interrupt_while_rows_are_noted_loses_none(monkeypatch):
+    class Column(list):
+        """Ctrl-C comes when it is extended."""
+
+        def __iadd__(self, rows):
+            if len(rows) > 3 and not pressed:
+                pressed.append(True)
+                raise KeyboardInterrupt
+            self.extend(rows)
+            return self
+
+    options = {"batch_size": None, "epochs": 60}
+    expected = train("numpy", **options)[2].columns
+    for column in ("gradient_norm", "learning_rate", "loss"):
+        pressed = []
+        made = training.History
+
+        def history(run, column=column, made=made):
+            return made(run=run, **{column: Column()})
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(training, "History", history)
+            model, _, first = train("numpy", **options)
+        assert pressed
+        assert first.interrupted
+        assert {len(numbers) for numbers in first.columns.values()} == {first.epochs}
+        patch.undo()
+        assert (
+            train("numpy", lambda model=model: model, **options, resume=plain(first))[2].columns == expected
+        )
+
+
+def plain(history):
+    """The snapshot of a training as `resume` takes it."""
+    for name in ("gradient_norm", "learning_rate", "loss"):
+        history.run.end["history"][name] = list(history.run.end["history"][name])
+    return history
+
+
+# --- callbacks and progress --------------------------------------------------------------------------
+
+
+@backends
+def test_stopping_early_and_checkpoints(backend, tmp_path):
+    def stopped(backend, **options):
+        model = mlp(4, 1)()
+        stop = EarlyStopping(model, patience=3)
+        options = {"validation": (X[:4], Y[:4]), "optimizer": functools.partial(SGD, lr=0.3)} | options
+        return train(backend, lambda: model, callbacks=[stop, *options.pop("callbacks", [])], **options)
+
+    eager = stopped("eager", epochs=100)
+    assert eager[2].epochs < 100
+    agree(stopped(backend, epochs=100), eager)
+    path = tmp_path / "checkpoint.json"
+    stopped(backend, epochs=eager[2].epochs - 2, callbacks=[Checkpoint(path)])
+    resumed = stopped("eager", epochs=100, resume=path)[2]
+    for name, numbers in eager[2].columns.items():
+        close(resumed.columns[name], numbers)
+
+
+def test_the_bar_counts_the_epochs_done_ahead(monkeypatch):
+    pytest.importorskip("tqdm", reason="tqdm is in the extra progress")
+
+    class Terminal:
+        text = ""
+        isatty = staticmethod(lambda: True)
+        flush = staticmethod(lambda: None)
+
+        def write(self, text):
+            self.text += text
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    _, _, history = train("numpy", batch_size=None, epochs=50, progress=True)
+    assert history.run.pace > 8
+    assert "50/50" in terminal.text
+    assert f"loss={history.loss[-1]:.4g}" in terminal.text

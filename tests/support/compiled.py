@@ -1,0 +1,29 @@
+"""What compiled programs are judged by: the eager engine, example by example."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from autograd import Value, compile, grad
+
+needs_llvmlite = pytest.mark.skipif(
+    importlib.util.find_spec("llvmlite") is None, reason="native code needs llvmlite: install the extra jit"
+)
+backends = pytest.mark.parametrize("backend", ["numpy", pytest.param("llvm", marks=needs_llvmlite)])
+
+
+def program_of(f, parameters, inputs, **options):
+    """f(w, x), a `Value` or several, recorded for one example with so many leaves, and compiled."""
+    w, x = ([Value(0.5 + 0.25 * i) for i in range(count)] for count in (parameters, inputs))
+    return compile(f(w, x), w, x, **options)
+
+
+def eager(f, parameters, batch):
+    """The value of f(w, x) for each example, (B,), and its gradient by w for each, (B, P)."""
+    values, gradients = np.empty(len(batch)), np.empty((len(batch), len(parameters)))
+    for b, example in enumerate(batch):
+        w = [Value(float(number)) for number in parameters]
+        y = f(w, [Value(float(number)) for number in example])
+        values[b], gradients[b] = y.data, grad(y, w)
+    return values, gradients
