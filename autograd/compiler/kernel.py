@@ -867,7 +867,7 @@ class Kernel:
             self.loop(full, length, 1, lambda i: body(i, 1))
 
     def length(self, base: Any, start: int, size: int) -> Any:
-        """The length √Σ x² of numbers in a row, scaled first where a square would leave the range of floats."""
+        """The length √Σ x² of numbers in a row; they are scaled where a square would overflow or vanish."""
         builder = self.builder
 
         def sum_of_squares(factor: Any) -> Any:
