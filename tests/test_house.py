@@ -18,8 +18,8 @@ FLOORS = [
 FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.compiler": [
-        "tape", "terms", "lift", "families", "adjoint", "training", "arrays", "elementary", "formulas",
-        "kernel", "native", "program",
+        "tape", "terms", "lift", "families", "adjoint", "training", "arrays", "elementary", "code",
+        "formulas", "memory", "sums", "kernel", "native", "program",
     ],
 }  # fmt: skip
 ROOF = "__init__"

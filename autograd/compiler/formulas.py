@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import GraphError, MissingExtraError
+from .code import DIRECT
 from .elementary import ELEMENTARY
 from .families import FORWARD
 from .terms import Block, Term, ancestry, rewrite
 
-__all__ = ["DIRECT", "all_simplified", "simplified", "why_not_native"]
-
-DIRECT = frozenset({"add", "sub", "mul", "div", "neg", "relu", "step", "greater", "where"})
-"""Rows that are an instruction or two, besides those of `elementary`."""
+__all__ = ["all_simplified", "simplified", "why_not_native"]
 
 
 def why_not_native(terms: Sequence[Term]) -> Exception | None:

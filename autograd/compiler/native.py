@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..primitives import TABLE
+from .code import ALIGNED
 from .elementary import ELEMENTARY
 from .formulas import all_simplified, simplified
-from .kernel import AFTER, ALIGNED, BEFORE, Kernel, reduces
+from .kernel import Kernel
+from .memory import AFTER, BEFORE, reduces
 from .terms import Block, Term, ancestry, rewrite
 from .training import Training
 
@@ -61,7 +64,8 @@ class NativeProgram:
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         B = len(batch)
-        ends = np.cumsum([B if term.batched else term.size for term in self.terms]).tolist()
+        sizes = [B if term.batched else term.size for term in self.terms]
+        ends = list(itertools.accumulate(sizes))
         starts = [0, *ends[:-1]]
         results = np.empty(ends[-1], self.dtype)
         base = _pointer(results)
