@@ -273,9 +273,9 @@ def present(answers: Answers, folder: Path) -> Path:
     gallery.say(
         f"On {unseen} pictures one more or less is {1 / unseen:.1%}, and another seed moves either number by "
         "about a percentage point: by that much, neither is better. The time is another matter. "
-        f"scikit-learn takes {answers.ours_seconds / answers.theirs_seconds:.0f} times less: this engine first "
-        "records one picture as a graph of scalars, compiles it and compares the result with the graph. After "
-        "that a whole batch is a few products of matrices here too.",
+        f"scikit-learn takes {answers.ours_seconds / answers.theirs_seconds:.0f} times less: this engine "
+        "first records one picture as a graph of scalars, compiles it and compares the result with the "
+        "graph. After that a whole batch is a few products of matrices here too.",
     )
 
     gallery.section("confusion", "3 Which digit is read as which")
