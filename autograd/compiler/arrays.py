@@ -18,7 +18,7 @@ import numpy as np
 from ..primitives import TABLE
 from .families import FORWARD
 from .terms import Indices, Shape, Term, ancestry, rewrite
-from .training import Training
+from .training import Training, descent
 
 __all__ = ["ArrayProgram", "affine", "tiles"]
 
@@ -99,11 +99,15 @@ class ArrayProgram:
                     np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
                 if t.clip_norm is not None:
                     gradient *= min(1.0, t.clip_norm / (_length(gradient) + 1e-6))
-                changed = dict(memory)
-                new = t.rule(data, gradient, t.rates[number], changed)
-                for name, array in memory.items():
-                    array[...] = changed[name]
-                data[...] = new
+                if t.rule is descent:  # in place
+                    gradient *= t.rates[number]
+                    data -= gradient
+                else:
+                    changed = dict(memory)
+                    new = t.rule(data, gradient, t.rates[number], changed)
+                    for name, array in memory.items():
+                        array[...] = changed[name]
+                    data[...] = new
             if t.careful and not np.isfinite(data).all():
                 return number
         return len(t.rates)

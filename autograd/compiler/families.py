@@ -28,9 +28,9 @@ def _softmax(x: Any) -> Any:
 
 def _rest(x: Any, top: Any) -> Any:
     """ln Σ exp(xᵢ − m) without the largest, which is the 1 in it: once, if several are the largest."""
-    below = greater(top, x)
-    total = x.block.total
-    return log1p(total(where(below, exp(x - top), 0.0)) + (total(1.0 - below) - 1.0))
+    below, total = greater(top, x), x.block.total
+    more = (x.shape[0] - 1.0) - total(below)  # of the largest
+    return log1p(total(where(below, exp(x - top), 0.0)) + more)
 
 
 def _log_softmax(x: Any) -> Any:

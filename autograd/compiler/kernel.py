@@ -33,7 +33,9 @@ class Kernel(Sums):
     def _elementwise(self, run: list[Term]) -> None:
         shape = run[0].shape
         kept = [term for term in run if term in self.kept]
-        width = self.lanes if self.phase == WITHIN else 1
+        # Eight lanes at a time: the code of exp and its kin is long.
+        eights = self.phase == WITHIN and not self.straight and self.lanes > 8
+        width = 8 if eights else self.lanes if self.phase == WITHIN else 1
         rows = 1
         if self.phase != WITHIN and shape[-1] >= 8:
             outer_args = [arg for term in run for arg in term.args if arg not in run]
@@ -68,12 +70,21 @@ class Kernel(Sums):
             else:
                 self.every(length, lambda j: compute((*outside, j), width))
 
-        if len(shape) == 1:
-            line()
-        elif len(shape) == 2:
-            self.every(shape[0], line)
+        def everywhere() -> None:
+            if len(shape) == 1:
+                line()
+            else:
+                self.each(shape[:-1], line)
+
+        def some_lanes(first: Any) -> None:
+            self.first_lane = first
+            everywhere()
+            self.first_lane = None
+
+        if eights:
+            self.loop(0, self.lanes, 8, some_lanes)
         else:
-            self.every(shape[0], lambda i: self.every(shape[1], lambda j: line(i, j)))
+            everywhere()
 
     # --- the kinds of terms
 
@@ -277,15 +288,6 @@ class Kernel(Sums):
         self.phase = WITHIN
         self.every(width, column)
 
-    def valid_lanes(self, first: Any) -> Any:
-        """Which lanes hold an example, None if there is only one."""
-        if self.lanes == 1:
-            return None
-        ir = self.ir
-        lanes = ir.Constant(ir.VectorType(self.whole, self.lanes), list(range(self.lanes)))
-        place = self.builder.add(self.splat(first, self.lanes), lanes)
-        return self.builder.icmp_signed("<", place, self.splat(self.count_int, self.lanes))
-
     def size_of(self, count: Any) -> None:
         """Set the number of examples in the batch."""
         self.count_int, self.last = count, self.builder.sub(count, self.whole_number(1))
@@ -303,7 +305,7 @@ class Kernel(Sums):
             self.clear()
 
             def block(first: Any) -> None:
-                self.mask = self.valid_lanes(first)
+                self.first, self.mask = first, self.valid_lanes(first, self.lanes)
                 inputs(first)
                 here = self.address(self.history_base, self.times(first, self.record // self.lanes))
                 self.homes |= {term: (here, place) for term, place in self.history.items()}

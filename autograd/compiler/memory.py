@@ -42,6 +42,8 @@ class Memory(Code):
     count_int: Any
     last: Any
     engine: Any
+    first: Any  # the number of a block's first example
+    first_lane: Any = None  # of eight of its lanes, where all of them are not taken at once
     phase: int = BEFORE
 
     def __init__(
@@ -245,7 +247,10 @@ class Memory(Code):
         else:
             base, start = self.home(source)
             if source.batched:
-                return self.load(base, self.plus(start, self.times(row, self.lanes)), lanes, True)
+                place = self.plus(start, self.times(row, self.lanes))
+                if self.first_lane is not None:
+                    place = self.plus(place, self.first_lane)
+                return self.load(base, place, lanes, True)
             offset = self.plus(start, row)
         if rows and not spread:
             return self.load(base, offset, lanes)
@@ -260,7 +265,10 @@ class Memory(Code):
             value = self.valid(value)
         base, start = self.home(term)
         width = self.lanes if term.batched else 1
-        self.store(value, base, self.plus(start, self.times(row, width)), lanes, term.batched)
+        place = self.plus(start, self.times(row, width))
+        if term.batched and self.first_lane is not None:
+            place = self.plus(place, self.first_lane)
+        self.store(value, base, place, lanes, term.batched)
 
     def home(self, term: Term) -> tuple[Any, Any]:
         """Where the numbers of a term begin: a pointer, and an offset."""
@@ -290,7 +298,20 @@ class Memory(Code):
         """A value with 0 in the lanes that hold no example."""
         if self.mask is None:
             return value
-        return self.builder.select(self.mask, value, self.number(0.0, self.lanes))
+        mask, lanes = self.mask, self.lanes
+        if self.first_lane is not None:
+            lanes = 8
+            mask = self.valid_lanes(self.plus(self.first, self.first_lane), lanes)
+        return self.builder.select(mask, value, self.number(0.0, lanes))
+
+    def valid_lanes(self, first: Any, lanes: int) -> Any:
+        """Which of so many lanes hold an example, None if there is only one."""
+        if lanes == 1:
+            return None
+        ir = self.ir
+        numbers = ir.Constant(ir.VectorType(self.whole, lanes), list(range(lanes)))
+        place = self.builder.add(self.splat(first, lanes), numbers)
+        return self.builder.icmp_signed("<", place, self.splat(self.count_int, lanes))
 
 
 def source_of(term: Term) -> Term:
