@@ -400,8 +400,8 @@ def _compiled(kernel: Kernel, result: Any, arguments: Sequence[Any]) -> Any:
     kernel.module.triple = _machine().triple
     module = llvm.parse_assembly(str(kernel.module))
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False
+    options = llvm.create_pipeline_tuning_options(speed_level=1)  # at 2 it takes longer and is no faster
+    options.loop_vectorization = options.slp_vectorization = False  # there are vectors already
     builder = llvm.create_pass_builder(_machine(), options)
     builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, _machine.__wrapped__())
