@@ -20,6 +20,7 @@ from autograd import (
     dot,
     exp,
     log,
+    mean,
     primitive,
     relu,
     sum,
@@ -27,7 +28,7 @@ from autograd import (
     warn_on_comparison,
     where,
 )
-from nn import MLP
+from nn import MLP, mse_loss
 
 RNG = np.random.default_rng(0)
 
@@ -556,3 +557,35 @@ def test_descend_refuses_parameters_that_it_cannot_change():
 
 def test_a_program_is_what_compile_makes():
     assert isinstance(program_of(neuron, 3, 2, backend="numpy"), Program)
+
+
+@needs_llvmlite
+@pytest.mark.parametrize(
+    ("n_in", "widths", "examples"),
+    [(3, [70, 65, 2], 45), (300, [20, 3], 40), (205, [24, 2], 70), (2, [70, 66, 1], 33)],
+)
+def test_wide_products_over_the_batch_are_the_eager_ones(n_in, widths, examples):
+    """Layers so wide that native code adds up their gradients when all blocks are done, not in each.
+
+    From inputs and from hidden layers, with columns and examples that are no multiple of any lanes.
+    """
+    model = MLP(n_in, widths, activation="tanh", seed=3)
+    inputs = [Value(0.0) for _ in range(n_in + widths[-1])]
+    loss = mse_loss(model(inputs[:n_in]), inputs[n_in:] if widths[-1] > 1 else inputs[n_in])
+    parameters = model.parameters()
+    program = compile(loss, parameters, inputs, backend="llvm")
+    assert max(term.size for term in program._terms("llvm", "gradient")) > 4096
+    numbers = np.array([parameter.data for parameter in parameters])
+    batch = np.random.default_rng(5).standard_normal((examples, n_in + widths[-1]))
+    value, gradient = program(numbers, batch)
+    losses = [
+        mse_loss(model(row[:n_in]), row[n_in:] if widths[-1] > 1 else row[n_in]) for row in batch.tolist()
+    ]
+    total = mean(losses)
+    total.backward()
+    assert value == pytest.approx(total.data, rel=1e-13)
+    slopes = np.array([parameter.grad for parameter in parameters])
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-13 * np.abs(slopes).max())
+    moved = numbers.copy()
+    program.descend(moved, batch, rate=0.25)
+    np.testing.assert_allclose(moved, numbers - 0.25 * slopes, rtol=1e-12, atol=1e-13)
