@@ -79,7 +79,7 @@ class Expression:
 
     def numbers(self, values: Mapping[Symbol, float]) -> float:
         """What the expression comes to, given the numbers of its symbols."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of symbol has its own
 
     def names(self) -> list[Symbol]:
         """The symbols in it, each once, in the order in which they are written."""

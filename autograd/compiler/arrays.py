@@ -364,7 +364,7 @@ class _Writer:
 
     def _part(self, term: Term, index: Indices) -> str:
         """Evenly spaced rows of an array, along one axis if they are so there."""
-        start, steps = affine(index)  # type: ignore[misc]  # asked before
+        start, steps = affine(index)  # type: ignore[misc]  # only rows that are evenly spaced come here
         inside = self._inside(term)
         flat = affine(index.reshape(-1))
         if flat is not None:
@@ -468,7 +468,8 @@ class _Writer:
             if arg in self.lasting and self._inside(term):
                 self.preparation.append(f"np.copyto({self._part(term, index)}, {piece})")
                 continue
-            if _distinct(index) and affine(index) is not None and min(affine(index)[1]) > 0:  # type: ignore[index]
+            spaced = affine(index)
+            if _distinct(index) and spaced is not None and min(spaced[1]) > 0:
                 part = self._part(term, index)
                 if affine(index.reshape(-1)) is not None and index.ndim > 1:
                     part = self._bind(

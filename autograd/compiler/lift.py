@@ -15,7 +15,7 @@ import numpy as np
 
 from ..primitives import Primitive
 from .tape import BATCHED, DOT, FAMILIES, SUM, Tape
-from .terms import MONOMIAL, MUL, POW, POWER, Block, Indices, Term
+from .terms import ADD, MONOMIAL, MUL, POW, POWER, Block, Indices, Term
 
 __all__ = ["lift"]
 
@@ -126,7 +126,7 @@ class _Lifter:
         return self.block.reshape(total, total.shape[1:])
 
     def _plus(self, term: Term, bias: Sequence[Term]) -> Term:
-        return term + bias[0] if bias else term  # type: ignore[operator]
+        return self.block.apply(ADD, [term, bias[0]]) if bias else term
 
     def _flat(self, term: Term, size: int) -> Term:
         """With one row for each node; a computation that is the same for all of them was broadcast."""

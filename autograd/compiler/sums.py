@@ -143,7 +143,7 @@ class Sums(Memory):
         (rows, columns), builder = term.shape, self.builder
         source, first_row = self.origin(a, (0, 0))
         _, next_row = self.origin(a, (1, 0)) if rows > 1 else (source, first_row)
-        begin, _ = (0, ()) if b.kind == "inputs" else affine(b.index)  # type: ignore[misc]  # see _is_wide
+        begin, _ = (0, ()) if b.kind == "inputs" else affine(b.index)  # type: ignore[misc]  # it is in line
         width, stretch = self.order[0].block.inputs.size, max(64, self.lanes)
 
         def tile(row: Any, count: int, column: Any, vectors: int, lanes: int, begin_at: Any) -> None:

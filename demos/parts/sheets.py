@@ -354,7 +354,7 @@ _BROKEN = (
     EOFError,
     LookupError,
     ValueError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile on a compression that it does not know
     RuntimeError,
     OSError,
     ElementTree.ParseError,

@@ -143,7 +143,7 @@ def test_it_renders_with_every_number() -> None:
     try:
         Drawing("digraph { a }").render("svg")
     except MissingExtraError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # which names the renderer that is missing
     picture = diagram(named(), title="<network>", legend=True)
     shown = "".join(ElementTree.fromstring(picture.render("svg")).itertext())
     for text in ("<network>", "w5 = 0.5", "h2", "weight > 0"):

@@ -7,9 +7,8 @@ import pytest
 
 from autograd import Value, compile, grad
 
-needs_llvmlite = pytest.mark.skipif(
-    importlib.util.find_spec("llvmlite") is None, reason="native code needs llvmlite: install the extra jit"
-)
+HAS_LLVMLITE = importlib.util.find_spec("llvmlite") is not None
+needs_llvmlite = pytest.mark.skipif(not HAS_LLVMLITE, reason="native code needs llvmlite: the extra jit")
 backends = pytest.mark.parametrize("backend", ["numpy", pytest.param("llvm", marks=needs_llvmlite)])
 
 
