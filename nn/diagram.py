@@ -115,7 +115,7 @@ def diagram(
     texts = [look.text(weight) for *_, weight in network.weights()]
     place = _placed(network, texts) if len(texts) <= _MOST_NUMBERS else None
     lines = _lines(network, names, look, texts, place, _captions(model, sizes), legend)
-    return Drawing(_dot_text(lines, title), engine="neato")
+    return Drawing(_dot_text(lines, title), "neato", dict(_links(network)))
 
 
 def _require(holds: bool, name: str, expected: str, given: Any) -> None:
@@ -267,6 +267,18 @@ def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[floa
 
 
 # --- text ------------------------------------------------------------------------------------------
+
+
+def _links(network: _Network) -> Iterator[tuple[str, Any]]:
+    """The weight of each edge and its number, the bias below each neuron, and of a neuron its scope."""
+    for column, tail, head, weight in network.weights():
+        yield f"n{column}_{tail}->n{column + 1}_{head}", weight
+        yield f"w{column}_{tail}_{head}", weight
+    for column, place, bias in network.biases():
+        yield f"b{column}_{place}", bias
+    for column, neurons in enumerate(network.layers, 1):
+        for place, number in enumerate(network.shown[column]):
+            yield f"n{column}_{place}", getattr(neurons[number], "_name", "")
 
 
 def _at(x: float, y: float) -> str:

@@ -39,8 +39,8 @@ class Group:
 class Groups:
     """The graph divided into groups, each drawn as one box.
 
-    A node recorded `depth` or more scopes deep belongs to the group of its first `depth` scopes. Of
-    the others, nodes with the same operation, the same label and operands from the same groups are
+    A node recorded `depth` or more scopes deep belongs to the group of its first `depth` scopes, or of
+    more where these are `opened`, and to none where all of them are. Of the others, nodes with the same operation, the same label and operands from the same groups are
     repeats of one another, such as the losses of many examples; and so are leaves with the same label
     that the same groups read.
 
@@ -48,8 +48,8 @@ class Groups:
     proportion to the parameters of a model rather than to its edges.
     """
 
-    def __init__(self, view: View, depth: int, limit: int) -> None:
-        self.view, self.depth = view, depth
+    def __init__(self, view: View, depth: int, limit: int, opened: Collection[Cluster] = ()) -> None:
+        self.view, self.depth, self.opened = view, depth, opened
         self._operations = set(view.operations)
         self._first: dict[Value, Any] = {}  # the number of a node's group, before leaves are told apart
         self._within: dict[Any, dict[int, None]] = {}  # Vector -> the numbers of its elements
@@ -75,9 +75,10 @@ class Groups:
         self._connect()
 
     def _scope(self, scope: str) -> Cluster:
-        """The first `depth` parts, the empty tuple if there are fewer."""
-        outer = parts(scope)[: self.depth]
-        return outer if len(outer) == self.depth else ()
+        """The first `depth` parts or more, up to one that is not opened; the empty tuple if there is none."""
+        every = parts(scope)
+        outer = (every[:size] for size in range(self.depth, len(every) + 1))
+        return next((scope for scope in outer if scope not in self.opened), ())
 
     def _number(self, limit: int) -> list[Value]:
         """Give nodes with the same key the same number; returns the leaves outside of scopes."""

@@ -6,9 +6,9 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ class Drawing:
     ----------
     source : the DOT text.
     engine : the Graphviz layout that places its nodes, ``"dot"`` or ``"neato"``.
+    links : what drawn elements stand for, where that is not the drawing's own affair: by the name of a
+        node, or of an edge as ``"tail->head"``, a `Value`, or the scope of several.
 
     Attributes
     ----------
-    source, engine : as given.
+    source, engine, links : as given.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Drawing:
 
     source: str
     engine: str = "dot"
+    links: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         require_kind(str, source=self.source)

@@ -85,6 +85,51 @@ PALETTE = Palette(
 )
 """The style of all drawings: colours by what they mean, and the font."""
 
+DARK = Palette(
+    {
+        **PALETTE,
+        "positive": "#1d2b3a",
+        "positive strong": "#2f6ea8",
+        "positive line": "#3c5a78",
+        "positive line strong": "#7db8f0",
+        "negative": "#362619",
+        "negative strong": "#a05a14",
+        "negative line": "#765233",
+        "negative line strong": "#f6a95c",
+        "zero": "#33363a",
+        "zero line": "#5c6166",
+        "invalid": "#7a3f66",
+        "paper": "#17191c",
+        "ink": "#ececea",
+        "caption": "#b4b8bd",
+        "faded": "#7e8388",
+        "faded line": "#34383d",
+        "line": "#9a9fa5",
+        "badge": "#d8dade",
+        "layer": "#1f2226",
+        "neuron": "#282c31",
+        "frame": "#4d5258",
+    }
+)
+"""The same on a dark page."""
+
+
+def variables() -> str:
+    """The colours as CSS custom properties, ``--positive-strong`` and so on, for a light and a dark page.
+
+    Examples
+    --------
+    >>> print(variables()[:54])
+    :root { color-scheme: light dark; --positive: #edf4fb;
+    """
+
+    def listed(palette: Palette) -> str:
+        return " ".join(f"--{name.replace(' ', '-')}: {color};" for name, color in palette.items())
+
+    dark = f"@media (prefers-color-scheme: dark) {{ :root {{ {listed(DARK)} }} }}"
+    return f":root {{ color-scheme: light dark; {listed(PALETTE)} }}\n{dark}\n"
+
+
 SHAPES = {
     "constant": 'shape=plaintext, style=solid, margin="0.03,0.02"',
     "input": "shape=box",

@@ -166,12 +166,18 @@ def _arrow_text(arrow: Arrow) -> str:
 # --- clusters and the legend -----------------------------------------------------------------------
 
 
-def _framed(boxes: Sequence[Box]) -> Iterator[str]:
-    """The boxes within the nested frames of their clusters, frames in order of first appearance."""
-    rank: dict[Cluster, int] = {}
+def frames(boxes: Sequence[Box]) -> dict[Cluster, int]:
+    """The frames around the boxes by the number that DOT knows them by: frame 3 is ``cluster_3``."""
+    numbers: dict[Cluster, int] = {}
     for box in boxes:
         for size in range(len(box.cluster) + 1):
-            rank.setdefault(box.cluster[:size], len(rank))
+            numbers.setdefault(box.cluster[:size], len(numbers))
+    return numbers
+
+
+def _framed(boxes: Sequence[Box]) -> Iterator[str]:
+    """The boxes within the nested frames of their clusters, frames in order of first appearance."""
+    rank = frames(boxes)
 
     def place(index: int) -> list[int]:
         cluster = boxes[index].cluster
