@@ -208,13 +208,16 @@ class Outline:
     Attributes
     ----------
     branches : whether formulas hold for both branches of a `where`, and not just for the one recorded.
+    inline : whether unlabelled arithmetic stands inside the formula of its reader; else it has a name too.
     order : all nodes of the graph, each after its parents.
     expressions : of each node what stands for it in a formula: its symbol, its number, or its formula.
     formulas : of each named node that was computed, its formula.
     values : the number of each symbol.
     """
 
-    def __init__(self, output: Value, wrt: Sequence[Value], branches: bool = False) -> None:
+    def __init__(
+        self, output: Value, wrt: Sequence[Value], branches: bool = False, inline: bool = True
+    ) -> None:
         self.output, self.wrt, self._branches = output, wrt, branches
         self.order = topological_order(output)
         known = set(self.order)
@@ -223,10 +226,17 @@ class Outline:
         self.expressions: dict[Value, Expression] = {}  # of a named node its symbol
         self.formulas: dict[Value, Expression] = {}  # of the computed ones among these
         self._depending = self._find_depending()
-        self._name(self._find_parts())
+        self._name(self._find_parts() if inline else set())
 
     def text(self, node: Value) -> str:
         return TEXT.write(self.expressions[node])
+
+    def partials(self, node: Value) -> Iterator[tuple[Value, Expression]]:
+        """The parents of a computed node in order, each with the derivative of the node by it."""
+        slopes = self._slopes(node)
+        for element, position, index in self._operands(node):
+            formulas, _ = slopes[position]
+            yield element, formulas[index if len(formulas) > 1 else 0]
 
     def _find_depending(self) -> set[Value]:
         """The nodes that a change of `wrt` reaches; through a `where` only by the branch taken."""

@@ -1,0 +1,19 @@
+"""`explore`: a page on which a recorded graph is stepped through, looked at, and watched as it trains.
+
+Each module imports only from those before it:
+
+- `series`: columns of numbers, each kept once, as bytes for the page.
+- `passes`: the forward and the backward pass on any numbers in the leaves, term by term.
+- `runs`: trainings, as the numbers that the parameters took.
+- `wording`: a name for every node, and formulas in which the page fills in numbers.
+- `pictures`: the graph as SVG with its scopes opened or closed, and the network.
+- `exploration`: `explore`, which puts them together, and `Explorer`, the page.
+
+`page.html`, `page.css` and `page.js` are the page itself. It computes nothing but running sums: every
+number on it is the engine's.
+"""
+
+from .exploration import Explorer, explore
+from .runs import Run
+
+__all__ = ["Explorer", "Run", "explore"]

@@ -1,0 +1,298 @@
+"""The graph as SVG, once for each way in which its scopes can stand open or closed; and the network.
+
+Graphviz places everything and leaves room for the widest numbers. What is drawn carries attributes by
+which the page finds it, and its colours are the names of the style sheet's, so that dark is dark.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..drawing import PALETTE, Drawing
+from ..drawing.boxes import Look, one_by_one
+from ..drawing.collapse import Groups, collapsed
+from ..drawing.text import Arrow, Box, Cluster, dot_text, frames
+from ..drawing.view import View, parts
+from ..value import Value
+from ..vector import Vector
+from .passes import Passes
+
+_ROOM = "888888888"  # as wide as the widest number that the page writes in its place
+_MOST_STATES = 64  # so many ways to open scopes are all drawn; of more, those with one path open
+_MOST_BOXES = 160  # in a picture of which some scopes are open
+_SVG = "http://www.w3.org/2000/svg"
+_COLORS = {color: f"var(--{name.replace(' ', '-')})" for name, color in PALETTE.items() if color[0] == "#"}
+_CAPTIONS = {"data": "data", "grad": "grad", "|grad|": "norm"}
+
+
+class _Reached(View):
+    """The graph as it looks when all gradients are there: nothing is dashed for want of one."""
+
+    def grad(self, node: Value) -> float | None:
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Blank(Look):
+    """Room in the place of numbers, and a name for every node."""
+
+    names: dict[Value, str]
+
+    def number(self, number: float) -> str:
+        return _ROOM
+
+    def name(self, node: Value) -> str:
+        return self.names[node].removeprefix(f"{node.scope}.") if node.scope else self.names[node]
+
+    def box(self, node: Value, largest: float) -> Box:
+        box = Look.box(self, node, largest)
+        if box.kind == "constant":
+            return replace(box, label="", rows=(("", self.names[node]),), tooltip="")
+        return replace(box, fill=PALETTE["paper"], tooltip="")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The graph with some scopes open.
+
+    Attributes
+    ----------
+    opened : these scopes.
+    svg : the drawing.
+    boxes : of each box its nodes by place, and its scope if it is a closed one.
+    order : the boxes in the order in which they are computed.
+    """
+
+    opened: list[str]
+    svg: str
+    boxes: list[dict[str, Any]]
+    order: list[int]
+
+
+def pictures(
+    passes: Passes, names: dict[Value, str], parameters: Collection[Value], limit: int
+) -> Iterator[Picture]:
+    """The graph in every state that the page can show, the one that it opens with first.
+
+    Raises
+    ------
+    GraphTooLargeError : if closed scopes still leave more than `limit` boxes.
+    """
+    view = _Reached([passes.output])
+    look = _Blank(view, 4, False, None, frozenset(), parameters, names)
+    for position, opened in enumerate(_states(passes.nodes, limit)):
+        everything = opened.issuperset(_scopes(passes.nodes))
+        if everything:
+            boxes, arrows = one_by_one(look)
+            listed = [{"nodes": [place], "scope": ""} for place in range(len(boxes))]
+        else:
+            groups = Groups(view, 1, limit, opened)
+            if position and len(groups.groups) > _MOST_BOXES:
+                continue
+            boxes, arrows = collapsed(look, groups)
+            boxes = [
+                replace(box, label=f"＋ {box.label}", tooltip="") if group.scope else replace(box, tooltip="")
+                for box, group in zip(boxes, groups.groups, strict=True)
+            ]
+            listed = [
+                {"nodes": [passes.index[node] for node in group.members], "scope": ".".join(group.scope)}
+                for group in groups.groups
+            ]
+        svg = _graph_svg(Drawing(dot_text(boxes, arrows, "LR", "", legend=False)), boxes)
+        yield Picture([".".join(scope) for scope in sorted(opened)], svg, listed, _in_order(boxes, arrows))
+
+
+def _scopes(nodes: Sequence[Value]) -> dict[Cluster, None]:
+    """Every scope, and those around it, in the order in which they appear."""
+    found: dict[Cluster, None] = {}
+    for scope in dict.fromkeys(node.scope for node in nodes):
+        every = parts(scope)
+        found.update((every[:size], None) for size in range(1, len(every) + 1))
+    return found
+
+
+def _states(nodes: Sequence[Value], limit: int) -> list[frozenset[Cluster]]:
+    """Which scopes may be open together: all combinations if they are few, else one path at a time.
+
+    A small graph stands open at first, a large one closed.
+    """
+    scopes = _scopes(nodes)
+    children: dict[Cluster, list[Cluster]] = {scope: [] for scope in ((), *scopes)}
+    for scope in scopes:
+        children[scope[:-1]].append(scope)
+    states = _combinations((), children, _MOST_STATES)
+    if states is None:
+        states = [frozenset(), *(frozenset(s[:size] for size in range(1, len(s) + 1)) for s in scopes)]
+        if len(nodes) <= _MOST_BOXES:
+            states.append(frozenset(scopes))
+    small = len(nodes) <= 60
+    states.sort(key=lambda state: -len(state) if small else len(state))
+    return states
+
+
+def _combinations(
+    scope: Cluster, children: dict[Cluster, list[Cluster]], most: int
+) -> list[frozenset[Cluster]] | None:
+    """All ways to open what is directly in a scope, and so on within; None if these are too many."""
+    states = [frozenset[Cluster]()]
+    for child in children[scope]:
+        inner = _combinations(child, children, most)
+        if inner is None:
+            return None
+        states += [state | {child} | more for state in states for more in inner]
+        if len(states) > most:
+            return None
+    return states
+
+
+def _in_order(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> list[int]:
+    """The boxes, each after those that it reads from; in a cycle, which repeats can be in, by number."""
+    waiting = [0] * len(boxes)
+    readers: list[list[int]] = [[] for _ in boxes]
+    for arrow in arrows:
+        readers[arrow.tail].append(arrow.head)
+        waiting[arrow.head] += 1
+    order: list[int] = []
+    left = dict.fromkeys(range(len(boxes)))
+    while left:
+        ready = next((box for box in left if waiting[box] <= 0), next(iter(left)))
+        del left[ready]
+        order.append(ready)
+        for reader in readers[ready]:
+            waiting[reader] -= 1
+    return order
+
+
+# --- SVG that the page can work on -----------------------------------------------------------------
+
+
+def _graph_svg(drawing: Drawing, boxes: Sequence[Box]) -> str:
+    scopes = {f"cluster_{number}": cluster for cluster, number in frames(boxes).items()}
+    root = _parsed(drawing)
+    for group, title in _titled(root):
+        kind = group.get("class")
+        if kind == "node":
+            number = int(title[1:])
+            group.set("data-box", str(number))
+            _mark_shape(group)
+            _mark_numbers(group)
+        elif kind == "edge":
+            tail, head = title.split("->")
+            group.set("data-arrow", f"{tail[1:]}>{head[1:]}")
+        elif kind == "cluster":
+            group.set("data-scope", ".".join(part.partition("\0")[0] for part in scopes[title]))
+            label = group.find(f"{{{_SVG}}}text")
+            if label is not None:
+                label.text = f"− {label.text}"
+    return _written(root)
+
+
+def network_svg(drawing: Drawing, passes: Passes) -> str:
+    """The drawing of a network, each element with the place of the node that it stands for.
+
+    An edge and the number on it stand for a weight, the number below a neuron for its bias, and a neuron
+    for what it computes: for the last operation of its scope, or what its weights are multiplied with.
+    """
+    outputs = {node.scope: place for place, node in enumerate(passes.nodes) if node.scope and node.op}
+    multiplied = _multiplied(passes)
+    places: dict[str, int] = {}
+    for name, link in drawing.links.items():
+        if isinstance(link, str):
+            if link in outputs:
+                places[name] = outputs[link]
+        elif link in passes.index:
+            places[name] = passes.index[link]
+            tail, arrow, _ = name.partition("->")
+            if arrow and link in multiplied:
+                places.setdefault(tail, multiplied[link])
+    root = _parsed(drawing)
+    for group, title in _titled(root):
+        place, kind = places.get(title), group.get("class")
+        if place is None or kind == "graph":
+            continue
+        label = group.find(f"{{{_SVG}}}text")
+        parameter = isinstance(drawing.links.get(title), Value)
+        group.set("data-part", "edge" if kind == "edge" else "number" if parameter else "neuron")
+        group.set("data-node", str(place))
+        if kind == "node":
+            _mark_shape(group)
+        if parameter and label is not None and label.text:
+            name, equals, _ = label.text.rpartition("= ")
+            label.set("data-prefix", name + equals)
+    return _written(root)
+
+
+def _multiplied(passes: Passes) -> dict[Value, int]:
+    """Of each weight of a dot product the place of the node that it is multiplied with."""
+    found: dict[Value, int] = {}
+    for node in passes.nodes:
+        if node.op == "dot":
+            weights, inputs = node.operands[:2]
+            if type(weights) is Vector and type(inputs) is Vector:
+                for weight, factor in zip(weights.values, inputs.values, strict=True):
+                    found.setdefault(weight, passes.index[factor])
+    return found
+
+
+def _parsed(drawing: Drawing) -> ElementTree.Element:
+    return ElementTree.fromstring(drawing.render("svg"))
+
+
+def _titled(root: ElementTree.Element) -> list[tuple[ElementTree.Element, str]]:
+    """The groups of an SVG with their names, which are taken out: a browser would show them as tooltips."""
+    found = []
+    for group in list(root.iter(f"{{{_SVG}}}g")):
+        title = group.find(f"{{{_SVG}}}title")
+        if title is not None:
+            group.remove(title)
+            found.append((group, title.text or ""))
+    return found
+
+
+def _mark_shape(group: ElementTree.Element) -> None:
+    """Tell the page which of the shapes is filled by the gradient."""
+    for shape in group:
+        filled = shape.get("fill") not in (None, "none") and shape.get("stroke") not in (None, "none")
+        if shape.tag.rpartition("}")[2] in ("path", "polygon", "ellipse") and filled:
+            shape.set("class", "shape")
+            return
+
+
+def _mark_numbers(group: ElementTree.Element) -> None:
+    """Tell the page where numbers go, each by its caption, and put them flush with the right side."""
+    right = min(map(_right, (each for each in group if each.get("stroke") not in (None, "none"))), default=0.0)
+    caption = ""
+    for text in group.iter(f"{{{_SVG}}}text"):
+        content = text.text or ""
+        if content.startswith(_ROOM) and caption in _CAPTIONS:
+            text.set("data-number", _CAPTIONS[caption])
+            text.set("text-anchor", "end")
+            text.set("x", f"{right - 6.0:.2f}")
+            text.text = ""
+        caption = content
+
+
+def _right(shape: ElementTree.Element) -> float:
+    """The largest x of a path or a polygon."""
+    pairs = re.findall(r"(-?[\d.]+),-?[\d.]+", shape.get("d") or shape.get("points") or "")
+    return max(map(float, pairs), default=float("inf"))
+
+
+def _written(root: ElementTree.Element) -> str:
+    """The SVG as text for a page: its colours by name, without what belongs to a file of its own."""
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        for name in ("id", "font-family", "{http://www.w3.org/XML/1998/namespace}space"):
+            element.attrib.pop(name, None)
+        for name in ("fill", "stroke"):
+            color = element.get(name, "").lower()
+            if color in _COLORS:
+                element.set(name, _COLORS[color])
+    width = re.match(r"[\d.]+", root.get("width", "0"))
+    root.set("data-width", width[0] if width else "0")
+    del root.attrib["width"], root.attrib["height"]
+    return ElementTree.tostring(root, encoding="unicode")

@@ -1,0 +1,48 @@
+"""Columns of numbers, one number for each frame of a page, each column kept once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+class Series:
+    """Columns of equal length. A local derivative is often some node's data: then they are one column.
+
+    Parameters
+    ----------
+    frames : how many numbers each column has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> series = Series(2)
+    >>> series.add(np.array([1.0, 2.0])), series.add(np.array([5.0, 5.0])), series.add(np.array([1.0, 2.0]))
+    (0, 1, 0)
+    >>> series.lengths(), len(series.bytes())
+    ([2, 1], 24)
+    """
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self._places: dict[bytes, int] = {}
+
+    def add(self, column: Floats) -> int:
+        """The number of the column; one whose numbers are all the same is kept as one number."""
+        column = np.ascontiguousarray(column, dtype="<f8")
+        if column.shape != (self.frames,):
+            raise ValueError(f"a column has {self.frames} numbers, got an array of shape {column.shape}")
+        data = column.tobytes()
+        if data == data[:8] * self.frames:
+            data = data[:8]
+        return self._places.setdefault(data, len(self._places))
+
+    def lengths(self) -> list[int]:
+        """How many numbers stand for each column: all, or one."""
+        return [len(data) // 8 for data in self._places]
+
+    def bytes(self) -> bytes:
+        """All columns one after the other, as little-endian doubles."""
+        return b"".join(self._places)
