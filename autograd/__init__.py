@@ -15,6 +15,7 @@ from .differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .drawing import PALETTE, Drawing, draw
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
 from .explanation import Derivation, explain
+from .explorer import Explorer, Run, explore
 from .files import write_text
 from .graph import topological_order
 from .primitives import (
@@ -64,6 +65,7 @@ __all__ = [
     "Dense",
     "Derivation",
     "Drawing",
+    "Explorer",
     "GradcheckError",
     "GradcheckReport",
     "GraphError",
@@ -71,6 +73,7 @@ __all__ = [
     "MissingExtraError",
     "Primitive",
     "Program",
+    "Run",
     "Training",
     "Value",
     "Vector",
@@ -86,6 +89,7 @@ __all__ = [
     "elu",
     "exp",
     "explain",
+    "explore",
     "expm1",
     "grad",
     "gradcheck",

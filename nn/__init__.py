@@ -13,6 +13,7 @@ from .batches import batches
 from .callbacks import Checkpoint, EarlyStopping
 from .diagram import diagram
 from .exchange import from_torch, to_onnx, to_torch
+from .exploration import explore_model
 from .history import History
 from .initializers import INITIALIZERS
 from .layers import MLP, Dropout, Layer, Neuron, Sequential
@@ -79,6 +80,7 @@ __all__ = [
     "clip_grad_value_",
     "cross_entropy",
     "diagram",
+    "explore_model",
     "fit",
     "from_torch",
     "gradient_norm",

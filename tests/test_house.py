@@ -17,6 +17,7 @@ FLOORS = [
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
+    "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
     "autograd.compiler": [
         "tape", "terms", "lift", "families", "adjoint", "training", "arrays", "elementary", "code",
         "formulas", "memory", "sums", "kernel", "native", "program",

@@ -9,6 +9,7 @@ import html
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ class Explorer:
 
 @functools.singledispatch
 def explore(
-    output: Value,
+    output: Any,
     path: str | os.PathLike[str] | None = None,
     *,
     wrt: Iterable[Value] = (),
@@ -160,7 +161,7 @@ def explore(
     trainings = list(runs) or [descent(passes, wrt, rate, epochs, frames) for rate in rates]
     for run in trainings:
         if not isinstance(run, Run) or np.shape(run.parameters)[1] != len(wrt):
-            raise ValueError(f"explore: runs must be Runs of the {len(wrt)} parameters of wrt, got {run!r:.60}")
+            raise ValueError(f"explore: runs must be Runs of {len(wrt)} parameters (wrt), got {run!r:.60}")
     story, numbers = _story(passes, wrt, trainings, limit)
     story["network"] = "" if network is None else network_svg(network, passes)
     story["title"] = title or f"Backpropagation through {story['nodes'][-1]['name']}"
@@ -174,7 +175,7 @@ _MOST_NODES = 20_000
 
 
 def _leaves(wrt: Any) -> list[Value]:
-    leaves = list(wrt) if isinstance(wrt, Iterable) else [None]
+    leaves: list[Any] = list(wrt) if isinstance(wrt, Iterable) else [None]
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op:
             raise TypeError(f"explore: wrt must be leaves of the graph, got {leaf!r:.60}")
@@ -202,9 +203,7 @@ def _story(
 
     wording = Wording(passes)
     after = given(run.after for run in runs)
-    gradients = given(
-        run.parameters * math.nan if run.gradients is None else run.gradients for run in runs
-    )
+    gradients = given(run.parameters * math.nan if run.gradients is None else run.gradients for run in runs)
     updates = {leaf: (after[place], gradients[place]) for place, leaf in enumerate(wrt)}
     closed = wording.closed_forms(wrt)
     nodes: list[dict[str, Any]] = []
@@ -226,7 +225,10 @@ def _story(
         text for node in passes.nodes if node.op for text in wording.slopes(node)
     ]  # in the order of the edges
     edges = [
-        {"tail": tail, "head": head, "slope": slope, "share": share, "taken": read, "formula": text, "filled": filled}
+        {
+            "tail": tail, "head": head, "slope": slope, "share": share, "taken": read,
+            "formula": text, "filled": filled,
+        }
         for (tail, head), slope, share, read, (text, filled) in zip(
             passes.edges, columns("slopes"), columns("shares"), columns("taken"), written, strict=True
         )
@@ -268,10 +270,7 @@ def _page(story: dict[str, Any], series: Series) -> str:
         "{{numbers}}": _packed(series.bytes()),
     }
     text = (_FOLDER / "page.html").read_text(encoding="utf-8")
-    for name, part in parts.items():
-        before, _, behind = text.partition(name)
-        text = before + part + behind
-    return text
+    return re.sub("|".join(parts), lambda match: parts[match[0]], text)
 
 
 def _packed(data: bytes) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..drawing.view import View
 from ..graph import require_fresh
 from ..value import Value
 from ..vector import Vector
-from ..drawing.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ..value import Value
 from ..vector import Vector
 from .passes import Passes
 
-_ROOM = "888888888"  # as wide as the widest number that the page writes in its place
+_ROOM = "8888888888"  # as wide as the widest number that the page writes in its place
 _MOST_STATES = 64  # so many ways to open scopes are all drawn; of more, those with one path open
 _MOST_BOXES = 160  # in a picture of which some scopes are open
 _SVG = "http://www.w3.org/2000/svg"
@@ -95,7 +95,7 @@ def pictures(
                 continue
             boxes, arrows = collapsed(look, groups)
             boxes = [
-                replace(box, label=f"＋ {box.label}", tooltip="") if group.scope else replace(box, tooltip="")
+                replace(box, label=f"+ {box.label}", tooltip="") if group.scope else replace(box, tooltip="")
                 for box, group in zip(boxes, groups.groups, strict=True)
             ]
             listed = [
@@ -264,7 +264,8 @@ def _mark_shape(group: ElementTree.Element) -> None:
 
 def _mark_numbers(group: ElementTree.Element) -> None:
     """Tell the page where numbers go, each by its caption, and put them flush with the right side."""
-    right = min(map(_right, (each for each in group if each.get("stroke") not in (None, "none"))), default=0.0)
+    outlines = [each for each in group if each.get("stroke") not in (None, "none")]
+    right = min(map(_right, outlines), default=0.0)
     caption = ""
     for text in group.iter(f"{{{_SVG}}}text"):
         content = text.text or ""

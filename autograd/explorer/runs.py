@@ -13,7 +13,7 @@ from ..value import Value
 from .passes import Passes
 from .series import Floats
 
-__all__ = ["Run", "descent", "kept"]
+__all__ = ["Run", "descent"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,23 +54,23 @@ class Run:
                 f"got {len(self.epochs)} epochs and {len(self.losses)} losses"
             )
 
+    @staticmethod
+    def kept(epochs: int, frames: int) -> list[int]:
+        """At most so many epochs from 0 to `epochs`, evenly spread, with both ends.
 
-def kept(epochs: int, frames: int) -> list[int]:
-    """At most so many epochs from 0 to `epochs`, evenly spread, with both ends.
-
-    Examples
-    --------
-    >>> kept(100, 5), kept(3, 101)
-    ([0, 25, 50, 75, 100], [0, 1, 2, 3])
-    """
-    if epochs < frames:
-        return list(range(epochs + 1))
-    return sorted({round(epochs * place / (frames - 1)) for place in range(frames)})
+        Examples
+        --------
+        >>> Run.kept(100, 5), Run.kept(3, 101)
+        ([0, 25, 50, 75, 100], [0, 1, 2, 3])
+        """
+        if epochs < frames:
+            return list(range(epochs + 1))
+        return sorted({round(epochs * place / (frames - 1)) for place in range(frames)})
 
 
 def descent(passes: Passes, wrt: Sequence[Value], lr: float, epochs: int, frames: int) -> Run:
     """Gradient descent on the graph, w ← w − η ∂E/∂w; it ends at a loss that is not finite."""
-    shown = set(kept(epochs, frames))
+    shown = set(Run.kept(epochs, frames))
     places = [passes.index.get(weight) for weight in wrt]
     weights = [weight.data for weight in wrt]
     found: list[Any] = []
@@ -87,6 +87,12 @@ def descent(passes: Passes, wrt: Sequence[Value], lr: float, epochs: int, frames
             break
         weights = updated
     numbers, before, after = zip(*found, strict=True)
-    width = (len(found), len(wrt))
-    arrays = (np.array(each, dtype=np.float64).reshape(width) for each in (before, after))
-    return Run(f"η = {lr:g}", list(numbers), *arrays, losses, lr)
+    shape = (len(found), len(wrt))
+    return Run(
+        label=f"η = {lr:g}",
+        epochs=list(numbers),
+        parameters=np.array(before, dtype=np.float64).reshape(shape),
+        after=np.array(after, dtype=np.float64).reshape(shape),
+        losses=losses,
+        lr=lr,
+    )

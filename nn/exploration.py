@@ -1,0 +1,217 @@
+"""`explore` on a model: the graph of one example's loss, watched while the model is trained on all."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad
+
+from .arguments import require_count, require_number
+from .diagram import diagram
+from .examples import Example, examples_of
+from .losses import Loss, find_loss
+from .module import Module, mode
+from .optimizers import SGD, Optimizer
+from .training import DivergenceError, fit
+
+__all__ = ["explore_model"]
+
+
+@explore.register(Module)
+def explore_model(
+    model: Module,
+    data: tuple[Any, Any],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    loss: str | Loss = "mse_loss",
+    lr: float | Sequence[float] = 0.1,
+    epochs: int = 50,
+    batch_size: int | None = None,
+    optimizer: Callable[..., Optimizer] = SGD,
+    seed: int | None = 0,
+    example: int = 0,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    title: str = "",
+    frames: int = 51,
+    limit: int = 300,
+    progress: bool = True,
+) -> Explorer:
+    """Step through backpropagation in a model, and watch it train: `autograd.explore` on a `Module`.
+
+    The graph is that of the loss of one example; the training is on all of them. Layers and neurons open
+    and close, and beside the graph stands the network with its weights. The model itself is not changed:
+    for each learning rate a copy of it is trained.
+
+    Parameters
+    ----------
+    model : an `MLP` or any other `Module`; only what `diagram` can draw is shown as a network too.
+    data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K).
+    path : where to write the page, a name ending in ``.html``; None to write nothing.
+    loss, epochs, batch_size, seed : as `fit` has them.
+    lr : the learning rate, or several to switch between, the one shown first first.
+    optimizer : what makes an optimizer from parameters and ``lr``: `SGD`, `Adam`, or a function.
+    example : the row of the data whose graph is shown.
+    inputs, outputs : names of the features and of the model's outputs, by default x1, x2, ... and y1, y2, ...
+    title : the heading of the page.
+    frames : at most so many epochs are shown, evenly spread, at least 2.
+    limit : the most boxes to draw with all layers closed.
+    progress : whether to show a bar while training, as `fit` does.
+
+    Returns
+    -------
+    An `Explorer`. A training that leaves the finite numbers ends at the last epoch before.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described.
+    IndexError : if there is no such example.
+    MissingExtraError : if neither pygraphviz nor Graphviz is there to place the nodes.
+
+    Examples
+    --------
+    >>> from autograd import explore
+    >>> from nn import MLP
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> page = explore(MLP(2, [2, 1], "tanh", seed=1), (X, y), lr=[0.5, 0.1], epochs=20, progress=False)
+    >>> "<h1>A training of MLP, step by step</h1>" in page.html
+    True
+    """
+    if not isinstance(data, Sequence) or len(data) != 2:
+        raise TypeError(f"explore takes (X, y) with a model, got {type(data).__name__}: {data!r:.60}")
+    criterion = find_loss(loss)
+    with mode(model, training=False):
+        examples = examples_of(model, criterion, *data)
+    if not -len(examples) <= example < len(examples):
+        raise IndexError(f"example must be one of the {len(examples)} rows of the data, got {example!r}")
+    epochs = require_count("epochs", epochs)
+    frames = require_count("frames", frames)
+    rates = [require_number("lr", rate, least=0.0) for rate in (lr if isinstance(lr, Sequence) else [lr])]
+    output, names = _recorded(model, criterion, examples[example], inputs, outputs)
+    runs = []
+    for rate in rates:
+        trainee = copy.deepcopy(model)
+        made = optimizer(trainee.parameters(), lr=rate)
+        training = _Training(trainee, criterion, examples, made, batch_size, frames)
+        runs.append(training.run(data, epochs, seed, progress))
+    return explore(
+        output,
+        path,
+        wrt=model.parameters(),
+        runs=runs,
+        network=_network(model, *names),
+        title=title or f"A training of {type(model).__name__}, step by step",
+        frames=frames,
+        limit=limit,
+    )
+
+
+def _recorded(
+    model: Module, loss: Loss, example: Example, inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> tuple[Value, tuple[list[str], list[str]]]:
+    """The loss of one example, with a label on all that has a name; and the names."""
+    features, target = example
+    names = list(inputs or (f"x{k}" for k in range(1, len(features) + 1)))
+    if len(names) != len(features):
+        raise ValueError(f"inputs must be {len(features)} names, got {inputs!r:.80}")
+    x = [Value(number, name) for number, name in zip(features, names, strict=True)]
+    with mode(model, training=False):
+        prediction = model(x)
+        predictions = list(prediction) if hasattr(prediction, "__iter__") else [prediction]
+        several = len(predictions) > 1
+        called = list(outputs or (f"y{k}" if several else "y" for k in range(1, len(predictions) + 1)))
+        if len(called) != len(predictions):
+            raise ValueError(f"outputs must be {len(predictions)} names, got {outputs!r:.80}")
+        for node, name in zip(predictions, called, strict=True):
+            node.label = node.label or name
+        output = loss(prediction, _labelled(target))
+    output.label = output.label or "L"
+    return output, (names, called)
+
+
+def _labelled(target: Any) -> Any:
+    """Targets as leaves of the graph; a class stays the number that it is."""
+    if isinstance(target, list):
+        return [Value(number, f"t{k}") for k, number in enumerate(target, 1)]
+    return Value(target, "t") if isinstance(target, float) else target
+
+
+def _network(model: Module, inputs: list[str], outputs: list[str]) -> Drawing | None:
+    try:
+        return diagram(model, inputs=inputs, outputs=outputs)
+    except TypeError:  # it has no columns of neurons
+        return None
+
+
+class _Training:
+    """A training, and the numbers that a page shows of it."""
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        examples: list[Example],
+        optimizer: Optimizer,
+        batch_size: int | None,
+        frames: int,
+    ) -> None:
+        self.model, self.loss, self.examples, self.optimizer = model, loss, examples, optimizer
+        self.batch_size, self.frames = batch_size, frames
+        self.parameters = model.parameters()
+        self.numbers = [self._now()]
+
+    def _now(self) -> list[float]:
+        return [parameter.data for parameter in self.parameters]
+
+    def run(self, data: tuple[Any, Any], epochs: int, seed: int | None, progress: bool) -> Run:
+        rate = self.optimizer.lr
+        losses: list[float] = []
+
+        def note(epoch: int, history: Any) -> None:
+            self.numbers.append(self._now())
+            losses[:] = history.loss
+
+        with contextlib.suppress(DivergenceError):  # the page shows how far it came
+            fit(
+                self.model, *data, loss=self.loss, optimizer=self.optimizer, epochs=epochs, seed=seed,
+                batch_size=self.batch_size, progress=progress, callbacks=[note],
+            )  # fmt: skip
+        with mode(self.model, training=False), no_grad():
+            losses.append(mean([self.loss(self.model(x), target) for x, target in self.examples]).data)
+        last = len(self.numbers) - 1
+        shown = Run.kept(last, self.frames)
+        batches = 1 if self.batch_size is None else -(-len(self.examples) // self.batch_size)
+        plain = batches == 1 and self._descends()
+        kind = type(self.optimizer).__name__
+        return Run(
+            label=f"η = {rate:g}" if plain else f"{kind}, η = {rate:g}",
+            epochs=shown,
+            parameters=np.array([self.numbers[epoch] for epoch in shown]),
+            after=np.array([self.numbers[min(epoch + 1, last)] for epoch in shown]),
+            losses=losses,
+            lr=rate if plain else None,
+            gradients=self._gradients(shown) if plain and len(self.examples) > 1 else None,
+            update=kind if batches == 1 else f"{kind}, {batches} mini-batches in an epoch",
+        )
+
+    def _descends(self) -> bool:
+        """Whether an update is w ← w − η g and nothing else."""
+        made = self.optimizer
+        return type(made) is SGD and not made.momentum and not made.weight_decay
+
+    def _gradients(self, epochs: Sequence[int]) -> Any:
+        """The gradient of the mean loss over all examples, at each of these epochs."""
+        rows = []
+        with mode(self.model, training=False):
+            for epoch in epochs:
+                for parameter, number in zip(self.parameters, self.numbers[epoch], strict=True):
+                    parameter.data = number
+                total = mean([self.loss(self.model(x), target) for x, target in self.examples])
+                rows.append(grad(total, self.parameters))
+        return np.array(rows)
