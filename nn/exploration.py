@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad
+from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad, topological_order
 
 from .arguments import require_count, require_number
 from .diagram import diagram
@@ -21,6 +22,8 @@ from .optimizers import SGD, Optimizer
 from .training import DivergenceError, fit
 
 __all__ = ["explore_model"]
+
+_NEURON = re.compile(r"layer(?P<layer>\d+)\.neuron(?P<neuron>\d+)")
 
 
 @explore.register(Module)
@@ -130,16 +133,34 @@ def _recorded(
             raise ValueError(f"outputs must be {len(predictions)} names, got {outputs!r:.80}")
         for node, name in zip(predictions, called, strict=True):
             node.label = node.label or name
-        output = loss(prediction, _labelled(target))
+        output = _with_leaves(loss, prediction, target)
     output.label = output.label or "L"
+    _name_neurons(output)
     return output, (names, called)
 
 
-def _labelled(target: Any) -> Any:
-    """Targets as leaves of the graph; a class stays the number that it is."""
+def _with_leaves(loss: Loss, prediction: Any, target: Any) -> Value:
+    """The loss with targets that are leaves of the graph; a class stays the number that it is."""
     if isinstance(target, list):
-        return [Value(number, f"t{k}") for k, number in enumerate(target, 1)]
-    return Value(target, "t") if isinstance(target, float) else target
+        leaves: Any = [Value(number, f"t{k}") for k, number in enumerate(target, 1)]
+    else:
+        leaves = Value(target, "t")
+    try:
+        return loss(prediction, leaves)
+    except (TypeError, ValueError):
+        return loss(prediction, target)
+
+
+def _name_neurons(output: Value) -> None:
+    """Call what a neuron computes as the drawing of the network calls it: h2, and a_h2 after its activation."""
+    found = [(node, _NEURON.fullmatch(node.scope)) for node in topological_order(output) if node.op]
+    layers = {int(match["layer"]) for _, match in found if match}
+    for node, match in found:
+        if match and not node.label:
+            layer = int(match["layer"])
+            column = "o" if layer == max(layers) else "h" if len(layers) == 2 else f"h{layer + 1}."
+            name = f"{column}{int(match['neuron']) + 1}"
+            node.label = name if node.op == "dot" else f"a_{name}"
 
 
 def _network(model: Module, inputs: list[str], outputs: list[str]) -> Drawing | None:

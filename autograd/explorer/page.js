@@ -31,13 +31,13 @@
   const grad = (node, frame) => at(nodes[node].grad, frame);
   const taken = (edge) => at(edges[edge].taken) !== 0;
 
-  /** A number in writing: as Python's format :.6g, with a real minus sign. */
-  function written(number, digits = 6) {
+  /** A number in writing: as Python's format :.6g, with a real minus sign; with an exponent below `least`. */
+  function written(number, digits = 6, least = 1e-4) {
     if (!Number.isFinite(number)) return Number.isNaN(number) ? "nan" : number > 0 ? "∞" : "−∞";
     if (number === 0) return "0";
     const rounded = Number(number.toPrecision(digits));
     const size = Math.abs(rounded);
-    const small = size < 1e-4 || size >= 10 ** digits;
+    const small = size < least || size >= 10 ** digits;
     const text = small ? String(Number(number.toExponential(digits - 1)).toExponential()) : String(rounded);
     return text.replace("e+", "e").replaceAll("-", "−");
   }
@@ -393,18 +393,26 @@
     scale();
   }
 
+  /** Both drawings as wide as their places, within what can be read. */
   function scale() {
-    const natural = Number(drawn.svg.dataset.width);
-    const fit = Math.min(1.15, Math.max(0.72, (canvas.clientWidth - 4) / natural));
-    drawn.svg.style.width = `${Math.round(natural * fit * 1.2 ** state.zoom)}px`;
+    fit(canvas, 0.72, 1.2 ** state.zoom);
+    fit(plane, 0.6, 1);
+  }
+  function fit(place, least, zoom) {
+    const svg = place.firstElementChild;
+    if (!svg) return;
+    const natural = Number(svg.dataset.width);
+    const factor = Math.min(1.15, Math.max(least, (place.clientWidth - 4) / natural));
+    svg.style.width = `${Math.round(natural * factor * zoom)}px`;
   }
 
   const BLANK = "–";
+  const short = (number) => written(number, 4, 1e-3); // as wide as there is room for in a box
   const put = (text, content) => {
     if (text && text.textContent !== content) text.textContent = content;
   };
-  const span = (values, digits = 4) => {
-    const ends = [Math.min(...values), Math.max(...values)].map((end) => written(end, digits));
+  const span = (values) => {
+    const ends = [Math.min(...values), Math.max(...values)].map(short);
     return ends[0] === ends[1] ? ends[0] : `${ends[0]} … ${ends[1]}`;
   };
 
@@ -431,8 +439,9 @@
         const [node] = members;
         const sum = summed(node);
         const partial = sum !== null && node !== output && arrived(node).length < outof[node].filter(taken).length;
-        put(box.data, ready.length ? written(data(node), 4) : BLANK);
-        put(box.grad, sum === null ? BLANK : `${written(sum, 4)}${partial ? " …" : ""}`);
+        put(box.data, ready.length ? short(data(node)) : BLANK);
+        put(box.grad, sum === null ? BLANK : short(sum));
+        group.classList.toggle("partial", partial);
         colour(group, sum, sum === null ? 0 : strength(sum, largest));
         const kind = nodes[node].op ? operation(node) : nodes[node].kind;
         group.setAttribute("aria-label", `${name(node)}, ${kind}, data ${ready.length ? written(data(node)) : "not computed yet"}, gradient ${sum === null ? "none yet" : written(sum) + (partial ? " so far" : "")}`);
@@ -443,7 +452,7 @@
       put(box.data, ready.length === members.length ? span(members.map((node) => data(node))) : BLANK);
       put(box.grad, sums.length ? span(sums) : BLANK);
       const inner = members.filter((node) => nodes[node].kind === "parameter").map((node) => summed(node));
-      put(box.norm, inner.length && inner.every((sum) => sum !== null) ? written(Math.hypot(...inner), 4) : BLANK);
+      put(box.norm, inner.length && inner.every((sum) => sum !== null) ? short(Math.hypot(...inner)) : BLANK);
       group.classList.toggle("grown", sums.length > 0);
       const summary = `${counted(inner.length, "parameter")} and ${counted(members.filter((node) => nodes[node].op).length, "operation")}`;
       group.setAttribute("aria-label", scope ? `${scope}, closed: ${summary}. Open it` : `${counted(members.length, "node")} alike, ${nodes[members[0]].op || nodes[members[0]].name}`);
@@ -487,7 +496,6 @@
     const svg = plane.firstElementChild;
     svg.setAttribute("role", "group");
     svg.setAttribute("aria-label", "Neurons and weights");
-    svg.style.width = `${Math.round(Number(svg.dataset.width))}px`;
     parts = [...svg.querySelectorAll("[data-part]")].map((group) => {
       const node = Number(group.dataset.node);
       group.addEventListener("click", () => select(node));
@@ -724,6 +732,8 @@
     const finite = runs.flatMap((each) => each.losses).filter((loss) => loss !== null);
     let [low, high] = [Math.min(...finite), Math.max(...finite)];
     const logarithmic = low > 0 && high / low > 30;
+    // What diverges leaves the picture, so that the others are seen.
+    high = Math.min(high, 1e3 * Math.max(...runs.map((each) => each.losses[0] ?? 0)) || high);
     if (!logarithmic) low = Math.min(0, low);
     if (high === low) high = low + 1;
     const up = logarithmic ? Math.log10 : (number) => number;
@@ -745,7 +755,7 @@
     curves.sort((one, other) => (one.place === state.run) - (other.place === state.run));
     const now = run().losses[epoch()];
     const marker = now === null || now === undefined ? "" : `<circle class="marker" cx="${x(epoch())}" cy="${y(now)}" r="5"/>`;
-    return `<svg viewBox="0 0 ${width} ${height}" role="img">${grid.join("")}${feet.join("")}<text class="axis" x="${left}" y="${height - 10}" dx="26">epoch</text>${curves.map(({ text }) => text).join("")}${marker}</svg>`;
+    return `<svg viewBox="0 0 ${width} ${height}" role="img">${grid.join("")}${feet.join("")}<text class="axis" x="${left}" y="${height - 10}" dx="26">epoch</text><svg x="${left}" y="0" width="${width - left}" height="${height - bottom + 2}" viewBox="${left} 0 ${width - left} ${height - bottom + 2}">${curves.map(({ text }) => text).join("")}</svg>${marker}</svg>`;
   }
 
   /* --- the controls ------------------------------------------------------------------------------- */

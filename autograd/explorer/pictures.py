@@ -21,7 +21,7 @@ from ..value import Value
 from ..vector import Vector
 from .passes import Passes
 
-_ROOM = "8888888888"  # as wide as the widest number that the page writes in its place
+_ROOM = "888888888"  # as wide as the widest number that the page writes in its place
 _MOST_STATES = 64  # so many ways to open scopes are all drawn; of more, those with one path open
 _MOST_BOXES = 160  # in a picture of which some scopes are open
 _SVG = "http://www.w3.org/2000/svg"
@@ -85,7 +85,7 @@ def pictures(
     view = _Reached([passes.output])
     look = _Blank(view, 4, False, None, frozenset(), parameters, names)
     for position, opened in enumerate(_states(passes.nodes, limit)):
-        everything = opened.issuperset(_scopes(passes.nodes))
+        everything = len(view.values) <= limit and opened.issuperset(_scopes(passes.nodes))
         if everything:
             boxes, arrows = one_by_one(look)
             listed = [{"nodes": [place], "scope": ""} for place in range(len(boxes))]
@@ -264,8 +264,7 @@ def _mark_shape(group: ElementTree.Element) -> None:
 
 def _mark_numbers(group: ElementTree.Element) -> None:
     """Tell the page where numbers go, each by its caption, and put them flush with the right side."""
-    outlines = [each for each in group if each.get("stroke") not in (None, "none")]
-    right = min(map(_right, outlines), default=0.0)
+    right = min((_right(each) for each in group if each.get("class") == "shape"), default=0.0)
     caption = ""
     for text in group.iter(f"{{{_SVG}}}text"):
         content = text.text or ""
