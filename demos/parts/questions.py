@@ -222,7 +222,7 @@ class Answers:
                 "lead",
             )
             + f'<ol>{links}</ol><dl class="facts">{cards}</dl>'
-            + "<h3>The step, and four words</h3>"
+            + "<h2>The step, and four words</h2>"
             + page.paragraph(
                 "The parents of a node are what it was computed from. The local derivative `∂node/∂parent` "
                 "says how fast the node changes with that parent alone; in the pictures it stands on the "
@@ -444,7 +444,7 @@ class Answers:
 
     def _shares(self, title: str, code: str, turns: Sequence[Turn]) -> str:
         return (
-            f"<h4>{title}: x gets {number(_arrived(turns, 'x'))}</h4>"
+            f"<h3>{title}: x gets {number(_arrived(turns, 'x'))}</h3>"
             + page.listing(code, f"{title}, as code")
             + "".join(
                 self._figure(
@@ -532,7 +532,7 @@ class Answers:
                 [f"{step}", number(update.before), number(update.slope), f"`{held}`", number(update.after)]
             )
         return (
-            f"<h4>{title}: after {len(run)} steps w is {number(run[-1].after, 4)}</h4>"
+            f"<h3>{title}: after {len(run)} steps w is {number(run[-1].after, 4)}</h3>"
             + page.table(
                 ["step", "w", "gradient", "w.grad", "w − η · w.grad"],
                 rows,
