@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, Vector, draw, save_workbook, topological_order
+from autograd import Explorer, Value, Vector, draw, explore, save_workbook, topological_order
 from autograd.errors import MissingExtraError
 from nn import MLP, SGD, diagram, half_squared_error
 
@@ -36,6 +36,7 @@ from .parts import charts, files
 from .parts.arguments import Options, OptionsError, fail
 from .parts.handout import Handout
 from .parts.lesson import Lesson, derive, evaluate
+from .parts.page import EXPLORER
 from .parts.rates import Curve, comment
 
 PROGRAM = "python -m demos assignment"
@@ -46,6 +47,7 @@ OVERSHOOT_RATES = (100.0, 1000.0)
 MOST_EPOCHS = 100_000
 QUICK_EPOCHS = 50
 ROWS = 100  # of the workbook, which trains once for each learning rate
+STEPS = 100  # epochs to step through, for each learning rate
 
 Numbers = tuple[float, ...]
 Advance = Callable[[], None]  # called after each epoch, to show progress
@@ -266,6 +268,22 @@ def draw_graphs(nodes: dict[str, Value], folder: Path) -> None:
             picture.save(temporary)
 
 
+def explorer(settings: Settings, path: Path) -> Explorer:
+    """The network to step through, trained with its own learning rate and with all the others."""
+    model = build(settings)
+    nodes = forward(model, settings)
+    rates = dict.fromkeys((settings.lr, *SIX_RATES, *OVERSHOOT_RATES))
+    return explore(
+        nodes["E_total"],
+        path,
+        wrt=weights_of(model),
+        lr=list(rates),
+        epochs=min(settings.epochs, STEPS),
+        network=diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"]),
+        title="The assignment network, step by step",
+    )
+
+
 def settings_from(argv: Sequence[str]) -> tuple[Settings, Path]:
     """The options as settings, and the folder to write into."""
     standard = Settings()
@@ -371,6 +389,7 @@ def hand_in(settings: Settings, folder: Path) -> None:
             )
             + tuple(f"graph_{label}.svg" for label in WEIGHTS)
         },
+        explorer=explorer(settings, folder / EXPLORER),
     )
     files.write(folder / "index.html", lesson.html())
     print(summary(settings, history, words, folder))

@@ -7,7 +7,8 @@ to: it gives each point of the plane a score, and the class is the score's sign.
 
 1. the boundary, where the score is 0, at nine moments from the random start to the end;
 2. the same as a film, with a slider;
-3. the loss and the share of points on the right side, epoch by epoch.
+3. the loss and the share of points on the right side, epoch by epoch;
+4. one point on its way through the network and back, to step through.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import no_grad
-from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, fit
+from autograd import Explorer, no_grad
+from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, explore_model, fit
 
-from .parts import plots
+from .parts import page, plots
 from .parts.gallery import Gallery, run, whole
 
 Array = npt.NDArray[np.float64]
@@ -31,6 +32,7 @@ Labels = npt.NDArray[np.int_]
 POINTS, HELD_OUT, NOISE = 100, 400, 0.1
 WIDTHS = [16, 16, 1]
 BATCH, RATE = 10, 0.03
+FRAMES = 41  # of the training, to step through
 MOMENTS = (0, 1, 3, 6, 10, 15, 22, 30)  # epochs to show side by side, and the last
 
 
@@ -74,6 +76,25 @@ def train(model: MLP, points: Array, labels: Labels, epochs: int, seed: int) -> 
         callbacks=[lambda epoch, history: moments.append(weights(model))],
     )
     return whole(history), moments
+
+
+def walk(seed: int, points: Array, labels: Labels, epochs: int, folder: Path) -> Explorer:
+    """The same training again, with the graph of one point to step through."""
+    return explore_model(
+        MLP(2, WIDTHS, activation="relu", seed=seed),
+        (points, labels),
+        folder / page.EXPLORER,
+        loss="hinge_loss",
+        lr=RATE,
+        optimizer=Adam,
+        schedule=lambda optimizer: CosineAnnealingLR(optimizer, T_max=epochs),
+        epochs=epochs,
+        batch_size=BATCH,
+        seed=seed,
+        frames=FRAMES,
+        title="Two moons: one point through the network",
+        progress=False,
+    )
 
 
 # --- the score of every point of the plane -----------------------------------------------------------
@@ -178,8 +199,17 @@ def work(given: dict[str, Any], folder: Path) -> None:
         "Two falling curves. The share of points on the wrong side comes to 0 before the hinge loss does.",
         "The hinge loss, the mean over each epoch, and the share of points on the wrong side after it.",
     )
-    page = gallery.close()
-    print(summary(epochs, history, right, right_fresh, page))
+    gallery.section("explorer", "4 One point, step by step")
+    gallery.add(
+        page.explorer(
+            walk(seed, points, labels, epochs, folder),
+            page.EXPLORER,
+            "The graph of the loss of one point, with the weights of any epoch. Layers and neurons open with "
+            "a click; the slider goes through the training, and beside it the network shows its weights.",
+        )
+    )
+    path = gallery.close()
+    print(summary(epochs, history, right, right_fresh, path))
     check(model, moments, history, points, right, right_fresh)
 
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise, product
 from pathlib import Path
 
-from autograd import Value, draw, grad, topological_order
+from autograd import Value, draw, explore, grad, topological_order
 from autograd.errors import MissingExtraError
 
 from .parts import charts, files
@@ -441,6 +441,13 @@ def answer(largest: int, folder: Path) -> Answers:
     album.pictures["descents.svg"] = (folder / "descents.svg").read_text(encoding="utf-8")
 
     nodes["y"].backward()  # the engine's
+    explorers = {
+        name: explore(graph["y"], folder / f"{name}.html", title=title)
+        for name, graph, title in (
+            ("explore_order", eightfold(), "b = 2x, c = 3b, y = b + c: in topological order"),
+            ("explore_adding", squared(), "y = x · x: two shares, added"),
+        )
+    }
     answers = Answers(
         right=nodes["x"].grad or 0.0,
         swapped=gradient_by(recursion, eightfold(swapped=True)),
@@ -467,6 +474,7 @@ def answer(largest: int, folder: Path) -> Answers:
             "descend": _source(descend),
         },
         pictures=album.pictures,
+        explorers=explorers,
     )
     files.write(folder / "index.html", answers.html())
     return answers

@@ -19,6 +19,7 @@ from .examples import Example, examples_of
 from .losses import Loss, find_loss
 from .module import Module, mode
 from .optimizers import SGD, Optimizer
+from .schedules import Schedule
 from .training import DivergenceError, fit
 
 __all__ = ["explore_model"]
@@ -37,6 +38,7 @@ def explore_model(
     epochs: int = 50,
     batch_size: int | None = None,
     optimizer: Callable[..., Optimizer] = SGD,
+    schedule: Callable[[Optimizer], Schedule] | None = None,
     seed: int | None = 0,
     example: int = 0,
     inputs: Sequence[str] | None = None,
@@ -57,7 +59,7 @@ def explore_model(
     model : an `MLP` or any other `Module`; only what `diagram` can draw is shown as a network too.
     data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K).
     path : where to write the page, a name ending in ``.html``; None to write nothing.
-    loss, epochs, batch_size, seed : as `fit` has them.
+    loss, epochs, batch_size, schedule, seed : as `fit` has them.
     lr : the learning rate, or several to switch between, the one shown first first.
     optimizer : what makes an optimizer from parameters and ``lr``: `SGD`, `Adam`, or a function.
     example : the row of the data whose graph is shown.
@@ -101,7 +103,7 @@ def explore_model(
     for rate in rates:
         trainee = copy.deepcopy(model)
         made = optimizer(trainee.parameters(), lr=rate)
-        training = _Training(trainee, criterion, examples, made, batch_size, frames)
+        training = _Training(trainee, criterion, examples, made, batch_size, schedule, frames)
         runs.append(training.run(data, epochs, seed, progress))
     return explore(
         output,
@@ -146,13 +148,14 @@ def _with_leaves(loss: Loss, prediction: Any, target: Any) -> Value:
     else:
         leaves = Value(target, "t")
     try:
-        return loss(prediction, leaves)
+        output: Value = loss(prediction, leaves)
     except (TypeError, ValueError):
-        return loss(prediction, target)
+        output = loss(prediction, target)
+    return output
 
 
 def _name_neurons(output: Value) -> None:
-    """Call what a neuron computes as the drawing of the network calls it: h2, and a_h2 after its activation."""
+    """Call what a neuron computes as the network's drawing calls it: h2, and a_h2 after its activation."""
     found = [(node, _NEURON.fullmatch(node.scope)) for node in topological_order(output) if node.op]
     layers = {int(match["layer"]) for _, match in found if match}
     for node, match in found:
@@ -180,10 +183,11 @@ class _Training:
         examples: list[Example],
         optimizer: Optimizer,
         batch_size: int | None,
+        schedule: Callable[[Optimizer], Schedule] | None,
         frames: int,
     ) -> None:
         self.model, self.loss, self.examples, self.optimizer = model, loss, examples, optimizer
-        self.batch_size, self.frames = batch_size, frames
+        self.batch_size, self.schedule, self.frames = batch_size, schedule, frames
         self.parameters = model.parameters()
         self.numbers = [self._now()]
 
@@ -201,7 +205,7 @@ class _Training:
         with contextlib.suppress(DivergenceError):  # the page shows how far it came
             fit(
                 self.model, *data, loss=self.loss, optimizer=self.optimizer, epochs=epochs, seed=seed,
-                batch_size=self.batch_size, progress=progress, callbacks=[note],
+                batch_size=self.batch_size, schedule=self.schedule, progress=progress, callbacks=[note],
             )  # fmt: skip
         with mode(self.model, training=False), no_grad():
             losses.append(mean([self.loss(self.model(x), target) for x, target in self.examples]).data)
@@ -222,9 +226,10 @@ class _Training:
         )
 
     def _descends(self) -> bool:
-        """Whether an update is w ← w − η g and nothing else."""
+        """Whether an update is w ← w − η g and nothing else, always with the same η."""
         made = self.optimizer
-        return type(made) is SGD and not made.momentum and not made.weight_decay
+        plain = type(made) is SGD and not made.momentum and not made.weight_decay
+        return plain and self.schedule is None
 
     def _gradients(self, epochs: Sequence[int]) -> Any:
         """The gradient of the mean loss over all examples, at each of these epochs."""

@@ -41,9 +41,11 @@ class Explorer:
     Attributes
     ----------
     html : the whole page: one file that loads nothing.
+    title : its heading.
     """
 
     html: str
+    title: str
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file that ends in ``.html``, whole or not at all.
@@ -65,12 +67,24 @@ class Explorer:
     def __repr__(self) -> str:
         return f"<Explorer, {len(self.html) // 1000:,} kB of HTML: .save(path) or .html>"
 
-    def _repr_html_(self) -> str:
-        """The page in a frame of its own, so that neither sees the other's styles."""
+    def inline(self, height: str = "56rem") -> str:
+        """The page as an element of another: in a frame, so that neither sees the other's styles.
+
+        Parameters
+        ----------
+        height : of the frame, as CSS has it.
+
+        Returns
+        -------
+        HTML, an ``<iframe>`` that holds the whole page.
+        """
         return (
-            f'<iframe srcdoc="{html.escape(self.html)}" title="Backpropagation, step by step" '
-            'style="width: 100%; height: 56rem; border: 0"></iframe>'
+            f'<iframe srcdoc="{html.escape(self.html)}" title="{html.escape(self.title)}" '
+            f'style="width: 100%; height: {html.escape(height)}; border: 0"></iframe>'
         )
+
+    def _repr_html_(self) -> str:
+        return self.inline()
 
 
 @functools.singledispatch
@@ -165,7 +179,7 @@ def explore(
     story, numbers = _story(passes, wrt, trainings, limit)
     story["network"] = "" if network is None else network_svg(network, passes)
     story["title"] = title or f"Backpropagation through {story['nodes'][-1]['name']}"
-    page = Explorer(_page(story, numbers))
+    page = Explorer(_page(story, numbers), story["title"])
     if path is not None:
         page.save(path)
     return page

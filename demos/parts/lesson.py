@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, grad
+from autograd import Explorer, Value, grad
 
 from . import page
-from .page import number
+from .page import EXPLORER, number
 
 __all__ = ["Derivation", "Lesson", "derive", "evaluate"]
 
@@ -116,6 +116,7 @@ class Lesson:
     comment : what the learning rates do, in paragraphs.
     rate_curves : the loss curves of all learning rates, as SVG text without the comment.
     pictures : SVG text by file name.
+    explorer : the network to step through.
     """
 
     nodes: Mapping[str, Value]
@@ -129,6 +130,7 @@ class Lesson:
     comment: Sequence[str]
     rate_curves: str
     pictures: Mapping[str, str]
+    explorer: Explorer
 
     def html(self) -> str:
         """The page."""
@@ -183,6 +185,12 @@ class Lesson:
                 "enough to follow each number by hand, and trained like any larger network. Every number "
                 "on this page was computed by the engine in this run.",
                 "lead",
+            )
+            + page.explorer(
+                self.explorer,
+                EXPLORER,
+                "Step through it: the forward pass, the loss, the gradient of every weight edge by edge, and "
+                "the update. Click a weight for its derivation; the slider goes through the epochs.",
             )
             + f'<dl class="facts">{cards}</dl><ol>{links}</ol>'
             + '<p>And what it shows: <a href="#rates">what the learning rate does</a>.</p>'
@@ -475,6 +483,7 @@ class Lesson:
 
     def _files(self) -> str:
         told = {
+            EXPLORER: "the network to step through, node by node and epoch by epoch",
             "backpropagation.xlsx": "the workbook: every cell a formula, change a yellow one and all follows",
             "derivation.html": "all eight gradients derived, factor by factor",
             "derivation.md": "the same as Markdown with LaTeX",

@@ -13,11 +13,14 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from autograd import Explorer
+
 __all__ = [
     "columns",
     "details",
     "document",
     "equations",
+    "explorer",
     "figure",
     "listing",
     "number",
@@ -29,6 +32,8 @@ __all__ = [
 ]
 
 STYLE = Path(__file__).with_suffix(".css")
+EXPLORER = "explorer.html"
+"""The file that holds what can be stepped through on a page of its own."""
 
 TOKENS = re.compile(
     r"∂(?P<above>\w+)/∂(?P<below>\w+)"
@@ -155,7 +160,15 @@ def scrolling(content: str, label: str, kind: str = "") -> str:
     """A box that scrolls by itself and is reached with the keyboard."""
     name = html.escape(label.replace("`", ""))
     kinds = f"scroll {kind}".strip()
-    return f'<div class="{kinds}" tabindex="0" role="region" aria-label="{name}">{content}</div>'
+    return f'<div class="{kinds}" tabindex="0" role="group" aria-label="{name}">{content}</div>'
+
+
+def explorer(shown: Explorer, name: str, caption: str) -> str:
+    """A page to step through, in a frame; `name` is that of the file that holds it too."""
+    link = f'<a href="{html.escape(name)}">On a page of its own.</a>'
+    return (
+        f'<figure class="explorer">{shown.inline()}<figcaption>{prose(caption)} {link}</figcaption></figure>'
+    )
 
 
 def listing(code: str, label: str) -> str:

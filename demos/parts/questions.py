@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autograd import Explorer
+
 from . import page
 from .page import number
 
@@ -153,6 +155,7 @@ class Answers:
     kept, cleared : the two passes that share y, with its adjoint kept and cleared.
     code : program text by name.
     pictures : SVG text by file name.
+    explorers : what can be stepped through, by the name of its file.
     """
 
     right: float
@@ -176,6 +179,7 @@ class Answers:
     cleared: Sequence[Pass]
     code: Mapping[str, str]
     pictures: Mapping[str, str]
+    explorers: Mapping[str, Explorer]
 
     def html(self) -> str:
         """The page."""
@@ -272,6 +276,10 @@ class Answers:
                 "topological order, gone through from its end, is an order in which that is always so. This "
                 "is all that it is for.",
                 "note",
+            ),
+            self._explorer(
+                "explore_order",
+                "The engine's backward pass, to step through: `b` waits for both of its shares.",
             ),
             "<h3>Why this is easily missed</h3>",
             page.paragraph(
@@ -426,6 +434,7 @@ class Answers:
                 self._shares("Overwriting", "parent.grad = share", self.overwriting),
                 self._shares("Adding", "parent.grad += share", self.adding),
             ),
+            self._explorer("explore_adding", "The engine's pass: the second share is added to the first."),
             page.paragraph(
                 "Both shares are real. Raise `x` by a little `h`: both factors grow, and `(x + h) · (x + h) "
                 "= x · x + x · h + h · x + h · h`. The two terms in the middle are the two arrows. Whenever "
@@ -555,6 +564,9 @@ class Answers:
 
     def _figure(self, name: str, alt: str, caption: str) -> str:
         return page.figure(self.pictures[name], alt, caption)
+
+    def _explorer(self, name: str, caption: str) -> str:
+        return page.explorer(self.explorers[name], f"{name}.html", caption)
 
 
 def _arrived(turns: Sequence[Turn], label: str) -> float:
