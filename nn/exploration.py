@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def explore_model(
     path: str | os.PathLike[str] | None = None,
     *,
     loss: str | Loss = "mse_loss",
-    lr: float | Sequence[float] = 0.1,
+    lr: float | Iterable[float] = 0.1,
     epochs: int = 50,
     batch_size: int | None = None,
     optimizer: Callable[..., Optimizer] = SGD,
@@ -97,7 +97,9 @@ def explore_model(
         raise IndexError(f"example must be one of the {len(examples)} rows of the data, got {example!r}")
     epochs = require_count("epochs", epochs)
     frames = require_count("frames", frames)
-    rates = [require_number("lr", rate, least=0.0) for rate in (lr if isinstance(lr, Sequence) else [lr])]
+    rates = [require_number("lr", rate, least=0.0) for rate in (lr if isinstance(lr, Iterable) else [lr])]
+    if not rates:
+        raise ValueError(f"lr must be a number or several, got {lr!r:.60}")
     output, names = _recorded(model, criterion, examples[example], inputs, outputs)
     runs = []
     for rate in rates:

@@ -93,7 +93,7 @@ def explore(
     path: str | os.PathLike[str] | None = None,
     *,
     wrt: Iterable[Value] = (),
-    lr: float | Sequence[float] = 0.5,
+    lr: float | Iterable[float] = 0.5,
     epochs: int = 0,
     runs: Sequence[Run] = (),
     network: Drawing | None = None,
@@ -153,7 +153,7 @@ def explore(
             f"explore takes a recorded Value, or a model of nn, got {type(output).__name__}: {output!r:.60}"
         )
     wrt = _leaves(wrt)
-    rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Sequence) else [lr])]
+    rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates or not all(map(math.isfinite, rates)):
         raise ValueError(f"explore: lr must be a finite number or several, got {lr!r:.60}")
     for what, given, least in (("epochs", epochs, 0), ("frames", frames, 2), ("limit", limit, 1)):

@@ -63,6 +63,8 @@ class Run:
         >>> Run.kept(100, 5), Run.kept(3, 101)
         ([0, 25, 50, 75, 100], [0, 1, 2, 3])
         """
+        if frames < 2:
+            raise ValueError(f"frames must be at least 2, got {frames}")
         if epochs < frames:
             return list(range(epochs + 1))
         return sorted({round(epochs * place / (frames - 1)) for place in range(frames)})
