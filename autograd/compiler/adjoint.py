@@ -171,18 +171,14 @@ class _Sweep:
         return fitted, None if mask is None else self._sum_to(shape, arg.batched, mask, term)
 
     def _sum_to(self, shape: Shape, batched: bool, share: Term, term: Term) -> Term:
-        """A share in the shape of `term`, or one that broadcasts to it, added up to a smaller shape."""
+        """A share in the shape of `term`, or one that broadcasts to it, added up along axes of length 1."""
         block = self.block
-        share = block.reshape(share, (1,) * (len(term.shape) - len(share.shape)) + share.shape)
-        target = (1,) * (len(term.shape) - len(shape)) + tuple(shape)
-        for axis, (length, own) in enumerate(zip(term.shape, target)):
+        for axis, (length, own) in enumerate(zip(term.shape, shape, strict=True)):
             if own == 1 and length != 1:
                 if share.shape[axis] == 1:
                     share = block.apply(MUL, [share, block.constant(float(length))])
                 else:
                     share = block.total(share) if axis == 0 else block.across(share)
-        if len(share.shape) > len(shape):
-            share = block.reshape(share, share.shape[len(share.shape) - len(shape) :])
         return block.over_batch(share) if term.batched and not batched else share
 
 

@@ -115,6 +115,7 @@ class ArrayProgram:
 
 def _length(gradient: Any) -> float:
     """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
+    gradient = gradient.astype(np.float64, copy=False)
     with np.errstate(all="ignore"):
         square = float(gradient @ gradient)
         largest = float(np.abs(gradient).max(initial=0.0))
@@ -198,11 +199,19 @@ class _Writer:
 
     def _plan(self) -> None:
         """Who lies in whose array, and how long each array is read."""
+        self.matrices = {
+            each
+            for term in self.order
+            if term.kind in ("product", "outer", "others")
+            for each in (term, *term.args)
+            if each.batched
+        }
         self.owner: dict[Term, Term] = {}
         self.homes: dict[Term, tuple[Term, Indices]] = {}  # computed in its place in a "put"
         for term in self.order:
             if term.kind == "take" and self._is_view(term):
                 self.owner[term] = self._owner(term.args[0])
+        viewed = {term.args[0] for term in self.owner}
         for term in self.order:
             if term.kind == "put" and tiles(term):
                 for index, arg in zip(term.index, term.args):
@@ -210,8 +219,9 @@ class _Writer:
                         arg.kind in ("product", "outer", "over_batch", "apply")
                         and arg not in self.homes
                         and arg not in self.outputs
+                        and arg not in viewed
                         and (arg.shape, arg.batched) == (index.shape, term.batched)
-                        and affine(index) is not None
+                        and self._spaced(arg, index)
                     ):
                         self.homes[arg] = term, index
         # A constant in a "put" is written once; its array is then not used for anything else.
@@ -252,13 +262,13 @@ class _Writer:
 
     def _is_view(self, term: Term) -> bool:
         (x,) = term.args
-        spaced = affine(term.index)
-        return (
-            x.kind not in (*_NUMBERS, "constant")
-            and spaced is not None
-            and all(step > 0 for step in spaced[1])
-            and (x.kind != "take" or x not in self.owner)
-        )
+        return x.kind not in _NUMBERS and self._spaced(term, term.index)
+
+    def _spaced(self, term: Term, index: Indices) -> bool:
+        """Whether a term may lie in these rows of another: evenly spaced, and each line of a matrix as one
+        stretch, or else its reshaping would be a copy."""
+        spaced = affine(index)
+        return spaced is not None and min(spaced[1]) > 0 and (term not in self.matrices or spaced[1][-1] == 1)
 
     # --- names
 
@@ -277,12 +287,6 @@ class _Writer:
     def _shaped(self, term: Term, shape: str) -> str:
         """The array of a term in a shape."""
         return self._bind(f"{self.flat[term]}.reshape({shape})", self._inside(term))
-
-    def _rows(self, term: Term) -> str:
-        """All rows of a term along one axis, and its examples along another."""
-        if term.kind == "constant":
-            return f"{self._constant(term, term.data)}.reshape(-1)"
-        return self.flat[term]
 
     def _name(self, term: Term, batched: bool) -> str:
         """A term as an operand of what is batched, or not."""
@@ -307,14 +311,8 @@ class _Writer:
         if not batched or not term.batched:
             return self._name(term, False)
         if term.shape[1:] in ((), (1,)):
-            return self._rows(term)
+            return self.flat[term]
         return self._shaped(term, f"{term.shape[0]}, -1")
-
-    def _spread(self, term: Term) -> str:
-        """A term that is the same for all examples as the matrix that `_matrix` gives of others."""
-        if term.batched:
-            return self._matrix(term, True)
-        return f"np.repeat({self._name(term, False)}.reshape({term.shape[0]}, -1), B, axis=1)"
 
     # --- arrays
 
@@ -371,10 +369,9 @@ class _Writer:
             step = flat[1][0]
             stop = start + step * index.size
             if start == 0 and step == 1 and stop == term.size:
-                return self._rows(term)
-            end = "" if stop < 0 else stop  # rows in falling order may end with the first
-            return self._bind(f"{self._rows(term)}[{start}:{end}{'' if step == 1 else f':{step}'}]", inside)
-        return self._bind(f"view({self._rows(term)}, {start}, {index.shape}, {steps})", inside)
+                return self.flat[term]
+            return self._bind(f"{self.flat[term]}[{start}:{stop}{'' if step == 1 else f':{step}'}]", inside)
+        return self._bind(f"view({self.flat[term]}, {start}, {index.shape}, {steps})", inside)
 
     # --- lines
 
@@ -386,7 +383,7 @@ class _Writer:
                 getattr(self, f"_{term.kind}")(term, number)
             for done in [done for done in self.flat if self.last.get(done, number + 1) <= number]:
                 name = self.flat.pop(done)
-                if self._owner(done) is done and self._inside(done):
+                if self._inside(done):
                     self.free.setdefault((done.size, done.batched), []).append(name)
         results = [self._result(output) for output in self.outputs]
         return "\n".join(
@@ -415,9 +412,8 @@ class _Writer:
     def _result(self, output: Term) -> str:
         if output.kind in (*_NUMBERS, "constant"):
             return f"np.full({output.shape}, {self._name(output, False)}, dtype)"
-        if output.batched or output in self.fresh:
-            return self._name(output, output.batched)
-        return f"{self._name(output, False)}.copy()"
+        name = self._name(output, output.batched)
+        return name if output in self.fresh else f"{name}.copy()"
 
     def _write(self, line: str) -> None:
         self.lines.append(line)
@@ -450,18 +446,18 @@ class _Writer:
         name = f"i{term.number}"
         self.constants[name] = term.index
         if x.kind == "inputs":
-            self._write(f"{out}[...] = {self._rows(x)}[{name}]")
+            self._write(f"{out}[...] = {self.flat[x]}[{name}]")
         else:
-            self._write(f"np.take({self._rows(x)}, {name}, axis=0, out={out}, mode='clip')")
+            self._write(f"np.take({self.flat[x]}, {name}, axis=0, out={out}, mode='clip')")
 
     def _put(self, term: Term, number: int) -> None:
         if term not in self.flat:
             self._array(term)
         whole = tiles(term)
-        rows = self._rows(term)
+        rows = self.flat[term]
         if not whole:
             self._write(f"{rows}.fill(0.0)")
-        for index, arg in zip(term.index, term.args):
+        for piece_number, (index, arg) in enumerate(zip(term.index, term.args)):
             if self.homes.get(arg, (None, None))[1] is index:
                 continue
             piece = self._name(arg, term.batched)
@@ -480,7 +476,7 @@ class _Writer:
                     f"np.copyto({part}, {piece})" if whole else f"np.add({part}, {piece}, out={part})"
                 )
                 continue
-            name = f"i{term.number}x{arg.number}"
+            name = f"i{term.number}x{piece_number}"
             self.constants[name] = index
             if _distinct(index):
                 self._write(f"{rows}[{name}] {'=' if whole else '+='} {piece}")
@@ -514,9 +510,7 @@ class _Writer:
         self._write(f"np.matmul({left}, {right}, out={self._matrix(term, term.batched)})")
 
     def _outer(self, term: Term, number: int) -> None:
-        a, b = term.args
-        spread = a.batched or b.batched
-        left, right = (self._spread(each) if spread else self._name(each, False) for each in (a, b))
+        left, right = (self._matrix(arg, arg.batched) for arg in term.args)
         self._write(f"np.matmul({left}, {right}.T, out={self._array(term)})")
 
     def _over_batch(self, term: Term, number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ __all__ = ["ALIGNED", "DIRECT", "Code"]
 ALIGNED = 64  # bytes: a vector of eight doubles
 
 
-class Code:
+class Code(ABC):
     """A function of native code; `builder` stands where the next instruction goes.
 
     A number of rows, or a place, is a Python number or a value of the function. A value has one lane or
@@ -32,9 +33,9 @@ class Code:
         self.tables: dict[Any, Any] = {}
 
     @property
+    @abstractmethod
     def unrolled(self) -> bool:
         """Whether loops over rows are written out."""
-        return False
 
     # --- values
 
@@ -57,11 +58,9 @@ class Code:
             return a
         return self.builder.add(self.whole_number(a), self.whole_number(b))
 
-    def times(self, a: Any, b: Any) -> Any:
-        if isinstance(a, int) and isinstance(b, int):
-            return a * b
+    def times(self, a: Any, b: int) -> Any:
         if isinstance(a, int):
-            a, b = b, a
+            return a * b
         return 0 if b == 0 else a if b == 1 else self.builder.mul(self.whole_number(a), self.whole_number(b))
 
     def splat(self, value: Any, lanes: int) -> Any:
@@ -183,10 +182,8 @@ class Code:
     def in_eights(self, length: int, body: Callable[[Any, int], None]) -> None:
         """A loop over numbers that lie in a row, eight at a time, and over those left one by one."""
         full = length - length % 8
-        if full:
-            self.loop(0, full, 8, lambda i: body(i, 8))
-        if full < length:
-            self.loop(full, length, 1, lambda i: body(i, 1))
+        self.loop(0, full, 8, lambda i: body(i, 8))
+        self.loop(full, length, 1, lambda i: body(i, 1))
 
     # --- vectors
 

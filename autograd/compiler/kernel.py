@@ -10,7 +10,7 @@ from ..primitives import TABLE
 from .arrays import tiles
 from .memory import AFTER, BEFORE, WITHIN, source_of
 from .sums import Sums
-from .terms import Term
+from .terms import Indices, Term
 
 __all__ = ["Kernel"]
 
@@ -99,20 +99,11 @@ class Kernel(Sums):
         for index, arg in zip(term.index, term.args):
             if arg in self.joined and self.joined[arg][0] is term:
                 continue
-            placed = Term.__new__(Term)  # the rows of the result that the piece goes to
-            placed.kind, placed.args, placed.shape, placed.index, placed.batched = (
-                "take",
-                (term,),
-                index.shape,
-                index,
-                term.batched,
-            )
 
-            def move(*place: Any, arg: Term = arg, placed: Term = placed) -> None:
-                value = self.get(arg, place, width)
-                _, row = self.origin(placed, place)
+            def move(*place: Any, arg: Term = arg, index: Indices = index) -> None:
+                value, row = self.get(arg, place, width), self.chosen(index, place)
                 if not tiled:
-                    value = self.builder.fadd(self.get(placed, place, width), value)
+                    value = self.builder.fadd(self.read(term, row, width), value)
                 self.put(term, row, value, width)
 
             self.each(index.shape, move)
@@ -262,8 +253,6 @@ class Kernel(Sums):
     def examples(self, batch: Any, order: Any, first: Any, width: int) -> None:
         """The inputs of a block: lane l holds example order[first + l], the last one again beyond the end."""
         inputs = self.order[0].block.inputs
-        if inputs not in self.phases:
-            return
         builder, ir = self.builder, self.ir
         starts = []
         for lane in range(self.lanes):

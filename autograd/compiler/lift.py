@@ -149,14 +149,11 @@ class _Lifter:
         pairs = {operand[:2] for operand in operands}
         if len(lefts) * len(rights) != len(nodes) or len(pairs) != len(nodes) or not lefts[0]:
             return None
-        if self._batched(lefts[0]):
-            if self._batched(rights[0]):
-                return None
-            lefts, rights, turned = rights, lefts, True
-        else:
-            turned = False
-        if len(lefts) == 1 and not self._batched(rights[0]) and len(rights) > 1:
-            lefts, rights, turned = rights, lefts, not turned
+        if self._batched(lefts[0]):  # then the other too: the tape has the lower rank on the left
+            return None
+        turned = len(lefts) == 1 and not self._batched(rights[0]) and len(rights) > 1
+        if turned:
+            lefts, rights = rights, lefts
         lefts, rights = self._ascending(lefts), self._ascending(rights)
         wide = len(rights)
         row_of = {sequence: i for i, sequence in enumerate(lefts)}

@@ -7,7 +7,7 @@ and added up in the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,11 @@ class Memory(Code):
             else:
                 phase = BEFORE
             self.phases[term] = phase
-        self._delay()
+        readers: dict[Term, list[Term]] = {term: [] for term in self.order}
+        for term in self.order:
+            for arg in term.args:
+                readers[arg].append(term)
+        self._delay(readers)
         if numbers_first:  # then the rest is one loop, which reads a row before it is written
             self.order.sort(key=lambda term: term.size > 1)
         self.values: dict[tuple[Term, int], Any] = {}  # of straight code, by term and row
@@ -86,13 +90,14 @@ class Memory(Code):
                     self.record += source.size * lanes
         self.places: dict[Term, int] = {}
         self.homes: dict[Term, tuple[Any, Any]] = {}  # terms in other memory: its pointer, and where there
-        self.joined: dict[Term, tuple[Term, Indices]] = {}  # sums that are computed where a "put" has them
+        # Sums that nothing but a "put" reads are computed where that has them.
+        self.joined: dict[Term, tuple[Term, Indices]] = {}
         for term in self.order:
             if term.kind == "put" and not term.batched and tiles(term):
                 whole = set(term.args) <= set(self.sums)
                 for index, arg in zip(term.index, term.args):
                     spaced = affine(index)
-                    if spaced is None or arg in self.joined:
+                    if spaced is None or readers[arg] != [term]:
                         continue
                     if (whole and arg in self.sums) or (arg in self.wide and spaced[1][-1] == 1):
                         self.joined[arg] = term, index
@@ -103,15 +108,11 @@ class Memory(Code):
     def unrolled(self) -> bool:
         return self.straight and self.phase == WITHIN
 
-    def _delay(self) -> None:
+    def _delay(self, readers: Mapping[Term, Sequence[Term]]) -> None:
         """What only the last phase reads is computed there, in the loop that reads it."""
-        readers: dict[Term, list[Term]] = {}
-        for term in self.order:
-            for arg in term.args:
-                readers.setdefault(arg, []).append(term)
         for term in reversed(self.order):
             early = self.phases[term] == BEFORE and term.kind in ("apply", "take") and term not in self.terms
-            if early and all(self.phases[reader] == AFTER for reader in readers.get(term, [term])):
+            if early and all(self.phases[reader] == AFTER for reader in readers[term]):
                 self.phases[term] = AFTER
 
     def _grouped(self, phase: int) -> list[list[Term]]:
@@ -206,13 +207,9 @@ class Memory(Code):
             (source,), rows = term.args, term.index
         else:
             return term, self.flat(term, index)
-        row = self._chosen(rows, index)
-        if source in self.joined:
-            source, rows = self.joined[source]
-            row = self._chosen(rows, np.unravel_index(row, rows.shape) if isinstance(row, int) else (row,))
-        return source, row
+        return source, self.chosen(rows, index)
 
-    def _chosen(self, rows: Indices, index: Sequence[Any]) -> Any:
+    def chosen(self, rows: Indices, index: Sequence[Any]) -> Any:
         """The row number that stands at an index of an array of row numbers."""
         aligned = [0 if n == 1 else i for n, i in zip(rows.shape, index[len(index) - rows.ndim :])]
         if all(isinstance(i, (int, np.integer)) for i in aligned):
@@ -232,14 +229,14 @@ class Memory(Code):
 
     def get(self, term: Term, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
         """A number of a term in each lane: of an example each, or with `rows` of consecutive rows."""
-        if term.kind in _NUMBERS:
-            return self.splat(getattr(self, term.kind), lanes)
-        source, row = self.origin(term, index)
+        return self.read(*self.origin(term, index), lanes, rows and self.along(term) != "same")
+
+    def read(self, source: Term, row: Any, lanes: int, consecutive: bool = False) -> Any:
+        """The number in a row of a term that has numbers of its own, or those of the rows from there on."""
         if source.kind in _NUMBERS:
             return self.splat(getattr(self, source.kind), lanes)
-        spread = rows and self.along(term) == "same"
         if source.kind == "constant":
-            if isinstance(row, int) and (source.size == 1 or not rows):
+            if isinstance(row, int) and not consecutive:
                 return self.number(float(source.data.reshape(-1)[row]), lanes)
             base, offset = self.table(source.data), row
         elif source.batched and self.straight and source.kind != "inputs":
@@ -252,7 +249,7 @@ class Memory(Code):
                     place = self.plus(place, self.first_lane)
                 return self.load(base, place, lanes, True)
             offset = self.plus(start, row)
-        if rows and not spread:
+        if consecutive:
             return self.load(base, offset, lanes)
         return self.splat(self.load(base, offset), lanes)
 

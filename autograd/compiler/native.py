@@ -198,7 +198,7 @@ class NativeProgram:
             update.builder, update.parameters = builder, state
         kernel.batch, kernel.history_base = batch, kernel.address(kernel.scratch, kernel.size)
         gathered = kernel.address(kernel.history_base, kernel.times(blocks, kernel.record))
-        local = kernel.address(kernel.scratch, kernel.places.get(inputs, 0))
+        local = kernel.address(kernel.scratch, kernel.places[inputs])
         is_again = builder.icmp_signed("!=", again, kernel.whole_number(0))
 
         def bounds(step: Any) -> tuple[Any, Any]:
@@ -214,10 +214,9 @@ class NativeProgram:
             kernel.homes[inputs] = kernel.address(gathered, kernel.times(first, self.width)), 0
             kernel.examples(batch, examples, first, self.width)
 
-        if inputs in kernel.phases:
-            with builder.if_then(is_again):
-                kernel.size_of(bounds(kernel.whole_number(0))[1])
-                kernel.loop(0, kernel.count_int, lanes, lambda first: gather(order, first))
+        with builder.if_then(is_again):
+            kernel.size_of(bounds(kernel.whole_number(0))[1])
+            kernel.loop(0, kernel.count_int, lanes, lambda first: gather(order, first))
 
         def step(number: Any) -> None:
             begin, count = bounds(number)
@@ -226,8 +225,6 @@ class NativeProgram:
             kernel.values.clear()
 
             def read(first: Any) -> None:
-                if inputs not in kernel.phases:
-                    return
                 there = kernel.address(gathered, kernel.times(first, self.width))
                 kernel.homes[inputs] = builder.select(is_again, there, local), 0
                 with builder.if_then(builder.not_(is_again)):

@@ -257,6 +257,11 @@ class Program:
         How many updates were made: fewer than asked for if it is careful, and the value or a parameter was
         not finite in the next one.
 
+        Raises
+        ------
+        TypeError, ValueError : if the training is not one of this program: its numbers of another dtype, of
+            other parameters or inputs, its batches empty or of examples that are not there.
+
         Examples
         --------
         >>> import numpy as np
@@ -269,6 +274,7 @@ class Program:
         (2, array([3.]), array([1., 4.]))
         """
         t = training
+        self._require_fit(t)
         purpose = "training" if t.outputs else "gradient"
         example = t.batch[t.order[t.bounds[0, 0] : t.bounds[0, 1]]]
         backend = self._chosen_for(t.state[: t.parameters], example, len(t.rates))
@@ -276,6 +282,29 @@ class Program:
         return done
 
     # --- arguments and back ends
+
+    def _require_fit(self, t: Training) -> None:
+        """Native code reads and writes wherever a training says."""
+        if t.state.dtype != self.dtype:
+            raise TypeError(f"a training of this program has numbers of {self.dtype}, got {t.state.dtype}")
+        if (t.parameters, *t.batch.shape[1:]) != (self.parameters, self.inputs):
+            raise ValueError(
+                f"a training of this program has {self.parameters} parameters and a batch "
+                f"(N, {self.inputs}), got {t.parameters} parameters and {t.batch.shape}"
+            )
+        if not 0 <= t.updated <= t.parameters or t.outputs not in (0, self.outputs - 1):
+            raise ValueError(
+                f"a training of this program updates at most {self.parameters} parameters and notes 0 or "
+                f"{self.outputs - 1} outputs, got {t.updated} and {t.outputs}"
+            )
+        first, end = t.bounds.T
+        if not ((first >= 0) & (first < end) & (end <= len(t.order))).all():
+            raise ValueError("each batch of a training needs at least one example, got an empty one")
+        if t.order.min() < 0 or t.order.max() >= len(t.batch):
+            raise ValueError(
+                f"the batches of a training name examples from 0 to {len(t.batch) - 1}, "
+                f"got {t.order.min()} to {t.order.max()}"
+            )
 
     def _arguments(self, parameters: Any, batch: Any) -> tuple[Any, Any]:
         parameters = self._array("parameters", parameters)

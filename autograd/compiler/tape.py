@@ -202,7 +202,7 @@ class _Writer:
             self.products[node] = (left, right) if self._rank(left) <= self._rank(right) else (right, left)
         elif row is DOT:
             left, right, *bias = positions
-            if tape.span(left)[0] > tape.span(right)[1]:
+            if tape.span(left)[1] > tape.span(right)[1]:
                 left, right = right, left
             self.written[node] = tape.node(row, (left, right, *bias))
         elif row in FAMILIES:
@@ -250,9 +250,7 @@ class _Writer:
                 parts.append([self.products.pop(node)])
             else:
                 parts.append([self.position(node)])
-        if not parts:
-            return []
-        longest = max(parts, key=len)
+        longest = max(parts, key=len, default=[])
         for part in parts:
             if part is not longest:
                 longest += part

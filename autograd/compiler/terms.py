@@ -237,11 +237,8 @@ class Block:
         exponent = n.scalar - k
         if exponent not in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0) or exponent + k != n.scalar:  # it was rounded
             return None
-        if c is not None and k > 0.0:  # it is 0 where c is
-            if c.scalar == 0.0:
-                return c
-            if c.scalar is None:
-                return None
+        if c is not None and k > 0.0 and not c.scalar:  # it is 0 where c is, whatever a is
+            return None
         factor: Any = self.constant(1.0) if c is None else c
         if exponent < 0:
             for _ in range(-int(exponent)):
@@ -272,10 +269,6 @@ class Block:
 
     def put(self, shape: Shape, pieces: Sequence[tuple[Indices, Term]]) -> Term:
         """An array of zeros with each piece added at the rows that its index names."""
-        if len(pieces) == 1:
-            index, piece = pieces[0]
-            if piece.shape == shape and np.array_equal(index.reshape(-1), np.arange(math.prod(shape))):
-                return piece
         indices = [index for index, _ in pieces]
         key = (shape, *[(index.shape, index.tobytes()) for index in indices])
         args = tuple(piece for _, piece in pieces)

@@ -62,6 +62,8 @@ class Training:
 
     def __post_init__(self) -> None:
         dtype = self.state.dtype
+        self.batch, self.rates = (np.ascontiguousarray(each, dtype) for each in (self.batch, self.rates))
+        self.order, self.bounds = (np.ascontiguousarray(each, np.int64) for each in (self.order, self.bounds))
         self.values, self.norms = np.empty(len(self.rates), dtype), np.empty(len(self.rates), dtype)
         self.noted = np.empty((len(self.order), self.outputs), dtype)
 
@@ -99,9 +101,9 @@ class Training:
             parameters=len(parameters),
             updated=options.pop("updated", len(parameters)),
             batch=batch,
-            order=np.ascontiguousarray(order, np.int64),
-            bounds=np.ascontiguousarray(bounds, np.int64),
-            rates=np.array(np.broadcast_to(rates, len(batches)), parameters.dtype),
+            order=order,
+            bounds=bounds,
+            rates=np.broadcast_to(rates, len(batches)),
             names=tuple(memory),
             **options,
         )

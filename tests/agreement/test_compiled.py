@@ -231,6 +231,23 @@ def test_powers_with_an_exponent_that_is_known(exponent):
             assert same(program([-0.0], [base])[1][0], slope, 1e-12), base
 
 
+@backends
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.0, 2.5, -1.0])
+def test_a_gradient_that_is_a_graph_is_compiled_and_differentiated(exponent, backend):
+    """Of (w x)ⁿ the slope n x (w x)ⁿ⁻¹ and its own by w; where n is 0 both are."""
+
+    def slope(w, x):
+        return grad((w[0] * x[0]) ** exponent, [w[0]], create_graph=True)[0] * x[0]
+
+    places = [[1.0], [2.0], [0.25], [8.0]]
+    values, gradients = eager(slope, [0.5], places)
+    program = program_of(slope, 1, 1, backend=backend)
+    np.testing.assert_allclose(program.evaluate([0.5], places)[:, 0], values, rtol=1e-14)
+    np.testing.assert_allclose(program([0.5], places)[1], gradients.mean(axis=0), rtol=1e-14)
+    expected = [exponent * x * x * (0.5 * x) ** (exponent - 1.0) for (x,) in places]
+    np.testing.assert_allclose(values, expected, rtol=1e-14)
+
+
 # --- the branch not taken --------------------------------------------------------------------------
 
 CHOICES = {
@@ -416,6 +433,14 @@ def every_window(w, x):
     return [dot(w[3 * k : 3 * k + 3], x[i : i + 3]) * w[12 + k] for i in range(20) for k in range(4)]
 
 
+def two_readers(w, x, order):
+    """Two products with one adjoint and the same right side have one gradient, and two places for it."""
+    left = [exp(w[i]) for i in order]
+    first = sum([dot(left[:2], x), dot(left[2:], x)])
+    second = sum([dot([w[4], tanh(w[5])], x), dot([w[6], tanh(w[7])], x)])
+    return (first - -second) * dot([exp(w[8]), exp(w[9])], list(map(tanh, x)))
+
+
 # How operands may lie: (f, parameters, inputs).
 LAYOUTS = {
     "inputs with themselves": (lambda w, x: dot(x[:2], x[2:4]) * w[0] + dot(x[:2], x[:2]), 1, 4),
@@ -450,9 +475,52 @@ LAYOUTS = {
         lambda w, x: sum([tanh(dot(w[2 * i : 2 * i + 2], x[:2], x[2]) + w[6 + i]) for i in range(3)])
         + sum([tanh(dot(w[2 * i : 2 * i + 2], x[:2], 1.5)) for i in range(3)]), 9, 3,
     ),
+    "a bias for each column": (
+        lambda w, x: sum(
+            [
+                tanh(sum([dot(w[2 * i : 2 * i + 2], x[2 * j : 2 * j + 2], w[6 + j]) for i in range(3)]))
+                for j in range(3)
+            ]
+        ), 9, 6,
+    ),
     "products of parameters": (lambda w, x: dot([dot(w[:3], w[3:6]), dot(w[3:6], w[6:])], x), 9, 2),
+    "one weight against many inputs": (lambda w, x: sum([xi - w[0] for xi in x]), 1, 4),
+    "weights and an input in one sequence": (
+        lambda w, x: sum([tanh(dot([xi, w[0]], w[1:])) for xi in x]), 3, 3,
+    ),
+    "one sequence with many": (
+        lambda w, x: (lambda query: sum([tanh(dot(query, x[i : i + 3])) for i in range(4)]))(
+            [tanh(wi * xi) for wi, xi in zip(w, x)]
+        ), 3, 6,
+    ),
+    "a matrix in two factors": (
+        lambda w, x: sum(
+            [tanh(dot([dot(w[2 * i : 2 * i + 2], w[6 + j :: 11]) for j in range(11)], x)) for i in range(3)]
+        ), 28, 11,
+    ),
+    "one adjoint for two": (lambda w, x: ((w[0] - x[0]) + (w[1] - exp(x[0]))) * x[1], 2, 2),
+    "one adjoint for two, gathered": (
+        lambda w, x: sum([exp(w[i * 7 % 10] + w[i * 3 % 10]) * x[i] for i in range(5)]), 10, 5,
+    ),
+    "one sum over the batch for two": (lambda w, x: two_readers(w, x, (0, 1, 2, 3)), 10, 2),
+    "one sum over the batch for two, in columns": (lambda w, x: two_readers(w, x, (0, 2, 1, 3)), 10, 2),
     "empty sequences": (lambda w, x: dot([], [], w[0]) * x[0] + sum([]), 1, 1),
     "windows": (lambda w, x: sum(list(map(tanh, every_window(w, x)))), 16, 22),
+    "windows that do not overlap": (
+        lambda w, x: sum(
+            [tanh(dot(w[2 * k : 2 * k + 2], x[2 * i : 2 * i + 2])) for i in range(3) for k in range(2)]
+        ), 4, 6,
+    ),
+    "columns of a matrix": (
+        lambda w, x: (
+            lambda h: sum([tanh(dot(w[k::3], h[2 * i : 2 * i + 2])) for i in range(3) for k in range(3)])
+        )([exp(xi) for xi in x]), 6, 6,
+    ),
+    "products in the columns of a matrix": (
+        lambda w, x: (lambda h: sum([tanh(dot(w[4:6], [h[2 * i], h[2 * i + 1]])) for i in range(4)]))(
+            [dot(w[2 * k : 2 * k + 2], x[2 * i : 2 * i + 2]) for k in range(2) for i in range(4)]
+        ), 6, 8,
+    ),
     "many pairs": (lambda w, x: logsumexp([wi * xi + wi for wi in w for xi in x]), 30, 30),
     "a network of parameters": (
         lambda w, x: dot([tanh(dot(w[20 * i : 20 * i + 20], w[400:420])) for i in range(20)], w[420:]) + x[0],

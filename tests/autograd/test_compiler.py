@@ -15,14 +15,17 @@ from autograd import (
     MissingExtraError,
     Primitive,
     Program,
+    Training,
     Value,
     compile,
     dot,
     exp,
     log,
+    logsumexp,
     mean,
     primitive,
     relu,
+    softmax,
     sum,
     tanh,
     warn_on_comparison,
@@ -218,12 +221,15 @@ def test_two_threads_at_once(backend):
     points = [RNG.standard_normal((program.parameters,)) for _ in range(4)]
     batches = [RNG.standard_normal((100, 2)) for _ in points]
     right = [program(*arguments) for arguments in zip(points, batches)]
+    outputs = [program.evaluate(*arguments) for arguments in zip(points, batches)]
     wrong = []
 
     def repeat(number):
         for _ in range(200):
             value, gradient = program(points[number], batches[number])
             if value != right[number][0] or (gradient != right[number][1]).any():
+                wrong.append(number)
+            if (program.evaluate(points[number], batches[number]) != outputs[number]).any():
                 wrong.append(number)
 
     threads = [threading.Thread(target=repeat, args=(number,)) for number in range(len(points))]
@@ -248,6 +254,59 @@ def test_descend_is_a_loop_of_calls(backend):
         assert values.dtype == parameters.dtype == dtype
         np.testing.assert_allclose(values, losses, rtol=accuracy)
         np.testing.assert_allclose(parameters, expected, rtol=accuracy)
+
+
+def scaled_descent(data, gradient, rate, memory):
+    """Each parameter at a pace of its own, which stays; the last gradient is kept, and a 0."""
+    memory["last"] = gradient
+    memory["none"] = 0.0
+    return data - rate * memory["pace"] * gradient
+
+
+TRAINED = {
+    "a neuron": (neuron, 3, 2),
+    "weights of another form": (lambda w, x: tanh(dot([exp(wi) for wi in w], x)), 9, 9),
+    "without inputs": (lambda w, x: dot(w, w) + exp(w[0]), 3, 0),
+    "one weight": (lambda w, x: tanh(w[0] * x[0]), 1, 1),
+    "a slope that is known": (lambda w, x: w[0] - 2.0 * w[1], 2, 0),
+}
+RULES = {"descent": {}, "a rule": {"rule": scaled_descent}}
+LIMITS = {"none": {}, "length": {"clip_norm": 0.1}, "numbers": {"clip_value": 0.05}}
+
+
+@backends
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("careful", [False, True])
+@pytest.mark.parametrize("graph", TRAINED)
+def test_a_training_is_a_loop_of_calls(graph, careful, rule, backend):
+    """Whatever the graph, the rule and the limits of the gradient; from 11, 8 and 5 examples."""
+    f, count, inputs = TRAINED[graph]
+    program = program_of(f, count, inputs, backend=backend)
+    rng = np.random.default_rng(7)
+    parameters, batch = rng.standard_normal(count), rng.standard_normal((11, inputs))
+    visits = [np.arange(11), np.arange(8)[::-1], np.arange(3, 8)]
+    paces = {} if rule == "descent" else {name: rng.random(count) for name in ("pace", "last", "none")}
+    for limits in LIMITS.values():
+        training = Training.of(
+            parameters, batch, visits, [0.5, 0.25, 0.75], paces, careful=careful, **limits, **RULES[rule]
+        )
+        assert program.train(training) == 3
+        expected, memory, values, norms = parameters.copy(), dict(paces), [], []
+        for visit, rate in zip(visits, [0.5, 0.25, 0.75]):
+            value, gradient = program(expected, batch[visit])
+            values.append(value)
+            norms.append(np.linalg.norm(gradient))
+            if "clip_value" in limits:
+                gradient = np.clip(gradient, -0.05, 0.05)
+            if "clip_norm" in limits:
+                gradient = gradient * min(1.0, 0.1 / (norms[-1] + 1e-6))
+            expected = training.rule(expected, gradient, rate, memory)
+        np.testing.assert_allclose(training.row(0), expected, rtol=1e-12)
+        np.testing.assert_allclose(training.values, values, rtol=1e-12)
+        if careful:
+            np.testing.assert_allclose(training.norms, norms, rtol=1e-12)
+        for name, array in training.memory.items():
+            np.testing.assert_allclose(array, np.broadcast_to(memory[name], count), rtol=1e-12)
 
 
 @backends
@@ -421,6 +480,22 @@ def test_a_primitive_of_sequences_in_native_code():
     agrees(f, program_of(f, 2, 1, backend="llvm"), [0.5, 0.75], [[1.0], [-2.0], [0.3]])
 
 
+def smooth_maximum():
+    """ln(eᵃ + eᵇ), whose rules apply rows of sequences."""
+    return primitive(
+        partials=lambda y, a, b: (softmax([a, b])[0], dot([0.0, 1.0], softmax([a, b]))),
+        name="smooth_maximum",
+        native=lambda a, b: logsumexp([a, b]),
+    )(lambda a, b: math.log(math.exp(a) + math.exp(b)))
+
+
+@backends
+def test_rules_may_apply_rows_of_sequences(backend):
+    row = smooth_maximum()
+    f = lambda w, x: row(w[0] * x[0], w[1]) * x[0]
+    agrees(f, program_of(f, 2, 1, backend=backend), [0.5, 0.75], [[1.0], [-2.0], [0.3]])
+
+
 def test_a_primitive_that_selects_gives_its_gradient_to_what_it_took():
     """In each example to another one; the logarithm is not differentiated where it is not taken."""
     row = clamp()
@@ -551,37 +626,76 @@ def test_descend_refuses_parameters_that_it_cannot_change():
     for parameters in (W, np.array(W, np.float32), np.repeat(W, 2)[::2], frozen):
         with pytest.raises(TypeError, match="writable array of float64, contiguous"):
             program.descend(parameters, X, rate=0.1)
+    for steps in (0, -1, 2.0):
+        with pytest.raises(ValueError, match=f"whole number of steps, at least 1, got {steps}"):
+            program.descend(np.array(W), X, rate=0.1, steps=steps)
     with pytest.raises(ValueError, match="at least one example, got an empty batch"):
         program.descend(np.array(W), X[:0], rate=0.1)
+
+
+STRANGE = {
+    "parameters": ({"parameters": np.array(W[:2])}, ValueError, r"3 parameters .*got 2 parameters"),
+    "inputs": ({"batch": X[:, :1]}, ValueError, r"a batch \(N, 2\), got 3 parameters and \(11, 1\)"),
+    "one example": ({"batch": X[0]}, ValueError, r"a batch \(N, 2\), got 3 parameters and \(2,\)"),
+    "numbers": ({"parameters": np.array(W, np.float32)}, TypeError, "numbers of float64, got float32"),
+    "an empty batch": ({"batches": [np.arange(3), np.arange(0)]}, ValueError, "at least one example"),
+    "strangers": ({"batches": [np.array([3, 11])]}, ValueError, "examples from 0 to 10, got 3 to 11"),
+    "the last": ({"batches": [np.array([3, -1])]}, ValueError, "examples from 0 to 10, got -1 to 3"),
+    "too many": ({"updated": 4}, ValueError, "at most 3 parameters .*, got 4 and 0"),
+    "outputs": ({"outputs": 2}, ValueError, "notes 0 or 1 outputs, got 3 and 2"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_a_training_of_another_program_is_refused(case):
+    """Native code would read and write beyond the ends of its arrays."""
+    changes, error, said = STRANGE[case]
+    options = {"parameters": np.array(W), "batch": X, "batches": [np.arange(11)], "rates": 0.1, **changes}
+    program = program_of(lambda w, x: [neuron(w, x), x[0]], 3, 2, backend="numpy")
+    with pytest.raises(error, match=said):
+        program.train(Training.of(**options))
+
+
+@backends
+def test_a_training_takes_examples_in_any_layout(backend):
+    program = program_of(neuron, 3, 2, backend=backend)
+    right = Training.of(np.array(W), X, [np.arange(11)], 0.1)
+    program.train(right)
+    for batch in (np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2], X.tolist()):
+        training = Training.of(np.array(W), batch, [np.arange(11)], 0.1)
+        assert program.train(training) == 1
+        np.testing.assert_array_equal(training.row(0), right.row(0))
 
 
 def test_a_program_is_what_compile_makes():
     assert isinstance(program_of(neuron, 3, 2, backend="numpy"), Program)
 
 
-@needs_llvmlite
+@backends
 @pytest.mark.parametrize(
-    ("n_in", "widths", "examples"),
-    [(3, [70, 65, 2], 45), (300, [20, 3], 40), (205, [24, 2], 70), (2, [70, 66, 1], 33)],
+    ("n_in", "widths", "examples", "decay"),
+    [(3, [70, 65, 2], 45, 0.0), (300, [20, 3], 40, 0.1), (205, [24, 2], 70, 0.0), (2, [70, 66, 1], 33, 0.1)],
 )
-def test_wide_products_over_the_batch_are_the_eager_ones(n_in, widths, examples):
+def test_wide_products_over_the_batch_are_the_eager_ones(n_in, widths, examples, decay, backend):
     """Layers so wide that native code adds up their gradients when all blocks are done, not in each.
 
-    From inputs and from hidden layers, with columns and examples that are no multiple of any lanes.
+    From inputs and from hidden layers, with columns and examples that are no multiple of any lanes. So
+    many parameters that the arrays of numpy are those of the caller.
     """
     model = MLP(n_in, widths, activation="tanh", seed=3)
     inputs = [Value(0.0) for _ in range(n_in + widths[-1])]
-    loss = mse_loss(model(inputs[:n_in]), inputs[n_in:] if widths[-1] > 1 else inputs[n_in])
     parameters = model.parameters()
-    program = compile(loss, parameters, inputs, backend="llvm")
-    assert max(term.size for term in program._terms("llvm", "gradient")) > 4096
+    penalty = decay * dot(parameters, parameters)
+    loss = mse_loss(model(inputs[:n_in]), inputs[n_in:] if widths[-1] > 1 else inputs[n_in]) + penalty
+    program = compile(loss, parameters, inputs, backend=backend)
+    assert max(term.size for term in program._terms(backend, "gradient")) > 4096
     numbers = np.array([parameter.data for parameter in parameters])
     batch = np.random.default_rng(5).standard_normal((examples, n_in + widths[-1]))
     value, gradient = program(numbers, batch)
     losses = [
         mse_loss(model(row[:n_in]), row[n_in:] if widths[-1] > 1 else row[n_in]) for row in batch.tolist()
     ]
-    total = mean(losses)
+    total = mean(losses) + penalty
     total.backward()
     assert value == pytest.approx(total.data, rel=1e-13)
     slopes = np.array([parameter.grad for parameter in parameters])

@@ -174,6 +174,7 @@ def test_sums_and_means_and_squares():
     assert rows(tape_of(x[0] ** 2, [], x)) == {"mul": 1}
     assert rows(tape_of(sum([x[0], 0.0]) + 0.0, [], x)) == {}
     assert rows(tape_of(sum([]) + x[0], [], x)) == {}
+    assert rows(tape_of(sum(Vector([])) + x[0], [], x)) == {}
     assert rows(tape_of(sum([x[0]]), [], x)) == {}
 
 
@@ -239,9 +240,9 @@ def test_a_full_batch_in_one_graph_compiles_and_is_replayed_with_new_parameters(
     y = loss(w)
     assert len(topological_order(y)) > 65_000
     assert kinds([y], w).total() < 50
-    began = time.perf_counter()
+    began = time.process_time()
     program = compile(y, w, backend="numpy")
-    assert time.perf_counter() - began < 20.0
+    assert time.process_time() - began < 20.0
     for point in numbers:
         w = list(map(Value, point))
         y = loss(w)

@@ -15,7 +15,7 @@ import pytest
 from compiled import backends, needs_llvmlite
 
 import nn
-from autograd import Value, tanh, where
+from autograd import GraphError, Value, primitive, tanh, where
 from nn import (
     MLP,
     SGD,
@@ -352,6 +352,10 @@ def by_target(prediction, target):
     return (prediction - target) ** 2 * (3.0 if target == SPECIAL else 1.0)
 
 
+def by_place(prediction, target):
+    return (prediction - (0.5, -1.0, 2.0)[int(target)]) ** 2
+
+
 SPECIAL = float(Y[7])
 COMPARES = r"compares Values \(.* is decided once, .*use where, maximum or minimum .*or backend='eager'"
 ANOTHER = r"another computation for other examples: .*\.data or float\(\)"
@@ -363,6 +367,7 @@ FROZEN = {
     "float": ({"model": lambda: Branching(by_float)}, ANOTHER),
     "equal target": ({"loss": by_target}, ANOTHER),
     "mode": ({"model": lambda: Branching(by_mode)}, ANOTHER),
+    "target as a place": ({"loss": by_place, "y": LABELS}, "the loss does not take a Value as target: "),
 }  # fmt: skip
 
 
@@ -447,6 +452,16 @@ class OneByOne(Optimizer):
 def test_an_update_that_cannot_be_repeated_is_not_compiled(kind, message, always):
     options = {"optimizer": functools.partial(kind, lr=0.05), "epochs": 3}
     with pytest.raises(NotCompiledError, match=message):
+        train("numpy", **options)
+    run = train("auto", **options)
+    assert used(run[2]) == "eager"
+    agree(run, train("eager", **options))
+
+
+def test_a_primitive_whose_partials_are_for_numbers_alone_is_not_compiled(always):
+    sine = primitive(partials=lambda y, x: math.cos(x), name="sine_of_a_number")(math.sin)
+    options = {"model": lambda: Branching(lambda model, y, x: sine(y)), "epochs": 3}
+    with pytest.raises(GraphError, match="partials of the primitive sine_of_a_number do not run on arrays"):
         train("numpy", **options)
     run = train("auto", **options)
     assert used(run[2]) == "eager"
