@@ -310,9 +310,9 @@ def present(answers: Answers, folder: Path) -> Path:
 
     gallery.section("neurons", "5 What the hidden neurons look at")
     gallery.say(
-        "A hidden neuron has a weight for every pixel, so its weights are a picture too. Yellow is where ink "
-        "raises the neuron's sum, dark blue where ink lowers it. Some show a stroke or a curve; most are "
-        "mixtures that no word fits, for the neurons share the work as it happens to come. Above each "
+        "A hidden neuron has a weight for every pixel, so its weights are a picture too. Blue is where ink "
+        "raises the neuron's sum, orange with a bar where ink lowers it. Some show a stroke or a curve; most "
+        "are mixtures that no word fits, for the neurons share the work as it happens to come. Above each "
         "picture: the digit for which the neuron speaks the loudest (▲), and the one against which it does "
         "(▼), by its weights in the output layer.",
         f"The {answers.empty.sum()} white pixels are empty in all {count} pictures. The gradient of "
@@ -322,7 +322,7 @@ def present(answers: Answers, folder: Path) -> Path:
     gallery.show(
         "neurons",
         pictures.neurons(np.where(answers.empty, np.nan, hidden), output),
-        f"{HIDDEN} pictures of 8 by 8 squares from dark blue over grey to yellow. A few show a patch, a "
+        f"{HIDDEN} pictures of 8 by 8 squares from orange over grey to blue. A few show a patch, a "
         "stroke or a curve, none a whole digit; some squares at the left and right edge are white.",
         "The weights of the 32 hidden neurons, all on the same scale.",
     )

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autograd import PALETTE
 from nn import MLP, SGD, DivergenceError, History, fit
 from nn.initializers import Initializer, uniform
 
@@ -52,11 +53,11 @@ CEILING = 100.0  # the highest loss to be seen
 OVERSHOT = 0.1  # of the first loss: all rises together, if it is more than learning may cost
 STILL = 0.001  # of the loss half way: what has not fallen by that since does not move
 LOOKS = {  # the colour and the mark of each verdict
-    "too small": ("#0072b2", "…"),
-    "right": ("#00755a", "✓"),
-    "overshooting": ("#b34f00", "∿"),
-    "divergent": ("#a3123a", "↑"),
-    "stuck": ("#5b6067", "="),
+    "too small": (PALETTE["series 0"], "…"),
+    "right": (PALETTE["series 2"], "✓"),
+    "overshooting": (PALETTE["series 1"], "∿"),
+    "divergent": (PALETTE["series 3"], "↑"),
+    "stuck": (PALETTE["line"], "="),
 }
 
 

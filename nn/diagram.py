@@ -68,21 +68,21 @@ def diagram(
 ) -> Drawing:
     """Draw a network as columns of neurons, from inputs to outputs, with the weights as its edges.
 
-    An edge is blue above 0 and orange below, and the wider the larger it is. Up to 40 edges carry their
-    number, with the weight's name if it has one of its own (``w1 = 0.15``); then each neuron's bias
-    stands below it. A neuron has the colour of its bias.
+    An edge is blue above 0, orange and dashed below, and the wider and darker the larger it is. Up to 40
+    edges carry their number, with the weight's name if it has one of its own (``w1 = 0.15``); then each
+    neuron's bias stands below it. A neuron has the colour of its bias.
 
     Parameters
     ----------
     model : an `MLP`, a `Layer` or a `Neuron`; or anything with ``layers``, ``neurons`` or ``w`` and ``b``.
     color_by : ``"data"`` for the weights, ``"grad"`` for their gradients: which numbers are shown and
-        give colour and width. Where there is no gradient yet the edge is dashed.
+        give colour and width. Where there is no gradient yet the edge is dotted.
     precision : significant digits of each number, 1 to 17.
     max_neurons : the most neurons of a layer that are drawn, at least 3; of a larger layer the first ones
         and the last, with ⋮ between.
     inputs, outputs : their names; by default i1, i2, ... and o1, o2, ...
     title : a line above the drawing.
-    legend : whether to explain colour and width below it.
+    legend : whether to explain edges and colours below it.
 
     Returns
     -------
@@ -339,7 +339,7 @@ def _lines(
     if not placed:  # the large ones over the small ones
         edges.sort(key=lambda edge: _size(look.value(edge[0][-1]), largest))
     for (column, tail, head, weight), text in edges:
-        style = _edge(look.value(weight), largest, many=len(edges) > _MOST_NUMBERS)
+        style = _edge(look.value(weight), largest, crowded=not placed)
         yield f"n{column}_{tail} -> n{column + 1}_{head} [{style}]"
         if placed:
             share = placed.along[column]
@@ -348,9 +348,10 @@ def _lines(
             name = f"w{column}_{tail}_{head}"
             yield f"{name} [label={Drawing.quoted(text)}, {_at(x, y)}, shape=box, {_PAPER}]"
     if legend:
-        bottom = min(ys[-1] for ys in heights) - _RADIUS - 0.55
-        middle = (len(heights) - 1) * column_width / 2
-        yield _note("legend", _legend(look), _at(middle, bottom))
+        bottom = min(ys[-1] for ys in heights) - _RADIUS - 0.6
+        yield from _legend(
+            look, [look.value(weight) for *_, weight in network.weights()], bool(biases), bottom
+        )
 
 
 _PAPER = f'color="{PALETTE["paper"]}", fixedsize=false, width=0, height=0, margin="0.03,0.01"'
@@ -362,23 +363,51 @@ def _size(value: float | None, largest: float) -> float:
     return min(1.0, abs(value) / largest) if math.isfinite(value) else 1.0
 
 
-def _edge(value: float | None, largest: float, many: bool) -> str:
-    """Colour by the sign and the size, width by the size; thinner where they are many."""
-    ends = ", arrowhead=none" if many else ""
+def _edge(value: float | None, largest: float, crowded: bool = False) -> str:
+    """Colour by the sign, width and darkness by the size; thinner where they are many.
+
+    Below 0 it is dashed, for in grey print both colours are equally dark.
+    """
+    ends = ", arrowhead=none" if crowded else ""
     if value is None:
-        return f'color="{PALETTE["zero line"]}", style=dashed{ends}'
+        return f'color="{PALETTE["zero line"]}", style=dotted{ends}'
     size = _size(value, largest)
-    width = (0.4 + 1.8 * size) if many else (0.8 + 2.7 * size)
-    return f'color="{PALETTE.tint(value, size, " line")}", penwidth={width:.3g}{ends}'
+    width = (0.4 + 1.8 * size) if crowded else (0.8 + 2.7 * size)
+    dashes = ", style=dashed" if value < 0.0 else ""
+    return f'color="{PALETTE.tint(value, size, " line")}", penwidth={width:.3g}{dashes}{ends}'
 
 
-def _legend(look: _Look) -> str:
+def _legend(look: _Look, values: Sequence[float | None], biased: bool, top: float) -> Iterator[str]:
+    """A line for each look that an edge has, as far as the picture has it, and what colours a neuron."""
     what = "weight" if look.color_by == "data" else "gradient"
-    parts = [
-        f'<FONT COLOR="{PALETTE[f"{sign} line strong"]}"><B>━━ {what} {relation} 0</B></FONT>'
-        for sign, relation in (("positive", "&gt;"), ("negative", "&lt;"))
+    samples: dict[str, float | None] = {f"{what} > 0": 1.0, f"{what} < 0": -1.0}
+    if 0.0 in values:
+        samples[f"{what} = 0"] = 0.0
+    if any(value != value for value in values):
+        samples[f"{what} nan"] = math.nan
+    if None in values:
+        samples[f"no {what}"] = None
+    left = -_RADIUS
+    for number, (text, value) in enumerate(samples.items()):
+        y = top - number * _TEXT * 1.3
+        ends = [f"legend{number}_{end}" for end in (0, 1)]
+        for name, x in zip(ends, (left, left + 0.6), strict=True):
+            yield f"{name} [shape=point, style=invis, width=0.01, {_at(x, y)}]"
+        yield f"{' -> '.join(ends)} [{_edge(value, 1.0)}]"
+        yield _line_of_legend(f"legend{number}", text, left + 0.75, y)
+    rest = [
+        "the wider and darker, the larger",
+        *(["neurons: their bias, in these colours"] if biased else []),
     ]
-    return f"<{'    '.join(parts)}    the wider, the larger>"
+    for number, text in enumerate(rest, len(samples)):
+        yield _line_of_legend(f"legend{number}", text, left, top - number * _TEXT * 1.3)
+
+
+def _line_of_legend(name: str, text: str, left: float, y: float) -> str:
+    """A line of text that begins at the left."""
+    width = len(text) * _LETTER + 0.1
+    place = f"{_at(left + width / 2, y)}, width={width:.3g}, margin=0"
+    return rf'{name} [label="{text}\l", {place}, shape=plaintext, style=solid]'
 
 
 def _dot_text(lines: Iterator[str], title: str) -> str:
@@ -386,12 +415,18 @@ def _dot_text(lines: Iterator[str], title: str) -> str:
     graph += [
         "pad=0.25",
         f'fontname="{PALETTE["font"]}"',
+        f'fontcolor="{PALETTE["ink"]}"',
         "fontsize=18",
         f"label={Drawing.quoted(title)}",
         "labelloc=t",
     ]
     node = [f'fontname="{PALETTE["font"]}"', "fontsize=12", "shape=circle", "fixedsize=true", "style=filled"]
-    node += [f"width={2 * _RADIUS:g}", f'fillcolor="{PALETTE["paper"]}"', f'color="{PALETTE["badge"]}"']
+    node += [
+        f"width={2 * _RADIUS:g}",
+        f'fontcolor="{PALETTE["ink"]}"',
+        f'fillcolor="{PALETTE["paper"]}"',
+        f'color="{PALETTE["badge"]}"',
+    ]
     head = [
         "digraph network {",
         f"  graph [{', '.join(graph)}]",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Protocol
 
-from autograd import MissingExtraError, write_text
+from autograd import PALETTE, MissingExtraError, write_text
 
 __all__ = ["History"]
 
@@ -161,14 +161,16 @@ class History:
             panels.append((name.replace("_", " "), numbers))
         figure: Any = Figure(figsize=(7.0, 1.0 + 2.8 * len(panels)), layout="constrained")
         for axes, (name, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
-            for (label, column), style in zip(lines.items(), ("-", "--")):
+            for number, (label, column) in enumerate(lines.items()):
+                colour, dash, marker = PALETTE.series(number)
+                marker = marker if len(self) == 1 else ""
                 if column:
-                    axes.plot(epochs, column, style, label=label, marker="o" if len(self) == 1 else None)
+                    axes.plot(epochs, column, color=colour, linestyle=dash, marker=marker, label=label)
             shown = [number for column in lines.values() for number in column]
             if min(shown) > 0.0 and max(shown) > 100.0 * min(shown):
                 axes.set_yscale("log")
             axes.set_ylabel(name)
-            axes.grid(alpha=0.3)
+            axes.grid(color=PALETTE["grid"])
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if all(lines.values()):
                 axes.legend()

@@ -49,8 +49,7 @@ class Look:
 
     def range(self, numbers: Sequence[float]) -> str:
         """The least and the largest of some numbers."""
-        ends = [self.number(end) for end in (min(numbers), max(numbers))] if numbers else ["none"]
-        return " … ".join(dict.fromkeys(ends))
+        return " … ".join(dict.fromkeys(map(self.number, _ends(numbers)))) or "none"
 
     def on_path(self, nodes: Iterable[Any]) -> bool:
         """Whether one of the nodes is on a highlighted path."""
@@ -68,6 +67,11 @@ class Look:
         """The largest gradient, which is darkest. The output's own does not count: it is always 1."""
         grads = (self.view.grad(node) for node in nodes if node not in self.view.outputs)
         return max((abs(grad) for grad in grads if grad is not None and math.isfinite(grad)), default=1.0)
+
+    def fill(self, grads: Sequence[float], largest: float) -> str:
+        """The colour of a gradient; of several, from that of the least to that of the largest."""
+        shades = dict.fromkeys(PALETTE.shade(end, largest) for end in _ends(grads))
+        return ":".join(shades) or PALETTE["paper"]
 
     def box(self, node: Value, largest: float) -> Box:
         """One node: its operation, label, data and gradient."""
@@ -88,7 +92,7 @@ class Look:
             symbol=self.symbol(node),
             label=self.name(node),
             rows=(("data", self.number(node.data)), ("grad", "none" if grad is None else self.number(grad))),
-            fill=PALETTE["paper"] if grad is None else PALETTE.shade(grad, largest),
+            fill=self.fill([] if grad is None else [grad], largest),
             dashed=grad is None,
             faded=faded,
             width=self.width([node]),
@@ -120,6 +124,12 @@ class Look:
                 faded=self.faded([parent]),
                 bold=self.on_path([parent]),  # all that leaves a node of a highlighted path is on one
             )
+
+
+def _ends(numbers: Sequence[float]) -> Sequence[float]:
+    """The least and the largest; nan if there is one, which `min` and `max` may pass over."""
+    invalid = [number for number in numbers if number != number]
+    return invalid[:1] or ((min(numbers), max(numbers)) if numbers else ())
 
 
 def one_by_one(look: Look) -> tuple[list[Box], list[Arrow]]:

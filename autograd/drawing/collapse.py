@@ -40,9 +40,9 @@ class Groups:
     """The graph divided into groups, each drawn as one box.
 
     A node recorded `depth` or more scopes deep belongs to the group of its first `depth` scopes, or of
-    more where these are `opened`, and to none where all of them are. Of the others, nodes with the same operation, the same label and operands from the same groups are
-    repeats of one another, such as the losses of many examples; and so are leaves with the same label
-    that the same groups read.
+    more where these are `opened`, and to none where all of them are. Of the others, nodes with the same
+    operation, the same label and operands from the same groups are repeats of one another, such as the
+    losses of many examples; and so are leaves with the same label that the same groups read.
 
     What is said of a `Vector` is said once for all nodes that read it, so that the time is in
     proportion to the parameters of a model rather than to its edges.
@@ -181,7 +181,7 @@ class Groups:
 def collapsed(look: Look, groups: Groups) -> tuple[list[Box], list[Arrow]]:
     """A box for each group; the number at an arrow is how many values go along it each time."""
     alone = [group.members[0] if group.single else None for group in groups.groups]
-    largest = look.largest(node for node in alone if node is not None)
+    largest = look.largest(node for group in groups.groups if not group.scope for node in group.members)
     boxes = [
         _group_box(look, group, groups.times(position), largest)
         for position, group in enumerate(groups.groups)
@@ -196,7 +196,8 @@ def collapsed(look: Look, groups: Groups) -> tuple[list[Box], list[Arrow]]:
         values, times = len(sources), groups.times(head)
         share = values // times if values % times == 0 else values
         label = f"{share:,}" if share > 1 else ""
-        arrows.append(Arrow(tail, head, label, faded=look.faded(sources), bold=look.on_path(sources)))
+        faded, bold = look.faded(sources), look.on_path(sources)
+        arrows.append(Arrow(tail, head, label, faded=faded, bold=bold, count=True))
     return boxes, arrows
 
 
@@ -206,10 +207,10 @@ def _group_box(look: Look, group: Group, times: int, largest: float) -> Box:
     if group.single:
         return look.box(members[0], largest)
     every = f" ×{times:,}" if times > 1 else ""
-    box = _scope_box(look, group, times) if group.scope else _repeats_box(look, members)
+    box = _scope_box(look, group, times) if group.scope else _repeats_box(look, members, largest)
     return replace(
         box,
-        label=f"{box.label}{every}".strip() if box.kind != "constant" else box.label,
+        times=times if box.kind != "constant" else 1,
         faded=look.faded(members),
         width=look.width(members),
         tooltip=f"{'.'.join(group.scope)}{every}" if group.scope else "",
@@ -218,7 +219,7 @@ def _group_box(look: Look, group: Group, times: int, largest: float) -> Box:
 
 def _scope_box(look: Look, group: Group, times: int) -> Box:
     parameters = [leaf for leaf in group.leaves if not leaf.constant]
-    grads = [node.grad for node in parameters or group.operations if node.grad is not None]
+    grads = [grad for grad in map(look.view.grad, parameters or group.operations) if grad is not None]
     rows: list[tuple[str, str]] = []
     if parameters:
         rows.append(("parameters", f"{len(parameters):,}"))
@@ -236,7 +237,7 @@ def _scope_box(look: Look, group: Group, times: int) -> Box:
     )
 
 
-def _repeats_box(look: Look, members: Sequence[Value]) -> Box:
+def _repeats_box(look: Look, members: Sequence[Value], largest: float) -> Box:
     node = members[0]
     kind, cluster = look.kind(node), look.view.cluster(node)
     data = look.range([member.data for member in members])
@@ -249,6 +250,7 @@ def _repeats_box(look: Look, members: Sequence[Value]) -> Box:
         symbol=look.symbol(node),
         label=look.name(node),
         rows=(("data", data), ("grad", look.range(grads))),
+        fill=look.fill(grads, largest),
         dashed=not grads,
         cluster=cluster,
     )

@@ -48,7 +48,8 @@ def draw(
     direction : where the graph runs, from inputs to output: ``"LR"``, ``"RL"``, ``"TB"`` or ``"BT"``.
     precision : significant digits of each number, 1 to 17.
     depth : collapse: 1 draws every layer as one box, 2 every neuron (the parts of `Value.scope`), and
-        what was recorded many times once, as ``×12``. The number at an arrow between boxes is how many
+        what was recorded many times once, as ``×12``, in the colours of the least and the largest of
+        their gradients. The number at an arrow between boxes is how many
         values go along it each time.
     expand : draw fused nodes (softmax, sigmoid, dot, ...) in simpler operations: ``True`` for all, or
         the names of some.
@@ -57,7 +58,7 @@ def draw(
     parameters : leaves to show as parameters besides those that were recorded in a model.
     limit : the most nodes to draw; and four times as many edges. Graphviz takes long beyond it.
     title : a line above the drawing.
-    legend : whether to explain shapes and colours below it.
+    legend : whether to explain the shapes, colours and lines that it has, in a frame of their own.
 
     Returns
     -------

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+Dash = str | tuple[int, tuple[int, ...]]
+
+_DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
+_MARKERS = "o^sDvPX*"
+
 
 class Palette(Mapping[str, str]):
     """Colours by what they mean, and the colours between the faint and the strong ones."""
@@ -38,7 +43,7 @@ class Palette(Mapping[str, str]):
         --------
         >>> from autograd import PALETTE
         >>> [PALETTE.shade(value, 1.0) for value in (1.0, -1.0, 0.001, 0.0)]
-        ['#7db4e6', '#f6a860', '#d1e4f6', '#ececec']
+        ['#82b6e6', '#eea35f', '#c3dcf4', '#eeeeee']
         """
         return self.tint(value, strength(value, largest))
 
@@ -48,38 +53,61 @@ class Palette(Mapping[str, str]):
         `kind` is ``""`` for filling a box, ``" line"`` for drawing a line.
         """
         if value != value:
-            return self["invalid"]
+            return self[f"invalid{kind}"]
         if value == 0.0:
             return self[f"zero{kind}"]
         sign = "positive" if value > 0 else "negative"
         return _mix(self[f"{sign}{kind}"], self[f"{sign}{kind} strong"], share)
+
+    def series(self, number: int) -> tuple[str, Dash, str]:
+        """The colour, the dash and the marker of line `number` of a plot, from 0; in matplotlib's words.
+
+        Each alone tells the first six lines apart, so they are told apart in grey print too.
+
+        Examples
+        --------
+        >>> from autograd import PALETTE
+        >>> PALETTE.series(1)
+        ('#a84600', '--', '^')
+        """
+        count = len(_DASHES)
+        dash = _DASHES[(number + number // count) % count]
+        return self[f"series {number % count}"], dash, _MARKERS[number % len(_MARKERS)]
 
 
 PALETTE = Palette(
     {
         # Blue and orange differ for every kind of colour vision, and are equally dark in grey print,
         # so that darkness alone means size. From faint to strong, to fill a box and to draw a line.
-        "positive": "#edf4fb",
-        "positive strong": "#7db4e6",
-        "positive line": "#a9c9e8",
+        "positive": "#d9e9f8",
+        "positive strong": "#82b6e6",
+        "positive line": "#5b91c4",
         "positive line strong": "#0b559f",
-        "negative": "#fef3e8",
-        "negative strong": "#f6a860",
-        "negative line": "#f3c79c",
-        "negative line strong": "#b04a00",
-        "zero": "#ececec",
-        "zero line": "#b0b0b0",
+        "negative": "#fbe4cd",
+        "negative strong": "#eea35f",
+        "negative line": "#c27a3a",
+        "negative line strong": "#983d00",
+        "zero": "#eeeeee",
+        "zero line": "#919191",
         "invalid": "#e7b3d6",  # nan
+        "invalid line": "#a3317c",
         "paper": "#ffffff",
         "ink": "#1a1a1a",
-        "caption": "#555555",
-        "faded": "#9a9a9a",  # what is not on the highlighted paths
-        "faded line": "#d4d4d4",
+        "caption": "#404040",
+        "faded": "#707070",  # what is not on the highlighted paths
+        "faded line": "#c4c4c4",
         "line": "#6b6b6b",
         "badge": "#3d3d3d",  # behind the symbol of an operation
-        "layer": "#f6f6f4",
-        "neuron": "#ebebe7",
-        "frame": "#b5b5ae",
+        "layer": "#f7f7f4",
+        "neuron": "#fdfdfb",
+        "frame": "#8f8f88",
+        "grid": "#dcdddf",  # behind the lines of a plot, between the rows of a table
+        "series 0": "#0a5aa6",  # the lines of a plot, which are no signs
+        "series 1": "#a84600",
+        "series 2": "#1a7f5a",
+        "series 3": "#b03a80",
+        "series 4": "#6b2d12",
+        "series 5": "#1c1e21",
         "font": "Helvetica,Arial,sans-serif",
     }
 )
@@ -87,28 +115,36 @@ PALETTE = Palette(
 
 DARK = Palette(
     {
-        **PALETTE,
-        "positive": "#1d2b3a",
-        "positive strong": "#2f6ea8",
-        "positive line": "#3c5a78",
-        "positive line strong": "#7db8f0",
-        "negative": "#362619",
-        "negative strong": "#a05a14",
-        "negative line": "#765233",
-        "negative line strong": "#f6a95c",
-        "zero": "#33363a",
-        "zero line": "#5c6166",
+        **PALETTE,  # on dark paper the larger is the lighter
+        "positive": "#20344a",
+        "positive strong": "#275a8a",
+        "positive line": "#4f7299",
+        "positive line strong": "#82bbf2",
+        "negative": "#46301c",
+        "negative strong": "#80470f",
+        "negative line": "#90653e",
+        "negative line strong": "#f0a558",
+        "zero": "#2b2e32",
+        "zero line": "#696e73",
         "invalid": "#7a3f66",
+        "invalid line": "#d983bd",
         "paper": "#17191c",
         "ink": "#ececea",
-        "caption": "#b4b8bd",
-        "faded": "#7e8388",
-        "faded line": "#34383d",
+        "caption": "#d0d3d7",
+        "faded": "#8b9096",
+        "faded line": "#474c52",
         "line": "#9a9fa5",
         "badge": "#d8dade",
         "layer": "#1f2226",
-        "neuron": "#282c31",
-        "frame": "#4d5258",
+        "neuron": "#1a1c1f",
+        "frame": "#6c7178",
+        "grid": "#3b4047",
+        "series 0": "#7fb6ee",
+        "series 1": "#ee9f50",
+        "series 2": "#4fc49a",
+        "series 3": "#e07fd0",
+        "series 4": "#b08a76",
+        "series 5": "#e9e9e6",
     }
 )
 """The same on a dark page."""
@@ -120,7 +156,7 @@ def variables() -> str:
     Examples
     --------
     >>> print(variables()[:54])
-    :root { color-scheme: light dark; --positive: #edf4fb;
+    :root { color-scheme: light dark; --positive: #d9e9f8;
     """
 
     def listed(palette: Palette) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .style import PALETTE, SHAPES, WIDTH, WIDTH_ON_PATH
@@ -19,6 +19,7 @@ class Box:
     kind: str
     symbol: str = ""
     label: str = ""
+    times: int = 1  # how often it was recorded
     rows: tuple[tuple[str, str], ...] = ()  # caption and text
     fill: str = PALETTE["paper"]
     dashed: bool = False
@@ -38,14 +39,15 @@ class Arrow:
     dashed: bool = False
     faded: bool = False
     bold: bool = False
+    count: bool = False  # the label is how many values go along it, not a derivative
     far: bool = False  # two columns on rather than one
 
 
-def dot_text(boxes: Sequence[Box], arrows: Iterable[Arrow], direction: str, title: str, legend: bool) -> str:
+def dot_text(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str, title: str, legend: bool) -> str:
     """The whole picture as DOT. Equal arguments give equal text."""
     paper, frame, line, ink = (PALETTE[name] for name in ("paper", "frame", "line", "ink"))
     font = f'fontname="{PALETTE["font"]}", fontsize'
-    graph = f'rankdir={direction}, bgcolor="{paper}", color="{frame}", {font}=13'
+    graph = f'rankdir={direction}, bgcolor="{paper}", color="{frame}", fontcolor="{ink}", {font}=13'
     node = f'{font}=13, style=filled, color="{line}"'
     lines = [
         "digraph computation {",
@@ -54,7 +56,7 @@ def dot_text(boxes: Sequence[Box], arrows: Iterable[Arrow], direction: str, titl
         f'  edge [{font}=12, color="{line}", fontcolor="{ink}", arrowsize=0.7]',
         *_framed(boxes),
         *("  " + _arrow_text(arrow) for arrow in arrows),
-        *(_legend() if legend else ()),
+        *(_legend(boxes, arrows, direction) if legend else ()),
     ]
     if title:  # below the clusters, which would inherit it
         lines.append(f"  graph [label={quoted(title)}, labelloc=t, labeljust=c, fontsize=18]")
@@ -120,17 +122,17 @@ def _box_text(name: str, box: Box) -> str:
 def _table(box: Box) -> str:
     """The label of a box: badge and name, then a row for each number."""
     ink, badge, caption = (PALETTE["faded" if box.faded else name] for name in ("ink", "badge", "caption"))
+    label = f"{_shortened(box.label)} ×{box.times:,}".strip() if box.times > 1 else _shortened(box.label)
     wide = ' COLSPAN="2"'
-    alone = "" if box.symbol and box.label else wide
     title = ""
     if box.symbol:
         # Graphviz measures bold text as if it were not, so a word would stand out of its badge.
         room = "\N{NO-BREAK SPACE}" if len(box.symbol) > 3 else ""
         word = f"{room}<B>{marked_up(box.symbol)}</B>{room}"
         symbol = f'<FONT COLOR="{PALETTE["paper"]}">{word}</FONT>'
-        title = _cell(symbol, f'{alone} BGCOLOR="{badge}" STYLE="ROUNDED"')
-    if box.label:
-        title += _cell(f"<B>{marked_up(_shortened(box.label))}</B>", alone)
+        title = _cell(symbol, f' BGCOLOR="{badge}" STYLE="ROUNDED"')
+    if label:
+        title += _cell(f"<B>{marked_up(label)}</B>", "" if box.symbol else wide)
     lines = [title] if title else []
     for name, text in box.rows:
         if name:
@@ -202,28 +204,54 @@ def _framed(boxes: Sequence[Box]) -> Iterator[str]:
         yield "  " * size + "}"
 
 
-def _legend() -> Iterator[str]:
-    """The visual language, in its own words: one row for the shapes, one for the colours."""
-    samples = [
-        [
-            Box("input", label="input"),
-            Box("parameter", label="parameter"),
-            Box("result", symbol="f", label="result of f"),
-            Box("output", symbol="f", label="output"),
-        ],
-        [
-            Box("input", label="grad < 0", fill=PALETTE["negative strong"]),
-            Box("input", label="grad = 0", fill=PALETTE["zero"]),
-            Box("input", label="grad > 0", fill=PALETTE["positive strong"]),
-            Box("input", label="no grad yet", dashed=True),
-        ],
-    ]
+_SHAPES_EXPLAINED = {
+    "input": Box("input", label="input"),
+    "parameter": Box("parameter", label="parameter"),
+    "result": Box("result", symbol="f", label="result of f"),
+    "output": Box("output", symbol="f", label="output"),
+    "group": Box("group", label="many nodes"),
+}
+
+
+def _legend(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str) -> Iterator[str]:
+    """The visual language in its own words, as far as the picture speaks it.
+
+    A row each for the shapes, for the colours, and for what is written or drawn at lines.
+    """
+    kinds = {box.kind for box in boxes}
+    fills = [("< 0", "negative strong"), ("= 0", "zero"), ("> 0", "positive strong")]
+    if any(box.fill == PALETTE["invalid"] for box in boxes):
+        fills.append(("nan", "invalid"))
+    colours = [Box("input", label=f"grad {sign}", fill=PALETTE[name]) for sign, name in fills]
+    if any(box.dashed for box in boxes):
+        colours.append(Box("input", label="no grad", dashed=True))
+    notes = {
+        "×2: recorded twice": any(box.times > 1 for box in boxes),
+        "2 on an arrow: two values": any(arrow.label and arrow.count for arrow in arrows),
+        "0.5 on an arrow: local derivative": any(arrow.label and not arrow.count for arrow in arrows),
+        "╌╌▸ not read": any(arrow.dashed for arrow in arrows),
+        "━━▸ on a path": any(arrow.bold for arrow in arrows),
+    }
+    rows = {
+        "shape": [box for kind, box in _SHAPES_EXPLAINED.items() if kind in kinds],
+        "color": colours,
+        "note": [Box("constant", rows=(("", note),)) for note, needed in notes.items() if needed],
+    }
+    across = direction in ("LR", "RL")
+    rows = {row: samples for row, samples in rows.items() if samples}
+    if across:  # where the last comes on top
+        rows = dict(reversed(rows.items()))
     yield "  subgraph cluster_legend {"
-    caption = "colour is the gradient: the darker, the larger"
-    yield f'    graph [label="{caption}", style=rounded, color="{PALETTE["frame"]}"]'
-    for row, boxes in enumerate(samples):
-        names = [f"legend{row}{column}" for column in range(len(boxes))]
-        for name, box in zip(names, boxes, strict=True):
+    caption = "shape is the kind, colour the gradient: the darker, the larger"
+    yield f'    graph [label="{caption}", labeljust=l, style=rounded, color="{PALETTE["frame"]}"]'
+    for row, samples in rows.items():
+        names = [f"{row}{column}" for column in range(len(samples))]
+        for name, box in zip(names, samples, strict=True):
             yield "    " + _box_text(name, box)
-        yield f"    {' -> '.join(names)} [style=invis]"
+        # Side by side, in the order of reading. From top to bottom, what is side by side has one rank.
+        chain = f"{{ edge [style=invis] {' -> '.join(names[::-1] if direction == 'RL' else names)} }}"
+        yield f"    {chain}" if across else f"    {{ rank=same {chain} }}"
+    if not across:
+        firsts = [f"{row}0" for row in rows]
+        yield f"    {' -> '.join(firsts[::-1] if direction == 'BT' else firsts)} [style=invis]"
     yield "  }"

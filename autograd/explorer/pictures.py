@@ -14,7 +14,7 @@ from typing import Any
 
 from ..drawing import PALETTE, Drawing
 from ..drawing.boxes import Look, one_by_one
-from ..drawing.collapse import Groups, collapsed
+from ..drawing.collapse import Group, Groups, collapsed
 from ..drawing.text import Arrow, Box, Cluster, dot_text, frames
 from ..drawing.view import View, parts
 from ..value import Value
@@ -94,16 +94,22 @@ def pictures(
             if position and len(groups.groups) > _MOST_BOXES:
                 continue
             boxes, arrows = collapsed(look, groups)
-            boxes = [
-                replace(box, label=f"+ {box.label}", tooltip="") if group.scope else replace(box, tooltip="")
-                for box, group in zip(boxes, groups.groups, strict=True)
-            ]
+            boxes = [_grouped(box, group) for box, group in zip(boxes, groups.groups, strict=True)]
             listed = [
                 {"nodes": [passes.index[node] for node in group.members], "scope": ".".join(group.scope)}
                 for group in groups.groups
             ]
         svg = _graph_svg(Drawing(dot_text(boxes, arrows, "LR", "", legend=False)), boxes)
         yield Picture([".".join(scope) for scope in sorted(opened)], svg, listed, _in_order(boxes, arrows))
+
+
+def _grouped(box: Box, group: Group) -> Box:
+    """A closed scope says that it opens; what repeats of a constant have in common is their number."""
+    if group.scope:
+        return replace(box, label=f"+ {box.label}", tooltip="")
+    if box.kind == "constant" and not group.single:
+        box = replace(box, rows=box.rows[:1])
+    return replace(box, tooltip="")
 
 
 def _scopes(nodes: Sequence[Value]) -> dict[Cluster, None]:
@@ -220,6 +226,8 @@ def network_svg(drawing: Drawing, passes: Passes) -> str:
         group.set("data-node", str(place))
         if kind == "node":
             _mark_shape(group)
+        for shape in group:  # dashes say the sign, which a training may change
+            shape.attrib.pop("stroke-dasharray", None)
         if parameter and label is not None and label.text:
             name, equals, _ = label.text.rpartition("= ")
             label.set("data-prefix", name + equals)

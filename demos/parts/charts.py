@@ -1,7 +1,8 @@
 """Loss curves as pictures, with matplotlib (extra `plots`), which is imported when a chart is drawn.
 
-Colours run from dark to light with the learning rate (viridis: safe for colour-blind readers, and in
-grey), each curve has a marker of its own, legends stand beside the curves and never on them.
+Colours run from light to dark with the learning rate (viridis: safe for colour-blind readers, and in
+grey), each curve has a marker of its own, legends stand beside the curves and never on them. All other
+colours are those of `autograd.drawing.style`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autograd import PALETTE
 from autograd.errors import MissingExtraError
 
 from .files import replacing
@@ -31,7 +33,10 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e3e3e3",
+    **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), PALETTE["paper"]),
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color"), PALETTE["ink"]),
+    "ytick.color": PALETTE["ink"],
+    "grid.color": PALETTE["grid"],
     "axes.axisbelow": True,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
@@ -39,9 +44,9 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, selected and read out
     "svg.hashsalt": "scalar-autograd",  # the same data gives the same file
 }
-MARKERS = "osD^vPX*"
 WIDTH = 9.0  # inches; 864 pixels on a page
 FLOOR = 1e-12  # of the first loss: what is below is rounding
+LIGHTEST = 0.56  # of viridis: what is lighter has less than three times the contrast of the paper
 MOST_POINTS = 2000  # of a curve on paper; more cannot be seen
 
 
@@ -71,7 +76,7 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
     with styled():
         from matplotlib.figure import Figure
 
-        yield Figure(figsize=(width, height), facecolor="white")
+        yield Figure(figsize=(width, height))
 
 
 def _save(figure: Any, path: Path) -> None:
@@ -128,9 +133,10 @@ def _wrapped(paragraph: str, width: int) -> list[str]:
 
 
 def _colours(count: int) -> list[Any]:
+    """The last is the darkest, and the first as light as a line on paper may be."""
     import matplotlib
 
-    return [matplotlib.colormaps["viridis"](0.82 * i / max(1, count - 1)) for i in range(count)]
+    return [matplotlib.colormaps["viridis"](LIGHTEST * (1.0 - i / max(1, count - 1))) for i in range(count)]
 
 
 def _points(losses: npt.NDArray[np.float64]) -> tuple[Any, Any]:
@@ -150,10 +156,10 @@ def _positive(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
     first = curves[0].losses[0]
-    for curve, colour, marker in zip(curves, _colours(len(curves)), MARKERS):
+    for number, (curve, colour) in enumerate(zip(curves, _colours(len(curves)))):
         epochs, losses = _points(curve.losses)
         axes.plot(
-            epochs, _positive(losses), color=colour, marker=marker,
+            epochs, _positive(losses), color=colour, marker=PALETTE.series(number)[2],
             markevery=(0.03, 0.11), label=f"η = {spelled(curve.rate)}",
         )  # fmt: skip
     axes.set_title("The loss at six learning rates" if len(curves) == 6 else "The loss by learning rate")
@@ -168,13 +174,14 @@ def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
 
 def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -> None:
     fastest = max(ordinary, key=lambda curve: curve.rate)
-    axes.plot(*_points(fastest.losses), color="#8a8a8a", linestyle="--", label=f"η = {spelled(fastest.rate)}")
+    name = f"η = {spelled(fastest.rate)}"
+    axes.plot(*_points(fastest.losses), color=PALETTE["line"], linestyle="--", label=name)
     # The largest rate first and thickest, so that curves that coincide are all seen.
     order = sorted(range(len(curves)), key=lambda i: -curves[i].rate)
     for i in order:
-        curve, colour = curves[i], ("#0072b2", "#d55e00", "#009e73")[i % 3]
+        curve, (colour, _, marker) = curves[i], PALETTE.series(i)
         axes.plot(
-            *_points(curve.losses), color=colour, marker=MARKERS[i], markersize=4 + 2 * i,
+            *_points(curve.losses), color=colour, marker=marker, markersize=4 + 2 * i,
             linewidth=1.8 + 1.8 * i, markevery=list(range(min(10, len(curve.losses)))),
             label=f"η = {spelled(curve.rate)}",
         )  # fmt: skip
@@ -201,12 +208,13 @@ def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -
 def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> None:
     """Draw one run's loss by epoch twice: as it is, and on a logarithmic scale."""
     with canvas(3.6) as figure:
+        colour, _, marker = PALETTE.series(0)
         for column, scale in enumerate(("linear", "log")):
-            axes = figure.add_axes((0.09 + 0.5 * column, 0.16, 0.4, 0.7))
+            axes = figure.add_axes((0.1 + 0.5 * column, 0.16, 0.39, 0.7))
             epochs, shown = _points(losses)
             axes.plot(
                 epochs, _positive(shown) if scale == "log" else shown,
-                color="#0072b2", marker="o" if len(losses) < 12 else None,
+                color=colour, marker=marker if len(losses) < 12 else "",
             )  # fmt: skip
             axes.set_yscale(scale if losses[0] > 0 else "linear")
             if scale == "linear":
@@ -223,8 +231,9 @@ def descents(runs: Mapping[str, Sequence[float]], target: float, path: Path) -> 
     """Draw how one weight moves from step to step in two or three runs, around the `target` of all."""
     with canvas(3.4) as figure:
         axes = figure.add_axes((0.07, 0.16, 0.77, 0.72))
-        axes.axhline(target, color="#8a8a8a", linestyle="--", linewidth=1.2, label=f"w = {target:g}")
-        for (name, numbers), colour, marker in zip(runs.items(), ("#0072b2", "#d55e00", "#009e73"), MARKERS):
+        axes.axhline(target, color=PALETTE["line"], linestyle="--", linewidth=1.2, label=f"w = {target:g}")
+        for number, (name, numbers) in enumerate(runs.items()):
+            colour, _, marker = PALETTE.series(number)
             axes.plot(range(1, len(numbers) + 1), numbers, color=colour, marker=marker, label=name)
         axes.set_title("The weight from step to step")
         axes.set_xlabel("step")

@@ -1,8 +1,8 @@
 """The pictures of the demos on real data: digits, their weights and mistakes; predictions and residuals.
 
-Every function returns a matplotlib Figure in the style of `charts`. Colours can be told apart by
-colour-blind readers, and never stand alone: lines differ in their dashes too, points in their markers,
-cells in their lightness.
+Every function returns a matplotlib Figure in the style of `charts`. Colours are those of
+`autograd.drawing.style`: they can be told apart by colour-blind readers, and never stand alone: lines
+differ in their dashes too, points in their markers, cells in their lightness or by a mark.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autograd import PALETTE
+
 from .charts import WIDTH, canvas
-from .plots import COLOURS, SMALL
+from .plots import SMALL
 
 __all__ = ["confusion", "digits", "hardest", "losses", "neurons", "predictions", "residuals", "training"]
 
 Array = npt.NDArray[np.float64]
 
-BLUE, ORANGE = COLOURS[:2]
-GREY = "#8a8a8a"
-LOOKS = ((BLUE, "-", "o"), (ORANGE, "--", "^"))  # colour, dashes and marker of each of two
+GREY = PALETTE["line"]
+LOOKS = (PALETTE.series(0), PALETTE.series(1))  # colour, dashes and marker of each of two
+(RIGHT, *_), (WRONG, *_) = LOOKS
 
 
 # --- handwritten digits ------------------------------------------------------------------------------
@@ -39,6 +41,13 @@ def _tile(axes: Any, pixels: Array, x: float, y: float, **options: Any) -> Any:
 
     axes.add_patch(Rectangle((x, y), 8, 8, fill=False, edgecolor=GREY, linewidth=0.6))
     return axes.imshow(pixels.reshape(8, 8), extent=(x, x + 8, y, y + 8), interpolation="none", **options)
+
+
+def _shades(*names: str) -> Any:
+    """A colour map through colours of the style sheet."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(" ".join(names), [PALETTE[name] for name in names])
 
 
 INK = {"cmap": "Greys", "vmin": 0.0, "vmax": 1.0}
@@ -105,24 +114,22 @@ def confusion(counts: Any) -> Any:
         figure.set_layout_engine("constrained")
         axes = figure.subplots()
         # The square root lets a single mistake be seen beside dozens of right answers.
-        axes.imshow(np.sqrt(counts), cmap="Blues", vmin=0.0, vmax=2.0 * np.sqrt(counts.max()))
+        axes.imshow(np.sqrt(counts), cmap=_shades("paper", "positive strong"), vmin=0.0)
         for (row, column), count in np.ndenumerate(counts):
             if count:
                 wrong = row != column
                 axes.text(
                     column, row, count, ha="center", va="center", fontsize=11,
-                    fontweight="bold" if wrong else "normal", color="black",
+                    fontweight="bold" if wrong else "normal",
                 )  # fmt: skip
                 if wrong:
                     axes.add_patch(
-                        Rectangle(
-                            (column - 0.45, row - 0.45), 0.9, 0.9, fill=False, color=ORANGE, linewidth=2
-                        )
+                        Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, color=WRONG, linewidth=2)
                     )
         axes.grid(False)
         for edge in range(1, len(counts)):
-            axes.axhline(edge - 0.5, color="#c9ccd1", linewidth=0.6)
-            axes.axvline(edge - 0.5, color="#c9ccd1", linewidth=0.6)
+            axes.axhline(edge - 0.5, color=PALETTE["grid"], linewidth=0.6)
+            axes.axvline(edge - 0.5, color=PALETTE["grid"], linewidth=0.6)
         axes.set(xticks=range(len(counts)), yticks=range(len(counts)), xlabel="read as", ylabel="written")
         return figure
 
@@ -144,10 +151,10 @@ def hardest(pixels: Array, probabilities: Array, labels: Any) -> Any:
             title = f"✗ {label}, read as {taken}" if taken != label else f"✓ {label}, but barely"
             above.set_title(title, fontsize=10.5, loc="center")
             below = figure.add_axes((x, y + 0.35 / high / rows, width, 0.8 / high / rows))
-            bars = below.bar(range(len(belief)), belief, color="#b5b5b5")
+            bars = below.bar(range(len(belief)), belief, color=PALETTE["zero line"])
             if taken != label:
-                bars[taken].set_color(ORANGE)
-            bars[label].set(facecolor=BLUE, edgecolor="white", hatch="////")
+                bars[taken].set_color(WRONG)
+            bars[label].set(facecolor=RIGHT, edgecolor=PALETTE["paper"], hatch="////")
             below.set(xticks=range(len(belief)), ylim=(0.0, 1.0), yticks=[0.0, 0.5, 1.0])
             below.tick_params(labelsize=SMALL, length=2)
             below.grid(axis="x", visible=False)
@@ -159,7 +166,10 @@ def hardest(pixels: Array, probabilities: Array, labels: Any) -> Any:
 
 
 def neurons(hidden: Array, output: Array) -> Any:
-    """The weights (H, 64) of hidden neurons as pictures, nan as white, and what each speaks for and against.
+    """The weights (H, 64) of hidden neurons as pictures, and what each speaks for and against.
+
+    Blue is above 0, orange below, and nan is white. A clearly negative weight has a bar as well, for
+    both colours are equally dark in grey print.
 
     Parameters
     ----------
@@ -167,6 +177,9 @@ def neurons(hidden: Array, output: Array) -> Any:
     output : (K, H), the weights with which the outputs read the hidden neurons.
     """
     columns, head = 8, 3.0
+    shades = _shades(
+        "negative line strong", "negative strong", "zero", "positive strong", "positive line strong"
+    )
     rows = -(-len(hidden) // columns)
     largest = float(np.nanquantile(np.abs(hidden), 0.98))  # a few outliers would make all others grey
     tall = WIDTH * 0.98 * rows * (8 + head) / (columns * (8 + GAP))
@@ -175,8 +188,9 @@ def neurons(hidden: Array, output: Array) -> Any:
         axes = _board(figure, columns, rows, (0.01, 1.0 - tall / height, 0.98, tall / height), head)
         for i, (weights, heard) in enumerate(zip(hidden, output.T)):
             x, y = i % columns * (8 + GAP), -(i // columns + 1) * (8 + head)
-            # cividis runs from dark blue over grey to yellow: the sign is in the lightness as well.
-            image = _tile(axes, weights, x, y, cmap="cividis", vmin=-largest, vmax=largest)
+            image = _tile(axes, weights, x, y, cmap=shades, vmin=-largest, vmax=largest)
+            down, across = np.nonzero(weights.reshape(8, 8) < -largest / 4)
+            axes.plot(x + across + 0.5, y + 7.5 - down, "_", color=PALETTE["paper"], markersize=3.5)
             axes.text(x + 4, y + 8.4, f"▲{heard.argmax()}  ▼{heard.argmin()}", ha="center", fontsize=10.5)
         beside = figure.add_axes((0.2, 0.45 / height, 0.6, 0.13 / height))
         figure.colorbar(image, cax=beside, orientation="horizontal", extend="both").set_label("weight")
@@ -199,7 +213,9 @@ def losses(training: Sequence[float], validation: Sequence[float], best: int) ->
                 epochs, numbers, color=colour, linestyle=dash, marker=marker, markevery=0.08, label=name
             )
         axes.axvline(best, color=GREY, linestyle=":", linewidth=1.6)
-        axes.plot(best, validation[best - 1], "*", color="black", markersize=13, label=f"best, epoch {best}")
+        axes.plot(
+            best, validation[best - 1], "*", color=PALETTE["ink"], markersize=13, label=f"best, epoch {best}"
+        )
         axes.set(title="Mean squared error", xlabel="epoch", ylabel="of the standardised target")
         axes.set_ylim(bottom=0.0)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
@@ -216,13 +232,16 @@ def predictions(found: Mapping[str, Array], targets: Array, scores: Mapping[str,
         row = figure.subplots(1, len(found), sharex=True, sharey=True)
         for axes, (name, each), (colour, _, marker) in zip(row, found.items(), LOOKS):
             axes.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1.2)
-            axes.scatter(targets, each, s=30, c=colour, marker=marker, edgecolors="white", linewidths=0.6)
+            axes.scatter(
+                targets, each, s=30, c=colour, marker=marker, edgecolors=PALETTE["paper"], linewidths=0.6
+            )
             axes.set_title(f"{name}: R² = {scores[name]:.3f}")
             axes.set(xlim=(low, high), ylim=(low, high), xlabel="true", aspect="equal")
         row[0].set_ylabel("predicted")
         row[0].annotate(
             "predicted = true", (high, high), xytext=(-10, -6), textcoords="offset points",
-            rotation=45, ha="right", va="bottom", color="#5b6067", fontsize=SMALL, rotation_mode="anchor",
+            rotation=45, rotation_mode="anchor", ha="right", va="bottom", color=PALETTE["caption"],
+            fontsize=SMALL,
         )  # fmt: skip
         return figure
 
@@ -242,7 +261,7 @@ def residuals(found: Mapping[str, Array], targets: Array) -> Any:
                 s=30,
                 c=colour,
                 marker=marker,
-                edgecolors="white",
+                edgecolors=PALETTE["paper"],
                 linewidths=0.6,
                 label=name,
             )

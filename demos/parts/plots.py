@@ -1,7 +1,8 @@
 """The pictures of the demos of training: curves, paths on a loss surface, small multiples, boundaries.
 
-Every function returns a matplotlib Figure in the style of `charts`. Colours can be told apart by
-colour-blind readers, and never stand alone: lines differ in their dashes too, points in their markers.
+Every function returns a matplotlib Figure in the style of `charts`. Colours are those of
+`autograd.drawing.style`: they can be told apart by colour-blind readers, and never stand alone: lines
+differ in their dashes too, points in their markers. As in all drawings, blue is above 0, orange below.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autograd import PALETTE
+
 from .charts import canvas
 
 __all__ = ["Field", "Panel", "Walk", "boundaries", "boundary", "curves", "multiples", "walks"]
 
 Array = npt.NDArray[np.float64]
 
-# Okabe and Ito's colours, without the yellow, which is too light for a line on white.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#1c1e21")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
-CLASSES = {-1: ("#0072b2", "o"), 1: ("#d55e00", "^")}
+CLASSES = {-1: (PALETTE["negative line strong"], "^"), 1: (PALETTE["positive line strong"], "o")}
+SIDES = [PALETTE.tint(score, share) for score, share in ((-1, 0.6), (-1, 0.0), (1, 0.0), (1, 0.6))]
 EDGES = {0.0: (1.8, "-"), -1.0: (0.8, "--"), 1.0: (0.8, "--")}  # width and dashes by score
 SMALL = 9  # points: the least size of text
 FAR = 1.6  # times the way from the start: walks that overshoot by more are cut off
+FEW = 12  # numbers: a line of fewer has a marker at each, without which one of a single number is not seen
 CROWD = 200  # numbers: a line of more is thin, without dashes, and lies below the others
 
 
@@ -64,18 +66,20 @@ def curves(panels: Sequence[Panel], ylabel: str, yscale: str = "log", floor: flo
             figure, 1, len(panels), above=0.35, below=0.9, left=0.09, wspace=0.05, hspace=0.0, sharey=True
         )
         for axes, panel in zip(row, panels):
-            for (name, (x, y)), colour, dash in zip(panel.lines.items(), COLOURS, DASHES):
+            for number, (name, (x, y)) in enumerate(panel.lines.items()):
+                colour, dash, marker = PALETTE.series(number)
                 crowded = len(x) > CROWD
                 axes.plot(
                     x, y, color=colour, linestyle="-" if crowded else dash, label=name,
                     linewidth=0.7 if crowded else 1.8, zorder=1.5 if crowded else 2.0,
+                    marker=marker if len(x) < FEW else "",
                 )  # fmt: skip
             axes.set(title=panel.title, xlabel=panel.xlabel, xscale=panel.xscale, yscale=yscale)
             if panel.xscale == "log":
                 axes.xaxis.set_major_formatter("{x:g}")
         row[0].set_ylabel(ylabel)
         row[0].set_ylim(bottom=floor)
-        _legend(figure, row[0], ncols=6, handlelength=3.2)
+        _legend(figure, row[0], ncols=6, handlelength=3.2, columnspacing=1.4)
         return figure
 
 
@@ -125,19 +129,20 @@ def walks(
         for axes, way in zip(grid.flat, ways):
             axes.grid(False)
             axes.contourf(across, up, heights, levels=[bottom, *steps], cmap="Greys", alpha=0.5)
-            axes.contour(across, up, heights, levels=steps, colors="#8a8a8a", linewidths=0.5)
+            axes.contour(across, up, heights, levels=steps, colors=PALETTE["line"], linewidths=0.5)
             axes.plot(
                 *way.points.T,
-                color=COLOURS[0],
+                color=PALETTE.series(0)[0],
                 linewidth=1.1,
                 marker="o",
                 markersize=2.2,
                 label="each update",
             )
-            axes.plot(*way.points[0], "s", color=COLOURS[1], markersize=8, label="start")
+            axes.plot(*way.points[0], "s", color=PALETTE.series(1)[0], markersize=8, label="start")
             axes.plot(
-                *least, "X", color=COLOURS[2], markeredgecolor="white", markersize=11, label="least loss"
-            )
+                *least, "X", color=PALETTE.series(2)[0], markeredgecolor=PALETTE["paper"], markersize=11,
+                label="least loss",
+            )  # fmt: skip
             axes.set(title=way.title, xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         for axes in grid[-1]:
             axes.set_xlabel(names[0])
@@ -175,7 +180,7 @@ def multiples(
             for axes, (losses, verdict) in zip(line, row):
                 colour, mark = looks[verdict]
                 _draw_judged(axes, np.asarray(losses), colour, ceiling)
-                axes.axhline(goal, color="#8a8a8a", linestyle="--", linewidth=1.0)
+                axes.axhline(goal, color=PALETTE["line"], linestyle="--", linewidth=1.0)
                 axes.set_title(f"{mark} {verdict}", color=colour, fontsize=10, fontweight="bold", pad=4)
                 axes.tick_params(labelsize=SMALL)
                 axes.minorticks_off()
@@ -217,19 +222,17 @@ def _draw_boundary(axes: Any, field: Field, scores: Array, title: str, size: flo
     """The two sides of a score in two colours, the margin between −1 and 1 lighter, the boundary black."""
     heights = scores.reshape(len(field.y), len(field.x))
     axes.grid(False)
-    axes.contourf(
-        field.x, field.y, heights, levels=[-1.0, 0.0, 1.0], extend="both",
-        colors=["#9cc7e4", "#d6e8f4", "#fbe3d0", "#f5bd93"],
-    )  # fmt: skip
+    axes.contourf(field.x, field.y, heights, levels=[-1.0, 0.0, 1.0], extend="both", colors=SIDES)
     for level, (width, dash) in EDGES.items():
         if scores.min() < level < scores.max():
             axes.contour(
-                field.x, field.y, heights, levels=[level], colors="black", linewidths=width, linestyles=dash
-            )
+                field.x, field.y, heights, levels=[level], colors=PALETTE["ink"], linewidths=width,
+                linestyles=dash,
+            )  # fmt: skip
     for label, (colour, marker) in CLASSES.items():
         axes.scatter(
             *field.points[field.labels == label].T, s=size, c=colour, marker=marker,
-            edgecolors="white", linewidths=0.6, label=f"class {label:+d}".replace("-", "−"),
+            edgecolors=PALETTE["paper"], linewidths=0.6, label=f"class {label:+d}".replace("-", "−"),
         )  # fmt: skip
     axes.set_title(title, fontsize=10)
     axes.set_aspect("equal")

@@ -86,30 +86,35 @@ def node(source: str, name: str) -> str:
 def test_a_square_is_drawn_as_expected() -> None:
     def number(caption: str, text: str) -> str:
         return (
-            f'<TR><TD ALIGN="LEFT"><FONT COLOR="#555555" POINT-SIZE="12">{caption}</FONT></TD>'
+            f'<TR><TD ALIGN="LEFT"><FONT COLOR="{PALETTE["caption"]}" POINT-SIZE="12">{caption}</FONT></TD>'
             f'<TD ALIGN="RIGHT">{text}</TD></TR>'
         )
 
-    table = '<<FONT COLOR="#1a1a1a"><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">'
+    ink, paper, line = (PALETTE[name] for name in ("ink", "paper", "line"))
+    table = f'<<FONT COLOR="{ink}"><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">'
     x = (
         f'{table}<TR><TD COLSPAN="2"><B>x</B></TD></TR>{number("data", "3")}{number("grad", "6")}'
         "</TABLE></FONT>>"
     )
     y = (
-        f'{table}<TR><TD BGCOLOR="#3d3d3d" STYLE="ROUNDED"><FONT COLOR="#ffffff"><B>×</B></FONT></TD>'
+        f'{table}<TR><TD BGCOLOR="{PALETTE["badge"]}" STYLE="ROUNDED">'
+        f'<FONT COLOR="{paper}"><B>×</B></FONT></TD>'
         f"<TD><B>y</B></TD></TR>{number('data', '9')}{number('grad', '1')}</TABLE></FONT>>"
     )
     font = 'fontname="Helvetica,Arial,sans-serif", fontsize'
-    graph = f'rankdir=LR, bgcolor="#ffffff", color="#b5b5ae", {font}=13, labeljust=r, pad=0.2'
-    node = f'{font}=13, style=filled, color="#6b6b6b", width=0, height=0, margin="0.06,0.04", penwidth=1.2'
-    edge = f'{font}=12, color="#6b6b6b", fontcolor="#1a1a1a", arrowsize=0.7'
-    rounded = 'shape=box, peripheries=2, style="filled,rounded", fillcolor="#93c0ea"'
+    frame = f'color="{PALETTE["frame"]}", fontcolor="{ink}"'
+    graph = f'rankdir=LR, bgcolor="{paper}", {frame}, {font}=13, labeljust=r, pad=0.2'
+    node = f'{font}=13, style=filled, color="{line}", width=0, height=0, margin="0.06,0.04", penwidth=1.2'
+    edge = f'{font}=12, color="{line}", fontcolor="{ink}", arrowsize=0.7'
+    sharp = f'shape=box, fillcolor="{PALETTE["positive strong"]}"'
+    fill = f'fillcolor="{PALETTE.shade(1.0, 6.0)}"'
+    rounded = f'shape=box, peripheries=2, style="filled,rounded", {fill}'
     lines = [
         "digraph computation {",
         f"  graph [{graph}, nodesep=0.2, ranksep=0.45]",
         f"  node [{node}]",
         f"  edge [{edge}]",
-        rf'  n0 [label={x}, shape=box, fillcolor="#7db4e6", tooltip="x\ninput\ndata 3.0\ngrad 6.0"]',
+        rf'  n0 [label={x}, {sharp}, tooltip="x\ninput\ndata 3.0\ngrad 6.0"]',
         rf'  n1 [label={y}, {rounded}, tooltip="y\nop mul\ndata 9.0\ngrad 1.0"]',
         "  n0 -> n1",
         "  n0 -> n1",
@@ -195,6 +200,87 @@ def test_directions_precision_title() -> None:
     assert "rankdir=TB" in draw(y, direction="TB").source
     assert ">0.67<" in draw(y, precision=2).source
     assert "&lt;title&gt;" in draw(y, title="<title>").source
+
+
+def legend(drawing: Drawing) -> list[str]:
+    """What the legend says, in the order of reading."""
+    (text,) = re.findall(r"subgraph cluster_legend \{.*?\n  \}", drawing.source, re.DOTALL)
+    samples = re.findall(r"^ *(shape|color|note)\d \[label=<(.*?)>, shape", text, re.MULTILINE)
+    rows = {row: [re.sub("<.*?>", "", label) for name, label in samples if name == row] for row, _ in samples}
+    return [sample for row in ("shape", "color", "note") for sample in rows.get(row, [])]
+
+
+def test_the_legend_explains_what_is_there() -> None:
+    shapes = ["input", "fresult of f", "foutput"]
+    colours = ["grad &lt; 0", "grad = 0", "grad &gt; 0"]
+    x = Value(-1.0, "x")
+    y = where(x > 0, x.sqrt(), 2.0 * x)
+    assert legend(draw(y, legend=True)) == [*shapes, *colours, "no grad", "╌╌▸ not read"]
+    y.backward()
+    assert legend(draw(y, legend=True, derivatives=True)) == [
+        *shapes, *colours, "0.5 on an arrow: local derivative", "╌╌▸ not read",
+    ]  # fmt: skip
+    x.grad = float("nan")
+    assert "grad nan" in legend(draw(y, legend=True))
+    assert "━━▸ on a path" in legend(draw(y, legend=True, highlight=x))
+
+
+def test_the_legend_of_a_collapsed_graph() -> None:
+    said = legend(draw(mean(network([2, 3, 1], 12)), depth=1, legend=True))
+    assert said == [
+        "foutput", "many nodes", "grad &lt; 0", "grad = 0", "grad &gt; 0", "no grad",
+        "×2: recorded twice", "2 on an arrow: two values",
+    ]  # fmt: skip
+
+
+@pytest.mark.render
+def test_every_sample_of_the_legend_is_seen() -> None:
+    if renderer_is_missing():
+        pytest.skip("no renderer: pip install pygraphviz, or install Graphviz")
+    for direction in ("LR", "RL", "TB", "BT"):
+        svg = draw(Value(1.0, "x"), legend=True, direction=direction)._repr_svg_()
+        shown = "".join(ElementTree.fromstring(svg).itertext()).replace("\xa0", " ")
+        assert all(sample in shown for sample in ("input", "grad < 0", "grad = 0", "grad > 0", "no grad"))
+
+
+def test_the_legend_runs_as_one_reads() -> None:
+    chains = {
+        direction: re.findall(
+            r"(color\d -> .*?) [}[]", draw(square(), legend=True, direction=direction).source
+        )
+        for direction in ("LR", "RL", "TB")
+    }
+    rightwards, leftwards = "color0 -> color1 -> color2", "color2 -> color1 -> color0"
+    assert chains == {"LR": [rightwards], "RL": [leftwards], "TB": [rightwards]}
+
+
+def test_repeats_have_the_colours_of_their_gradients() -> None:
+    w = Value(1.0, "w")
+    ups, both = ([labelled(w * x, name) for x in (1.0, 2.0)] for name in ("up", "both"))
+    loss = sum([2.0 * ups[0], 3.0 * ups[1], both[0], -1.0 * both[1]])
+    loss.backward()
+    lines = draw(loss, depth=1).source.splitlines()
+    (up,) = (line for line in lines if "up ×2" in line)
+    (mixed,) = (line for line in lines if "both ×2" in line)
+    assert f'fillcolor="{PALETTE.shade(2.0, 7.0)}:{PALETTE.shade(3.0, 7.0)}"' in up  # 7: the gradient of w
+    assert f'fillcolor="{PALETTE.shade(-1.0, 7.0)}:{PALETTE.shade(1.0, 7.0)}"' in mixed
+
+
+def test_repeats_say_that_one_of_them_is_nan() -> None:
+    w = Value(1.0, "w")
+    terms = [labelled(w * x, "term") for x in (1.0, 2.0, 3.0)]
+    loss = sum(terms)
+    loss.backward()
+    terms[1].grad = float("nan")
+    (line,) = (line for line in draw(loss, depth=1).source.splitlines() if "term ×3" in line)
+    assert ">nan<" in line
+    assert f'fillcolor="{PALETTE["invalid"]}"' in line
+
+
+def test_how_often_is_not_cut_off_a_long_name() -> None:
+    w = Value(1.0, "w")
+    terms = [labelled(w * x, "name " * 20) for x in (1.0, 2.0)]
+    assert "… ×2</B>" in draw(sum(terms), depth=1).source
 
 
 def test_colours_are_the_sign_and_size() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd import PALETTE
 from demos.parts import page, plots
 from demos.parts.charts import canvas
 from demos.parts.files import prepare_folder, write
@@ -26,6 +27,7 @@ TITLE = "The compiled graph beside its peers"
 LIBRARIES = ("numpy", "llvmlite", "jax", "jaxlib", "torch", "casadi", "drjit", "micrograd")
 NAMES = [each.name for each in CONTESTANTS]
 MARKERS = "oDs^vP<>X*hd8p"
+SOLID = 6  # marks are filled as long as their colours differ
 
 
 @dataclass(frozen=True)
@@ -302,8 +304,8 @@ def dots(lines: Sequence[tuple[str, dict[str, float]]], unit: str) -> str:
             ours = name in (LLVM, NUMPY)
             axes.plot(
                 *zip(*places), MARKERS[turn % len(MARKERS)], label=name, markersize=9 if ours else 7,
-                color=plots.COLOURS[turn % len(plots.COLOURS)], alpha=0.9,
-                markerfacecolor=None if turn < len(plots.COLOURS) else "white", zorder=3 if ours else 2,
+                color=PALETTE.series(turn)[0], alpha=0.9, zorder=3 if ours else 2,
+                markerfacecolor=None if turn < SOLID else PALETTE["paper"],
             )  # fmt: skip
         axes.set_yticks(range(len(lines)), [name for name, _ in lines])
         axes.set_ylim(len(lines) - 0.5, -0.5)

@@ -178,7 +178,7 @@ def out(tmp_path_factory):
 
 
 def test_every_file_is_there_and_no_other(out):
-    names = {"table.csv", "index.html", "loss_curves.png", *HANDED_IN, *PICTURES}
+    names = {"table.csv", "index.html", "explorer.html", "loss_curves.png", *HANDED_IN, *PICTURES}
     assert {path.name for path in out.folder.iterdir()} == names
     assert (out.folder / "loss_curves.png").read_bytes().startswith(b"\x89PNG")
 

@@ -131,7 +131,7 @@ def test_without_scripts_the_last_picture_is_seen_and_no_control(run):
 
 
 def test_the_page_has_its_pictures_and_loads_nothing(run):
-    page = page_of(run[1], ["boundary", "loss"])
+    page = page_of(run[1], ["boundary", "loss"], others=["explorer.html"])
     assert len(page.images) == 3
     for words in ("1 How the boundary forms", "2 The same as a film", "3 The loss"):
         assert words in page.text

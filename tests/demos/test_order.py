@@ -355,7 +355,12 @@ def test_a_claim_that_does_not_hold_is_noticed(answers, slip):
 
 def test_every_file_is_there_and_no_other(out):
     folder, _ = out
-    assert {path.name for path in folder.iterdir()} == {"index.html", *PICTURES}
+    assert {path.name for path in folder.iterdir()} == {
+        "index.html",
+        "explore_order.html",
+        "explore_adding.html",
+        *PICTURES,
+    }
     for name in PICTURES:
         assert ElementTree.parse(folder / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 

@@ -82,13 +82,40 @@ def test_sign_and_size_are_colour_and_width() -> None:
     assert PALETTE["zero line"] in edges[2]
 
 
+@pytest.mark.parametrize("size", [3, 7], ids=["few", "many"])
+def test_negative_is_dashed_for_grey_print(size: int) -> None:
+    layer = Layer(size, size, bias=False, seed=0)
+    for weight, data in zip(layer.neurons[0].w, (2.0, -1.0, 0.0), strict=False):
+        weight.data = data
+    edges = dict(re.findall(r"n0_(\d) -> n1_0 \[(.*)\]", diagram(layer).source))
+    assert ["style=dashed" in edges[tail] for tail in "012"] == [False, True, False]
+    assert ["arrowhead=none" in edge for edge in edges.values()] == [size == 7] * size
+
+
+def test_the_legend_has_a_line_for_every_look() -> None:
+    def said(model: MLP, color_by: str) -> list[str]:
+        source = diagram(model, legend=True, color_by=color_by).source
+        return re.findall(r'^  legend\d \[label="(.*)\\l"', source, re.MULTILINE)
+
+    wider, neurons = "the wider and darker, the larger", "neurons: their bias, in these colours"
+    model = MLP(2, [2], seed=0)
+    assert said(small(), "data") == ["weight > 0", "weight < 0", wider]
+    assert said(model, "grad") == ["gradient > 0", "gradient < 0", "no gradient", wider, neurons]
+    first, second, *_ = model.parameters()
+    first.data, second.data = 0.0, math.nan
+    assert said(model, "data") == [
+        "weight > 0", "weight < 0", "weight = 0", "weight nan", wider, neurons,
+    ]  # fmt: skip
+    assert PALETTE["invalid line"] in diagram(model).source
+
+
 def test_gradients_instead_of_weights() -> None:
     model = named()
-    assert diagram(model, color_by="grad").source.count("style=dashed") == 8
+    assert diagram(model, color_by="grad").source.count("style=dotted") == 8
     first, second = model([1.0, 2.0])
     (first + second).backward()
     source = diagram(model, color_by="grad").source
-    assert "dashed" not in source
+    assert "dotted" not in source
     gradient = model.parameters()[0].grad
     assert f'label="∂w1 = {gradient:.3g}"' in source
 
@@ -165,4 +192,4 @@ def test_a_gradient_that_is_not_there_or_not_finite_is_drawn() -> None:
     assert "->" in diagram(model, color_by="grad").source
     crowded = MLP(6, [6], bias=False, seed=0)
     crowded.parameters()[0].grad = 1.0
-    assert diagram(crowded, color_by="grad").source.count("dashed") == 35
+    assert diagram(crowded, color_by="grad").source.count("dotted") == 35

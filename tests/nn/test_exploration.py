@@ -171,25 +171,3 @@ def test_it_is_explore_by_another_name(tmp_path):
     explore(model(), (X, Y), tmp_path / "one.html", epochs=2, progress=False)
     explore_model(model(), (X, Y), tmp_path / "two.html", epochs=2, progress=False)
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "error", "match"),
-    [
-        ((X,), {}, TypeError, r"\(X, y\)"),
-        ((X[:2],), {}, ValueError, "shape"),
-        ((3,), {}, TypeError, r"\(X, y\)"),
-        (((X, Y[:2]),), {}, ValueError, "one row per example"),
-        (((X, Y),), {"example": 4}, IndexError, "4 rows"),
-        (((X, Y),), {"epochs": 0}, ValueError, "epochs"),
-        (((X, Y),), {"lr": -1.0}, ValueError, "lr"),
-        (((X, Y),), {"lr": []}, ValueError, "lr"),
-        (((X, Y),), {"loss": "best"}, ValueError, "loss"),
-        (((X, Y),), {"inputs": ["a"]}, ValueError, "inputs must be 2 names"),
-        (((X, Y),), {"outputs": "ab"}, ValueError, "outputs must be 1 names"),
-        (((X, Y),), {"frames": 1}, ValueError, "frames"),
-    ],
-)  # fmt: skip
-def test_what_is_refused(arguments, options, error, match):
-    with pytest.raises(error, match=match):
-        explore(model(), *arguments, **options)
