@@ -949,7 +949,7 @@ def step(x: float) -> float:
 
 @primitive(
     (0.0, 0.0),
-    array=lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.nan, np.where(a > b, 1.0, 0.0)),
+    array=lambda a, b: np.where(a > b, 1.0, np.where(a <= b, 0.0, np.nan)),
     symbol="a > b", domain=(ANY, ANY), method="greater",
     sheet="IF({0}>{1},1,0)", latex=r"\left[{0} > {1}\right]",
 )  # fmt: skip

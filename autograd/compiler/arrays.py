@@ -3,7 +3,8 @@
 The source is readable, and it is what `Program.source` shows. Arrays are planned: `prepare` allocates
 them once for a size of batch, an array is used again as soon as nobody reads it any more, and a result
 is written in place where an operand is read for the last time. Evenly spaced rows are a view, and a
-matrix product is one call of BLAS.
+matrix product is one call of BLAS. What depends on the batch alone is computed by `load`, once for all
+updates from the same batch.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ RELU, STEP = TABLE["relu"], TABLE["step"]
 FEW = 4096
 _NEAR = 1e-280, 1e280  # squares that have lost nothing
 
+Loaded = tuple[Callable[..., None], Callable[..., Any]]  # `load`, `run`
+
 _OUTSIDE = ("parameters", "inputs")  # arrays of the caller
-_NUMBERS = ("seed", "count", "whole_seed")  # arguments of `run`
+_NUMBERS = ("seed", "count", "whole_seed")  # arguments of `load` and `run`
 # Rows whose array form is not one function of numpy, and can be written without new arrays.
 _CLEAN = ("np.add({out}, 0.0, out={out})",) if np.signbit(np.maximum(np.full(65, -0.0), 0.0)).any() else ()
 _IN_PLACE = {  # of −0 numpy's maximum with 0 is one of the two, as the machine has it
@@ -59,33 +62,63 @@ class ArrayProgram:
         self.source = writer.source()
         scope: dict[str, Any] = {"np": np, "dtype": writer.dtype, "view": _view, **writer.constants}
         exec(compile(self.source, "<compiled by autograd>", "exec"), scope)
-        self._prepare: Callable[[int], Callable[..., Any]] = scope["prepare"]
-        self._prepared: dict[int, Callable[..., Any]] = {}
+        self._prepare: Callable[[int], Loaded] = scope["prepare"]
+        self._prepared: dict[int, Loaded] = {}
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The arrays of the terms; one that is batched with the examples along its last axis."""
         B = len(batch)
-        run = self._prepared.pop(B, None) or self._prepare(B)
-        whole = 1.0 if self.mean else float(B)
+        numbers = self._numbers(B)
+        load, run = prepared = self._take(B)
         try:
             with np.errstate(all="ignore"):
-                results: tuple[Any, ...] = run(parameters, batch, whole / B, float(B), whole)
-        finally:  # it is taken out while it runs, for another thread needs arrays of its own
-            if len(self._prepared) > 7:
-                self._prepared.clear()
-            self._prepared[B] = run
+                load(batch, *numbers)
+                results: tuple[Any, ...] = run(parameters, *numbers)
+        finally:
+            self._put_back(B, prepared)
         return results
+
+    def _numbers(self, B: int) -> tuple[float, float, float]:
+        whole = 1.0 if self.mean else float(B)
+        return whole / B, float(B), whole
+
+    def _take(self, B: int) -> Loaded:
+        """The functions for a size of batch, to be put back: another thread needs arrays of its own."""
+        return self._prepared.pop(B, None) or self._prepare(B)
+
+    def _put_back(self, B: int, prepared: Loaded) -> None:
+        if len(self._prepared) > 7:
+            self._prepared.clear()
+        self._prepared[B] = prepared
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
         t = training
+        parameters = t.state[: t.parameters]
+        if not t.repeated:
+            return self._updates(t, lambda first, end: self(parameters, t.batch[t.order[first:end]]))
+        first, end = t.bounds[0].tolist()
+        B = end - first
+        numbers = self._numbers(B)
+        load, run = prepared = self._take(B)
+
+        def again(first: int, end: int) -> tuple[Any, ...]:
+            with np.errstate(all="ignore"):
+                results: tuple[Any, ...] = run(parameters, *numbers)
+            return results
+
+        try:
+            with np.errstate(all="ignore"):
+                load(t.batch[t.order[first:end]], *numbers)
+            return self._updates(t, again)
+        finally:
+            self._put_back(B, prepared)
+
+    def _updates(self, t: Training, step: Callable[[int, int], tuple[Any, ...]]) -> int:
         data = t.row(0)
         memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
-        parameters, examples = t.state[: t.parameters], None
         for number, (first, end) in enumerate(t.bounds.tolist()):
-            if examples is None or not t.repeated:
-                examples = t.batch[t.order[first:end]]
-            value, slopes, *outputs = self(parameters, examples)
+            value, slopes, *outputs = step(first, end)
             t.values[number] = value[0]
             for k, column in enumerate(outputs):
                 t.noted[first:end, k] = column
@@ -175,14 +208,23 @@ def tiles(term: Term) -> bool:
 
 
 class _Writer:
-    """Writes `prepare(B)`, which allocates arrays, and in it `run`, which computes."""
+    """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute."""
 
     def __init__(self, outputs: Sequence[Term], dtype: Any) -> None:
         self.outputs, self.dtype = outputs, dtype
-        self.order = ancestry(outputs)
+        order = ancestry(outputs)
+        self.early: set[Term] = set()  # what depends on the batch alone
+        for term in order:
+            moving = [arg for arg in term.args if arg.kind != "constant"]
+            if term.kind in ("inputs", *_NUMBERS) or (moving and self.early.issuperset(moving)):
+                self.early.add(term)
+        # These come first, so that no array that they are in is one that `run` has used before.
+        self.order = sorted(order, key=lambda term: term not in self.early)
         self.constants: dict[str, Any] = {"rows": {}}
         self.preparation: list[str] = []
-        self.lines: list[str] = []
+        self.loading: list[str] = []
+        self.running: list[str] = []
+        self.lines = self.loading
         self.bound: dict[str, str] = {}  # by expression, the name that it was bound to
         self.shaped: set[Term] = set()  # of these it is in the term's own shape
         self.flat: dict[
@@ -191,10 +233,18 @@ class _Writer:
         self.free: dict[tuple[int, bool], list[str]] = {}
         # Of few parameters a copy is quicker than views of the caller's array each time.
         self.few = self.order[0].block.parameters.size <= FEW
-        self.outside = () if self.few else _OUTSIDE
+        # What `run` reads of `load`, and so has to be in an array that both know.
+        self.loaded = {arg for term in self.order if term not in self.early for arg in term.args}
+        self.loaded = self.early.intersection(self.loaded.union(outputs))
+        copied = {"parameters": self.few, "inputs": any(term.kind == "inputs" for term in self.loaded)}
+        self.outside = tuple(kind for kind in _OUTSIDE if not copied[kind])
         self.fresh: set[Term] = set()  # for the caller to keep
         if not self.few:
-            self.fresh |= {output for output in outputs if not output.batched and output.kind != "take"}
+            self.fresh |= {
+                output
+                for output in outputs
+                if not output.batched and output.kind != "take" and output not in self.early
+            }
         self._plan()
 
     def _plan(self) -> None:
@@ -251,6 +301,7 @@ class _Writer:
             for each in (*term.args, term):
                 owner = self._owner(each)
                 self.last[owner] = max(self.last.get(owner, 0), number)
+        held.update(map(self._owner, self.loaded))
         self.last |= dict.fromkeys(held, len(self.order))
         self.held = held
 
@@ -262,6 +313,8 @@ class _Writer:
 
     def _is_view(self, term: Term) -> bool:
         (x,) = term.args
+        if x.kind == "inputs" and "inputs" in self.outside and term in self.loaded:
+            return False
         return x.kind not in _NUMBERS and self._spaced(term, term.index)
 
     def _spaced(self, term: Term, index: Indices) -> bool:
@@ -377,6 +430,7 @@ class _Writer:
 
     def source(self) -> str:
         for number, term in enumerate(self.order):
+            self.lines = self.loading if term in self.early else self.running
             if term.kind in _OUTSIDE:
                 self._given(term)
             elif term.kind not in (*_NUMBERS, "constant"):
@@ -391,11 +445,14 @@ class _Writer:
                 "def prepare(B):",
                 *[f"    {line}" for line in self.preparation],
                 "",
-                "    def run(parameters, batch, seed, count, whole_seed):",
-                *[f"        {line}" for line in self.lines],
+                "    def load(batch, seed, count, whole_seed):",
+                *[f"        {line}" for line in self.loading or ["pass"]],
+                "",
+                "    def run(parameters, seed, count, whole_seed):",
+                *[f"        {line}" for line in self.running],
                 f"        return {', '.join(results)},",
                 "",
-                "    return run",
+                "    return load, run",
                 "",
             ]
         )
@@ -403,7 +460,7 @@ class _Writer:
     def _given(self, term: Term) -> None:
         """The caller's arrays, or copies of them."""
         given = "parameters" if term.kind == "parameters" else "batch.T"
-        if self.few:
+        if term.kind not in self.outside:
             self._allocate(term)
             self._write(f"np.copyto({self.flat[term]}, {given})")
         else:
@@ -442,6 +499,10 @@ class _Writer:
         out = self._array(term)
         if x.kind in _NUMBERS:
             self._write(f"{out}.fill({x.kind})")
+            return
+        if x.kind == "inputs" and self._spaced(term, term.index):
+            in_line = affine(term.index.reshape(-1)) is not None
+            self._write(f"np.copyto({self.flat[term] if in_line else out}, {self._part(x, term.index)})")
             return
         name = f"i{term.number}"
         self.constants[name] = term.index
