@@ -324,7 +324,7 @@ def _sweep_packed(vector: Vector) -> None:
     """The chain rule along a packed node: what its elements share receives the sum."""
     row: Any = vector._primitive
     adjoint = vector.adjoints()
-    slopes = row.partials(vector._data, *columns(vector._left, vector._runs))
+    slopes = row.slopes_on_arrays(vector._data, *columns(vector._left, vector._runs))
     for operand, slope, along in zip(vector._left, slopes, vector._runs):
         if operand._time < 0:
             continue

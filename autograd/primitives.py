@@ -197,6 +197,17 @@ class Primitive:
                     for slope in self.partials(np.float64(y), *map(_as_array, args))
                 ]
 
+    def slopes_on_arrays(self, y: Any, *args: Any) -> Sequence[Any]:
+        """The partials elementwise; a rule that takes floats only is applied to one after the other."""
+        try:
+            return self.partials(y, *args)
+        except (TypeError, ValueError):  # math.cos takes no array, and `if` has no answer for one
+            if self.vectors:
+                raise
+            points = [each.ravel().tolist() for each in np.broadcast_arrays(y, *args)]
+            slopes = np.array([self.slopes(*point) for point in zip(*points, strict=True)], dtype=np.float64)
+            return [column.reshape(np.shape(y)) for column in slopes.T]
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 

@@ -386,7 +386,9 @@ class Dense:
         for depth in range(len(self.layers) - 1, -1, -1):
             weights, sums, outputs = results[depth]
             activation = self.layers[depth][2]
-            of_sums = adjoint if activation is None else adjoint * activation.partials(outputs, sums)[0]
+            of_sums = adjoint
+            if activation is not None:
+                of_sums = adjoint * activation.slopes_on_arrays(outputs, sums)[0]
             of_inputs = of_sums @ weights.T
             yield depth, adjoint, of_sums, of_inputs
             adjoint = of_inputs

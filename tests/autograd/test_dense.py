@@ -16,7 +16,9 @@ from autograd import (
     dot,
     exp,
     no_grad,
+    primitive,
     relu,
+    sin,
     tanh,
     topological_order,
     where,
@@ -247,3 +249,30 @@ def test_a_dense_of_constant_weights_is_swept_as_a_whole():
     total = dot([1.0, 10.0], dense(x))
     total.backward()
     assert b.grad == 11.0
+
+
+@pytest.fixture
+def written_for_floats():
+    """Rows whose partials take floats only, as a user may write them, each with the same in arithmetic."""
+
+    @primitive(partials=lambda y, x: math.cos(x), name="sine_of_floats")
+    def sine(x):
+        return math.sin(x)
+
+    @primitive(partials=lambda y, x: 2.0 * x if x > 0.0 else -1.0, name="branch_of_floats")
+    def branch(x):
+        return x * x if x > 0.0 else -x
+
+    yield {sine: sin, branch: lambda x: where(x > 0.0, x * x, -x)}
+    del TABLE["sine_of_floats"], TABLE["branch_of_floats"]
+
+
+def test_a_users_rule_for_floats_serves_layers_too(written_for_floats):
+    for row, right in written_for_floats.items():
+        slopes = []
+        for activation in (row, right):
+            network = MLP(2, [4, 3, 1], activation=activation, seed=2)
+            network([0.3, -0.8]).backward()
+            slopes.append([parameter.grad for parameter in network.parameters()])
+        assert slopes[0] == pytest.approx(slopes[1], rel=1e-13)
+        assert any(slopes[0])
