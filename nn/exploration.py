@@ -30,7 +30,7 @@ _NEURON = re.compile(r"layer(?P<layer>\d+)\.neuron(?P<neuron>\d+)")
 @explore.register(Module)
 def explore_model(
     model: Module,
-    data: tuple[Any, Any],
+    data: tuple[Any, Any] | list[tuple[Any, Any]],
     path: str | os.PathLike[str] | None = None,
     *,
     loss: str | Loss = "mse_loss",
@@ -57,7 +57,7 @@ def explore_model(
     Parameters
     ----------
     model : an `MLP` or any other `Module`; only what `diagram` can draw is shown as a network too.
-    data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K).
+    data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K); or a list of pairs (x, t).
     path : where to write the page, a name ending in ``.html``; None to write nothing.
     loss, epochs, batch_size, schedule, seed : as `fit` has them.
     lr : the learning rate, or several to switch between, the one shown first first.
@@ -88,11 +88,10 @@ def explore_model(
     >>> "<h1>A training of MLP, step by step</h1>" in page.html
     True
     """
-    if not isinstance(data, Sequence) or len(data) != 2:
-        raise TypeError(f"explore takes (X, y) with a model, got {type(data).__name__}: {data!r:.60}")
+    X, y = _columns(data)
     criterion = find_loss(loss)
     with mode(model, training=False):
-        examples = examples_of(model, criterion, *data)
+        examples = examples_of(model, criterion, X, y)
     if not -len(examples) <= example < len(examples):
         raise IndexError(f"example must be one of the {len(examples)} rows of the data, got {example!r}")
     epochs = require_count("epochs", epochs)
@@ -106,7 +105,7 @@ def explore_model(
         trainee = copy.deepcopy(model)
         made = optimizer(trainee.parameters(), lr=rate)
         training = _Training(trainee, criterion, examples, made, batch_size, schedule, frames)
-        runs.append(training.run(data, epochs, seed, progress))
+        runs.append(training.run((X, y), epochs, seed, progress))
     return explore(
         output,
         path,
@@ -117,6 +116,15 @@ def explore_model(
         frames=frames,
         limit=limit,
     )
+
+
+def _columns(data: Any) -> tuple[Any, Any]:
+    """Features and targets, of two arrays or of pairs."""
+    if isinstance(data, list) and all(isinstance(each, tuple) and len(each) == 2 for each in data):
+        return [x for x, _ in data], [target for _, target in data]
+    if not isinstance(data, Sequence) or len(data) != 2:
+        raise TypeError(f"explore takes (X, y) with a model, got {type(data).__name__}: {data!r:.60}")
+    return data[0], data[1]
 
 
 def _recorded(

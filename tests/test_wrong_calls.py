@@ -381,7 +381,7 @@ DRAWING = [
     ("Drawing('digraph {}', engine='fdp')", ValueError, "engine must be one of dot, neato, got 'fdp'"),
     ("explore(5)", TypeError, "explore takes a recorded Value, or a model of nn, got int: 5"),
     ("explore([leaf()])", TypeError, "explore takes a recorded Value, or a model of nn, got list"),
-    ("explore(square(), wrt=5)", TypeError, "explore: wrt must be leaves of the graph, got None"),
+    ("explore(square(), wrt=5)", TypeError, "explore: wrt must be leaves of the graph"),
     ("explore(square(), wrt=[1.0])", TypeError, "explore: wrt must be leaves of the graph, got 1.0"),
     ("explore(square(), wrt=[square()])", TypeError, "explore: wrt must be leaves of the graph, got Value"),
     ("explore(square(), lr=INF)", ValueError, "explore: lr must be a finite number or several, got inf"),

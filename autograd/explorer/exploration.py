@@ -92,7 +92,7 @@ def explore(
     output: Any,
     path: str | os.PathLike[str] | None = None,
     *,
-    wrt: Iterable[Value] = (),
+    wrt: Iterable[Value] | None = None,
     lr: float | Iterable[float] = 0.5,
     epochs: int = 0,
     runs: Sequence[Run] = (),
@@ -115,7 +115,8 @@ def explore(
     ----------
     output : the loss, or any recorded `Value`.
     path : where to write the page, a name ending in ``.html``; None to write nothing.
-    wrt : the leaves that are trained: they are shown as parameters, and get an update.
+    wrt : the leaves that are trained: they are shown as parameters, and get an update. By default those that
+        were recorded in a model (with a `Value.scope`).
     lr : the learning rate η of w ← w − η ∂E/∂w, or several to switch between, the one shown first first.
     epochs : how many updates the training has, 0 or more.
     runs : trainings recorded elsewhere, in place of `lr` and `epochs`.
@@ -152,7 +153,7 @@ def explore(
         raise TypeError(
             f"explore takes a recorded Value, or a model of nn, got {type(output).__name__}: {output!r:.60}"
         )
-    wrt = _leaves(wrt)
+    wrt = _leaves(output, wrt)
     rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates or not all(map(math.isfinite, rates)):
         raise ValueError(f"explore: lr must be a finite number or several, got {lr!r:.60}")
@@ -188,7 +189,11 @@ def explore(
 _MOST_NODES = 20_000
 
 
-def _leaves(wrt: Any) -> list[Value]:
+def _leaves(output: Value, wrt: Any) -> list[Value]:
+    if wrt is None:
+        return [
+            node for node in topological_order(output) if node.scope and not node.op and not node.constant
+        ]
     leaves: list[Any] = list(wrt) if isinstance(wrt, Iterable) else [None]
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op:

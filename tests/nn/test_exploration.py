@@ -167,6 +167,21 @@ def test_frames_are_thinned():
     assert len(run["losses"]) == 31
 
 
+def test_pairs_are_data_too():
+    pairs = list(zip(X, Y, strict=True))
+    options = {"epochs": 2, "progress": False}
+    assert explore(model(), pairs, **options).html == explore(model(), (X, Y), **options).html
+
+
+def test_the_parameters_of_a_model_are_trained_by_default():
+    trained = model()
+    loss = mse_loss(trained(X[1]), Y[1])
+    explored = Explored(explore(loss, epochs=3).html)
+    kinds = {node["name"]: node["kind"] for node in explored.story["nodes"] if "after" in node}
+    assert set(kinds) == {parameter.label for parameter in trained.parameters()}
+    assert set(kinds.values()) == {"parameter"}
+
+
 def test_it_is_explore_by_another_name(tmp_path):
     explore(model(), (X, Y), tmp_path / "one.html", epochs=2, progress=False)
     explore_model(model(), (X, Y), tmp_path / "two.html", epochs=2, progress=False)
