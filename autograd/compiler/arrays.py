@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,14 +57,23 @@ class ArrayProgram:
     """
 
     def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
-        self.mean = mean
-        rule = functools.partial(_expanded, mean)
-        writer = _Writer(rewrite(terms, rule), np.dtype(dtype))
-        self.source = writer.source()
-        scope: dict[str, Any] = {"np": np, "dtype": writer.dtype, "view": _view, **writer.constants}
-        exec(compile(self.source, "<compiled by autograd>", "exec"), scope)
-        self._prepare: Callable[[int], Loaded] = scope["prepare"]
+        self.mean, self.dtype = mean, np.dtype(dtype)
+        self._terms = rewrite(terms, functools.partial(_expanded, mean))
+        self.source, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
+        self._own: list[_Own] = []  # of trainings that are done
+
+    def _written(self, own: bool) -> tuple[str, Callable[..., Loaded]]:
+        """The source, and its `prepare`; see `_Writer`."""
+        writer = _Writer(self._terms, self.dtype, own)
+        source = writer.source()
+        scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": _view, **writer.constants}
+        exec(compile(source, "<compiled by autograd>", "exec"), scope)
+        return source, scope["prepare"]
+
+    @functools.cached_property
+    def _prepare_own(self) -> Callable[..., Loaded]:
+        return self._written(own=True)[1]
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The arrays of the terms; one that is batched with the examples along its last axis."""
@@ -94,31 +104,29 @@ class ArrayProgram:
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
         t = training
-        parameters = t.state[: t.parameters]
-        if not t.repeated:
-            return self._updates(t, lambda first, end: self(parameters, t.batch[t.order[first:end]]))
-        first, end = t.bounds[0].tolist()
-        B = end - first
-        numbers = self._numbers(B)
-        load, run = prepared = self._take(B)
-
-        def again(first: int, end: int) -> tuple[Any, ...]:
-            with np.errstate(all="ignore"):
-                results: tuple[Any, ...] = run(parameters, *numbers)
-            return results
-
+        try:
+            own = self._own.pop()
+        except IndexError:
+            own = _Own(np.empty(t.parameters, self.dtype), {})
+        own.parameters[...] = t.state[: t.parameters]
         try:
             with np.errstate(all="ignore"):
-                load(t.batch[t.order[first:end]], *numbers)
-            return self._updates(t, again)
+                return self._updates(t, own)
         finally:
-            self._put_back(B, prepared)
+            t.state[: t.parameters] = own.parameters
+            self._own.append(own)
 
-    def _updates(self, t: Training, step: Callable[[int, int], tuple[Any, ...]]) -> int:
-        data = t.row(0)
+    def _updates(self, t: Training, own: _Own) -> int:
+        parameters, data = own.parameters, own.parameters[: t.updated]
         memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
+        loaded = False
         for number, (first, end) in enumerate(t.bounds.tolist()):
-            value, slopes, *outputs = step(first, end)
+            if not loaded:
+                numbers = self._numbers(end - first)
+                load, run = own.sized(end - first, self._prepare_own)
+                load(t.batch[t.order[first:end]], *numbers)
+                loaded = t.repeated
+            value, slopes, *outputs = run(parameters, *numbers)
             t.values[number] = value[0]
             for k, column in enumerate(outputs):
                 t.noted[first:end, k] = column
@@ -127,23 +135,38 @@ class ArrayProgram:
                 t.norms[number] = _length(gradient)
                 if not np.isfinite(t.values[number]):
                     return number
-            with np.errstate(all="ignore"):
-                if t.clip_value is not None:
-                    np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
-                if t.clip_norm is not None:
-                    gradient *= min(1.0, t.clip_norm / (_length(gradient) + 1e-6))
-                if t.rule is descent:  # in place
-                    gradient *= t.rates[number]
-                    data -= gradient
-                else:
-                    changed = dict(memory)
-                    new = t.rule(data, gradient, t.rates[number], changed)
-                    for name, array in memory.items():
-                        array[...] = changed[name]
-                    data[...] = new
+            if t.clip_value is not None:
+                np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
+            if t.clip_norm is not None:
+                gradient *= min(1.0, t.clip_norm / (_length(gradient) + 1e-6))
+            if t.rule is descent:  # in place
+                gradient *= t.rates[number]
+                data -= gradient
+            else:
+                changed = dict(memory)
+                new = t.rule(data, gradient, t.rates[number], changed)
+                for name, array in memory.items():
+                    array[...] = changed[name]
+                data[...] = new
             if t.careful and not np.isfinite(data).all():
                 return number
         return len(t.rates)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What a training has to itself: the parameters, and the functions that know where these lie."""
+
+    parameters: Any
+    prepared: dict[int, Loaded]
+
+    def sized(self, B: int, prepare: Callable[..., Loaded]) -> Loaded:
+        """The functions for a size of batch."""
+        if B not in self.prepared:
+            if len(self.prepared) > 7:
+                self.prepared.clear()
+            self.prepared[B] = prepare(B, self.parameters)
+        return self.prepared[B]
 
 
 def _length(gradient: Any) -> float:
@@ -208,10 +231,14 @@ def tiles(term: Term) -> bool:
 
 
 class _Writer:
-    """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute."""
+    """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute.
 
-    def __init__(self, outputs: Sequence[Term], dtype: Any) -> None:
-        self.outputs, self.dtype = outputs, dtype
+    With `own`, `prepare(B, parameters)` is given the array in which the parameters will always be, and what
+    `run` returns is overwritten by the next one: so nothing is copied in a training.
+    """
+
+    def __init__(self, outputs: Sequence[Term], dtype: Any, own: bool) -> None:
+        self.outputs, self.dtype, self.own = outputs, dtype, own
         order = ancestry(outputs)
         self.early: set[Term] = set()  # what depends on the batch alone
         for term in order:
@@ -236,10 +263,10 @@ class _Writer:
         # What `run` reads of `load`, and so has to be in an array that both know.
         self.loaded = {arg for term in self.order if term not in self.early for arg in term.args}
         self.loaded = self.early.intersection(self.loaded.union(outputs))
-        copied = {"parameters": self.few, "inputs": any(term.kind == "inputs" for term in self.loaded)}
+        copied = {"parameters": self.few or own, "inputs": any(term.kind == "inputs" for term in self.loaded)}
         self.outside = tuple(kind for kind in _OUTSIDE if not copied[kind])
         self.fresh: set[Term] = set()  # for the caller to keep
-        if not self.few:
+        if not self.few and not own:
             self.fresh |= {
                 output
                 for output in outputs
@@ -302,6 +329,8 @@ class _Writer:
                 owner = self._owner(each)
                 self.last[owner] = max(self.last.get(owner, 0), number)
         held.update(map(self._owner, self.loaded))
+        if self.own:
+            held.update(term for term in self.order if term.kind == "parameters")
         self.last |= dict.fromkeys(held, len(self.order))
         self.held = held
 
@@ -442,7 +471,7 @@ class _Writer:
         results = [self._result(output) for output in self.outputs]
         return "\n".join(
             [
-                "def prepare(B):",
+                f"def prepare(B{', parameters' if self.own else ''}):",
                 *[f"    {line}" for line in self.preparation],
                 "",
                 "    def load(batch, seed, count, whole_seed):",
@@ -460,7 +489,9 @@ class _Writer:
     def _given(self, term: Term) -> None:
         """The caller's arrays, or copies of them."""
         given = "parameters" if term.kind == "parameters" else "batch.T"
-        if term.kind not in self.outside:
+        if term.kind == "parameters" and self.own:
+            self.flat[term] = given
+        elif term.kind not in self.outside:
             self._allocate(term)
             self._write(f"np.copyto({self.flat[term]}, {given})")
         else:
@@ -470,7 +501,8 @@ class _Writer:
         if output.kind in (*_NUMBERS, "constant"):
             return f"np.full({output.shape}, {self._name(output, False)}, dtype)"
         name = self._name(output, output.batched)
-        return name if output in self.fresh else f"{name}.copy()"
+        passing = self.own and self._owner(output) not in self.held  # it is computed anew each time
+        return name if passing or output in self.fresh else f"{name}.copy()"
 
     def _write(self, line: str) -> None:
         self.lines.append(line)
