@@ -202,8 +202,6 @@ class Primitive:
         try:
             return self.partials(y, *args)
         except (TypeError, ValueError):  # math.cos takes no array, and `if` has no answer for one
-            if self.vectors:
-                raise
             points = [each.ravel().tolist() for each in np.broadcast_arrays(y, *args)]
             slopes = np.array([self.slopes(*point) for point in zip(*points, strict=True)], dtype=np.float64)
             return [column.reshape(np.shape(y)) for column in slopes.T]

@@ -18,7 +18,6 @@ from ..drawing.collapse import Group, Groups, collapsed
 from ..drawing.text import Arrow, Box, Cluster, dot_text, frames
 from ..drawing.view import View, parts
 from ..value import Value
-from ..vector import Vector
 from .passes import Passes
 
 _ROOM = "888888888"  # as wide as the widest number that the page writes in its place
@@ -84,29 +83,37 @@ def pictures(
     """
     view = _Reached([passes.output])
     look = _Blank(view, 4, False, None, frozenset(), parameters, names)
-    for position, opened in enumerate(_states(passes.nodes, limit)):
-        everything = len(view.values) <= limit and opened.issuperset(_scopes(passes.nodes))
-        if everything:
+    kept: dict[frozenset[Cluster], Groups | None] = {}
+    for opened in _states(passes.nodes):
+        if len(view.values) <= limit and opened.issuperset(_scopes(passes.nodes)):
+            kept[opened] = None
+            continue
+        groups = Groups(view, 1, limit, opened)
+        if not kept or len(groups.groups) <= _MOST_BOXES:
+            kept[opened] = groups
+    for opened, divided in kept.items():
+        if divided is None:
             boxes, arrows = one_by_one(look)
             listed = [{"nodes": [place], "scope": ""} for place in range(len(boxes))]
         else:
-            groups = Groups(view, 1, limit, opened)
-            if position and len(groups.groups) > _MOST_BOXES:
-                continue
-            boxes, arrows = collapsed(look, groups)
-            boxes = [_grouped(box, group) for box, group in zip(boxes, groups.groups, strict=True)]
+            boxes, arrows = collapsed(look, divided)
+            openable = [
+                not kept.keys().isdisjoint((opened | {group.scope}, _around(group.scope)))
+                for group in divided.groups
+            ]
+            boxes = list(map(_grouped, boxes, divided.groups, openable))
             listed = [
                 {"nodes": [passes.index[node] for node in group.members], "scope": ".".join(group.scope)}
-                for group in groups.groups
+                for group in divided.groups
             ]
         svg = _graph_svg(Drawing(dot_text(boxes, arrows, "LR", "", legend=False)), boxes)
         yield Picture([".".join(scope) for scope in sorted(opened)], svg, listed, _in_order(boxes, arrows))
 
 
-def _grouped(box: Box, group: Group) -> Box:
+def _grouped(box: Box, group: Group, openable: bool) -> Box:
     """A closed scope says that it opens; what repeats of a constant have in common is their number."""
-    if group.scope:
-        return replace(box, label=f"+ {box.label}", tooltip="")
+    if group.scope and openable:
+        box = replace(box, label=f"+ {box.label}")
     if box.kind == "constant" and not group.single:
         box = replace(box, rows=box.rows[:1])
     return replace(box, tooltip="")
@@ -117,11 +124,11 @@ def _scopes(nodes: Sequence[Value]) -> dict[Cluster, None]:
     found: dict[Cluster, None] = {}
     for scope in dict.fromkeys(node.scope for node in nodes):
         every = parts(scope)
-        found.update((every[:size], None) for size in range(1, len(every) + 1))
+        found.update((every[:size], None) for size in range(1, len(every) + 1))  # the outer ones first
     return found
 
 
-def _states(nodes: Sequence[Value], limit: int) -> list[frozenset[Cluster]]:
+def _states(nodes: Sequence[Value]) -> list[frozenset[Cluster]]:
     """Which scopes may be open together: all combinations if they are few, else one path at a time.
 
     A small graph stands open at first, a large one closed.
@@ -132,12 +139,17 @@ def _states(nodes: Sequence[Value], limit: int) -> list[frozenset[Cluster]]:
         children[scope[:-1]].append(scope)
     states = _combinations((), children, _MOST_STATES)
     if states is None:
-        states = [frozenset(), *(frozenset(s[:size] for size in range(1, len(s) + 1)) for s in scopes)]
+        states = [frozenset(), *map(_around, scopes)]
         if len(nodes) <= _MOST_BOXES:
             states.append(frozenset(scopes))
     small = len(nodes) <= 60
     states.sort(key=lambda state: -len(state) if small else len(state))
     return states
+
+
+def _around(scope: Cluster) -> frozenset[Cluster]:
+    """A scope and those around it."""
+    return frozenset(scope[:size] for size in range(1, len(scope) + 1))
 
 
 def _combinations(
@@ -191,8 +203,7 @@ def _graph_svg(drawing: Drawing, boxes: Sequence[Box]) -> str:
             group.set("data-arrow", f"{tail[1:]}>{head[1:]}")
         elif kind == "cluster":
             group.set("data-scope", ".".join(part.partition("\0")[0] for part in scopes[title]))
-            label = group.find(f"{{{_SVG}}}text")
-            if label is not None:
+            for label in group.findall(f"{{{_SVG}}}text"):
                 label.text = f"− {label.text}"
     return _written(root)
 
@@ -240,9 +251,8 @@ def _multiplied(passes: Passes) -> dict[Value, int]:
     for node in passes.nodes:
         if node.op == "dot":
             weights, inputs = node.operands[:2]
-            if type(weights) is Vector and type(inputs) is Vector:
-                for weight, factor in zip(weights.values, inputs.values, strict=True):
-                    found.setdefault(weight, passes.index[factor])
+            for weight, factor in zip(weights.values, inputs.values, strict=True):
+                found.setdefault(weight, passes.index[factor])
     return found
 
 
@@ -254,8 +264,7 @@ def _titled(root: ElementTree.Element) -> list[tuple[ElementTree.Element, str]]:
     """The groups of an SVG with their names, which are taken out: a browser would show them as tooltips."""
     found = []
     for group in list(root.iter(f"{{{_SVG}}}g")):
-        title = group.find(f"{{{_SVG}}}title")
-        if title is not None:
+        for title in group.findall(f"{{{_SVG}}}title"):
             group.remove(title)
             found.append((group, title.text or ""))
     return found
@@ -263,11 +272,14 @@ def _titled(root: ElementTree.Element) -> list[tuple[ElementTree.Element, str]]:
 
 def _mark_shape(group: ElementTree.Element) -> None:
     """Tell the page which of the shapes is filled by the gradient."""
-    for shape in group:
-        filled = shape.get("fill") not in (None, "none") and shape.get("stroke") not in (None, "none")
-        if shape.tag.rpartition("}")[2] in ("path", "polygon", "ellipse") and filled:
-            shape.set("class", "shape")
-            return
+    filled = (
+        each
+        for each in group
+        if each.get("fill") not in (None, "none") and each.get("stroke") not in (None, "none")
+    )
+    shape = next(filled, None)
+    if shape is not None:  # a number that was written into an expression stands bare
+        shape.set("class", "shape")
 
 
 def _mark_numbers(group: ElementTree.Element) -> None:

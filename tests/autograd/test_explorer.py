@@ -13,7 +13,21 @@ import numpy as np
 import pytest
 from explored import Explored
 
-from autograd import Explorer, Run, Value, Vector, dot, explore, grad, relu, sigmoid, softmax, sqrt, where
+from autograd import (
+    Drawing,
+    Explorer,
+    Run,
+    Value,
+    Vector,
+    dot,
+    explore,
+    grad,
+    relu,
+    sigmoid,
+    softmax,
+    sqrt,
+    where,
+)
 from autograd.explorer.passes import Passes
 from autograd.explorer.series import Series
 
@@ -261,6 +275,27 @@ def test_a_large_network_opens_closed_and_one_path_at_a_time():
     assert not any({"layer0", "layer1"} <= set(each) for each in opened)
     closed = {box["scope"] for box in pictures[0]["boxes"]} - {""}
     assert closed == {"layer0", "layer1", "layer2"}
+
+
+def test_a_layer_that_is_too_wide_to_be_read_stays_closed():
+    page = Explored(explore(scoped([2, 200, 1])).html)
+    opened = [picture["opened"] for picture in page.story["pictures"]]
+    assert opened == [[], ["layer1"]]  # neither layer0 nor its neurons, nor the neuron of 200 weights
+    labels = [each.text for each in ElementTree.fromstring(page.story["pictures"][0]["svg"]).iter("text")]
+    assert "layer0" in labels
+    assert "+ layer1" in labels
+
+
+def test_a_network_of_other_nodes_is_drawn_and_linked_to_nothing():
+    output, weights = assignment()
+    network = Drawing("digraph { a -> b }", links={"a": "nowhere", "a->b": Value(1.0), "b": weights[0]})
+    page = Explored(explore(output, network=network).html)
+    parts = [
+        each for each in ElementTree.fromstring(page.story["network"]).iter("g") if each.get("data-part")
+    ]
+    assert [(each.get("data-part"), each.get("data-node")) for each in parts] == [
+        ("number", str(page.story["nodes"].index(page.nodes["w1"])))
+    ]
 
 
 def test_pictures_speak_the_style_sheets_language(page):
