@@ -31,6 +31,17 @@
   const grad = (node, frame) => at(nodes[node].grad, frame);
   const taken = (edge) => at(edges[edge].taken) !== 0;
 
+  /** A task that is done again only when something that it depends on has changed. */
+  function onChange(dependencies, task) {
+    let before = null;
+    return () => {
+      const now = dependencies();
+      if (before?.every((each, place) => each === now[place])) return;
+      before = now;
+      task();
+    };
+  }
+
   /** A number in writing: as Python's format :.6g, with a real minus sign; with an exponent below `least`. */
   function written(number, digits = 6, least = 1e-4) {
     if (!Number.isFinite(number)) return Number.isNaN(number) ? "nan" : number > 0 ? "∞" : "−∞";
@@ -48,7 +59,9 @@
 
   const inside = (number) => (number < 0 ? `(${written(number)})` : written(number));
   const filled = (template) =>
-    template.replace(/\ue000(\d+)\ue001/g, (_, node) => inside(data(Number(node))));
+    template
+      .replace(/\ue000(\d+)\ue001/g, (_, node) => inside(data(Number(node))))
+      .replace(/\((\([^()]*\))\)/g, "$1"); // √((−1))
 
   /* --- writing ------------------------------------------------------------------------------------ */
 
@@ -59,16 +72,17 @@
     return made;
   }
 
-  /** Text as mathematics: names with their indices below. Copied, it is the plain text again. */
+  /** Text as mathematics: indices below, powers above. Copied, it is the plain text again. */
   function typeset(text) {
     const line = document.createDocumentFragment();
+    const hidden = (sign) => element("span", { class: "off" }, sign);
     let end = 0;
-    for (const match of text.matchAll(/(\p{L}+)(?:(_)(\w+)|(\d+))(?![\w.])/gu)) {
-      if (match.index > 0 && /[\w.]/.test(text[match.index - 1])) continue;
-      line.append(text.slice(end, match.index), match[1]);
-      if (match[2]) line.append(element("span", { class: "off" }, "_"));
-      line.append(element("sub", {}, match[3] ?? match[4]));
-      end = match.index + match[0].length;
+    for (const match of text.matchAll(/(?<![\w.])(\p{L}+)(?:(_)(\w+)|(\d+))(?![\w.])|\^(−?[\w.]+)/gu)) {
+      const [whole, base, underscore, index, number, power] = match;
+      line.append(text.slice(end, match.index), base ?? hidden("^"));
+      if (underscore) line.append(hidden("_"));
+      line.append(power ? element("sup", {}, power) : element("sub", {}, index ?? number));
+      end = match.index + whole.length;
     }
     line.append(text.slice(end));
     return line;
@@ -86,14 +100,26 @@
 
   /** A line of mathematics from texts, which are set, and elements. */
   const line = (...parts) => parts.map((part) => (typeof part === "string" ? typeset(part) : part));
+
+  /** A line that is read out as the plain text that it is, not fraction by fraction and index by index. */
+  function spoken(parts) {
+    const made = element("span", { role: "img" }, ...parts);
+    made.setAttribute("aria-label", made.textContent);
+    return made;
+  }
+
   const name = (node) => nodes[node].name;
   const listed = (names, most = 6) =>
     names.length <= most
       ? names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join("")
       : `${names.slice(0, most - 1).join(", ")} and ${names.length - most + 1} more`;
   const counted = (count, thing) => `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
-  const equal = (formula, template) =>
-    formula ? ` = ${formula}${template && template !== formula ? ` = ${filled(template)}` : ""}` : "";
+
+  /** Texts that are equal to each other, each said once. */
+  const equation = (...texts) =>
+    texts.filter(Boolean).filter((text, place, all) => text !== all[place - 1]).join(" = ");
+  const computed = (node) =>
+    equation(name(node), nodes[node].formula, filled(nodes[node].filled), written(data(node)));
 
   /* --- the graph ---------------------------------------------------------------------------------- */
 
@@ -107,19 +133,35 @@
   const trains = parameters.length > 0;
 
   const state = {
-    picture: 0, run: 0, frame: runs[0].start, step: 0, selected: null, hovered: null, zoom: 0,
+    picture: 0, run: 0, frame: runs[0].start, step: 0, selected: null, zoom: 0,
+    looked: null, focused: null, // the nodes of what the pointer, or else the focus, is on
   };
 
   const run = () => runs[state.run];
   const frameInRun = () => state.frame - run().start;
   const epoch = () => run().epochs[frameInRun()];
-  const updates = () => trains && frameInRun() < run().stop - run().start - (run().stop - run().start > 1 ? 1 : 0);
+  const frames = () => run().stop - run().start;
+  const updates = () => trains && (frames() === 1 || frameInRun() < frames() - 1); // a training ends without one
+
+  /** Along which edges the gradient flows in this frame: not along those of a branch that was not taken. */
+  const flowing = new Set();
+  const findFlow = onChange(() => [state.frame], () => {
+    flowing.clear();
+    const reached = new Set([output]);
+    for (let edge = edges.length - 1; edge >= 0; edge -= 1) { // heads come in topological order
+      if (!taken(edge) || !reached.has(edges[edge].head)) continue;
+      flowing.add(edge);
+      reached.add(edges[edge].tail);
+    }
+  });
+  const flows = (edge) => (findFlow(), flowing.has(edge));
+  const readers = (node) => outof[node].filter(flows); // the edges along which its gradient comes back
 
   /** What depends on a node, itself included: where its paths to the output lead. */
   function reached(node) {
     const found = new Set([node]);
     edges.forEach((edge, place) => {
-      if (found.has(edge.tail) && taken(place)) found.add(edge.head);
+      if (found.has(edge.tail) && flows(place)) found.add(edge.head);
     });
     return found;
   }
@@ -161,26 +203,26 @@
     }
     const backward = steps.length;
     for (const box of order) {
-      const moved = boxes[box].nodes.filter((node) => "after" in nodes[node]);
-      if (!moved.length) continue;
-      steps.push({ phase: 4, kind: single(box) ? "update" : "updates", box, node: moved[0], moved, boxes: [box] });
+      const movers = moved(boxes[box].nodes);
+      if (!movers.length) continue;
+      steps.push({ phase: 4, kind: single(box) ? "update" : "updates", box, node: movers[0], moved: movers, boxes: [box] });
     }
-    const groups = boxes.map((box) => [
-      ...new Set(box.nodes.filter((node) => nodes[node].op && (node === output || outof[node].some((edge) => home[edges[edge].head] !== home[node])))),
-    ]);
-    return { steps, known, arrival, seed, backward, home, groups };
+    const read = (node) => node === output || outof[node].some((edge) => home[edges[edge].head] !== home[node]);
+    const results = boxes.map((box) => box.nodes.filter((node) => nodes[node].op && read(node)));
+    return { steps, known, arrival, seed, backward, home, results };
   }
 
   const plans = pictures.map(() => null);
   const plan = () => (plans[state.picture] ??= stepsOf(pictures[state.picture]));
   const count = () => (updates() ? plan().steps.length : plan().backward);
   const current = () => plan().steps[state.step];
+  const boxAt = (place) => pictures[state.picture].boxes[place];
 
   /** The shares that have arrived at a node up to a step, in the order of their arrival. */
   function arrived(node, step = state.step) {
     const { arrival } = plan();
-    return outof[node]
-      .filter((edge) => arrival[edge] <= step && taken(edge))
+    return readers(node)
+      .filter((edge) => arrival[edge] <= step)
       .sort((one, other) => arrival[one] - arrival[other]);
   }
 
@@ -189,74 +231,87 @@
     if (node === output) return step >= plan().seed ? 1 : null;
     const shares = arrived(node, step);
     if (!shares.length) return null;
-    if (shares.length === outof[node].filter(taken).length) return grad(node);
+    if (shares.length === readers(node).length) return grad(node);
     return shares.reduce((sum, edge) => sum + at(edges[edge].share), 0);
   }
 
   /* --- a step in words and in mathematics --------------------------------------------------------- */
 
+  /** What a box of several nodes is called: a layer, a neuron, or what was recorded many times. */
+  function called(place) {
+    const { scope, nodes: members } = boxAt(place);
+    return scope || `the ${nodes[members[0]].op || nodes[members[0]].name} ×${members.length}`;
+  }
+
+  const moved = (members) => members.filter((node) => "after" in nodes[node]);
+  const operations = (members) => members.filter((node) => nodes[node].op).length;
+
   function told(step) {
-    const scope = step.box === undefined ? "" : pictures[state.picture].boxes[step.box].scope;
-    const group = step.box === undefined ? [] : plan().groups[step.box];
-    const called = scope || (step.box === undefined ? "" : `the ${nodes[step.node].op || "leaves"} ×${pictures[state.picture].boxes[step.box].nodes.length}`);
     switch (step.kind) {
-      case "given": {
-        const inputs = nodes.filter((node) => node.kind === "input");
-        const weights = nodes.filter((node) => node.kind === "parameter");
-        const given = [inputs.length && counted(inputs.length, "input"), weights.length && counted(weights.length, "parameter")];
-        const labels = [...weights, ...inputs].slice(0, 4);
-        return {
-          words: `Given are the numbers of the leaves: ${given.filter(Boolean).join(" and ") || "constants only"}.`,
-          formula: line(labels.map((node) => `${node.name} = ${written(at(node.data))}`).join(", ") + (weights.length + inputs.length > 4 ? ", …" : "")),
-        };
-      }
-      case "node": {
-        const { formula, filled: template } = nodes[step.node];
-        const operands = [...new Set(into[step.node].map((edge) => name(edges[edge].tail)))];
-        const from = operands.length ? ` from ${listed(operands)}` : "";
-        const words = step.phase === 2
-          ? `${name(step.node)} is the ${trains ? "loss, the number to make small" : "output, the number to differentiate"}: computed${from}.`
-          : `${name(step.node)} is computed${from}: ${operation(step.node)}.`;
-        return { words, formula: line(`${name(step.node)}${equal(formula, template)} = ${written(data(step.node))}`) };
-      }
-      case "group": {
-        const ops = pictures[state.picture].boxes[step.box].nodes.filter((node) => nodes[node].op).length;
-        return {
-          words: `${called} computes: ${counted(ops, "operation")} give ${counted(group.length, "number")} that others read. Open it to see each.`,
-          formula: line(group.slice(0, 4).map((node) => `${name(node)} = ${written(data(node))}`).join(", ") + (group.length > 4 ? ", …" : "")),
-        };
-      }
+      case "given": return toldGiven();
+      case "node": return toldNode(step);
+      case "group": return toldGroup(step.box);
       case "seed":
         return {
           words: `The way back begins at ${name(output)}: its derivative by itself is 1.`,
           formula: line(slope(output, output), " = 1"),
         };
-      case "edge":
-        return toldEdge(step.edge);
-      case "back": {
-        const inner = pictures[state.picture].boxes[step.box].nodes.filter((node) => "after" in nodes[node]);
-        const size = Math.hypot(...inner.map((node) => grad(node)));
-        const tails = [...new Set(pictures[state.picture].boxes[step.box].nodes.flatMap((node) => into[node].map((edge) => edges[edge].tail)))]
-          .filter((tail) => plan().home[tail] !== step.box);
-        return {
-          words: `${called} carries the gradient of its results back${inner.length ? ` to its ${counted(inner.length, "parameter")}` : ""}${tails.length ? `${inner.length ? " and" : ""} to ${listed(tails.map(name), 4)}` : ""}.`,
-          formula: inner.length
-            ? line(`the gradient of its ${counted(inner.length, "parameter")} has the length ${written(size)}`)
-            : line(...group.slice(0, 3).flatMap((node, place) => [place ? ", " : "", gradient(node), ` = ${written(grad(node))}`])),
-        };
-      }
-      case "update":
-        return toldUpdate(step.node);
+      case "edge": return toldEdge(step.edge);
+      case "back": return toldBack(step.box);
+      case "update": return toldUpdate(step.node);
       case "updates": {
-        const [first] = step.moved;
-        const lead = toldUpdate(first);
+        const against = run().lr === null ? "" : " against their gradients";
         return {
-          words: `All ${counted(step.moved.length, "parameter")} of ${called} move${run().lr === null ? "" : " against their gradients"} at once; the first of them:`,
-          formula: lead.formula,
+          words: `All ${counted(step.moved.length, "parameter")} of ${called(step.box)} move${against} at once; the first of them:`,
+          formula: toldUpdate(step.moved[0]).formula,
         };
       }
     }
-    return { words: "", formula: [] };
+  }
+
+  function toldGiven() {
+    const ofKind = (kind) => nodes.filter((node) => node.kind === kind)
+      .sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));
+    const [weights, inputs] = [ofKind("parameter"), ofKind("input")];
+    const given = [inputs.length && counted(inputs.length, "input"), weights.length && counted(weights.length, "parameter")];
+    const leaves = [...weights, ...inputs];
+    const words = `given are the numbers of the leaves: ${given.filter(Boolean).join(" and ") || "constants only"}.`;
+    return {
+      words: frames() > 1 ? `Epoch ${epoch()}: ${words}` : `G${words.slice(1)}`,
+      formula: line(leaves.slice(0, 8).map((node) => `${node.name} = ${written(at(node.data))}`).join(", ") + (leaves.length > 8 ? ", …" : "")),
+    };
+  }
+
+  function toldNode({ node, phase }) {
+    const operands = [...new Set(into[node].map((edge) => name(edges[edge].tail)))];
+    const from = operands.length ? ` from ${listed(operands)}` : "";
+    const what = trains ? "loss, the number to make small" : "output, the number to differentiate";
+    const words = phase === 2
+      ? `${name(node)} is the ${what}: computed${from}.`
+      : `${name(node)} is computed${from}: ${operation(node)}.`;
+    return { words, formula: line(computed(node)) };
+  }
+
+  function toldGroup(box) {
+    const count = operations(boxAt(box).nodes);
+    const results = plan().results[box];
+    return {
+      words: `${called(box)} computes: ${counted(count, "operation")} ${count === 1 ? "gives" : "give"} ${counted(results.length, "number")} that others read.${boxAt(box).scope ? " Open it to see each." : ""}`,
+      formula: line(results.slice(0, 4).map((node) => `${name(node)} = ${written(data(node))}`).join(", ") + (results.length > 4 ? ", …" : "")),
+    };
+  }
+
+  function toldBack(box) {
+    const { nodes: members } = boxAt(box);
+    const inner = moved(members);
+    const tails = new Set(members.flatMap((node) => into[node].map((edge) => edges[edge].tail)).filter((tail) => plan().home[tail] !== box));
+    const to = [inner.length && `its ${counted(inner.length, "parameter")}`, tails.size && listed([...tails].map(name), 4)];
+    return {
+      words: `${called(box)} carries the gradient of its results back to ${to.filter(Boolean).join(" and to ")}.`,
+      formula: inner.length
+        ? line(`the gradient of its ${counted(inner.length, "parameter")} has the length ${written(Math.hypot(...inner.map((node) => grad(node))))}`)
+        : line(...plan().results[box].slice(0, 3).flatMap((node, place) => [place ? ", " : "", gradient(node), ` = ${written(grad(node))}`])),
+    };
   }
 
   function operation(node) {
@@ -266,45 +321,49 @@
 
   function toldEdge(edge) {
     const { tail, head, formula } = edges[edge];
-    if (!taken(edge)) {
+    if (!flows(edge)) {
       return {
-        words: `${name(head)} did not read ${name(tail)}: nothing flows back along this edge.`,
+        words: taken(edge)
+          ? `${name(head)} has no gradient to hand back to ${name(tail)}.`
+          : `${name(head)} did not read ${name(tail)}: nothing flows back along this edge.`,
         formula: line(slope(head, tail), " plays no part"),
       };
     }
-    const shares = outof[tail].filter(taken).length;
+    const shares = readers(tail).length;
     const before = arrived(tail, state.step - 1);
     const sum = before.reduce((total, each) => total + at(edges[each].share), 0);
-    const share = at(edges[edge].share);
     const count = before.length + 1;
-    const place = shares === 1 ? "" : before.length === 0
+    const complete = count === shares;
+    const place = shares === 1 ? "" : count === 1
       ? ` It is the first of ${shares} shares, which add up.`
-      : ` It is added to what has arrived: share ${count} of ${shares}${count === shares ? ", and the sum is complete" : ""}.`;
-    const words = `${name(head)} hands its gradient back to ${name(tail)}, times the local derivative${formula ? ` ${formula}` : ""}.${place}`;
-    const local = !formula ? inside(at(edges[edge].slope)) : formula.includes(" ") ? `(${formula})` : formula;
+      : ` It is added to what has arrived: share ${count} of ${shares}${complete ? ", and the sum is complete" : ""}.`;
+    const factor = inside(at(edges[edge].slope));
+    const local = !formula ? factor : /[ −]/.test(formula) ? `(${formula})` : formula;
     const sofar = before.length ? `${written(sum)} + ` : "";
-    const total = count === shares ? grad(tail) : sum + share;
-    const product = `${written(grad(head))} · ${inside(at(edges[edge].slope))}`;
+    const more = complete ? "" : " + …";
+    const total = complete ? grad(tail) : sum + at(edges[edge].share);
     return {
-      words,
-      formula: line(gradient(tail), ` = ${sofar}`, gradient(head), ` · ${local} = ${sofar}${product} = ${written(total)}`),
+      words: `${name(head)} hands its gradient back to ${name(tail)}, times the local derivative${formula ? ` ${formula}` : ""}.${place}`,
+      formula: line(
+        gradient(tail), ` = ${sofar}`, gradient(head), ` · ${local}${more} = ${sofar}${inside(grad(head))} · ${factor}${more} = ${written(total)}${more}`,
+      ),
     };
   }
 
   function toldUpdate(node) {
     const { after, gradient: given } = nodes[node];
     const next = at(after);
-    const { lr, own, update } = run();
+    const { label, lr, own, update } = run();
     if (lr === null) {
       return {
-        words: `${name(node)} is updated${update ? ` (${update})` : ""}.`,
+        words: `${name(node)} is updated (${[label, update].filter(Boolean).join("; ")}).`,
         formula: line(`${name(node)} ← ${written(next)}, before ${written(data(node))}`),
       };
     }
     const size = own ? grad(node) : at(given);
     const what = own ? [gradient(node)] : ["mean of ", gradient(node)];
     return {
-      words: `${name(node)} takes a step against its gradient${own ? "" : ", averaged over all examples"}: it ${size > 0 ? "falls" : size < 0 ? "rises" : "stays"}.`,
+      words: `${name(node)} takes a step against its gradient${own ? "" : ", averaged over all examples"} (${label}): it ${size > 0 ? "falls" : size < 0 ? "rises" : "stays"}.`,
       formula: line(`${name(node)} ← ${name(node)} − η · `, ...what, ` = ${written(data(node))} − ${written(lr)} · ${inside(size)} = ${written(next)}`),
     };
   }
@@ -319,7 +378,7 @@
   function strength(value, largest) {
     const size = Math.abs(value);
     if (size >= largest || size === Infinity) return 1;
-    if (size === 0 || largest === Infinity) return 0;
+    if (size === 0 || Number.isNaN(size)) return 0;
     return Math.max(0, 1 - (Math.log10(largest) - Math.log10(size)) / 4);
   }
 
@@ -329,8 +388,16 @@
   function colour(shape, value, share) {
     const kind = value === null ? "" : sign(value);
     for (const each of SIGNS) shape.classList.toggle(each, each === kind);
-    if (kind) shape.style.setProperty("--share", `${Math.round(100 * share)}%`);
+    style(shape, "--share", `${Math.round(100 * share)}%`);
   }
+
+  // What is set again to what it is would be drawn again.
+  const style = (shape, property, value) => {
+    if (shape.style.getPropertyValue(property) !== value) shape.style.setProperty(property, value);
+  };
+  const attribute = (shape, key, value) => {
+    if (shape.getAttribute(key) !== value) shape.setAttribute(key, value);
+  };
 
   /** Put the SVG of the current picture on the page and find its parts. */
   function show() {
@@ -354,16 +421,12 @@
         group.setAttribute("aria-hidden", "true");
         continue;
       }
-      group.setAttribute("role", "button");
-      group.setAttribute("tabindex", "0");
       const { scope, nodes: members } = picture.boxes[place];
-      const openable = scope || members.length > 1;
+      const acts = scope || members.length === 1; // there is nothing to do with what was recorded many times
+      focusable(group, acts ? "button" : "img");
       if (scope) group.setAttribute("aria-expanded", "false");
-      group.addEventListener("click", () => (openable ? scope && open(scope) : select(members[0])));
-      group.addEventListener("mouseenter", () => look(place));
-      group.addEventListener("mouseleave", () => look(null));
-      group.addEventListener("focus", () => look(place));
-      group.addEventListener("blur", () => look(null));
+      if (acts) group.addEventListener("click", () => (scope ? open(scope) : select(members[0])));
+      lookable(group, members);
     }
     for (const frame of svg.querySelectorAll(".cluster[data-scope]")) {
       frame.setAttribute("role", "button");
@@ -393,10 +456,29 @@
     scale();
   }
 
-  /** Both drawings as wide as their places, within what can be read. */
+  function focusable(group, role) {
+    group.setAttribute("role", role);
+    group.setAttribute("tabindex", "0");
+  }
+
+  /** The pointer comes before the focus, which may have scrolled something else below it. */
+  function lookable(group, members) {
+    group.addEventListener("mouseenter", () => look(members));
+    group.addEventListener("mouseleave", () => look(state.focused));
+    group.addEventListener("focus", () => look((state.focused = members)));
+    group.addEventListener("blur", () => look((state.focused = null)));
+  }
+
+  function zoom(by) {
+    state.zoom = Math.min(8, Math.max(-6, state.zoom + by));
+    scale();
+  }
+
+  /** Both drawings as wide as their places, within what can be read; on a telephone they scroll anyway. */
   function scale() {
-    fit(canvas, 0.72, 1.2 ** state.zoom);
-    fit(plane, 0.6, 1);
+    const least = matchMedia("(max-width: 40rem)").matches ? 1 : 0.72;
+    fit(canvas, least, 1.2 ** state.zoom);
+    fit(plane, least, 1);
   }
   function fit(place, least, zoom) {
     const svg = place.firstElementChild;
@@ -418,13 +500,13 @@
 
   /** Bring everything that is drawn up to the current step. */
   function draw() {
-    const { known, home } = plan();
+    const { known } = plan();
     const step = current();
     const active = new Set(step.boxes);
     const path = state.selected === null ? null : reached(state.selected);
     const largest = Math.max(0, ...range(nodes.length - 1).filter((node) => nodes[node].kind !== "constant").map((node) => Math.abs(grad(node))).filter(Number.isFinite)) || 1;
     drawn.boxes.forEach((box, place) => {
-      const members = pictures[state.picture].boxes[place].nodes;
+      const { scope, nodes: members } = boxAt(place);
       const { group, constant } = box;
       const on = path === null || members.some((node) => path.has(node));
       group.classList.toggle("faded", !on);
@@ -438,38 +520,37 @@
       if (members.length === 1) {
         const [node] = members;
         const sum = summed(node);
-        const partial = sum !== null && node !== output && arrived(node).length < outof[node].filter(taken).length;
+        const partial = sum !== null && node !== output && arrived(node).length < readers(node).length;
         put(box.data, ready.length ? short(data(node)) : BLANK);
         put(box.grad, sum === null ? BLANK : short(sum));
         group.classList.toggle("partial", partial);
         colour(group, sum, sum === null ? 0 : strength(sum, largest));
         const kind = nodes[node].op ? operation(node) : nodes[node].kind;
-        group.setAttribute("aria-label", `${name(node)}, ${kind}, data ${ready.length ? written(data(node)) : "not computed yet"}, gradient ${sum === null ? "none yet" : written(sum) + (partial ? " so far" : "")}`);
-        group.setAttribute("aria-pressed", String(state.selected === node));
+        attribute(group, "aria-label", `${name(node)}, ${kind}, data ${ready.length ? written(data(node)) : "not computed yet"}, gradient ${sum === null ? "none yet" : written(sum) + (partial ? " so far" : "")}`);
+        attribute(group, "aria-pressed", String(state.selected === node));
         return;
       }
-      const { scope } = pictures[state.picture].boxes[place];
       put(box.data, ready.length === members.length ? span(members.map((node) => data(node))) : BLANK);
       put(box.grad, sums.length ? span(sums) : BLANK);
       const inner = members.filter((node) => nodes[node].kind === "parameter").map((node) => summed(node));
       put(box.norm, inner.length && inner.every((sum) => sum !== null) ? short(Math.hypot(...inner)) : BLANK);
       group.classList.toggle("grown", sums.length > 0);
-      const summary = `${counted(inner.length, "parameter")} and ${counted(members.filter((node) => nodes[node].op).length, "operation")}`;
-      group.setAttribute("aria-label", scope ? `${scope}, closed: ${summary}. Open it` : `${counted(members.length, "node")} alike, ${nodes[members[0]].op || nodes[members[0]].name}`);
+      const summary = `${counted(inner.length, "parameter")} and ${counted(operations(members), "operation")}`;
+      attribute(group, "aria-label", scope ? `${scope}, closed: ${summary}. Open it` : `${called(place)}, ${counted(members.length, "node")} alike`);
     });
     const moving = new Set(step.kind === "edge" ? [step.edge] : step.kind === "node" ? into[step.node] : []);
-    for (const arrow of drawn.arrows) arrow.classList.remove("current", "path", "back", "untaken");
-    for (const arrow of drawn.arrows) arrow.classList.toggle("faded", path !== null);
-    for (const [edge, arrow] of drawn.arrowOf) {
-      if (moving.has(edge)) arrow.classList.add("current");
-      if (moving.has(edge) && step.kind === "edge") arrow.classList.add("back");
-      if (!taken(edge)) arrow.classList.add("untaken");
-      if (path?.has(edges[edge].tail) && taken(edge)) {
-        arrow.classList.add("path");
-        arrow.classList.remove("faded");
-      }
+    const edgesOf = new Map(drawn.arrows.map((arrow) => [arrow, []]));
+    for (const [edge, arrow] of drawn.arrowOf) edgesOf.get(arrow).push(edge);
+    for (const [arrow, shown] of edgesOf) {
+      const on = shown.some((edge) => path?.has(edges[edge].tail) && flows(edge));
+      const moves = shown.some((edge) => moving.has(edge));
+      arrow.classList.toggle("current", moves);
+      arrow.classList.toggle("back", moves && step.kind === "edge");
+      arrow.classList.toggle("untaken", shown.length > 0 && !shown.some(flows));
+      arrow.classList.toggle("path", on);
+      arrow.classList.toggle("faded", path !== null && !on);
     }
-    drawNetwork(path, step, home);
+    drawNetwork(path, step);
     follow(step);
   }
 
@@ -494,140 +575,165 @@
     find("network").hidden = false;
     plane.innerHTML = story.network;
     const svg = plane.firstElementChild;
+    find("network").style.flexBasis = `${0.75 * svg.dataset.width}px`; // a wide one stands above the training
     svg.setAttribute("role", "group");
     svg.setAttribute("aria-label", "Neurons and weights");
     parts = [...svg.querySelectorAll("[data-part]")].map((group) => {
       const node = Number(group.dataset.node);
       group.addEventListener("click", () => select(node));
-      group.addEventListener("mouseenter", () => look(null, node));
-      group.addEventListener("mouseleave", () => look(null));
-      if (group.dataset.part === "neuron") {
-        group.setAttribute("role", "button");
-        group.setAttribute("tabindex", "0");
-        group.addEventListener("focus", () => look(null, node));
-        group.addEventListener("blur", () => look(null));
-      } else group.setAttribute("aria-hidden", "true");
+      lookable(group, [node]);
+      if (group.dataset.part === "neuron") focusable(group, "button");
+      else group.setAttribute("aria-hidden", "true"); // in the graph, where it is one of few, it can be reached
       return { group, node, part: group.dataset.part, text: group.querySelector("[data-prefix]") };
     });
     for (const group of svg.querySelectorAll("g.node:not([data-part]), g.edge:not([data-part])")) group.setAttribute("aria-hidden", "true");
   }
 
-  function drawNetwork(path, step) {
-    if (!parts.length) return;
-    const shown = document.querySelector("input[name=shown]:checked").value;
-    const value = (node) => (shown === "data" ? data(node) : grad(node));
-    const largest = (kind) => Math.max(0, ...parts.filter(({ part }) => kind.includes(part)).map(({ node }) => Math.abs(value(node))).filter(Number.isFinite)) || 1;
-    const most = { edge: largest(["edge"]), neuron: largest(["neuron"]) };
-    const active = new Set(step.kind === "edge" ? [step.node, edges[step.edge].head] : step.kind === "node" || step.kind === "update" ? [step.node] : step.box === undefined ? [] : pictures[state.picture].boxes[step.box].nodes);
+  const shown = () => document.querySelector("input[name=shown]:checked").value;
+
+  const paintNetwork = onChange(() => [state.frame, shown()], () => {
+    const value = (node) => (shown() === "data" ? data(node) : grad(node));
+    const largest = (kind) => Math.max(0, ...parts.filter(({ part }) => part === kind).map(({ node }) => Math.abs(value(node))).filter(Number.isFinite)) || 1;
+    const most = { edge: largest("edge"), neuron: largest("neuron") };
     for (const { group, node, part, text } of parts) {
       const number = value(node);
-      const on = path === null || path.has(node);
-      group.classList.toggle("faded", !on);
-      group.classList.toggle("path", path !== null && on);
+      if (part === "number") {
+        const { prefix } = text.dataset;
+        put(text, `${prefix && shown() === "grad" ? "∂" : ""}${prefix}${written(number, 3)}`);
+      } else if (part === "edge") {
+        const share = Math.min(1, Math.abs(number) / most.edge) || 0;
+        colour(group, number, share);
+        style(group, "--width", (0.8 + 2.7 * share).toFixed(2));
+      } else {
+        colour(group, number, strength(number, most.neuron));
+        attribute(group, "aria-label", `${name(node)}, data ${written(data(node))}, gradient ${written(grad(node))}`);
+      }
+    }
+  });
+
+  /** The nodes that a step is about. */
+  function touched({ kind, node, edge, box }) {
+    if (kind === "edge") return [edges[edge].tail, edges[edge].head];
+    if (kind === "group" || kind === "back" || kind === "updates") return boxAt(box).nodes;
+    return node === undefined ? [] : [node];
+  }
+
+  function drawNetwork(path, step) {
+    paintNetwork();
+    const active = new Set(touched(step));
+    for (const { group, node, part } of parts) {
+      const on = path?.has(node) ?? false;
+      group.classList.toggle("faded", path !== null && !on);
+      group.classList.toggle("path", on);
       group.classList.toggle("selected", node === state.selected);
       group.classList.toggle("current", active.has(node));
-      if (part === "number") {
-        const prefix = text?.dataset.prefix ?? "";
-        put(text, `${prefix && shown === "grad" ? "∂" : ""}${prefix}${written(number, 3)}`);
-        continue;
-      }
-      colour(group, number, part === "edge" ? Math.min(1, Math.abs(number) / most.edge) : strength(number, most.neuron));
-      if (part === "edge") group.style.setProperty("--width", (0.8 + 2.7 * Math.min(1, Math.abs(number) / most.edge || 0)).toFixed(2));
-      else {
-        group.setAttribute("aria-label", `${name(node)}, data ${written(data(node))}, gradient ${written(grad(node))}`);
-        group.setAttribute("aria-pressed", String(node === state.selected));
-      }
+      if (part === "neuron") attribute(group, "aria-pressed", String(node === state.selected));
     }
   }
 
   /* --- looking at a node -------------------------------------------------------------------------- */
 
-  function look(box, node = null) {
-    const members = box === null ? null : pictures[state.picture].boxes[box].nodes;
-    state.hovered = members ? (members.length === 1 ? members[0] : null) : node;
+  function look(members) {
+    state.looked = members;
     details();
   }
 
   function select(node) {
     state.selected = node === state.selected ? null : node;
-    state.hovered = null;
+    state.looked = state.selected === null ? state.focused : null;
     draw();
     details();
   }
 
-  function details() {
-    const panel = find("details");
-    const node = state.hovered ?? state.selected;
-    if (node === null) {
-      panel.replaceChildren(element("p", { class: "hint" }, "Point at a node for its numbers. Click it, or press Enter on it: its paths to the output light up, and its derivation stands here."));
-      return;
-    }
-    const { op, kind, formula, filled: template } = nodes[node];
-    const rows = [
-      ["kind", op ? `result of ${operation(node)}` : kind],
-      ["data", exact(data(node))],
-      ["gradient", exact(grad(node))],
+  const facts = (rows) =>
+    element("dl", {}, ...rows.flatMap(([key, text]) => [element("dt", {}, key), element("dd", {}, text)]));
+  const some = (all, most, write) => {
+    const made = [mathematics(all.slice(0, most).map(write))];
+    if (all.length > most) made.push(element("p", { class: "hint" }, `and ${all.length - most} more`));
+    return made;
+  };
+
+  const details = onChange(() => [state.frame, state.picture, state.looked, state.selected], () => {
+    const members = state.looked ?? (state.selected === null ? [] : [state.selected]);
+    const made = members.length > 1 ? aboutGroup(plan().home[members[0]])
+      : members.length ? aboutNode(members[0])
+      : [element("p", { class: "hint" }, "Point at a node for its numbers. Click it, or press Enter on it: its paths to the output light up, and its derivation stands here.")];
+    find("details").replaceChildren(...made);
+  });
+
+  function aboutNode(node) {
+    const { op, kind } = nodes[node];
+    const made = [
+      element("h3", {}, typeset(name(node))),
+      facts([
+        ["kind", op ? `result of ${operation(node)}` : kind],
+        ["data", exact(data(node))],
+        ["gradient", node === output || readers(node).length ? exact(grad(node)) : "none: no path leads to the output"],
+      ]),
     ];
-    const list = element("dl", {});
-    for (const [key, text] of rows) list.append(element("dt", {}, key), element("dd", {}, text));
-    const made = [element("h3", {}, typeset(name(node))), list];
-    if (op) made.push(mathematics([line(`${name(node)}${equal(formula, template)} = ${written(data(node))}`)]));
-    if (into[node].length) {
-      made.push(element("h4", {}, "Local derivatives"));
-      made.push(mathematics(into[node].slice(0, 24).map(factor)));
-      if (into[node].length > 24) made.push(element("p", { class: "hint" }, `and ${into[node].length - 24} more`));
-    }
-    if (state.hovered === null) made.push(...derivation(node));
-    panel.replaceChildren(...made);
+    if (op) made.push(mathematics([line(computed(node))]));
+    if (into[node].length) made.push(element("h4", {}, "Local derivatives"), ...some(into[node], 24, factor));
+    if (node === state.selected) made.push(...derivation(node));
+    return made;
   }
 
-  const mathematics = (lines) => element("ul", { class: "math" }, ...lines.map((parts) => element("li", {}, ...parts)));
+  function aboutGroup(box) {
+    const { scope, nodes: members } = boxAt(box);
+    const results = plan().results[box];
+    const told = results.length ? results : members;
+    return [
+      element("h3", {}, called(box)),
+      facts([["parameters", String(moved(members).length)], ["operations", String(operations(members))]]),
+      element("h4", {}, results.length ? "What others read of it" : "Its numbers"),
+      ...some(told, 16, (node) => line(`${name(node)} = ${written(data(node))}, `, gradient(node), ` = ${written(grad(node))}`)),
+      element("p", { class: "hint" }, scope ? "Click it, or press Enter on it, to open it." : "Recorded many times, and drawn once."),
+    ];
+  }
+
+  const mathematics = (lines) => element("ul", { class: "math" }, ...lines.map((parts) => element("li", {}, spoken(parts))));
 
   /** ∂head/∂tail with its formula and number. */
   function factor(edge) {
     const { tail, head, formula, filled: template } = edges[edge];
-    if (!taken(edge)) return line(slope(head, tail), " plays no part: this branch was not taken");
-    const value = written(at(edges[edge].slope));
-    const middle = formula && formula.replaceAll("−", "-") !== value.replaceAll("−", "-") ? equal(formula, template) : "";
-    return line(slope(head, tail), `${middle} = ${value}`);
+    if (!flows(edge)) return line(slope(head, tail), " plays no part: this branch was not taken");
+    return line(slope(head, tail), ` = ${equation(formula, filled(template), written(at(edges[edge].slope)))}`);
   }
 
   /** How the gradient of a node comes about, factor by factor, with the numbers of this epoch. */
   function derivation(node) {
     const on = reached(node);
     const steps = [...on].sort((one, other) => other - one); // the output first
-    const read = (each) => outof[each].filter(taken);
     const ways = new Map([[output, 1]]);
-    for (const each of steps) if (each !== output) ways.set(each, read(each).reduce((sum, edge) => sum + ways.get(edges[edge].head), 0));
+    for (const each of steps) if (each !== output) ways.set(each, readers(each).reduce((sum, edge) => sum + ways.get(edges[edge].head), 0));
     const paths = ways.get(node) ?? 0;
     const made = [element("h3", {}, "Its gradient, factor by factor")];
     if (node === output) return [...made, mathematics([line(slope(output, output), " = 1")])];
     if (!paths) return [...made, element("p", {}, `No path leads from ${name(node)} to ${name(output)}: its gradient is 0.`)];
     made.push(element("p", {}, `${paths.toLocaleString("en")} ${paths === 1 ? "path leads" : "paths lead"} from ${name(node)} to ${name(output)}.`));
-    const factors = steps.flatMap((each) => read(each).filter((edge) => on.has(edges[edge].head)));
+    const factors = steps.flatMap((each) => readers(each).filter((edge) => on.has(edges[edge].head)));
     const few = factors.length <= 60;
-    const facts = few ? [element("h4", {}, "Factors"), mathematics(factors.map(factor))] : [];
+    const listing = few ? [element("h4", {}, "Factors"), mathematics(factors.map(factor))] : [];
     if (paths <= 4 && steps.length <= 24) {
       const sides = [];
       const walk = (each, before) => {
         if (each === output) sides.push(before);
-        else for (const edge of read(each)) walk(edges[edge].head, [edge, ...before]);
+        else for (const edge of readers(each)) walk(edges[edge].head, [edge, ...before]);
       };
       walk(node, []);
       const sum = (written) => sides.flatMap((side, place) => [place ? " + " : " = ", ...side.flatMap(written)]);
       const symbols = sum((edge, place) => [place ? " · " : "", slope(edges[edge].head, edges[edge].tail)]);
       const values = sum((edge, place) => [`${place ? " · " : ""}${inside(at(edges[edge].slope))}`]);
-      made.push(element("h4", {}, "Chain rule"), mathematics([line(gradient(node), ...symbols)]), ...facts);
+      made.push(element("h4", {}, "Chain rule"), mathematics([line(gradient(node), ...symbols)]), ...listing);
       made.push(element("h4", {}, "Multiplied"), mathematics([line(gradient(node), ...values, ` = ${written(grad(node))}`)]));
     } else {
       const sums = (few ? steps.filter((each) => each !== output) : [node]).map((each) => {
-        const shares = read(each).slice(0, 16);
-        const more = read(each).length > shares.length ? " + …" : "";
+        const shares = readers(each).slice(0, 16);
+        const more = readers(each).length > shares.length ? " + …" : "";
         const terms = shares.flatMap((edge, place) => [place ? " + " : " = ", gradient(edges[edge].head), " · ", slope(edges[edge].head, each)]);
         const values = shares.map((edge, place) => `${place ? " + " : " = "}${inside(grad(edges[edge].head))} · ${inside(at(edges[edge].slope))}`);
         return line(gradient(each), ...terms, more, `${values.join("")}${more} = ${written(grad(each))}`);
       });
-      made.push(...facts, element("h4", {}, "Back from the output"), mathematics(sums));
+      made.push(...listing, element("h4", {}, "Back from the output"), mathematics(sums));
     }
     const { closed, closedFilled } = nodes[node];
     if (closed) made.push(element("h4", {}, "Closed form"), mathematics([line(gradient(node), ` = ${closed} = ${filled(closedFilled)} = ${written(grad(node))}`)]));
@@ -655,7 +761,7 @@
     const focused = canvas.contains(document.activeElement);
     const step = current();
     state.picture = place;
-    state.hovered = null;
+    state.looked = state.focused = null;
     show();
     const { steps } = plan();
     const same = steps.findIndex((each) => each.phase === step.phase && (step.edge === undefined ? each.node === step.node : each.edge === step.edge));
@@ -666,7 +772,7 @@
     if (focused) {
       const next = [...canvas.querySelectorAll(".cluster[data-scope]")].find((frame) => frame.dataset.scope === scope)
         ?? drawn.boxes.find((_, box) => pictures[place].boxes[box].scope === scope)?.group;
-      next?.focus();
+      (next ?? canvas).focus();
     }
   }
 
@@ -674,19 +780,23 @@
 
   const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2", "1 4", "14 3 3 3"];
 
+  /** The line of a run has its own colour and its own dashes: either tells it from the others. */
+  const pen = (place) => `style="stroke: var(--series-${place % 6})" stroke-dasharray="${DASHES[place % DASHES.length]}"`;
+
+  const lossInWords = (loss) => (loss === undefined ? "ended" : loss === null ? "not finite" : written(loss, 4));
+
   function showTraining() {
-    const long = runs.some((each) => each.losses.length > 1);
-    if (!long) return;
+    if (runs.every((each) => each.losses.length < 2)) return;
     find("train").hidden = false;
     if (runs.length === 1) return;
     const body = element("tbody");
     runs.forEach((each, place) => {
       const radio = element("input", { type: "radio", name: "run", value: String(place) });
       radio.addEventListener("change", () => switchRun(place));
-      const sample = `<svg class="sample" width="34" height="10" aria-hidden="true"><line x1="1" y1="5" x2="33" y2="5" stroke-dasharray="${DASHES[place % DASHES.length]}"/></svg>`;
+      const sample = `<svg class="sample" width="34" height="10" aria-hidden="true"><line x1="1" y1="5" x2="33" y2="5" ${pen(place)}/></svg>`;
       const label = element("label", {}, radio, ` ${each.label}`);
       label.insertAdjacentHTML("beforeend", sample);
-      body.append(element("tr", {}, element("th", { scope: "row" }, label), element("td", {}), element("td", {}, written(each.losses.at(-1) ?? NaN, 4))));
+      body.append(element("tr", {}, element("th", { scope: "row" }, label), element("td", {}), element("td", {}, lossInWords(each.losses.at(-1)))));
     });
     const head = element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Training"), element("th", { scope: "col" }, "loss now"), element("th", { scope: "col" }, "in the end")));
     find("rates").append(element("table", {}, element("caption", { class: "off" }, "Trainings to switch between"), head, body));
@@ -708,7 +818,7 @@
     update();
   }
 
-  function drawTraining() {
+  const drawTraining = onChange(() => [state.frame], () => {
     if (find("train").hidden) return;
     const { epochs, losses, start, stop } = run();
     const slider = find("epoch");
@@ -717,23 +827,22 @@
     slider.setAttribute("aria-valuetext", `epoch ${epoch()} of ${epochs.at(-1)}`);
     find("epoch-label").textContent = `Epoch ${epoch()} of ${epochs.at(-1)}`;
     find("chart").innerHTML = chart();
-    find("chart").firstElementChild.setAttribute("aria-label", `Loss curve, ${run().label}: ${written(losses[0] ?? NaN, 4)} before training, ${written(losses[epoch()] ?? NaN, 4)} at epoch ${epoch()}, ${written(losses.at(-1) ?? NaN, 4)} in the end`);
+    find("chart").firstElementChild.setAttribute("aria-label", `Loss curve, ${run().label}: ${lossInWords(losses[0])} before training, ${lossInWords(losses[epoch()])} at epoch ${epoch()}, ${lossInWords(losses.at(-1))} in the end`);
     document.querySelectorAll("#rates tbody tr").forEach((row, place) => {
-      const loss = runs[place].losses[epoch()];
-      row.querySelector("td").textContent = loss === undefined ? "ended" : written(loss ?? NaN, 4);
+      row.querySelector("td").textContent = lossInWords(runs[place].losses[epoch()]);
       row.querySelector("input").checked = place === state.run;
       row.classList.toggle("current", place === state.run);
     });
-  }
+  });
 
   /** The loss curves: the one that is shown stands out, each has its own dashes. */
   function chart() {
     const [width, height, left, bottom, top, right] = [380, 210, 56, 30, 10, 12];
     const finite = runs.flatMap((each) => each.losses).filter((loss) => loss !== null);
-    let [low, high] = [Math.min(...finite), Math.max(...finite)];
+    let [low, high] = finite.reduce(([least, most], loss) => [Math.min(least, loss), Math.max(most, loss)], [Infinity, -Infinity]);
     const logarithmic = low > 0 && high / low > 30;
     // What diverges leaves the picture, so that the others are seen.
-    high = Math.min(high, 1e3 * Math.max(...runs.map((each) => each.losses[0] ?? 0)) || high);
+    high = Math.min(high, 1e3 * Math.max(...runs.map((each) => Math.abs(each.losses[0] ?? 0))) || high);
     if (!logarithmic) low = Math.min(0, low);
     if (high === low) high = low + 1;
     const up = logarithmic ? Math.log10 : (number) => number;
@@ -750,11 +859,11 @@
       const every = Math.max(1, Math.floor(each.losses.length / 400));
       const points = each.losses.map((loss, position) => [position, loss]).filter(([position, loss]) => loss !== null && (position % every === 0 || position === each.losses.length - 1));
       const line = points.map(([position, loss]) => `${x(position).toFixed(1)},${y(loss).toFixed(1)}`).join(" ");
-      return { place, text: `<polyline class="${place === state.run ? "curve current" : "curve"}" stroke-dasharray="${DASHES[place % DASHES.length]}" points="${line}"/>` };
+      return { place, text: `<polyline class="${place === state.run ? "curve current" : "curve"}" ${pen(place)} points="${line}"/>` };
     });
     curves.sort((one, other) => (one.place === state.run) - (other.place === state.run));
     const now = run().losses[epoch()];
-    const marker = now === null || now === undefined ? "" : `<circle class="marker" cx="${x(epoch())}" cy="${y(now)}" r="5"/>`;
+    const marker = now === null || now === undefined ? "" : `<circle class="marker" cx="${x(epoch())}" cy="${Math.max(6, y(now))}" r="5"/>`;
     return `<svg viewBox="0 0 ${width} ${height}" role="img">${grid.join("")}${feet.join("")}<text class="axis" x="${left}" y="${height - 10}" dx="26">epoch</text><svg x="${left}" y="0" width="${width - left}" height="${height - bottom + 2}" viewBox="${left} 0 ${width - left} ${height - bottom + 2}">${curves.map(({ text }) => text).join("")}</svg>${marker}</svg>`;
   }
 
@@ -765,36 +874,43 @@
     const { words, formula } = told(step);
     const total = count();
     put(find("sentence"), words);
-    find("formula").replaceChildren(...formula);
+    find("formula").replaceChildren(spoken(formula));
     const slider = find("position");
     slider.max = String(total - 1);
     slider.value = String(state.step);
     slider.setAttribute("aria-valuetext", `step ${state.step + 1} of ${total}, ${PHASES[step.phase]}`);
     find("position-label").textContent = `Step ${state.step + 1} of ${total}`;
-    const atStart = state.step === 0 && frameInRun() === 0;
-    const atEnd = state.step === total - 1 && state.frame === run().stop - 1;
-    for (const id of ["first", "previous"]) find(id).setAttribute("aria-disabled", String(atStart));
-    for (const id of ["next", "last"]) find(id).setAttribute("aria-disabled", String(atEnd));
-    document.querySelectorAll("#phases button").forEach((button) => {
-      const place = Number(button.dataset.phase);
-      if (place === step.phase) button.setAttribute("aria-current", "step");
+    const idle = {
+      first: state.step === 0,
+      previous: atStart(),
+      next: atEnd(),
+      last: state.step === total - 1,
+      "close-all": pictures[state.picture].opened.length === 0,
+      "open-all": state.picture === widest,
+    };
+    for (const [id, nothing] of Object.entries(idle)) find(id).setAttribute("aria-disabled", String(nothing));
+    document.querySelectorAll("#phases button").forEach((button, phase) => {
+      if (phase === step.phase) button.setAttribute("aria-current", "step");
       else button.removeAttribute("aria-current");
-      button.disabled = place === 4 && !updates();
+      button.setAttribute("aria-disabled", String(firstOf(phase) < 0));
     });
-    find("close-all").disabled = pictures[state.picture].opened.length === 0;
-    find("open-all").disabled = state.picture === widest;
     draw();
     drawTraining();
     details();
   }
 
+  const atStart = () => state.step === 0 && frameInRun() === 0;
+  const atEnd = () => state.step === count() - 1 && frameInRun() === frames() - 1;
+  const firstOf = (phase) => plan().steps.slice(0, count()).findIndex((step) => step.phase === phase);
+
+  /** To a step of this epoch, or over its ends into the epochs beside it. */
   function go(step) {
     if (step < 0) {
-      if (frameInRun() === 0) return;
+      if (atStart()) return;
       state.frame -= 1;
       state.step = count() - 1;
     } else if (step >= count()) {
-      if (state.frame === run().stop - 1) return stop();
+      if (atEnd()) return stop();
       state.frame += 1;
       state.step = 0;
     } else state.step = step;
@@ -807,14 +923,15 @@
     timer = null;
     find("play").setAttribute("aria-pressed", "false");
     find("play").textContent = "▶︎ Play";
-    find("sentence").setAttribute("aria-live", "polite");
+    find("told").setAttribute("aria-live", "polite");
   }
   function play() {
     if (timer !== null) return stop();
+    if (atEnd()) switchFrame(0, 0);
     timer = setInterval(() => go(state.step + 1), Number(find("speed").value));
     find("play").setAttribute("aria-pressed", "true");
     find("play").textContent = "⏸︎ Pause";
-    find("sentence").setAttribute("aria-live", "off"); // it would be read out faster than one can listen
+    find("told").setAttribute("aria-live", "off"); // it would be read out faster than one can listen
   }
 
   find("first").addEventListener("click", () => go(0));
@@ -825,8 +942,8 @@
   find("speed").addEventListener("change", () => timer !== null && (stop(), play()));
   find("position").addEventListener("input", ({ target }) => go(Number(target.value)));
   find("epoch").addEventListener("input", ({ target }) => switchFrame(Number(target.value)));
-  find("smaller").addEventListener("click", () => ((state.zoom -= 1), scale()));
-  find("larger").addEventListener("click", () => ((state.zoom += 1), scale()));
+  find("smaller").addEventListener("click", () => zoom(-1));
+  find("larger").addEventListener("click", () => zoom(1));
   find("close-all").addEventListener("click", () => turn(pictureOf([])));
   document.querySelectorAll("input[name=shown]").forEach((radio) => radio.addEventListener("change", draw));
 
@@ -853,11 +970,12 @@
   find("open-all").hidden = !scopes.size || widest < 0;
   find("close-all").hidden = !scopes.size;
   PHASES.slice(0, trains ? 5 : 4).forEach((phase, place) => {
-    const button = element("button", { type: "button", "data-phase": String(place) }, phase);
-    button.addEventListener("click", () => go(plan().steps.findIndex((step) => step.phase === place)));
+    const button = element("button", { type: "button" }, phase);
+    button.addEventListener("click", () => firstOf(place) >= 0 && go(firstOf(place)));
     find("phases").append(element("li", {}, button));
   });
   window.addEventListener("resize", scale);
+  new ResizeObserver(() => document.documentElement.style.setProperty("--stepper", `${find("stepper").offsetHeight}px`)).observe(find("stepper"));
 
   showTraining();
   showNetwork();
