@@ -179,7 +179,7 @@ SHAPES = {
 WIDTH = 1.2  # of the line around a box
 WIDTH_ON_PATH, WIDTH_OF_START = 2.4, 4.0  # where paths are highlighted
 
-_DECADES = 4  # a value this many powers of ten below the largest has the faintest colour
+DECADES = 4  # a value this many powers of ten below the largest has the faintest colour
 
 
 def strength(value: float, largest: float) -> float:
@@ -195,7 +195,7 @@ def strength(value: float, largest: float) -> float:
         return 1.0
     if value == 0.0 or math.isinf(largest):
         return 0.0
-    return max(0.0, 1.0 - (math.log10(largest) - math.log10(value)) / _DECADES)
+    return max(0.0, 1.0 - (math.log10(largest) - math.log10(value)) / DECADES)
 
 
 def _mix(faint: str, strong: str, share: float) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..drawing import Drawing
-from ..drawing.style import variables
+from ..drawing.style import DECADES, variables
 from ..errors import GraphTooLargeError
 from ..files import output_path, write_text
 from ..graph import topological_order
@@ -178,6 +178,7 @@ def explore(
         if not isinstance(run, Run) or np.shape(run.parameters)[1] != len(wrt):
             raise ValueError(f"explore: runs must be Runs of {len(wrt)} parameters (wrt), got {run!r:.60}")
     story, numbers = _story(passes, wrt, trainings, limit)
+    story["decades"] = DECADES
     story["network"] = "" if network is None else network_svg(network, passes)
     story["title"] = title or f"Backpropagation through {story['nodes'][-1]['name']}"
     page = Explorer(_page(story, numbers), story["title"])

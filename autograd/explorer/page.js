@@ -374,12 +374,12 @@
   const plane = document.querySelector("#network .canvas");
   let drawn = { boxes: [], arrows: [], arrowOf: new Map() };
 
-  /** Where |value| lies between four powers of ten below the largest and the largest (see style.py). */
+  /** Where |value| lies between so many powers of ten below the largest and the largest (see style.py). */
   function strength(value, largest) {
     const size = Math.abs(value);
     if (size >= largest || size === Infinity) return 1;
     if (size === 0 || Number.isNaN(size)) return 0;
-    return Math.max(0, 1 - (Math.log10(largest) - Math.log10(size)) / 4);
+    return Math.max(0, 1 - (Math.log10(largest) - Math.log10(size)) / story.decades);
   }
 
   const SIGNS = ["positive", "negative", "zero", "invalid"];
@@ -712,6 +712,8 @@
     made.push(element("p", {}, `${paths.toLocaleString("en")} ${paths === 1 ? "path leads" : "paths lead"} from ${name(node)} to ${name(output)}.`));
     const factors = steps.flatMap((each) => readers(each).filter((edge) => on.has(edges[edge].head)));
     const few = factors.length <= 60;
+    const { closed, closedFilled } = nodes[node];
+    const form = closed ? [element("h4", {}, "Closed form"), mathematics([line(gradient(node), ` = ${closed} = ${filled(closedFilled)} = ${written(grad(node))}`)])] : [];
     const listing = few ? [element("h4", {}, "Factors"), mathematics(factors.map(factor))] : [];
     if (paths <= 4 && steps.length <= 24) {
       const sides = [];
@@ -723,7 +725,7 @@
       const sum = (written) => sides.flatMap((side, place) => [place ? " + " : " = ", ...side.flatMap(written)]);
       const symbols = sum((edge, place) => [place ? " · " : "", slope(edges[edge].head, edges[edge].tail)]);
       const values = sum((edge, place) => [`${place ? " · " : ""}${inside(at(edges[edge].slope))}`]);
-      made.push(element("h4", {}, "Chain rule"), mathematics([line(gradient(node), ...symbols)]), ...listing);
+      made.push(element("h4", {}, "Chain rule"), mathematics([line(gradient(node), ...symbols)]), ...form, ...listing);
       made.push(element("h4", {}, "Multiplied"), mathematics([line(gradient(node), ...values, ` = ${written(grad(node))}`)]));
     } else {
       const sums = (few ? steps.filter((each) => each !== output) : [node]).map((each) => {
@@ -733,10 +735,8 @@
         const values = shares.map((edge, place) => `${place ? " + " : " = "}${inside(grad(edges[edge].head))} · ${inside(at(edges[edge].slope))}`);
         return line(gradient(each), ...terms, more, `${values.join("")}${more} = ${written(grad(each))}`);
       });
-      made.push(...listing, element("h4", {}, "Back from the output"), mathematics(sums));
+      made.push(...form, ...listing, element("h4", {}, "Back from the output"), mathematics(sums));
     }
-    const { closed, closedFilled } = nodes[node];
-    if (closed) made.push(element("h4", {}, "Closed form"), mathematics([line(gradient(node), ` = ${closed} = ${filled(closedFilled)} = ${written(grad(node))}`)]));
     return made;
   }
 

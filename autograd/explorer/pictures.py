@@ -226,7 +226,8 @@ def network_svg(drawing: Drawing, passes: Passes) -> str:
             tail, arrow, _ = name.partition("->")
             if arrow and link in multiplied:
                 places.setdefault(tail, multiplied[link])
-    root = _parsed(drawing)
+    # An arrowhead would keep the colour of its first sign; the lines run from left to right anyway.
+    root = _parsed(Drawing(drawing.source.replace("{", "{ edge [dir=none];", 1), drawing.engine))
     for group, title in _titled(root):
         place, kind = places.get(title), group.get("class")
         if place is None or kind == "graph":

@@ -282,7 +282,7 @@ def test_every_weight_is_derived_factor_by_factor_with_the_numbers_of_the_epoch(
         box(page, name).click()
         _, headings = look(page)
         assert headings == [
-            name, "Its gradient, factor by factor", "Chain rule", "Factors", "Multiplied", "Closed form",
+            name, "Its gradient, factor by factor", "Chain rule", "Closed form", "Factors", "Multiplied",
         ]  # fmt: skip
         lines = page.locator("#details h4:text-is('Multiplied') + ul li").all_text_contents()
         lines += page.locator("#details h4:text-is('Closed form') + ul li").all_text_contents()
