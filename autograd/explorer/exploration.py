@@ -109,7 +109,7 @@ def explore(
     factor by factor. With `epochs` there is a slider through a training, and learning rates to compare.
     The scopes of a model (`Value.scope`) open and close.
 
-    With a model of `nn` in the place of `output`, see `nn.explore`.
+    With a model of `nn` in the place of `output`, see `nn.explore_model`.
 
     Parameters
     ----------

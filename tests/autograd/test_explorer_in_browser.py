@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from browser import headless, opened, overflow, violations
+from browser import opened, overflow, violations
 
 from autograd import Run, Value, explore, sqrt, where
 from demos import assignment
@@ -22,12 +22,6 @@ SETTINGS = assignment.Settings()
 RATES = (0.5, 0.1, 0.2, 0.8, 1.0, 2.0, 100.0, 1000.0)
 STEPS, LOSS, SEED = 55, 15, 16  # of an epoch; the places of the loss and of the first step back
 XOR = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with headless() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

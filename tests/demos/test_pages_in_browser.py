@@ -1,7 +1,7 @@
 """The demos' pages in a real browser: quiet, by themselves, readable by all, and on a telephone."""
 
 import pytest
-from browser import headless, opened, overflow, violations
+from browser import opened, overflow, violations
 from galleries import run_quick
 
 from demos import assignment, order
@@ -14,12 +14,6 @@ SMALL = """<!DOCTYPE html>
 <body><main><h1>small</h1>{content}</main></body>
 </html>
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with headless() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
