@@ -14,6 +14,8 @@ assert "site-packages" in autograd.__file__, autograd.__file__
 assert "site-packages" in nn.__file__, nn.__file__
 for package in (autograd, nn):
     assert (pathlib.Path(package.__file__).parent / "py.typed").exists(), package
+for suffix in ("html", "css", "js"):
+    assert (pathlib.Path(autograd.__file__).parent / "explorer" / f"page.{suffix}").exists(), suffix
 assert not {"pygraphviz", "matplotlib", "tqdm", "openpyxl"} & set(sys.modules)
 
 x = Value(3.0, "x")

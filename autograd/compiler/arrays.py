@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,7 @@ RELU, STEP = TABLE["relu"], TABLE["step"]
 FEW = 4096
 _NEAR = 1e-280, 1e280  # squares that have lost nothing
 
-Loaded = tuple[Callable[..., None], Callable[..., Any]]  # `load`, `run`
+Loaded = tuple[Callable[..., Any], Callable[..., Any]]  # `load`, `run`
 
 _OUTSIDE = ("parameters", "inputs")  # arrays of the caller
 _NUMBERS = ("seed", "count", "whole_seed")  # arguments of `load` and `run`
@@ -82,8 +83,8 @@ class ArrayProgram:
         load, run = prepared = self._take(B)
         try:
             with np.errstate(all="ignore"):
-                load(batch, *numbers)
-                results: tuple[Any, ...] = run(parameters, *numbers)
+                views = load(batch, *numbers)
+                results: tuple[Any, ...] = run(parameters, views, *numbers)
         finally:
             self._put_back(B, prepared)
         return results
@@ -124,9 +125,9 @@ class ArrayProgram:
             if not loaded:
                 numbers = self._numbers(end - first)
                 load, run = own.sized(end - first, self._prepare_own)
-                load(t.batch[t.order[first:end]], *numbers)
+                views = load(t.batch[t.order[first:end]], *numbers)
                 loaded = t.repeated
-            value, slopes, *outputs = run(parameters, *numbers)
+            value, slopes, *outputs = run(parameters, views, *numbers)
             t.values[number] = value[0]
             for k, column in enumerate(outputs):
                 t.noted[first:end, k] = column
@@ -252,6 +253,7 @@ class _Writer:
         self.loading: list[str] = []
         self.running: list[str] = []
         self.lines = self.loading
+        self.views: list[str] = []  # of the batch
         self.bound: dict[str, str] = {}  # by expression, the name that it was bound to
         self.shaped: set[Term] = set()  # of these it is in the term's own shape
         self.flat: dict[
@@ -260,10 +262,18 @@ class _Writer:
         self.free: dict[tuple[int, bool], list[str]] = {}
         # Of few parameters a copy is quicker than views of the caller's array each time.
         self.few = self.order[0].block.parameters.size <= FEW
-        # What `run` reads of `load`, and so has to be in an array that both know.
-        self.loaded = {arg for term in self.order if term not in self.early for arg in term.args}
-        self.loaded = self.early.intersection(self.loaded.union(outputs))
-        copied = {"parameters": self.few or own, "inputs": any(term.kind == "inputs" for term in self.loaded)}
+        # What `run` reads of `load`: in an array that both know, or a view that is handed on if it is read as
+        # a matrix only, for BLAS takes the rows of a batch as they are.
+        late = [term for term in self.order if term not in self.early]
+        self.loaded = self.early & {*outputs, *[arg for term in late for arg in term.args]}
+        self.entered = self.early & {
+            *outputs,
+            *[arg for term in late if term.kind not in ("product", "outer") for arg in term.args],
+        }
+        copied = {
+            "parameters": self.few or own,
+            "inputs": any(term.kind == "inputs" for term in self.entered),
+        }
         self.outside = tuple(kind for kind in _OUTSIDE if not copied[kind])
         self.fresh: set[Term] = set()  # for the caller to keep
         if not self.few and not own:
@@ -342,7 +352,7 @@ class _Writer:
 
     def _is_view(self, term: Term) -> bool:
         (x,) = term.args
-        if x.kind == "inputs" and "inputs" in self.outside and term in self.loaded:
+        if x.kind == "inputs" and "inputs" in self.outside and term in self.entered:
             return False
         return x.kind not in _NUMBERS and self._spaced(term, term.index)
 
@@ -360,6 +370,8 @@ class _Writer:
             name = f"v{len(self.bound)}"
             self.bound[expression] = name
             (self.preparation if inside else self.lines).append(f"{name} = {expression}")
+            if not inside and self.lines is self.loading:
+                self.views.append(name)
         return self.bound[expression]
 
     def _inside(self, term: Term) -> bool:
@@ -469,15 +481,20 @@ class _Writer:
                 if self._inside(done):
                     self.free.setdefault((done.size, done.batched), []).append(name)
         results = [self._result(output) for output in self.outputs]
+        used = set(re.findall(r"\bv\d+\b", "\n".join([*self.running, *results])))
+        views = "".join(f"{name}, " for name in self.views if name in used)
+        if views:
+            self.running.insert(0, f"{views}= views")
+        self.loading.append(f"return {views.rstrip() or '()'}")
         return "\n".join(
             [
                 f"def prepare(B{', parameters' if self.own else ''}):",
                 *[f"    {line}" for line in self.preparation],
                 "",
                 "    def load(batch, seed, count, whole_seed):",
-                *[f"        {line}" for line in self.loading or ["pass"]],
+                *[f"        {line}" for line in self.loading],
                 "",
-                "    def run(parameters, seed, count, whole_seed):",
+                "    def run(parameters, views, seed, count, whole_seed):",
                 *[f"        {line}" for line in self.running],
                 f"        return {', '.join(results)},",
                 "",
