@@ -292,6 +292,13 @@ def _raised(base: Expression, exponent: Expression) -> Expression:
     return Number(1.0) if _is(exponent, 0.0) else _apply(_pow, base, exponent)
 
 
+def _monomial(c: Expression, a: Expression, n: Expression, k: Expression) -> Expression:
+    """c aⁿ⁻ᵏ as it is written."""
+    exponent = _apply(_sub, n, k) if isinstance(n, Number) else _difference(n, k)
+    known = isinstance(exponent, Number)
+    return _product(c, _raised(a, exponent) if known else _apply(TABLE["power"], a, exponent))
+
+
 def _chosen(condition: Expression, a: Expression, b: Expression) -> Expression:
     if isinstance(condition, Number):
         return a if condition.data else b
@@ -305,6 +312,7 @@ _SIMPLER: dict[str, Callable[..., Expression]] = {
     "div": _quotient,
     "neg": functools.partial(_product, Number(-1.0)),
     "pow": _raised,
+    "monomial": _monomial,
     "where": _chosen,
     "sum": lambda values: functools.reduce(_sum_of, values, as_expression(0.0)),
 }

@@ -290,3 +290,15 @@ def test_absolute_values_and_numbers_that_are_not_finite():
     ]  # fmt: skip
     with pytest.raises(ValueError, match="a spreadsheet has no inf"):
         SHEET.write(Number(math.inf))
+
+
+def test_second_derivatives_of_powers_are_written_as_powers():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    (slope,) = grad(x**3 * y, [x], create_graph=True)
+    assert explain(slope, x).formula == "6 · y · x"
+    assert explain(slope, x).value == 36.0
+    (slope,) = grad(x**-1, [x], create_graph=True)
+    assert explain(slope, x).formula == "2 · x^(−3)"
+    (slope,) = grad(x**y, [x], create_graph=True)
+    assert explain(slope, x).formula == "y (y − 1) · x^(y − 2)"
+    assert "monomial(" not in explain(slope, y).text
