@@ -84,13 +84,17 @@ def pictures(
     view = _Reached([passes.output])
     look = _Blank(view, 4, False, None, frozenset(), parameters, names)
     kept: dict[frozenset[Cluster], Groups | None] = {}
+    crowded: list[frozenset[Cluster]] = []  # and so is what opens still more
+    everything = frozenset(_scopes(passes.nodes))
     for opened in _states(passes.nodes):
-        if len(view.values) <= limit and opened.issuperset(_scopes(passes.nodes)):
+        if len(view.values) <= limit and opened == everything:
             kept[opened] = None
-            continue
-        groups = Groups(view, 1, limit, opened)
-        if not kept or len(groups.groups) <= _MOST_BOXES:
-            kept[opened] = groups
+        elif not any(map(opened.issuperset, crowded)):
+            groups = Groups(view, 1, limit, opened)
+            if not kept or len(groups.groups) <= _MOST_BOXES:
+                kept[opened] = groups
+            else:
+                crowded.append(opened)
     for opened, divided in kept.items():
         if divided is None:
             boxes, arrows = one_by_one(look)

@@ -703,3 +703,18 @@ def test_wide_products_over_the_batch_are_the_eager_ones(n_in, widths, examples,
     moved = numbers.copy()
     program.descend(moved, batch, rate=0.25)
     np.testing.assert_allclose(moved, numbers - 0.25 * slopes, rtol=1e-12, atol=1e-13)
+
+
+@backends
+def test_a_training_from_batches_of_many_sizes(backend):
+    program = program_of(lambda w, x: (w[0] * x[0] - 1.0) ** 2, 1, 1, backend=backend)
+    batch = np.linspace(0.5, 1.5, 12)[:, None]
+    visits = [np.arange(size) for size in (*range(1, 13), 3, 1)]
+    for _ in range(2):
+        training = Training.of(np.array([0.0]), batch, visits, 0.1)
+        assert program.train(training) == 14
+        w = 0.0
+        for visit in visits:
+            x = batch[visit, 0]
+            w -= 0.1 * np.mean(2.0 * (w * x - 1.0) * x)
+        assert training.row(0)[0] == pytest.approx(w, rel=1e-13)

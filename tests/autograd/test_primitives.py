@@ -483,3 +483,18 @@ def test_the_number_of_a_rows_intervals_is_that_of_its_arguments():
     for row in ROWS:
         args = points(row, 1)[0]
         assert len(row.slopes(row.evaluate(*args), *args)) == len(row.domain), row.name
+
+
+def test_a_row_of_sequences_without_array_form_is_applied_one_by_one():
+    @autograd.primitive(
+        partials=lambda y, values, by: ([by for _ in values], sum(values)), name="weighed", vectors=(0,)
+    )
+    def weighed(values, by):
+        return math.fsum(values) * by
+
+    try:
+        first, second, by = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.5, 4.0]), np.array([2.0, 4.0, -1.0])
+        np.testing.assert_array_equal(weighed([first, second], by), (first + second) * by)
+        np.testing.assert_array_equal(weighed([first, 1.0], 2.0), (first + 1.0) * 2.0)
+    finally:
+        del TABLE["weighed"]

@@ -340,3 +340,9 @@ def test_repr_is_how_to_make_it():
 def test_a_model_knows_its_sizes():
     model = MLP(3, [4, 2])
     assert (model.n_in, model.n_out) == (3, 2)
+
+
+def test_a_sequence_takes_what_the_first_module_takes_that_says_so():
+    assert Sequential(Dropout(0.5), Layer(3, 2, seed=0), Layer(2, 1, seed=0)).n_in == 3
+    with pytest.raises(AttributeError, match="how many features"):
+        Sequential(Dropout(0.5)).n_in  # noqa: B018  # reading it is the test
