@@ -646,6 +646,7 @@ COMPILING = [
     ("array_program().descend(np.ones(1), None, rate='fast')", ValueError, "could not convert string to float: 'fast'"),
     ("array_program().descend(np.ones(1), None, rate=0.1, steps=0)", ValueError, "descend needs a whole number of steps, at least 1, got 0"),
     ("Program(leaf())", TypeError, "missing 5 required positional arguments"),
+    ("Training.of(Y, X, [], 0.1)", ValueError, "a training has at least one batch, got none"),
     ("Training()", TypeError, "missing 7 required positional arguments: 'state', 'parameters', 'updated'"),
     ("warn_on_comparison(False, True)", TypeError, "takes from 0 to 1 positional arguments but 2 were given"),
 ]

@@ -87,7 +87,13 @@ class Training:
         rates : η, for each update.
         memory : what is remembered of each of the parameters that are updated, by name.
         options : `updated`, `rule`, `clip_value`, `clip_norm`, `careful`, `outputs`.
+
+        Raises
+        ------
+        ValueError : if there are no batches.
         """
+        if not batches:
+            raise ValueError("a training has at least one batch, got none")
         memory = memory or {}
         state = np.zeros((2 + len(memory)) * len(parameters), parameters.dtype)
         first = batches[0]
