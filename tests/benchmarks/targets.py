@@ -115,12 +115,15 @@ def of_growth(what: str, rows: list[Row], sizes: list[int]) -> Iterator[Target]:
 def of_compiling(rows: Iterable[Row]) -> Iterator[Target]:
     """That generating loops takes as long for wide layers as for narrow ones; both back ends lift.
 
-    Of so few parameters that they are written one by one there are no loops.
+    Of so few parameters that they are written one by one there are no loops; and of a million, reading the
+    graph takes so much longer than generating code that the difference of two single times is none.
     """
     spent = [
         seconds
         for row in rows
-        if parameters(row) > STRAIGHT and (seconds := code_generation(row)) is not None
+        if parameters(row) > STRAIGHT
+        and len(row.first.get(LLVM, ())) > 1
+        and (seconds := code_generation(row)) is not None
     ]
     if len(spent) > 1:
         yield Target(
