@@ -556,8 +556,9 @@
 
   /** Scroll the drawing, and only the drawing, so that the current boxes are seen. */
   function follow(step) {
-    const box = drawn.boxes[step.boxes[0]];
-    if (!box || (step.phase === 0)) return;
+    const first = pictures[state.picture].order.find((place) => !drawn.boxes[place].constant); // a corner may be empty
+    const box = drawn.boxes[step.boxes[0] ?? first];
+    if (!box) return;
     const frame = canvas.getBoundingClientRect();
     const seen = box.group.getBoundingClientRect();
     if (seen.left < frame.left + 8) canvas.scrollLeft -= frame.left + 40 - seen.left;

@@ -613,6 +613,9 @@ def test_nobody_is_kept_out(page, scheme):
 def test_on_a_telephone_all_is_in_reach(browser, assignment_file):
     with opened(browser, assignment_file, width=360, height=800) as page:
         ready(page)
+        place, frame = box(page, "t1").bounding_box(), page.locator("#graph .canvas").bounding_box()
+        assert frame["x"] <= place["x"]  # the drawing's own corner is empty
+        assert place["x"] + place["width"] <= frame["x"] + frame["width"]
         for place in range(0, STEPS, 6):
             go(page, place)
             assert overflow(page) == 0
