@@ -140,12 +140,12 @@ class Network:
             return []
         return Outline(above, [below]).steps()
 
-    @functools.cache  # noqa: B019  # as above
+    @functools.cache  # noqa: B019  # a network lives as long as the check of one sheet
     def _below(self, name: str) -> set[Value]:
         """All that a quantity is computed from, and itself."""
         return set(topological_order(self._nodes[name]))
 
-    @functools.cache  # noqa: B019  # as above
+    @functools.cache  # noqa: B019  # a network lives as long as the check of one sheet
     def closed(self, name: str) -> Expression:
         """A derivative in closed form."""
         top, bottom = self.pair(name)
@@ -154,7 +154,7 @@ class Network:
             return Number(0.0)
         return self._own(steps[-1].closed)
 
-    @functools.cache  # noqa: B019  # as above
+    @functools.cache  # noqa: B019  # a network lives as long as the check of one sheet
     def chain(self, name: str) -> Expression:
         """A derivative by one step of the chain rule: Σ ∂top/∂reader · ∂reader/∂bottom."""
         top, bottom = self.pair(name)

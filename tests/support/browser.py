@@ -30,9 +30,7 @@ def headless() -> Iterator[Browser]:
     closed asyncio refuses to run another, which tests of other files need.
     """
     pytest.importorskip("axe_playwright_python", reason="axe-core judges the page; it is in the extra test")
-    driver = pytest.importorskip(
-        "playwright.sync_api", reason="Playwright drives the browser; it is in the extra test"
-    )
+    driver = pytest.importorskip("playwright.sync_api", reason="it drives the browser; in the extra test")
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         pytest.skip("no browser: install Debian's package chromium, or Google Chrome")
