@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..primitives import TABLE, Primitive
-from .elementary import ELEMENTARY
+from .elementary import ELEMENTARY, SHORT
 
-__all__ = ["ALIGNED", "DIRECT", "Code"]
+__all__ = ["ALIGNED", "DIRECT", "Code", "is_long"]
 
 ALIGNED = 64  # bytes: a vector of eight doubles
 
@@ -62,6 +62,11 @@ class Code(ABC):
         if isinstance(a, int):
             return a * b
         return 0 if b == 0 else a if b == 1 else self.builder.mul(self.whole_number(a), self.whole_number(b))
+
+    def least(self, a: Any, b: Any) -> Any:
+        """The smaller of two whole numbers."""
+        a, b = self.whole_number(a), self.whole_number(b)
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def splat(self, value: Any, lanes: int) -> Any:
         if lanes == 1:
@@ -115,25 +120,41 @@ class Code(ABC):
         self, start: Any, stop: Any, step: int, body: Callable[..., Any], carry: Sequence[Any] = ()
     ) -> list[Any]:
         """``for i in range(start, stop, step)``; the body gives anew what is carried."""
+        numbers = isinstance(start, int) and isinstance(stop, int)
+        if numbers and len(range(start, stop, step)) < 2:
+            for i in range(start, stop, step):
+                carry = body(i, *carry) or ()
+            return list(carry)
         builder, function = self.builder, self.builder.function
         before = builder.block
-        head, inside, after = (function.append_basic_block() for _ in range(3))
-        builder.branch(head)
-        builder.position_at_end(head)
+        inside, after = (function.append_basic_block() for _ in range(2))
+        if numbers:
+            builder.branch(inside)
+        else:
+            builder.cbranch(
+                builder.icmp_signed("<", self.whole_number(start), self.whole_number(stop)), inside, after
+            )
+        builder.position_at_end(inside)
         i = builder.phi(self.whole)
         i.add_incoming(self.whole_number(start), before)
         carried = [builder.phi(value.type) for value in carry]
         for phi, value in zip(carried, carry):
             phi.add_incoming(value, before)
-        builder.cbranch(builder.icmp_signed("<", i, self.whole_number(stop)), inside, after)
-        builder.position_at_end(inside)
-        values = body(i, *carried) or ()
-        i.add_incoming(builder.add(i, self.whole_number(step)), builder.block)
+        values = list(body(i, *carried) or ())
+        following = builder.add(i, self.whole_number(step))
+        last = builder.block
+        i.add_incoming(following, last)
         for phi, value in zip(carried, values, strict=True):
-            phi.add_incoming(value, builder.block)
-        builder.branch(head)
+            phi.add_incoming(value, last)
+        builder.cbranch(builder.icmp_signed("<", following, self.whole_number(stop)), inside, after)
         builder.position_at_end(after)
-        return carried
+        if numbers:
+            return values
+        results = [builder.phi(value.type) for value in values]
+        for phi, value, first in zip(results, values, carry):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, last)
+        return results
 
     def every(self, length: int, body: Callable[..., Any], carry: Sequence[Any] = ()) -> Sequence[Any]:
         """The rows of an axis: one after the other in straight code, otherwise a loop."""
@@ -275,6 +296,11 @@ class Code(ABC):
         double = ir.VectorType(ir.DoubleType(), lanes) if lanes > 1 else ir.DoubleType()
         result = emit(self.builder, *[self.builder.fpext(value, double) for value in values])
         return self.builder.fptrunc(result, kind)
+
+
+def is_long(row: Primitive) -> bool:
+    """Whether the code of a row is long, as that of exp."""
+    return row.name in ELEMENTARY and row.name not in SHORT
 
 
 # --- rows that are an instruction or two -----------------------------------------------------------

@@ -8,11 +8,14 @@ from typing import Any
 
 from ..primitives import TABLE
 from .arrays import tiles
+from .code import is_long
 from .memory import AFTER, BEFORE, WITHIN, source_of
 from .sums import Sums
 from .terms import Indices, Term
 
 __all__ = ["Kernel"]
+
+LONG = 128  # numbers that a turn of a loop adds to: of so many it need not be unrolled
 
 
 class Kernel(Sums):
@@ -33,11 +36,12 @@ class Kernel(Sums):
     def _elementwise(self, run: list[Term]) -> None:
         shape = run[0].shape
         kept = [term for term in run if term in self.kept]
-        # Eight lanes at a time: the code of exp and its kin is long.
-        eights = self.phase == WITHIN and not self.straight and self.lanes > 8
+        # Eight lanes at a time where the code is long, as that of exp.
+        long = any(is_long(term.row) for term in run)
+        eights = self.phase == WITHIN and not self.straight and self.lanes > 8 and long
         width = 8 if eights else self.lanes if self.phase == WITHIN else 1
         rows = 1
-        if self.phase != WITHIN and shape[-1] >= 8:
+        if self.phase != WITHIN and shape[-1] >= 8 and not self.unrolled:
             outer_args = [arg for term in run for arg in term.args if arg not in run]
             fits = all(self.along(arg) is not None for arg in outer_args)
             fits = fits and all(
@@ -171,7 +175,7 @@ class Kernel(Sums):
         if self.phase != WITHIN and term.size == 1:
             self._inner(term, a, b)
             return
-        wide = self.phase != WITHIN and self.along(b) == "unit" and b.shape[1] >= 8
+        wide = self.phase != WITHIN and not self.unrolled and self.along(b) == "unit" and b.shape[1] >= 8
         width = self._width()
 
         def cells(first: Any, count: int, column: Any, lanes: int) -> None:
@@ -183,7 +187,8 @@ class Kernel(Sums):
                 ]
 
             rows = [self.plus(first, t) for t in range(count)]
-            sums = self.in_fours(n, step, [self.number(0.0, lanes)] * count)
+            turns = self.every if count * lanes >= LONG else self.in_fours
+            sums = turns(n, step, [self.number(0.0, lanes)] * count)
             for row, value in zip(rows, sums):
                 self.put(term, self.flat(term, (row, column)), value, lanes)
 

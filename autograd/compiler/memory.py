@@ -19,6 +19,9 @@ from .terms import Indices, Term, ancestry
 __all__ = ["AFTER", "BEFORE", "WITHIN", "Memory", "reduces", "source_of"]
 
 BEFORE, WITHIN, AFTER = range(3)  # the phases
+# Of a wide product with inputs, what is added up at once: these examples, rows and columns. Six times four
+# sums of eight numbers leave eight registers for all else.
+STRETCH, TILE, PACKED = 512, 6, 32
 _NUMBERS = ("seed", "count", "whole_seed", "rate")
 _PASSED = ("take", "constant", *_NUMBERS)  # terms without numbers of their own
 
@@ -106,7 +109,7 @@ class Memory(Code):
 
     @property
     def unrolled(self) -> bool:
-        return self.straight and self.phase == WITHIN
+        return self.straight and (self.phase == WITHIN or self.lanes == 1)
 
     def _delay(self, readers: Mapping[Term, Sequence[Term]]) -> None:
         """What only the last phase reads is computed there, in the loop that reads it."""
@@ -150,11 +153,14 @@ class Memory(Code):
         for term in self.accumulated:
             self.places[term] = count
             count += term.size
-        self.accumulators = count + -count % 8
-        self.first_sum = self.accumulators * self.group
+        self.accumulators = self.first_sum = self.size = count + -count % 8
+        if self.group == 1:  # they are the sums
+            self.first_sum = 0
+        else:
+            self.first_sum *= self.group
+            self.size += self.first_sum
         for term in self.accumulated:
             self.places[term] += self.first_sum
-        self.size = self.first_sum + self.accumulators
         last: dict[Term, int] = {}
         for number, group in enumerate(self.groups[WITHIN]):
             for term in group:
@@ -170,6 +176,9 @@ class Memory(Code):
             if term.kind in ("parameters", *_PASSED) or term in self.places or term in self.joined:
                 continue
             self._place(term, free)
+        self.packing = self.size
+        if any(source_of(term.args[1]).kind == "inputs" for term in self.wide):
+            self.size += STRETCH * PACKED
         for number, group in enumerate(self.groups[WITHIN]):
             for term in group:
                 if term.batched and term in self.kept and not self.straight and term not in self.history:
@@ -177,6 +186,10 @@ class Memory(Code):
             for term in [term for term, end in last.items() if end == number]:
                 if term.batched and term in self.places and term is not block.inputs:
                     free.setdefault(term.size, []).append(self.places[term])
+
+    @property
+    def packed(self) -> Any:
+        return self.address(self.scratch, self.packing)
 
     def ends_with(self, terms: Sequence[Term]) -> bool:
         """Whether the last loop of all computes these terms: then they may lie where it reads from."""

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..primitives import TABLE
-from .code import ALIGNED
-from .elementary import ELEMENTARY
+from .code import ALIGNED, is_long
 from .formulas import all_simplified, simplified
 from .kernel import Kernel
 from .memory import AFTER, BEFORE, reduces
@@ -366,7 +365,7 @@ def _work(term: Term) -> int:
         return term.size * term.args[1].shape[0]
     if term.kind == "outer":
         return term.size * term.args[0].shape[1]
-    if term.kind == "apply" and term.row.name in ELEMENTARY:
+    if term.kind == "apply" and is_long(term.row):
         return 40 * term.size
     return max([term.size, *(arg.size for arg in term.args)])
 
@@ -397,10 +396,11 @@ def _compiled(kernel: Kernel, result: Any, arguments: Sequence[Any]) -> Any:
     kernel.module.triple = _machine().triple
     module = llvm.parse_assembly(str(kernel.module))
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=1)  # at 2 it takes longer and is no faster
-    options.loop_vectorization = options.slp_vectorization = False  # there are vectors already
-    builder = llvm.create_pass_builder(_machine(), options)
-    builder.getModulePassManager().run(module, builder)
+    if kernel.straight:  # loops are written as they are to run: passes would take twice as long as all else
+        options = llvm.create_pipeline_tuning_options(speed_level=1)  # at 2 it takes longer and is no faster
+        options.loop_vectorization = options.slp_vectorization = False  # there are vectors already
+        builder = llvm.create_pass_builder(_machine(), options)
+        builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, _machine.__wrapped__())
     engine.finalize_object()
     kernel.engine = engine  # the code lives as long as it

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from .arrays import affine
-from .memory import Memory
+from .memory import PACKED, STRETCH, TILE, Memory
 from .terms import Term
 
 __all__ = ["Sums"]
@@ -70,26 +70,24 @@ class Sums(Memory):
         self.store(total, self.scratch, place, self.group, True)
 
     def clear(self) -> None:
-        zero = self.number(0.0, 8)
-        if self.accumulators:
-            self.loop(0, self.first_sum, 8, lambda i: self.store(zero, self.scratch, i, 8, True))
+        size, width = self.accumulators * self.group, 1 if self.unrolled else 8
+        zero = self.number(0.0, width)
+        for i in range(0, size, width) if self.unrolled else ():
+            self.store(zero, self.scratch, i)
+        if not self.unrolled:
+            self.loop(0, size, 8, lambda i: self.store(zero, self.scratch, i, 8, True))
 
     def gather_sums(self) -> None:
         """Add up the lanes of the accumulators, eight of them at a time."""
-        if not self.accumulators:
+        if self.group == 1:
             return
 
         def eight(i: Any) -> None:
             start = self.times(i, self.group)
             vectors = [
-                self.load(self.scratch, self.plus(start, k * self.group), self.group, self.group > 1)
-                for k in range(8)
+                self.load(self.scratch, self.plus(start, k * self.group), self.group, True) for k in range(8)
             ]
-            if self.group == 8:
-                self.store(self.transposed_sum(vectors), self.scratch, self.plus(i, self.first_sum), 8, True)
-            else:
-                for k, vector in enumerate(vectors):
-                    self.store(vector, self.scratch, self.plus(i, self.first_sum + k))
+            self.store(self.transposed_sum(vectors), self.scratch, self.plus(i, self.first_sum), 8, True)
 
         self.loop(0, self.accumulators, 8, eight)
 
@@ -138,25 +136,23 @@ class Sums(Memory):
         self.tiles(rows, min(rows, 3), columns_of)
 
     def _product_with_inputs(self, term: Term) -> None:
-        """Σ aₑ xₑᵀ over all examples e, from their rows as the caller has them, eight numbers at once."""
+        """Σ aₑ xₑᵀ over all examples e, from their rows as the caller has them, eight numbers at once.
+
+        A stretch of examples at a time: some of their columns are laid out without gaps, and stay in the
+        nearest cache while all rows pass.
+        """
         a, b = term.args
         (rows, columns), builder = term.shape, self.builder
         source, first_row = self.origin(a, (0, 0))
         _, next_row = self.origin(a, (1, 0)) if rows > 1 else (source, first_row)
         begin, _ = (0, ()) if b.kind == "inputs" else affine(b.index)  # type: ignore[misc]  # it is in line
-        width, stretch = self.order[0].block.inputs.size, max(64, self.lanes)
+        width = self.order[0].block.inputs.size
 
-        def tile(row: Any, count: int, column: Any, vectors: int, lanes: int, begin_at: Any) -> None:
+        def tile(row: Any, count: int, column: Any, vectors: int, lanes: int, first: Any, end: Any) -> None:
             def example(lane: Any, *sums: Any, block: Any) -> list[Any]:
-                number = builder.load(
-                    builder.gep(self.examples_order, [builder.add(block, lane)], source_etype=self.whole),
-                    typ=self.whole,
-                )
-                place = self.plus(builder.mul(number, self.whole_number(width)), self.plus(column, begin))
-                x = [self.load(self.batch, self.plus(place, lanes * v), lanes) for v in range(vectors)]
-                there = self.plus(
-                    builder.mul(block, self.whole_number(self.record // self.lanes)), self.history[source]
-                )
+                place = self.times(builder.add(builder.sub(block, first), lane), vectors * lanes)
+                x = [self.load(self.packed, self.plus(place, lanes * v), lanes, True) for v in range(vectors)]
+                there = self.plus(self.times(block, self.record // self.lanes), self.history[source])
                 new = []
                 for t in range(count):
                     at = self.plus(first_row, self.times(self.plus(row, t), next_row - first_row))
@@ -166,9 +162,7 @@ class Sums(Memory):
                 return new
 
             def block(first: Any, *sums: Any) -> list[Any]:
-                left = builder.sub(self.count_int, first)
-                full = builder.icmp_signed("<", self.whole_number(self.lanes), left)
-                here = builder.select(full, self.whole_number(self.lanes), left)
+                here = self.least(builder.sub(self.count_int, first), self.lanes)
                 return self.loop(0, here, 1, functools.partial(example, block=first), sums)
 
             places = [
@@ -178,27 +172,39 @@ class Sums(Memory):
             ]
             zero, is_first = (
                 self.number(0.0, lanes),
-                builder.icmp_signed("==", begin_at, self.whole_number(0)),
+                builder.icmp_signed("==", first, self.whole_number(0)),
             )
             known = [builder.select(is_first, zero, self._result(target, at, lanes)) for target, at in places]
-            end = builder.add(begin_at, self.whole_number(stretch))
-            beyond = builder.icmp_signed("<", self.count_int, end)
-            end = builder.select(beyond, self.count_int, end)
-            sums = self.loop(begin_at, end, self.lanes, block, known)
+            sums = self.loop(first, end, self.lanes, block, known)
             for (target, at), total in zip(places, sums):
                 self.put(target, at, total, lanes)
 
-        def across(column: Any, vectors: int, lanes: int, first: Any) -> None:
-            self.tiles(rows, min(rows, 8), lambda row, count: tile(row, count, column, vectors, lanes, first))
+        def across(column: Any, vectors: int, lanes: int, first: Any, end: Any) -> None:
+            def pack(number: Any) -> None:
+                example = builder.load(
+                    builder.gep(self.examples_order, [number], source_etype=self.whole), typ=self.whole
+                )
+                source = self.plus(self.times(example, width), self.plus(column, begin))
+                target = self.times(builder.sub(number, first), vectors * lanes)
+                for v in range(vectors):
+                    x = self.load(self.batch, self.plus(source, lanes * v), lanes)
+                    self.store(x, self.packed, self.plus(target, lanes * v), lanes, True)
 
-        # Some columns of some examples stay in the nearest cache while all rows pass.
-        def some(first: Any) -> None:
-            many, full = columns - columns % 24, columns - columns % 8
-            self.loop(0, many, 24, lambda column: across(column, 3, 8, first))
-            self.loop(many, full, 8, lambda column: across(column, 1, 8, first))
-            self.loop(full, columns, 1, lambda column: across(column, 1, 1, first))
+            self.loop(first, end, 1, pack)
+            self.tiles(
+                rows, min(rows, TILE), lambda row, count: tile(row, count, column, vectors, lanes, first, end)
+            )
 
-        self.loop(0, self.count_int, stretch, some)
+        def columns_of(column: Any, vectors: int, lanes: int) -> None:
+            def stretch(first: Any) -> None:
+                across(column, vectors, lanes, first, self.least(self.plus(first, STRETCH), self.count_int))
+
+            self.loop(0, self.count_int, STRETCH, stretch)
+
+        many, full = columns - columns % PACKED, columns - columns % 8
+        self.loop(0, many, PACKED, lambda column: columns_of(column, PACKED // 8, 8))
+        self.loop(many, full, 8, lambda column: columns_of(column, 1, 8))
+        self.loop(full, columns, 1, lambda column: columns_of(column, 1, 1))
 
     def _result(self, target: Term, at: Any, lanes: int) -> Any:
         base, start = self.home(target)
