@@ -216,6 +216,28 @@ class Code(ABC):
             total = self.builder.fadd(total, each)
         return total
 
+    def together(self, values: Sequence[Any]) -> Any:
+        """A vector of numbers; of one, the number."""
+        if len(values) == 1:
+            return values[0]
+        ir = self.ir
+        vector = ir.Constant(self._type(len(values)), ir.Undefined)
+        for lane, value in enumerate(values):
+            vector = self.builder.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
+        return vector
+
+    def transposed(self, rows: Sequence[Any]) -> list[Any]:
+        """The columns of eight vectors, by exchanging halves, quarters and eighths of pairs of them."""
+        ir, vectors = self.ir, list(rows)
+        kind = ir.VectorType(ir.IntType(32), 8)
+        for width in (1, 2, 4):
+            kept = [lane if not lane & width else 8 + lane - width for lane in range(8)]
+            masks = [ir.Constant(kind, [lane + shift for lane in kept]) for shift in (0, width)]
+            for i in [i for i in range(8) if not i & width]:
+                pair = vectors[i], vectors[i + width]
+                vectors[i], vectors[i + width] = (self.builder.shuffle_vector(*pair, mask) for mask in masks)
+        return vectors
+
     def transposed_sum(self, vectors: list[Any]) -> Any:
         """A vector of the sums of eight vectors, by adding halves that are interleaved."""
         ir, builder = self.ir, self.builder

@@ -257,30 +257,34 @@ class Kernel(Sums):
 
     def examples(self, batch: Any, order: Any, first: Any, width: int) -> None:
         """The inputs of a block: lane l holds example order[first + l], the last one again beyond the end."""
-        inputs = self.order[0].block.inputs
-        builder, ir = self.builder, self.ir
-        starts = []
-        for lane in range(self.lanes):
-            place = self.plus(first, lane)
-            if lane:
-                place = builder.select(builder.icmp_signed("<", place, self.count_int), place, self.last)
-            example = builder.load(
-                builder.gep(order, [self.whole_number(place)], source_etype=self.whole), typ=self.whole
-            )
-            starts.append(builder.mul(example, self.whole_number(width)))
+        inputs, builder = self.order[0].block.inputs, self.builder
 
-        def column(i: Any) -> None:
-            if self.lanes == 1:
-                value = self.load(batch, self.plus(starts[0], i))
-            else:
-                value = ir.Constant(self._type(self.lanes), ir.Undefined)
-                for lane, start in enumerate(starts):
-                    each = self.load(batch, self.plus(start, i))
-                    value = builder.insert_element(value, each, ir.Constant(ir.IntType(32), lane))
-            self.put(inputs, i, value, self.lanes)
+        def lanes_from(lane: Any) -> None:
+            self.first_lane = lane
+            begin, starts = self.plus(first, lane), []
+            for k in range(self.group):
+                place = self.least(self.plus(begin, k), self.last) if self.lanes > 1 else begin
+                example = builder.load(
+                    builder.gep(order, [self.whole_number(place)], source_etype=self.whole), typ=self.whole
+                )
+                starts.append(self.times(example, width))
+
+            def eight(i: Any) -> None:
+                rows = [self.load(batch, self.plus(start, i), 8) for start in starts]
+                for k, column in enumerate(self.transposed(rows)):
+                    self.put(inputs, self.plus(i, k), column, 8)
+
+            def one(i: Any) -> None:
+                column = self.together([self.load(batch, self.plus(start, i)) for start in starts])
+                self.put(inputs, i, column, self.group)
+
+            full = width - width % 8 if self.group == 8 else 0
+            self.loop(0, full, 8, eight)
+            self.loop(full, width, 1, one)
+            self.first_lane = None
 
         self.phase = WITHIN
-        self.every(width, column)
+        self.loop(0, self.lanes, self.group, lanes_from)
 
     def size_of(self, count: Any) -> None:
         """Set the number of examples in the batch."""

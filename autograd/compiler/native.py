@@ -46,6 +46,7 @@ class NativeProgram:
         self.batched = any(term.batched for term in ancestry(self.terms))
         self.straight = sum(map(_work, ancestry(self.terms))) <= STRAIGHT
         self._functions: dict[Any, Any] = {}
+        self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
 
     @property
@@ -63,17 +64,27 @@ class NativeProgram:
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         B = len(batch)
-        sizes = [B if term.batched else term.size for term in self.terms]
-        ends = list(itertools.accumulate(sizes))
-        starts = [0, *ends[:-1]]
+        plan = self._plans.get(B)
+        if plan is None:
+            plan = self._plan(B)
+        kernel, function, order, room, starts, ends = plan
         results = np.empty(ends[-1], self.dtype)
         base = _pointer(results)
-        kernel, function = self._function("pass", self._lanes(B))
         places = [base + start * results.itemsize for start in starts]
-        order = _numbers(B.bit_length())[1]
-        room = -(-B // kernel.lanes) * kernel.record
         self._call(kernel, function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
         return tuple(results[start:end] for start, end in zip(starts, ends))
+
+    def _plan(self, B: int) -> tuple[Any, ...]:
+        """What passes over a batch of this size have in common."""
+        kernel, function = self._function("pass", self._lanes(B))
+        *starts, size = itertools.accumulate(
+            [B if term.batched else term.size for term in self.terms], initial=0
+        )
+        order, room = _numbers(B.bit_length())[1], -(-B // kernel.lanes) * kernel.record
+        if len(self._plans) > 63:
+            self._plans.clear()
+        self._plans[B] = plan = kernel, function, order, room, starts, [*starts[1:], size]
+        return plan
 
     def _call(self, kernel: Any, function: Any, *args: Any, room: int = 0) -> Any:
         """Call native code with scratch memory of its own as the last argument."""

@@ -55,10 +55,11 @@ class Tape:
         """The lowest and the highest rank in a sequence; of a single node its rank twice."""
         if type(operand) is not tuple:
             return (self.ranks[operand],) * 2
-        if operand not in self._spans:
+        span = self._spans.get(operand)  # a look-up goes through the whole sequence
+        if span is None:
             ranks = set(map(self.ranks.__getitem__, operand)) or {CONSTANT}
-            self._spans[operand] = min(ranks), max(ranks)
-        return self._spans[operand]
+            span = self._spans[operand] = min(ranks), max(ranks)
+        return span
 
     def constant(self, number: float) -> int:
         key = (number, math.copysign(1.0, number)) if number == number else "nan"
