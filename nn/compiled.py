@@ -16,7 +16,7 @@ from .examples import Example
 from .layers import Dropout
 from .losses import Loss, cross_entropy
 from .module import Module, mode
-from .optimizers import Optimizer
+from .optimizers import SGD, Optimizer
 
 __all__ = ["CompiledModel", "NotCompiledError"]
 
@@ -221,10 +221,10 @@ class CompiledModel:
             self.optimizer.lr,
             {**self.beginnings, **self.optimizer.state_dict()["memory"]},
             updated=len(self.optimizer.parameters),
-            rule=self._rule,
             careful=True,
             outputs=self.width if self.noted else 0,
             **self.clips,
+            **({} if _is_descent(self.optimizer) else {"rule": self._rule}),
         )
         with np.errstate(all="ignore"):
             return training, self.program.train(training)
@@ -266,6 +266,11 @@ class CompiledModel:
         return self._made[1]
 
     _made: tuple[str, Any] = "", None
+
+
+def _is_descent(optimizer: Optimizer) -> bool:
+    """Whether its rule is w ← w − η g, which is that of a training that is given none."""
+    return type(optimizer) is SGD and not (optimizer.momentum or optimizer.weight_decay)
 
 
 _CHANGING = ("parameters", "_memory", "_lr")  # attributes of an optimizer that a rule is given

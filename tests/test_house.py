@@ -19,7 +19,7 @@ FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
     "autograd.compiler": [
-        "tape", "terms", "lift", "families", "adjoint", "training", "arrays", "elementary", "code",
+        "tape", "terms", "lift", "families", "adjoint", "training", "scalars", "arrays", "elementary", "code",
         "formulas", "memory", "sums", "kernel", "native", "program",
     ],
 }  # fmt: skip

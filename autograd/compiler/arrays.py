@@ -13,14 +13,14 @@ import functools
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..primitives import TABLE
 from .families import FORWARD
-from .terms import Indices, Shape, Term, ancestry, rewrite
+from .scalars import Loaded, ScalarProgram, pays
+from .terms import MUL, Indices, Shape, Term, ancestry, rewrite
 from .training import Training, descent
 
 __all__ = ["ArrayProgram", "affine", "tiles"]
@@ -28,17 +28,21 @@ __all__ = ["ArrayProgram", "affine", "tiles"]
 RELU, STEP = TABLE["relu"], TABLE["step"]
 
 FEW = 4096
+_SIZES = 8  # of batches, for which arrays are kept
+_MANY = 256  # rows: a square matrix of so many takes longer than going through them twice
+Prepare = Callable[[int], Callable[[Any], Loaded]]  # `prepare` of a training
 _NEAR = 1e-280, 1e280  # squares that have lost nothing
-
-Loaded = tuple[Callable[..., Any], Callable[..., Any]]  # `load`, `run`
 
 _OUTSIDE = ("parameters", "inputs")  # arrays of the caller
 _NUMBERS = ("seed", "count", "whole_seed")  # arguments of `load` and `run`
+_OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"}
 # Rows whose array form is not one function of numpy, and can be written without new arrays.
-_CLEAN = ("np.add({out}, 0.0, out={out})",) if np.signbit(np.maximum(np.full(65, -0.0), 0.0)).any() else ()
-_IN_PLACE = {  # of −0 numpy's maximum with 0 is one of the two, as the machine has it
-    "relu": ("np.maximum({0}, 0.0, out={out})", *_CLEAN),
-    "step": ("np.maximum({0}, 0.0, out={out})", "np.sign({out}, out={out})"),
+_NEGATIVE = bool(np.signbit(np.maximum(np.full(65, -0.0), np.zeros(65))).any())
+_CLEAN = ("np.add({out}, 0.0, out={out})",) if _NEGATIVE else ()
+# Of −0 numpy's maximum with 0 is one of the two, as the machine has it; with one 0 it takes twice as long.
+_IN_PLACE = {
+    "relu": ("np.maximum({0}, {zeros}, out={out})", *_CLEAN),
+    "step": ("np.maximum({0}, {zeros}, out={out})", "np.sign({out}, out={out})"),
     "step of relu": ("np.sign({0}, out={out})",),
 }
 
@@ -54,17 +58,17 @@ class ArrayProgram:
 
     Attributes
     ----------
-    source : the Python source.
+    source : the Python source; after that of arrays that on floats, where it runs for a batch of one.
     """
 
     def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
         self._terms = rewrite(terms, functools.partial(_expanded, mean))
-        self.source, self._prepare = self._written(own=False)
+        self._source, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
-        self._own: list[_Own] = []  # of trainings that are done
+        self._own: list[Prepare] = []  # of trainings that are done
 
-    def _written(self, own: bool) -> tuple[str, Callable[..., Loaded]]:
+    def _written(self, own: bool) -> tuple[str, Callable[[int], Any]]:
         """The source, and its `prepare`; see `_Writer`."""
         writer = _Writer(self._terms, self.dtype, own)
         source = writer.source()
@@ -72,13 +76,25 @@ class ArrayProgram:
         exec(compile(source, "<compiled by autograd>", "exec"), scope)
         return source, scope["prepare"]
 
+    @property
+    def source(self) -> str:
+        return self._source + (f"\n\n{self._scalars.source}" if self._scalars else "")
+
     @functools.cached_property
-    def _prepare_own(self) -> Callable[..., Loaded]:
+    def _scalars(self) -> ScalarProgram | None:
+        """For one example, if it pays: floats are of double precision."""
+        return ScalarProgram(self._terms) if self.dtype == np.float64 and pays(self._terms) else None
+
+    @functools.cached_property
+    def _prepare_own(self) -> Prepare:
         return self._written(own=True)[1]
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The arrays of the terms; one that is batched with the examples along its last axis."""
         B = len(batch)
+        in_floats = self._scalars(parameters, batch) if B == 1 and self._scalars else None
+        if in_floats is not None:
+            return in_floats
         numbers = self._numbers(B)
         load, run = prepared = self._take(B)
         try:
@@ -98,34 +114,39 @@ class ArrayProgram:
         return self._prepared.pop(B, None) or self._prepare(B)
 
     def _put_back(self, B: int, prepared: Loaded) -> None:
-        if len(self._prepared) > 7:
+        if len(self._prepared) >= _SIZES:
             self._prepared.clear()
         self._prepared[B] = prepared
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
         t = training
+        alone = bool((t.bounds[:, 1] - t.bounds[:, 0] == 1).all())
+        done = self._scalars.descend(t) if alone and self._scalars else 0
+        if done == len(t.rates):
+            return done
         try:
-            own = self._own.pop()
+            prepare = self._own.pop()
         except IndexError:
-            own = _Own(np.empty(t.parameters, self.dtype), {})
-        own.parameters[...] = t.state[: t.parameters]
+            prepare = functools.lru_cache(_SIZES)(self._prepare_own)
         try:
             with np.errstate(all="ignore"):
-                return self._updates(t, own)
+                return self._updates(t, prepare, done)
         finally:
-            t.state[: t.parameters] = own.parameters
-            self._own.append(own)
+            self._own.append(prepare)
 
-    def _updates(self, t: Training, own: _Own) -> int:
-        parameters, data = own.parameters, own.parameters[: t.updated]
+    def _updates(self, t: Training, prepare: Prepare, done: int) -> int:
+        parameters, data = t.state[: t.parameters], t.row(0)
+        prepared = functools.lru_cache(_SIZES)(lambda B: prepare(B)(parameters))
         memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
         loaded = False
-        for number, (first, end) in enumerate(t.bounds.tolist()):
+        for number, (first, end) in enumerate(t.bounds[done:].tolist(), start=done):
             if not loaded:
                 numbers = self._numbers(end - first)
-                load, run = own.sized(end - first, self._prepare_own)
-                views = load(t.batch[t.order[first:end]], *numbers)
+                load, run = prepared(end - first)
+                if end - first == 1 and self._scalars:
+                    load, run = self._scalars.before(load, run)
+                views = load(t.examples(first, end), *numbers)
                 loaded = t.repeated
             value, slopes, *outputs = run(parameters, views, *numbers)
             t.values[number] = value[0]
@@ -154,22 +175,6 @@ class ArrayProgram:
         return len(t.rates)
 
 
-@dataclass(frozen=True)
-class _Own:
-    """What a training has to itself: the parameters, and the functions that know where these lie."""
-
-    parameters: Any
-    prepared: dict[int, Loaded]
-
-    def sized(self, B: int, prepare: Callable[..., Loaded]) -> Loaded:
-        """The functions for a size of batch."""
-        if B not in self.prepared:
-            if len(self.prepared) > 7:
-                self.prepared.clear()
-            self.prepared[B] = prepare(B, self.parameters)
-        return self.prepared[B]
-
-
 def _length(gradient: Any) -> float:
     """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
     gradient = gradient.astype(np.float64, copy=False)
@@ -183,15 +188,31 @@ def _length(gradient: Any) -> float:
 
 
 def _expanded(mean: bool, term: Term, args: list[Term]) -> Term | None:
-    """Families written out; and step(x) as step(relu(x)), which is the same, where relu(x) is there."""
+    """Families written out; Σ a b over the batch as one product; and step(x) as step(relu(x)), which is the
+    same, where relu(x) is there."""
     if term.kind == "whole_seed" and mean:
         return args[0].block.constant(1.0)
     if term.kind == "joint":
         return FORWARD[term.row.name](*args)
+    if term.kind == "over_batch":
+        return _inner_product(*args)
     if term.kind == "apply" and term.row is STEP:
         rectified = args[0].block.find(RELU, args)
         return None if rectified is None else args[0].block.apply(STEP, [rectified])
     return None
+
+
+def _inner_product(x: Term) -> Term | None:
+    """The sum over the batch of x, if x is the sum of products: Σ a b, without an array of the products."""
+    block, summed = x.block, x.args[0] if x.kind == "take" and x.size == x.args[0].size == 1 else x
+    (products,) = summed.args if summed.kind == "total" else (summed,)
+    if x.size > 1 or products.kind != "apply" or products.row is not MUL:
+        return None
+    a, b = products.args
+    if not (a.batched and b.batched and a.shape == b.shape):
+        return None
+    row = 1, products.size
+    return block.reshape(block.outer(block.reshape(a, row), block.reshape(b, row)), x.shape)
 
 
 def _view(base: Any, start: int, shape: Shape, steps: Shape) -> Any:
@@ -231,11 +252,15 @@ def tiles(term: Term) -> bool:
     return len(every) == term.size and _distinct(every)
 
 
+def _is_product(term: Term) -> bool:
+    return term.kind in ("product", "outer")
+
+
 class _Writer:
     """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute.
 
-    With `own`, `prepare(B, parameters)` is given the array in which the parameters will always be, and what
-    `run` returns is overwritten by the next one: so nothing is copied in a training.
+    With `own`, `prepare(B)` gives `bind`, which is told in which array the parameters will be and gives
+    those two; what `run` returns is overwritten by the next one. So nothing is copied in a training.
     """
 
     def __init__(self, outputs: Sequence[Term], dtype: Any, own: bool) -> None:
@@ -250,6 +275,7 @@ class _Writer:
         self.order = sorted(order, key=lambda term: term not in self.early)
         self.constants: dict[str, Any] = {"rows": {}}
         self.preparation: list[str] = []
+        self.binding: list[str] = []  # views of the parameters, with `own`
         self.loading: list[str] = []
         self.running: list[str] = []
         self.lines = self.loading
@@ -260,6 +286,8 @@ class _Writer:
             Term, str
         ] = {}  # of a term in an array of its own or in a view, all rows along one axis
         self.free: dict[tuple[int, bool], list[str]] = {}
+        self.number: dict[Term, str] = {}  # of `numbers` the variable
+        self._plan_numbers()
         # Of few parameters a copy is quicker than views of the caller's array each time.
         self.few = self.order[0].block.parameters.size <= FEW
         # What `run` reads of `load`: in an array that both know, or a view that is handed on if it is read as
@@ -268,7 +296,7 @@ class _Writer:
         self.loaded = self.early & {*outputs, *[arg for term in late for arg in term.args]}
         self.entered = self.early & {
             *outputs,
-            *[arg for term in late if term.kind not in ("product", "outer") for arg in term.args],
+            *[arg for term in late if term in self.numbers or not _is_product(term) for arg in term.args],
         }
         copied = {
             "parameters": self.few or own,
@@ -284,6 +312,28 @@ class _Writer:
             }
         self._plan()
 
+    def _plan_numbers(self) -> None:
+        """What is a number of Python in `run`, since arrays of one number take ten times as long."""
+        self.numbers: set[Term] = set()
+        in_arrays = set(self.outputs)  # those of them that are also read as arrays
+        for term in self.order:
+            if term.size == 1 and not term.batched and term not in self.early and self._is_number(term):
+                self.numbers.add(term)
+        for term in reversed(self.order):
+            scalar = term in self.numbers and term not in in_arrays
+            if not (scalar and term.kind == "take") and (term.kind != "apply" or term.row.vectors):
+                in_arrays.update(term.args)
+        self.in_arrays = self.numbers & in_arrays
+
+    def _is_number(self, term: Term) -> bool:
+        if term.kind == "over_batch":
+            return True
+        if _is_product(term):
+            a, b = term.args
+            return a.batched == b.batched
+        known = [arg in self.numbers or arg.kind in _NUMBERS or arg.scalar is not None for arg in term.args]
+        return all(known) and (term.kind == "take" or (term.kind == "apply" and term.row.name in _OPERATORS))
+
     def _plan(self) -> None:
         """Who lies in whose array, and how long each array is read."""
         self.matrices = {
@@ -296,7 +346,7 @@ class _Writer:
         self.owner: dict[Term, Term] = {}
         self.homes: dict[Term, tuple[Term, Indices]] = {}  # computed in its place in a "put"
         for term in self.order:
-            if term.kind == "take" and self._is_view(term):
+            if term.kind == "take" and term not in self.numbers and self._is_view(term):
                 self.owner[term] = self._owner(term.args[0])
         viewed = {term.args[0] for term in self.owner}
         for term in self.order:
@@ -364,23 +414,26 @@ class _Writer:
 
     # --- names
 
-    def _bind(self, expression: str, inside: bool) -> str:
-        """A name for a view: made once, in the preparation if it is of arrays that are there then."""
+    def _bind(self, expression: str, lines: list[str]) -> str:
+        """A name for a view, which is made once in these lines."""
         if expression not in self.bound:
             name = f"v{len(self.bound)}"
             self.bound[expression] = name
-            (self.preparation if inside else self.lines).append(f"{name} = {expression}")
-            if not inside and self.lines is self.loading:
+            lines.append(f"{name} = {expression}")
+            if lines is self.loading:
                 self.views.append(name)
         return self.bound[expression]
 
-    def _inside(self, term: Term) -> bool:
+    def _known(self, term: Term) -> list[str]:
+        """The lines where the array of a term is there first, so that views of it are made there."""
         owner = self._owner(term)
-        return owner.kind not in self.outside and owner not in self.fresh
+        if owner.kind == "parameters" and self.own:
+            return self.binding
+        return self.lines if owner.kind in self.outside or owner in self.fresh else self.preparation
 
     def _shaped(self, term: Term, shape: str) -> str:
         """The array of a term in a shape."""
-        return self._bind(f"{self.flat[term]}.reshape({shape})", self._inside(term))
+        return self._bind(f"{self.flat[term]}.reshape({shape})", self._known(term))
 
     def _name(self, term: Term, batched: bool) -> str:
         """A term as an operand of what is batched, or not."""
@@ -408,6 +461,9 @@ class _Writer:
             return self.flat[term]
         return self._shaped(term, f"{term.shape[0]}, -1")
 
+    def _transposed(self, term: Term, matrix: str) -> str:
+        return self._bind(f"{matrix}.T", self._known(term))
+
     # --- arrays
 
     def _array(self, term: Term) -> str:
@@ -423,14 +479,14 @@ class _Writer:
 
     def _allocate(self, term: Term) -> None:
         if term in self.fresh:
-            self.flat[term] = self._bind(f"np.empty({term.size}, dtype)  # t{term.number}", False)
+            self.flat[term] = self._bind(f"np.empty({term.size}, dtype)  # t{term.number}", self.lines)
             return
         free = self.free.get((term.size, term.batched))
         if free and term not in self.held:
             self.flat[term] = free.pop()
             return
         rows = f"({term.size}, B)" if term.batched else f"{term.size}"
-        self.flat[term] = self._bind(f"np.empty({rows}, dtype)  # t{term.number}", True)
+        self.flat[term] = self._bind(f"np.empty({rows}, dtype)  # t{term.number}", self.preparation)
 
     def _in_place(self, term: Term, number: int) -> str | None:
         """The array of an operand that is read here for the last time, if it fits."""
@@ -457,15 +513,15 @@ class _Writer:
     def _part(self, term: Term, index: Indices) -> str:
         """Evenly spaced rows of an array, along one axis if they are so there."""
         start, steps = affine(index)  # type: ignore[misc]  # only rows that are evenly spaced come here
-        inside = self._inside(term)
+        known = self._known(term)
         flat = affine(index.reshape(-1))
         if flat is not None:
             step = flat[1][0]
             stop = start + step * index.size
             if start == 0 and step == 1 and stop == term.size:
                 return self.flat[term]
-            return self._bind(f"{self.flat[term]}[{start}:{stop}{'' if step == 1 else f':{step}'}]", inside)
-        return self._bind(f"view({self.flat[term]}, {start}, {index.shape}, {steps})", inside)
+            return self._bind(f"{self.flat[term]}[{start}:{stop}{'' if step == 1 else f':{step}'}]", known)
+        return self._bind(f"view({self.flat[term]}, {start}, {index.shape}, {steps})", known)
 
     # --- lines
 
@@ -474,11 +530,13 @@ class _Writer:
             self.lines = self.loading if term in self.early else self.running
             if term.kind in _OUTSIDE:
                 self._given(term)
+            elif term in self.numbers:
+                self._compute(term)
             elif term.kind not in (*_NUMBERS, "constant"):
                 getattr(self, f"_{term.kind}")(term, number)
             for done in [done for done in self.flat if self.last.get(done, number + 1) <= number]:
                 name = self.flat.pop(done)
-                if self._inside(done):
+                if self._known(done) is self.preparation:
                     self.free.setdefault((done.size, done.batched), []).append(name)
         results = [self._result(output) for output in self.outputs]
         used = set(re.findall(r"\bv\d+\b", "\n".join([*self.running, *results])))
@@ -486,22 +544,22 @@ class _Writer:
         if views:
             self.running.insert(0, f"{views}= views")
         self.loading.append(f"return {views.rstrip() or '()'}")
-        return "\n".join(
-            [
-                f"def prepare(B{', parameters' if self.own else ''}):",
-                *[f"    {line}" for line in self.preparation],
-                "",
-                "    def load(batch, seed, count, whole_seed):",
-                *[f"        {line}" for line in self.loading],
-                "",
-                "    def run(parameters, views, seed, count, whole_seed):",
-                *[f"        {line}" for line in self.running],
-                f"        return {', '.join(results)},",
-                "",
-                "    return load, run",
-                "",
-            ]
-        )
+        functions = [
+            "",
+            "def load(batch, seed, count, whole_seed):",
+            *[f"    {line}" for line in self.loading],
+            "",
+            "def run(parameters, views, seed, count, whole_seed):",
+            *[f"    {line}" for line in self.running],
+            f"    return {', '.join(results)},",
+            "",
+            "return load, run",
+        ]
+        if self.own:
+            body = [*self.binding, *functions]
+            functions = ["", "def bind(parameters):", *[f"    {line}" for line in body], "", "return bind"]
+        body = [*self.preparation, *functions]
+        return "\n".join(["def prepare(B):", *[f"    {line}".rstrip() for line in body], ""])
 
     def _given(self, term: Term) -> None:
         """The caller's arrays, or copies of them."""
@@ -512,7 +570,7 @@ class _Writer:
             self._allocate(term)
             self._write(f"np.copyto({self.flat[term]}, {given})")
         else:
-            self.flat[term] = given if term.kind == "parameters" else self._bind(given, False)
+            self.flat[term] = given if term.kind == "parameters" else self._bind(given, self.lines)
 
     def _result(self, output: Term) -> str:
         if output.kind in (*_NUMBERS, "constant"):
@@ -524,16 +582,45 @@ class _Writer:
     def _write(self, line: str) -> None:
         self.lines.append(line)
 
+    def _compute(self, term: Term) -> None:
+        """A number."""
+        if term.kind == "take":
+            self.number[term] = self._operand(term.args[0], False)
+        else:
+            self.number[term] = f"n{term.number}"
+            if term.kind == "apply":
+                operands = [self._operand(arg, False) for arg in term.args]
+                expression = _OPERATORS[term.row.name].format(*operands)
+            else:
+                a, b = *map(self._line, term.args), *([self._ones()] if term.kind == "over_batch" else [])
+                expression = f"{a}.dot({b})"
+            self._write(f"n{term.number} = {expression}")
+        if term in self.in_arrays:
+            self._write(f"{self._array(term)}.fill({self.number[term]})")
+
+    def _line(self, term: Term) -> str:
+        """All numbers of a term along one axis."""
+        if term.kind != "constant" and not term.batched:
+            return self.flat[term]
+        name = self.flat[term] if term.batched else self._name(term, False)
+        return self._bind(f"{name}.reshape(-1)", self._known(term))
+
+    def _operand(self, term: Term, batched: bool) -> str:
+        """A term as an operand of what is batched, or not: a number where it is one."""
+        return self.number.get(term) or self._name(term, batched)
+
     def _apply(self, term: Term, number: int) -> None:
         row = term.row
-        operands = [self._name(arg, term.batched) for arg in term.args]
+        name = self._name if row.vectors else self._operand
+        operands = [name(arg, term.batched) for arg in term.args]
         out = None if row.vectors else self._in_place(term, number)
         out = out or self._array(term)
         rectified = row is STEP and term.args[0].kind == "apply" and term.args[0].row is RELU
         forms = _IN_PLACE.get("step of relu" if rectified else row.name)
         if forms:
+            zeros = "" if rectified else self._bind(f"np.zeros_like({out})", self._known(term))
             for form in forms:
-                self._write(form.format(*operands, out=out))
+                self._write(form.format(*operands, out=out, zeros=zeros))
         elif isinstance(row.array, np.ufunc):
             self._write(f"np.{row.array.__name__}({', '.join(operands)}, out={out})")
         else:
@@ -571,7 +658,7 @@ class _Writer:
             if self.homes.get(arg, (None, None))[1] is index:
                 continue
             piece = self._name(arg, term.batched)
-            if arg in self.lasting and self._inside(term):
+            if arg in self.lasting and self._known(term) is self.preparation:
                 self.preparation.append(f"np.copyto({self._part(term, index)}, {piece})")
                 continue
             spaced = affine(index)
@@ -580,7 +667,7 @@ class _Writer:
                 if affine(index.reshape(-1)) is not None and index.ndim > 1:
                     part = self._bind(
                         f"{part}.reshape({', '.join(map(str, index.shape))}{', B' if term.batched else ''})",
-                        self._inside(term),
+                        self._known(term),
                     )
                 self._write(
                     f"np.copyto({part}, {piece})" if whole else f"np.add({part}, {piece}, out={part})"
@@ -602,30 +689,47 @@ class _Writer:
     def _largest(self, term: Term, number: int) -> None:
         self._reduction(term, "maximum", 0)
 
-    def _reduction(self, term: Term, ufunc: str, axis: int) -> None:
-        operand = self._name(term.args[0], term.batched)
-        self._write(f"np.{ufunc}.reduce({operand}, axis={axis}, keepdims=True, out={self._array(term)})")
+    def _smallest(self, term: Term, number: int) -> None:
+        self._reduction(term, "fmin", 0, f", initial={term.args[0].shape[0]}.0")
+
+    def _reduction(self, term: Term, ufunc: str, axis: int, more: str = "") -> None:
+        operand, out = self._name(term.args[0], term.batched), self._array(term)
+        self._write(f"np.{ufunc}.reduce({operand}, axis={axis}, keepdims=True{more}, out={out})")
 
     def _others(self, term: Term, number: int) -> None:
+        """By a matrix without its diagonal; of many rows the sums of those before and of those after."""
+        (x,) = term.args
+        if term.shape[0] > _MANY:
+            rows, out = self._name(x, term.batched), self._array(term)
+            self._write(f"{out}[0] = 0.0")
+            self._write(f"np.add.accumulate({rows}[:-1], axis=0, out={out}[1:])")
+            self._write(f"{out}[:-1] += np.add.accumulate({rows}[:0:-1], axis=0)[::-1]")
+            return
         name = f"c{term.number}"
         self.constants[name] = (1.0 - np.eye(term.shape[0])).astype(self.dtype)
-        operand = self._matrix(term.args[0], term.batched)
+        operand = self._matrix(x, term.batched)
         self._array(term)
         self._write(f"np.matmul({name}, {operand}, out={self._matrix(term, term.batched)})")
 
     def _product(self, term: Term, number: int) -> None:
         a, b = term.args
-        left, right = self._name(a, False) + (".T" if term.flag else ""), self._matrix(b, b.batched)
+        left = self._transposed(a, self._name(a, False)) if term.flag else self._name(a, False)
+        right = self._matrix(b, b.batched)
         self._array(term)
         self._write(f"np.matmul({left}, {right}, out={self._matrix(term, term.batched)})")
 
     def _outer(self, term: Term, number: int) -> None:
-        left, right = (self._matrix(arg, arg.batched) for arg in term.args)
-        self._write(f"np.matmul({left}, {right}.T, out={self._array(term)})")
+        a, b = term.args
+        left, right = self._matrix(a, a.batched), self._transposed(b, self._matrix(b, b.batched))
+        self._write(f"np.matmul({left}, {right}, out={self._array(term)})")
 
     def _over_batch(self, term: Term, number: int) -> None:
+        """By BLAS, which adds up several times as fast as numpy."""
         operand = self._name(term.args[0], True)
-        self._write(f"np.add.reduce({operand}, axis=-1, out={self._array(term)})")
+        self._write(f"np.matmul({operand}, {self._ones()}, out={self._array(term)})")
+
+    def _ones(self) -> str:
+        return self._bind("np.ones(B, dtype)", self.preparation)
 
     def _broadcast(self, term: Term, number: int) -> None:
         operand = self._name(term.args[0], term.batched)

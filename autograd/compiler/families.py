@@ -11,37 +11,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ..primitives import absolute, exp, greater, log1p, where
+from ..primitives import exp, log1p
 from .terms import Term
 
 __all__ = ["FORWARD", "PULLBACK"]
 
-_LARGEST = float(np.finfo(np.float64).max)
+
+def _exponentials(x: Any) -> Any:
+    return exp(x - x.block.largest(x))
+
+
+def _others(x: Any) -> tuple[Any, Any]:
+    """Of each exponential the sum of the others; and that of the largest, so Σ exp(xᵢ − m) − 1 without 1.
+
+    Where the largest is infinite they are nan, which `smallest` leaves out: then m alone decides.
+    """
+    others = x.block.others(_exponentials(x))
+    return others, x.block.smallest(others)
 
 
 def _softmax(x: Any) -> Any:
-    exponentials = exp(x - x.block.largest(x))
+    exponentials = _exponentials(x)
     return exponentials / x.block.total(exponentials)
 
 
-def _rest(x: Any, top: Any) -> Any:
-    """ln Σ exp(xᵢ − m) without the largest, which is the 1 in it: once, if several are the largest."""
-    below, total = greater(top, x), x.block.total
-    more = (x.shape[0] - 1.0) - total(below)  # of the largest
-    return log1p(total(where(below, exp(x - top), 0.0)) + more)
-
-
 def _log_softmax(x: Any) -> Any:
-    top = x.block.largest(x)
-    return (x - top) - _rest(x, top)
+    _, rest = _others(x)
+    return (x - x.block.largest(x)) - log1p(rest)
 
 
 def _logsumexp(x: Any) -> Any:
-    top = x.block.largest(x)
-    y = where(greater(absolute(top), _LARGEST), top, top + _rest(x, top))
-    return x.block.reshape(y, x.shape[1:])
+    _, rest = _others(x)
+    return x.block.reshape(x.block.largest(x) + log1p(rest), x.shape[1:])
 
 
 def _softmax_back(y: Any, x: Any, adjoint: Any) -> Any:
@@ -50,8 +51,8 @@ def _softmax_back(y: Any, x: Any, adjoint: Any) -> Any:
 
 
 def _log_softmax_back(y: Any, x: Any, adjoint: Any) -> Any:
-    others, p = x.block.others, _softmax(x)
-    return adjoint * others(p) - p * others(adjoint)
+    others, rest = _others(x)
+    return (adjoint * others - _exponentials(x) * x.block.others(adjoint)) / (1.0 + rest)
 
 
 def _logsumexp_back(y: Any, x: Any, adjoint: Any) -> Any:

@@ -147,6 +147,12 @@ class Kernel(Sums):
     def _largest(self, term: Term) -> None:
         self._fold(term, 0, -math.inf, lambda a, b: self.apply(TABLE["maximum"], [a, b]))
 
+    def _smallest(self, term: Term) -> None:
+        def lower(a: Any, b: Any) -> Any:
+            return self.builder.select(self.builder.fcmp_ordered("<", b, a), b, a)
+
+        self._fold(term, 0, float(term.args[0].shape[0]), lower)
+
     def _others(self, term: Term) -> None:
         """The sum of those before, and then of those after."""
         (x,) = term.args

@@ -17,7 +17,7 @@ from .formulas import why_not_native
 from .lift import lift
 from .native import NativeProgram
 from .tape import record
-from .terms import MUL, Term
+from .terms import ADD, MUL, Term
 from .training import Training
 
 __all__ = ["Program", "compile"]
@@ -108,7 +108,7 @@ def _leaves(what: str, values: Any, computed: bool = False) -> list[Value]:
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"compile: {what} must be Values, got {type(node).__name__}: {node!r:.60}")
-        if node.op and not computed:
+        if not computed and node._primitive is not None:
             raise ValueError(f"compile: {what} must be leaves, and {node!r} was computed by {node.op}")
     return nodes
 
@@ -138,13 +138,13 @@ class Program:
         self._made: dict[tuple[str, str], Any] = {}
         self._chosen: dict[int, str] = {}
         self._spent = 0.0  # seconds that passes took before a back end was chosen
-        obstacle = why_not_native(self._terms("llvm", "training")) if backend != "numpy" else None
+        terms = self._terms("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
+        obstacle = why_not_native(terms) if backend != "numpy" else None
         if backend == "llvm" and obstacle is not None:
             raise obstacle
         self._backends = (
             ("numpy",) if obstacle is not None else ("numpy", "llvm") if backend == "auto" else (backend,)
         )
-        self._terms(self._backends[0], "gradient")  # what is wrong with a rule is said now
 
     @property
     def backend(self) -> str:
@@ -244,9 +244,20 @@ class Program:
             raise ValueError("descend needs at least one example, got an empty batch")
         if not isinstance(steps, int) or steps < 1:
             raise ValueError(f"descend needs a whole number of steps, at least 1, got {steps!r}")
-        training = Training.of(parameters, batch, [np.arange(len(batch))] * steps, float(rate))
-        self.train(training)
-        parameters[...] = training.row(0)
+        backend = self._chosen_for(parameters, batch, steps)
+        in_place = backend == "numpy"  # native code needs room for the gradient behind the parameters
+        training = Training(
+            state=parameters if in_place else np.concatenate([parameters, np.zeros_like(parameters)]),
+            parameters=self.parameters,
+            updated=self.parameters,
+            batch=batch,
+            order=np.arange(len(batch)),
+            bounds=np.full((steps, 2), (0, len(batch))),
+            rates=np.full(steps, float(rate)),
+        )
+        self._program(backend, "gradient").train(training)
+        if not in_place:
+            parameters[...] = training.row(0)
         return training.values
 
     def train(self, training: Training) -> int:
@@ -335,11 +346,7 @@ class Program:
         """What a back end has to compute for a purpose."""
         if backend not in self._lifted:
             block, results = lift(self._tape, fold=backend == "numpy")
-            output = results[0]
-            summed, seed = output, block.over_batch(block.seed)
-            if output.batched:
-                summed, seed = block.over_batch(output), block.seed
-            terms = [block.apply(MUL, [summed, seed]), gradient(block, output)]
+            terms = [_reduced(results[0]), gradient(block, results[0])]
             self._lifted[backend] = {
                 "gradient": terms,
                 "evaluate": results,
@@ -375,6 +382,20 @@ class Program:
                 costs[backend] = min(_seconds(program, parameters, batch) for _ in range(3))
             self._chosen[size] = min(costs, key=lambda name: costs[name])
         return self._chosen[size]
+
+
+def _reduced(output: Term) -> Term:
+    """An output over the batch; a term of it that is the same for all examples is not added up over them."""
+    block = output.block
+    whole_seed, alike = block.over_batch(block.seed), []
+    while output.kind == "apply" and output.row is ADD and len({arg.batched for arg in output.args}) == 2:
+        other, output = sorted(output.args, key=lambda arg: arg.batched)
+        alike.append(other)
+    summed = [block.over_batch(output), block.seed] if output.batched else [output, whole_seed]
+    value = block.apply(MUL, summed)
+    for other in alike:
+        value = block.apply(ADD, [value, block.apply(MUL, [other, whole_seed])])
+    return value
 
 
 _PATIENCE = 0.5  # seconds

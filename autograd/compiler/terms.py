@@ -286,8 +286,14 @@ class Block:
         """The maximum over the first axis, which stays with length 1."""
         return x if x.shape[0] == 1 else self._make("largest", (x,), (1, *x.shape[1:]), x.batched)
 
+    def smallest(self, x: Term) -> Term:
+        """The minimum over the first axis, which stays with length 1, and that length: nan is left out."""
+        return x if x.shape[0] == 1 else self._make("smallest", (x,), (1, *x.shape[1:]), x.batched)
+
     def others(self, x: Term) -> Term:
         """For each row along the first axis the sum of the others, without subtraction."""
+        if x.shape[0] == 1:
+            return self.constant(np.zeros(x.shape))
         return self._make("others", (x,), x.shape, x.batched)
 
     def product(self, a: Term, b: Term, transposed: bool = False) -> Term:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +30,7 @@ class Training:
     Attributes
     ----------
     state : the numbers that change, in rows of P: the parameters, their gradient, and one for each name in
-        `names`.
+        `names`. (The numpy back end does not read that of the gradient: it may be missing if it is the last.)
     parameters : P.
     updated : how many of the parameters follow their gradient, the first ones.
     batch : (N, I), all examples.
@@ -97,7 +99,7 @@ class Training:
         memory = memory or {}
         state = np.zeros((2 + len(memory)) * len(parameters), parameters.dtype)
         first = batches[0]
-        if all(each is first for each in batches):
+        if all(map(operator.is_, batches, itertools.repeat(first))):
             order, bounds = first, np.full((len(batches), 2), (0, len(first)))
         else:
             order, ends = np.concatenate(batches), np.cumsum(list(map(len, batches)))
@@ -132,6 +134,13 @@ class Training:
     def repeated(self) -> bool:
         """Whether all updates are from the same stretch of examples."""
         return bool((self.bounds == self.bounds[0]).all())
+
+    def examples(self, first: int, end: int) -> npt.NDArray[Any]:
+        """The examples of a stretch of the order, not copied if they lie in the batch as they stand in it."""
+        order = self.order[first:end]
+        start = int(order[0])
+        in_line = np.array_equal(order, np.arange(start, start + len(order)))
+        return self.batch[start : start + len(order)] if in_line else self.batch[order]
 
     def row(self, number: int) -> npt.NDArray[Any]:
         """A row of the state, as far as it is updated: 0 the parameters, 1 the gradient, then the memory."""

@@ -256,6 +256,29 @@ def test_descend_is_a_loop_of_calls(backend):
         np.testing.assert_allclose(parameters, expected, rtol=accuracy)
 
 
+def test_trainings_of_different_arrays_do_not_touch_each_other():
+    """They share the arrays in which it is computed, and each has its own parameters, which stay in place."""
+    program = program_of(neuron, 3, 2, backend="numpy")
+    expected = np.array(W)
+    right = program.descend(expected, X, rate=0.1, steps=4)
+    first, second = np.array(W), np.array(W)
+    values = [program.descend(first, X, rate=0.1, steps=2)]
+    program.descend(second, X, rate=0.3, steps=3)
+    values.append(program.descend(first, X, rate=0.1, steps=2))
+    np.testing.assert_array_equal(np.concatenate(values), right)
+    np.testing.assert_array_equal(first, expected)
+
+
+def test_examples_are_copied_only_where_they_lie_in_another_order():
+    batch = np.arange(20.0).reshape(10, 2)
+    orders = np.arange(10), np.arange(2, 6), np.array([3]), np.array([2, 3, 5]), np.arange(10)[::-1]
+    training = Training.of(np.zeros(1), batch, orders, rates=0.1)
+    for order, (first, end) in zip(orders, training.bounds):
+        examples = training.examples(first, end)
+        np.testing.assert_array_equal(examples, batch[order])
+        assert np.shares_memory(examples, batch) is bool((np.diff(order) == 1).all())
+
+
 def scaled_descent(data, gradient, rate, memory):
     """Each parameter at a pace of its own, which stays; the last gradient is kept, and a 0."""
     memory["last"] = gradient
@@ -269,6 +292,9 @@ TRAINED = {
     "without inputs": (lambda w, x: dot(w, w) + exp(w[0]), 3, 0),
     "one weight": (lambda w, x: tanh(w[0] * x[0]), 1, 1),
     "a slope that is known": (lambda w, x: w[0] - 2.0 * w[1], 2, 0),
+    "a length": (lambda w, x: dot(w, w) * dot(w, x) - exp(dot(w, w)) * relu(x[0]) + dot(x, x), 3, 3),
+    "a length in a set": (lambda w, x: softmax([dot(w, w), w[0], -dot(w, w) * w[1] * x[0]])[0], 2, 1),
+    "terms alike": (lambda w, x: (dot(w, x) - x[0]) ** 2 + 0.5 * dot(w, w) - w[0] + 3.0, 2, 2),
 }
 RULES = {"descent": {}, "a rule": {"rule": scaled_descent}}
 LIMITS = {"none": {}, "length": {"clip_norm": 0.1}, "numbers": {"clip_value": 0.05}}

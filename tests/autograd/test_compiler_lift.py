@@ -202,7 +202,8 @@ def test_the_number_of_terms_does_not_depend_on_the_width(activation):
     for width in (4, 16, 48):
         model, x = MLP(3, [width, width, 2], activation=activation), leaves(3)
         program = compile(sum(model(x)), model.parameters(), x, backend="numpy")
-        found.add(len(program.source.splitlines()))
+        arrays, *_ = program.source.partition("\n\n\n")  # without the floats of one example
+        found.add(len(arrays.splitlines()))
     assert len(found) == 1
 
 

@@ -54,10 +54,10 @@ class Descent:
         if self.program.backend != backend:
             raise RuntimeError(f"asked for the back end {backend}, got {self.program.backend}")
         self.batch = np.column_stack(task.data)
-        self.start()
+        self.flat = task.weights.copy()
 
     def start(self) -> None:
-        self.flat = self.task.weights.copy()
+        self.flat[:] = self.task.weights
 
     def run(self, steps: int) -> float:
         if self.task.updates:
