@@ -360,7 +360,6 @@ def _inverse_power_of_two(k: Bits, plus: int = 0) -> Reals:
 @_emits("exp")
 def exp(x: Reals, low: Reals | None = None) -> Reals:
     """2ᵏ eʳ for x + low = k ln 2 + r (Tang 1989), with a `low` that is small beside 1."""
-    x = _within(x, -746.0, 710.0)
     k, whole = _nearest(x, LOG2_E)
     r = whole.fma(-LN2[1], whole.fma(-LN2[0], x))
     if low is not None:
@@ -369,7 +368,9 @@ def exp(x: Reals, low: Reals | None = None) -> Reals:
     # By 2ᵏ in two steps: it may be 2¹⁰²⁴, or the result subnormal, which only the second step may round.
     biased = k + (2 * 1023 - _bits_of(TO_WHOLE))
     half = biased >> 1
-    return p * (half << MANTISSA).real * ((biased - half) << MANTISSA).real
+    y = p * (half << MANTISSA).real * ((biased - half) << MANTISSA).real
+    # Chosen in the end, for nothing that is computed waits for it.
+    return (x > 710.0).select(math.inf, (x < -746.0).select(0.0, y))
 
 
 def _expm1_reduced(x: Reals) -> tuple[Bits, Reals, Reals]:

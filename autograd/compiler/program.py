@@ -252,7 +252,7 @@ class Program:
             updated=self.parameters,
             batch=batch,
             order=np.arange(len(batch)),
-            bounds=np.full((steps, 2), (0, len(batch))),
+            bounds=np.repeat([[0, len(batch)]], steps, axis=0),
             rates=np.full(steps, float(rate)),
         )
         self._program(backend, "gradient").train(training)

@@ -100,7 +100,7 @@ class Training:
         state = np.zeros((2 + len(memory)) * len(parameters), parameters.dtype)
         first = batches[0]
         if all(map(operator.is_, batches, itertools.repeat(first))):
-            order, bounds = first, np.full((len(batches), 2), (0, len(first)))
+            order, bounds = first, np.repeat([[0, len(first)]], len(batches), axis=0)
         else:
             order, ends = np.concatenate(batches), np.cumsum(list(map(len, batches)))
             bounds = np.stack([ends - list(map(len, batches)), ends], axis=1)
@@ -133,7 +133,7 @@ class Training:
     @functools.cached_property
     def repeated(self) -> bool:
         """Whether all updates are from the same stretch of examples."""
-        return bool((self.bounds == self.bounds[0]).all())
+        return np.array_equal(self.bounds[1:], self.bounds[:-1])
 
     def examples(self, first: int, end: int) -> npt.NDArray[Any]:
         """The examples of a stretch of the order, not copied if they lie in the batch as they stand in it."""
