@@ -19,8 +19,8 @@ FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
     "autograd.compiler": [
-        "tape", "terms", "lift", "families", "adjoint", "training", "scalars", "arrays", "elementary", "code",
-        "formulas", "memory", "sums", "kernel", "native", "program",
+        "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing", "arrays",
+        "elementary", "code", "formulas", "memory", "sums", "kernel", "native", "program",
     ],
 }  # fmt: skip
 ROOF = "__init__"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..primitives import TABLE
-from .arrays import tiles
 from .code import is_long
 from .memory import AFTER, BEFORE, WITHIN, source_of
+from .places import tiles
 from .sums import Sums
 from .terms import Indices, Term
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import affine, tiles
 from .code import Code
+from .places import affine, tiles
 from .terms import Indices, Term, ancestry
 
 __all__ = ["AFTER", "BEFORE", "WITHIN", "Memory", "reduces", "source_of"]

@@ -169,16 +169,22 @@ class NativeProgram:
         room = blocks * kernel.lanes * self.width
         again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
         room = blocks * kernel.record + (room if again else 0)
-        done: int = self._call(
-            kernel,
-            function,
-            *map(_pointer, (t.state, t.batch, t.order, t.bounds)),
-            len(t.rates),
-            *map(_pointer, (t.rates, t.values, t.norms, t.noted)),
-            int(again),
-            blocks,
-            room=room,
-        )
+        missing = 2 * t.parameters - len(t.state)
+        state = np.append(t.state, np.zeros(missing, self.dtype)) if missing > 0 else t.state
+        try:
+            done: int = self._call(
+                kernel,
+                function,
+                *map(_pointer, (state, t.batch, t.order, t.bounds)),
+                len(t.rates),
+                *map(_pointer, (t.rates, t.values, t.norms, t.noted)),
+                int(again),
+                blocks,
+                room=room,
+            )
+        finally:
+            if missing > 0:
+                t.state[...] = state[: len(t.state)]
         return done
 
     def _train(self, lanes: int, training: Training) -> Any:

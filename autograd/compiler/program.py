@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ class Program:
         self._tape = record(outputs, parameters, inputs)
         self._lifted: dict[str, dict[str, list[Term]]] = {}
         self._made: dict[tuple[str, str], Any] = {}
-        self._chosen: dict[int, str] = {}
+        self._chosen: dict[tuple[bool, int], str] = {}  # for calls, and for trainings, by the size of batch
         self._spent = 0.0  # seconds that passes took before a back end was chosen
         terms = self._terms("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
         obstacle = why_not_native(terms) if backend != "numpy" else None
@@ -244,10 +244,8 @@ class Program:
             raise ValueError("descend needs at least one example, got an empty batch")
         if not isinstance(steps, int) or steps < 1:
             raise ValueError(f"descend needs a whole number of steps, at least 1, got {steps!r}")
-        backend = self._chosen_for(parameters, batch, steps)
-        in_place = backend == "numpy"  # native code needs room for the gradient behind the parameters
         training = Training(
-            state=parameters if in_place else np.concatenate([parameters, np.zeros_like(parameters)]),
+            state=parameters,
             parameters=self.parameters,
             updated=self.parameters,
             batch=batch,
@@ -255,9 +253,7 @@ class Program:
             bounds=np.repeat([[0, len(batch)]], steps, axis=0),
             rates=np.full(steps, float(rate)),
         )
-        self._program(backend, "gradient").train(training)
-        if not in_place:
-            parameters[...] = training.row(0)
+        self._make_updates(training)
         return training.values
 
     def train(self, training: Training) -> int:
@@ -284,12 +280,12 @@ class Program:
         >>> program.train(training), training.row(0), training.values
         (2, array([3.]), array([1., 4.]))
         """
-        t = training
-        self._require_fit(t)
-        purpose = "training" if t.outputs else "gradient"
-        example = t.batch[t.order[t.bounds[0, 0] : t.bounds[0, 1]]]
-        backend = self._chosen_for(t.state[: t.parameters], example, len(t.rates))
-        done: int = self._program(backend, purpose).train(t)
+        self._require_fit(training)
+        return self._make_updates(training)
+
+    def _make_updates(self, t: Training) -> int:
+        backend = self._chosen_for(t.state[: t.parameters], t.examples(*t.bounds[0]), t)
+        done: int = self._program(backend, _purpose(t)).train(t)
         return done
 
     # --- arguments and back ends
@@ -302,6 +298,11 @@ class Program:
             raise ValueError(
                 f"a training of this program has {self.parameters} parameters and a batch "
                 f"(N, {self.inputs}), got {t.parameters} parameters and {t.batch.shape}"
+            )
+        rows = 2 + len(t.names) if t.names or len(t.state) != t.parameters else 1
+        if t.state.shape != (rows * t.parameters,):
+            raise ValueError(
+                f"the state of this training has {rows} rows of {t.parameters} numbers, got {t.state.shape}"
             )
         if not 0 <= t.updated <= t.parameters or t.outputs not in (0, self.outputs - 1):
             raise ValueError(
@@ -362,26 +363,36 @@ class Program:
             made = self._made[backend, purpose] = make(terms, self.reduce == "mean", self.dtype)
         return made
 
-    def _chosen_for(self, parameters: Any, batch: Any, passes: int = 1) -> str:
-        """The back end for so many passes over a batch of this size, up to a factor of 2.
+    def _chosen_for(self, parameters: Any, batch: Any, training: Training | None = None) -> str:
+        """The back end for a pass, or for a training, over a batch of this size up to a factor of 2.
 
         Native code takes as long to compile as many passes take. So numpy is used until it has taken about
-        as much time as that; then the two are compared.
+        as much time as that; then the two are compared, at the beginning of a training where it is one: there
+        a call is spread over many passes.
         """
         if len(self._backends) == 1:
             return self._backends[0]
-        size = len(batch).bit_length()
-        if size not in self._chosen:
+        kind = training is not None, len(batch).bit_length()
+        if kind not in self._chosen:
+            passes = 1 if training is None else len(training.rates)
             self._spent += passes * _seconds(self._program("numpy", "gradient"), parameters, batch)
             if self._spent < _PATIENCE:
                 return "numpy"
-            costs = {}
-            for backend in self._backends:
-                program = self._program(backend, "gradient")
-                program(parameters, batch)
-                costs[backend] = min(_seconds(program, parameters, batch) for _ in range(3))
-            self._chosen[size] = min(costs, key=lambda name: costs[name])
-        return self._chosen[size]
+
+            def cost(backend: str) -> float:
+                if training is None:
+                    run, *given = self._program(backend, "gradient"), parameters, batch
+                else:
+                    run, *given = self._program(backend, _purpose(training)).train, training.beginning(_TRIAL)
+                _seconds(run, *given)  # the first time it is compiled
+                return min(_seconds(run, *given) for _ in range(3))
+
+            self._chosen[kind] = min(self._backends, key=cost)
+        return self._chosen[kind]
+
+
+def _purpose(training: Training) -> str:
+    return "training" if training.outputs else "gradient"
 
 
 def _reduced(output: Term) -> Term:
@@ -399,9 +410,10 @@ def _reduced(output: Term) -> Term:
 
 
 _PATIENCE = 0.5  # seconds
+_TRIAL = 16  # updates
 
 
-def _seconds(program: Any, parameters: Any, batch: Any) -> float:
+def _seconds(run: Callable[..., object], *given: Any) -> float:
     began = time.perf_counter()
-    program(parameters, batch)
+    run(*given)
     return time.perf_counter() - began

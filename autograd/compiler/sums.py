@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .arrays import affine
 from .memory import PACKED, STRETCH, TILE, Memory
+from .places import affine
 from .terms import Term
 
 __all__ = ["Sums"]

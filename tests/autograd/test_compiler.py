@@ -1,6 +1,7 @@
 """`compile` and `Program`: what they promise and what they refuse; the numbers are judged in `agreement`."""
 
 import ast
+import dataclasses
 import math
 import sys
 import threading
@@ -402,7 +403,7 @@ def test_auto_takes_the_faster_one_for_each_size_of_batch(monkeypatch):
     from autograd.compiler import program as module
 
     cost = {"ArrayProgram": 1e-6, "NativeProgram": 1.0}
-    monkeypatch.setattr(module, "_seconds", lambda program, *_: cost[type(program).__name__])
+    monkeypatch.setattr(module, "_seconds", lambda run, *_: cost[type(run).__name__])
     program = program_of(neuron, 3, 2)
     assert program.backend == "numpy"
     agrees(neuron, program, W, X)
@@ -417,6 +418,37 @@ def test_auto_takes_the_faster_one_for_each_size_of_batch(monkeypatch):
     assert program.backend == "numpy"
     assert program.source.startswith("def prepare")
     agrees(neuron, program, W, X)
+
+
+@needs_llvmlite
+def test_auto_compares_trainings_apart_from_calls(monkeypatch):
+    from autograd.compiler import program as module
+
+    def seconds(run, *_):
+        if hasattr(run, "__self__"):  # the method that makes updates
+            return {"ArrayProgram": 2.0, "NativeProgram": 1.0}[type(run.__self__).__name__]
+        return {"ArrayProgram": 1.0, "NativeProgram": 2.0}[type(run).__name__]
+
+    monkeypatch.setattr(module, "_seconds", seconds)
+    program = program_of(neuron, 3, 2)
+    agrees(neuron, program, W, X)
+    assert program.backend == "numpy"
+    weights = np.array(W)
+    program.descend(weights, X, rate=0.1, steps=20)
+    assert program.backend == "llvm"
+    same = np.array(W)
+    program_of(neuron, 3, 2, backend="numpy").descend(same, X, rate=0.1, steps=20)
+    np.testing.assert_allclose(weights, same, rtol=1e-13)
+
+
+def test_the_beginning_of_a_training_changes_nothing_in_it():
+    program = program_of(neuron, 3, 2, backend="numpy")
+    training = Training.of(np.array(W), X, [np.arange(11), np.arange(4)], 0.1)
+    first = training.beginning(1)
+    assert program.train(first) == 1
+    np.testing.assert_array_equal(training.row(0), W)
+    assert program.train(training) == 2
+    assert training.values[0] == first.values[0]
 
 
 @needs_llvmlite
@@ -680,6 +712,21 @@ def test_a_training_of_another_program_is_refused(case):
     program = program_of(lambda w, x: [neuron(w, x), x[0]], 3, 2, backend="numpy")
     with pytest.raises(error, match=said):
         program.train(Training.of(**options))
+
+
+@backends
+def test_the_state_of_a_training_has_a_row_for_all_that_changes(backend):
+    """Or, without a memory, for the parameters only."""
+    program = program_of(neuron, 3, 2, backend=backend)
+    whole = Training.of(np.array(W), X, [np.arange(11)] * 3, 0.1)
+    short = dataclasses.replace(whole, state=np.array(W))
+    assert program.train(short) == program.train(whole) == 3
+    np.testing.assert_array_equal(short.row(0), whole.row(0))
+    for state in (np.zeros(4), np.zeros(9), np.zeros((2, 3))):
+        with pytest.raises(ValueError, match=r"the state of this training has 2 rows of 3 numbers, got \("):
+            program.train(dataclasses.replace(whole, state=state))
+    with pytest.raises(ValueError, match="3 rows of 3 numbers"):
+        program.train(dataclasses.replace(whole, names=("velocity",)))
 
 
 @backends

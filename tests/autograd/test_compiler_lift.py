@@ -27,8 +27,9 @@ from autograd import (
     topological_order,
 )
 from autograd.compiler.adjoint import gradient
-from autograd.compiler.arrays import ArrayProgram, affine
+from autograd.compiler.arrays import ArrayProgram
 from autograd.compiler.lift import lift
+from autograd.compiler.places import affine
 from autograd.compiler.tape import Tape, record
 from autograd.compiler.terms import Block, Term, ancestry, rewrite
 from autograd.primitives import TABLE
