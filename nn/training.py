@@ -6,6 +6,7 @@ import copy
 import functools
 import importlib
 import math
+import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -591,8 +592,13 @@ def _clip(parameters: list[Value], clip_value: float | None, clip_norm: float | 
         clip_grad_norm_(parameters, clip_norm)
 
 
-_PAYS = 2e5  # of so many numbers computed in a training, compiling it takes less time than it saves
-_WIDE = 5e4  # so many parameters are mostly in matrix products, which numpy leaves to BLAS
+# A training is recorded anew for every example if these are so few, and so many numbers at the most.
+_FEW, _PAYS = 3000, 2e5
+_TAKES = {  # seconds, about: at first, and then for each
+    # parameter, update, and parameter in each example
+    "numpy": (0.03, 5e-6, 8e-5, 3e-10),
+    "llvm": (0.8, 8e-6, 0.0, 1.5e-10),
+}
 
 
 def _compiled(
@@ -611,11 +617,17 @@ def _compiled(
             compiled.rehearse(np.arange(min(batch_size or examples, examples)))
         return compiled
 
-    if backend == "eager" or (backend == "auto" and examples * epochs * parameters < _PAYS):
+    visits, updates = examples * epochs, epochs * -(-examples // (batch_size or examples))
+    if backend == "eager" or (backend == "auto" and visits < _FEW and visits * parameters < _PAYS):
         return None
     if backend != "auto":
         return made(backend)
-    for choice in ("numpy",) if parameters > _WIDE else ("llvm", "numpy"):
+
+    def seconds(name: str) -> float:
+        sizes = 1, parameters, updates, visits * parameters
+        return float(sum(map(operator.mul, _TAKES[name], sizes)))
+
+    for choice in sorted(_TAKES, key=seconds):
         try:
             return made(choice)
         except NotCompiledError:

@@ -305,7 +305,7 @@ class Kernel(Sums):
         self.seed = builder.fdiv(one, self.count) if mean else one
         self.whole_seed = one if mean else self.count
         self.emit(BEFORE)
-        if WITHIN in self.phases.values():
+        if WITHIN in self.phases.values() or outputs is not None:
             self.clear()
 
             def block(first: Any) -> None:

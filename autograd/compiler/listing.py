@@ -145,8 +145,8 @@ class Listing:
                         and self._spaced(arg, index)
                     ):
                         self.homes[arg] = term, index
-        # A constant in a "put" is written once; its array is then not used for anything else.
-        self.lasting: set[Term] = set()
+        # A constant in a "put" is written once, if its array is not used for anything else.
+        self.lasting: set[tuple[Term, Term]] = set()
         held = set()
         for term in self.order:
             if term.kind == "put" and tiles(term):
@@ -157,7 +157,7 @@ class Listing:
                 ]
                 others = [arg for arg in term.args if arg not in constant and arg not in self.homes]
                 if constant and not others:
-                    self.lasting |= set(constant)
+                    self.lasting |= {(term, arg) for arg in constant}
                     held.add(term)
         self.last: dict[Term, int] = dict.fromkeys(map(self._owner, self.outputs), len(self.order))
         for output in [output for output in self.fresh if output.kind == "apply"]:
@@ -442,7 +442,7 @@ class Listing:
             if self.homes.get(arg, (None, None))[1] is index:
                 continue
             piece = self._name(arg, term.batched)
-            if arg in self.lasting and self._known(term) is self.preparation:
+            if (term, arg) in self.lasting and self._known(term) is self.preparation:
                 self.preparation.append(f"np.copyto({self._part(term, index)}, {piece})")
                 continue
             spaced = affine(index)

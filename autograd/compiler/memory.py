@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .code import Code
+from .code import ALIGNED, Code
 from .places import affine, tiles
 from .terms import Indices, Term, ancestry
 
@@ -159,6 +159,7 @@ class Memory(Code):
         else:
             self.first_sum *= self.group
             self.size += self.first_sum
+        self._align()
         for term in self.accumulated:
             self.places[term] += self.first_sum
         last: dict[Term, int] = {}
@@ -192,8 +193,13 @@ class Memory(Code):
         return self.address(self.scratch, self.packing)
 
     def ends_with(self, terms: Sequence[Term]) -> bool:
-        """Whether the last loop of all computes these terms: then they may lie where it reads from."""
-        return bool(self.groups[AFTER]) and set(terms) <= set(self.groups[AFTER][-1])
+        """Whether the last loop of all computes these terms: then they may lie where it reads from.
+
+        Not if it reads a parameter in another turn than that in which it changes it.
+        """
+        last = self.groups[AFTER][-1] if self.groups[AFTER] else []
+        read = {arg for term in last for arg in term.args if source_of(arg).kind == "parameters"}
+        return bool(last) and set(terms) <= set(last) and all(_in_step(arg, last[0].size) for arg in read)
 
     def _place(self, term: Term, free: dict[int, list[int]]) -> None:
         if term.batched and free.get(term.size):
@@ -201,7 +207,10 @@ class Memory(Code):
             return
         self.places[term] = self.size
         self.size += term.size * (self.lanes if term.batched else 1)
-        self.size += -self.size % 8
+        self._align()
+
+    def _align(self) -> None:
+        self.size += -self.size % (ALIGNED // self.bytes)
 
     # --- numbers of terms
 
@@ -346,6 +355,12 @@ def _in_line(term: Term) -> bool:
     """Whether the rows of a term are consecutive rows of another."""
     spaced = affine(term.index) if term.kind == "take" else (0, (1, 1))
     return spaced is not None and spaced[1][0] == 1
+
+
+def _in_step(term: Term, rows: int) -> bool:
+    """Whether row i of a term, for so many rows, is that of parameter i or of what is remembered of it."""
+    index = np.arange(term.size) if term.kind == "parameters" else term.index.reshape(-1)
+    return len(index) == rows and bool((index % term.block.parameters.size == np.arange(rows)).all())
 
 
 def reduces(term: Term) -> bool:

@@ -194,7 +194,8 @@ class NativeProgram:
         value, gradient, *outputs = self.terms
         # Without a look at the gradient on the way, the update is part of the loop that computes it.
         together = not t.careful and t.clip_norm is None and t.clip_value is None
-        changed = self._rule_terms(t, gradient.block, gradient) if together else {}
+        moving = gradient.block.take(gradient, np.arange(t.updated))
+        changed = self._rule_terms(t, gradient.block, moving) if together else {}
         types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole", "whole"
         kernel, given = self._kernel("train", lanes, *types, terms=[value, *changed.values(), *outputs])
         if not together or not kernel.ends_with(list(changed.values())):

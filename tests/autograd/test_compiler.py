@@ -730,6 +730,24 @@ def test_the_state_of_a_training_has_a_row_for_all_that_changes(backend):
 
 
 @backends
+@pytest.mark.parametrize("options", [{}, {"careful": True}, {"clip_value": 0.01}, {"clip_norm": 0.02}])
+@pytest.mark.parametrize("updated", [0, 1, 2])
+def test_a_training_of_some_parameters_leaves_the_others(updated, options, backend):
+    program = program_of(neuron, 3, 2, backend=backend)
+    training = Training.of(np.array(W), X, [np.arange(11)] * 3, 0.1, updated=updated, **options)
+    assert program.train(training) == 3
+    weights = np.array(W)
+    for _ in range(3):
+        _, gradient = eager(neuron, weights, X)
+        gradient = gradient.mean(axis=0)[:updated]
+        gradient = np.clip(gradient, -options.get("clip_value", np.inf), options.get("clip_value", np.inf))
+        length = np.linalg.norm(gradient)
+        weights[:updated] -= 0.1 * gradient * min(1.0, options.get("clip_norm", np.inf) / (length + 1e-6))
+    np.testing.assert_allclose(training.state[:3], weights, rtol=1e-12)
+    np.testing.assert_array_equal(training.state[updated:3], W[updated:])
+
+
+@backends
 def test_a_training_takes_examples_in_any_layout(backend):
     program = program_of(neuron, 3, 2, backend=backend)
     right = Training.of(np.array(W), X, [np.arange(11)], 0.1)

@@ -311,7 +311,7 @@ def test_settings_that_a_callback_changes_are_followed(backend):
 @pytest.fixture
 def always(monkeypatch):
     """Automatic means compiled, however small the training is."""
-    monkeypatch.setattr(training, "_PAYS", 0.0)
+    monkeypatch.setattr(training, "_FEW", 0)
 
 
 class Branching(Module):
@@ -492,9 +492,9 @@ def test_native_code_refuses_an_update_in_array_functions_before_the_first_step(
 @needs_llvmlite
 def test_the_sizes_decide_which_back_end_runs(monkeypatch):
     assert used(train("auto", epochs=2)[2]) == "eager"
-    assert used(train("auto", epochs=1000, batch_size=None)[2]) == "llvm"
-    monkeypatch.setattr(training, "_WIDE", 20)
-    assert used(train("auto", epochs=1000, batch_size=None)[2]) == "numpy"
+    assert used(train("auto", epochs=500, batch_size=None)[2]) == "numpy"
+    monkeypatch.setitem(training._TAKES, "llvm", (0.0, 0.0, 0.0, 0.0))
+    assert used(train("auto", epochs=500, batch_size=None)[2]) == "llvm"
 
 
 def test_without_llvmlite(monkeypatch):
