@@ -45,6 +45,7 @@ class Memory(Code):
     count_int: Any
     last: Any
     engine: Any
+    fused: bool  # of a training, whether its state has no gradient
     first: Any  # the number of a block's first example
     first_lane: Any = None  # of eight of its lanes, where all of them are not taken at once
     phase: int = BEFORE

@@ -169,7 +169,7 @@ class NativeProgram:
         room = blocks * kernel.lanes * self.width
         again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
         room = blocks * kernel.record + (room if again else 0)
-        missing = 2 * t.parameters - len(t.state)
+        missing = 0 if kernel.fused else 2 * t.parameters - len(t.state)
         state = np.append(t.state, np.zeros(missing, self.dtype)) if missing > 0 else t.state
         try:
             done: int = self._call(
@@ -201,6 +201,7 @@ class NativeProgram:
         if not together or not kernel.ends_with(list(changed.values())):
             together = False
             kernel, given = self._kernel("train", lanes, *types)
+        kernel.fused = together
         state, batch, order, spans, steps, rates, values, norms, noted, again, blocks = given
         builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
         kernel.parameters = state
