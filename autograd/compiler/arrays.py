@@ -16,13 +16,14 @@ from ..primitives import TABLE
 from .families import FORWARD
 from .listing import Listing, view
 from .scalars import Loaded, ScalarProgram, pays
-from .terms import MUL, Term, rewrite
+from .terms import MUL, Term, ancestry, rewrite
 from .training import Training, descent
 
 __all__ = ["ArrayProgram"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
 
+STRETCH = 4096  # examples at once
 _SIZES = 8  # of batches, for which arrays are kept
 _NEAR = 1e-280, 1e280  # squares that have lost nothing
 Prepare = Callable[[int], Callable[[Any], Loaded]]  # `prepare` of a training
@@ -44,7 +45,7 @@ class ArrayProgram:
 
     def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
-        self._terms = rewrite(terms, functools.partial(_expanded, mean))
+        self._terms = rewrite(terms, _expanded)
         self._source, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
         self._own: list[Prepare] = []  # of trainings that are done
@@ -76,28 +77,55 @@ class ArrayProgram:
         in_floats = self._scalars(parameters, batch) if B == 1 and self._scalars else None
         if in_floats is not None:
             return in_floats
-        numbers = self._numbers(B)
-        load, run = prepared = self._take(B)
-        try:
-            with np.errstate(all="ignore"):
-                views = load(batch, *numbers)
-                results: tuple[Any, ...] = run(parameters, views, *numbers)
-        finally:
-            self._put_back(B, prepared)
+        numbers, compute = self._numbers(B), self._compute
+        if B > STRETCH:
+            compute = functools.partial(self._in_stretches, compute)
+        with np.errstate(all="ignore"):
+            results: tuple[Any, ...] = compute(parameters, batch, *numbers)
         return results
 
+    def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
+        B = len(batch)
+        # It is put back afterwards: another thread needs arrays of its own.
+        load, run = prepared = self._prepared.pop(B, None) or self._prepare(B)
+        try:
+            results: tuple[Any, ...] = run(parameters, load(batch, *numbers), *numbers)
+        finally:
+            if len(self._prepared) >= _SIZES:
+                self._prepared.clear()
+            self._prepared[B] = prepared
+        return results
+
+    def _in_stretches(
+        self, compute: Callable[..., Any], parameters: Any, batch: Any, seed: float, *_: float
+    ) -> tuple[Any, ...]:
+        """The results over a large batch, of which a stretch at a time stays in the caches."""
+        parts = []
+        for first in range(0, len(batch), STRETCH):
+            stretch = batch[first : first + STRETCH]
+            count = float(len(stretch))
+            found = compute(parameters, stretch, seed, count, seed * count)
+            parts.append([array.copy() for array in found])
+        return tuple(
+            np.concatenate(arrays, axis=-1)
+            if term.batched
+            else sum(arrays)
+            if term in self._sums
+            else arrays[0]
+            for term, arrays in zip(self._terms, zip(*parts))
+        )
+
+    @functools.cached_property
+    def _sums(self) -> set[Term]:
+        """The terms that are sums over the batch, or shares of them."""
+        block = self._terms[0].block
+        shares = {block.seed, block.count}
+        return {term for term in self._terms if shares.intersection(ancestry([term]))}
+
     def _numbers(self, B: int) -> tuple[float, float, float]:
+        """The adjoint of each example's output, how many there are, and the product of the two."""
         whole = 1.0 if self.mean else float(B)
         return whole / B, float(B), whole
-
-    def _take(self, B: int) -> Loaded:
-        """The functions for a size of batch, to be put back: another thread needs arrays of its own."""
-        return self._prepared.pop(B, None) or self._prepare(B)
-
-    def _put_back(self, B: int, prepared: Loaded) -> None:
-        if len(self._prepared) >= _SIZES:
-            self._prepared.clear()
-        self._prepared[B] = prepared
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
@@ -124,9 +152,11 @@ class ArrayProgram:
         for number, (first, end) in enumerate(t.bounds[done:].tolist(), start=done):
             if not loaded:
                 numbers = self._numbers(end - first)
-                load, run = prepared(end - first)
+                load, run = prepared(min(end - first, STRETCH))
                 if end - first == 1 and self._scalars:
                     load, run = self._scalars.before(load, run)
+                elif end - first > STRETCH:
+                    load, run = self._of_stretches(prepared)
                 views = load(t.examples(first, end), *numbers)
                 loaded = t.repeated
             value, slopes, *outputs = run(parameters, views, *numbers)
@@ -155,6 +185,15 @@ class ArrayProgram:
                 return number
         return len(t.rates)
 
+    def _of_stretches(self, prepared: Callable[[int], Loaded]) -> Loaded:
+        """`load` and `run` for a large batch, which is loaded anew for each update."""
+
+        def compute(parameters: Any, stretch: Any, *numbers: float) -> Any:
+            load, run = prepared(len(stretch))
+            return run(parameters, load(stretch, *numbers), *numbers)
+
+        return lambda batch, *numbers: batch, functools.partial(self._in_stretches, compute)
+
 
 def _length(gradient: Any) -> float:
     """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
@@ -168,11 +207,9 @@ def _length(gradient: Any) -> float:
         return largest * math.sqrt(float(scaled @ scaled))
 
 
-def _expanded(mean: bool, term: Term, args: list[Term]) -> Term | None:
+def _expanded(term: Term, args: list[Term]) -> Term | None:
     """Families written out; Σ a b over the batch as one product; and step(x) as step(relu(x)), which is the
     same, where relu(x) is there."""
-    if term.kind == "whole_seed" and mean:
-        return args[0].block.constant(1.0)
     if term.kind == "joint":
         return FORWARD[term.row.name](*args)
     if term.kind == "over_batch":

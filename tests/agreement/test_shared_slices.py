@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from oracle import flatten
 
 from autograd import Training
-from autograd.compiler import native
+from autograd.compiler import arrays, native
 from tests.agreement.test_compiled import ACCURACY
 from tests.agreement.test_random_graphs import record, run
 
@@ -224,9 +224,12 @@ def some(share):
 
 
 @some(0.3)
-@given(graphs(), OPTIONS, BATCHES)
-def test_slices_as_arrays(graph, options, count):
-    check(graph, options, count, "numpy")
+@given(graphs(), OPTIONS, BATCHES, st.sampled_from([5, arrays.STRETCH]))
+def test_slices_as_arrays(graph, options, count, stretch):
+    """Also where the batch is too large to be computed at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "STRETCH", stretch)
+        check(graph, options, count, "numpy")
 
 
 @needs_llvmlite

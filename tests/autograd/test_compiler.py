@@ -32,6 +32,7 @@ from autograd import (
     warn_on_comparison,
     where,
 )
+from autograd.compiler import arrays
 from nn import MLP, mse_loss
 
 RNG = np.random.default_rng(0)
@@ -712,6 +713,30 @@ def test_a_training_of_another_program_is_refused(case):
     program = program_of(lambda w, x: [neuron(w, x), x[0]], 3, 2, backend="numpy")
     with pytest.raises(error, match=said):
         program.train(Training.of(**options))
+
+
+def test_a_large_batch_is_computed_in_stretches(monkeypatch):
+    """The same as at once: what is added up over the batch, what is not, and what depends on no input."""
+
+    def f(w, x):
+        return [neuron(w, x) + 0.5 * w[2] * w[2], w[0] * x[0], exp(w[1])]
+
+    X7 = np.resize(X, (23, 2))
+    for reduce in ("mean", "sum"):
+        whole = program_of(f, 3, 2, backend="numpy", reduce=reduce)
+        right = *whole(W, X7), whole.evaluate(W, X7)
+        trained = Training.of(np.array(W), X7, [np.arange(23), np.arange(3), np.arange(22)], 0.1, outputs=2)
+        whole.train(trained)
+        with monkeypatch.context() as patch:
+            patch.setattr(arrays, "STRETCH", 5)
+            program = program_of(f, 3, 2, backend="numpy", reduce=reduce)
+            for got, known in zip((*program(W, X7), program.evaluate(W, X7)), right, strict=True):
+                np.testing.assert_allclose(got, known, rtol=1e-14)
+            again = Training.of(np.array(W), X7, [np.arange(23), np.arange(3), np.arange(22)], 0.1, outputs=2)
+            assert program.train(again) == 3
+        np.testing.assert_allclose(again.values, trained.values, rtol=1e-14)
+        np.testing.assert_allclose(again.row(0), trained.row(0), rtol=1e-13)
+        np.testing.assert_array_equal(again.noted, trained.noted)
 
 
 @backends
