@@ -740,6 +740,15 @@ def test_a_large_batch_is_computed_in_stretches(monkeypatch):
 
 
 @backends
+def test_calls_with_batches_of_many_sizes(backend):
+    program = program_of(lambda w, x: (w[0] * x[0] - 1.0) ** 2, 1, 1, backend=backend)
+    batch = np.linspace(0.5, 1.5, 70)[:, None]
+    for size in (*range(1, 71), 3, 1):
+        value, _ = program([2.0], batch[:size])
+        assert value == pytest.approx(np.mean((2.0 * batch[:size] - 1.0) ** 2), rel=1e-13)
+
+
+@backends
 def test_the_state_of_a_training_has_a_row_for_all_that_changes(backend):
     """Or, without a memory, for the parameters only."""
     program = program_of(neuron, 3, 2, backend=backend)
