@@ -299,6 +299,8 @@ class Block:
     def product(self, a: Term, b: Term, transposed: bool = False) -> Term:
         """The matrix product of (l, n), which is not batched, and (n, r); `transposed`, of (n, l)."""
         shape = a.shape[1 if transposed else 0], b.shape[1]
+        if a.scalar is not None:
+            return self.apply(MUL, [self.reshape(a, (1,)), b])
         if b.size == 1 and not b.batched:
             return self.reshape(self._scaled(a, b), shape)
         return self._make("product", (a, b), shape, b.batched, transposed, flag=transposed)

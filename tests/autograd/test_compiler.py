@@ -740,6 +740,13 @@ def test_a_large_batch_is_computed_in_stretches(monkeypatch):
 
 
 @backends
+def test_a_product_with_one_constant(backend):
+    program = program_of(lambda w, x: w[0] * dot([1.5], [x[0]], x[0]), 1, 1, backend=backend)
+    value, gradient = program([2.0], [[3.0], [5.0]])
+    assert (value, gradient) == (20.0, [10.0])
+
+
+@backends
 def test_calls_with_batches_of_many_sizes(backend):
     program = program_of(lambda w, x: (w[0] * x[0] - 1.0) ** 2, 1, 1, backend=backend)
     batch = np.linspace(0.5, 1.5, 70)[:, None]
