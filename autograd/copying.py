@@ -34,7 +34,7 @@ def _recipe(node: Node) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     if type(node) is Vector:
         return _build_vector, (node._scopes, node.values)
     return _build_value, (
-        node._data, node.grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
+        node._data, node._grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def _build_value(
 ) -> Value:
     advance(time)  # the clock of another process may have been ahead
     node = make_node(primitive, data, operands, time)
-    node.grad = grad
+    node._grad = grad
     if tag is not None:
         node._tag = tag
     return node

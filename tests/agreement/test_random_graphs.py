@@ -213,7 +213,7 @@ def units(n):
 def by_backward(f, point):
     leaves = list(map(Value, point))
     f(*leaves).backward()
-    return [leaf.grad or 0.0 for leaf in leaves]
+    return [leaf.grad for leaf in leaves]
 
 
 def by_forward_mode(f, point):
@@ -315,7 +315,7 @@ def test_several_roots_add_up_on_the_leaves(program):
     for j, leaf in enumerate(leaves):
         shares = [slopes[j] for slopes in each]
         size = math.fsum(map(abs, shares))
-        assert (leaf.grad or 0.0) == pytest.approx(math.fsum(shares), rel=1e-12, abs=1e-13 * size)
+        assert leaf.grad == pytest.approx(math.fsum(shares), rel=1e-12, abs=1e-13 * size)
 
 
 SMOOTH = ["add", "sub", "mul", "div", "neg", "exp", "sin", "tanh", "log", "sigmoid", "softplus", "dot", "sum",
@@ -472,7 +472,7 @@ def test_polynomials_are_exact(program):
         assert by_forward_mode(program_function(code, -1, apply), list(map(float, numbers))) == nodes[-1][1]
         y.backward()
         y.backward()
-        assert [2 * slope for slope in nodes[-1][1]] == [leaf.grad or 0.0 for leaf in leaves]
+        assert [2 * slope for slope in nodes[-1][1]] == [leaf.grad for leaf in leaves]
 
 
 def test_the_programs_reach_the_whole_table():

@@ -136,8 +136,8 @@ def test_a_copy_is_equal_and_independent(duplicate, output_activation):
     assert [y.data for y in other([1.0, -1.0])] != before
     assert [y.data for y in model([1.0, -1.0])] == before
     other([1.0, -1.0])[0].backward()
-    assert all(p.grad is None for p in model.parameters())
-    assert all(p.grad is not None for p in other.layers[0].parameters())
+    assert all(not p.reached for p in model.parameters())
+    assert all(p.reached for p in other.layers[0].parameters())
 
 
 def test_repr_shows_the_tree():
