@@ -10,7 +10,7 @@
 
 from . import copying as _copying
 from .checking import Check, GradcheckReport, gradcheck
-from .compiler import Program, Training
+from .compiler import Program, Training, rank_backends
 from .compiler import compile as compile
 from .differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .drawing import PALETTE, Drawing, draw
@@ -122,6 +122,7 @@ __all__ = [
     "minimum",
     "no_grad",
     "primitive",
+    "rank_backends",
     "readings",
     "relu",
     "save_workbook",

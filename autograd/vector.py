@@ -95,7 +95,9 @@ class Vector(Sequence[Any]):
         if self.nested and {getattr(row, "width", -1) for row in elements} != {self.width}:
             raise ValueError("a Vector of Vectors needs rows of one length, and nothing but rows")
         self.of_leaves = (
-            all(row.of_leaves for row in elements) if self.nested else not any(map(_get_left, elements))
+            all(row.of_leaves for row in elements)
+            if self.nested
+            else all(map(operator.is_, map(_get_left, elements), itertools.repeat(None)))
         )
         self._numbers: Any = []  # of a packed node None until asked for, where `_array` is at hand
         self._array: npt.NDArray[np.float64] | None = None

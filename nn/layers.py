@@ -41,6 +41,7 @@ class Neuron(Module):
     seed : an integer, or a generator to draw from; None for other weights each time.
     name : where in a model it stands, such as ``layer0.neuron1``; the labels of its parameters begin
         with it, and what it computes has it as `scope`.
+    nonlin : micrograd's word for the activation: True for ``"relu"``, False for ``"linear"``.
 
     Attributes
     ----------
@@ -75,10 +76,12 @@ class Neuron(Module):
         initializer: str | Initializer | None = None,
         seed: Seed = None,
         name: str = "",
+        nonlin: bool | None = None,
     ) -> None:
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {type(name).__name__}: {name!r:.60}")
         self._name = name
+        activation = _activation(activation, nonlin)
         self.activation = find_activation(activation)
         if self.activation.layerwise:
             raise ValueError(
@@ -142,7 +145,7 @@ class Layer(Module):
     ----------
     n_in : the number of inputs, at least 1.
     n_out : the number of neurons, at least 1.
-    activation, bias, initializer, seed, name : as for `Neuron`. The activation may also be softmax or
+    activation, bias, initializer, seed, name, nonlin : as for `Neuron`. The activation may also be softmax or
         log_softmax, each of whose outputs depends on all neurons; these are linear then.
 
     Attributes
@@ -175,9 +178,10 @@ class Layer(Module):
         initializer: str | Initializer | None = None,
         seed: Seed = None,
         name: str = "",
+        nonlin: bool | None = None,
     ) -> None:
         self._name = name
-        self._activation = function = find_activation(activation)
+        self._activation = function = find_activation(_activation(activation, nonlin))
         n_in, n_out = require_count("n_in", n_in), require_count("n_out", n_out)
         if function.layerwise and n_out == 1:
             raise ValueError(f"{function.name} of a single output is constant: use sigmoid for a probability")
@@ -463,6 +467,10 @@ class MLP(Module):
             f"{_no_bias(first.neurons[0])}"
             f"{f', dropout={self.dropout.p:g}' if self.dropout else ''})"
         )
+
+
+def _activation(activation: Function, nonlin: bool | None) -> Function:
+    return activation if nonlin is None else "relu" if require_flag("nonlin", nonlin) else "linear"
 
 
 def _inputs(x: Any, reader: Any) -> Vector:
