@@ -637,7 +637,8 @@ class Machine(RuleBasedStateMachine):
         for record, slope in zip(inputs, slopes or []):
             right, size = root.below.get(record, (0, 0))
             assert type(slope) is (Value if create_graph else float)
-            assert abs(real(Fraction(float(slope))) - real(right)) <= self.slack(root, size)
+            number = slope.data if create_graph else slope
+            assert abs(real(Fraction(number)) - real(right)) <= self.slack(root, size)
         return [] if slopes else None
 
     @event
