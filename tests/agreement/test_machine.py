@@ -744,6 +744,7 @@ class Machine(RuleBasedStateMachine):
         return multiple(*[each for each in made + (more or []) if depth(each) or not each.constant])
 
 
+@pytest.mark.hypothesis
 def test_machine():
     """Nothing goes wrong, and nothing is left out: every row and every event is reached."""
     run_state_machine_as_test(Machine, settings=settings(stateful_step_count=14))
