@@ -777,7 +777,7 @@ def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Any], Callable[[Valu
 
     def method(self: Value, other: Any) -> Any:
         if type(other) is not Value:
-            other = _operand(other)
+            other = constant_leaf(other) if type(other) is float else _operand(other)
             if other is NotImplemented:
                 return other
         try:
@@ -804,7 +804,7 @@ def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Any], Callable[[Valu
 
 def _operand(other: Any) -> Any:
     """A number as a constant; NotImplemented of what has operators of its own, such as arrays and Series."""
-    if type(other) is not float and isinstance(other, np.ndarray):
+    if isinstance(other, np.ndarray):
         return NotImplemented
     try:
         return constant_leaf(other)

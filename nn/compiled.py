@@ -145,13 +145,15 @@ class CompiledModel:
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
-        """Compare value and gradient with the eager engine's, for some examples of every kind of target, and
-        the values for more of them."""
+        """Compare value and gradient with the eager engine's, for some examples of several kinds of target, and
+        the values for more of them: for one of each class, if there are classes."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
-        few = sorted({*list(kinds.values())[:4], *_spread(len(self.data), 4)})
-        if not (self._agrees(few) and self._agrees_forward(_spread(len(self.data), 64))):
+        each = list(kinds.values())
+        few = sorted({*each[:4], *_spread(len(self.data), 4)})
+        more = sorted({*(each if len(each) <= 64 else ()), *_spread(len(self.data), 64)})
+        if not (self._agrees(few) and self._agrees_forward(more)):
             raise NotCompiledError(
                 "the model or the loss is another computation for other examples: it decides by what Python "
                 "tells of them, such as their type, or draws at random; use where, maximum or minimum, "

@@ -407,6 +407,25 @@ def test_what_python_reads_is_not_compiled(name, always):
     assert run[0].state_dict() == model.state_dict()
 
 
+def test_a_rare_class_that_is_told_by_its_type_is_not_frozen(always):
+    """Nothing is read of a Value here; one example of each class is compared with the eager engine."""
+    features = RNG.normal(size=(500, 3))
+    labels = np.resize(np.arange(5.0), 500)
+    labels[[6, 397]] = 5.0
+
+    def loss(prediction, target):
+        return (100.0 if type(target) is float and target == 5.0 else 1.0) * (prediction - target) ** 2
+
+    def run(backend):
+        model = mlp()()
+        options = {"loss": loss, "optimizer": Adam(model.parameters()), "epochs": 2, "seed": 0}
+        return fit(model, features, labels, backend=backend, **options)
+
+    assert run("auto").loss == run("eager").loss
+    with pytest.raises(NotCompiledError, match=ANOTHER):
+        run("numpy")
+
+
 def test_reading_what_does_not_depend_on_the_example_is_compiled(always):
     """A constant of the model's, and the shape of what comes in."""
     scale = Value(2.0).detach()
