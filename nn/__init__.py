@@ -41,7 +41,16 @@ from .optimizers import (
     clip_grad_value_,
     gradient_norm,
 )
-from .schedules import CosineAnnealingLR, ExponentialLR, LinearWarmup, Schedule, StepLR
+from .schedules import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearWarmup,
+    MultiStepLR,
+    ReduceLROnPlateau,
+    Schedule,
+    StepLR,
+)
 from .storage import load, save
 from .training import DivergenceError, fit
 
@@ -63,12 +72,15 @@ __all__ = [
     "EarlyStopping",
     "ExponentialLR",
     "History",
+    "LambdaLR",
     "Layer",
     "LinearWarmup",
     "Module",
+    "MultiStepLR",
     "Neuron",
     "Optimizer",
     "RMSprop",
+    "ReduceLROnPlateau",
     "Schedule",
     "Sequential",
     "StepLR",

@@ -15,6 +15,7 @@ __all__ = [
     "Described",
     "random_generator",
     "require_choice",
+    "require_column",
     "require_count",
     "require_flag",
     "require_fraction",
@@ -25,8 +26,8 @@ __all__ = [
 ]
 
 
-def require_count(name: str, value: Any) -> int:
-    """`value` as an int of at least 1, numpy's integers included; an error that names it otherwise.
+def require_count(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int of at least 1, or `least`, numpy's integers included; an error that names it otherwise.
 
     >>> require_count("n_in", 2.0)
     Traceback (most recent call last):
@@ -39,8 +40,8 @@ def require_count(name: str, value: Any) -> int:
         count = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {value!r:.60}") from None
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, got {count}")
+    if count < least:
+        raise ValueError(f"{name} must be at least {least}, got {count}")
     return count
 
 
@@ -103,6 +104,13 @@ def require_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {type(value).__name__}: {value!r:.60}")
     return bool(value)
+
+
+def require_column(monitor: Any) -> str | None:
+    """The name of a column of a history, or None; an error otherwise."""
+    if monitor is not None and not isinstance(monitor, str):
+        raise TypeError(f"monitor must be the name of a column, got {type(monitor).__name__}: {monitor!r:.60}")
+    return monitor
 
 
 def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) -> Any:
