@@ -28,7 +28,7 @@ from .losses import (
     l1_loss,
     mse_loss,
 )
-from .metrics import METRICS, accuracy, mean_absolute_error, r2_score
+from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
 from .module import Module
 from .optimizers import (
     SGD,
@@ -103,6 +103,7 @@ __all__ = [
     "load",
     "mean_absolute_error",
     "mse_loss",
+    "of_labels",
     "r2_score",
     "save",
     "to_onnx",

@@ -66,7 +66,7 @@ class CompiledModel:
         self.parameters = [*optimizer.parameters, *[p for p in model.parameters() if p not in updated]]
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
-        if loss is cross_entropy and not isinstance(data[0][1], list):
+        if (loss is cross_entropy and not isinstance(data[0][1], list)) or getattr(loss, "labels", False):
             with mode(model, training=False), no_grad():
                 self.classes = len(model(data[0][0]))
         self.batch = self.matrix(data)
@@ -81,10 +81,10 @@ class CompiledModel:
     def matrix(self, data: Sequence[Example]) -> Array:
         """The examples as rows: features, then targets."""
         features = np.array([x for x, _ in data])
-        targets = np.array([target for _, target in data])
-        if self.classes:
-            targets = np.eye(self.classes)[targets.astype(np.intp)]
-        return np.hstack([features, targets.reshape(len(data), -1)])
+        targets = np.array([target for _, target in data]).reshape(len(data), -1)
+        if self.classes:  # after the labels there may be weights
+            targets = np.hstack([np.eye(self.classes)[targets[:, 0].astype(np.intp)], targets[:, 1:]])
+        return np.hstack([features, targets])
 
     def numbers(self) -> Array:
         return np.array([parameter.data for parameter in self.parameters])

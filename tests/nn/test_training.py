@@ -282,8 +282,8 @@ def test_gradients_are_clipped_before_the_update():
 def test_metrics_are_of_the_predictions_that_made_the_losses():
     seen = []
 
-    def watching(predictions, targets):
-        seen.append((predictions, targets))
+    def watching(y_true, y_pred):
+        seen.append((y_true, y_pred))
         return 0.25
 
     model, history = train(
@@ -294,7 +294,7 @@ def test_metrics_are_of_the_predictions_that_made_the_losses():
         validation=(X[:3], Y[:3]),
     )
     assert history.metrics["watching"] == history.validation_metrics["watching"] == [0.25, 0.25]
-    predictions, targets = seen[0]
+    targets, predictions = seen[0]
     assert predictions.shape == targets.shape == (12,)
     assert np.mean((predictions - targets) ** 2) == pytest.approx(history.loss[0], rel=1e-12)
     assert sorted(targets) == sorted(Y)
