@@ -27,7 +27,7 @@ __all__ = [
 
 
 def require_count(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least 1, or `least`, numpy's integers included; an error that names it otherwise.
+    """`value` as an int of at least `least`, numpy's integers included; an error that names it otherwise.
 
     >>> require_count("n_in", 2.0)
     Traceback (most recent call last):
@@ -109,7 +109,9 @@ def require_flag(name: str, value: Any) -> bool:
 def require_column(monitor: Any) -> str | None:
     """The name of a column of a history, or None; an error otherwise."""
     if monitor is not None and not isinstance(monitor, str):
-        raise TypeError(f"monitor must be the name of a column, got {type(monitor).__name__}: {monitor!r:.60}")
+        raise TypeError(
+            f"monitor must be the name of a column, got {type(monitor).__name__}: {monitor!r:.60}"
+        )
     return monitor
 
 

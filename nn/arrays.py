@@ -28,11 +28,8 @@ def features_of(model: Any, X: Any, name: str = "X") -> Any:
         raise ValueError(f"{name} has no data: its shape is {features.shape}")
     takes = getattr(model, "n_in", None)
     if features.ndim != 2:
-        hint = ""
-        if features.ndim == 1:
-            one = f"for one example {name}.reshape(1, -1)"
-            single = f"for a single feature {name}.reshape(-1, 1)"
-            hint = f"; {single}" if takes == 1 else f"; {one}" if takes == len(features) else f"; {single}, {one}"
+        hint = f"; for a single feature {name}.reshape(-1, 1), for one example {name}.reshape(1, -1)"
+        hint = hint if features.ndim == 1 else ""
         raise ValueError(f"{name} must have the shape (N, D), got {features.shape}{hint}")
     if takes not in (None, features.shape[1]):
         raise ValueError(f"{name} has {features.shape[1]} features, and the model takes {takes}")
@@ -46,7 +43,7 @@ def require_unmasked(name: str, data: Any) -> None:
     while pending:
         each = pending.pop()
         if isinstance(each, np.ma.MaskedArray):
-            masked, whole = masked + int(np.ma.count_masked(each)), whole + each.size
+            masked, whole = masked + int(np.ma.getmaskarray(each).sum()), whole + each.size
         elif isinstance(each, (list, tuple)):
             kinds = set(map(type, each))
             if any(issubclass(kind, (list, tuple, np.ma.MaskedArray)) for kind in kinds):
@@ -63,7 +60,8 @@ def finite_array(name: str, data: Any) -> Any:
 
     Raises
     ------
-    TypeError, ValueError : if they are not real numbers in rows of one length, or one is masked or not finite.
+    TypeError, ValueError : if they are not real numbers in rows of one length, or one is masked or not
+        finite.
     """
     require_unmasked(name, data)
     if hasattr(data, "detach"):  # torch's own refuse to become arrays while they have a gradient

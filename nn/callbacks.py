@@ -1,9 +1,10 @@
 """What `fit` may call after each epoch: stopping early, and checkpoints.
 
-A callback is a function ``callback(epoch, history)``; one that returns True ends the training. It may also have
+A callback is a function ``callback(epoch, history)``; one that returns True ends the training. It may also
+have
 
-- ``begin(history)``, called before the first step, with what a resumed training has done already: to refuse what
-  cannot work, or with True to end the training at once;
+- ``begin(history)``, called before the first step, with what a resumed training has done already: to refuse
+  what cannot work, or with True to end the training at once;
 - ``finish(history)``, called after the last;
 - ``state_dict()`` and ``load_state_dict(state)``: what it has to remember is then in every checkpoint and
   history, in numbers, text, lists and dicts, and given back before ``begin`` when the training is resumed.
@@ -30,9 +31,10 @@ __all__ = ["Checkpoint", "EarlyStopping"]
 class EarlyStopping(Described):
     """End the training when a number has not improved for `patience` epochs, and go back to the best model.
 
-    A number that is nan is not an improvement. Where all are nan, no epoch is the best, and the parameters are
-    left as they are. A checkpoint has the best parameters too; a training that was begun without this callback
-    and is resumed with it does not know those of earlier epochs, and keeps the last if one of them was the best.
+    A number that is nan is not an improvement. Where all are nan, no epoch is the best, and the parameters
+    are left as they are. A checkpoint has the best parameters too; a training that was begun without this
+    callback and is resumed with it does not know those of earlier epochs, and keeps the last if one of them
+    was the best.
 
     Parameters
     ----------

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -60,8 +59,8 @@ def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
 
     Raises
     ------
-    TypeError, ValueError : if `share` is not from 0 to below 1, leaves no example on one side, or the data are
-        not numbers, one row of each for an example.
+    TypeError, ValueError : if `share` is not from 0 to below 1, leaves no example on one side, or the data
+        are not numbers, one row of each for an example.
     """
     share = require_fraction("validation_split", share, below=True)
     features, targets = finite_array("X", X), finite_array("y", y)

@@ -345,8 +345,7 @@ def _class(target: Any, classes: int) -> int:
     """A class label as an index; any number that is whole is one, as labels from a file often are."""
     number = isinstance(target, (Real, Decimal)) and not isinstance(target, bool)
     try:
-        label = int(target) if number else operator.index(None if isinstance(target, bool) else target)
-        whole = label == target
+        whole = not isinstance(target, bool) and target == (int(target) if number else operator.index(target))
     except (TypeError, ValueError, OverflowError):  # the last two of nan and infinity
         whole = False
     if not whole:
@@ -354,6 +353,7 @@ def _class(target: Any, classes: int) -> int:
             "cross_entropy takes an integer class label or a probability for each class, "
             f"got {type(target).__name__}: {target!r:.60}"
         )
+    label = int(target)
     if not 0 <= label < classes:
         raise ValueError(f"cross_entropy takes a class label from 0 to {classes - 1}, got {label}")
     return label

@@ -1,8 +1,8 @@
 """Metrics: how good predictions are, in numbers that people compare.
 
-They are called as scikit-learn's are, ``metric(y_true, y_pred)``, so that theirs can stand in their place. What
-`fit` gives as y_pred is what the model gives, (N,) or (N, K): scores. A metric of theirs that compares labels,
-such as ``recall_score``, refuses scores; `of_labels` turns them into labels for it.
+They are called as scikit-learn's are, ``metric(y_true, y_pred)``, so that theirs can stand in their place.
+What `fit` gives as y_pred is what the model gives, (N,) or (N, K): scores. A metric of theirs that compares
+labels, such as ``recall_score``, refuses scores; `of_labels` turns them into labels for it.
 """
 
 from __future__ import annotations
@@ -62,12 +62,13 @@ def of_labels(metric: Metric, threshold: float | None = None) -> Metric:
     """The metric taken of the labels that scores stand for, as scikit-learn's metrics of classes need them.
 
     The labels are those that `accuracy` compares: with K outputs 0 to K − 1, the number of the largest. With
-    one output 1 if it exceeds the threshold, otherwise 0, or −1 where the targets are −1 and 1. One-hot targets
-    become labels too.
+    one output 1 if it exceeds the threshold, otherwise 0, or −1 where the targets are −1 and 1. One-hot
+    targets become labels too.
 
     Parameters
     ----------
-    metric : ``metric(y_true, y_pred)`` of two arrays of labels (N,), such as ``sklearn.metrics.recall_score``.
+    metric : ``metric(y_true, y_pred)`` of two arrays of labels (N,), such as
+        ``sklearn.metrics.recall_score``.
     threshold : for one output; by default 0.5, but 0 where `fit` trains with a loss that takes logits, or for
         targets of −1 and 1.
 
@@ -164,7 +165,8 @@ def find_metrics(choices: Iterable[str | Metric], logits: bool = False) -> dict[
 
     Parameters
     ----------
-    logits : whether a single output is a logit, so that the threshold between labels is 0 where none is given.
+    logits : whether a single output is a logit, so that the threshold between labels is 0 where none is
+        given.
 
     Raises
     ------
@@ -203,7 +205,8 @@ def _labels(name: str, y_true: Any, y_pred: Any, threshold: float) -> tuple[Any,
         if t.ndim == 2 and t.shape != y.shape:
             raise ValueError(f"{name} takes labels (N,) or one-hot {y.shape} targets, got {t.shape}")
         labels = t.argmax(axis=1) if t.ndim == 2 else t
-        return (labels.astype(np.intp) if np.array_equal(labels, np.rint(labels)) else labels), y.argmax(axis=1)
+        whole = np.array_equal(labels, np.rint(labels))
+        return labels.astype(np.intp) if whole else labels, y.argmax(axis=1)
     y, t = y.reshape(len(y)), _column(name, t)
     signed = bool(np.any(t == -1.0))
     positive = y > (0.0 if signed else threshold)

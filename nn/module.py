@@ -116,9 +116,9 @@ class Module:
     def predict(self, X: Any) -> npt.NDArray[np.float64]:
         """What the module gives for examples, used as after `eval`: an array for an array.
 
-        Many examples of the layers of `nn` are computed together as array code, see `autograd.compile`. A module of
-        one's own is called with one example after the other, for only it knows whether it computes the same for
-        each. The numbers are the same, but for rounding.
+        Many examples of the layers of `nn` are computed together as array code, see `autograd.compile`. A
+        module of one's own is called with one example after the other, for only it knows whether it computes
+        the same for each. The numbers are the same, but for rounding.
 
         Parameters
         ----------
@@ -154,7 +154,8 @@ class Module:
     def _program(self, example: list[float]) -> Program | None:
         """What it computes as array code, if it surely computes the same for every example."""
         parameters = self.parameters()
-        if any(parameter.op for parameter in parameters) or not all(each._steady() for each in self.modules()):
+        computed = any(parameter.op for parameter in parameters)
+        if computed or not all(module._steady() for module in self.modules()):
             return None
         inputs = list(map(Value, example))
         outputs = _several(self(inputs))

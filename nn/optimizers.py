@@ -110,8 +110,8 @@ class Optimizer(Described, ABC):
 
         Raises
         ------
-        TypeError, ValueError : if `state` is not one, is of another kind of optimizer, or of another number of
-            parameters.
+        TypeError, ValueError : if `state` is not one, is of another kind of optimizer, or of another number
+            of parameters.
 
         Examples
         --------
@@ -467,7 +467,7 @@ class AdamW(Adam):
 
 
 def _lerp(start: Array, end: Array, weight: float) -> Array:
-    """start + weight (end − start), from whichever end is nearer, as torch's: exact for the weights 0 and 1."""
+    """start + weight (end − start), from the nearer end, as torch's: exact for the weights 0 and 1."""
     if weight < 0.5:
         return start + weight * (end - start)
     return end - (end - start) * (1.0 - weight)
@@ -494,7 +494,8 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
 def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
     """Shorten the gradient to `max_norm` if it is longer; its direction stays.
 
-    g ← g · min(1, max_norm / (‖g‖₂ + 10⁻⁶)), over all the parameters together: if one of them is nan, all are.
+    g ← g · min(1, max_norm / (‖g‖₂ + 10⁻⁶)), over all the parameters together: if one of them is nan, all
+    are.
 
     Parameters
     ----------

@@ -207,7 +207,8 @@ class LambdaLR(Schedule):
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
         if not callable(lr_lambda):
             raise TypeError(
-                f"lr_lambda must be a function of the epoch, got {type(lr_lambda).__name__}: {lr_lambda!r:.60}"
+                f"lr_lambda must be a function of the epoch, got {type(lr_lambda).__name__}: "
+                f"{lr_lambda!r:.60}"
             )
         self.lr_lambda = lr_lambda
         super().__init__(optimizer)
@@ -323,7 +324,9 @@ class LinearWarmup(Schedule):
             if not isinstance(then, Schedule):
                 raise TypeError(f"then must be a Schedule, got {type(then).__name__}: {then!r:.60}")
             if isinstance(then, ReduceLROnPlateau):
-                raise TypeError("then must be a formula in the epoch, and ReduceLROnPlateau looks at a metric")
+                raise TypeError(
+                    "then must be a formula in the epoch, and ReduceLROnPlateau looks at a metric"
+                )
             if then.optimizer is not optimizer:
                 raise ValueError("then must be a schedule of the same optimizer")
             optimizer.lr = then.base_lr
@@ -423,7 +426,7 @@ class ReduceLROnPlateau(Schedule):
         """The rate as it is: that of another epoch depends on numbers to come."""
         return self.optimizer.lr
 
-    def step(self, metrics: float | None = None) -> None:  # type: ignore[override]
+    def step(self, metrics: float | None = None) -> None:
         """Set the learning rate of the next epoch, given the number that is watched."""
         if metrics is None:
             raise TypeError("ReduceLROnPlateau looks at a number after each epoch: step(metrics)")
@@ -454,7 +457,8 @@ class ReduceLROnPlateau(Schedule):
 
     def state_dict(self) -> dict[str, Any]:
         """Its kind, the learning rate, and what `load_state_dict` puts back besides."""
-        return super().state_dict() | {"lr": self.optimizer.lr} | {name: getattr(self, name) for name in _NOTED}
+        noted = {name: getattr(self, name) for name in _NOTED}
+        return super().state_dict() | {"lr": self.optimizer.lr} | noted
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from the `state_dict` of another."""

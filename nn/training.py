@@ -84,13 +84,13 @@ def fit(
     validation : (X, y), or (X, y, weights) with weights as of `sample_weight`, to take the loss of after each
         epoch, without training on it.
     validation_split : the share of the data, from 0 to below 1, that is kept for validation instead: the last
-        examples as they are given, ⌈split · N⌉ of them, before any shuffling. So data that are sorted have to be
-        shuffled first.
-    sample_weight : a weight w (N,) for each example, at least 0. The loss of a batch is then (1/B) Σ wᵢ Lᵢ, as
-        if the loss had multiplied by it; it is not divided by Σ wᵢ. Metrics are not weighted.
-    class_weight : a weight for each label as a mapping, such as ``{0: 1.0, 1: 10.0}``, for all examples with it,
-        those of validation too; or ``"balanced"`` for N / (K · count of the label). The labels are those of y,
-        or of one-hot rows the number of the 1. Where both are given, the weights are multiplied.
+        examples as they are given, ⌈split · N⌉ of them, before any shuffling. So data that are sorted have to
+        be shuffled first.
+    sample_weight : a weight w (N,) for each example, at least 0. The loss of a batch is then (1/B) Σ wᵢ Lᵢ,
+        as if the loss had multiplied by it; it is not divided by Σ wᵢ. Metrics are not weighted.
+    class_weight : a weight for each label as a mapping, such as ``{0: 1.0, 1: 10.0}``, for all examples with
+        it, those of validation too; or ``"balanced"`` for N / (K · count of the label). The labels are those
+        of y, or of one-hot rows the number of the 1. Where both are given, the weights are multiplied.
     backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
         ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
         code, see `autograd.compile`: the model and the loss have to be the same computation for every
@@ -99,10 +99,11 @@ def fit(
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
-        ends the training. See `nn.callbacks` for what else they may have, and `EarlyStopping` and `Checkpoint`.
-    metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as scikit-learn's:
-        the targets as they are given, and what the model gives, (N,) or (N, K). For metrics that compare labels
-        see `of_labels`.
+        ends the training. See `nn.callbacks` for what else they may have, and `EarlyStopping` and
+        `Checkpoint`.
+    metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as
+        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K). For metrics
+        that compare labels see `of_labels`.
     schedule : a `Schedule` of the optimizer, or what makes one of it, such as
         ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch, and in another training
         goes on from there.
@@ -159,7 +160,7 @@ def fit(
     weights = weights_of(data, sample_weight, held_out, validation, class_weight)
     if weights is not None:
         loss = Weighted(loss, data)
-        data, held_out = (loss.weighted(*each) for each in weights)
+        data, held_out = loss.weighted(data, weights[0]), held_out and loss.weighted(held_out, weights[1])
     callbacks = _callbacks(callbacks)
     order = _Order(len(data), batch_size, shuffle, random_generator(seed))
     make = functools.partial(
@@ -531,7 +532,7 @@ class _Run:
                 {
                     "type": type(callback).__name__,
                     "called": called,
-                    "state": copy.deepcopy(callback.state_dict()) if _keeps(callback) else None,
+                    "state": _kept(callback),
                 }
                 for callback, called in zip(self.callbacks, self.called)
             ],
@@ -574,7 +575,7 @@ class _Run:
         self.before = self.now()
 
     def restore_callbacks(self, were: list[dict[str, Any]], done: int) -> None:
-        """Give the callbacks that keep a state the one that they had; a training that had none asks for none."""
+        """Give the callbacks that keep a state the one they had; a training that had none asks for none."""
         now = [type(callback).__name__ for callback in self.callbacks]
         keeping = [number for number, callback in enumerate(self.callbacks) if _keeps(callback)]
         states = [each for each in were if each["state"] is not None]
@@ -586,7 +587,8 @@ class _Run:
                     f"it had {', '.join(kinds)}, and now there are {', '.join(own) or 'none'}"
                 )
             for number, each in zip(keeping, states):
-                self.callbacks[number].load_state_dict(copy.deepcopy(each["state"]))  # type: ignore[attr-defined]
+                callback: Any = self.callbacks[number]
+                callback.load_state_dict(copy.deepcopy(each["state"]))
         if now == [each["type"] for each in were]:
             pairs = list(enumerate(were))
         else:
@@ -604,7 +606,8 @@ class _Run:
                 json.dumps(each["state"])
             except (TypeError, ValueError) as error:
                 raise TypeError(
-                    f"the state of {each['type']} must be numbers, text, and lists and dicts of these: {error}"
+                    f"the state of {each['type']} must be numbers, text, and lists and dicts of these: "
+                    f"{error}"
                 ) from None
         save(self.model, path, training=training)
 
@@ -612,6 +615,10 @@ class _Run:
 def _keeps(callback: Any) -> bool:
     """Whether a callback keeps a state."""
     return hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")
+
+
+def _kept(callback: Any) -> Any:
+    return copy.deepcopy(callback.state_dict()) if _keeps(callback) else None
 
 
 def _state(generator: np.random.Generator) -> dict[str, Any]:
@@ -763,8 +770,8 @@ def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:
 def _held_out(model: Module, loss: Loss, validation: Any) -> list[Example]:
     if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise TypeError(
-            "validation must be a pair (X, y), or with weights (X, y, weights), "
-            f"got {type(validation).__name__}: {validation!r:.60}"
+            f"validation must be a pair (X, y), got {type(validation).__name__}: {validation!r:.60}; "
+            "or with weights (X, y, weights)"
         )
     X, y = validation[:2]
     return examples_of(model, loss, X, y, name="validation ")

@@ -32,10 +32,8 @@ class Weighted:
         self.labels = self.single and loss is cross_entropy
         self.__name__ = getattr(loss, "__name__", type(loss).__name__)
 
-    def weighted(self, data: Sequence[Example] | None, weights: Sequence[float]) -> list[Example] | None:
+    def weighted(self, data: Sequence[Example], weights: Sequence[float]) -> list[Example]:
         """The examples with their weights in their targets."""
-        if data is None:
-            return None
         return [(x, [target, w] if self.single else [*target, w]) for (x, target), w in zip(data, weights)]
 
     def target(self, target: Sequence[Any]) -> Any:
@@ -52,8 +50,8 @@ def weights_of(
     held_out: Sequence[Example] | None,
     validation: Sequence[Any] | None,
     class_weight: Any,
-) -> list[tuple[Sequence[Example] | None, list[float]]] | None:
-    """The examples and those of validation, each with their weights; None if no weights are given.
+) -> list[list[float]] | None:
+    """The weights of the examples, and of those of validation; None if none are given.
 
     Raises
     ------
@@ -63,12 +61,16 @@ def weights_of(
     if sample_weight is None and held_out_weight is None and class_weight is None:
         return None
     of_class = None if class_weight is None else _class_weights(class_weight, data)
-    found: list[tuple[Sequence[Example] | None, list[float]]] = []
-    for prefix, examples, given in (("", data, sample_weight), ("validation ", held_out, held_out_weight)):
-        weights = _given(f"{prefix}sample_weight", given, len(examples or ()))
-        if of_class is not None and examples is not None:
-            weights = [w * _looked_up(of_class, *each, prefix) for w, each in zip(weights, _labels(examples, prefix))]
-        found.append((examples, weights))
+    found = []
+    for prefix, examples, given in (
+        ("", data, sample_weight),
+        ("validation ", held_out or [], held_out_weight),
+    ):
+        weights = _given(f"{prefix}sample_weight", given, len(examples))
+        if of_class is not None:
+            labels = _labels(examples, prefix)
+            weights = [w * _looked_up(of_class, *each, prefix) for w, each in zip(weights, labels)]
+        found.append(weights)
     return found
 
 
@@ -97,9 +99,7 @@ def _class_weights(given: Any, data: Sequence[Example]) -> dict[Any, float]:
             "class_weight must be a mapping of labels to weights or 'balanced', "
             f"got {type(given).__name__}: {given!r:.60}"
         )
-    return {
-        label: require_number(f"class_weight[{label!r}]", weight, least=0.0) for label, weight in given.items()
-    }
+    return {label: require_number(f"class_weight[{label!r}]", w, least=0.0) for label, w in given.items()}
 
 
 def _labels(examples: Sequence[Example], prefix: str) -> list[tuple[int, Any]]:
@@ -121,6 +121,7 @@ def _looked_up(weights: Mapping[Any, float], row: int, label: Any, prefix: str) 
     if label not in weights:
         known = ", ".join(map(repr, weights))
         raise ValueError(
-            f"class_weight has no weight for the label {label!r} in row {row} of {prefix}y: it has {known:.100}"
+            f"class_weight has no weight for the label {label!r} in row {row} of {prefix}y: "
+            f"it has {known:.100}"
         )
     return weights[label]
