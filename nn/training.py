@@ -174,7 +174,7 @@ def fit(
     ended = run.begin()
     try:
         with mode(model, training=True), _progress_bar(epochs, run.history, progress) as advance:
-            ended = ended or run.call_back(run.pending)
+            ended = run.call_back(run.pending) or ended
             for epoch in range(len(run.history) + 1, 1 if ended else epochs + 1):
                 if epoch <= len(run.history):  # done together with the one before
                     continue
