@@ -34,7 +34,8 @@ class Weighted:
 
     def weighted(self, data: Sequence[Example], weights: Sequence[float]) -> list[Example]:
         """The examples with their weights in their targets."""
-        return [(x, [target, w] if self.single else [*target, w]) for (x, target), w in zip(data, weights)]
+        listed = [(x, target if isinstance(target, list) else [target]) for x, target in data]
+        return [(x, [*target, w]) for (x, target), w in zip(listed, weights)]
 
     def target(self, target: Sequence[Any]) -> Any:
         """The target without the weight. A label that is a one-hot vector in a program is one here too."""
