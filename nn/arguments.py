@@ -141,7 +141,8 @@ def scalar(value: Any) -> Any:
     >>> scalar(np.array(2)), scalar(np.float32(0.5)), scalar("a")
     (2, 0.5, 'a')
     """
-    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    # Not `item`, which of a masked number gives 0.
+    return value.tolist() if getattr(value, "ndim", None) == 0 and hasattr(value, "tolist") else value
 
 
 class Described:

@@ -257,7 +257,8 @@ class Layer(Described, Module):
         return getattr(self.neurons[0], "b", None) is not None
 
     def _steady(self) -> bool:
-        return type(self) is Layer and self.activation in ACTIVATIONS.values()
+        known = self.activation in ACTIVATIONS.values()
+        return type(self) is Layer and known and all(isinstance(neuron, Module) for neuron in self.neurons)
 
 
 class Dropout(Described, Module):
@@ -477,7 +478,7 @@ class MLP(Described, Module):
         }
 
     def _steady(self) -> bool:
-        return type(self) is MLP
+        return type(self) is MLP and all(isinstance(layer, Module) for layer in self.layers)
 
 
 def _listed(x: Any) -> Any:

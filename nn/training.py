@@ -84,8 +84,8 @@ def fit(
     validation : (X, y), or (X, y, weights) with weights as of `sample_weight`, to take the loss of after each
         epoch, without training on it.
     validation_split : the share of the data, from 0 to below 1, that is kept for validation instead: the last
-        examples as they are given, ⌈split · N⌉ of them, before any shuffling. So data that are sorted have to
-        be shuffled first.
+        examples as they are given, ⌈split · N⌉ of them, before any shuffling, as Keras does it. So data that
+        are sorted have to be shuffled first.
     sample_weight : a weight w (N,) for each example, at least 0. The loss of a batch is then (1/B) Σ wᵢ Lᵢ,
         as if the loss had multiplied by it; it is not divided by Σ wᵢ. Metrics are not weighted.
     class_weight : a weight for each label as a mapping, such as ``{0: 1.0, 1: 10.0}``, for all examples with

@@ -147,14 +147,14 @@ def test_large_logits_are_exact():
 
 
 class Tensor:
-    """What torch.tensor(1) has: no axes, `item`, and no way to be an index."""
+    """What torch.tensor(1) has: no axes, `tolist`, and no elements to go through."""
 
     ndim = 0
 
     def __init__(self, number):
         self.number = number
 
-    def item(self):
+    def tolist(self):
         return self.number
 
     def __iter__(self):
@@ -301,6 +301,9 @@ bce_p, bce_z = nn.binary_cross_entropy, nn.binary_cross_entropy_with_logits
         (lambda: cross_entropy(Y2, True), TypeError, "a probability for each class, got bool"),
         (lambda: cross_entropy(Y2, 0.5), Bad, "integer class label .*, got float: 0.5"),
         (lambda: cross_entropy(Y2, math.nan), Bad, "integer class label .*, got float: nan"),
+        (lambda: cross_entropy(Y2, np.ma.masked), TypeError, "integer class label .*, got NoneType"),
+        (lambda: mse(Y2[0], np.ma.masked), TypeError, "real numbers as targets, got NoneType"),
+        (lambda: mse(Y2, np.ma.masked_array([1.0, 2.0], mask=[0, 1])), TypeError, "NoneType at position 1"),
         (lambda: cross_entropy(Y2, None), TypeError, "integer class label .*, got NoneType"),
         (lambda: cross_entropy(Y2, [1.0]), Bad, "got 2 outputs and 1 targets"),
         (lambda: cross_entropy(Y2, [0.5, 0.6]), Bad, "probabilities with sum 1, got the sum 1.1"),

@@ -71,6 +71,11 @@ def test_data_may_be_lists_or_arrays_or_what_becomes_one():
     assert train(X=X.astype(object))[1].loss == expected
 
 
+def test_a_masked_array_without_a_masked_number_is_an_array():
+    expected = train()[1].loss
+    assert train(X=np.ma.masked_array(X), y=np.ma.masked_array(Y, mask=False))[1].loss == expected
+
+
 def test_classes_may_be_labels_or_one_hot():
     losses = []
     for y in (LABELS, LABELS.astype(float), np.eye(2)[LABELS]):
@@ -407,6 +412,16 @@ HOLE = np.where(np.arange(24).reshape(12, 2) == 7, np.nan, X)
         ({"y": np.zeros((12, 1, 1))}, Bad, r"y must have the shape \(N,\) or \(N, K\), got \(12, 1, 1\)"),
         ({"y": HOLE[:, 1]}, Bad, "y must be finite, got nan in row 3$"),
         ({"y": HOLE}, Bad, "y must be finite, got nan in row 3, column 1"),
+        (
+            {"X": np.ma.masked_greater(X, 0.5)},
+            Bad,
+            r"X has \d masked numbers of 24: leave out those examples",
+        ),
+        ({"y": np.ma.masked_array(Y, mask=[True] + [False] * 11)}, Bad, "y has 1 masked number of 12"),
+        ({"y": [*Y[:11], np.ma.masked]}, Bad, "y has 1 masked number of 1"),
+        ({"X": [*X[:11], np.ma.masked_array([1.0, 2.0], mask=[0, 1])]}, Bad, "X has 1 masked number of 2"),
+        ({"X": [[1.0, None]] * 12}, TypeError, "X must be numbers .*, got NoneType in row 0, column 1: None"),
+        ({"validation": (X, np.ma.masked_less(Y, 0))}, Bad, r"validation y has \d masked numbers of 12"),
         ({"y": X}, Bad, "row 0 of y: mse_loss needs a target for each output, got 1 outputs and 2 targets"),
         (
             {"y": 3 - 2 * LABELS, "loss": "hinge_loss"},
