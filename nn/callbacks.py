@@ -98,10 +98,7 @@ class EarlyStopping(Described):
 
     def begin(self, history: History) -> bool:
         """Whether a resumed training had ended already."""
-        if not len(history):
-            self.best_epoch, self._best = 0, []
-            return False
-        return len(history) - self._best_of(history) >= self.patience
+        return len(history) > 0 and len(history) - self._best_of(history) >= self.patience
 
     def _best_of(self, history: History) -> int:
         """Looked for in all the epochs, so that a resumed training stops where it would have stopped."""

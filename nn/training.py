@@ -186,7 +186,6 @@ def fit(
                     advance()
                 if run.call_back(range(len(callbacks))):
                     break
-                run.follow()
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:

@@ -186,13 +186,23 @@ def test_any_generator_is_gone_on_with(kind, tmp_path):
 # --- with callbacks that remember --------------------------------------------------------------------
 
 
+def interrupt_at(epochs):
+    def callback(epoch, history):
+        if epoch in epochs:
+            epochs.remove(epoch)  # once
+            raise KeyboardInterrupt
+
+    return callback
+
+
 class Told:
     """A user's callback with a state: it adds up what it is told, and ends the training at its sixth call."""
 
-    def __init__(self):
-        self.epochs = []
+    def __init__(self, interrupts=()):
+        self.epochs, self.interrupted = [], interrupt_at(interrupts)
 
     def __call__(self, epoch, history):
+        self.interrupted(epoch, history)
         self.epochs.append(epoch)
         return len(self.epochs) == 6
 
@@ -203,32 +213,23 @@ class Told:
         self.epochs = [int(epoch) for epoch in state["epochs"]]
 
 
-def interrupt_at(epochs):
-    def callback(epoch, history):
-        if epoch in epochs:
-            epochs.remove(epoch)
-            raise KeyboardInterrupt
-
-    return callback
-
-
 CALLBACKS = {
     "stop": lambda model, path: EarlyStopping(model, patience=2),
     "best": lambda model, path: EarlyStopping(model, patience=3, monitor="validation_r2_score", largest=True),
-    "told": lambda model, path: Told(),
     "save": lambda model, path: Checkpoint(path, every=2),
 }
 runs = st.fixed_dictionaries(
     {
         "optimizer": st.sampled_from(list(OPTIMIZERS)),
         "schedule": st.sampled_from(list(SCHEDULES)),
-        "callbacks": st.permutations(list(CALLBACKS)).flatmap(
+        "callbacks": st.permutations([*CALLBACKS, "told"]).flatmap(
             lambda names: st.integers(0, len(names)).map(lambda n: [*names[:n], "interrupt"])
         ).flatmap(st.permutations),
         "batch_size": st.sampled_from([None, 4]),
         "weighted": st.booleans(),
         "epochs": st.integers(2, 9),
         "interrupts": st.lists(st.integers(1, 9), max_size=3, unique=True),
+        "inside": st.lists(st.integers(1, 9), max_size=2, unique=True),  # in the call of one with a state
         "file": st.booleans(),
     }
 )  # fmt: skip
@@ -237,11 +238,9 @@ runs = st.fixed_dictionaries(
 def interrupted_and_resumed_is_whole(backend, path, run):
     weights = {"sample_weight": np.linspace(0.0, 2.0, len(X))} if run["weighted"] else {}
 
-    def go(model, interrupts, resume=None):
-        made = [
-            interrupt_at(interrupts) if name == "interrupt" else CALLBACKS[name](model, path)
-            for name in run["callbacks"]
-        ]
+    def go(model, interrupts, inside, resume=None):
+        own = {"interrupt": lambda *_: interrupt_at(interrupts), "told": lambda *_: Told(inside)}
+        made = [(CALLBACKS | own)[name](model, path) for name in run["callbacks"]]
         optimizer = OPTIMIZERS[run["optimizer"]](model.parameters())
         schedule = SCHEDULES[run["schedule"]] and SCHEDULES[run["schedule"]](optimizer)
         options = {"batch_size": run["batch_size"], "dropout": 0.3, "backend": backend, **weights}
@@ -251,19 +250,20 @@ def interrupted_and_resumed_is_whole(backend, path, run):
         state = [vars(each) for each in made if isinstance(each, (EarlyStopping, Told))]
         for each in state:
             each.pop("model", None)
+            each.pop("interrupted", None)
         return history, state, optimizer.lr, schedule and schedule.state_dict()
 
     def network():
         return MLP(2, [5, 1], "tanh", seed=4, dropout=0.3)
 
     model, other = network(), network()
-    whole, interrupts = go(model, []), list(run["interrupts"])
-    part = go(other, interrupts)
+    whole, interrupts = go(model, [], []), (list(run["interrupts"]), list(run["inside"]))
+    part = go(other, *interrupts)
     while part[0].interrupted:
         resume = path.with_name("saved.json") if run["file"] else part[0]
         part[0].save(path.with_name("saved.json"))
         other = network()
-        part = go(other, interrupts, resume)
+        part = go(other, *interrupts, resume)
     assert other.state_dict() == model.state_dict()
     assert part[0].columns == whole[0].columns
     assert part[1:] == whole[1:]
@@ -289,7 +289,7 @@ def test_killed_after_any_checkpoint_and_then_on(names, tmp_path):
 
     def go(model, folder, resume=None):
         folder.mkdir(exist_ok=True)
-        made = [CALLBACKS[name](model, folder / "c.json") for name in names]
+        made = [Told() if name == "told" else CALLBACKS[name](model, folder / "c.json") for name in names]
         return made, train(12, model, callbacks=[*made, kept], resume=resume)[1]
 
     files = []

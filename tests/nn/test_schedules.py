@@ -219,6 +219,7 @@ def test_a_number_that_is_nan_is_never_the_best(mode):
 # --- in `fit` ----------------------------------------------------------------------------------------
 
 IN_FIT = [*TORCH, *PLATEAUS]
+PLATEAU = "ReduceLROnPlateau(optimizer, factor=0.5, patience=0, threshold=0.05)"
 X, Y = [[0.0], [1.0], [2.0]], [0.0, 1.0, -0.5]
 
 
@@ -254,6 +255,45 @@ def test_several_trainings_are_one(call, lengths, backend, batch_size):
 def test_several_trainings_are_one_in_native_code():
     call = "StepLR(optimizer, step_size=3, gamma=0.5)"
     assert trained(call, [1, 2, 1, 1], "llvm") == trained(call, [5], "llvm")
+
+
+@pytest.mark.parametrize("call", ["StepLR(optimizer, 2, 0.5)", PLATEAU])
+def test_an_interrupted_step_is_made_whole(call):
+    """Ctrl-C while the schedule makes its step, after it has changed."""
+    kind = type(made(call)[1])
+
+    class Interrupted(kind):
+        def step(self, *metrics):
+            super().step(*metrics)
+            if self.last_epoch == 3 and not interrupts:
+                interrupts.append(self.last_epoch)
+                raise KeyboardInterrupt
+
+    interrupts = []
+    model = MLP(1, [2, 1], "tanh", seed=0)
+    optimizer = SGD(model.parameters(), lr=0.3)
+    schedule = eval(call.replace(kind.__name__, "kind"), {"kind": Interrupted, "optimizer": optimizer})
+    options = {"loss": "mse_loss", "optimizer": optimizer, "schedule": schedule, "shuffle": False}
+    first = fit(model, X, Y, epochs=7, batch_size=2, backend="eager", **options)
+    assert (first.interrupted, first.epochs, schedule.last_epoch) == (True, 3, 3)
+    whole = fit(model, X, Y, epochs=7, batch_size=2, backend="eager", resume=first, **options)
+    rates, lr, state, _ = trained(call, [7])
+    assert (whole.learning_rate, optimizer.lr, schedule.last_epoch) == (rates, lr, state["last_epoch"])
+
+
+def test_a_schedule_counts_the_epochs_of_a_training_that_a_callback_ends():
+    model = MLP(1, [1], seed=0)
+    optimizer = SGD(model.parameters(), lr=0.3)
+    schedule = StepLR(optimizer, 1, 0.5)
+    options = {"loss": "mse_loss", "optimizer": optimizer, "schedule": schedule}
+    seen = []
+
+    def ends(epoch, history):
+        seen.append(optimizer.lr)  # the rate of the epoch that is over
+        return epoch == 3
+
+    fit(model, X, Y, epochs=9, callbacks=[ends], **options)
+    assert (schedule.last_epoch, optimizer.lr, seen) == (3, 0.0375, [0.3, 0.15, 0.075])
 
 
 def test_four_times_one_epoch_by_hand():
