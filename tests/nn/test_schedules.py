@@ -259,15 +259,20 @@ def test_several_trainings_are_one_in_native_code():
 
 @pytest.mark.parametrize("call", ["StepLR(optimizer, 2, 0.5)", PLATEAU])
 def test_an_interrupted_step_is_made_whole(call):
-    """Ctrl-C while the schedule makes its step, after it has changed."""
+    """Ctrl-C while the schedule makes its step, when something in it has changed already."""
     kind = type(made(call)[1])
 
     class Interrupted(kind):
-        def step(self, *metrics):
-            super().step(*metrics)
-            if self.last_epoch == 3 and not interrupts:
-                interrupts.append(self.last_epoch)
+        @property
+        def last_epoch(self):
+            return self._last_epoch
+
+        @last_epoch.setter
+        def last_epoch(self, epoch):
+            if epoch == 3 and not interrupts:
+                interrupts.append(epoch)
                 raise KeyboardInterrupt
+            self._last_epoch = epoch
 
     interrupts = []
     model = MLP(1, [2, 1], "tanh", seed=0)
