@@ -16,7 +16,7 @@ import numpy.typing as npt
 from autograd import Dense, Primitive, Value, Vector, dot
 
 from .activations import ACTIVATIONS, Activation, find_activation
-from .arguments import Described, random_generator, require_count, require_flag, require_fraction
+from .arguments import Described, random_generator, require_count, require_flag, require_fraction, scalar
 from .initializers import Initializer, draw_weights
 from .module import Module
 
@@ -481,9 +481,16 @@ class MLP(Described, Module):
         return type(self) is MLP and all(isinstance(layer, Module) for layer in self.layers)
 
 
+_PLAIN = {Value, float, int}
+
+
 def _listed(x: Any) -> Any:
-    """An array, of torch or pandas too, as a list of Python's numbers; anything else as it is."""
-    return x.tolist() if hasattr(x, "tolist") else x
+    """An array, of torch or pandas too, or a list of their elements, as Python's numbers."""
+    if hasattr(x, "tolist"):
+        return x.tolist()
+    if isinstance(x, (list, tuple)) and not _PLAIN.issuperset(map(type, x)):
+        return list(map(scalar, x))
+    return x
 
 
 def _inputs(x: Any, reader: Any) -> Vector:

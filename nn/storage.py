@@ -8,7 +8,8 @@ The file is an object with these members:
   ``why`` says what cannot be told.
 - ``parameters`` : the numbers by name, as in ``state_dict()``; 17 digits, so they come back to the last bit.
 - ``training`` : of a checkpoint, what `fit` needs to go on: the history, the optimizer's memory, where in
-  which epoch it stood, and the states of the random generators. Otherwise null.
+  which epoch it stood, the states of the random generators, and ``callbacks``: for each its ``type``, the
+  last epoch that it was ``called`` after, and its ``state``, or null if it keeps none. Otherwise null.
 """
 
 from __future__ import annotations

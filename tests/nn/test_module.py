@@ -256,6 +256,8 @@ def test_predictions_are_of_whatever_becomes_an_array(kind):
     expected = [model(row).data for row in rows]
     assert model.predict(kind(rows)).tolist() == pytest.approx(expected, rel=1e-12)
     assert model(kind(rows[0])).data == expected[0]
+    assert model(list(np.array(rows[0], dtype=np.float32))).data == expected[0]
+    assert model([np.array(1.0), Value(2.0)]).data == expected[0]
     neuron = Sequential(Dropout(0.2), Layer(2, 2, seed=0))
     assert [y.data for y in neuron.eval()(Table(rows[0]))] == [y.data for y in neuron(rows[0])]
 
