@@ -189,7 +189,11 @@ def fit(
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:
-        run.finish()
+        try:
+            run.finish()
+        except KeyboardInterrupt:  # it is done again from where it was; a second one gets through
+            run.history.interrupted = True
+            run.finish()
     for callback in callbacks:
         getattr(callback, "finish", lambda history: None)(run.history)
     return run.history

@@ -132,6 +132,21 @@ def test_validation_is_measured_after_the_epoch_and_not_trained_on():
     assert len(history.validation_loss) == 5
 
 
+def test_ctrl_c_while_it_ends_is_an_interrupt_too():
+    class Ending(MLP):
+        def eval(self):
+            if not interrupts:
+                interrupts.append(1)
+                raise KeyboardInterrupt
+            return super().eval()
+
+    whole, interrupts = train()[1], []
+    model, history = train(Ending(2, [3, 1], activation="tanh", seed=1))
+    assert (history.interrupted, history.columns) == (True, whole.columns)
+    assert not model.training
+    assert train(resume=history)[1].columns == whole.columns
+
+
 def test_no_graph_is_kept():
     def values():
         gc.collect()
