@@ -129,7 +129,7 @@ class Reading:
 
     @property
     def accuracy(self) -> float:
-        return accuracy(self.probabilities, self.labels)
+        return accuracy(self.labels, self.probabilities)
 
     @property
     def answers(self) -> Any:

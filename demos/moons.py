@@ -143,8 +143,8 @@ def work(given: dict[str, Any], folder: Path) -> None:
     fresh, answers = moons(HELD_OUT, rng)
     model = MLP(2, WIDTHS, activation="relu", seed=seed)
     history, moments = train(model, points, labels, epochs, seed)
-    right = [accuracy(scores(each, points), labels) for each in moments]
-    right_fresh = accuracy(scores(moments[-1], fresh), answers)
+    right = [accuracy(labels, scores(each, points)) for each in moments]
+    right_fresh = accuracy(answers, scores(moments[-1], fresh))
 
     low, high = points.min(axis=0) - 0.4, points.max(axis=0) + 0.4
     x, y = (np.linspace(low[i], high[i], 81 if quick else 161) for i in (0, 1))

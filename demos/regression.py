@@ -157,12 +157,12 @@ class Answers:
     @property
     def scores(self) -> dict[str, float]:
         """R² of each."""
-        return {name: r2_score(each, self.data.y_unseen) for name, each in self.found.items()}
+        return {name: r2_score(self.data.y_unseen, each) for name, each in self.found.items()}
 
     @property
     def errors(self) -> dict[str, float]:
         """The mean absolute error of each."""
-        return {name: mean_absolute_error(each, self.data.y_unseen) for name, each in self.found.items()}
+        return {name: mean_absolute_error(self.data.y_unseen, each) for name, each in self.found.items()}
 
     @property
     def likeness(self) -> float:

@@ -28,7 +28,7 @@ from .losses import (
     l1_loss,
     mse_loss,
 )
-from .metrics import METRICS, accuracy, mean_absolute_error, r2_score
+from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
 from .module import Module
 from .optimizers import (
     SGD,
@@ -41,7 +41,16 @@ from .optimizers import (
     clip_grad_value_,
     gradient_norm,
 )
-from .schedules import CosineAnnealingLR, ExponentialLR, LinearWarmup, Schedule, StepLR
+from .schedules import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearWarmup,
+    MultiStepLR,
+    ReduceLROnPlateau,
+    Schedule,
+    StepLR,
+)
 from .storage import load, save
 from .training import DivergenceError, fit
 
@@ -63,12 +72,15 @@ __all__ = [
     "EarlyStopping",
     "ExponentialLR",
     "History",
+    "LambdaLR",
     "Layer",
     "LinearWarmup",
     "Module",
+    "MultiStepLR",
     "Neuron",
     "Optimizer",
     "RMSprop",
+    "ReduceLROnPlateau",
     "Schedule",
     "Sequential",
     "StepLR",
@@ -91,6 +103,7 @@ __all__ = [
     "load",
     "mean_absolute_error",
     "mse_loss",
+    "of_labels",
     "r2_score",
     "save",
     "to_onnx",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 import pickle
@@ -13,18 +14,22 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "Described",
     "random_generator",
     "require_choice",
+    "require_column",
     "require_count",
     "require_flag",
     "require_fraction",
+    "require_kind",
     "require_number",
     "require_positive",
+    "scalar",
 ]
 
 
-def require_count(name: str, value: Any) -> int:
-    """`value` as an int of at least 1, numpy's integers included; an error that names it otherwise.
+def require_count(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int of at least `least`, numpy's integers included; an error that names it otherwise.
 
     >>> require_count("n_in", 2.0)
     Traceback (most recent call last):
@@ -37,8 +42,8 @@ def require_count(name: str, value: Any) -> int:
         count = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {value!r:.60}") from None
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, got {count}")
+    if count < least:
+        raise ValueError(f"{name} must be at least {least}, got {count}")
     return count
 
 
@@ -103,6 +108,15 @@ def require_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def require_column(monitor: Any) -> str | None:
+    """The name of a column of a history, or None; an error otherwise."""
+    if monitor is not None and not isinstance(monitor, str):
+        raise TypeError(
+            f"monitor must be the name of a column, got {type(monitor).__name__}: {monitor!r:.60}"
+        )
+    return monitor
+
+
 def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) -> Any:
     """The entry of `table` of that name, or a function as it is; an error that says the names otherwise.
 
@@ -121,6 +135,56 @@ def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) 
             f"{article} {kind} is a name or a function {form}, got {type(choice).__name__}: {choice!r:.60}"
         )
     return choice
+
+
+def scalar(value: Any) -> Any:
+    """What an array without axes holds, as an element of numpy or torch is one; anything else as it is.
+
+    >>> scalar(np.array(2)), scalar(np.float32(0.5)), scalar("a")
+    (2, 0.5, 'a')
+    """
+    # Not `item`, which of a masked number gives 0.
+    return value.tolist() if getattr(value, "ndim", None) == 0 and hasattr(value, "tolist") else value
+
+
+class Described:
+    """What says its settings: the arguments of its constructor, as far as they are attributes of it.
+
+    What is off as by default (a switch, None, 0) is left out.
+    """
+
+    def _settings(self) -> dict[str, Any]:
+        names = inspect.signature(type(self)).parameters
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        shown = [
+            _setting(name, value)
+            for name, value in self._settings().items()
+            if not (defaults[name].default in (None, False, True, 0) and value == defaults[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+_BARE = ("n_in", "n_out", "widths", "p", "optimizer", "path")  # settings that need no name
+
+
+def _setting(name: str, value: Any) -> str:
+    if name == "parameters":
+        return f"{len(value)} parameter{'s' if len(value) != 1 else ''}"
+    if isinstance(getattr(value, "name", None), str):  # an activation
+        value = value.name
+    text = getattr(value, "__name__", None) or repr(value)
+    return text if name in _BARE else f"{name}={text}"
+
+
+def require_kind(owner: Any, state: Mapping[str, Any]) -> None:
+    """An error if `state` is of another kind of optimizer or schedule than `owner`; older ones do not say."""
+    own = type(owner).__name__
+    kind = state.get("kind", own)
+    if kind != own:
+        raise ValueError(f"this state is of {kind}, and cannot be loaded into {own}")
 
 
 def random_generator(seed: Any) -> np.random.Generator:

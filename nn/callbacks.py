@@ -1,19 +1,40 @@
-"""What `fit` may call after each epoch: stopping early, and checkpoints."""
+"""What `fit` may call after each epoch: stopping early, and checkpoints.
+
+A callback is a function ``callback(epoch, history)``; one that returns True ends the training. It may also
+have
+
+- ``begin(history)``, called before the first step, with what a resumed training has done already: to refuse
+  what cannot work, or with True to end the training at once;
+- ``finish(history)``, called after the last;
+- ``state_dict()`` and ``load_state_dict(state)``: what it has to remember is then in every checkpoint and
+  history, in numbers, text, lists and dicts, and given back before ``begin`` when the training is resumed.
+"""
 
 from __future__ import annotations
 
+import errno
+import math
 import os
+import tempfile
+from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
+from typing import Any
 
-from .arguments import require_count, require_flag, require_number
+from .arguments import Described, require_column, require_count, require_flag, require_number
 from .history import History
 from .module import Module
 
 __all__ = ["Checkpoint", "EarlyStopping"]
 
 
-class EarlyStopping:
+class EarlyStopping(Described):
     """End the training when a number has not improved for `patience` epochs, and go back to the best model.
+
+    A number that is nan is not an improvement. Where all are nan, no epoch is the best, and the parameters
+    are left as they are. A checkpoint has the best parameters too; a training that was begun without this
+    callback and is resumed with it does not know those of earlier epochs, and keeps the last if one of them
+    was the best.
 
     Parameters
     ----------
@@ -27,7 +48,7 @@ class EarlyStopping:
 
     Attributes
     ----------
-    best_epoch : counted from 1; 0 before the first.
+    best_epoch : counted from 1; 0 before the first, and while all numbers are nan.
 
     Raises
     ------
@@ -57,27 +78,17 @@ class EarlyStopping:
     ) -> None:
         if model is not None and not isinstance(model, Module):
             raise TypeError(f"EarlyStopping takes the model, got {type(model).__name__}: {model!r:.60}")
-        if monitor is not None and not isinstance(monitor, str):
-            raise TypeError(
-                f"monitor must be the name of a column, got {type(monitor).__name__}: {monitor!r:.60}"
-            )
         self.model = model
         self.patience = require_count("patience", patience)
         self.min_delta = require_number("min_delta", min_delta, least=0.0)
-        self.monitor = monitor
+        self.monitor = require_column(monitor)
         self.largest = require_flag("largest", largest)
         self.best_epoch = 0
         self._best: list[float] = []
 
     def __call__(self, epoch: int, history: History) -> bool:
         """Whether the training should end."""
-        columns = history.columns
-        name = self.monitor or ("validation_loss" if history.validation_loss else "loss")
-        if name not in columns:
-            raise ValueError(
-                f"EarlyStopping watches {name!r}, and there is no such column: {', '.join(columns)}"
-            )
-        best = self._best_of(columns[name])
+        best = self._best_of(history)
         if best == epoch and self.model is not None:
             self._best = [parameter.data for parameter in self.model.parameters()]
         elif best != self.best_epoch:
@@ -85,14 +96,44 @@ class EarlyStopping:
         self.best_epoch = best
         return epoch - best >= self.patience
 
-    def _best_of(self, numbers: list[float]) -> int:
+    def begin(self, history: History) -> bool:
+        """Whether a resumed training had ended already."""
+        return len(history) > 0 and len(history) - self._best_of(history) >= self.patience
+
+    def _best_of(self, history: History) -> int:
         """Looked for in all the epochs, so that a resumed training stops where it would have stopped."""
         sign = -1.0 if self.largest else 1.0
-        best = 0
-        for epoch, number in enumerate(numbers):
-            if sign * number < sign * numbers[best] - self.min_delta:
-                best = epoch
-        return best + 1
+        best, least = 0, math.inf
+        for epoch, number in enumerate(history.watched(self.monitor, type(self).__name__), start=1):
+            if sign * number < least - self.min_delta or (number == number and not best):
+                best, least = epoch, sign * number
+        return best
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` puts back: the column, the best epoch, and the parameters after it."""
+        return {"monitor": self.monitor, "best_epoch": self.best_epoch, "best": list(self._best)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the `state_dict` of another.
+
+        Raises
+        ------
+        TypeError, ValueError : if `state` is not one, of another column, or of another number of parameters.
+        """
+        if not isinstance(state, Mapping) or not {"monitor", "best_epoch", "best"} <= set(state):
+            raise TypeError(
+                f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
+            )
+        if state["monitor"] != self.monitor:
+            raise ValueError(
+                f"this state is of an EarlyStopping with monitor={state['monitor']!r}, "
+                f"and this one has {self.monitor!r}"
+            )
+        best = [require_number("a parameter", number) for number in state["best"]]
+        takes = 0 if self.model is None else len(self.model.parameters())
+        if takes and state["best_epoch"] and len(best) not in (0, takes):
+            raise ValueError(f"this state has {len(best)} best parameters, and the model has {takes}")
+        self.best_epoch, self._best = require_count("best_epoch", state["best_epoch"], least=0), best
 
     def finish(self, history: History) -> None:
         """At the end of the training, put the best parameters back."""
@@ -101,7 +142,7 @@ class EarlyStopping:
                 parameter.data = number
 
 
-class Checkpoint:
+class Checkpoint(Described):
     """Write a checkpoint after every so many epochs: see `History.save`, and `fit` with `resume`.
 
     Each takes the place of the one before, whole or not at all: whenever the process is killed, there is one
@@ -115,6 +156,7 @@ class Checkpoint:
     Raises
     ------
     TypeError, ValueError : if an argument is not as described.
+    OSError : before the first step, if no file can be written there.
 
     Examples
     --------
@@ -137,6 +179,19 @@ class Checkpoint:
             raise TypeError(f"Checkpoint takes a path, got {type(path).__name__}: {path!r:.60}")
         self.path = os.fspath(path)
         self.every = require_count("every", every)
+
+    def begin(self, history: History) -> None:
+        """Make sure that a file can be written there, before hours of training."""
+        folder = Path(self.path).absolute().parent
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                errno.ENOENT, "Checkpoint: the folder to write to does not exist, make it first", str(folder)
+            )
+        if Path(self.path).is_dir():
+            raise IsADirectoryError(errno.EISDIR, "Checkpoint takes the path of a file", self.path)
+        beside = "." + 32 * "-"  # as long as what `write_text` puts in front of the name
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=beside, suffix=Path(self.path).name):
+            pass
 
     def __call__(self, epoch: int, history: History) -> None:
         if epoch % self.every == 0:

@@ -77,7 +77,7 @@ class CompiledModel:
         self.parameters = [*optimizer.parameters, *[p for p in model.parameters() if p not in updated]]
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
-        if loss is cross_entropy and not isinstance(data[0][1], list):
+        if (loss is cross_entropy and not isinstance(data[0][1], list)) or getattr(loss, "labels", False):
             with mode(model, training=False), no_grad():
                 self.classes = len(model(data[0][0]))
         self.batch = self.matrix(data)
@@ -92,10 +92,10 @@ class CompiledModel:
     def matrix(self, data: Sequence[Example]) -> Array:
         """The examples as rows: features, then targets."""
         features = np.array([x for x, _ in data])
-        targets = np.array([target for _, target in data])
-        if self.classes:
-            targets = np.eye(self.classes)[targets.astype(np.intp)]
-        return np.hstack([features, targets.reshape(len(data), -1)])
+        targets = np.array([target for _, target in data]).reshape(len(data), -1)
+        if self.classes:  # after the labels there may be weights
+            targets = np.hstack([np.eye(self.classes)[targets[:, 0].astype(np.intp)], targets[:, 1:]])
+        return np.hstack([features, targets])
 
     def numbers(self) -> Array:
         return np.array([parameter.data for parameter in self.parameters])
@@ -145,8 +145,8 @@ class CompiledModel:
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
-        """Compare value and gradient with the eager engine's, for some examples of several kinds of target, and
-        the values for more of them: for one of each class, if there are classes."""
+        """Compare value and gradient with the eager engine's for examples of several kinds of target, and
+        the values for more: for one of each class, if there are classes."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from numbers import Real
+import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from autograd import Value, no_grad
 
+from .arguments import require_fraction
+from .arrays import features_of, finite_array
 from .losses import Loss
 from .module import Module
 
-__all__ = ["examples_of"]
+__all__ = ["examples_of", "split_of"]
 
 Example = tuple[list[float], Any]
 
@@ -26,22 +28,14 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     TypeError, ValueError : if they are not numbers in rows of one length, one row of each for an example,
         if one is not finite, or the loss does not take a target; it names the row, and in X the column.
     """
-    features = _finite_array(f"{name}X", X)
-    if features.size == 0:
-        raise ValueError(f"{name}X has no data: its shape is {features.shape}")
-    if features.ndim != 2:
-        hint = "; for a single feature X.reshape(-1, 1)" if features.ndim == 1 else ""
-        raise ValueError(f"{name}X must have the shape (N, D), got {features.shape}{hint}")
-    targets = _finite_array(f"{name}y", y)
+    features = features_of(model, X, f"{name}X")
+    targets = finite_array(f"{name}y", y)
     if targets.ndim not in (1, 2):
         raise ValueError(f"{name}y must have the shape (N,) or (N, K), got {targets.shape}")
     if len(features) != len(targets):
         raise ValueError(
             f"{name}X and {name}y must have one row per example, got {len(features)} and {len(targets)} rows"
         )
-    takes = getattr(model, "n_in", features.shape[1])
-    if takes != features.shape[1]:
-        raise ValueError(f"{name}X has {features.shape[1]} features, and the model takes {takes}")
 
     # Each loss knows which targets it takes; it is asked with the prediction for the first example.
     examples = list(zip(features.astype(np.float64).tolist(), targets.tolist()))
@@ -60,40 +54,28 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     return examples
 
 
-def _finite_array(name: str, data: Any) -> Any:
-    expected = f"{name} must be numbers in rows of one length"
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"{expected}, {_unequal_rows(data) or error}") from None
-    if array.dtype == object:
-        for place, item in np.ndenumerate(array):
-            if not isinstance(item, (Real, Value)):
-                raise TypeError(f"{expected}, got {type(item).__name__}{_in(place)}: {item!r:.60}")
-        try:
-            array = array.astype(np.float64)
-        except OverflowError:
-            raise ValueError(f"{name} must be finite, got an integer beyond float64") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be real numbers, got an array of {array.dtype}")
-    faults = np.argwhere(~np.isfinite(array))
-    if len(faults):
-        place = tuple(faults[0].tolist())
-        raise ValueError(f"{name} must be finite, got {array[place]}{_in(place)}")
-    return array
+def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """The data (X, y, weights) and of it the last share, ⌈share · N⌉ examples, which is kept for validation.
 
-
-def _unequal_rows(data: Any) -> str:
-    """Which row has another length than the first, for an error."""
-    sizes = [len(row) if hasattr(row, "__len__") else 1 for row in data] if isinstance(data, Iterable) else []
-    odd = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
-    return "" if odd is None else f"got {sizes[0]} in row 0 and {sizes[odd]} in row {odd}"
-
-
-def _in(place: tuple[int, ...]) -> str:
-    """Where in the data, for an error; of a lone number nothing."""
-    axes = zip(("row", "column"), place)
-    return " in " + ", ".join(f"{axis} {i}" for axis, i in axes) if place else ""
+    Raises
+    ------
+    TypeError, ValueError : if `share` is not from 0 to below 1, leaves no example on one side, or the data
+        are not numbers, one row of each for an example.
+    """
+    share = require_fraction("validation_split", share, below=True)
+    features, targets = finite_array("X", X), finite_array("y", y)
+    weights = None if sample_weight is None else finite_array("sample_weight", sample_weight)
+    columns = {"X": features, "y": targets} | ({} if weights is None else {"sample_weight": weights})
+    rows = {name: len(array) if array.ndim else 0 for name, array in columns.items()}
+    if len(set(rows.values())) > 1:
+        counts = ", ".join(f"{count} of {name}" for name, count in rows.items())
+        raise ValueError(f"X, y and sample_weight must have one row per example, got {counts}")
+    n = rows["X"]
+    first = n - math.ceil(Fraction(repr(share)) * n)  # exact: 0.07 of 100 are 7
+    if not 0 < first < n:
+        raise ValueError(f"validation_split={share!r} of {n} examples leaves none to train with")
+    head, tail = ([each[:first] for each in columns.values()], [each[first:] for each in columns.values()])
+    return (*head, None)[:3], tail
 
 
 def _kind(error: Exception) -> type[Exception]:

@@ -101,22 +101,39 @@ class History:
         names = ("loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")
         return {name: getattr(self, name) for name in names}
 
+    def watched(self, monitor: str | None, watcher: str) -> list[float]:
+        """The column that a callback or a schedule watches; by default the loss, of validation where it is.
+
+        Raises
+        ------
+        ValueError : if there is no such column.
+        """
+        name = monitor or ("validation_loss" if self.validation_loss else "loss")
+        if name not in self.columns:
+            raise ValueError(
+                f"{watcher} watches {name!r}, and there is no such column: {', '.join(self.columns)}"
+            )
+        return self.columns[name]
+
     def best(self, name: str, largest: bool = False) -> int:
-        """The first epoch, from 1, in which a column has its least number, or its largest.
+        """The first epoch, from 1, in which a column has its least number, or its largest; nan is neither.
 
         >>> History(loss=[3.0, 1.0, 2.0]).best("loss")
         2
 
         Raises
         ------
-        ValueError : if there is no such column.
+        ValueError : if there is no such column, or it is nan in every epoch.
         """
         if name not in self.columns:
             raise ValueError(
                 f"no column is named {name!r}: there are {', '.join(self.columns) or 'none yet'}"
             )
         numbers = self.columns[name]
-        return numbers.index(max(numbers) if largest else min(numbers)) + 1
+        known = [number for number in numbers if number == number]
+        if not known:
+            raise ValueError(f"{name} is nan in every epoch, so no epoch is the best")
+        return numbers.index(max(known) if largest else min(known)) + 1
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a checkpoint: the model, and all that `fit` with `resume` needs to go on; see `nn.save`.

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from autograd import Dense, Primitive, Value, Vector, dot
 
-from .activations import Activation, find_activation
-from .arguments import random_generator, require_count, require_flag, require_fraction
+from .activations import ACTIVATIONS, Activation, find_activation
+from .arguments import Described, random_generator, require_count, require_flag, require_fraction, scalar
 from .initializers import Initializer, draw_weights
 from .module import Module
 
@@ -28,7 +28,7 @@ Seed = int | np.random.Generator | None
 _changes = 0  # how often an attribute of any neuron was set: while it stays, layers need not look again
 
 
-class Neuron(Module):
+class Neuron(Described, Module):
     """One neuron: f(Σ wᵢ xᵢ + b).
 
     Parameters
@@ -134,11 +134,15 @@ class Neuron(Module):
         """The weights, then the bias if there is one."""
         return [*self.w] if self.b is None else [*self.w, self.b]
 
-    def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, activation={self.activation.name!r}{_no_bias(self)})"
+    @property
+    def bias(self) -> bool:
+        return self.b is not None
+
+    def _steady(self) -> bool:
+        return type(self) is Neuron and self.activation in ACTIVATIONS.values()
 
 
-class Layer(Module):
+class Layer(Described, Module):
     """Neurons that read the same inputs: a = f(Wx + b).
 
     Parameters
@@ -252,12 +256,16 @@ class Layer(Module):
     _dense: Dense | None
     _then: list[tuple[Activation, list[str]]]
 
-    def __repr__(self) -> str:
-        bias = _no_bias(self.neurons[0])
-        return f"Layer({self.n_in}, {self.n_out}, activation={self.activation.name!r}{bias})"
+    @property
+    def bias(self) -> bool:
+        return getattr(self.neurons[0], "b", None) is not None
+
+    def _steady(self) -> bool:
+        known = self.activation in ACTIVATIONS.values()
+        return type(self) is Layer and known and all(isinstance(neuron, Module) for neuron in self.neurons)
 
 
-class Dropout(Module):
+class Dropout(Described, Module):
     """In training each output is set to 0 with probability p, and the others are divided by 1 − p.
 
     So no neuron can rely on a certain other one, and what is passed on keeps its mean. After `eval`, what
@@ -294,7 +302,7 @@ class Dropout(Module):
             return x
         if not hasattr(x, "__iter__"):
             return self([x])[0]
-        inputs = list(x)
+        inputs = list(_listed(x))
         return [y * factor for y, factor in zip(inputs, self.factors(len(inputs)).tolist())]
 
     def factors(self, *shape: int) -> npt.NDArray[np.float64]:
@@ -302,8 +310,8 @@ class Dropout(Module):
         factors: npt.NDArray[np.float64] = (self.generator.random(shape) >= self.p) / (1.0 - self.p)
         return factors
 
-    def __repr__(self) -> str:
-        return f"Dropout({self.p:g})"
+    def _steady(self) -> bool:
+        return type(self) is Dropout
 
 
 class Sequential(Module):
@@ -350,8 +358,11 @@ class Sequential(Module):
             x = layer(x)
         return x if type(x) is Value else list(x)
 
+    def _steady(self) -> bool:
+        return type(self) is Sequential and all(isinstance(layer, Module) for layer in self.layers)
 
-class MLP(Module):
+
+class MLP(Described, Module):
     """A multilayer perceptron: layers, each of which reads the outputs of the one before.
 
     Parameters
@@ -459,14 +470,31 @@ class MLP(Module):
     _hidden: Dense | None
     _others: list[Layer]
 
-    def __repr__(self) -> str:
+    def _settings(self) -> dict[str, Any]:
         first, last = self.layers[0], self.layers[-1]
-        return (
-            f"MLP({self.n_in}, {[layer.n_out for layer in self.layers]}, "
-            f"activation={first.activation.name!r}, output_activation={last.activation.name!r}"
-            f"{_no_bias(first.neurons[0])}"
-            f"{f', dropout={self.dropout.p:g}' if self.dropout else ''})"
-        )
+        return {
+            "n_in": self.n_in,
+            "widths": [layer.n_out for layer in self.layers],
+            "activation": first.activation,
+            "output_activation": last.activation,
+            "bias": first.bias,
+            "dropout": self.dropout.p if self.dropout else 0.0,
+        }
+
+    def _steady(self) -> bool:
+        return type(self) is MLP and all(isinstance(layer, Module) for layer in self.layers)
+
+
+_PLAIN = {Value, float, int}
+
+
+def _listed(x: Any) -> Any:
+    """An array, of torch or pandas too, or a list of their elements, as Python's numbers."""
+    if hasattr(x, "tolist"):
+        return x.tolist()
+    if isinstance(x, (list, tuple)) and not _PLAIN.issuperset(map(type, x)):
+        return list(map(scalar, x))
+    return x
 
 
 def _activation(activation: Function, nonlin: bool | None) -> Function:
@@ -479,13 +507,10 @@ def _inputs(x: Any, reader: Any) -> Vector:
         return x
     name = reader._name or f"a {type(reader).__name__}"
     try:
+        x = _listed(x)
         inputs = Vector.of(x if hasattr(x, "__iter__") else (x,))
     except TypeError as error:
         raise TypeError(f"{name} takes one example, {reader.n_in} Values or numbers: {error}") from None
     if len(inputs) != reader.n_in:
         raise ValueError(f"{name} takes {reader.n_in} inputs, got {len(inputs)}")
     return inputs
-
-
-def _no_bias(neuron: Any) -> str:
-    return ", bias=False" if getattr(neuron, "b", 0) is None else ""

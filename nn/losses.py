@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, relu, softplus, sum, where
 
-from .arguments import require_choice, require_number
+from .arguments import require_choice, require_number, scalar
 
 __all__ = [
     "LOSSES",
@@ -97,8 +98,9 @@ def l1_loss(prediction: Any, target: Any) -> Any:
 def huber_loss(prediction: Any, target: Any, delta: float = 1.0) -> Any:
     """½ d² for small and δ (|d| − ½ δ) for large errors d = ŷᵢ − yᵢ, mean over outputs: outliers pull less.
 
-    The two meet at |d| = δ. Both are m (|d| − ½ m) with m = min(|d|, δ), which is how it is recorded: the
-    graph is the same on both sides.
+    The two meet at |d| = δ. Both are ½ m² + δ (max(|d|, δ) − δ) with m = min(|d|, δ), which is how it is
+    recorded: the graph is the same on both sides, and nothing in it is 0 · ∞ where d is infinite, as it would
+    be in m (|d| − ½ m).
 
     Parameters
     ----------
@@ -121,8 +123,8 @@ def huber_loss(prediction: Any, target: Any, delta: float = 1.0) -> Any:
         raise ValueError(f"huber_loss needs delta > 0, got {delta!r}")
 
     def huber(distance: Any) -> Any:
-        near = minimum(distance, float(delta))
-        return near * (distance - 0.5 * near)
+        near, far = minimum(distance, float(delta)), maximum(distance, float(delta))
+        return 0.5 * near * near + delta * (far - delta)
 
     return _over_outputs(mean, [huber(abs(y - t)) for y, t in _pairs("huber_loss", prediction, target)])
 
@@ -178,7 +180,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
             f"cross_entropy takes a sequence of logits, one per class, got {type(logits).__name__}: "
             "a single output for two classes goes with binary_cross_entropy_with_logits"
         )
-    logits = list(logits)
+    logits, target = list(map(scalar, logits)), scalar(target)
     if not logits:
         raise ValueError("cross_entropy needs at least one logit, got an empty sequence")
     if not hasattr(target, "__iter__") or isinstance(target, str):
@@ -313,20 +315,23 @@ def _pairs(
 ) -> list[tuple[Any, Any]]:
     """The outputs with their targets, checked; a lone one counts as a sequence of one."""
     predictions, targets = (
-        list(x) if hasattr(x, "__iter__") and not isinstance(x, str) else [x] for x in (prediction, target)
+        list(map(scalar, x)) if hasattr(x, "__iter__") and not isinstance(x, str) else [x]
+        for x in map(scalar, (prediction, target))
     )
     if len(predictions) != len(targets) or not targets:
         raise ValueError(
             f"{loss} needs a target for each output, "
             f"got {len(predictions)} outputs and {len(targets)} targets"
         )
-    for y in predictions:
-        if not isinstance(y, (Value, Real)):
-            raise TypeError(f"{loss} takes Values and real numbers, got {type(y).__name__}: {y!r:.60}")
+    for i, y in enumerate(predictions):
+        if not isinstance(y, Value):
+            if not isinstance(y, (Real, Decimal)):
+                raise TypeError(f"{loss} takes Values and real numbers, got {type(y).__name__}: {y!r:.60}")
+            predictions[i] = float(y)
     for i, t in enumerate(targets):
         place = f" at position {i}" if len(targets) > 1 else ""
         if type(t) is not Value:
-            if not isinstance(t, Real):
+            if not isinstance(t, (Real, Decimal)):
                 raise TypeError(
                     f"{loss} takes real numbers as targets, got {type(t).__name__}{place}: {t!r:.60}"
                 )
@@ -337,19 +342,18 @@ def _pairs(
 
 
 def _class(target: Any, classes: int) -> int:
-    """A class label as an index; a float that is whole is one, as labels from a file often are."""
-    if isinstance(target, float) and target.is_integer():
-        target = int(target)
+    """A class label as an index; any number that is whole is one, as labels from a file often are."""
+    number = isinstance(target, (Real, Decimal)) and not isinstance(target, bool)
     try:
-        label = None if isinstance(target, bool) else operator.index(target)
-    except TypeError:
-        label = None
-    if label is None:
-        kind = ValueError if isinstance(target, float) else TypeError
-        raise kind(
+        whole = not isinstance(target, bool) and target == (int(target) if number else operator.index(target))
+    except (TypeError, ValueError, OverflowError):  # the last two of nan and infinity
+        whole = False
+    if not whole:
+        raise (ValueError if number else TypeError)(
             "cross_entropy takes an integer class label or a probability for each class, "
             f"got {type(target).__name__}: {target!r:.60}"
         )
+    label = int(target)
     if not 0 <= label < classes:
         raise ValueError(f"cross_entropy takes a class label from 0 to {classes - 1}, got {label}")
     return label

@@ -1,22 +1,37 @@
-"""Metrics: how good predictions are, in numbers that people compare."""
+"""Metrics: how good predictions are, in numbers that people compare.
+
+They are called as scikit-learn's are, ``metric(y_true, y_pred)``, so that theirs can stand in their place.
+What `fit` gives as y_pred is what the model gives, (N,) or (N, K): scores. A metric of theirs that compares
+labels, such as ``recall_score``, refuses scores; `of_labels` turns them into labels for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import require_choice
+from .arguments import require_choice, require_number
+from .arrays import require_unmasked
 
-__all__ = ["METRICS", "Metric", "accuracy", "find_metric", "mean_absolute_error", "r2_score"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "accuracy",
+    "find_metrics",
+    "mean_absolute_error",
+    "of_labels",
+    "r2_score",
+]
 
 Metric = Callable[[Any, Any], float]
 Array = npt.NDArray[np.float64]
 
 
-def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
+def accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> float:
     """The share of examples that are classified right, from 0 to 1.
 
     With K outputs the class is that of the largest one. With one output it is the second class if the
@@ -24,8 +39,8 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
 
     Parameters
     ----------
-    predictions : (N,) or (N, K).
-    targets : labels (N,) from 0 to K − 1, or one-hot (N, K); for one output 0 and 1, or −1 and 1.
+    y_true : labels (N,) from 0 to K − 1, or one-hot (N, K); for one output 0 and 1, or −1 and 1.
+    y_pred : the scores (N,) or (N, K).
     threshold : for one output; for targets of −1 and 1 it is 0.
 
     Raises
@@ -34,27 +49,69 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
 
     Examples
     --------
-    >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
+    >>> accuracy([1, 1], [[0.1, 0.9], [0.8, 0.2]])
     0.5
-    >>> accuracy([2.0, -1.0, -3.0], [1, 0, 1], threshold=0.0)
+    >>> accuracy([1, 0, 1], [2.0, -1.0, -3.0], threshold=0.0)
     0.6666666666666666
     """
-    y, t = _arrays("accuracy", predictions, targets)
-    if y.ndim == 2 and y.shape[1] > 1:
-        if t.ndim == 2 and t.shape != y.shape:
-            raise ValueError(f"accuracy takes labels (N,) or one-hot {y.shape} targets, got {t.shape}")
-        return float(np.mean(y.argmax(axis=1) == (t.argmax(axis=1) if t.ndim == 2 else t)))
-    y, t = y.reshape(len(y)), _column("accuracy", t)
-    signed = bool(np.any(t == -1.0))
-    return float(np.mean((y > (0.0 if signed else threshold)) == (t > 0.0)))
+    t, y = _labels("accuracy", y_true, y_pred, threshold)
+    return float(np.mean(y == t))
 
 
-def mean_absolute_error(predictions: Any, targets: Any) -> float:
+def of_labels(metric: Metric, threshold: float | None = None) -> Metric:
+    """The metric taken of the labels that scores stand for, as scikit-learn's metrics of classes need them.
+
+    The labels are those that `accuracy` compares: with K outputs 0 to K − 1, the number of the largest. With
+    one output 1 if it exceeds the threshold, otherwise 0, or −1 where the targets are −1 and 1. One-hot
+    targets become labels too.
+
+    Parameters
+    ----------
+    metric : ``metric(y_true, y_pred)`` of two arrays of labels (N,), such as
+        ``sklearn.metrics.recall_score``.
+    threshold : for one output; by default 0.5, but 0 where `fit` trains with a loss that takes logits, or for
+        targets of −1 and 1.
+
+    Returns
+    -------
+    A metric of scores, of the same name.
+
+    Raises
+    ------
+    TypeError, ValueError : if `metric` is not a function, or `threshold` not a number.
+
+    Examples
+    --------
+    >>> def recall(y_true, y_pred):
+    ...     return (y_true * y_pred).sum() / y_true.sum()
+    >>> float(of_labels(recall)([1, 1, 0], [0.9, 0.2, 0.8]))
+    0.5
+    """
+    if not callable(metric):
+        raise TypeError(
+            f"of_labels takes a metric(y_true, y_pred), got {type(metric).__name__}: {metric!r:.60}"
+        )
+    if threshold is not None:
+        threshold = require_number("threshold", threshold)
+    return _OfLabels(metric, threshold)
+
+
+class _OfLabels:
+    def __init__(self, metric: Metric, threshold: float | None) -> None:
+        self.metric, self.threshold = metric, threshold
+        self.__name__ = _name(metric)
+
+    def __call__(self, y_true: Any, y_pred: Any) -> float:
+        threshold = 0.5 if self.threshold is None else self.threshold
+        return self.metric(*_labels(self.__name__, y_true, y_pred, threshold))
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> float:
     """(1/n) Σ |ŷᵢ − yᵢ|, over all examples and outputs.
 
     Parameters
     ----------
-    predictions, targets : (N,) or (N, K) both.
+    y_true, y_pred : (N,) or (N, K) both.
 
     Raises
     ------
@@ -62,21 +119,21 @@ def mean_absolute_error(predictions: Any, targets: Any) -> float:
 
     Examples
     --------
-    >>> mean_absolute_error([1.0, 2.0], [2.0, 4.0])
+    >>> mean_absolute_error([2.0, 4.0], [1.0, 2.0])
     1.5
     """
-    y, t = _alike("mean_absolute_error", predictions, targets)
+    t, y = _alike("mean_absolute_error", y_true, y_pred)
     return float(np.mean(np.abs(y - t)))
 
 
-def r2_score(predictions: Any, targets: Any) -> float:
+def r2_score(y_true: Any, y_pred: Any) -> float:
     """The coefficient of determination R² = 1 − Σ (yᵢ − ŷᵢ)² / Σ (yᵢ − ȳ)²: 1 is perfect, 0 the mean's.
 
     Of several outputs, the mean of theirs.
 
     Parameters
     ----------
-    predictions, targets : (N,) or (N, K) both.
+    y_true, y_pred : (N,) or (N, K) both.
 
     Returns
     -------
@@ -88,10 +145,10 @@ def r2_score(predictions: Any, targets: Any) -> float:
 
     Examples
     --------
-    >>> r2_score([1.0, 2.0, 4.0], [1.0, 2.0, 3.0])
+    >>> r2_score([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
     0.5
     """
-    y, t = _alike("r2_score", predictions, targets)
+    t, y = _alike("r2_score", y_true, y_pred)
     y, t = y.reshape(len(y), -1), t.reshape(len(t), -1)
     rest = np.sum((t - y) ** 2, axis=0)
     total = np.sum((t - t.mean(axis=0)) ** 2, axis=0)
@@ -103,33 +160,71 @@ METRICS: dict[str, Metric] = {metric.__name__: metric for metric in (accuracy, m
 """Every metric by name."""
 
 
-def find_metric(choice: str | Metric) -> tuple[str, Metric]:
-    """The name and the metric: one of `METRICS`, or the function itself.
+def find_metrics(choices: Iterable[str | Metric], logits: bool = False) -> dict[str, Metric]:
+    """The metrics by name: those of `METRICS`, or the functions themselves.
+
+    Parameters
+    ----------
+    logits : whether a single output is a logit, so that the threshold between labels is 0 where none is
+        given.
 
     Raises
     ------
-    ValueError : if no metric has that name; it lists those that do.
-    TypeError : if `choice` is neither a name nor a function.
+    ValueError : if no metric has that name; it lists those that do; or if two have one name.
+    TypeError : if one is neither a name nor a function.
 
     Examples
     --------
-    >>> find_metric("r2_score")[1] is r2_score
+    >>> find_metrics(["r2_score"])["r2_score"] is r2_score
     True
     """
-    metric: Metric = require_choice("metric", choice, METRICS, "metric(predictions, targets)")
-    return getattr(metric, "__name__", type(metric).__name__), metric
+    found: dict[str, Metric] = {}
+    for choice in choices:
+        metric: Metric = require_choice("metric", choice, METRICS, "metric(y_true, y_pred)")
+        name = _name(metric)
+        if name in found:
+            raise ValueError(f"two metrics are named {name}: give one another __name__")
+        if logits and metric is accuracy:
+            metric = functools.partial(accuracy, threshold=0.0)
+        elif logits and isinstance(metric, _OfLabels) and metric.threshold is None:
+            metric = _OfLabels(metric.metric, 0.0)
+        found[name] = metric
+    return found
 
 
-def _arrays(name: str, predictions: Any, targets: Any) -> tuple[Array, Array]:
+def _name(metric: Any) -> str:
+    if isinstance(metric, functools.partial) and not hasattr(metric, "__name__"):
+        metric = metric.func
+    return str(getattr(metric, "__name__", type(metric).__name__))
+
+
+def _labels(name: str, y_true: Any, y_pred: Any, threshold: float) -> tuple[Any, Any]:
+    """The labels of the targets and of the scores, as integers."""
+    t, y = _arrays(name, y_true, y_pred)
+    if y.ndim == 2 and y.shape[1] > 1:
+        if t.ndim == 2 and t.shape != y.shape:
+            raise ValueError(f"{name} takes labels (N,) or one-hot {y.shape} targets, got {t.shape}")
+        labels = t.argmax(axis=1) if t.ndim == 2 else t
+        whole = np.array_equal(labels, np.rint(labels))
+        return labels.astype(np.intp) if whole else labels, y.argmax(axis=1)
+    y, t = y.reshape(len(y)), _column(name, t)
+    signed = bool(np.any(t == -1.0))
+    positive = y > (0.0 if signed else threshold)
+    return np.where(t > 0.0, 1, -signed), np.where(positive, 1, -signed)
+
+
+def _arrays(name: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+    require_unmasked(f"{name}: y_true", y_true)
+    require_unmasked(f"{name}: y_pred", y_pred)
     try:
-        y, t = np.asarray(predictions, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+        t, y = np.asarray(y_true, dtype=np.float64), np.asarray(y_pred, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} takes predictions and targets that are numbers: {error}") from None
+        raise type(error)(f"{name} takes targets and predictions that are numbers: {error}") from None
     if y.ndim not in (1, 2) or t.ndim not in (1, 2) or not y.size:
-        raise ValueError(f"{name} takes shapes (N,) or (N, K), got {y.shape} and {t.shape}")
+        raise ValueError(f"{name} takes shapes (N,) or (N, K), got {t.shape} and {y.shape}")
     if len(y) != len(t):
-        raise ValueError(f"{name} takes a target for each prediction, got {len(y)} and {len(t)}")
-    return y, t
+        raise ValueError(f"{name} takes a prediction for each target, got {len(t)} targets and {len(y)}")
+    return t, y
 
 
 def _column(name: str, t: Array) -> Array:
@@ -138,10 +233,10 @@ def _column(name: str, t: Array) -> Array:
     return t.reshape(len(t))
 
 
-def _alike(name: str, predictions: Any, targets: Any) -> tuple[Array, Array]:
-    y, t = _arrays(name, predictions, targets)
+def _alike(name: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+    t, y = _arrays(name, y_true, y_pred)
     if y.size == len(y):
         y, t = y.reshape(len(y)), _column(name, t)
     if y.shape != t.shape:
-        raise ValueError(f"{name} takes predictions and targets of one shape, got {y.shape} and {t.shape}")
-    return y, t
+        raise ValueError(f"{name} takes targets and predictions of one shape, got {t.shape} and {y.shape}")
+    return t, y

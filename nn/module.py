@@ -8,10 +8,12 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from autograd import Value, Vector
+from autograd import Program, Value, Vector, compile, no_grad
 
 from .arguments import require_flag, require_number
+from .arrays import features_of
 
 __all__ = ["Module", "mode"]
 
@@ -111,6 +113,60 @@ class Module:
         """The same as ``train(False)``."""
         return self.train(False)
 
+    def predict(self, X: Any) -> npt.NDArray[np.float64]:
+        """What the module gives for examples, used as after `eval`: an array for an array.
+
+        Many examples of the layers of `nn` are computed together as array code, see `autograd.compile`. A
+        module of one's own is called with one example after the other, for only it knows whether it computes
+        the same for each. The numbers are the same, but for rounding.
+
+        Parameters
+        ----------
+        X : the features (N, D): lists, an array, or anything with ``__array__``; finite, none of them masked.
+
+        Returns
+        -------
+        (N,) of a single output, (N, K) of K.
+
+        Raises
+        ------
+        TypeError, ValueError : if X is not as described; it names the row and the column.
+
+        Examples
+        --------
+        >>> from nn import Neuron
+        >>> neuron = Neuron(2)
+        >>> neuron.load_state_dict({"w0": 1.0, "w1": -1.0, "b": 0.5})
+        >>> neuron.predict([[3.0, 2.0], [0.0, 1.0]])
+        array([ 1.5, -0.5])
+        """
+        features = features_of(self, X).astype(np.float64)
+        with mode(self, training=False):
+            program = self._program(features[0].tolist()) if len(features) > _FEW else None
+            if program is not None:
+                table = program.evaluate([parameter.data for parameter in self.parameters()], features)
+            else:
+                with no_grad():
+                    rows = [list(map(float, _several(self(row)))) for row in features.tolist()]
+                table = np.array(rows, dtype=np.float64)
+        return table.reshape(len(table)) if table.shape[1] == 1 else table
+
+    def _program(self, example: list[float]) -> Program | None:
+        """What it computes as array code, if it surely computes the same for every example."""
+        parameters = self.parameters()
+        computed = any(parameter.op for parameter in parameters)
+        if computed or not all(module._steady() for module in self.modules()):
+            return None
+        inputs = list(map(Value, example))
+        outputs = _several(self(inputs))
+        if not all(getattr(output, "op", "") for output in outputs):  # within no_grad nothing is recorded
+            return None
+        return compile(outputs, parameters, inputs, backend="numpy")
+
+    def _steady(self) -> bool:
+        """Whether a call is the same computation for every example, whatever its numbers."""
+        return False
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, which the next backward pass adds to."""
         for parameter in self.parameters():
@@ -193,10 +249,20 @@ def _listing(names: Iterable[str]) -> str:
 
 @contextmanager
 def mode(model: Module, training: bool) -> Iterator[None]:
-    """Within it the model is as after ``train(training)``, and afterwards as it was."""
-    before = model.training
+    """Within it the model is as after ``train(training)``, and afterwards each module in it as it was."""
+    before = [(module, module.training) for module in model.modules()]
     model.train(training)
     try:
         yield
     finally:
-        model.train(before)
+        for module, was in before:
+            if module.training != was:
+                module.__dict__["training"] = was
+
+
+def _several(output: Any) -> list[Any]:
+    """The outputs as a list, of a single one too."""
+    return list(output) if hasattr(output, "__iter__") else [output]
+
+
+_FEW = 50  # examples that are computed sooner than array code is made for them

@@ -12,7 +12,14 @@ import numpy.typing as npt
 
 from autograd import Value
 
-from .arguments import require_flag, require_fraction, require_number, require_positive
+from .arguments import (
+    Described,
+    require_flag,
+    require_fraction,
+    require_kind,
+    require_number,
+    require_positive,
+)
 
 __all__ = [
     "SGD",
@@ -30,7 +37,7 @@ Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 
-class Optimizer(ABC):
+class Optimizer(Described, ABC):
     """The base class of the optimizers: which parameters, and how fast.
 
     A subclass says in `update` how numbers and gradients become new numbers, on arrays; what it remembers
@@ -94,15 +101,17 @@ class Optimizer(ABC):
         return steps[at]
 
     def state_dict(self) -> dict[str, Any]:
-        """What the optimizer remembers, and its learning rate: what `load_state_dict` puts back."""
-        return {"lr": self.lr, "memory": {name: array.copy() for name, array in self._memory.items()}}
+        """Its kind, its learning rate and what it remembers: what `load_state_dict` puts back."""
+        memory = {name: array.copy() for name, array in self._memory.items()}
+        return {"kind": type(self).__name__, "lr": self.lr, "memory": memory}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from the `state_dict` of another optimizer of this kind, or on any error change nothing.
 
         Raises
         ------
-        TypeError, ValueError : if `state` is not one, or is of another number of parameters.
+        TypeError, ValueError : if `state` is not one, is of another kind of optimizer, or of another number
+            of parameters.
 
         Examples
         --------
@@ -117,6 +126,7 @@ class Optimizer(ABC):
             raise TypeError(
                 f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
             )
+        require_kind(self, state)
         lr = require_number("lr", state["lr"], least=0.0)
         memory = {name: np.array(array, dtype=np.float64) for name, array in state["memory"].items()}
         for name, array in memory.items():
@@ -329,8 +339,9 @@ class RMSprop(Optimizer):
         variance = squares[at]
         if self.centered:
             means = self.memory("means")
-            means[at] += (1.0 - self.alpha) * (gradient - means[at])
-            variance = variance - means[at] * means[at]
+            means[at] = _lerp(means[at], gradient, 1.0 - self.alpha)
+            # Where gradients are nearly constant, rounding alone may put the difference below 0.
+            variance = np.maximum(variance - means[at] * means[at], 0.0)
         step = gradient / (np.sqrt(variance) + self.eps)
         if self.momentum:
             velocity = self.memory("velocity")
@@ -401,7 +412,7 @@ class Adam(Optimizer):
         beta1, beta2 = self.betas
         steps = self.count(at)
         means, squares = self.memory("means"), self.memory("squares")
-        means[at] += (1.0 - beta1) * (gradient - means[at])
+        means[at] = _lerp(means[at], gradient, 1.0 - beta1)
         squares[at] = beta2 * squares[at] + (1.0 - beta2) * gradient * gradient
         largest = squares[at]
         if self.amsgrad:
@@ -455,6 +466,13 @@ class AdamW(Adam):
         return self.adapted((1.0 - self.lr * self.weight_decay) * data, gradient, at)
 
 
+def _lerp(start: Array, end: Array, weight: float) -> Array:
+    """start + weight (end − start), from the nearer end, as torch's: exact for the weights 0 and 1."""
+    if weight < 0.5:
+        return start + weight * (end - start)
+    return end - (end - start) * (1.0 - weight)
+
+
 # --- gradients that are too large --------------------------------------------------------------------
 
 
@@ -469,13 +487,15 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
     >>> gradient_norm([a, b])
     5.0
     """
-    return math.hypot(*(parameter.grad for parameter in parameters if parameter.reached))
+    gradient = [parameter.grad for parameter in parameters if parameter.reached]
+    return math.nan if any(map(math.isnan, gradient)) else math.hypot(*gradient)  # hypot(nan, inf) is inf
 
 
 def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
     """Shorten the gradient to `max_norm` if it is longer; its direction stays.
 
-    g ← g · min(1, max_norm / (‖g‖₂ + 10⁻⁶)), over all the parameters together.
+    g ← g · min(1, max_norm / (‖g‖₂ + 10⁻⁶)), over all the parameters together: if one of them is nan, all
+    are.
 
     Parameters
     ----------
@@ -507,7 +527,7 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
     reached = [parameter for parameter in parameters if parameter.reached]
     norm = gradient_norm(reached)
     factor = max_norm / (norm + 1e-6)
-    if factor < 1.0:
+    if not factor >= 1.0:  # of nan too
         for parameter in reached:
             parameter.grad *= factor
     return norm

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .arguments import require_count, require_fraction, require_number, require_positive
+from .arguments import (
+    Described,
+    require_column,
+    require_count,
+    require_fraction,
+    require_kind,
+    require_number,
+    require_positive,
+)
+from .history import History
 from .optimizers import Optimizer
 
-__all__ = ["CosineAnnealingLR", "ExponentialLR", "LinearWarmup", "Schedule", "StepLR"]
+__all__ = [
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearWarmup",
+    "MultiStepLR",
+    "ReduceLROnPlateau",
+    "Schedule",
+    "StepLR",
+]
 
 
-class Schedule(ABC):
+class Schedule(Described, ABC):
     """The base class of the schedules: it sets the learning rate of an optimizer, by a formula in t.
 
     A subclass gives that formula in `rate`. The rate of epoch 0 is set at once, and that of the next one by
-    each `step`, which `fit` calls after every epoch.
+    each `step`, which `fit` makes after every epoch: several trainings in a row go on where the one before
+    ended.
 
     Parameters
     ----------
@@ -66,21 +86,26 @@ class Schedule(ABC):
         self.last_epoch += 1
         self.optimizer.lr = self.rate(self.last_epoch)
 
-    def state_dict(self) -> dict[str, float]:
-        """What `load_state_dict` puts back."""
-        return {"base_lr": self.base_lr, "last_epoch": self.last_epoch}
+    def follow(self, history: History, epoch: int) -> None:
+        """The step that `fit` makes after an epoch, its number in the history counted from 1."""
+        self.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Its kind, and what `load_state_dict` puts back."""
+        return {"kind": type(self).__name__, "base_lr": self.base_lr, "last_epoch": self.last_epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from the `state_dict` of another schedule of this kind.
 
         Raises
         ------
-        TypeError : if `state` is not one.
+        TypeError, ValueError : if `state` is not one, or is of another kind.
         """
-        if not isinstance(state, Mapping) or not {"base_lr", "last_epoch"} <= set(state):
+        if not isinstance(state, Mapping) or not {*self.state_dict()} - {"kind", "then"} <= set(state):
             raise TypeError(
                 f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
             )
+        require_kind(self, state)
         self.base_lr, self.last_epoch = float(state["base_lr"]), int(state["last_epoch"])
         self.optimizer.lr = self.rate(self.last_epoch)
 
@@ -116,6 +141,80 @@ class StepLR(Schedule):
 
     def rate(self, epoch: int) -> float:
         return float(self.base_lr * self.gamma ** (epoch // self.step_size))
+
+
+class MultiStepLR(Schedule):
+    """η = η₀ γᵏ, where k is how many of the milestones are reached: mᵢ ≤ t.
+
+    Parameters
+    ----------
+    optimizer : as for `Schedule`.
+    milestones : in epochs, each at least 0, in any order; one that is given twice counts twice.
+    gamma : γ, above 0.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described.
+
+    Source: `torch.optim.lr_scheduler.MultiStepLR`.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> from nn import SGD, MultiStepLR
+    >>> schedule = MultiStepLR(SGD([Value(1.0)], lr=0.5), milestones=[1, 3], gamma=0.5)
+    >>> [schedule.rate(t) for t in range(5)]
+    [0.5, 0.25, 0.25, 0.125, 0.125]
+    """
+
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
+        if not isinstance(milestones, Iterable):
+            raise TypeError(
+                f"milestones must be a list of epochs, got {type(milestones).__name__}: {milestones!r:.60}"
+            )
+        self.milestones = sorted(require_count("a milestone", each, least=0) for each in milestones)
+        self.gamma = require_positive("gamma", gamma)
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        return float(self.base_lr * self.gamma ** bisect.bisect(self.milestones, epoch))
+
+
+class LambdaLR(Schedule):
+    """η = η₀ f(t), with a function of one's own.
+
+    Parameters
+    ----------
+    optimizer : as for `Schedule`.
+    lr_lambda : f, a function of the epoch, counted from 0. A checkpoint does not hold it.
+
+    Raises
+    ------
+    TypeError : if it is not a function.
+    TypeError, ValueError : when a rate is set, if it is not a finite number from 0 on.
+
+    Source: `torch.optim.lr_scheduler.LambdaLR`.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> from nn import SGD, LambdaLR
+    >>> schedule = LambdaLR(SGD([Value(1.0)], lr=0.5), lambda epoch: 1.0 / (1.0 + epoch))
+    >>> schedule.rate(1), schedule.rate(4)
+    (0.25, 0.1)
+    """
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
+        if not callable(lr_lambda):
+            raise TypeError(
+                f"lr_lambda must be a function of the epoch, got {type(lr_lambda).__name__}: "
+                f"{lr_lambda!r:.60}"
+            )
+        self.lr_lambda = lr_lambda
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        return self.base_lr * self.lr_lambda(epoch)
 
 
 class ExponentialLR(Schedule):
@@ -224,6 +323,10 @@ class LinearWarmup(Schedule):
         if then is not None:
             if not isinstance(then, Schedule):
                 raise TypeError(f"then must be a Schedule, got {type(then).__name__}: {then!r:.60}")
+            if isinstance(then, ReduceLROnPlateau):
+                raise TypeError(
+                    "then must be a formula in the epoch, and ReduceLROnPlateau looks at a metric"
+                )
             if then.optimizer is not optimizer:
                 raise ValueError("then must be a schedule of the same optimizer")
             optimizer.lr = then.base_lr
@@ -235,3 +338,134 @@ class LinearWarmup(Schedule):
             share = self.start_factor + (1.0 - self.start_factor) * epoch / self.total_iters
             return self.base_lr * share
         return self.base_lr if self.then is None else self.then.rate(epoch - self.total_iters)
+
+    def state_dict(self) -> dict[str, Any]:
+        then = {} if self.then is None else {"then": self.then.state_dict()}
+        return super().state_dict() | then
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if self.then is not None and isinstance(state, Mapping) and "then" in state:
+            self.then.load_state_dict(state["then"])
+        super().load_state_dict(state)
+
+
+class ReduceLROnPlateau(Schedule):
+    """η ← max(f η, η_min) when a number has not become better for more than `patience` epochs.
+
+    Better than the best so far is, of the mode ``"min"``, less than best · (1 − threshold), or of the
+    `threshold_mode` ``"abs"`` less than best − threshold; of ``"max"`` more than best · (1 + threshold), or
+    best + threshold. A number that is nan is never better.
+
+    Parameters
+    ----------
+    optimizer : as for `Schedule`.
+    mode : ``"min"``, or ``"max"`` where more is better.
+    factor : f, from 0 to below 1.
+    patience : in epochs, at least 0.
+    threshold : at least 0.
+    threshold_mode : ``"rel"`` or ``"abs"``.
+    cooldown : for how many epochs after a reduction none are counted as bad, at least 0.
+    min_lr : η_min, at least 0.
+    eps : a reduction by no more than this is not made, at least 0.
+    monitor : the column of `History.columns` that `fit` gives to `step`; by default ``"validation_loss"``, or
+        without validation data ``"loss"``.
+
+    Attributes
+    ----------
+    best : the best number so far; infinite before the first.
+    num_bad_epochs : how many were not better since.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; in `fit`, if there is no such column.
+
+    Source: `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> from nn import SGD, ReduceLROnPlateau
+    >>> optimizer = SGD([Value(1.0)], lr=1.0)
+    >>> schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> optimizer.lr
+    0.5
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        eps: float = 1e-8,
+        monitor: str | None = None,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max', got {mode!r:.60}")
+        if threshold_mode not in ("rel", "abs"):
+            raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r:.60}")
+        self.mode, self.threshold_mode = mode, threshold_mode
+        self.factor = require_fraction("factor", factor, below=True)
+        self.patience = require_count("patience", patience, least=0)
+        self.threshold = require_number("threshold", threshold, least=0.0)
+        self.cooldown = require_count("cooldown", cooldown, least=0)
+        self.min_lr = require_number("min_lr", min_lr, least=0.0)
+        self.eps = require_number("eps", eps, least=0.0)
+        self.monitor = require_column(monitor)
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = 0
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        """The rate as it is: that of another epoch depends on numbers to come."""
+        return self.optimizer.lr
+
+    def step(self, metrics: float | None = None) -> None:
+        """Set the learning rate of the next epoch, given the number that is watched."""
+        if metrics is None:
+            raise TypeError("ReduceLROnPlateau looks at a number after each epoch: step(metrics)")
+        number = float(metrics)
+        better, bad, cooling = self._better(number), self.num_bad_epochs + 1, self.cooldown_counter
+        if better:
+            self.best, bad = number, 0
+        if cooling > 0:
+            cooling, bad = cooling - 1, 0
+        if bad > self.patience:
+            bad, cooling = 0, self.cooldown
+            lr = max(self.optimizer.lr * self.factor, self.min_lr)
+            if self.optimizer.lr - lr > self.eps:
+                self.optimizer.lr = lr
+        self.num_bad_epochs, self.cooldown_counter = bad, cooling
+        self.last_epoch += 1
+
+    def _better(self, number: float) -> bool:
+        sign = 1.0 if self.mode == "min" else -1.0
+        bound = self.best
+        if math.isfinite(bound):  # it is not before the first number
+            change = sign * self.threshold
+            bound = bound * (1.0 - change) if self.threshold_mode == "rel" else bound - change
+        return sign * number < sign * bound
+
+    def follow(self, history: History, epoch: int) -> None:
+        self.step(history.watched(self.monitor, type(self).__name__)[epoch - 1])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Its kind, the learning rate, and what `load_state_dict` puts back besides."""
+        noted = {name: getattr(self, name) for name in _NOTED}
+        return super().state_dict() | {"lr": self.optimizer.lr} | noted
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the `state_dict` of another."""
+        super().load_state_dict(state)
+        for name in _NOTED:
+            setattr(self, name, type(getattr(self, name))(state[name]))
+        self.optimizer.lr = float(state["lr"])
+
+
+_NOTED = ("best", "num_bad_epochs", "cooldown_counter")

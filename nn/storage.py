@@ -8,7 +8,8 @@ The file is an object with these members:
   ``why`` says what cannot be told.
 - ``parameters`` : the numbers by name, as in ``state_dict()``; 17 digits, so they come back to the last bit.
 - ``training`` : of a checkpoint, what `fit` needs to go on: the history, the optimizer's memory, where in
-  which epoch it stood, and the states of the random generators. Otherwise null.
+  which epoch it stood, the states of the random generators, and ``callbacks``: for each its ``type``, the
+  last epoch that it was ``called`` after, and its ``state``, or null if it keeps none. Otherwise null.
 """
 
 from __future__ import annotations
@@ -202,7 +203,7 @@ def _of_mlp(model: MLP) -> dict[str, Any]:
             model.layers[0].activation if len(model.layers) > 1 else ACTIVATIONS["linear"]
         ),
         "output_activation": _activation(model.layers[-1].activation),
-        "bias": _has_bias(model.layers[0]),
+        "bias": model.layers[0].bias,
         "dropout": model.dropout.p if model.dropout else 0.0,
     }
 
@@ -212,7 +213,7 @@ def _of_layer(layer: Layer) -> dict[str, Any]:
         "n_in": layer.n_in,
         "n_out": layer.n_out,
         "activation": _activation(layer.activation),
-        "bias": _has_bias(layer),
+        "bias": layer.bias,
         "name": layer._name,
     }
 
@@ -221,13 +222,9 @@ def _of_neuron(neuron: Neuron) -> dict[str, Any]:
     return {
         "n_in": neuron.n_in,
         "activation": _activation(neuron.activation),
-        "bias": neuron.b is not None,
+        "bias": neuron.bias,
         "name": neuron._name,
     }
-
-
-def _has_bias(layer: Layer) -> bool:
-    return getattr(layer.neurons[0], "b", None) is not None
 
 
 def _of_sequential(model: Sequential) -> dict[str, Any]:

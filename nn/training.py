@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from os import PathLike
 from typing import Any
@@ -29,15 +30,16 @@ from autograd import (
 from .arguments import random_generator, require_count, require_flag, require_positive
 from .batches import batches
 from .compiled import CompiledModel, NotCompiledError
-from .examples import Example, examples_of
+from .examples import Example, examples_of, split_of
 from .history import History
 from .layers import Dropout
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
-from .metrics import Metric, accuracy, find_metric
+from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .schedules import Schedule
 from .storage import load_training, save
+from .weights import Weighted, weights_of
 
 __all__ = ["DivergenceError", "fit"]
 
@@ -61,7 +63,10 @@ def fit(
     batch_size: int | None = None,
     shuffle: bool = True,
     seed: int | np.random.Generator | None = None,
-    validation: tuple[Any, Any] | None = None,
+    validation: tuple[Any, Any] | tuple[Any, Any, Any] | None = None,
+    validation_split: float = 0.0,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | str | None = None,
     backend: str = "auto",
     progress: bool = True,
     callbacks: Iterable[Callback] = (),
@@ -84,7 +89,16 @@ def fit(
     epochs : how often to go through the data, at least 1.
     batch_size : None for batch gradient descent, 1 for stochastic, k for mini-batches of k.
     shuffle, seed : the order of the examples, see `batches`; the same seed gives the same numbers.
-    validation : (X, y) to take the loss of after each epoch, without training on it.
+    validation : (X, y), or (X, y, weights) with weights as of `sample_weight`, to take the loss of after each
+        epoch, without training on it.
+    validation_split : the share of the data, from 0 to below 1, that is kept for validation instead: the last
+        examples as they are given, ⌈split · N⌉ of them, before any shuffling, as Keras does it. So data that
+        are sorted have to be shuffled first.
+    sample_weight : a weight w (N,) for each example, at least 0. The loss of a batch is then (1/B) Σ wᵢ Lᵢ,
+        as if the loss had multiplied by it; it is not divided by Σ wᵢ. Metrics are not weighted.
+    class_weight : a weight for each label as a mapping, such as ``{0: 1.0, 1: 10.0}``, for all examples with
+        it, those of validation too; or ``"balanced"`` for N / (K · count of the label). The labels are those
+        of y, or of one-hot rows the number of the 1. Where both are given, the weights are multiplied.
     backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
         ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
         code, see `autograd.compile`: the model and the loss have to be the same computation for every
@@ -95,13 +109,18 @@ def fit(
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
-        ends the training. See `EarlyStopping` and `Checkpoint`.
-    metrics : names of `nn.METRICS`, or functions ``metric(predictions, targets)`` of arrays.
+        ends the training. See `nn.callbacks` for what else they may have, and `EarlyStopping` and
+        `Checkpoint`.
+    metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as
+        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K). For metrics
+        that compare labels see `of_labels`.
     schedule : a `Schedule` of the optimizer, or what makes one of it, such as
-        ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch.
+        ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch, and in another training
+        goes on from there.
     clip_norm, clip_value : if given, `clip_grad_norm_` and `clip_grad_value_` before each update.
     resume : the history of a training that was interrupted, or the path of a checkpoint, to go on from
-        there until `epochs` in all: with the same arguments to the same numbers as without interruption.
+        there until `epochs` in all: with the same arguments to the same numbers as without interruption. The
+        callbacks that keep a state have to be of the same types in the same order.
 
     Returns
     -------
@@ -141,9 +160,17 @@ def fit(
     schedule = _schedule_of(optimizer, schedule)
     clips = _clips(clip_norm, clip_value)
     measures = _metrics(metrics, loss)
+    if validation is not None and validation_split:
+        raise ValueError("give validation or validation_split, not both")
+    if validation_split:
+        (X, y, sample_weight), validation = split_of(validation_split, X, y, sample_weight)
     with mode(model, training=False):
         data = examples_of(model, loss, X, y)
         held_out = None if validation is None else _held_out(model, loss, validation)
+    weights = weights_of(data, sample_weight, held_out, validation, class_weight)
+    if weights is not None:
+        loss = Weighted(loss, data)
+        data, held_out = loss.weighted(data, weights[0]), held_out and loss.weighted(held_out, weights[1])
     callbacks = _callbacks(callbacks)
     order = _Order(len(data), batch_size, shuffle, random_generator(seed))
     make = functools.partial(
@@ -152,13 +179,15 @@ def fit(
     sizes = len(model.parameters()), len(data), batch_size, epochs
     compiled, name, reason = _compiled(make, backend, *sizes)
 
-    run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled)
+    run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled, callbacks)
     run.history.backend, run.history.backend_reason = name, reason
     if resume is not None:
         run.restore(_state_of(resume))
+    ended = run.begin()
     try:
         with mode(model, training=True), _progress_bar(epochs, run.history, progress) as advance:
-            for epoch in range(len(run.history) + 1, epochs + 1):
+            ended = run.call_back(run.pending) or ended
+            for epoch in range(len(run.history) + 1, 1 if ended else epochs + 1):
                 if epoch <= len(run.history):  # done together with the one before
                     continue
                 if not callbacks:
@@ -167,8 +196,7 @@ def fit(
                     run.epoch(epoch, data, held_out)
                 for _ in range(len(run.history) + 1 - epoch):
                     advance()
-                answers = [callback(epoch, run.history) for callback in callbacks]
-                if any(answer is True for answer in answers):
+                if run.call_back(range(len(callbacks))):
                     break
                 if callbacks and run.compiled is not None and not run.compiled.still_agrees():
                     run.compiled, name, reason = _compiled(make, backend, *sizes)
@@ -177,7 +205,11 @@ def fit(
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:
-        run.finish()
+        try:
+            run.finish()
+        except KeyboardInterrupt:  # it is done again from where it was; a second one gets through
+            run.history.interrupted = True
+            run.finish()
     for callback in callbacks:
         getattr(callback, "finish", lambda history: None)(run.history)
     return run.history
@@ -217,10 +249,13 @@ class _Run:
         metrics: Mapping[str, Metric],
         order: _Order,
         compiled: CompiledModel | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
         self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
         self.clips, self.metrics, self.order, self.compiled = clips, metrics, order, compiled
-        self.parameters = optimizer.parameters
+        self.parameters, self.callbacks = optimizer.parameters, callbacks
+        self.called = [0] * len(callbacks)  # the last epoch that each was called after
+        self.pending: list[int] = []  # those that an interrupted training has not called after its last epoch
         self.history = History(run=self)
         self.first = 0 if schedule is None else schedule.last_epoch
         self.steps: tuple[int, list[dict[str, Any]]] = 0, []  # an epoch, and what its updates so far gave
@@ -235,9 +270,7 @@ class _Run:
 
     def epoch(self, epoch: int, data: list[Example], held_out: list[Example] | None) -> None:
         """Go through the data once, from where it was interrupted."""
-        if self.schedule is not None:
-            while self.schedule.last_epoch < self.first + epoch - 1:
-                self.schedule.step()
+        self.follow()
         rate = self.optimizer.lr
         steps = self.steps[1] if self.steps[0] == epoch else []
         self.steps = epoch, steps
@@ -254,12 +287,12 @@ class _Run:
         }
         if self.metrics:
             predictions = [prediction for step in steps for prediction in step["predictions"]]
-            row["metrics"] = self.measured(predictions, [data[i][1] for i in visited])
+            row["metrics"] = self.measured([data[i][1] for i in visited], predictions)
         if held_out is not None:
             losses, outputs = self.judged(held_out)
             row["validation_loss"] = math.fsum(losses) / len(losses)
             if self.metrics:
-                row["validation_metrics"] = self.measured(outputs, [target for _, target in held_out])
+                row["validation_metrics"] = self.measured([target for _, target in held_out], outputs)
         row["loss"] = math.fsum(step["loss"] * step["size"] for step in steps) / len(data)
         self.history.add(row)
 
@@ -272,9 +305,45 @@ class _Run:
             losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
 
-    def measured(self, predictions: list[Any], targets: list[Any]) -> dict[str, float]:
-        y, t = np.array(predictions), np.array(targets)
-        return {name: float(metric(y, t)) for name, metric in self.metrics.items()}
+    def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, float]:
+        if isinstance(self.loss, Weighted):
+            targets = list(map(self.loss.target, targets))
+        t, y = np.array(targets), np.array(predictions)
+        return {name: float(metric(t, y)) for name, metric in self.metrics.items()}
+
+    # --- after an epoch
+
+    def follow(self) -> None:
+        """The steps of the schedule after the epochs that are completed: each whole or not at all."""
+        while self.schedule is not None and self.schedule.last_epoch < self.first + len(self.history):
+            before = self.schedule.state_dict()
+            try:
+                self.schedule.follow(self.history, self.schedule.last_epoch - self.first + 1)
+            except BaseException:
+                self.schedule.load_state_dict(before)
+                raise
+
+    def begin(self) -> bool:
+        """Tell the callbacks before the first step; whether one of them ends the training."""
+        answers = [getattr(each, "begin", lambda history: None)(self.history) for each in self.callbacks]
+        return any(answer is True for answer in answers)
+
+    def call_back(self, numbers: Iterable[int]) -> bool:
+        """Call these callbacks after the last epoch; whether one of them ends the training.
+
+        What is saved meanwhile has the callback as called, and after an interrupt in it as not called.
+        """
+        ended = False
+        epoch = len(self.history)
+        for number in numbers:
+            before = self.called[number]
+            try:
+                self.called[number] = epoch
+                ended = self.callbacks[number](epoch, self.history) is True or ended
+            except BaseException:
+                self.called[number] = before
+                raise
+        return ended
 
     def step(self, examples: list[Example], place: str) -> None:
         """One update from the mean loss over the examples; that loss is of before the update.
@@ -450,12 +519,14 @@ class _Run:
             "examples": self.order.n,
             "batch_size": self.order.batch_size,
             "shuffle": self.order.shuffle,
+            "weights": isinstance(self.loss, Weighted),
         }
 
     def finish(self) -> None:
         """Leave the model to be used; what becomes of it later does not change where the training stood."""
         self.model.eval()
         self.note_ahead()
+        self.follow()
         self.end = self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
@@ -471,11 +542,19 @@ class _Run:
             "steps": list(self.steps[1]) if self.steps[0] == done + 1 else [],
             "order": _plain(self.order.state(done + 1)),
             "parameters": [parameter.data for parameter in self.parameters],
-            "optimizer": {"lr": state["lr"], "memory": {k: v.tolist() for k, v in state["memory"].items()}},
+            "optimizer": {**state, "memory": {k: v.tolist() for k, v in state["memory"].items()}},
             "schedule": None
             if self.schedule is None
             else {**self.schedule.state_dict(), "first": self.first},
             "dropouts": [_plain(_state(dropout.generator)) for dropout in self.dropouts],
+            "callbacks": [
+                {
+                    "type": type(callback).__name__,
+                    "called": called,
+                    "state": _kept(callback),
+                }
+                for callback, called in zip(self.callbacks, self.called)
+            ],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -493,6 +572,7 @@ class _Run:
                 f"{len(state['parameters'])} parameters and {len(state['dropouts'])} dropouts, "
                 f"and now there are {len(self.parameters)} and {len(self.dropouts)}"
             )
+        self.restore_callbacks(state.get("callbacks", []), len(state["history"]["loss"]))
         for parameter, number in zip(self.parameters, state["parameters"]):
             parameter.data = float(number)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -513,8 +593,51 @@ class _Run:
         self.order.began = following, _state(self.order.generator)
         self.before = self.now()
 
+    def restore_callbacks(self, were: list[dict[str, Any]], done: int) -> None:
+        """Give the callbacks that keep a state the one they had; a training that had none asks for none."""
+        now = [type(callback).__name__ for callback in self.callbacks]
+        keeping = [number for number, callback in enumerate(self.callbacks) if _keeps(callback)]
+        states = [each for each in were if each["state"] is not None]
+        if states:
+            kinds, own = [each["type"] for each in states], [now[number] for number in keeping]
+            if kinds != own:
+                raise ValueError(
+                    "this training cannot be resumed with other callbacks that keep a state: "
+                    f"it had {', '.join(kinds)}, and now there are {', '.join(own) or 'none'}"
+                )
+            for number, each in zip(keeping, states):
+                callback: Any = self.callbacks[number]
+                callback.load_state_dict(copy.deepcopy(each["state"]))
+        if now == [each["type"] for each in were]:
+            pairs = list(enumerate(were))
+        else:
+            pairs = list(zip(keeping, states))
+        self.called = [done] * len(now)
+        for number, each in pairs:
+            self.called[number] = each["called"]
+        self.pending = [number for number, called in enumerate(self.called) if called < done]
+
     def save(self, path: str | PathLike[str]) -> None:
-        save(self.model, path, training=self.snapshot())
+        training = self.snapshot()
+        for each in training["callbacks"]:
+            each["state"] = _plain(each["state"])
+            try:
+                json.dumps(each["state"])
+            except (TypeError, ValueError) as error:
+                raise TypeError(
+                    f"the state of {each['type']} must be numbers, text, and lists and dicts of these: "
+                    f"{error}"
+                ) from None
+        save(self.model, path, training=training)
+
+
+def _keeps(callback: Any) -> bool:
+    """Whether a callback keeps a state."""
+    return hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")
+
+
+def _kept(callback: Any) -> Any:
+    return copy.deepcopy(callback.state_dict()) if _keeps(callback) else None
 
 
 def _state(generator: np.random.Generator) -> dict[str, Any]:
@@ -522,9 +645,11 @@ def _state(generator: np.random.Generator) -> dict[str, Any]:
 
 
 def _plain(state: Any) -> Any:
-    """The state of a generator in what JSON has; some hold arrays."""
+    """The state of a generator, or of a callback, in what JSON has; some hold arrays."""
     if isinstance(state, Mapping):
         return {name: _plain(each) for name, each in state.items()}
+    if isinstance(state, (list, tuple)):
+        return list(map(_plain, state))
     return state.tolist() if isinstance(state, (np.ndarray, np.generic)) else state
 
 
@@ -652,18 +777,16 @@ def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:
         raise TypeError(
             f"metrics must be a list of names and functions, got {type(metrics).__name__}: {metrics!r:.60}"
         )
-    found = dict(map(find_metric, metrics))
-    if found.get("accuracy") is accuracy and loss in (binary_cross_entropy_with_logits, hinge_loss):
-        found["accuracy"] = functools.partial(accuracy, threshold=0.0)
-    return found
+    return find_metrics(metrics, logits=loss in (binary_cross_entropy_with_logits, hinge_loss))
 
 
 def _held_out(model: Module, loss: Loss, validation: Any) -> list[Example]:
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+    if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise TypeError(
-            f"validation must be a pair (X, y), got {type(validation).__name__}: {validation!r:.60}"
+            f"validation must be a pair (X, y), got {type(validation).__name__}: {validation!r:.60}; "
+            "or with weights (X, y, weights)"
         )
-    X, y = validation
+    X, y = validation[:2]
     return examples_of(model, loss, X, y, name="validation ")
 
 

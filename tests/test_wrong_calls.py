@@ -708,11 +708,51 @@ ROWS = [
     ("Schedule(SGD([leaf()], 0.1))", TypeError, "abstract"),
     ("EarlyStopping(net(), patience=0)", ValueError, "patience must be at least 1, got 0"),
     ("Checkpoint(None)", TypeError, "Checkpoint takes a path, got NoneType"),
-    ("accuracy([1.0], [1.0, 2.0])", ValueError, "accuracy takes a target for each prediction, got 1 and 2"),
+    (
+        "MultiStepLR(SGD([leaf()], 0.1), [3, 1.5])",
+        TypeError,
+        "a milestone must be an integer, got float: 1.5",
+    ),
+    (
+        "LambdaLR(SGD([leaf()], 0.1), 0.9)",
+        TypeError,
+        "lr_lambda must be a function of the epoch, got float: 0.9",
+    ),
+    (
+        "ReduceLROnPlateau(SGD([leaf()], 0.1), 'least')",
+        ValueError,
+        "mode must be 'min' or 'max', got 'least'",
+    ),
+    ("of_labels('recall')", TypeError, "of_labels takes a metric(y_true, y_pred), got str: 'recall'"),
+    (
+        "net().predict([0.0, 1.0])",
+        ValueError,
+        "X must have the shape (N, D), got (2,); for a single feature X.reshape(-1, 1), for one",
+    ),
+    (
+        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, sample_weight=[1, -1])",
+        ValueError,
+        "sample_weight must be at least 0, got -1.0 in row 1",
+    ),
+    (
+        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, class_weight={0: 1})",
+        ValueError,
+        "class_weight has no weight for the label 1.0 in row 0 of y: it has 0",
+    ),
+    (
+        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, validation_split=0.9)",
+        ValueError,
+        "validation_split=0.9 of 2 examples leaves none to train with",
+    ),
+    (
+        "accuracy([1.0], [1.0, 2.0])",
+        ValueError,
+        "accuracy takes a prediction for each target, got 1 targets and 2",
+    ),
     (
         "mean_absolute_error(['a'], [1.0])",
         ValueError,
-        "mean_absolute_error takes predictions and targets that are numbers",
+        "mean_absolute_error takes targets and predictions that are numbers",
     ),
     ("r2_score([], [])", ValueError, "r2_score takes shapes (N,) or (N, K), got (0,) and (0,)"),
     ("save('model', 'm.json')", TypeError, "save takes a Module, such as an MLP, got str: 'model'"),
@@ -744,7 +784,7 @@ ROWS = [
     (
         "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, metrics=[3])",
         TypeError,
-        "a metric is a name or a function metric(predictions, targets), got int: 3",
+        "a metric is a name or a function metric(y_true, y_pred), got int: 3",
     ),
     (
         "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, clip_norm=0)",

@@ -171,7 +171,7 @@ class ArrayProgram:
             if t.clip_value is not None:
                 np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
             if t.clip_norm is not None:
-                gradient *= min(1.0, t.clip_norm / (_length(gradient) + 1e-6))
+                gradient *= np.minimum(1.0, t.clip_norm / (_length(gradient) + 1e-6))  # nan stays
             if t.rule is descent:  # in place
                 gradient *= t.rates[number]
                 data -= gradient

@@ -770,6 +770,17 @@ def test_a_training_of_some_parameters_leaves_the_others(updated, options, backe
 
 
 @backends
+@pytest.mark.parametrize("other", [3.0, math.inf])
+def test_a_gradient_that_is_nan_is_clipped_to_nan(other, backend):
+    """As the formula g · min(1, limit / (‖g‖ + 10⁻⁶)) says, whatever else there is."""
+    program = program_of(lambda w, x: w[0] * x[0] + w[1] * x[1], 2, 2, backend=backend)
+    batch = np.array([[math.nan, other]])
+    training = Training.of(np.array([1.0, 2.0]), batch, [np.arange(1)], 0.1, clip_norm=1.0)
+    program.train(training)
+    assert np.isnan(training.row(0)).all()
+
+
+@backends
 def test_a_training_takes_examples_in_any_layout(backend):
     program = program_of(neuron, 3, 2, backend=backend)
     right = Training.of(np.array(W), X, [np.arange(11)], 0.1)

@@ -1,8 +1,12 @@
 """Counts and numbers that users give are taken or refused with their name."""
 
+import math
+
 import numpy as np
 import pytest
 
+import nn
+from autograd import Value
 from nn.arguments import require_count, require_number
 
 
@@ -26,3 +30,73 @@ def test_numbers():
             require_number("x", bad)
     with pytest.raises(ValueError, match="x must be finite and at least 0, got -1"):
         require_number("x", -1, least=0.0)
+
+
+OPTIMIZER = nn.SGD([Value(1.0)], lr=0.1)
+DESCRIPTIONS = [
+    "SGD(1 parameter, lr=0.1)",
+    "SGD(2 parameters, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)",
+    "Adagrad(1 parameter, lr=0.01, eps=1e-10)",
+    "RMSprop(1 parameter, lr=0.01, alpha=0.99, eps=1e-08, centered=True)",
+    "Adam(1 parameter, lr=0.001, betas=(0.9, 0.999), eps=1e-08)",
+    "AdamW(1 parameter, lr=0.5, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
+    "StepLR(SGD(1 parameter, lr=0.1), step_size=2, gamma=0.5)",
+    "ExponentialLR(SGD(1 parameter, lr=0.1), gamma=0.9)",
+    "CosineAnnealingLR(SGD(1 parameter, lr=0.1), T_max=5)",
+    "MultiStepLR(SGD(1 parameter, lr=0.1), milestones=[3, 8], gamma=0.1)",
+    "LambdaLR(SGD(1 parameter, lr=0.1), lr_lambda=cosh)",
+    (
+        "ReduceLROnPlateau(SGD(1 parameter, lr=0.1), mode='max', factor=0.1, patience=3, "
+        "threshold=0.0001, threshold_mode='rel', eps=1e-08, monitor='accuracy')"
+    ),
+    "EarlyStopping(patience=10)",
+    "EarlyStopping(model=Neuron(2, activation='relu'), patience=3, min_delta=0.5, largest=True)",
+    "Checkpoint('c.json', every=2)",
+    "Dropout(0.5)",
+    "Neuron(2, activation='tanh', bias=False)",
+    "Layer(2, 3, activation='softmax')",
+    "MLP(2, [3, 1], activation='relu', output_activation='linear', dropout=0.25)",
+    "MLP(2, [3, 1], activation='tanh', output_activation='sigmoid', bias=False)",
+    "Sequential(\n  (layer0): Layer(2, 3, activation='relu')\n  (layer1): Dropout(0.5)\n)",
+]
+
+
+def remade(text):
+    """A description read as the call that it looks like."""
+    for count in (1, 2):
+        text = text.replace(
+            f"{count} parameter{'s' * (count > 1)}", f"[Value(1.0)] * 1 + [Value(2.0)] * {count - 1}"
+        )
+    for i in range(2):
+        text = text.replace(f"(layer{i}): ", "," * i)
+    return eval(text, vars(nn) | {"Value": Value, "cosh": math.cosh})
+
+
+@pytest.mark.parametrize("text", DESCRIPTIONS)
+def test_a_description_says_all_settings(text):
+    assert repr(remade(text)) == text
+
+
+def test_everything_that_has_settings_is_described():
+    bases = nn.Optimizer, nn.Schedule, nn.Module, nn.EarlyStopping, nn.Checkpoint
+    kinds = {
+        name
+        for name in nn.__all__
+        if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), bases)
+    }
+    described = {text.split("(")[0] for text in DESCRIPTIONS}
+    assert kinds - described == {"Optimizer", "Schedule", "Module", "LinearWarmup"}
+    warm = nn.LinearWarmup(nn.SGD([Value(1.0)], lr=0.5), 2, start_factor=0.5)
+    assert repr(warm) == "LinearWarmup(SGD(1 parameter, lr=0.25), total_iters=2, start_factor=0.5)"
+
+
+def test_a_kind_of_ones_own_is_described_too():
+    class Halving(nn.Schedule):
+        def __init__(self, optimizer, often=3, hidden=None):
+            self.often = often
+            super().__init__(optimizer)
+
+        def rate(self, epoch):
+            return self.base_lr / 2 ** (epoch // self.often)
+
+    assert repr(Halving(OPTIMIZER)) == "Halving(SGD(1 parameter, lr=0.1), often=3)"

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled import HAS_LLVMLITE
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nn import (
     MLP,
@@ -23,7 +26,11 @@ from nn import (
     Dropout,
     EarlyStopping,
     ExponentialLR,
+    History,
+    LambdaLR,
     LinearWarmup,
+    MultiStepLR,
+    ReduceLROnPlateau,
     RMSprop,
     StepLR,
     fit,
@@ -47,6 +54,9 @@ SCHEDULES = {
     "none": None,
     "step": functools.partial(StepLR, step_size=2, gamma=0.5),
     "warmup": lambda optimizer: LinearWarmup(optimizer, 3, then=ExponentialLR(optimizer, 0.9)),
+    "milestones": functools.partial(MultiStepLR, milestones=[1, 4], gamma=0.5),
+    "function": functools.partial(LambdaLR, lr_lambda=lambda epoch: 1.0 / (1.0 + epoch)),
+    "plateau": functools.partial(ReduceLROnPlateau, factor=0.5, patience=0, threshold=0.05, cooldown=1),
 }
 
 
@@ -54,8 +64,8 @@ def train(epochs=7, model=None, optimizer="Adam", schedule="step", batch_size=3,
     model = model or MLP(2, [5, 1], "tanh", seed=4, dropout=dropout)
     options = {
         "loss": "binary_cross_entropy_with_logits",
-        "optimizer": OPTIMIZERS[optimizer],
-        "schedule": SCHEDULES[schedule],
+        "optimizer": OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+        "schedule": SCHEDULES[schedule] if isinstance(schedule, str) else schedule,
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": 9,
@@ -173,6 +183,232 @@ def test_any_generator_is_gone_on_with(kind, tmp_path):
     same(train(resume=tmp_path / "c.json"), whole)
 
 
+# --- with callbacks that remember --------------------------------------------------------------------
+
+
+def interrupt_at(epochs):
+    def callback(epoch, history):
+        if epoch in epochs:
+            epochs.remove(epoch)  # once
+            raise KeyboardInterrupt
+
+    return callback
+
+
+class Told:
+    """A user's callback with a state: it adds up what it is told, and ends the training at its sixth call."""
+
+    def __init__(self, interrupts=()):
+        self.epochs, self.interrupted = [], interrupt_at(interrupts)
+
+    def __call__(self, epoch, history):
+        self.interrupted(epoch, history)
+        self.epochs.append(epoch)
+        return len(self.epochs) == 6
+
+    def state_dict(self):
+        return {"epochs": np.array(self.epochs)}  # arrays become lists in a file
+
+    def load_state_dict(self, state):
+        self.epochs = [int(epoch) for epoch in state["epochs"]]
+
+
+CALLBACKS = {
+    "stop": lambda model, path: EarlyStopping(model, patience=2),
+    "best": lambda model, path: EarlyStopping(model, patience=3, monitor="validation_r2_score", largest=True),
+    "save": lambda model, path: Checkpoint(path, every=2),
+}
+runs = st.fixed_dictionaries(
+    {
+        "optimizer": st.sampled_from(list(OPTIMIZERS)),
+        "schedule": st.sampled_from(list(SCHEDULES)),
+        "callbacks": st.permutations([*CALLBACKS, "told"]).flatmap(
+            lambda names: st.integers(0, len(names)).map(lambda n: [*names[:n], "interrupt"])
+        ).flatmap(st.permutations),
+        "batch_size": st.sampled_from([None, 4]),
+        "weighted": st.booleans(),
+        "epochs": st.integers(2, 9),
+        "interrupts": st.lists(st.integers(1, 9), max_size=3, unique=True),
+        "inside": st.lists(st.integers(1, 9), max_size=2, unique=True),  # in the call of one with a state
+        "file": st.booleans(),
+    }
+)  # fmt: skip
+
+
+def interrupted_and_resumed_is_whole(backend, path, run):
+    weights = {"sample_weight": np.linspace(0.0, 2.0, len(X))} if run["weighted"] else {}
+
+    def go(model, interrupts, inside, resume=None):
+        own = {"interrupt": lambda *_: interrupt_at(interrupts), "told": lambda *_: Told(inside)}
+        made = [(CALLBACKS | own)[name](model, path) for name in run["callbacks"]]
+        optimizer = OPTIMIZERS[run["optimizer"]](model.parameters())
+        schedule = SCHEDULES[run["schedule"]] and SCHEDULES[run["schedule"]](optimizer)
+        options = {"batch_size": run["batch_size"], "dropout": 0.3, "backend": backend, **weights}
+        _, history = train(
+            run["epochs"], model, optimizer, schedule, callbacks=made, resume=resume, **options
+        )
+        state = [vars(each) for each in made if isinstance(each, (EarlyStopping, Told))]
+        for each in state:
+            each.pop("model", None)
+            each.pop("interrupted", None)
+        return history, state, optimizer.lr, schedule and schedule.state_dict()
+
+    def network():
+        return MLP(2, [5, 1], "tanh", seed=4, dropout=0.3)
+
+    model, other = network(), network()
+    whole, interrupts = go(model, [], []), (list(run["interrupts"]), list(run["inside"]))
+    part = go(other, *interrupts)
+    while part[0].interrupted:
+        resume = path.with_name("saved.json") if run["file"] else part[0]
+        part[0].save(path.with_name("saved.json"))
+        other = network()
+        part = go(other, *interrupts, resume)
+    assert other.state_dict() == model.state_dict()
+    assert part[0].columns == whole[0].columns
+    assert part[1:] == whole[1:]
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy"])
+@settings(max_examples=60)
+@given(run=runs)
+def test_interrupted_and_resumed_is_whole(backend, tmp_path_factory, run):
+    interrupted_and_resumed_is_whole(backend, tmp_path_factory.mktemp("run") / "checkpoint.json", run)
+
+
+@pytest.mark.skipif(not HAS_LLVMLITE, reason="native code needs llvmlite: the extra jit")
+@settings(max_examples=4)
+@given(run=runs)
+def test_interrupted_and_resumed_is_whole_in_native_code(tmp_path_factory, run):
+    interrupted_and_resumed_is_whole("llvm", tmp_path_factory.mktemp("run") / "checkpoint.json", run)
+
+
+@pytest.mark.parametrize("names", [["stop", "save"], ["save", "stop"], ["save", "told", "best"]])
+def test_killed_after_any_checkpoint_and_then_on(names, tmp_path):
+    """The checkpoint of an epoch is written before or after the others were called; it says which."""
+
+    def go(model, folder, resume=None):
+        folder.mkdir(exist_ok=True)
+        made = [Told() if name == "told" else CALLBACKS[name](model, folder / "c.json") for name in names]
+        return made, train(12, model, callbacks=[*made, kept], resume=resume)[1]
+
+    files = []
+
+    def kept(epoch, history):
+        path = tmp_path / "whole" / "c.json"
+        files.extend([path.read_bytes()] if path.exists() else [])
+
+    model = MLP(2, [5, 1], "tanh", seed=4, dropout=0.3)
+    made, whole = go(model, tmp_path / "whole")
+    (tmp_path / "whole" / "c.json").unlink()
+    assert len(files) >= 2
+    for content in files:
+        path = tmp_path / "kept.json"
+        path.write_bytes(content)
+        other = MLP(2, [5, 1], "tanh", seed=77, dropout=0.3)
+        again, history = go(other, tmp_path / "again", path)
+        assert history.columns == whole.columns
+        assert other.state_dict() == model.state_dict()
+        assert [getattr(each, "epochs", None) for each in again] == [
+            getattr(each, "epochs", None) for each in made
+        ]
+
+
+def test_a_training_that_a_callback_has_ended_is_not_gone_on_with():
+    model = MLP(2, [5, 1], "tanh", seed=4, dropout=0.3)
+    _, whole = train(100, model, callbacks=[EarlyStopping(model, patience=2)])
+    _, again = train(100, model, callbacks=[EarlyStopping(model, patience=2)], resume=whole)
+    assert again.columns == whole.columns
+    assert whole.epochs < 100
+    _, longer = train(100, model, callbacks=[EarlyStopping(model, patience=20)], resume=whole)
+    assert longer.epochs > whole.epochs
+
+
+def test_a_stopper_may_be_used_again_for_another_training():
+    stop = EarlyStopping(patience=3)
+    epochs = [train(30, dropout=0.0, callbacks=[stop])[1].epochs for _ in range(2)]
+    assert epochs[0] == epochs[1]
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        ([], r"it had EarlyStopping, Told, and now there are none"),
+        ([EarlyStopping(patience=2)], r"it had EarlyStopping, Told, and now there are EarlyStopping$"),
+        ([Told(), EarlyStopping()], r"it had EarlyStopping, Told, and now there are Told, EarlyStopping"),
+        (
+            [EarlyStopping(monitor="loss"), Told()],
+            "an EarlyStopping with monitor=None, and this one has 'loss'",
+        ),
+        ([EarlyStopping(MLP(1, [1])), Told()], "this state has 21 best parameters, and the model has 2"),
+    ],
+)
+def test_other_callbacks_are_refused_before_anything_is_changed(callbacks, message):
+    model = MLP(2, [5, 1], "tanh", seed=4)
+    _, history = train(3, model, dropout=0.0, callbacks=[EarlyStopping(model), Told()])
+    other = MLP(2, [5, 1], "tanh", seed=5)
+    before = other.state_dict()
+    with pytest.raises(ValueError, match=message):
+        train(5, other, resume=history, callbacks=callbacks)
+    assert other.state_dict() == before
+
+
+def test_a_checkpoint_from_before_there_were_states_is_still_loaded(tmp_path):
+    path = tmp_path / "old.json"
+    train(3, callbacks=[Checkpoint(path)])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["training"]["callbacks"], content["training"]["settings"]["weights"]
+    del content["training"]["optimizer"]["kind"], content["training"]["schedule"]["kind"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    same(train(resume=path, callbacks=[EarlyStopping(patience=100)]), train())
+
+
+def test_a_state_that_no_file_can_hold_is_named(tmp_path):
+    class Odd(Told):
+        def state_dict(self):
+            return {"seen": set()}
+
+    with pytest.raises(TypeError, match="the state of Odd must be numbers, text, and lists and dicts"):
+        train(2, callbacks=[Odd(), Checkpoint(tmp_path / "c.json")])
+
+
+@pytest.mark.parametrize("state", [3, {"best": []}, {"monitor": None, "best_epoch": 0.5, "best": []}])
+def test_a_state_that_is_none_is_refused(state):
+    with pytest.raises(TypeError, match=r"takes what state_dict gave|best_epoch must be an integer"):
+        EarlyStopping().load_state_dict(state)
+
+
+# --- before the first step ---------------------------------------------------------------------------
+
+
+def test_a_checkpoint_that_cannot_be_written_is_found_before_the_first_step(tmp_path):
+    done = []
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for path in ("no/such/c.json", "folder", "file/c.json", "x" * 250 + ".json"):
+        with pytest.raises(OSError):  # noqa: PT011  # which one depends on the system
+            train(3, callbacks=[lambda epoch, history: done.append(epoch), Checkpoint(tmp_path / path)])
+    assert done == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
+    with pytest.raises(FileNotFoundError, match="the folder to write to does not exist, make it first"):
+        train(3, callbacks=[Checkpoint(tmp_path / "no" / "c.json")])
+
+
+def test_any_callback_may_begin_and_end_it_there():
+    class Refusing:
+        def begin(self, history):
+            assert history.epochs == 0
+            return True
+
+        def __call__(self, epoch, history):
+            raise AssertionError
+
+    model = MLP(2, [5, 1], "tanh", seed=4)
+    before = model.state_dict()
+    assert train(3, model, callbacks=[Refusing()])[1].epochs == 0
+    assert model.state_dict() == before
+
+
 # --- checkpoints -------------------------------------------------------------------------------------
 
 
@@ -229,12 +465,13 @@ def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
 # --- stopping early ----------------------------------------------------------------------------------
 
 
+NAN, INF = float("nan"), float("inf")
+
+
 class Played:
     """A history that says what it is told, epoch by epoch."""
 
     def __init__(self, numbers, callback, name="validation_loss"):
-        from nn import History
-
         self.history, self.stopped = History(), None
         for epoch, number in enumerate(numbers, start=1):
             self.history.loss.append(1.0)
@@ -256,6 +493,10 @@ class Played:
         ([1.0, 1.0, 1.0], {"patience": 1}, 2, 1),
         ([1.0, 2.0, 3.0], {"patience": 1, "largest": True}, None, 3),
         ([3.0, 2.0, 1.0, 0.0], {"patience": 3, "largest": True}, 4, 1),
+        ([NAN, 3.0, 2.0, NAN, 1.5, 2.0, 2.0], {"patience": 2}, 7, 5),
+        ([NAN, NAN, NAN, 1.0], {"patience": 3}, 3, 0),
+        ([NAN, NAN, 1.0, NAN, 2.0], {"patience": 3, "largest": True}, None, 5),
+        ([INF, INF, 3.0, NAN], {"patience": 3}, None, 3),
     ],
 )
 def test_patience(numbers, options, stopped, best):

@@ -32,6 +32,7 @@ from nn import (
     EarlyStopping,
     Layer,
     Module,
+    ReduceLROnPlateau,
     RMSprop,
     Sequential,
     StepLR,
@@ -218,6 +219,13 @@ CASES = {
     "everything, classes": {"loss": "cross_entropy", "y": LABELS, "model": mlp(4, 3), "metrics": ["accuracy"],
                             "validation": (X[:4], LABELS[:4]), "clip_norm": 0.1},
     "logits": {"loss": "hinge_loss", "y": SIGNS, "metrics": ["accuracy"]},
+    "weights": {"sample_weight": np.linspace(0.0, 2.0, 10), "validation": (X[:3], Y[:3], [1.0, 2.0, 0.0])},
+    "weights of classes, ahead": {"loss": "cross_entropy", "y": LABELS, "model": mlp(4, 3), "epochs": 100,
+                                  "class_weight": {0: 1.0, 1: 10.0, 2: 0.5}, "batch_size": None},
+    "split": {"validation_split": 0.25, "class_weight": "balanced", "y": SIGNS, "loss": "hinge_loss"},
+    "plateau": {"schedule": functools.partial(ReduceLROnPlateau, patience=1, factor=0.5, threshold=0.05)},
+    "uneven Adam": {"optimizer": functools.partial(Adam, lr=0.02, betas=(0.3, 0.2))},
+    "uneven RMSprop": {"optimizer": functools.partial(RMSprop, lr=0.01, alpha=0.3, centered=True)},
     "schedule": {"batch_size": None, "epochs": 100, "schedule": functools.partial(StepLR, step_size=9)},
     "dropout": {"model": mlp(5, 1, dropout=0.3), **EVERYTHING},
     "dropout, batch": {"model": mlp(5, 1, dropout=0.3), "batch_size": None, "epochs": 100},
@@ -814,9 +822,10 @@ for attempt in range(attempts):
             interrupts += history.interrupted
             signal.setitimer(signal.ITIMER_REAL, 0)
         except KeyboardInterrupt:  # after the end
-            pass
+            if history is None:
+                second = model()
         delay = 0
-        assert {len(numbers) for numbers in history.columns.values()} <= {history.epochs}
+        assert history is None or {len(numbers) for numbers in history.columns.values()} <= {history.epochs}
     assert second.state_dict() == first.state_dict(), attempt
     assert history.columns == whole.columns, attempt
 print(interrupts)

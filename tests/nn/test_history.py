@@ -8,6 +8,8 @@ import pytest
 from autograd import MissingExtraError
 from nn import MLP, SGD, History, fit
 
+NAN, INF = float("nan"), float("inf")
+
 
 def full():
     return History(
@@ -41,6 +43,18 @@ def test_the_best_epoch_is_counted_from_1():
     assert history.best("validation_accuracy", largest=True) == 2  # the first of those alike
     with pytest.raises(ValueError, match="no column is named 'f1': there are loss, validation_loss"):
         history.best("f1")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "least", "largest"),
+    [([NAN, 3.0, 1.0, 2.0], 3, 2), ([3.0, NAN, 3.0], 1, 1), ([1.0, NAN], 1, 1), ([NAN, -INF, INF], 2, 3)],
+)
+def test_a_number_that_is_nan_is_never_the_best(numbers, least, largest):
+    history = History([1.0] * len(numbers), metrics={"score": numbers})
+    assert history.best("score") == least
+    assert history.best("score", largest=True) == largest
+    with pytest.raises(ValueError, match="loss is nan in every epoch, so no epoch is the best"):
+        History([NAN, NAN]).best("loss")
 
 
 def test_csv_has_a_row_per_epoch_at_full_precision(tmp_path):

@@ -1,14 +1,17 @@
 """The losses and their gradients against formulas in 60 digits, in the tails too."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
+from compiled import needs_llvmlite
 
 import nn
-from autograd import Value
-from nn import LOSSES, cross_entropy
+from autograd import Value, compile
+from nn import LOSSES, cross_entropy, huber_loss
 from nn.losses import find_loss
 
 mpmath.mp.dps = 60
@@ -143,9 +146,83 @@ def test_large_logits_are_exact():
         assert [v.grad for v in z] == [1.0, -1.0]
 
 
-@pytest.mark.parametrize("target", [np.int64(1), 1.0, np.float64(1.0), np.uint8(1)])
+class Tensor:
+    """What torch.tensor(1) has: no axes, `tolist`, and no elements to go through."""
+
+    ndim = 0
+
+    def __init__(self, number):
+        self.number = number
+
+    def __repr__(self):
+        return f"tensor({self.number})"
+
+    def tolist(self):
+        return self.number
+
+    def __iter__(self):
+        raise TypeError("iteration over a 0-d tensor")
+
+
+WHOLE = [
+    np.int64(1), 1.0, np.float64(1.0), np.uint8(1), np.float32(1), np.float16(1), np.array(1), np.array(1.0),
+    Tensor(1), Tensor(1.0), Decimal(1), Fraction(1), np.array(1, dtype=object),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", WHOLE, ids=repr)
 def test_labels_may_be_any_whole_number(target):
     assert cross_entropy([0.5, 2.0], target) == cross_entropy([0.5, 2.0], 1)
+
+
+@pytest.mark.parametrize("one", WHOLE, ids=repr)
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "cross_entropy"])
+def test_predictions_and_targets_may_be_any_number(name, one):
+    loss = LOSSES[name]
+    expected = loss(0.25, 1.0)
+    assert loss(0.25, one) == loss([0.25], [one]) == expected
+    assert loss(one, 1.0) == loss([one], 1.0) == loss(1.0, 1.0)
+    assert type(loss(one, one)) is float
+    y = Value(0.25)
+    loss(y, one).backward()
+    z = Value(0.25)
+    loss(z, 1.0).backward()
+    assert y.grad == z.grad
+
+
+def test_single_precision_is_not_computed_in():
+    assert nn.mse_loss(np.float32(0.1), 0.3) == (float(np.float32(0.1)) - 0.3) ** 2
+
+
+@pytest.mark.parametrize(
+    "target", [np.float32(0.5), np.array(0.5), Tensor(math.inf), Decimal("0.5"), Fraction(1, 2)]
+)
+def test_a_number_that_is_not_whole_is_no_label(target):
+    with pytest.raises(ValueError, match="integer class label"):
+        cross_entropy([0.5, 2.0], target)
+
+
+# --- far away ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delta", [1.0, 0.25, 3.0])
+@pytest.mark.parametrize("backend", ["eager", "numpy", pytest.param("llvm", marks=needs_llvmlite)])
+def test_huber_pulls_by_delta_however_far(delta, backend):
+    distances = [math.inf, -math.inf, 1e300, -1e300, delta, -delta, delta / 2, 0.0]
+    expected = [delta, -delta, delta, -delta, delta, -delta, delta / 2, 0.0]
+    values = [math.inf] * 2 + [delta * 1e300] * 2 + [delta * delta / 2] * 2 + [delta * delta / 8, 0.0]
+    if backend == "eager":
+        for y, slope, value in zip(distances, expected, values):
+            prediction = Value(y)
+            loss = huber_loss(prediction, 0.0, delta)
+            loss.backward()
+            assert (loss.data, prediction.grad) == (pytest.approx(value, rel=1e-15), slope)
+        return
+    w = Value(0.0)
+    program = compile(huber_loss(w, 0.0, delta), [w], backend=backend)
+    for y, slope, value in zip(distances, expected, values):
+        found, gradient = program(np.array([y]))
+        assert (found, gradient[0]) == (pytest.approx(value, rel=1e-15), slope)
 
 
 def test_an_impossible_class_with_no_weight_costs_nothing():
@@ -204,7 +281,7 @@ def test_nan_predictions_give_nan():
 
 Y2 = [Value(0.1), Value(0.2)]
 Bad = ValueError
-mse, l1, huber_loss, hinge = nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.hinge_loss
+mse, l1, hinge = nn.mse_loss, nn.l1_loss, nn.hinge_loss
 bce_p, bce_z = nn.binary_cross_entropy, nn.binary_cross_entropy_with_logits
 
 
@@ -227,6 +304,9 @@ bce_p, bce_z = nn.binary_cross_entropy, nn.binary_cross_entropy_with_logits
         (lambda: cross_entropy(Y2, True), TypeError, "a probability for each class, got bool"),
         (lambda: cross_entropy(Y2, 0.5), Bad, "integer class label .*, got float: 0.5"),
         (lambda: cross_entropy(Y2, math.nan), Bad, "integer class label .*, got float: nan"),
+        (lambda: cross_entropy(Y2, np.ma.masked), TypeError, "integer class label .*, got NoneType"),
+        (lambda: mse(Y2[0], np.ma.masked), TypeError, "real numbers as targets, got NoneType"),
+        (lambda: mse(Y2, np.ma.masked_array([1.0, 2.0], mask=[0, 1])), TypeError, "NoneType at position 1"),
         (lambda: cross_entropy(Y2, None), TypeError, "integer class label .*, got NoneType"),
         (lambda: cross_entropy(Y2, [1.0]), Bad, "got 2 outputs and 1 targets"),
         (lambda: cross_entropy(Y2, [0.5, 0.6]), Bad, "probabilities with sum 1, got the sum 1.1"),

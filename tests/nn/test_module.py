@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from autograd import Value, Vector
-from nn import MLP, Layer, Module, Neuron
+from autograd import Value, Vector, no_grad
+from nn import ACTIVATIONS, MLP, Dropout, Layer, Module, Neuron, Sequential
 
 
 class Perceptron(Module):
@@ -138,6 +138,152 @@ def test_a_copy_is_equal_and_independent(duplicate, output_activation):
     other([1.0, -1.0])[0].backward()
     assert all(not p.reached for p in model.parameters())
     assert all(p.reached for p in other.layers[0].parameters())
+
+
+# --- predictions -------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(3)
+MODELS = {
+    **{
+        f"{activation}, {width}": (
+            lambda activation=activation, width=width: MLP(3, [5, 4, width], activation, seed=1, dropout=0.4)
+        )
+        for activation in ACTIVATIONS
+        for width in (1, 2)
+    },
+    "softmax": lambda: MLP(3, [4, 2], output_activation="softmax", bias=False, seed=1),
+    "a function": lambda: MLP(3, [4, 1], lambda x: x * x if x.data > 0 else 0.1 * x, seed=1),
+    "Neuron": lambda: Neuron(3, "tanh", seed=1),
+    "Layer": lambda: Layer(3, 2, "sigmoid", seed=1),
+    "Sequential": lambda: Sequential(Layer(3, 2, "tanh", seed=1), Dropout(0.5), Layer(2, 2, seed=2)),
+    "Sequential with a branch": lambda: Sequential(
+        Layer(3, 2, "tanh", seed=1), lambda x: x if x[0] < 0.1 else [2.0 * x[0], x[1]]
+    ),
+    "Dropout": lambda: Sequential(Dropout(0.5)),
+    "one's own": lambda: Perceptron(3),
+    "one's own in a Sequential": lambda: Sequential(Layer(3, 3, seed=1), Perceptron(3)),
+    "a subclass": lambda: Halving(3, [2], seed=1),
+    "a list of one": lambda: Listed(3),
+    "numbers": lambda: Constant(),
+}
+
+
+class Halving(MLP):
+    def __call__(self, x):
+        return [y / 2.0 if y.data > 0.0 else y for y in super().__call__(x)]
+
+
+class Listed(Perceptron):
+    def __call__(self, x):
+        return [super().__call__(x)]
+
+
+class Constant(Module):
+    def __call__(self, x):
+        return [x[0], 2.0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("n", [1, 7, 200])
+def test_predictions_are_those_of_the_calls(name, n):
+    model = MODELS[name]()
+    X = RNG.normal(size=(n, 3)) * 2.0
+    eager = copy.deepcopy(model).eval()
+    with no_grad():
+        rows = [eager(row) for row in X.tolist()]
+        expected = np.array([list(map(float, y)) if hasattr(y, "__iter__") else [float(y)] for y in rows])
+    found = model.predict(X)
+    assert found.dtype == np.float64
+    assert found.shape == ((n,) if expected.shape[1] == 1 else expected.shape)
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-12, atol=1e-13)
+    assert model.training  # and parameters were left as they are
+    with no_grad():
+        np.testing.assert_allclose(model.predict(X), found, rtol=1e-12, atol=1e-13)
+
+
+def test_predictions_follow_the_parameters_and_leave_no_gradient():
+    model = MLP(3, [4, 1], "tanh", seed=1)
+    X = RNG.normal(size=(100, 3))
+    before = model.predict(X)
+    for parameter in model.parameters():
+        parameter.data *= 2.0
+    assert np.abs(model.predict(X) - before).min() > 0.0
+    assert not any(parameter.grad for parameter in model.parameters())
+
+
+def test_predictions_restore_the_mode_of_every_module():
+    model = Sequential(Layer(2, 2, seed=0), Dropout(0.5, seed=0), Dropout(0.5, seed=1), Layer(2, 1, seed=1))
+    model.layers[1].eval()
+    modes = [module.training for module in model.modules()]
+    state = model.layers[2].generator.bit_generator.state
+    model.predict(RNG.normal(size=(100, 2)))
+    model.predict([[0.0, 1.0]])
+    assert [module.training for module in model.modules()] == modes
+    assert model.layers[2].generator.bit_generator.state == state
+    model.eval().predict([[0.0, 1.0]])
+    assert not any(module.training for module in model.modules())
+
+
+class Table:
+    """What pandas and torch have: `__array__`; an `Attached` one has to be detached first, as in torch."""
+
+    def __init__(self, data):
+        self.data = np.array(data)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.data
+
+    def tolist(self):
+        return self.data.tolist()
+
+    def __iter__(self):
+        return iter(self.data)
+
+
+class Attached(Table):
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
+
+    def detach(self):
+        return Table(self.data)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, Table, Attached, np.ma.masked_array])
+def test_predictions_are_of_whatever_becomes_an_array(kind):
+    model = MLP(2, [3, 1], "tanh", seed=0)
+    rows = [[1.0, 2.0], [3.0, -4.0]]
+    expected = [model(row).data for row in rows]
+    assert model.predict(kind(rows)).tolist() == pytest.approx(expected, rel=1e-12)
+    assert model(kind(rows[0])).data == expected[0]
+    assert model(list(np.array(rows[0], dtype=np.float32))).data == expected[0]
+    assert model([np.array(1.0), Value(2.0)]).data == expected[0]
+    neuron = Sequential(Dropout(0.2), Layer(2, 2, seed=0))
+    assert [y.data for y in neuron.eval()(Table(rows[0]))] == [y.data for y in neuron(rows[0])]
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (
+            [1.0, 2.0],
+            ValueError,
+            r"X must have the shape \(N, D\), got \(2,\).* for one example X.reshape\(1, -1\)",
+        ),
+        ([[1.0, 2.0, 3.0]], ValueError, "X has 3 features, and the model takes 2"),
+        ([[1.0, float("nan")]], ValueError, "X must be finite, got nan in row 0, column 1"),
+        (np.zeros((0, 2)), ValueError, r"X has no data: its shape is \(0, 2\)"),
+        (np.ma.masked_array([[1.0, 2.0]], mask=[[0, 1]]), ValueError, "X has 1 masked number of 2"),
+        ([["a", "b"]], TypeError, "X must be real numbers"),
+    ],
+)
+def test_bad_features_are_refused(X, error, message):
+    with pytest.raises(error, match=message):
+        MLP(2, [3, 1]).predict(X)
+
+
+# --- what it is --------------------------------------------------------------------------------------
 
 
 def test_repr_shows_the_tree():

@@ -4,6 +4,8 @@ import itertools
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nn
 from autograd import Value
@@ -246,6 +248,77 @@ def test_a_state_is_gone_on_from(call):
     assert [p.data for p in first.parameters] == whole
 
 
+# Numbers of torch 2.13 from 1 on; frozen. Gradients of so different sizes show from which end it goes.
+UNEVEN = [1e8, 1e-8, 3.0, -2.5, 1e6, 0.125, -1e-3, 4.0]
+LERP = {
+    "Adam(parameters, lr=1.0, betas=(0.0, 0.0), eps=0.0)": [0.0, -1.0, -2.0, -1.0, -2.0, -3.0, -2.0, -3.0],
+    "Adam(parameters, lr=0.1, betas=(0.3, 0.9))": [
+        0.9, 0.8664700081266102, 0.8546267828600538, 0.8504882540742963, 0.847315420720546,
+        0.8462440066516216,
+        0.845886680186366, 0.8457686258644717,
+    ],
+    "AdamW(parameters, lr=0.1, betas=(0.5, 0.2), amsgrad=True)": [
+        0.899, 0.8615861628329889, 0.8448166765816939, 0.8365242658109098, 0.8315048002102281,
+        0.8286147590923286,
+        0.8267649545055179, 0.8254295921212941,
+    ],
+    "RMSprop(parameters, lr=0.01, alpha=0.3, centered=True)": [
+        0.9781782109764008, 0.9781782109764008, 0.9781782097416446, 0.9781782115775591, 0.9768394492575084,
+        0.9768394489550101, 0.9768394489594153, 0.9768394168164293,
+    ],
+    "RMSprop(parameters, lr=0.01, alpha=0.5, momentum=0.9, centered=True)": [
+        0.98, 0.962, 0.9457999990928853, 0.9312199993092776, 0.9175205138725262, 0.9051909768784643,
+        0.894094393584945, 0.8841074622090453,
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", LERP)
+def test_steps_after_uneven_gradients_are_torchs(call):
+    (w,) = parameters = [Value(1.0)]
+    optimizer = eval(call, vars(nn) | {"parameters": parameters})
+    found = []
+    for g in UNEVEN:
+        w.grad = g
+        optimizer.step()
+        found.append(w.data)
+    assert found == pytest.approx(LERP[call], rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.9, 0.99, 0.9999])
+@given(g=st.floats(1e-6, 1e6), decimals=st.integers(1, 17))
+def test_the_variance_of_nearly_constant_gradients_is_not_negative(alpha, g, decimals):
+    w = Value(1.0)
+    optimizer = RMSprop([w], lr=1e-3, alpha=alpha, centered=True)
+    for t in range(60):
+        w.grad = g * (1.0 + 10.0**-decimals * math.sin(t))
+        optimizer.step()
+        assert math.isfinite(w.data)
+
+
+def test_thousands_of_equal_gradients_leave_centred_rmsprop_finite():
+    w = Value(1.0)
+    optimizer = RMSprop([w], lr=1e-3, centered=True)
+    for _ in range(4000):
+        w.grad = 0.1
+        optimizer.step()
+    assert math.isfinite(w.data)
+
+
+@pytest.mark.parametrize(("one", "other"), [*itertools.permutations([SGD, Adagrad, RMSprop, Adam, AdamW], 2)])
+def test_a_state_of_another_kind_is_refused(one, other):
+    state = one([Value(1.0)], lr=0.1).state_dict()
+    optimizer = other([Value(1.0)], lr=0.2)
+    with pytest.raises(
+        ValueError, match=f"this state is of {one.__name__}, and cannot be loaded into {other.__name__}"
+    ):
+        optimizer.load_state_dict(state)
+    assert optimizer.lr == 0.2
+    del state["kind"]  # as states were before they had one
+    optimizer.load_state_dict(state)
+    assert optimizer.lr == 0.1
+
+
 def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
     for g in (1e-3, 5.0, -1e8):
         w = Value(1.0)
@@ -289,6 +362,14 @@ def test_clipping_by_norm_keeps_the_direction():
     before = [p.grad for p in parameters]
     assert clip_grad_norm_(parameters, 1.0) == pytest.approx(0.5)
     assert [p.grad for p in parameters] == before
+
+
+@pytest.mark.parametrize("others", [(3.0,), (math.inf,), (0.0, -math.inf, 2.0)])
+def test_a_gradient_that_is_nan_makes_the_norm_nan_and_so_all(others):
+    parameters = with_gradients(*others, math.nan)
+    assert math.isnan(gradient_norm(parameters))
+    assert math.isnan(clip_grad_norm_(parameters, 1.0))
+    assert all(math.isnan(p.grad) for p in parameters)
 
 
 def test_clipping_by_value_is_one_by_one():

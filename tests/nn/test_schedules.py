@@ -1,10 +1,28 @@
 """The schedules against torch's numbers, and what they do to the optimizer."""
 
+import functools
+import math
+
 import pytest
+from compiled import needs_llvmlite
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nn
 from autograd import Value
-from nn import SGD, CosineAnnealingLR, ExponentialLR, LinearWarmup, Schedule, StepLR
+from nn import (
+    MLP,
+    SGD,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearWarmup,
+    MultiStepLR,
+    ReduceLROnPlateau,
+    Schedule,
+    StepLR,
+    fit,
+)
 
 # The rates of 12 epochs from 0.3 on, of torch 2.13; frozen. LinearWarmup is its LinearLR, and with `then` its
 # SequentialLR.
@@ -36,6 +54,34 @@ TORCH = {
         0.11622614670000003,
         0.10460353203000003,
         0.09414317882700003,
+    ],
+    "MultiStepLR(optimizer, [7, 2, 4, 4], gamma=0.5)": [
+        0.3,
+        0.3,
+        0.15,
+        0.15,
+        0.0375,
+        0.0375,
+        0.0375,
+        0.01875,
+        0.01875,
+        0.01875,
+        0.01875,
+        0.01875,
+    ],
+    "LambdaLR(optimizer, lambda epoch: 1 / (1 + 0.5 * epoch))": [
+        0.3,
+        0.19999999999999998,
+        0.15,
+        0.12,
+        0.09999999999999999,
+        0.0857142857142857,
+        0.075,
+        0.06666666666666667,
+        0.06,
+        0.05454545454545454,
+        0.049999999999999996,
+        0.046153846153846156,
     ],
     "CosineAnnealingLR(optimizer, T_max=8, eta_min=0.01)": [
         0.3,
@@ -111,6 +157,184 @@ def test_a_state_is_gone_on_from(call):
     assert optimizer.lr == schedule.rate(6)
 
 
+# The rates after each of these numbers, of torch 2.13's ReduceLROnPlateau from 0.3 on; frozen.
+NUMBERS = [
+    3.0, 2.0, 2.0, 1.9999, 1.99, 1.99, 1.99, 2.5, math.nan, 1.0, 1.0, 1.0, 1.0, 0.5, *[0.6] * 6,
+]  # fmt: skip
+PLATEAUS = {
+    "ReduceLROnPlateau(optimizer, factor=0.5, patience=1)": [
+        0.3, 0.3, 0.3, 0.15, 0.15, 0.15, 0.075, 0.075, 0.0375, 0.0375, 0.0375, 0.01875, 0.01875, 0.01875,
+        0.01875, 0.009375, 0.009375, 0.0046875, 0.0046875, 0.00234375,
+    ],
+    "ReduceLROnPlateau(optimizer, factor=0.5, patience=0, threshold=0.1, threshold_mode='abs', "
+    "cooldown=2)": [
+        0.3, 0.3, 0.15, 0.15, 0.15, 0.075, 0.075, 0.075, 0.0375, 0.0375, 0.0375, 0.01875, 0.01875,
+        0.01875, 0.009375, 0.009375, 0.009375, 0.0046875, 0.0046875, 0.0046875,
+    ],
+    "ReduceLROnPlateau(optimizer, mode='max', factor=0.2, patience=2, threshold=0.05, min_lr=0.01)": [
+        0.3, 0.3, 0.3, 0.06, 0.06, 0.06, 0.012, 0.012, 0.012, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01,
+        0.01, 0.01, 0.01, 0.01,
+    ],
+    "ReduceLROnPlateau(optimizer, mode='max', factor=0.5, patience=0, threshold=0.3, "
+    "threshold_mode='abs', eps=0.02)": [
+        0.3, 0.15, 0.075, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375,
+        0.0375, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375, 0.0375,
+    ],
+    "ReduceLROnPlateau(optimizer, factor=0.0, patience=1, min_lr=0.05)": [
+        0.3, 0.3, 0.3, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05,
+        0.05, 0.05, 0.05,
+    ],
+    "ReduceLROnPlateau(optimizer, patience=2, threshold=0.0)": [
+        0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.03, 0.03, 0.03, 0.03, 0.03, 0.003, 0.003, 0.003, 0.003,
+        0.00030000000000000003, 0.00030000000000000003, 0.00030000000000000003, 3.0000000000000004e-05,
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", PLATEAUS)
+def test_the_rates_on_a_plateau_are_torchs(call):
+    optimizer, schedule = made(call)
+    rates = []
+    for number in NUMBERS:
+        if len(rates) == 7:  # another goes on from its state
+            state = schedule.state_dict()
+            optimizer, schedule = made(call)
+            schedule.load_state_dict(state)
+        schedule.step(number)
+        rates.append(optimizer.lr)
+    assert rates == pytest.approx(PLATEAUS[call], rel=1e-12)
+    assert schedule.last_epoch == len(NUMBERS)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_a_number_that_is_nan_is_never_the_best(mode):
+    schedule = ReduceLROnPlateau(SGD([Value(1.0)], lr=1.0), mode, patience=1)
+    schedule.step(math.nan)
+    assert math.isinf(schedule.best)
+    schedule.step(2.0)
+    schedule.step(math.nan)
+    assert (schedule.best, schedule.num_bad_epochs) == (2.0, 1)
+
+
+# --- in `fit` ----------------------------------------------------------------------------------------
+
+IN_FIT = [*TORCH, *PLATEAUS]
+PLATEAU = "ReduceLROnPlateau(optimizer, factor=0.5, patience=0, threshold=0.05)"
+X, Y = [[0.0], [1.0], [2.0]], [0.0, 1.0, -0.5]
+
+
+def trained(call, lengths, backend="eager", batch_size=2):
+    model = MLP(1, [2, 1], "tanh", seed=0)
+    optimizer = SGD(model.parameters(), lr=0.3)
+    schedule = eval(call, vars(nn) | {"optimizer": optimizer})
+    options = {"loss": "mse_loss", "optimizer": optimizer, "schedule": schedule, "shuffle": False}
+    histories = [
+        fit(model, X, Y, epochs=epochs, batch_size=batch_size, backend=backend, **options)
+        for epochs in lengths
+    ]
+    rates = [rate for history in histories for rate in history.learning_rate]
+    return rates, optimizer.lr, schedule.state_dict(), model.state_dict()
+
+
+@given(
+    call=st.sampled_from(IN_FIT),
+    lengths=st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    backend=st.sampled_from(["eager", "numpy"]),
+    batch_size=st.sampled_from([None, 2]),
+)
+def test_several_trainings_are_one(call, lengths, backend, batch_size):
+    parts = trained(call, lengths, backend, batch_size)
+    assert parts == trained(call, [sum(lengths)], backend, batch_size)
+    assert parts[2]["last_epoch"] == sum(lengths)
+    if call in TORCH:
+        expected = [made(call)[1].rate(epoch) for epoch in range(sum(lengths) + 1)]
+        assert [*parts[0], parts[1]] == expected
+
+
+@needs_llvmlite
+def test_several_trainings_are_one_in_native_code():
+    call = "StepLR(optimizer, step_size=3, gamma=0.5)"
+    assert trained(call, [1, 2, 1, 1], "llvm") == trained(call, [5], "llvm")
+
+
+@pytest.mark.parametrize("call", ["StepLR(optimizer, 2, 0.5)", PLATEAU])
+def test_an_interrupted_step_is_made_whole(call):
+    """Ctrl-C while the schedule makes its step, when something in it has changed already."""
+    kind = type(made(call)[1])
+
+    class Interrupted(kind):
+        @property
+        def last_epoch(self):
+            return self._last_epoch
+
+        @last_epoch.setter
+        def last_epoch(self, epoch):
+            if epoch == 3 and not interrupts:
+                interrupts.append(epoch)
+                raise KeyboardInterrupt
+            self._last_epoch = epoch
+
+    interrupts = []
+    model = MLP(1, [2, 1], "tanh", seed=0)
+    optimizer = SGD(model.parameters(), lr=0.3)
+    schedule = eval(call.replace(kind.__name__, "kind"), {"kind": Interrupted, "optimizer": optimizer})
+    options = {"loss": "mse_loss", "optimizer": optimizer, "schedule": schedule, "shuffle": False}
+    first = fit(model, X, Y, epochs=7, batch_size=2, backend="eager", **options)
+    assert (first.interrupted, first.epochs, schedule.last_epoch) == (True, 3, 3)
+    whole = fit(model, X, Y, epochs=7, batch_size=2, backend="eager", resume=first, **options)
+    rates, lr, state, _ = trained(call, [7])
+    assert (whole.learning_rate, optimizer.lr, schedule.last_epoch) == (rates, lr, state["last_epoch"])
+
+
+def test_a_schedule_counts_the_epochs_of_a_training_that_a_callback_ends():
+    model = MLP(1, [1], seed=0)
+    optimizer = SGD(model.parameters(), lr=0.3)
+    schedule = StepLR(optimizer, 1, 0.5)
+    options = {"loss": "mse_loss", "optimizer": optimizer, "schedule": schedule}
+    seen = []
+
+    def ends(epoch, history):
+        seen.append(optimizer.lr)  # the rate of the epoch that is over
+        return epoch == 3
+
+    fit(model, X, Y, epochs=9, callbacks=[ends], **options)
+    assert (schedule.last_epoch, optimizer.lr, seen) == (3, 0.0375, [0.3, 0.15, 0.075])
+
+
+def test_four_times_one_epoch_by_hand():
+    rates, lr, state, _ = trained("StepLR(optimizer, step_size=2, gamma=0.1)", [1, 1, 1, 1])
+    assert rates == pytest.approx([0.3, 0.3, 0.03, 0.03], rel=1e-15)
+    assert lr == pytest.approx(0.003, rel=1e-15)
+    assert state["last_epoch"] == 4
+
+
+def test_a_plateau_watches_the_column_that_it_is_told():
+    model = MLP(1, [1], seed=0)
+    scores = iter([1.0, 2.0, 2.0, 2.0, 3.0])
+
+    def score(y_true, y_pred):
+        return next(scores)
+
+    make = functools.partial(ReduceLROnPlateau, mode="max", factor=0.5, patience=0, monitor="score")
+    options = {"loss": "mse_loss", "optimizer": SGD(model.parameters(), lr=0.1), "epochs": 5}
+    history = fit(model, X, Y, metrics=[score], schedule=make, **options)
+    assert history.learning_rate == [0.1, 0.1, 0.1, 0.05, 0.025]
+    with pytest.raises(
+        ValueError, match="ReduceLROnPlateau watches 'score', and there is no such column: loss"
+    ):
+        fit(model, X, Y, schedule=make, **options)
+
+
+def test_a_warm_up_takes_the_state_of_what_follows_it_along():
+    def warm(lr):
+        optimizer = SGD([Value(1.0)], lr=lr)
+        return LinearWarmup(optimizer, 2, then=ExponentialLR(optimizer, 0.5))
+
+    first, second = warm(0.3), warm(0.1)
+    second.load_state_dict(first.state_dict())
+    assert [second.rate(t) for t in range(6)] == [first.rate(t) for t in range(6)]
+
+
 OPTIMIZER = SGD([Value(1.0)], lr=0.3)
 
 
@@ -136,6 +360,34 @@ OPTIMIZER = SGD([Value(1.0)], lr=0.3)
         ),
         (lambda: StepLR(OPTIMIZER, 2).load_state_dict(3), TypeError, "takes what state_dict gave, got int"),
         (lambda: Schedule(OPTIMIZER), TypeError, "abstract"),
+        (
+            lambda: StepLR(OPTIMIZER, 2).load_state_dict(ExponentialLR(OPTIMIZER, 0.9).state_dict()),
+            ValueError,
+            "this state is of ExponentialLR, and cannot be loaded into StepLR",
+        ),
+        (lambda: MultiStepLR(OPTIMIZER, 3), TypeError, "milestones must be a list of epochs, got int: 3"),
+        (lambda: MultiStepLR(OPTIMIZER, [-1]), ValueError, "a milestone must be at least 0, got -1"),
+        (lambda: LambdaLR(OPTIMIZER, 0.9), TypeError, "lr_lambda must be a function of the epoch, got float"),
+        (lambda: LambdaLR(OPTIMIZER, lambda t: -1.0), ValueError, "lr must be finite and at least 0"),
+        (lambda: ReduceLROnPlateau(OPTIMIZER, "up"), ValueError, "mode must be 'min' or 'max', got 'up'"),
+        (lambda: ReduceLROnPlateau(OPTIMIZER, factor=1.0), ValueError, "factor must be from 0 to below 1"),
+        (
+            lambda: ReduceLROnPlateau(OPTIMIZER, threshold_mode="x"),
+            ValueError,
+            "must be 'rel' or 'abs', got 'x'",
+        ),
+        (lambda: ReduceLROnPlateau(OPTIMIZER, monitor=1), TypeError, "monitor must be the name of a column"),
+        (lambda: ReduceLROnPlateau(OPTIMIZER).step(), TypeError, r"looks at a number after each epoch: step"),
+        (
+            lambda: ReduceLROnPlateau(OPTIMIZER).load_state_dict(StepLR(OPTIMIZER, 2).state_dict()),
+            TypeError,
+            "takes what state_dict gave, got dict",
+        ),
+        (
+            lambda: LinearWarmup(OPTIMIZER, then=ReduceLROnPlateau(OPTIMIZER)),
+            TypeError,
+            "then must be a formula in the epoch",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(act, error, message):

@@ -71,6 +71,11 @@ def test_data_may_be_lists_or_arrays_or_what_becomes_one():
     assert train(X=X.astype(object))[1].loss == expected
 
 
+def test_a_masked_array_without_a_masked_number_is_an_array():
+    expected = train()[1].loss
+    assert train(X=np.ma.masked_array(X), y=np.ma.masked_array(Y, mask=False))[1].loss == expected
+
+
 def test_classes_may_be_labels_or_one_hot():
     losses = []
     for y in (LABELS, LABELS.astype(float), np.eye(2)[LABELS]):
@@ -125,6 +130,21 @@ def test_validation_is_measured_after_the_epoch_and_not_trained_on():
     expected = math.fsum((model(x).data - y) ** 2 for x, y in zip(X[:4], Y[:4])) / 4
     assert history.validation_loss[-1] == pytest.approx(expected, rel=1e-13)
     assert len(history.validation_loss) == 5
+
+
+def test_ctrl_c_while_it_ends_is_an_interrupt_too():
+    class Ending(MLP):
+        def eval(self):
+            if not interrupts:
+                interrupts.append(1)
+                raise KeyboardInterrupt
+            return super().eval()
+
+    whole, interrupts = train()[1], []
+    model, history = train(Ending(2, [3, 1], activation="tanh", seed=1))
+    assert (history.interrupted, history.columns) == (True, whole.columns)
+    assert not model.training
+    assert train(resume=history)[1].columns == whole.columns
 
 
 def test_no_graph_is_kept():
@@ -282,8 +302,8 @@ def test_gradients_are_clipped_before_the_update():
 def test_metrics_are_of_the_predictions_that_made_the_losses():
     seen = []
 
-    def watching(predictions, targets):
-        seen.append((predictions, targets))
+    def watching(y_true, y_pred):
+        seen.append((y_true, y_pred))
         return 0.25
 
     model, history = train(
@@ -294,7 +314,7 @@ def test_metrics_are_of_the_predictions_that_made_the_losses():
         validation=(X[:3], Y[:3]),
     )
     assert history.metrics["watching"] == history.validation_metrics["watching"] == [0.25, 0.25]
-    predictions, targets = seen[0]
+    targets, predictions = seen[0]
     assert predictions.shape == targets.shape == (12,)
     assert np.mean((predictions - targets) ** 2) == pytest.approx(history.loss[0], rel=1e-12)
     assert sorted(targets) == sorted(Y)
@@ -407,6 +427,16 @@ HOLE = np.where(np.arange(24).reshape(12, 2) == 7, np.nan, X)
         ({"y": np.zeros((12, 1, 1))}, Bad, r"y must have the shape \(N,\) or \(N, K\), got \(12, 1, 1\)"),
         ({"y": HOLE[:, 1]}, Bad, "y must be finite, got nan in row 3$"),
         ({"y": HOLE}, Bad, "y must be finite, got nan in row 3, column 1"),
+        (
+            {"X": np.ma.masked_greater(X, 0.5)},
+            Bad,
+            r"X has \d masked numbers of 24: leave out those examples",
+        ),
+        ({"y": np.ma.masked_array(Y, mask=[True] + [False] * 11)}, Bad, "y has 1 masked number of 12"),
+        ({"y": [*Y[:11], np.ma.masked]}, Bad, "y has 1 masked number of 1"),
+        ({"X": [*X[:11], np.ma.masked_array([1.0, 2.0], mask=[0, 1])]}, Bad, "X has 1 masked number of 2"),
+        ({"X": [[1.0, None]] * 12}, TypeError, "X must be numbers .*, got NoneType in row 0, column 1: None"),
+        ({"validation": (X, np.ma.masked_less(Y, 0))}, Bad, r"validation y has \d masked numbers of 12"),
         ({"y": X}, Bad, "row 0 of y: mse_loss needs a target for each output, got 1 outputs and 2 targets"),
         (
             {"y": 3 - 2 * LABELS, "loss": "hinge_loss"},
