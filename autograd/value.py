@@ -37,6 +37,7 @@ __all__ = [
     "Number",
     "Value",
     "detect_anomaly",
+    "integer",
     "no_grad",
     "number",
     "warn_on_comparison",
@@ -55,6 +56,18 @@ def number(data: Any, what: str = "Value") -> float:
     shape = f" of shape {data.shape}" if isinstance(data, np.ndarray) else ""
     hint = " (a Value is a number already: use it, or its .data)" if isinstance(data, Value) else ""
     raise TypeError(f"{what} takes a real number, got {type(data).__name__}{shape}: {data!r:.60}{hint}")
+
+
+def integer(data: Any, what: str, least: int, most: int | None = None) -> int:
+    """`data` as an int, Python's or numpy's and not a bool; a `ValueError` that names `what` otherwise."""
+    try:
+        whole = None if isinstance(data, bool) else operator.index(data)
+    except TypeError:
+        whole = None
+    if whole is None or whole < least or (most is not None and whole > most):
+        bounds = f"from {least} on" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{what} must be a whole number {bounds}, got {data!r:.60}")
+    return whole
 
 
 def _digits(whole: Any) -> int:

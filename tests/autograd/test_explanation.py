@@ -200,7 +200,7 @@ def test_digits():
     assert "0.3333333333333333" in explain(x * 2, x, digits=17).text
     assert "0.333\n" in explain(x * 2, x, digits=3).text + "\n"
     for bad in ({"digits": 0}, {"digits": 18}, {"max_paths": 0}, {"digits": 2.5}):
-        with pytest.raises(ValueError, match=f"{next(iter(bad))} must be an integer from 1 to"):
+        with pytest.raises(ValueError, match=f"{next(iter(bad))} must be a whole number from 1 to"):
             explain(x * 2, x, **bad)
 
 
