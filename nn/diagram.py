@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ def _require(holds: bool, name: str, expected: str, given: Any) -> None:
 
 
 def _whole(number: Any, least: int, most: float = math.inf) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+    return isinstance(number, Integral) and not isinstance(number, bool) and least <= number <= most
 
 
 def _layers(model: Any) -> list[list[Any]]:

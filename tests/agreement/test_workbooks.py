@@ -1,0 +1,300 @@
+"""Workbooks of random graphs, recalculated by LibreOffice: every cell is what the engine has.
+
+The graphs are drawn over the whole table, with rows that users defined among it, so that a row added later
+is drawn as well. Nodes that are another one unchanged, the constants 0, 1 and −1, and values at which an
+exponential overflows stand at every place.
+
+How far a cell may be off. A spreadsheet rounds as the engine does, but not always in the same order; and it
+takes a difference of less than 2⁻⁴⁸ of its operands for 0. Both are as if the operands had been off by that
+much, so it is 1e-12 of the number, or FLOOR times the sum over all nodes of |node| · |derivative by it|,
+if that is more. And numbers below 1e-300 may be subnormal on the way, where there are no digits to lose.
+"""
+
+import functools
+import math
+import operator
+
+import openpyxl
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from office import calculated, computed, without_numbers
+
+from autograd import Value, dot, grad, mean, primitive, save_workbook, topological_order
+from autograd import sum as node_sum
+from autograd.primitives import TABLE
+from autograd.vector import Vector
+
+FIRST = 9  # the row of the first epoch
+FLOOR = 2.0**-46
+TINY = 1e-300
+BATCH = 150  # graphs that LibreOffice computes in one run; it stops at some 240 files
+
+# --- random graphs ---------------------------------------------------------------------------------
+
+IDENTITIES = {
+    "0 + h": lambda h: 0 + h,
+    "h + 0": lambda h: h + 0,
+    "h - 0": lambda h: h - 0,
+    "1 * h": lambda h: 1 * h,
+    "h * 1": lambda h: h * 1,
+    "h / 1": lambda h: h / 1,
+    "h / -1 / -1": lambda h: h / -1 / -1,
+    "h ** 1": lambda h: h**1,
+    "-(-h)": lambda h: -(-h),
+    "-1 * -h": lambda h: -1 * -h,
+    "0 - (0 - h)": lambda h: 0 - (0 - h),
+    "+h": lambda h: +h,
+    "sum([h])": lambda h: node_sum([h]),
+    "mean([h])": lambda h: mean([h]),
+    "dot([1], [h])": lambda h: dot([1.0], [h]),
+    "dot([h], [1], 0)": lambda h: dot([h], [1.0], 0.0),
+    "sum of Python": lambda h: sum([h]),
+    "0 + 1 * (h - 0) / 1": lambda h: 0 + 1 * (h - 0) / 1,
+}
+OPERATORS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
+ORDINARY = st.integers(-300, 300).map(lambda k: k / 100 + 0.003)
+CONSTANTS = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.25, 3.0, -1e-5, 2e5])
+SATURATED = st.sampled_from([-800.0, 800.0, -40.0, 40.0, -720.0, 1e-9, -1e-9, 0.0, 1e6, -355.0])
+
+
+def users_rows():
+    """Rows with formulas of their own for cells, which bind as loosely as formulas can."""
+
+    def double(x):
+        return 2.0 * x
+
+    primitive((2.0,), name="test_double", sheet="{0}*2")(double)
+    primitive((-1.0,), name="test_opposite", sheet="-{0}")(lambda x: -x)
+    primitive((-1.0,), name="test_rest", sheet="2-{0}")(lambda x: 2.0 - x)
+    primitive(lambda y, x: (2.0 * x,), name="test_square", sheet="{0}^2")(lambda x: x * x)
+    primitive((1.0, -2.0), name="test_apart", sheet="{0}-{1}-{1}", domain=((-50.0, 50.0),) * 2)(
+        lambda a, b: a - b - b
+    )
+    primitive(lambda y, x: (0.0,), name="test_positive", sheet="({0}>0)*1")(lambda x: float(x > 0.0))
+    primitive((1.0,), name="test_total", sheet="SUM({0})", vectors=(0,))(lambda values: math.fsum(values))
+
+
+@st.composite
+def programs(draw):
+    """Leaves, instructions, labels, and which leaves are trained; a program is run by `run`."""
+    leaves = draw(st.lists(st.one_of(ORDINARY, ORDINARY, SATURATED, CONSTANTS), min_size=1, max_size=4))
+    code = []
+    nodes = [Value(number) for number in leaves]
+
+    def pick():
+        return draw(st.one_of(st.integers(0, len(nodes) - 1), st.just(len(nodes) - 1)))
+
+    def argument(row, position):
+        if row.name == "pow" and position == 1:
+            return draw(st.sampled_from([0.0, 1.0, -1.0, 2.0, 3.0, -2.0, 0.5, -1.5]))
+        if row.name == "monomial" and position == 3:
+            return 1.0
+        if draw(st.integers(0, 3)) == 0:
+            return draw(st.one_of(CONSTANTS, SATURATED, ORDINARY))
+        return pick()
+
+    for _ in range(draw(st.integers(3, 14))):
+        if draw(st.integers(0, 3)) == 0:
+            instruction = (draw(st.sampled_from(sorted(IDENTITIES))), [pick()])
+        else:
+            name = draw(st.sampled_from([*sorted(TABLE), *OPERATORS, *OPERATORS]))
+            row = TABLE[name]
+            length = draw(st.integers(1, 3))
+            args = [
+                [argument(row, position) for _ in range(length)]
+                if position in row.vectors
+                else argument(row, position)
+                for position in range(max(len(row.domain), *(p + 1 for p in row.vectors), 1))
+            ]
+            flat = [each for arg in args for each in (arg if isinstance(arg, list) else [arg])]
+            if not any(isinstance(each, int) for each in flat):
+                continue
+            instruction = (name, args)
+        node = apply(nodes, instruction)
+        if math.isfinite(node.data) and abs(node.data) < 1e250:
+            nodes.append(node)
+            code.append((instruction, draw(st.integers(0, 2)) == 0))
+    if not code:
+        code.append((("sin", [0]), True))
+    count = draw(st.integers(1, len(leaves)))
+    return leaves, code, count
+
+
+def apply(nodes, instruction):
+    name, args = instruction
+
+    def operand(arg):
+        if isinstance(arg, list):
+            return [operand(each) for each in arg]
+        return nodes[arg] if isinstance(arg, int) else arg
+
+    operands = [operand(arg) for arg in args]
+    if name in IDENTITIES:
+        return IDENTITIES[name](*operands)
+    if name in OPERATORS and any(isinstance(each, Value) for each in operands):
+        return OPERATORS[name](*operands)
+    return TABLE[name](*operands)
+
+
+def run(program):
+    """The leaves and the output, with labels."""
+    numbers, code, count = program
+    leaves = [Value(number, f"{'w' if i < count else 'x'}{i}") for i, number in enumerate(numbers)]
+    nodes = list(leaves)
+    for i, (instruction, named) in enumerate(code):
+        node = apply(nodes, instruction)
+        if named and not node.label:
+            node.label = f"n{i}"
+        nodes.append(node)
+    output = nodes[-1]
+    if not output.label:
+        output.label = "E"
+    return leaves[:count], output
+
+
+# --- how far a cell may be off ---------------------------------------------------------------------
+
+
+def elements(operands):
+    return [list(arg.values) if type(arg) is Vector else arg for arg in operands]
+
+
+def flat(args):
+    return [each for arg in args for each in (arg if isinstance(arg, (list, tuple)) else [arg])]
+
+
+def spreads(outputs):
+    """Of each node the sum over the nodes below it of |node| · |derivative by it|; inf at a jump that is near."""
+    found = {}
+    for output in outputs:
+        for node in topological_order(output):
+            if node not in found:
+                found[node] = spread(node, found)
+    return found
+
+
+def spread(node, found):
+    row = node.primitive
+    if row is None:
+        return 0.0
+    args = elements(node.operands)
+    data = [[each.data for each in arg] if isinstance(arg, list) else arg.data for arg in args]
+    slopes = all_slopes(row, node.data, data)
+    below = [found[each] for each in flat(args)]
+    chosen = row.select(*data) if row.select is not None else None
+    if chosen is not None:
+        total = below[chosen] + (math.inf if below[0] and abs(data[0]) < FLOOR * below[0] else 0.0)
+        return total
+    total = sum(abs(slope) * size for slope, size in zip(slopes, below, strict=True) if size)
+    if any(size for size in below) and jumps(row, data, slopes, [FLOOR * size for size in below]):
+        return math.inf
+    unchanged = any(abs(node.data) == abs(number) for number in flat(data)) and row.name in (
+        *OPERATORS, "neg", "pow", "sum", "mean", "dot", "maximum", "minimum"
+    )  # fmt: skip
+    return total if unchanged else total + abs(node.data)
+
+
+def all_slopes(row, y, data):
+    slopes = []
+    for slope, arg in zip(row.slopes(y, *data), data, strict=False):
+        if isinstance(arg, list):
+            slopes += list(slope) if isinstance(slope, (list, tuple)) else [slope] * len(arg)
+        else:
+            slopes.append(slope)
+    return slopes + [0.0] * (len(flat(data)) - len(slopes))
+
+
+def jumps(row, data, slopes, moves):
+    """Whether the row, or its slope, jumps when an operand is off by its floor."""
+    y = row.evaluate(*data)
+    for place, move in enumerate(moves):
+        for side in (-move, move):
+            if not math.isfinite(side) or not side:
+                if side:
+                    return True
+                continue
+            turn = iter(range(len(moves)))
+            moved = [
+                [each + side * (next(turn) == place) for each in arg]
+                if isinstance(arg, list)
+                else arg + side * (next(turn) == place)
+                for arg in data
+            ]
+            there = row.evaluate(*moved)
+            if not abs(there - y) <= 4.0 * abs(slopes[place]) * move + 1e-9 * abs(y) + TINY:
+                return True
+            steep = all_slopes(row, there, moved)
+            if not all(abs(a - b) <= 1e-6 * (abs(a) + abs(b)) + TINY for a, b in zip(steep, slopes)):
+                return True
+    return False
+
+
+def expected(program):
+    """Of each header the engine's number and how far a cell may be off; of each gradient too."""
+    wrt, output = run(program)
+    loss = output.label.split("_")[0]
+    order = topological_order(output)
+    slopes = grad(output, wrt, create_graph=True)
+    sizes = spreads([output, *slopes])
+    forward = all(math.isfinite(node.data) for node in order)
+    cells = {node.label: (node.data, sizes[node]) for node in order if node.label}
+    finite = all(math.isfinite(node.data) for slope in slopes for node in topological_order(slope))
+    for leaf, slope in zip(wrt, slopes, strict=True):
+        if forward and finite:
+            cells[f"∂{loss}/∂{leaf.label}"] = slope.data, sizes[slope]
+    return cells
+
+
+def wrong_cells(path, program):
+    """What is not as the engine has it: header, cell, engine's number; and how many were compared."""
+    page = openpyxl.load_workbook(path, data_only=True)["training"]
+    headers = [cell.value for cell in page[FIRST - 1]]
+    row = {header: cell.value for header, cell in zip(headers, page[FIRST])}
+    wrong, compared = [], 0
+    if len(set(headers)) < len(headers):
+        wrong.append(("two columns of one name", headers, None))
+    for header, (number, size) in expected(program).items():
+        if not (math.isfinite(number) and math.isfinite(size)):
+            continue
+        compared += 1
+        found = row.get(header)
+        bound = max(1e-12 * abs(number), FLOOR * size, TINY)
+        if not isinstance(found, (int, float)) or not abs(found - number) <= bound:
+            wrong.append((header, found, number))
+    return wrong, compared
+
+
+def drawn():
+    """As many programs as the profile draws examples: LibreOffice takes seconds to start, so none alone."""
+    found = []
+
+    @settings(phases=[Phase.generate])
+    @given(programs())
+    def collect(program):
+        found.append(program)
+
+    collect()
+    return found
+
+
+@calculated
+def test_every_cell_of_random_graphs(tmp_path):
+    users_rows()
+    batch = drawn()
+    faults, total = [], 0
+    for start in range(0, len(batch), BATCH):
+        part, paths = batch[start : start + BATCH], []
+        folder = tmp_path / str(start)
+        folder.mkdir()
+        for k, program in enumerate(part):
+            wrt, output = run(program)
+            path = save_workbook(output, wrt, folder / f"{k}.xlsx", epochs=1, lr=0.01)
+            paths.append(without_numbers(path, folder, keep="training"))
+        for path, program in zip(computed(folder, *paths), part, strict=True):
+            wrong, compared = wrong_cells(path, program)
+            total += compared
+            if wrong:
+                faults.append((len(program[1]), wrong, program, path))
+    assert not faults, (len(faults), min(faults, key=lambda fault: fault[0]))
+    assert total > 2 * len(batch)
