@@ -517,7 +517,7 @@ def absolute(x: float) -> float:
 
 
 def _monomial_in_cells(c: Any, a: Any, exponent: Any, k: Any) -> Any:
-    half = power(abs(a), exponent / 2.0)  # in two steps: the power may overflow where the product does not
+    half = exp(exponent / 2.0 * log(abs(a)))  # in two steps: aⁿ may overflow where the product does not
     sign = power(where(step(a), 1.0, -1.0), exponent)
     raised = where(abs(a), c * half * half * sign, c * power(a, exponent))
     return where(abs(c) + (1.0 - step(k)), raised, 0.0)

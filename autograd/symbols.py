@@ -14,6 +14,7 @@ import functools
 import math
 import operator
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -595,7 +596,7 @@ class _Listed(list[str]):
 
 
 _TOKEN = re.compile(
-    rf"""(?P<open>\\left\\?.|[(\[{{])|(?P<close>\\right\\?.|[)\]}}])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>\s+)
+    rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>\s+)
     |(?P<word>"[^"]*"|{_MARK}|\d+\.?\d*(?:[eE][+-]?\d+)?|\\[a-zA-Z]+|[^\W\d²³][\w.:$!]*)|(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -783,9 +784,11 @@ def in_cells(formula: Expression) -> Expression:
 
 
 def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
+    if row.name in ("pow", "power"):
+        return _raised_in_cells(row, *operands)
     if row.name in OPERATORS or isinstance(row.sheet, str):
         return Apply(row, tuple(operands))
-    rule = row.sheet or row.expansion
+    rule = row.sheet or row.expansion or _SIMPLER.get(row.name)
     if rule is None:
         raise ValueError(
             f"the primitive {row.name!r} has no spreadsheet formula: "
@@ -795,9 +798,29 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
         return in_cells(rule(*operands))  # rules are in simpler rows: as deep as they go
 
 
+def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> Expression:
+    """A power that is 0 where it underflows: 1e-200^2 is an error in LibreOffice, 1e-200 * 1e-200 is 0."""
+    raised, size = Apply(row, (base, exponent)), TABLE["abs"](base)
+    greater, least = TABLE["greater"], sys.float_info.min
+    if not isinstance(exponent, Number):
+        digits = TABLE["where"](size, exponent * TABLE["log"](size), 0.0)
+        return TABLE["where"](greater(math.log(least), digits), 0.0, raised)  # type: ignore[no-any-return]
+    n = exponent.data
+    if n in (2.0, 3.0, 4.0):
+        return functools.reduce(lambda product, each: Apply(_mul, (product, each)), [base] * int(n))
+    if n in (-1.0, -2.0, -3.0, -4.0):
+        return functools.reduce(lambda over, each: Apply(_div, (over, each)), [base] * int(-n), Number(1.0))
+    if abs(n) <= 1.0 or not math.isfinite(n):
+        return raised
+    limit = least ** (1.0 / n)
+    return TABLE["where"](greater(limit, size) if n > 0.0 else greater(size, limit), 0.0, raised)
+
+
 def _sheet_number(data: float) -> str:
     if not math.isfinite(data):
         return "1/0"  # an error value, as the engine's inf and nan are to be
+    if 0.0 < abs(data) < sys.float_info.min:  # no spreadsheet reads a subnormal number
+        return f"{_sheet_number(data * 2.0**100)}*{_sheet_number(2.0**-100)}"
     return _plain_number(data).replace("e", "E")
 
 

@@ -77,8 +77,9 @@ def users_rows():
 
 @st.composite
 def programs(draw):
-    """Leaves, instructions, labels, and which leaves are trained; a program is run by `run`."""
-    leaves = draw(st.lists(st.one_of(ORDINARY, ORDINARY, SATURATED, CONSTANTS), min_size=1, max_size=4))
+    """Leaves, instructions with labels, how many leaves are trained, and other leaves for the same program."""
+    number = st.one_of(ORDINARY, ORDINARY, SATURATED, CONSTANTS)
+    leaves = draw(st.lists(number, min_size=1, max_size=4))
     code = []
     nodes = [Value(number) for number in leaves]
 
@@ -118,7 +119,7 @@ def programs(draw):
     if not code:
         code.append((("sin", [0]), True))
     count = draw(st.integers(1, len(leaves)))
-    return leaves, code, count
+    return leaves, code, count, draw(st.one_of(st.none(), st.tuples(*[number] * len(leaves))))
 
 
 def apply(nodes, instruction):
@@ -137,9 +138,10 @@ def apply(nodes, instruction):
     return TABLE[name](*operands)
 
 
-def run(program):
-    """The leaves and the output, with labels."""
-    numbers, code, count = program
+def run(program, moved=False):
+    """The leaves that are trained and the output, with labels; on request of other numbers."""
+    numbers, code, count, others = program
+    numbers = others if moved and others else numbers
     leaves = [Value(number, f"{'w' if i < count else 'x'}{i}") for i, number in enumerate(numbers)]
     nodes = list(leaves)
     for i, (instruction, named) in enumerate(code):
@@ -151,6 +153,12 @@ def run(program):
     if not output.label:
         output.label = "E"
     return leaves[:count], output
+
+
+def all_numbers(program):
+    """The numbers of all leaves by label, after a person changed them."""
+    numbers, _, count, others = program
+    return {f"{'w' if i < count else 'x'}{i}": number for i, number in enumerate(others or numbers)}
 
 
 # --- how far a cell may be off ---------------------------------------------------------------------
@@ -232,7 +240,7 @@ def jumps(row, data, slopes, moves):
 
 def expected(program):
     """Of each header the engine's number and how far a cell may be off; of each gradient too."""
-    wrt, output = run(program)
+    wrt, output = run(program, moved=True)
     loss = output.label.split("_")[0]
     order = topological_order(output)
     slopes = grad(output, wrt, create_graph=True)
@@ -242,8 +250,27 @@ def expected(program):
     finite = all(math.isfinite(node.data) for slope in slopes for node in topological_order(slope))
     for leaf, slope in zip(wrt, slopes, strict=True):
         if forward and finite:
-            cells[f"∂{loss}/∂{leaf.label}"] = slope.data, sizes[slope]
+            textbook = steepness(order, leaf) if program[-1] else 0.0
+            cells[f"∂{loss}/∂{leaf.label}"] = slope.data, sizes[slope] + textbook
     return cells
+
+
+def steepness(order, leaf):
+    """The sum over all paths from the leaf of the products of its slopes, of those below 1 as of 1.
+
+    A gradient is written as textbooks do where that has all digits, and 1 − y² keeps those of 1 only: where a
+    person's numbers saturate what was recorded unsaturated.
+    """
+    found = dict.fromkeys(order, 0.0)
+    found[leaf] = 1.0
+    for node in order:
+        if node.primitive is not None:
+            args = elements(node.operands)
+            data = [[each.data for each in arg] if isinstance(arg, list) else arg.data for arg in args]
+            slopes = all_slopes(node.primitive, node.data, data)
+            pairs = zip(slopes, flat(args), strict=True)
+            found[node] = sum(max(abs(slope), 1.0) * found[each] for slope, each in pairs if found[each])
+    return found[order[-1]]
 
 
 def wrong_cells(path, program):
@@ -290,7 +317,7 @@ def test_every_cell_of_random_graphs(tmp_path):
         for k, program in enumerate(part):
             wrt, output = run(program)
             path = save_workbook(output, wrt, folder / f"{k}.xlsx", epochs=1, lr=0.01)
-            paths.append(without_numbers(path, folder, keep="training"))
+            paths.append(without_numbers(path, folder, keep="training", **all_numbers(program)))
         for path, program in zip(computed(folder, *paths), part, strict=True):
             wrong, compared = wrong_cells(path, program)
             total += compared

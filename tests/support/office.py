@@ -37,7 +37,8 @@ def without_numbers(path, folder, keep=None, **changes):
     page = book["training"]
     places = {cell.value: cell.column for cell in page[4] if cell.value}
     for name, number in changes.items():
-        page.cell(5, places[name]).value = number
+        if name in places:
+            page.cell(5, places[name]).value = number
     changed = folder / f"changed_{path.name}"
     book.save(changed)
     return changed
