@@ -535,12 +535,14 @@ def _expm1_in_cells(x: Any) -> Any:
 
 def _logsumexp_in_cells(values: Any) -> Any:
     top = functools.reduce(maximum, values)
+    if len(values) == 2:  # of more, what is small beside the largest would make the formula too long
+        return top + log1p(exp(-abs(values[0] - values[1])))
     return top + log(sum([exp(value - top) for value in values]))
 
 
 def _softmax_in_cells(x: Any, others: Any) -> Any:
-    top = functools.reduce(maximum, others, x)
-    return exp(x - top) / sum([exp(value - top) for value in (x, *others)])
+    # 1 / (1 + Σ exp(o − x)), all times e⁻⁶⁴, and 0 from a gap of 760 on: shorter than to look for the largest.
+    return exp(-64.0) / sum([exp(-64.0), *(exp(minimum(other - x, 760.0) - 64.0) for other in others)])
 
 
 def _log_softmax_in_cells(x: Any, others: Any) -> Any:

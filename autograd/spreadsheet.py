@@ -339,7 +339,7 @@ class _Pages:
         sheet.freeze_panes(_FIRST, 1)
         for epoch, numbers in enumerate(table.rows(lr, self.epochs), 1):
             self._epoch(sheet, epoch, numbers)
-        chart = self._chart(f"Loss {table.loss_name} with η = {lr:g}")
+        chart = self._chart(f"Loss with η = {lr:g}")
         chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
         chart.set_legend({"none": True})
         sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
@@ -376,7 +376,7 @@ class _Pages:
         """The losses of all rates side by side, and their curves in one chart."""
         table = self.table
         loss = table.loss
-        chart = self._chart(f"Loss {table.loss_name} by learning rate")
+        chart = self._chart("Loss by learning rate")
         sheet.write_string(0, 0, "epoch", self.header)
         sheet.set_column(0, len(names), 12)
         sheet.freeze_panes(1, 1)
@@ -419,7 +419,7 @@ class _Pages:
                 "label_position": "low",  # below the curve, also of a loss that is negative
             }
         )
-        header = ["training", _HEADER, self.table.loss]  # a cell: a name such as =A1 would be taken for one
+        header = ["training", _HEADER, self.table.loss]  # where it is text: a name such as =A!B1 would be a formula
         chart.set_y_axis({"name": header, "num_format": "0.0###"})
         chart.set_size({"width": 720, "height": 420})
         return chart

@@ -795,7 +795,7 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
             'give its row one, such as primitive(..., sheet="EXP({0})")'
         )
     with faithful():
-        return in_cells(rule(*operands))  # rules are in simpler rows: as deep as they go
+        return in_cells(as_expression(rule(*operands)))  # rules are in simpler rows: as deep as they go
 
 
 def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> Expression:

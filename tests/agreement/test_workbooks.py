@@ -23,6 +23,7 @@ from office import calculated, computed, without_numbers
 from autograd import Value, dot, grad, mean, primitive, save_workbook, topological_order
 from autograd import sum as node_sum
 from autograd.primitives import TABLE
+from autograd.symbols import SHEET, Symbol, in_cells
 from autograd.vector import Vector
 
 FIRST = 9  # the row of the first epoch
@@ -75,11 +76,20 @@ def users_rows():
     primitive((1.0,), name="test_total", sheet="SUM({0})", vectors=(0,))(lambda values: math.fsum(values))
 
 
+def in_words(row):
+    """Its formula in a cell."""
+    count = max(len(row.domain), *(position + 1 for position in row.vectors), 1)
+    cells = [Symbol("", cell="A1")] * 2
+    return SHEET.write(in_cells(row(*[cells if k in row.vectors else cells[0] for k in range(count)])))
+
+
 @st.composite
 def programs(draw):
     """Leaves, instructions with labels, how many leaves are trained, and other leaves for the same program."""
     number = st.one_of(ORDINARY, ORDINARY, SATURATED, CONSTANTS)
-    leaves = draw(st.lists(number, min_size=1, max_size=4))
+    leaves = [*draw(st.lists(number, min_size=1, max_size=4)), draw(SATURATED)]
+    everyday = [*TABLE.values(), *(TABLE[name] for name in OPERATORS)]
+    steep = [row for row in TABLE.values() if "EXP(" in in_words(row)]
     code = []
     nodes = [Value(number) for number in leaves]
 
@@ -99,8 +109,9 @@ def programs(draw):
         if draw(st.integers(0, 3)) == 0:
             instruction = (draw(st.sampled_from(sorted(IDENTITIES))), [pick()])
         else:
-            name = draw(st.sampled_from([*sorted(TABLE), *OPERATORS, *OPERATORS]))
-            row = TABLE[name]
+            saturates = draw(st.integers(0, 3)) == 0
+            row = draw(st.sampled_from(steep if saturates else everyday))
+            name = row.name
             length = draw(st.integers(1, 3))
             args = [
                 [argument(row, position) for _ in range(length)]
@@ -108,6 +119,8 @@ def programs(draw):
                 else argument(row, position)
                 for position in range(max(len(row.domain), *(p + 1 for p in row.vectors), 1))
             ]
+            if saturates:
+                args[0] = [draw(st.integers(0, len(leaves) - 1))] * length if 0 in row.vectors else len(leaves) - 1
             flat = [each for arg in args for each in (arg if isinstance(arg, list) else [arg])]
             if not any(isinstance(each, int) for each in flat):
                 continue
@@ -200,6 +213,8 @@ def spread(node, found):
     unchanged = any(abs(node.data) == abs(number) for number in flat(data)) and row.name in (
         *OPERATORS, "neg", "pow", "sum", "mean", "dot", "maximum", "minimum"
     )  # fmt: skip
+    if row.name == "logsumexp" and len(below) > 2:
+        total += 1.0  # a cell has no room for what would keep the digits of terms that are small beside 1
     return total if unchanged else total + abs(node.data)
 
 
