@@ -448,7 +448,7 @@ class Outline:
         return [(list(map(Number, each)), each) for each in numbers]
 
     def _fit(self, formulas: Sequence[Expression], numbers: Sequence[float]) -> bool:
-        """Whether the formulas give the numbers: 1 − a does not where a is nearly 1, nor what overflows on the way."""
+        """Whether the formulas give the numbers: 1 − a does not where a is nearly 1, nor what overflows."""
         return all(
             math.isclose(formula.numbers(self.values, strict=True), number, rel_tol=_CLOSE)
             or not math.isfinite(number)
@@ -457,7 +457,7 @@ class Outline:
 
 
 def _behind(derivative: Expression) -> Expression:
-    """A derivative that is 0 where no branch that leads to it is taken: then its products are not computed."""
+    """A derivative that is 0 where no branch that leads to it is taken: no product of it is computed there."""
     return Apply(TABLE["where"], (derivative, derivative, Number(0.0)))
 
 

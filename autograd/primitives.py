@@ -470,7 +470,8 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     lambda y, c, a, n, k: _monomial_slopes(c, a, n, k),
     array=_monomial_array, symbol="c·aⁿ", domain=(ANY, POSITIVE, (-3.0, 3.0), (1.0, 1.0)),
     kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
-    expansion=lambda c, a, n, k: c * power(a, n - k), sheet=lambda c, a, n, k: _monomial_in_cells(c, a, n - k, k),
+    expansion=lambda c, a, n, k: c * power(a, n - k),
+    sheet=lambda c, a, n, k: _monomial_in_cells(c, a, n - k, k),
     native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * power(a, n - k), 0.0),
 )  # fmt: skip
 def monomial(c: float, a: float, n: float, k: float) -> float:
@@ -541,7 +542,7 @@ def _logsumexp_in_cells(values: Any) -> Any:
 
 
 def _softmax_in_cells(x: Any, others: Any) -> Any:
-    # 1 / (1 + Σ exp(o − x)), all times e⁻⁶⁴, and 0 from a gap of 760 on: shorter than to look for the largest.
+    # 1 / (1 + Σ exp(o − x)) times e⁻⁶⁴ / e⁻⁶⁴; 0 from a gap of 760 on. Shorter than to look for the largest.
     return exp(-64.0) / sum([exp(-64.0), *(exp(minimum(other - x, 760.0) - 64.0) for other in others)])
 
 

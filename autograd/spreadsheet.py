@@ -165,8 +165,8 @@ class _Table:
         steps = {step.node: step for step in outline.steps()}
         if outline.opaque:
             raise ValueError(
-                f"save_workbook: the partials of {', '.join(outline.opaque)} are not plain arithmetic, so a cell "
-                "cannot compute them: write them in arithmetic and other primitives"
+                f"save_workbook: the partials of {', '.join(outline.opaque)} are not plain arithmetic, so no "
+                "cell can compute them: write them in arithmetic and other primitives"
             )
         self.loss_name = symbols[output].text
         loss = self.loss_name.split("_")[0]
@@ -419,7 +419,11 @@ class _Pages:
                 "label_position": "low",  # below the curve, also of a loss that is negative
             }
         )
-        header = ["training", _HEADER, self.table.loss]  # where it is text: a name such as =A!B1 would be a formula
+        header = [
+            "training",
+            _HEADER,
+            self.table.loss,
+        ]  # where it is text: a name such as =A!B1 would be a formula
         chart.set_y_axis({"name": header, "num_format": "0.0###"})
         chart.set_size({"width": 720, "height": 420})
         return chart

@@ -162,7 +162,11 @@ class Apply(Expression):
                     for operand in each.operands
                 ]
             )
-            if strict and math.isinf(number) and all(math.isfinite(found[id(one)]) for one in _flat(each.operands)):
+            if (
+                strict
+                and math.isinf(number)
+                and all(math.isfinite(found[id(one)]) for one in _flat(each.operands))
+            ):
                 number = math.nan
             found[id(each)] = number
             pending.pop()
@@ -221,7 +225,7 @@ _modes = _Modes()
 
 @contextmanager
 def faithful() -> Iterator[None]:
-    """Within it, what is left out changes no digit: the operations stay in their order, and so their roundings."""
+    """Within it, what is left out changes no digit: the operations stay in their order."""
     before = _modes.faithful
     _modes.faithful = True
     try:
@@ -482,7 +486,7 @@ class Notation:
     ----------
     symbol, number : how a `Symbol` and a number are written.
     operators : how the `OPERATORS` are.
-    call : how another row is: a name that stands before its operands, or a template with ``{0}`` for the first.
+    call : how another row is: a name that stands before its operands, or a template with ``{0}``.
     signs : the signs of that notation as templates and numbers have them, and how tightly each binds.
     value : how a number is written that is the value of something, rather than part of a formula.
     parentheses : what stands around an operand that binds less tightly.
@@ -554,7 +558,9 @@ class Notation:
                 else each[0]
                 for each in operands
             ]
-            return template + self.parentheses.format(self.separator.join(texts)), _binding(template, self.signs)
+            return template + self.parentheses.format(self.separator.join(texts)), _binding(
+                template, self.signs
+            )
         names = [
             _Listed([_mark(k, j) for j in range(len(each))]) if isinstance(each, list) else _mark(k)
             for k, each in enumerate(operands)
@@ -604,7 +610,7 @@ _TOKEN = re.compile(
 
 @functools.lru_cache(maxsize=4096)
 def _needed(template: str, signs: Signs) -> tuple[tuple[float, ...], float]:
-    """How tightly each operand that is marked must bind to need no parentheses, and how tightly the whole does.
+    """How tightly each marked operand must bind to stand without parentheses, and how tightly all of it does.
 
     What cannot be told is taken for the loosest: better a parenthesis too many.
     """
@@ -786,6 +792,8 @@ def in_cells(formula: Expression) -> Expression:
 def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
     if row.name in ("pow", "power"):
         return _raised_in_cells(row, *operands)
+    if row is _div:
+        operands[1] = _denominator_in_cells(operands[1])
     if row.name in OPERATORS or isinstance(row.sheet, str):
         return Apply(row, tuple(operands))
     rule = row.sheet or row.expansion or _SIMPLER.get(row.name)
@@ -798,22 +806,36 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
         return in_cells(as_expression(rule(*operands)))  # rules are in simpler rows: as deep as they go
 
 
+def _denominator_in_cells(denominator: Expression) -> Expression:
+    """1 + x², the denominator in the slope of the arc tangent, without overflow: its quotient is 0 there."""
+    if isinstance(denominator, Apply) and denominator.row is _add:
+        one, square = denominator.operands
+        if isinstance(one, Number) and isinstance(square, Apply) and square.row is _mul:
+            left, right = square.operands
+            if left is right:
+                limited = TABLE["minimum"](TABLE["abs"](left), 1e154)
+                return Apply(_add, (one, Apply(_mul, (limited, limited))))
+    return denominator
+
+
 def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> Expression:
     """A power that is 0 where it underflows: 1e-200^2 is an error in LibreOffice, 1e-200 * 1e-200 is 0."""
     raised, size = Apply(row, (base, exponent)), TABLE["abs"](base)
     greater, least = TABLE["greater"], sys.float_info.min
     if not isinstance(exponent, Number):
-        digits = TABLE["where"](size, exponent * TABLE["log"](size), 0.0)
-        return TABLE["where"](greater(math.log(least), digits), 0.0, raised)  # type: ignore[no-any-return]
+        digits = _chosen(size, exponent * TABLE["log"](size), Number(0.0))
+        return _chosen(greater(math.log(least), digits), Number(0.0), raised)
     n = exponent.data
-    if n in (2.0, 3.0, 4.0):
-        return functools.reduce(lambda product, each: Apply(_mul, (product, each)), [base] * int(n))
-    if n in (-1.0, -2.0, -3.0, -4.0):
-        return functools.reduce(lambda over, each: Apply(_div, (over, each)), [base] * int(-n), Number(1.0))
+    if abs(n) in (1.0, 2.0, 3.0, 4.0):
+        row, product = (_mul, base) if n > 0.0 else (_div, Apply(_div, (Number(1.0), base)))
+        for _ in range(int(abs(n)) - 1):
+            product = Apply(row, (product, base))
+        return product
     if abs(n) <= 1.0 or not math.isfinite(n):
         return raised
     limit = least ** (1.0 / n)
-    return TABLE["where"](greater(limit, size) if n > 0.0 else greater(size, limit), 0.0, raised)
+    gone = greater(limit, size) if n > 0.0 else greater(size, limit)
+    return _chosen(gone, Number(0.0), raised)
 
 
 def _sheet_number(data: float) -> str:

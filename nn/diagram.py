@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -125,7 +124,8 @@ def _require(holds: bool, name: str, expected: str, given: Any) -> None:
 
 
 def _whole(number: Any, least: int, most: float = math.inf) -> bool:
-    return isinstance(number, Integral) and not isinstance(number, bool) and least <= number <= most
+    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    return whole and least <= int(number) <= most
 
 
 def _layers(model: Any) -> list[list[Any]]:

@@ -10,12 +10,10 @@ much, so it is 1e-12 of the number, or FLOOR times the sum over all nodes of |no
 if that is more. And numbers below 1e-300 may be subnormal on the way, where there are no digits to lose.
 """
 
-import functools
 import math
 import operator
 
 import openpyxl
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from office import calculated, computed, without_numbers
@@ -42,7 +40,7 @@ IDENTITIES = {
     "h / 1": lambda h: h / 1,
     "h / -1 / -1": lambda h: h / -1 / -1,
     "h ** 1": lambda h: h**1,
-    "-(-h)": lambda h: -(-h),
+    "--h": lambda h: (-h).__neg__(),
     "-1 * -h": lambda h: -1 * -h,
     "0 - (0 - h)": lambda h: 0 - (0 - h),
     "+h": lambda h: +h,
@@ -85,7 +83,7 @@ def in_words(row):
 
 @st.composite
 def programs(draw):
-    """Leaves, instructions with labels, how many leaves are trained, and other leaves for the same program."""
+    """Leaves, instructions with labels, how many leaves are trained, and perhaps other numbers for them."""
     number = st.one_of(ORDINARY, ORDINARY, SATURATED, CONSTANTS)
     leaves = [*draw(st.lists(number, min_size=1, max_size=4)), draw(SATURATED)]
     everyday = [*TABLE.values(), *(TABLE[name] for name in OPERATORS)]
@@ -120,7 +118,9 @@ def programs(draw):
                 for position in range(max(len(row.domain), *(p + 1 for p in row.vectors), 1))
             ]
             if saturates:
-                args[0] = [draw(st.integers(0, len(leaves) - 1))] * length if 0 in row.vectors else len(leaves) - 1
+                args[0] = (
+                    [draw(st.integers(0, len(leaves) - 1))] * length if 0 in row.vectors else len(leaves) - 1
+                )
             flat = [each for arg in args for each in (arg if isinstance(arg, list) else [arg])]
             if not any(isinstance(each, int) for each in flat):
                 continue
@@ -186,7 +186,7 @@ def flat(args):
 
 
 def spreads(outputs):
-    """Of each node the sum over the nodes below it of |node| · |derivative by it|; inf at a jump that is near."""
+    """Of each node the sum over all below it of |node| · |derivative by it|; inf where a jump is near."""
     found = {}
     for output in outputs:
         for node in topological_order(output):
@@ -205,8 +205,7 @@ def spread(node, found):
     below = [found[each] for each in flat(args)]
     chosen = row.select(*data) if row.select is not None else None
     if chosen is not None:
-        total = below[chosen] + (math.inf if below[0] and abs(data[0]) < FLOOR * below[0] else 0.0)
-        return total
+        return below[chosen] + (math.inf if below[0] and abs(data[0]) < FLOOR * below[0] else 0.0)
     total = sum(abs(slope) * size for slope, size in zip(slopes, below, strict=True) if size)
     if any(size for size in below) and jumps(row, data, slopes, [FLOOR * size for size in below]):
         return math.inf

@@ -163,7 +163,7 @@ A, B, C = (Symbol(name, cell=f"{name.upper()}1") for name in "abc")
 
 
 def made(name, *operands):
-    return Apply(TABLE[name], tuple(map(lambda each: Number(each) if isinstance(each, float) else each, operands)))
+    return Apply(TABLE[name], tuple(Number(each) if isinstance(each, float) else each for each in operands))
 
 
 @pytest.mark.parametrize(
@@ -205,5 +205,8 @@ def test_a_template_is_no_atom_unless_brackets_close_it():
 
 
 def test_numbers_that_are_not_finite():
-    assert [PYTHON.write(Number(number)) for number in (math.inf, -math.inf)] == ["float('inf')", "float('-inf')"]
+    assert [PYTHON.write(Number(number)) for number in (math.inf, -math.inf)] == [
+        "float('inf')",
+        "float('-inf')",
+    ]
     assert SHEET.write(Number(math.inf)) == "1/0"  # an error value

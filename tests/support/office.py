@@ -1,4 +1,4 @@
-"""LibreOffice as the judge of a workbook: it computes every cell from scratch, whatever numbers were saved."""
+"""LibreOffice as the judge of a workbook: it computes every cell from scratch, whatever was saved."""
 
 import shutil
 import subprocess
@@ -12,7 +12,13 @@ calculated = pytest.mark.skipif(OFFICE is None, reason="needs LibreOffice (soffi
 
 def computed(folder, *paths):
     """The files opened and saved again by one run of LibreOffice, in the order given."""
-    command = [OFFICE, f"-env:UserInstallation=file://{folder / 'profile'}", "--headless", "--convert-to", "xlsx"]
+    command = [
+        OFFICE,
+        f"-env:UserInstallation=file://{folder / 'profile'}",
+        "--headless",
+        "--convert-to",
+        "xlsx",
+    ]
     subprocess.run(
         [*command, "--outdir", str(folder / "out"), *map(str, paths)],
         check=True,

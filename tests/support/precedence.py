@@ -25,7 +25,11 @@ class Reader:
 
     def __init__(self, text, values, functions):
         text = re.sub(r"\\left\s*|\\right\s*", "", text)
-        text = re.sub(r"\\operatorname\{([\w\\]+)\}", lambda match: "\\" + re.sub(r"\W", "", match[1]).replace("_", ""), text)
+        text = re.sub(
+            r"\\operatorname\{([\w\\]+)\}",
+            lambda match: "\\" + re.sub(r"\W", "", match[1]).replace("_", ""),
+            text,
+        )
         self.tokens = [SPELLED.get(token, token) for token in TOKEN.findall(text)] + [""]
         self.values, self.functions = values, functions
         self.place = 0
