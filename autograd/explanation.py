@@ -457,7 +457,7 @@ class Outline:
 
 
 def _behind(derivative: Expression) -> Expression:
-    """A derivative that is 0 where no branch that leads to it is taken: no product of it is computed there."""
+    """A derivative that is 0 where no branch that leads to it is taken: nothing is multiplied by it there."""
     return Apply(TABLE["where"], (derivative, derivative, Number(0.0)))
 
 

@@ -18,7 +18,20 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from office import calculated, computed, without_numbers
 
-from autograd import Value, dot, grad, mean, primitive, save_workbook, topological_order
+from autograd import (
+    Value,
+    dot,
+    exp,
+    grad,
+    mean,
+    primitive,
+    relu,
+    save_workbook,
+    sigmoid,
+    sqrt,
+    topological_order,
+    where,
+)
 from autograd import sum as node_sum
 from autograd.primitives import TABLE
 from autograd.symbols import SHEET, Symbol, in_cells
@@ -51,9 +64,15 @@ IDENTITIES = {
     "sum of Python": lambda h: sum([h]),
     "0 + 1 * (h - 0) / 1": lambda h: 0 + 1 * (h - 0) / 1,
 }
+SHAPES = {
+    "exp(-h**2)": lambda h: exp(-(h**2)),
+    "2 / sigmoid(h)": lambda h: 2.0 / sigmoid(h),
+    "a root that is not read": lambda h: where(h * h + 1.0, h, sqrt(-1.0 - h * h)),
+    "neither is this": lambda h: where(relu(-1.0 - h * h), (h - h).log() * 2.0, h * 3.0),
+}
 OPERATORS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
 ORDINARY = st.integers(-300, 300).map(lambda k: k / 100 + 0.003)
-CONSTANTS = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.25, 3.0, -1e-5, 2e5])
+CONSTANTS = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.25, 3.0, -1e-5, 2e5, 1e200, -1e-200])
 SATURATED = st.sampled_from([-800.0, 800.0, -40.0, 40.0, -720.0, 1e-9, -1e-9, 0.0, 1e6, -355.0])
 
 
@@ -105,7 +124,7 @@ def programs(draw):
 
     for _ in range(draw(st.integers(3, 14))):
         if draw(st.integers(0, 3)) == 0:
-            instruction = (draw(st.sampled_from(sorted(IDENTITIES))), [pick()])
+            instruction = (draw(st.sampled_from([*sorted(IDENTITIES), *sorted(SHAPES) * 2])), [pick()])
         else:
             saturates = draw(st.integers(0, 3)) == 0
             row = draw(st.sampled_from(steep if saturates else everyday))
@@ -144,8 +163,8 @@ def apply(nodes, instruction):
         return nodes[arg] if isinstance(arg, int) else arg
 
     operands = [operand(arg) for arg in args]
-    if name in IDENTITIES:
-        return IDENTITIES[name](*operands)
+    if name in IDENTITIES or name in SHAPES:
+        return {**IDENTITIES, **SHAPES}[name](*operands)
     if name in OPERATORS and any(isinstance(each, Value) for each in operands):
         return OPERATORS[name](*operands)
     return TABLE[name](*operands)
@@ -193,6 +212,18 @@ def spreads(outputs):
             if node not in found:
                 found[node] = spread(node, found)
     return found
+
+
+def read(output):
+    """The nodes that the output is computed from, without those in branches that are not taken."""
+    found = {output}
+    for node in reversed(topological_order(output)):
+        if node in found and node.primitive is not None:
+            args = elements(node.operands)
+            if node.primitive.select is not None:
+                args = [args[0], args[node.primitive.select(*[arg.data for arg in args])]]
+            found.update(flat(args))
+    return [node for node in topological_order(output) if node in found]
 
 
 def spread(node, found):
@@ -256,7 +287,7 @@ def expected(program):
     """Of each header the engine's number and how far a cell may be off; of each gradient too."""
     wrt, output = run(program, moved=True)
     loss = output.label.split("_")[0]
-    order = topological_order(output)
+    order = read(output)
     slopes = grad(output, wrt, create_graph=True)
     sizes = spreads([output, *slopes])
     forward = all(math.isfinite(node.data) for node in order)
@@ -283,7 +314,7 @@ def steepness(order, leaf):
             data = [[each.data for each in arg] if isinstance(arg, list) else arg.data for arg in args]
             slopes = all_slopes(node.primitive, node.data, data)
             pairs = zip(slopes, flat(args), strict=True)
-            found[node] = sum(max(abs(slope), 1.0) * found[each] for slope, each in pairs if found[each])
+            found[node] = sum(max(abs(slope), 1.0) * found[each] for slope, each in pairs if found.get(each))
     return found[order[-1]]
 
 
