@@ -471,6 +471,7 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     array=_monomial_array, symbol="c·aⁿ", domain=(ANY, POSITIVE, (-3.0, 3.0), (1.0, 1.0)),
     kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
     expansion=lambda c, a, n, k: c * power(a, n - k),
+    sheet=lambda c, a, n, k: _monomial_in_cells(c, a, n - k, k),
     native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * power(a, n - k), 0.0),
 )  # fmt: skip
 def monomial(c: float, a: float, n: float, k: float) -> float:
@@ -512,7 +513,15 @@ def absolute(x: float) -> float:
 # --- exponentials and logarithms -------------------------------------------------------------------
 
 
-# Spreadsheets lack what keeps its digits near 0: there the series, elsewhere the formula.
+# Spreadsheets lack what keeps its digits near 0: there the series, elsewhere the formula. They have no inf
+# either, so nothing may overflow on the way to a number.
+
+
+def _monomial_in_cells(c: Any, a: Any, exponent: Any, k: Any) -> Any:
+    half = exp(exponent / 2.0 * log(abs(a)))  # in two steps: aⁿ may overflow where the product does not
+    sign = power(where(step(a), 1.0, -1.0), exponent)
+    raised = where(abs(a), c * half * half * sign, c * power(a, exponent))
+    return where(abs(c) + (1.0 - step(k)), raised, 0.0)
 
 
 def _log1p_in_cells(x: Any) -> Any:
@@ -527,7 +536,20 @@ def _expm1_in_cells(x: Any) -> Any:
 
 def _logsumexp_in_cells(values: Any) -> Any:
     top = functools.reduce(maximum, values)
+    if len(values) == 2:  # of more, what is small beside the largest would make the formula too long
+        return top + log1p(exp(-abs(values[0] - values[1])))
     return top + log(sum([exp(value - top) for value in values]))
+
+
+def _softmax_in_cells(x: Any, others: Any) -> Any:
+    # 1 / (1 + Σ exp(o − x)) times e⁻⁶⁴ / e⁻⁶⁴; 0 from a gap of 760 on. Shorter than to look for the largest.
+    return exp(-64.0) / sum([exp(-64.0), *(exp(minimum(other - x, 760.0) - 64.0) for other in others)])
+
+
+def _log_softmax_in_cells(x: Any, others: Any) -> Any:
+    top = functools.reduce(maximum, others, x)
+    below = (x - top) - log(sum([exp(value - top) for value in (x, *others)]))
+    return where(greater(top, x), below, -log1p(sum([exp(other - x) for other in others])))
 
 
 @primitive(lambda y, x: (y,), array=np.exp, method="exp", sheet="EXP({0})", latex=r"e^{{{0}}}")
@@ -730,7 +752,7 @@ def _sech2_native(x: Any) -> Any:
     lambda y, x: (-2.0 * y * tanh(x),),
     array=lambda x: 1.0 / np.square(np.cosh(x)),
     symbol="sech²", latex=r"\operatorname{{sech}}^2\left({0}\right)",
-    expansion=lambda x: 1.0 / (cosh(x) * cosh(x)),
+    expansion=lambda x: 1.0 / (cosh(x) * cosh(x)), sheet=_sech2_native,
     native=_sech2_native,
 )  # fmt: skip
 def sech2(x: float) -> float:
@@ -770,7 +792,7 @@ def _sigmoid_native(x: Any) -> Any:
     lambda y, x: (y * sigmoid(-x),),
     array=lambda x: np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.absolute(x))),
     symbol="σ", method="sigmoid",
-    sheet="1/(1+EXP(-({0})))", latex=r"\sigma",
+    sheet="IF({0}<-700,EXP({0}),1/(1+EXP(-{0})))", latex=r"\sigma",
     textbook=lambda y, x: (y * (1.0 - y),), expansion=lambda x: 1.0 / (1.0 + exp(-x)),
     native=_sigmoid_native,
 )  # fmt: skip
@@ -879,7 +901,7 @@ def _silu_array(x: Any) -> Any:
     lambda y, x: (_silu_slope(y, x),),
     array=_silu_array, symbol="SiLU", method="silu",
     textbook=lambda y, x: (sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),), expansion=lambda x: x * sigmoid(x),
-    native=_silu_native,
+    sheet="IF({0}<-700,{0}*EXP({0}/2)*EXP({0}/2),{0}/(1+EXP(-{0})))", native=_silu_native,
 )  # fmt: skip
 def silu(x: float) -> float:
     """x σ(x), also called swish (Ramachandran, Zoph and Le 2017).
@@ -1182,7 +1204,7 @@ def _softmax_array(x: Any, others: Any) -> Any:
     ),
     name="softmax", array=_softmax_array, vectors=(1,), domain=(ANY, ANY),
     expansion=lambda x, others: exp(x) / sum([exp(x), *map(exp, others)]),
-    sheet=lambda x, others: 1.0 / (1.0 + sum([exp(other - x) for other in others])),
+    sheet=_softmax_in_cells,
 )  # fmt: skip
 def _softmax(x: float, others: Sequence[float]) -> float:
     return _probabilities([x, *others])[0]
@@ -1233,7 +1255,7 @@ def _log_softmax_array(x: Any, others: Any) -> Any:
     name="log_softmax", vectors=(1,), domain=(ANY, ANY), symbol="ln softmax",
     array=_log_softmax_array,
     expansion=lambda x, others: x - logsumexp([x, *others]),
-    sheet=lambda x, others: -log1p(sum([exp(other - x) for other in others])),
+    sheet=_log_softmax_in_cells,
 )  # fmt: skip
 def _log_softmax(x: float, others: Sequence[float]) -> float:
     top, rest = _split_top([x, *others])
