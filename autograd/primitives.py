@@ -1083,7 +1083,7 @@ def _sigmoid_native(x: Any) -> Any:
 
 def _sigmoid_slope(x: Any) -> Any:
     small = exp(-abs(x))
-    return small / square(1.0 + small)
+    return small / (1.0 + small * (2.0 + small))
 
 
 # The derivative of σ(x) σ(−x), by its factors, is 0 near 0, where the truth is −x/8.
@@ -1096,8 +1096,7 @@ def _sigmoid_slope(x: Any) -> Any:
 def sigmoid_slope(x: float) -> float:
     """σ′(x) = σ(x) σ(−x) = ¼/cosh²(x/2), the slope of the sigmoid; its derivative is −y tanh(x/2)."""
     small = math.exp(-math.fabs(x))
-    total = 1.0 + small
-    return small / (total * total)
+    return small / (1.0 + small * (2.0 + small))
 
 
 # Not y (1 − y): at x = 40 it is 0, the truth 4.2e-18.

@@ -197,7 +197,7 @@ FEW = 5  # numbers: of more the Hessian is not judged, for its truth takes long
 def judge(subject: Subject, count: int) -> list[Finding]:
     """The findings on each quantity that has a judged point, from `count` points or some more.
 
-    The second derivatives are judged at every other point.
+    The second derivatives are judged at every other point, of many arguments at fewer.
     """
     findings: dict[str, Finding] = {}
     for number, args in enumerate(subject.points(count)):
@@ -207,7 +207,7 @@ def judge(subject: Subject, count: int) -> list[Finding]:
         quantities = subject.quantities(args)
         units = subject.units(*args) if subject.units else [None] * len(exact)
         results = {name: engine(*args) for name, engine in subject.engines.items()}
-        if subject.bends and number % 2 == 0 and len(exact) <= 1 + FEW:
+        if subject.bends and number % len(exact) == 0 and len(exact) <= 1 + FEW:
             results[OURS] = [*results[OURS], *subject.bends(*args)]
             exact += (hessian := second(subject.reference, args))
             units = [*units, *(subject.bend_units(*args) if subject.bend_units else [None] * len(hessian))]

@@ -115,11 +115,11 @@ def plainly(args: Args, *functions: Callable[..., float]) -> list[float]:
     return list(map(result, functions))
 
 
-# Derivatives that are functions of `math` themselves, and as good as these.
-SLOPES: Mapping[str, tuple[Callable[..., float]]] = {
+# First and second derivatives that are functions of `math` themselves, and as good as these.
+SLOPES: Mapping[str, tuple[Callable[..., float], ...]] = {
     "sin": (math.cos,),
     "cos": (lambda x: -math.sin(x),),
-    "tan": (lambda x: 1.0 + math.tan(x) ** 2,),
+    "tan": (lambda x: 1.0 + math.tan(x) ** 2, lambda x: 2.0 * math.tan(x) * (1.0 + math.tan(x) ** 2)),
     "sinh": (math.cosh,),
     "cosh": (math.sinh,),
 }
@@ -137,6 +137,7 @@ CHOICES: Mapping[str, Mapping[int, tuple[float, ...]]] = {
     "gaussian": {1: (0.125, 0.25, 0.5, 1.0)},
     "monomial": {0: (1.0, -0.3, 2.7e5, -6.1e-200, 8.3e200), 3: (0.0, 1.0, 2.0, 3.0)},  # as rules use it
 }
+
 
 def where_the_length_is_normal(*args: Any) -> list[Any]:
     flat = oracle.flatten(args)
@@ -261,7 +262,12 @@ BENDS: Mapping[str, tuple[Sizes, str]] = {
     "sigmoid_slope": (of_one(lambda x: sech2_terms(x / 2) / 16), "in ulp of its terms: 0 at ±1.317"),
     "silu_slope": (of_one(silu_terms), "in ulp of its terms: 0 somewhere"),
     "gaussian": (
-        lambda x, c: [mp.exp(-c * oracle.mpf(x) ** 2) * (4 * c * c * oracle.mpf(x) ** 2 + 2 * c), None, None, None],
+        lambda x, c: [
+            mp.exp(-c * oracle.mpf(x) ** 2) * (4 * c * c * oracle.mpf(x) ** 2 + 2 * c),
+            None,
+            None,
+            None,
+        ],
         "∂x∂x in ulp of its terms: 0 at ±1/√2c",
     ),
     "gelu_slope": (

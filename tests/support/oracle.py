@@ -113,9 +113,7 @@ REFERENCE = {
     "log2": Reference(lambda x: mp.log(x, 2), lambda x: (1 / (x * mp.ln(2)),)),
     "log10": Reference(lambda x: mp.log(x, 10), lambda x: (1 / (x * mp.ln(10)),)),
     "logaddexp": Reference(lambda a, b: mp.fsum(log_sum([a, b])), lambda a, b: tuple(shares([a, b]))),
-    "cbrt": Reference(
-        lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: (1 / (3 * mp.cbrt(abs(x)) ** 2),)
-    ),
+    "cbrt": Reference(lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: (1 / (3 * mp.cbrt(abs(x)) ** 2),)),
     "hypot": Reference(lambda a, b: length([a, b]), lambda a, b: (a / length([a, b]), b / length([a, b]))),
     "log": Reference(mp.ln, lambda x: (1 / x,)),
     "log1p": Reference(lambda x: mp.ln(1 + x), lambda x: (1 / (1 + x),)),
@@ -155,7 +153,9 @@ REFERENCE = {
         lambda x: (sigma(x) * sigma(-x) * (2 + x * (sigma(-x) - sigma(x))),),
     ),
     "gaussian": Reference(
-        lambda x, c: mp.exp(-c * x * x), lambda x, c: (-2 * c * x * mp.exp(-c * x * x), 0), undifferentiated=(1,)
+        lambda x, c: mp.exp(-c * x * x),
+        lambda x, c: (-2 * c * x * mp.exp(-c * x * x), 0),
+        undifferentiated=(1,),
     ),
     "erf": Reference(mp.erf, lambda x: (2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
     "erfc": Reference(mp.erfc, lambda x: (-2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
@@ -163,9 +163,7 @@ REFERENCE = {
     "gelu_slope": Reference(lambda x: below(x) + x * bell(x), lambda x: ((2 - x * x) * bell(x),)),
     "gelu_tanh": Reference(
         lambda x: x * gate(x),
-        lambda x: (
-            gate(x) + x * gate(x) * gate(-x) * 2 * mp.sqrt(2 / mp.pi) * (1 + 3 * CUBIC * x * x),
-        ),
+        lambda x: (gate(x) + x * gate(x) * gate(-x) * 2 * mp.sqrt(2 / mp.pi) * (1 + 3 * CUBIC * x * x),),
     ),
     "softsign": Reference(lambda x: x / (1 + abs(x)), lambda x: (1 / (1 + abs(x)) ** 2,)),
     "hardtanh": Reference(lambda x: max(-1, min(1, x)), lambda x: (heaviside(1 - abs(x)),)),
