@@ -391,12 +391,17 @@ def _difference(a: Any, b: Any) -> tuple[Any, Any]:
     return difference, (a - (difference - seen)) - (b + seen)
 
 
-def _square(x: Any) -> tuple[Any, Any]:
-    """x², and the part of it that was lost in rounding (Dekker 1971), for |x| < 10¹⁴⁰."""
-    square, wide = x * x, 134217729.0 * x  # by 2²⁷ + 1
+def _halves(x: Any) -> tuple[Any, Any]:
+    """x as the sum of two numbers of 26 bits, products of which are exact (Dekker 1971)."""
+    wide = 134217729.0 * x  # by 2²⁷ + 1
     high = wide - (wide - x)
-    low = x - high
-    return square, ((high * high - square) + 2.0 * high * low) + low * low
+    return high, x - high
+
+
+def _product(a: Any, b: Any) -> tuple[Any, Any]:
+    """a b, and the part of it that was lost in rounding, for numbers whose product is below 10²⁹⁰."""
+    product, (a_high, a_low), (b_high, b_low) = a * b, _halves(a), _halves(b)
+    return product, ((a_high * b_high - product) + (a_high * b_low + a_low * b_high)) + a_low * b_low
 
 
 def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
@@ -602,7 +607,7 @@ def ceil(x: float) -> float:
 
 @primitive(
     lambda y, x: (2.0 * x,),
-    array=np.square, exact=True, symbol="·²", method="square", sheet="({0})^2", latex=r"\left({0}\right)^2",
+    array=np.square, exact=True, method="square", sheet="({0})^2", latex=r"\left({0}\right)^2",
 )  # fmt: skip
 def square(x: float) -> float:
     """x².
@@ -707,12 +712,17 @@ def log10(x: float) -> float:
     return math.log10(x)
 
 
+def _logaddexp_native(a: Any, b: Any) -> Any:
+    apart = greater(a, b) + greater(b, a)  # two equal ones may be infinite
+    return where(apart, maximum(a, b) + log1p(exp(-abs(a - b))), a + 0.6931471805599453)
+
+
 @primitive(
     lambda y, a, b: tuple(softmax([a, b])),
     array=lambda a, b: _logsumexp_array(np.array(np.broadcast_arrays(a, b))),
     domain=(ANY, ANY), method="logaddexp", expansion=lambda a, b: log(exp(a) + exp(b)),
     sheet=lambda a, b: maximum(a, b) + log1p(exp(-abs(a - b))),
-    native=lambda a, b: where(a - b, maximum(a, b) + log1p(exp(-abs(a - b))), a + 0.6931471805599453),
+    native=_logaddexp_native,
 )  # fmt: skip
 def logaddexp(a: float, b: float) -> float:
     """ln(eᵃ + eᵇ) without overflow; its derivatives are σ(a − b) and σ(b − a).
@@ -763,7 +773,7 @@ def _cbrt_array(x: Any) -> Any:
 def _cbrt_native(x: Any) -> Any:
     size = abs(x)
     y = power(size, 1 / 3)
-    return sign(x) * where(greater(size, 0.0) * greater(math.inf, size), _cbrt_closer(y, size), y)
+    return where(x, sign(x) * where(greater(math.inf, size), _cbrt_closer(y, size), y), x)
 
 
 @primitive(
@@ -976,7 +986,7 @@ def _asinh_native(x: Any) -> Any:
     size = abs(x)
     small = minimum(size, 1e8)  # from there on it is ln 2x
     near = log1p(small + small * small / (1.0 + sqrt(1.0 + small * small)))
-    return sign(x) * where(step(size - 1e8), log(size) + 0.6931471805599453, near)
+    return where(x, sign(x) * where(step(size - 1e8), log(size) + 0.6931471805599453, near), x)
 
 
 @primitive(
@@ -996,7 +1006,7 @@ def asinh(x: float) -> float:
 
 def _acosh_native(x: Any) -> Any:
     past = minimum(x - 1.0, 1e8)
-    near = log1p(past + sqrt(past * (past + 2.0)))
+    near = log1p(past + sqrt(past) * sqrt(past + 2.0))
     return where(step(x - 1e8), log(x) + 0.6931471805599453, near)
 
 
@@ -1018,7 +1028,7 @@ def acosh(x: float) -> float:
 
 def _atanh_native(x: Any) -> Any:
     size = abs(x)
-    return sign(x) * (0.5 * log1p(2.0 * size / (1.0 - size)))
+    return where(x, sign(x) * (0.5 * log1p(2.0 * size / (1.0 - size))), x)
 
 
 @primitive(
@@ -1252,31 +1262,35 @@ def silu(x: float) -> float:
 
 
 def _gaussian(x: Any, c: Any) -> Any:
-    square, lost = _square(minimum(abs(x), 100.0))  # from 76 on e to the power of −x²/8 is 0
-    return exp(-c * square) * (1.0 - c * lost)
+    inside = minimum(abs(x), 1e100)
+    square, lost = _product(inside, inside)
+    exponent, lost_too = _product(c, square)
+    return exp(-exponent) * (1.0 - (c * lost + lost_too))
 
 
 # By halves, for y may be subnormal where x y is not.
 @primitive(
-    lambda y, x, c: (-2.0 * c * _by_halves(x, gaussian(x, 0.5 * c)), 0.0),
-    array=_gaussian, symbol="e^−cx²", domain=(NARROW, (1.0, 1.0)),
+    lambda y, x, c: (
+        -2.0 * c * _by_halves(x, gaussian(x, 0.5 * c)),
+        -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), gaussian(x, 0.5 * c)),
+    ),
+    array=_gaussian, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
     sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
 )  # fmt: skip
 def gaussian(x: float, c: float) -> float:
-    """exp(−c x²) for a constant c, a power of two; the square of a large x is taken to twice its digits."""
-    square, lost = _square(min(math.fabs(x), 100.0) if x == x else x)
-    return math.exp(-c * square) * (1.0 - c * lost)
+    """exp(−c x²), whose exponent is taken to twice the digits of a float: e to the power of it has them all."""
+    return float(_gaussian(x, c))
 
 
-# x eˣ² erfc(x) in s = 1.3013 (x − 3.6661)/(x + 3.6661), for 0.48 ≤ x ≤ 28, and erf(x)/x in x² for |x| ≤ 0.51:
-# interpolation at Chebyshev's points in 60 digits, errors 2⁻⁵⁹ and 2⁻⁶⁴.
-_ERFC = (
-    0.5451933135857223, 0.05313649359894824, -0.06770665430029066, 0.05679275807379942, -0.03682354640049898,
-    0.01915719838362974, -0.007963661482013986, 0.0025374130586706717, -0.0005447835577781282,
-    3.707379096646364e-05, 2.2054806959770184e-05, -7.740098743911147e-06, 9.838389217304325e-08,
-    5.476977134029367e-07, -8.87526810495671e-08, -3.352560673940047e-08, 1.0710142162611498e-08,
-    2.1545199511964714e-09, -1.0752474289043378e-09, -1.5514698581130716e-10, 9.788338681467891e-11,
-    9.363979195801249e-12, -6.2040122256580484e-12,
+# (1 + 2x) eˣ² erfc(x) in (x − 4)/(x + 4), for 0.48 ≤ x ≤ 28, and erf(x)/x in x² for |x| ≤ 0.51: interpolation
+# at Chebyshev's points in 60 digits, errors 2⁻⁶⁰ and 2⁻⁶⁴.
+_ERFCX = (
+    1.2329951186255526, -0.13962111684056247, 0.015379652102619842, 0.06809705425468827, -0.10103906603631013,
+    0.09373283499854078, -0.06633036581208412, 0.03716751553368865, -0.01619773405940797, 0.005031970019514048,
+    -0.0007577732771346814, -0.00019925697059036806, 0.0001506216258847912, -2.4398040717567734e-05,
+    -1.1221898919585286e-05, 5.7064607212514515e-06, 2.9361614716143093e-07, -8.194666173252036e-07,
+    7.477277619792729e-08, 1.0322842161962563e-07, -1.7941569819813498e-08, -9.64428714587657e-09,
+    1.824163406938155e-09,
 )  # fmt: skip
 _ERF = (
     1.1283791670955126, -0.3761263890318375, 0.11283791670954775, -0.026866170644958408, 0.005223977621115625,
@@ -1291,16 +1305,16 @@ def _erf_near(x: Any) -> Any:
     return x * _polynomial(x * x, _ERF)
 
 
-def _mills(x: Any) -> Any:
-    """x eˣ² erfc(x), a number between 0.3 and 0.57, for x ≥ 0.48."""
+def _erfcx(x: Any) -> Any:
+    """eˣ² erfc(x), which is near 1/(1 + 2x), for 0.48 ≤ x ≤ 28."""
     x = maximum(minimum(x, 28.0), 0.48)
-    return _polynomial(1.301312535111711 * ((x - 3.6660605) / (x + 3.6660605)), _ERFC)
+    return _polynomial((x - 4.0) / (x + 4.0), _ERFCX) / (1.0 + 2.0 * x)
 
 
 def _erfc_far(x: Any) -> Any:
     """erfc(|x|) for |x| ≥ 0.48."""
     size = maximum(abs(x), 0.48)
-    return gaussian(size, 1.0) * (_mills(size) / size)
+    return gaussian(size, 1.0) * _erfcx(size)
 
 
 def _erf(x: Any) -> Any:
@@ -1351,17 +1365,17 @@ _ROOT_HALF = 0.7071067811865476
 
 
 def _gelu(x: Any) -> Any:
-    """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) less x e^(−x²/2) by Mills' ratio: nothing cancels."""
+    """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), whose exponent is −x²/2 itself."""
     z = _ROOT_HALF * abs(x)
-    far = maximum(x, 0.0) - _ROOT_HALF * (gaussian(x, 0.5) * _mills(z))
+    far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * (gaussian(x, 0.5) * _erfcx(z))
     return where(step(z - 0.5), far, 0.5 * x * (1.0 + _erf_near(_ROOT_HALF * x)))
 
 
 def _gelu_slope(x: Any) -> Any:
-    """Φ(x) + x φ(x), whose terms cancel near its zero x₀ = −0.7518 and below: there by series and ratio."""
+    """Φ(x) + x φ(x), whose terms cancel near its zero x₀ = −0.7518: there it is a series in x − x₀."""
     size = maximum(minimum(abs(x), 100.0), 0.7)
-    tail = _mills(_ROOT_HALF * size)
-    below = _by_halves((_ROOT_HALF * tail - 0.3989422804014327 * size * size) / size, gaussian(size, 0.25))
+    ratio = 0.5 * _erfcx(_ROOT_HALF * size) - 0.3989422804014327 * size
+    below = _by_halves(ratio, gaussian(size, 0.25))
     inside = maximum(minimum(x, 0.71), -1.1)
     d = (inside + 0.7517915246935645) - 1.4956759177009883e-17  # −x₀ to 32 digits
     near_zero = d * _polynomial(minimum(d, 0.51), _GELU_SLOPE)
@@ -1414,7 +1428,7 @@ def _gelu_tanh_slope(x: Any) -> Any:
 
 @primitive(
     lambda y, x: (_gelu_tanh_slope(x),),
-    array=lambda x: x * sigmoid(_gelu_gate(np.clip(x, -1e9, 1e9))), symbol="GELU", domain=((-0.5, 2.0),),
+    array=lambda x: x * sigmoid(_gelu_gate(np.clip(x, -1e9, 1e9))), symbol="GELU~", domain=((-0.5, 2.0),),
     method="gelu_tanh",
     expansion=lambda x: 0.5 * x * (1.0 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),
     native=lambda x: x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9))),
@@ -1855,6 +1869,7 @@ def share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
     name="softmax", array=_softmax_array, vectors=(1,), domain=(ANY, ANY),
     expansion=lambda x, others: exp(x) / sum([exp(x), *map(exp, others)]),
     sheet=lambda x, others: 1.0 / (1.0 + sum([exp(other - x) for other in others])),
+    native=lambda x, others: _share_in_cells([x], others),
 )  # fmt: skip
 def _softmax(x: float, others: Sequence[float]) -> float:
     return _probabilities([x, *others])[0]

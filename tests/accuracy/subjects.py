@@ -159,6 +159,7 @@ SPECIAL: Mapping[str, dict[str, Any]] = {
         ("hypot", "norm", "component"),
         {"units": where_the_length_is_normal, "note": "where the length is a normal number"},
     ),
+    "gelu_slope": {"bend_limit": 10.0},  # in it are two of its halves, each squared: four exponentials
     "gelu_tanh": {"units": size_of_gate, "note": "in ulp of its terms, times 1 + |w|: w is rounded"},
     "dot": {"units": size_of_terms, "note": "value in ulp of Σ|wᵢxᵢ| + |b|: terms may cancel"},
     "logsumexp": LOGITS,
@@ -191,6 +192,13 @@ def sech2_terms(x: Any) -> Any:
 def silu_terms(x: Any) -> Any:
     slope, half = oracle.sigma(x) * oracle.sigma(-x), abs(mp.tanh(x / 2))
     return slope * (half * abs(2 - abs(x) * half) + half + abs(x) / 2 * (1 - half**2))
+
+
+def gaussian_terms(x: float, c: float) -> list[Any]:
+    base, factor = oracle.exactly([[x, c]])[0]
+    scaled = factor * base**2
+    y = mp.exp(-scaled)
+    return entries((x, c), {(0, 0): y * factor * (4 * scaled + 2), (0, 1): y * abs(base) * (2 + 2 * scaled)})
 
 
 def gelu_tanh_terms(x: Any) -> Any:
@@ -261,15 +269,7 @@ BENDS: Mapping[str, tuple[Sizes, str]] = {
     "sech2": (of_one(sech2_terms), "in ulp of its terms: 0 at ±0.658"),
     "sigmoid_slope": (of_one(lambda x: sech2_terms(x / 2) / 16), "in ulp of its terms: 0 at ±1.317"),
     "silu_slope": (of_one(silu_terms), "in ulp of its terms: 0 somewhere"),
-    "gaussian": (
-        lambda x, c: [
-            mp.exp(-c * oracle.mpf(x) ** 2) * (4 * c * c * oracle.mpf(x) ** 2 + 2 * c),
-            None,
-            None,
-            None,
-        ],
-        "∂x∂x in ulp of its terms: 0 at ±1/√2c",
-    ),
+    "gaussian": (gaussian_terms, "in ulp of their terms: ∂x∂x is 0 at 2cx² = 1, ∂x∂c at cx² = 1"),
     "gelu_slope": (
         of_one(lambda x: oracle.bell(x) * abs(x) * (x * x + 4)),
         "in ulp of its terms: 0 at ±2",

@@ -154,8 +154,7 @@ REFERENCE = {
     ),
     "gaussian": Reference(
         lambda x, c: mp.exp(-c * x * x),
-        lambda x, c: (-2 * c * x * mp.exp(-c * x * x), 0),
-        undifferentiated=(1,),
+        lambda x, c: (-2 * c * x * mp.exp(-c * x * x), -x * x * mp.exp(-c * x * x)),
     ),
     "erf": Reference(mp.erf, lambda x: (2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
     "erfc": Reference(mp.erfc, lambda x: (-2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
