@@ -1265,7 +1265,7 @@ def _gaussian(x: Any, c: Any) -> Any:
     inside = minimum(abs(x), 1e100)
     square, lost = _product(inside, inside)
     exponent, lost_too = _product(c, square)
-    return exp(-exponent) * (1.0 - (c * lost + lost_too))
+    return exp(-exponent) * (1.0 - minimum(c * lost + lost_too, 0.5))  # more only where the power is 0
 
 
 # By halves, for y may be subnormal where x y is not.
@@ -1644,7 +1644,7 @@ def _norm_array(values: Any) -> Any:
 
 @primitive(
     lambda y, values: (components(y, values),),
-    name="norm", array=_norm_array, vectors=(0,), symbol="‖·‖",
+    name="norm", array=_norm_array, vectors=(0,),
     latex=r"\left\lVert {0} \right\rVert", textbook=lambda y, values: ([value / y for value in values],),
     expansion=lambda values: sqrt(sum([value * value for value in values])),
     sheet=_length_in_cells, native=_length_native,

@@ -31,9 +31,9 @@ NEAR_A_KINK = 1e-2
 BOUNDED = ("asin", "acos", "atanh", "tan", "exp", "expm1", "sinh", "cosh", "power")
 # How far from a kink the arguments are.
 from_zero = abs
-from_a_tie = lambda a, b: abs(a - b)  # noqa: E731  # as the others of the table below
-from_a_whole_number = lambda a, b=1.0: abs(a / b - round(a / b))  # noqa: E731
-from_the_origin = lambda *numbers: max(map(abs, numbers))  # noqa: E731
+from_a_tie = lambda a, b: abs(a - b)  # as the others of the table below
+from_a_whole_number = lambda a, b=1.0: abs(a / b - round(a / b))
+from_the_origin = lambda *numbers: max(map(abs, numbers))
 KINKED = {
     **dict.fromkeys(("abs", "relu", "step", "sign", "softsign", "cbrt"), from_zero),
     **dict.fromkeys(("leaky_relu", "elu"), lambda x, _: abs(x)),
