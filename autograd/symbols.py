@@ -666,7 +666,7 @@ def _plain_number(data: float) -> str:
 def _text_call(row: Primitive) -> str:
     if "·" in row.symbol and len(row.domain) == 1:  # |·|
         return row.symbol.replace("·", "{0}")
-    return row.symbol if re.fullmatch(r"\w+|√", row.symbol) else row.name
+    return row.symbol if re.fullmatch(r"\w+′?|√", row.symbol) else row.name
 
 
 def _latex_call(row: Primitive) -> str:

@@ -20,7 +20,7 @@ FLOORS_WITHIN = {
     "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
     "autograd.compiler": [
         "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing", "arrays",
-        "elementary", "code", "formulas", "memory", "sums", "kernel", "native", "program",
+        "elementary", "code", "formulas", "memory", "sums", "kernel", "native", "selection", "program",
     ],
 }  # fmt: skip
 ROOF = "__init__"
