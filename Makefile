@@ -5,13 +5,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: demo test check bench mutate accuracy coverage clean
+.PHONY: demo test fresh check bench mutate accuracy coverage clean
 
 demo: $(VENV)/.demos
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# The generated tests on examples that nobody has seen; SEED repeats a run, FRESH_SECONDS bounds it.
+FRESH_SECONDS ?= 150
+fresh: $(VENV)/.test
+	@seed=$${SEED:-$$($(BIN)/python -c "import secrets; print(secrets.randbelow(2**32))")}; \
+	echo "fresh seeds: make fresh SEED=$$seed repeats this run"; \
+	HYPOTHESIS_PROFILE=fresh FRESH_SECONDS=$(FRESH_SECONDS) \
+	$(BIN)/python -m pytest -n auto -m hypothesis -rs --hypothesis-seed=$$seed tests
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -10,7 +10,8 @@
 
 from . import copying as _copying
 from .checking import Check, GradcheckReport, gradcheck
-from .compiler import Program, Training, compile
+from .compiler import Program, Training, rank_backends
+from .compiler import compile as compile
 from .differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .drawing import PALETTE, Drawing, draw
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
@@ -48,15 +49,26 @@ from .primitives import (
     softplus,
     sqrt,
     step,
-    sum,
     tan,
     tanh,
     where,
 )
+from .primitives import sum as sum
 from .spreadsheet import save_workbook
-from .value import ComparisonWarning, Value, detect_anomaly, no_grad, warn_on_comparison
+from .value import (
+    ComparisonWarning,
+    DetachedWarning,
+    Readings,
+    Value,
+    detect_anomaly,
+    is_number,
+    no_grad,
+    readings,
+    warn_on_comparison,
+)
 from .vector import Dense, Vector
 
+# What `from autograd import *` brings: not `sum` and `compile`, which would shadow builtins.
 __all__ = [
     "PALETTE",
     "AnomalyError",
@@ -64,6 +76,7 @@ __all__ = [
     "ComparisonWarning",
     "Dense",
     "Derivation",
+    "DetachedWarning",
     "Drawing",
     "Explorer",
     "GradcheckError",
@@ -73,6 +86,7 @@ __all__ = [
     "MissingExtraError",
     "Primitive",
     "Program",
+    "Readings",
     "Run",
     "Training",
     "Value",
@@ -80,7 +94,6 @@ __all__ = [
     "acos",
     "asin",
     "atan",
-    "compile",
     "cos",
     "cosh",
     "detect_anomaly",
@@ -96,6 +109,7 @@ __all__ = [
     "greater",
     "hessian",
     "hvp",
+    "is_number",
     "jacobian",
     "jvp",
     "leaky_relu",
@@ -108,6 +122,8 @@ __all__ = [
     "minimum",
     "no_grad",
     "primitive",
+    "rank_backends",
+    "readings",
     "relu",
     "save_workbook",
     "sigmoid",
@@ -118,7 +134,6 @@ __all__ = [
     "softplus",
     "sqrt",
     "step",
-    "sum",
     "tan",
     "tanh",
     "topological_order",

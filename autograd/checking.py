@@ -74,7 +74,7 @@ class Check:
 
 @dataclass(frozen=True, repr=False)
 class GradcheckReport:
-    """What `gradcheck` found: true if no derivative is wrong, and a table when printed.
+    """What `gradcheck` found, a table when printed: true if some derivative is right, and none is wrong.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class GradcheckReport:
     checks: tuple[Check, ...]
 
     def __bool__(self) -> bool:
-        return not self.wrong
+        return not self.wrong and len(self.untold) < len(self.checks)
 
     @property
     def wrong(self) -> tuple[Check, ...]:
@@ -113,7 +113,7 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
     Derivatives by reverse and by forward mode are compared with extrapolated difference quotients of
     `f`, called with fresh leaves each time. One is right if it lies within the estimated error of the
     quotients; at a kink, if it lies between the one-sided derivatives. Where the values are too coarse to
-    tell, or leap, it passes with a note.
+    tell, or leap, it passes with a note, unless that is so of all of them: then nothing was checked.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
     Raises
     ------
     GradcheckError : if a derivative is wrong, with a table of input, analytic and numeric derivative and
-        relative error, and the primitive suspected.
+        relative error, and the primitive suspected; or if there was nothing that the values tell.
     TypeError : if an input is not a number or a `Value`, or `f` returns anything else.
     ValueError : if there are no inputs, or `order` is not a whole number from 1 on.
 
@@ -166,10 +166,12 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
     for k, (derived, found) in enumerate(_orders(function, point, titles, names, order), 1):
         checks += found
         report = GradcheckReport(tuple(checks))
-        if not report:
+        if report.wrong:
             nan = any(math.isnan(check.analytic) for check in report.wrong)
             suspicion = _suspicion(function, derived, point, k, nan)
             raise GradcheckError(f"{_failures(report)}\n{suspicion}", report)
+    if not report:
+        raise GradcheckError(f"nothing could be checked: choose other inputs\n{report}", report)
     return report
 
 

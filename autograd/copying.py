@@ -14,7 +14,7 @@ from typing import Any
 
 from .graph import Node, ancestors, collector_paused
 from .primitives import Primitive
-from .value import Value, advance, make_node
+from .value import Value, advance, make_node, told_of_result
 from .vector import Vector
 
 __all__: list[str] = []
@@ -22,6 +22,7 @@ __all__: list[str] = []
 
 def _deepcopy(self: Node, memo: dict[int, Any]) -> Any:
     """A copy of the node and of the graph below it; its backward pass fills the copied leaves."""
+    told_of_result(self, "a copy")
     with collector_paused():
         for node in ancestors([self], memo):
             build, (*state, operands) = _recipe(node)
@@ -34,7 +35,7 @@ def _recipe(node: Node) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     if type(node) is Vector:
         return _build_vector, (node._scopes, node.values)
     return _build_value, (
-        node._data, node.grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
+        node._data, node._grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
     )  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def _build_value(
 ) -> Value:
     advance(time)  # the clock of another process may have been ahead
     node = make_node(primitive, data, operands, time)
-    node.grad = grad
+    node._grad = grad
     if tag is not None:
         node._tag = tag
     return node
@@ -93,6 +94,7 @@ _SHALLOW = 50  # ancestors: as many the pickler may follow by recursion
 
 def _reduce(self: Node, protocol: Any) -> tuple[Any, ...]:
     """How pickle saves a node: how to build it, preceded by its ancestors unless they were announced."""
+    told_of_result(self, "a pickle")
     build, args = _recipe(self)
     if id(self) not in _announced.ids:
         before = ancestors([self])[:-1]

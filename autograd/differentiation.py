@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from .errors import GraphError
 from .linearization import Linearization
-from .value import Number, Value, number
+from .value import Number, Value, is_number, number, told_of_result
 from .vector import Vector
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
@@ -76,6 +75,8 @@ def grad(output: Value, inputs: Value | Iterable[Value], create_graph: bool = Fa
     for what, given in [("output", output), *[("each of inputs", target) for target in targets]]:
         if not isinstance(given, Value):
             raise TypeError(f"grad: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
+    if not create_graph:
+        told_of_result(output, "grad()")
     return Linearization(targets, [output], create_graph).pull(output)
 
 
@@ -312,6 +313,7 @@ def variables_of(what: str, inputs: Iterable[Any], create_graph: bool) -> list[V
             variable = given - 0.0  # exact for every number, −0 too
             variable.label = given.label
         else:
+            told_of_result(given, f"{what}()")
             variable = given.detach()
         variables.append(variable)
     return variables
@@ -319,7 +321,7 @@ def variables_of(what: str, inputs: Iterable[Any], create_graph: bool) -> list[V
 
 def numbers_of(what: str, which: str, given: Any) -> list[Any]:
     """The numbers and `Value`s of a sequence; one alone is a sequence of one."""
-    if isinstance(given, (Value, Real)):
+    if isinstance(given, Value) or is_number(given):
         return [given]
     if not isinstance(given, Iterable) or isinstance(given, str) or getattr(given, "ndim", 1) != 1:
         raise TypeError(
@@ -343,7 +345,7 @@ def is_sequence(result: Any) -> bool:
 def as_output(what: str, output: Any, where: str) -> Value:
     if isinstance(output, Value):
         return output
-    if isinstance(output, Real):
+    if is_number(output):
         return Value(output)
     raise TypeError(
         f"{what}: f must return a Value or a flat sequence of Values, got {type(output).__name__}{where}: "

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .errors import AnomalyError, GraphError
-from .value import MANY, Value, computation, describe, watching
+from .value import MANY, Value, computation, describe, told_of_result, watching
 from .vector import Dense, Vector, columns
 
 __all__ = ["ancestors", "backward", "topological_order"]
@@ -107,7 +107,7 @@ def backward(self: Value) -> None:
     """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
 
     On the leaves the gradient is added to what is there, so clear it between steps; on all other nodes
-    it belongs to this pass alone. Constants keep ``grad`` ``None``.
+    it belongs to this pass alone. Constants are not reached.
 
     Raises
     ------
@@ -124,6 +124,7 @@ def backward(self: Value) -> None:
     >>> x.grad
     30.0
     """
+    told_of_result(self, "backward()")
     if type(self) is not Value:
         raise TypeError(f"backward starts from one Value, got {type(self).__name__}: {self!r:.60}")
     # One float object that only this sweep knows: a node is in the sweep when its grad IS `zero`, so
@@ -141,13 +142,13 @@ def backward(self: Value) -> None:
             _sweep(self, order, gathered, zero, newest)
     except BaseException:  # KeyboardInterrupt too: the leaves' sums are as they were
         for leaf, earlier in zip(leaves, before, strict=False):
-            leaf.grad = earlier
+            leaf._grad = earlier
         raise
     for leaf, earlier in zip(leaves, before, strict=True):
         if leaf._time < 0:
-            leaf.grad = None
+            leaf._grad = None
         elif earlier is not None:
-            leaf.grad += earlier  # type: ignore[operator]  # the sweep left a float
+            leaf._grad += earlier  # type: ignore[operator]  # the sweep left a float
 
 
 def _search(
@@ -172,8 +173,8 @@ def _search(
 
     def reach(leaf: Value) -> None:
         leaves.append(leaf)
-        before.append(leaf.grad)
-        leaf.grad = zero
+        before.append(leaf._grad)
+        leaf._grad = zero
 
     node: Any = None
     operand: Any = output
@@ -184,7 +185,7 @@ def _search(
         if operand._left is None:
             reach(operand)
         else:
-            operand.grad = zero
+            operand._grad = zero
             push(node)
             node = operand
         while True:  # climb to a node with an operand that has not been seen
@@ -193,7 +194,7 @@ def _search(
                 if not unseen or unseen[-1][0] is not node:
                     unseen.append((node, iter(node._left)))
                 for operand in unseen[-1][1]:
-                    if operand.grad is not zero and operand._time >= 0:
+                    if operand._grad is not zero and operand._time >= 0:
                         if operand._left is not None:
                             break
                         reach(operand)
@@ -206,10 +207,10 @@ def _search(
                     gathered.append(node)
                     node = pop()
                     continue
-            elif node._left.grad is not zero:
+            elif node._left._grad is not zero:
                 operand = node._left
                 break
-            elif operand is not None and operand.grad is not zero:
+            elif operand is not None and operand._grad is not zero:
                 break
             done(node)
             node = pop()
@@ -225,10 +226,10 @@ def _sweep(output: Value, order: list[Node], gathered: list[Vector], zero: float
     """
     watched = watching()
     alike: dict[Dense, list[Vector]] = {}
-    output.grad = 1.0
+    output._grad = 1.0
     node: Any
     for node in reversed(order):
-        adjoint = node.grad
+        adjoint = node._grad
         if adjoint is zero:  # reached only through the branch that a `where` did not take
             continue
         right = node._right
@@ -258,15 +259,15 @@ def _sweep(output: Value, order: list[Node], gathered: list[Vector], zero: float
             except (ArithmeticError, ValueError):
                 by_left, *by_rest = row.slopes(node._data, *[operand._data for operand in node.operands])
                 by_right = by_rest[0] if by_rest else 0.0
-            left.grad += adjoint * by_left
+            left._grad += adjoint * by_left
             if right is not None:
-                right.grad += adjoint * by_right
+                right._grad += adjoint * by_right
         if watched:
             _require_finite(node)
     for dense, nodes in alike.items():
         _sweep_dense(dense, nodes)
     for node in reversed(gathered):
-        if node.grad is not zero:
+        if node._grad is not zero:
             _hand_on(node)
             if watched:
                 _require_finite(node)
@@ -280,24 +281,43 @@ def _sweep_many(node: Any, adjoint: float) -> None:
     if row.select is not None:
         chosen = operands[row.select(*args)]
         if chosen._time >= 0:
-            chosen.grad += adjoint
+            chosen._grad += adjoint
         return
     for operand, slope in zip(operands, row.slopes(node._data, *args)):
         if operand._time >= 0:
-            operand.grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
+            operand._grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
+
+
+def _propagate(self: Value) -> None:
+    """The chain rule at one node alone: the `grad` of each parent grows by this node's share."""
+    row = self._primitive
+    if row is None:
+        return
+    require_fresh(self)
+    operands = self.operands
+    args = [operand.numbers() if type(operand) is Vector else operand._data for operand in operands]
+    if row.select is not None:
+        operands, slopes = (operands[row.select(*args)],), [1.0]
+    else:
+        slopes = list(row.slopes(self._data, *args))
+    for operand, slope in zip(operands, slopes):
+        elements = operand.values if type(operand) is Vector else (operand,)
+        for element, each in zip(elements, np.broadcast_to(slope, len(elements)).tolist()):
+            if not element.constant:
+                element.grad += self.grad * each
 
 
 def _hand_on(vector: Any) -> None:
     """A gathered Vector's adjoints belong to its elements."""
     operands = vector._left
-    adjoint, vector.grad = vector.grad, None
+    adjoint, vector._grad = vector._grad, None
     if vector.nested:
         shares: Any = np.broadcast_to(adjoint, vector._data.shape).T
     else:
         shares = adjoint.tolist() if type(adjoint) is np.ndarray else [adjoint] * len(operands)
     for operand, share in zip(operands, shares):
         if operand._time >= 0:
-            operand.grad += share
+            operand._grad += share
 
 
 def _sweep_dense(dense: Dense, nodes: list[Any]) -> None:
@@ -312,12 +332,12 @@ def _sweep_dense(dense: Dense, nodes: list[Any]) -> None:
     for depth, _, of_sums, of_inputs in dense.back(results, adjoint):  # noqa: B007  # the last are used below
         weights, biases, _, _ = dense.layers[depth]
         if weights._time >= 0:
-            weights.grad += inputs[depth].T @ of_sums
+            weights._grad += inputs[depth].T @ of_sums
         if biases is not None and biases._time >= 0:
-            biases.grad += np.add.reduce(of_sums)
+            biases._grad += np.add.reduce(of_sums)
     for vector, share in zip(read, of_inputs):
         if vector._time >= 0:
-            vector.grad += share
+            vector._grad += share
 
 
 def _sweep_packed(vector: Vector) -> None:
@@ -329,18 +349,18 @@ def _sweep_packed(vector: Vector) -> None:
         if operand._time < 0:
             continue
         if along:
-            operand.grad += adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
+            operand._grad += adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
         elif np.ndim(slope) == 2:
-            operand.grad += np.broadcast_to(slope, (len(slope), vector.width)) @ adjoint
+            operand._grad += np.broadcast_to(slope, (len(slope), vector.width)) @ adjoint
         else:
-            operand.grad += np.add.reduce(adjoint * slope, axis=-1).item()
+            operand._grad += np.add.reduce(adjoint * slope, axis=-1).item()
 
 
 def _require_finite(node: Any) -> None:
     """Refuse a gradient that is no longer finite after the node has handed on its own."""
     for operand in node.operands:
         elements = operand.values if type(operand) is Vector else (operand,)
-        for element, gradient in zip(elements, np.broadcast_to(operand.grad, len(elements)).tolist()):
+        for element, gradient in zip(elements, np.broadcast_to(operand._grad, len(elements)).tolist()):
             if not element.constant and not math.isfinite(gradient):
                 raise anomaly("gradient", element, gradient, node)
 
@@ -356,3 +376,4 @@ def anomaly(kind: str, node: Value, derivative: float, reader: Any = None) -> An
 
 
 Value.backward = backward
+Value._propagate = _propagate

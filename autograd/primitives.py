@@ -996,19 +996,21 @@ def _sum(values: Sequence[float]) -> float:
         return float(builtins.sum(map(Fraction, values)))
 
 
-def sum(values: Any) -> Any:
+def sum(values: Any, start: Any = 0.0) -> Any:
     """The sum Σ vᵢ as one n-ary node, correctly rounded.
 
     Parameters
     ----------
     values : numbers and `Value`s, any number of them; the sum of none is 0.
+    start : one more term, as Python's own `sum` takes it.
 
     Examples
     --------
-    >>> sum([0.1] * 10)
-    1.0
+    >>> sum([0.1] * 10), sum((0.1 for _ in range(9)), 0.1)
+    (1.0, 1.0)
     """
-    return _sum(_sequence("sum", values, 0))
+    values = _sequence("sum", values, 0)
+    return _sum(values if type(start) in (int, float) and start == 0 else [*values, start])
 
 
 @primitive(

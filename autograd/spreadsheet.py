@@ -224,7 +224,7 @@ class _Table:
         for _ in range(epochs):
             fresh = self._record(data)
             fresh[self.output].backward()
-            gradient = [fresh[node].grad or 0.0 for node in self.wrt]
+            gradient = [fresh[node].grad for node in self.wrt]
             numbers = [fresh[node].data for node in [*self.inputs, *self.wrt, *self.nodes]]
             known = {column.symbol: value for column, value in zip(self.columns, numbers)}
             for column in self.between:

@@ -16,15 +16,22 @@ What is not obvious:
 
 from __future__ import annotations
 
+import dis
+import functools
 import itertools
+import linecache
 import math
 import operator
+import os
+import re
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Real
+from numbers import Complex, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat
 
 import numpy as np
@@ -34,20 +41,24 @@ from .primitives import TABLE, Primitive
 
 __all__ = [
     "ComparisonWarning",
+    "DetachedWarning",
     "Number",
+    "Readings",
     "Value",
     "detect_anomaly",
+    "is_number",
     "no_grad",
     "number",
+    "readings",
     "warn_on_comparison",
 ]
 
-Number = SupportsFloat  # int, float, bool and numpy's scalars
+Number = SupportsFloat  # int, float, bool, Decimal, Fraction, and the scalars of numpy and torch
 
 
 def number(data: Any, what: str = "Value") -> float:
-    """`data` as a float; a `TypeError` or `ValueError` that names `what` if it is not a real number."""
-    if type(data) is int or isinstance(data, (Real, np.bool_)):
+    """`data` as a float; a `TypeError` or `ValueError` that names `what` if it is not one real number."""
+    if is_number(data):
         try:
             return float(data)
         except OverflowError:
@@ -55,6 +66,18 @@ def number(data: Any, what: str = "Value") -> float:
     shape = f" of shape {data.shape}" if isinstance(data, np.ndarray) else ""
     hint = " (a Value is a number already: use it, or its .data)" if isinstance(data, Value) else ""
     raise TypeError(f"{what} takes a real number, got {type(data).__name__}{shape}: {data!r:.60}{hint}")
+
+
+def is_number(data: Any) -> bool:
+    """Whether `data` is one real number: Python's, numpy's, a Decimal or Fraction, an array without axes."""
+    if type(data) in (float, int):
+        return True
+    kind = getattr(getattr(data, "dtype", None), "kind", "f")  # numpy has it, torch has not
+    if kind not in "biuf" or getattr(data, "shape", ()) != ():
+        return False
+    return isinstance(data, Real) or (
+        hasattr(data, "__float__") and not isinstance(data, (Value, Complex, str, bytes))
+    )
 
 
 def _digits(whole: Any) -> int:
@@ -70,7 +93,7 @@ class _Modes(threading.local):
 
     recording = True
     watching = False
-    comparing = ""  # how comparisons are told of: "warning" or "error"
+    readings: Readings | None = None  # who is told of numbers that Python reads
 
 
 _modes = _Modes()
@@ -147,14 +170,71 @@ def detect_anomaly() -> Any:
 
 
 class ComparisonWarning(UserWarning):
-    """A comparison of a `Value` was made while a graph is recorded for compilation: its outcome is frozen."""
+    """Python read a `Value` while a graph is recorded for compilation: what came of it is frozen."""
+
+
+class Readings:
+    """The numbers that Python reads while a graph is recorded for compilation, and where.
+
+    Attributes
+    ----------
+    leaves : only what depends on one of these counts; None for every `Value` but constants.
+    error : whether a reading raises `ComparisonWarning`, or warns.
+    found : what was read, each with its place in the user's program. An error may have been caught there.
+    """
+
+    def __init__(self, leaves: Iterable[Value] | None = None, error: bool = False) -> None:
+        self.leaves = None if leaves is None else set(map(id, leaves))
+        self.error = error
+        self.found: list[str] = []
+
+    def note(self, value: Any, reading: str) -> None:
+        """Tell of a reading, by the line of the user's program that is being run."""
+        frame = _users_frame()
+        if frame is None or not self._counts(value):
+            return
+        place = frame.f_code.co_filename, frame.f_lineno
+        text = f"{reading} is decided once, while the graph is recorded ({_quoted(*place)})"
+        self.found.append(text)
+        if self.error:
+            raise ComparisonWarning(text)
+        warnings.warn_explicit(text, ComparisonWarning, *place)
+
+    @staticmethod
+    def line_of(error: BaseException) -> str:
+        """The line of the user's program that an error came from."""
+        lines = traceback.extract_tb(error.__traceback__)
+        users = [line for line in lines if not line.filename.startswith(_HERE)]
+        return _quoted(users[-1].filename, users[-1].lineno) if users else ""
+
+    def _counts(self, value: Any) -> bool:
+        if self.leaves is None:
+            return type(value) is not Value or not value.constant
+        seen: set[int] = set()
+        pending = [value]
+        while pending:
+            node = pending.pop()
+            if id(node) in self.leaves:
+                return True
+            if id(node) not in seen:
+                seen.add(id(node))
+                pending += node.operands
+        return False
+
+
+def _quoted(filename: str, number: int | None) -> str:
+    """A line of the user's program, with where it stands."""
+    line = linecache.getline(filename, number or 0).strip()
+    return f"{filename}, line {number}" + (f": {line}" if line else "")
 
 
 def warn_on_comparison(error: bool = False) -> Any:
-    """Within ``with warn_on_comparison():`` comparing a `Value` warns: compiled code cannot decide again.
+    """Within ``with warn_on_comparison():`` each `Value` that Python reads warns: compiled code reads none.
 
     An ``if`` on the outcome takes one branch while the graph is recorded, and that branch is all that the
-    graph has. `where`, `maximum` and `minimum` are recorded whole.
+    graph has. `where`, `maximum` and `minimum` are recorded whole. What counts as reading is everything that
+    makes a decision or a plain number of a `Value`: ``<``, ``==``, ``in``, ``bool``, ``hash``, ``float``,
+    ``int``, ``round``, ``format``, ``.data``, ``.grad``, `Value.detach`, and results under `no_grad`.
 
     Parameters
     ----------
@@ -168,9 +248,93 @@ def warn_on_comparison(error: bool = False) -> Any:
     ...     y = x if x > 0 else -x
     Traceback (most recent call last):
         ...
-    autograd.value.ComparisonWarning: x > 0 is decided once, while the graph is recorded
+    autograd.value.ComparisonWarning: x > 0 is decided once, while the graph is recorded (...)
     """
-    return _mode("comparing", "error" if error else "warning")
+    return readings(Readings(error=error))
+
+
+@contextmanager
+def readings(told: Readings) -> Iterator[Readings]:
+    """Within it, `told` is told of every number of a `Value` that this thread reads.
+
+    A dictionary or a set asks for nothing but the hash, so hashing has to be seen. A method in Python for it
+    makes every set of nodes slower (`grad` takes 1.6 times as long), so there is one only meanwhile.
+    """
+    global _hashes_told
+    with _mode("readings", told):
+        try:
+            with _lock:
+                _hashes_told += 1
+                Value.__hash__ = _told_hash  # type: ignore[method-assign,assignment]  # see above
+            yield told
+        finally:
+            with _lock:
+                _hashes_told -= 1
+                if not _hashes_told:
+                    Value.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]  # see above
+
+
+_hashes_told = 0  # how many `readings` are on in all threads
+
+
+def _told_hash(self: Value) -> int:
+    told(self, "hash({0}), which a dictionary or a set asks for,")
+    return object.__hash__(self)
+
+
+def told(value: Any, reading: str, other: Any = None) -> None:
+    """Tell of a reading by the caller of the method that this is called in, where somebody wants to know."""
+    if _unusual and _modes.readings is not None and not _is_ours(sys._getframe(2)):
+        described = describe(other) if type(other) is Value else f"{other!r:.60}"
+        _modes.readings.note(value, reading.format(describe(value), described))
+
+
+def _is_ours(frame: Any) -> bool:
+    """Whether the code that is run in the frame belongs to this distribution."""
+    return bool(frame.f_code.co_filename.startswith(_HERE))
+
+
+_HERE = tuple(str(Path(__file__).parents[1] / package) + os.sep for package in ("autograd", "nn"))
+
+
+class DetachedWarning(UserWarning):
+    """A `Value` was made a plain number: what is computed from that has no gradient."""
+
+
+_INSTEAD = {
+    "fabs": "abs(x)",
+    "pow": "x**n",
+    "fsum": "autograd.sum",
+    "sumprod": "autograd.dot",
+    "dist": "autograd.norm",
+}
+
+
+def _tell_of_leaving() -> None:
+    """Warn, once for a line of the user's program, that float() leaves the graph there."""
+    frame = sys._getframe(2)
+    code, line = frame.f_code, frame.f_lineno
+    text = "" if _is_ours(frame) else _leaving(code, frame.f_lasti, line)
+    if text:
+        registry = frame.f_globals.setdefault("__warningregistry__", {})
+        warnings.warn_explicit(text, DetachedWarning, code.co_filename, line, registry=registry)
+        registry[text, DetachedWarning, line] = True  # once, even where the filter says "always"
+
+
+@functools.lru_cache
+def _leaving(code: Any, instruction: int, number: int) -> str:
+    """What is said of an instruction that makes a float of a `Value`; nothing of "%.3f" % value."""
+    if any(each.offset == instruction and each.argrepr in ("%", "%=") for each in dis.get_instructions(code)):
+        return ""
+    line = linecache.getline(code.co_filename, number)
+    named = (_INSTEAD.get(name) or f"autograd.{name}" for name in re.findall(r"(\w+)\(", line)
+             if name in _INSTEAD or name in TABLE)  # fmt: skip
+    stored = re.search(r"\]\s*[-+*/]?=[^=]", line)
+    instead = next(named, "an array of dtype=object" if stored else "the functions of autograd")
+    return (
+        f"a Value became a plain number in {code.co_filename}, line {number}, and no gradient goes through "
+        f"it: use {instead} instead, or .data where the plain number is meant"
+    )
 
 
 def not_watching() -> Any:
@@ -183,10 +347,23 @@ def watching() -> bool:
     return _unusual > 0 and _modes.watching
 
 
+def told_of_result(value: Any, function: str) -> None:
+    """Tell of a function that reads the graph of a `Value` and gives plain numbers."""
+    if _unusual and _modes.readings is not None:
+        _modes.readings.note(value, f"{function} of {describe(value)}")
+
+
 # --- nodes -----------------------------------------------------------------------------------------
 
 
 MANY: Any = object()  # in place of a second operand: the operands are a tuple, see Value.__slots__
+DETACHED: Any = object()  # in place of the second operand of a leaf: it was computed, and cut off
+
+_BY_PRIMITIVE = (
+    "an operation of your own is added with primitive, "
+    "@primitive(partials=lambda y, x: 3 * x * x) above def cube(x): return x**3"
+)
+_MICROGRADS = {"add": "+", "mul": "*", "sub": "-", "div": "/", "relu": "ReLU"}
 
 
 class Value:
@@ -203,11 +380,16 @@ class Value:
     data : the number. Setting it is for leaves: a graph recorded before the change is then stale, and
         differentiating it raises `GraphError` rather than mixing old and new numbers.
     grad : the derivative of the output of the last backward pass by this node; on a leaf, the sum over
-        all backward passes since it was cleared. ``None`` until a backward pass reaches it.
+        all backward passes since it was cleared. 0.0 until a backward pass reaches it: see `reached`.
     label : the user's name for the node, ``""`` for none.
     scope : where in a model it was recorded, such as ``layer0.neuron1``; drawings group by it.
     op : the name of the primitive that computed it, ``""`` for a leaf.
     parents : the `Value`s it was computed from, in order, repeats kept.
+
+    It is a number to Python: ``<``, ``bool``, ``int``, ``round`` and ``format`` go by `data`, and ``%`` and
+    ``//`` are recorded. Only ``==`` and ``hash`` are those of the object, so that two nodes with one number
+    are two keys of a dictionary; compare ``.data`` for equal numbers. ``float(x)``, and so ``math.exp(x)``,
+    leaves the graph, of which `DetachedWarning` tells.
 
     Raises
     ------
@@ -221,13 +403,16 @@ class Value:
     >>> y.backward()
     >>> y.data, x.grad
     (15.0, 8.0)
+    >>> x == Value(3.0), x >= 3.0
+    (False, True)
     """
 
     # One or two operands lie in slots of their own: a tuple for each node would double what the garbage
     # collector visits. Of more operands `_left` is the tuple and `_right` is MANY; a leaf has None in
-    # both. `_tag` is (label, scope, place) and stays unset on most nodes, which have none of them; the place
-    # is where in the user's program it was recorded, and known if `detect_anomaly` was on.
-    __slots__ = ("_data", "_left", "_primitive", "_right", "_tag", "_time", "grad")
+    # both, or DETACHED in `_right`. `_tag` is (label, scope, place) and stays unset on most nodes, which have
+    # none of them; the place is where in the user's program it was recorded, and known if `detect_anomaly`
+    # was on. `_grad` is None until a backward pass reaches the node.
+    __slots__ = ("_data", "_grad", "_left", "_primitive", "_right", "_tag", "_time")
 
     # Above numpy's scalars and below its arrays: np.float64(2) * v asks us, array * v goes elementwise.
     __array_priority__ = -1.0
@@ -238,10 +423,11 @@ class Value:
     _primitive: Primitive | None
     _tag: tuple[str, str, str]
     _time: int
-    grad: float | None
+    _grad: float | None
 
     # Set by floors above: `vector`, `graph` and `copying`.
     __primitive__: ClassVar[Callable[[Primitive, tuple[Any, ...]], Any]]
+    _propagate: ClassVar[Callable[[Value], None]]
     backward: ClassVar[Callable[[Value], None]]
     __deepcopy__: ClassVar[Callable[..., Any]]
     __reduce_ex__: ClassVar[Callable[..., Any]]
@@ -253,8 +439,8 @@ class Value:
         def __neg__(self) -> Value: ...
         def __lt__(self, other: Value | Number) -> bool: ...
 
-        __sub__ = __mul__ = __truediv__ = __pow__ = __add__
-        __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __radd__
+        __sub__ = __mul__ = __truediv__ = __pow__ = __mod__ = __floordiv__ = __add__
+        __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmod__ = __rfloordiv__ = __radd__
         __abs__ = __neg__
         __le__ = __gt__ = __ge__ = __lt__
 
@@ -268,13 +454,22 @@ class Value:
         sinh = cosh = tanh = sigmoid = relu = softplus = silu = step = exp
         minimum = greater = maximum
 
-    def __init__(self, data: Number, label: str = "", scope: str = "") -> None:
+    def __init__(
+        self, data: Number, label: str = "", scope: str = "", *, _children: Any = None, _op: Any = None
+    ) -> None:
         self._data = data if type(data) is float else number(data)
-        self._left = self._right = self._primitive = None
+        self._left = self._right = self._primitive = self._grad = None
         self._time = _now
-        self.grad = None
         if label != "" or scope != "":
-            self._tag = (_text("label", label), _text("scope", scope), "")
+            if isinstance(label, (tuple, set, list)):
+                _children = label
+            else:
+                self._tag = (_text("label", label), _text("scope", scope), "")
+        if _children is not None or _op is not None:
+            raise TypeError(f"Value takes no children: {_BY_PRIMITIVE}")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError(f"Value has no subclasses, whose results would be plain Values: {_BY_PRIMITIVE}")
 
     @property
     def label(self) -> str:
@@ -295,6 +490,8 @@ class Value:
 
     @property
     def data(self) -> float:
+        if _unusual:
+            told(self, "{0}.data")
         return self._data
 
     @data.setter
@@ -306,6 +503,21 @@ class Value:
             )
         self._data = data if type(data) is float else number(data, "Value.data")
         self._time = _tick()
+
+    @property
+    def grad(self) -> float:
+        if _unusual:
+            told(self, "{0}.grad")
+        return 0.0 if self._grad is None else self._grad
+
+    @grad.setter
+    def grad(self, grad: Number | None) -> None:
+        self._grad = grad if type(grad) is float or grad is None else number(grad, "Value.grad")
+
+    @property
+    def reached(self) -> bool:
+        """Whether it has a gradient, from a backward pass or set by hand; ``grad = None`` takes it away."""
+        return self._grad is not None
 
     @property
     def op(self) -> str:
@@ -339,26 +551,110 @@ class Value:
 
     def detach(self) -> Value:
         """A new leaf with the same number, label and scope: gradients stop there."""
-        return Value(self._data, self.label, self.scope)
+        told(self, "{0}.detach()")
+        leaf = Value(self._data, self.label, self.scope)
+        leaf._right = DETACHED
+        return leaf
 
     def _forget(self) -> None:
         """Become a leaf: no longer know how it was computed."""
-        self._left = self._right = self._primitive = None
+        self._left = self._primitive = None
+        self._right = DETACHED
+
+    # --- micrograd's names
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The set of `parents`, by the name that micrograd has for it."""
+        return set(self.parents)
+
+    @property
+    def _op(self) -> str:
+        """How micrograd writes the operation: ``+``, ``*``, ``**2``, ``ReLU``; `op` where it has none."""
+        return f"**{self._right._data:g}" if self.op == "pow" else _MICROGRADS.get(self.op, self.op)
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """One step of the backward pass: each parent's `grad` grows by this node's share, as in micrograd."""
+        return functools.partial(type(self)._propagate, self)
+
+    @_backward.setter
+    def _backward(self, function: Any) -> None:
+        raise AttributeError(f"_backward of a Value cannot be set: {_BY_PRIMITIVE}")
+
+    # --- the number protocol: by data
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        if _unusual:
+            told(self, "{0} == {1}", other)
+        return True if self is other else NotImplemented
+
+    def __bool__(self) -> bool:
+        if _unusual:
+            told(self, "bool({0})")
+        return self._data != 0.0
 
     def __float__(self) -> float:
+        if _unusual:
+            told(self, "float({0})")
+        if self._time >= 0 and self._right is not DETACHED and _modes.recording and _modes.readings is None:
+            _tell_of_leaving()
         return self._data
 
+    def __int__(self) -> int:
+        if _unusual:
+            told(self, "int({0})")
+        return int(self._data)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if _unusual:
+            told(self, "round({0})")
+        return round(self._data, digits)
+
+    def __trunc__(self) -> int:
+        if _unusual:
+            told(self, "math.trunc({0})")
+        return math.trunc(self._data)
+
+    def __floor__(self) -> int:
+        if _unusual:
+            told(self, "math.floor({0})")
+        return math.floor(self._data)
+
+    def __ceil__(self) -> int:
+        if _unusual:
+            told(self, "math.ceil({0})")
+        return math.ceil(self._data)
+
+    def __divmod__(self, other: Any) -> Any:
+        quotient = self // other
+        return NotImplemented if quotient is NotImplemented else (quotient, self % other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __repr__(self) -> str:
+        if _unusual:
+            told(self, "repr({0})")
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
+        return f"Value(data={self._data!r}, grad={self._grad or 0.0!r}{label})"
 
     def __format__(self, spec: str) -> str:
+        if _unusual:
+            told(self, "format({0})")
         return format(self._data, spec) if spec else repr(self)
 
     def __pos__(self) -> Value:
         return self
 
+    def conjugate(self) -> Value:
+        """Itself, for it is real: numpy asks for it in `numpy.std`, `numpy.var` and `numpy.vdot`."""
+        return self
+
     def __copy__(self) -> Value:
+        told(self, "a copy of {0}")
         node: Value = _new(Value)
         for name in Value.__slots__:
             if hasattr(self, name):
@@ -380,9 +676,8 @@ def constant_leaf(data: Any) -> Value:
     """A number that was written into an expression: a leaf without a gradient of its own."""
     leaf: Value = _new(Value)
     leaf._data = data if type(data) is float else number(data, "an operation on a Value")
-    leaf._left = leaf._right = leaf._primitive = None
+    leaf._left = leaf._right = leaf._primitive = leaf._grad = None
     leaf._time = -1
-    leaf.grad = None
     return leaf
 
 
@@ -398,7 +693,7 @@ def make_node(primitive: Primitive | None, data: float, operands: tuple[Any, ...
         node._right = operands[1] if len(operands) == 2 else None
     node._primitive = primitive
     node._time = time
-    node.grad = None
+    node._grad = None
     return node
 
 
@@ -409,6 +704,8 @@ def obey_modes(node: Any) -> None:
         if not math.isfinite(node._data):
             raise AnomalyError(f"{computation(node)}")
     if not _modes.recording:
+        for operand in node.operands:
+            told_of_result(operand, "no_grad()")
         node._forget()
 
 
@@ -427,11 +724,17 @@ def computation(node: Value) -> str:
     return f"{node.op} gave {node._data} from {_describe_operands(node.operands)}{recorded}"
 
 
-def _place() -> str:
-    """The line of the user's program that is being run: the innermost outside this distribution."""
+def _users_frame() -> Any:
+    """What is run of the user's program: the innermost frame outside this distribution; None without one."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("autograd", "nn"):
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
+    return frame
+
+
+def _place() -> str:
+    """The line of the user's program that is being run."""
+    frame = _users_frame()
     return "" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
 
 
@@ -460,7 +763,7 @@ def _unary(row: Primitive) -> Callable[[Value], Value]:
         node._right = None
         node._primitive = row
         node._time = _now
-        node.grad = None
+        node._grad = None
         if _unusual:
             obey_modes(node)
         return node
@@ -474,9 +777,9 @@ def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Any], Callable[[Valu
 
     def method(self: Value, other: Any) -> Any:
         if type(other) is not Value:
-            if isinstance(other, np.ndarray):
-                return NotImplemented
-            other = constant_leaf(other)
+            other = constant_leaf(other) if type(other) is float else _operand(other)
+            if other is NotImplemented:
+                return other
         try:
             data = forward(self._data, other._data)
         except (ArithmeticError, ValueError):
@@ -487,15 +790,28 @@ def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Any], Callable[[Valu
         node._right = other
         node._primitive = row
         node._time = _now
-        node.grad = None
+        node._grad = None
         if _unusual:
             obey_modes(node)
         return node
 
     def reflected(self: Value, other: Any) -> Any:
-        return NotImplemented if isinstance(other, np.ndarray) else method(constant_leaf(other), self)
+        other = _operand(other)
+        return other if other is NotImplemented else method(other, self)
 
     return method, reflected
+
+
+def _operand(other: Any) -> Any:
+    """A number as a constant; NotImplemented of what has operators of its own, such as arrays and Series."""
+    if isinstance(other, np.ndarray):
+        return NotImplemented
+    try:
+        return constant_leaf(other)
+    except TypeError:
+        if type(other).__module__ != "builtins" and hasattr(other, "__radd__"):
+            return NotImplemented
+        raise
 
 
 def _method(row: Primitive) -> Callable[..., Any]:
@@ -510,21 +826,17 @@ def _power(self: Value, exponent: Any) -> Any:
     return (_power_of_values if type(exponent) is Value else _power_of_number)(self, exponent)
 
 
-def tell_of_comparison(value: Value, sign: str, other: Any) -> None:
-    text = describe(other) if type(other) is Value else f"{other!r:.60}"
-    told = ComparisonWarning(f"{describe(value)} {sign} {text} is decided once, while the graph is recorded")
-    if _modes.comparing == "error":
-        raise told
-    warnings.warn(told, stacklevel=3)
-
-
 def _comparison(compare: Callable[[Any, Any], bool], sign: str) -> Callable[[Value, Any], bool]:
+    told_as = f"{{0}} {sign} {{1}}"
+
     def method(self: Value, other: Any) -> bool:
-        if _unusual and _modes.comparing:
-            tell_of_comparison(self, sign, other)
+        if _unusual:
+            told(self, told_as, other)
         try:
             return compare(self._data, other._data if type(other) is Value else other)
         except TypeError:
+            if is_number(other):
+                return compare(self._data, float(other))
             raise TypeError(
                 f"a Value is compared with real numbers and Values, got {type(other).__name__}: {other!r:.60}"
             ) from None

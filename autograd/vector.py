@@ -56,6 +56,7 @@ class Vector(Sequence[Any]):
     __slots__ = (
         "_array",
         "_dense",
+        "_grad",
         "_left",
         "_numbers",
         "_primitive",
@@ -64,7 +65,6 @@ class Vector(Sequence[Any]):
         "_scopes",
         "_seen",
         "_time",
-        "grad",
         "nested",
         "of_leaves",
         "width",
@@ -95,13 +95,15 @@ class Vector(Sequence[Any]):
         if self.nested and {getattr(row, "width", -1) for row in elements} != {self.width}:
             raise ValueError("a Vector of Vectors needs rows of one length, and nothing but rows")
         self.of_leaves = (
-            all(row.of_leaves for row in elements) if self.nested else not any(map(_get_left, elements))
+            all(row.of_leaves for row in elements)
+            if self.nested
+            else all(map(operator.is_, map(_get_left, elements), itertools.repeat(None)))
         )
         self._numbers: Any = []  # of a packed node None until asked for, where `_array` is at hand
         self._array: npt.NDArray[np.float64] | None = None
         self._scopes: Sequence[str] = ()
         self._seen = self._time = -1
-        self.grad: Any = None
+        self._grad: Any = None
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Vector:
@@ -130,6 +132,8 @@ class Vector(Sequence[Any]):
         return iter(self.values)
 
     def __repr__(self) -> str:
+        if clock._unusual:
+            clock.told(self, "repr({0})")
         return f"Vector({self.numbers()})"
 
     def within(self, scopes: Sequence[str]) -> Vector:
@@ -142,6 +146,8 @@ class Vector(Sequence[Any]):
 
     def numbers(self) -> Any:
         """The data of the elements, read again only when some leaf has changed."""
+        if clock._unusual:
+            clock.told(self, "{0}.numbers()")
         if self._seen != clock._now:
             if self._primitive is None:
                 if self.nested:
@@ -172,7 +178,7 @@ class Vector(Sequence[Any]):
 
     def adjoints(self) -> Floats:
         """Its gradients in the sweep, one for each element; a number there is the same for all."""
-        return self.grad if type(self.grad) is np.ndarray else np.full(self.width, self.grad)
+        return self._grad if type(self._grad) is np.ndarray else np.full(self.width, self._grad)
 
     def _forget(self) -> None:
         """Become a sequence of leaves: no longer know how they were computed."""
@@ -262,7 +268,7 @@ def _pack(primitive: Primitive, operands: tuple[Any, ...], runs: Sequence[bool],
     vector._primitive = primitive
     vector._left = operands
     vector._runs = runs
-    vector._dense = vector._numbers = vector._array = vector.grad = None
+    vector._dense = vector._numbers = vector._array = vector._grad = None
     vector._scopes = vector._results = ()
     vector._seen = vector._time = clock._now
     vector.nested = vector.of_leaves = False
@@ -408,13 +414,13 @@ class Dense:
             x = pack(_dot, (weights, x) if biases is None else (weights, x, biases), sums, scopes)
             if activation is not None:
                 x = pack(activation, (x,), outputs, scopes)
-        if vector.grad is not None:
+        if vector._grad is not None:
             unset = made.copy()
             with np.errstate(all="ignore"):
                 for depth, of_outputs, of_sums, _ in self.back(vector._results, vector.adjoints()):
                     if self.layers[depth][2] is not None:
-                        unset.pop().grad = of_outputs
-                    unset.pop().grad = of_sums
+                        unset.pop()._grad = of_outputs
+                    unset.pop()._grad = of_sums
         vector._left, vector._runs, vector._dense, vector._results = x._left, x._runs, None, ()
 
 
@@ -441,10 +447,10 @@ def _unpack(vector: Vector) -> None:
             make_node(vector._primitive, data, operands, vector._time)
             for data, operands in zip(vector.numbers(), _rows(elements, vector._runs))
         )
-        if vector.grad is not None:  # of the last backward pass
-            for node, share in zip(nodes, np.broadcast_to(vector.grad, len(nodes)).tolist(), strict=True):
-                node.grad = share
-            vector.grad = None
+        if vector._grad is not None:  # of the last backward pass
+            for node, share in zip(nodes, np.broadcast_to(vector._grad, len(nodes)).tolist(), strict=True):
+                node._grad = share
+            vector._grad = None
         vector._left, vector._primitive = nodes, None
         if vector._scopes:
             vector.within(vector._scopes)

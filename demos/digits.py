@@ -111,7 +111,7 @@ def copied(theirs: Any) -> MLP:
 def read(model: MLP, X: Array) -> Array:
     """The probability of each digit for each picture, (M, 10): the softmax of the network's outputs."""
     with no_grad():
-        return np.array([[float(p) for p in softmax(model(x))] for x in X.tolist()])
+        return np.array([[p.data for p in softmax(model(x))] for x in X.tolist()])
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,9 +54,9 @@ def local_derivatives(node: Value) -> list[tuple[Value, float]]:
 
 def hand_on(node: Value, adding: bool = True) -> Iterator[Share]:
     """Give each parent its share: adjoint × local derivative."""
-    adjoint = node.grad or 0.0
+    adjoint = node.grad
     for parent, slope in local_derivatives(node):
-        share, before = adjoint * slope, parent.grad
+        share, before = adjoint * slope, parent.grad if parent.reached else None
         parent.grad = before + share if adding and before is not None else share
         yield Share(parent.label, adjoint, slope, before, parent.grad)
 
@@ -107,7 +107,7 @@ def at_once(node: Value, visited: set[Value]) -> None:
     """Hand one parent its share and go into it at once, then the next; each node once."""
     visited.add(node)
     for parent, slope in local_derivatives(node):
-        parent.grad = (parent.grad or 0.0) + (node.grad or 0.0) * slope
+        parent.grad = parent.grad + node.grad * slope
         if parent not in visited:
             at_once(parent, visited)
 
@@ -121,7 +121,7 @@ def again(node: Value) -> None:
 
 def path_by_path(node: Value, share: float) -> int:
     """Hand on each time, but only what is new. Returns how many visits that takes."""
-    node.grad = (node.grad or 0.0) + share
+    node.grad += share
     visits = 1
     for parent, slope in local_derivatives(node):
         visits += path_by_path(parent, share * slope)
@@ -166,7 +166,7 @@ def labelled(**nodes: Value) -> dict[str, Value]:
 def gradient_by(backward: Backward, nodes: dict[str, Value]) -> float:
     """∂y/∂x as a way of going back finds it."""
     backward(nodes["y"])
-    return nodes["x"].grad or 0.0
+    return nodes["x"].grad
 
 
 # Is there a smaller graph that goes wrong? Try them all. With every local derivative 1, a gradient
@@ -269,13 +269,13 @@ def descend(zeroing: bool) -> Iterator[tuple[Value, Value]]:
         loss = (w - TARGET) ** 2
         loss.backward()
         yield w, loss
-        w.data -= RATE * (w.grad or 0.0)
+        w.data -= RATE * w.grad
 
 
 def updates(zeroing: bool, steps: int) -> list[Update]:
     """The numbers of the first steps."""
     return [
-        Update(w.data, grad(loss, [w])[0], w.grad or 0.0, w.data - RATE * (w.grad or 0.0))
+        Update(w.data, grad(loss, [w])[0], w.grad, w.data - RATE * w.grad)
         for w, loss in islice(descend(zeroing), steps)
     ]
 
@@ -290,7 +290,7 @@ def in_pieces(targets: Sequence[float]) -> float:
     w = Value(START, "w")
     for target in targets:
         ((w - target) ** 2).backward()
-    return w.grad or 0.0
+    return w.grad
 
 
 # But only at the leaves. An adjoint on the way belongs to one pass: here two passes share y = x · x.
@@ -304,10 +304,10 @@ def two_passes(clearing: bool) -> list[Pass]:
     for factor in (2.0, 3.0):
         if clearing:
             y.grad = None
-        before = y.grad or 0.0
+        before = y.grad
         output = factor * y
         sweep(output, in_order(output))
-        passes.append(Pass(factor, before, y.grad or 0.0, x.grad or 0.0))
+        passes.append(Pass(factor, before, y.grad, x.grad))
     return passes
 
 
@@ -315,7 +315,7 @@ def two_passes_of_the_engine() -> float:
     nodes = squared()
     (2.0 * nodes["y"]).backward()
     (3.0 * nodes["y"]).backward()
-    return nodes["x"].grad or 0.0
+    return nodes["x"].grad
 
 
 # --- pictures ----------------------------------------------------------------------------------------
@@ -449,7 +449,7 @@ def answer(largest: int, folder: Path) -> Answers:
         )
     }
     answers = Answers(
-        right=nodes["x"].grad or 0.0,
+        right=nodes["x"].grad,
         swapped=gradient_by(recursion, eightfold(swapped=True)),
         depth_first=depth,
         in_order=topological,

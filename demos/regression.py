@@ -97,7 +97,7 @@ def train(data: Split, epochs: int, seed: int) -> tuple[MLP, History, EarlyStopp
 def predict(model: MLP, X: Array) -> Array:
     """The network's output for each row, (M,)."""
     with no_grad():
-        return np.array([float(model(x)) for x in X.tolist()])
+        return np.array([model(x).data for x in X.tolist()])
 
 
 # --- the line ----------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import operator
+import pickle
+import random
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -188,15 +190,42 @@ def require_kind(owner: Any, state: Mapping[str, Any]) -> None:
 def random_generator(seed: Any) -> np.random.Generator:
     """The generator that a seed makes, or the generator that was given as one.
 
+    None draws the seed from Python's or numpy's global generator, so that ``random.seed`` and
+    ``numpy.random.seed`` make a script repeatable that gives no seed.
+
     >>> random_generator("today")
     Traceback (most recent call last):
         ...
     TypeError: seed must be None, an integer from 0 on or a numpy Generator, got str: 'today'
     """
     try:
-        return np.random.default_rng(seed)
+        return np.random.default_rng(_global_seed() if seed is None else seed)
     except (TypeError, ValueError) as error:
         raise (TypeError if isinstance(error, TypeError) else ValueError)(
             "seed must be None, an integer from 0 on or a numpy Generator, "
             f"got {type(seed).__name__}: {seed!r:.60}"
         ) from None
+
+
+def _global_states() -> tuple[int, bytes]:
+    """Where Python's and numpy's global generators stand."""
+    return hash(random.getstate()), pickle.dumps(np.random.get_state(legacy=False))
+
+
+_looked = _global_states()  # where they stood when a seed was last drawn
+_source = 0 if np.random.get_state(legacy=False)["state"]["pos"] == 623 else 1  # 623: not seeded, not used
+
+
+def _global_seed() -> int:
+    """A seed from Python's global generator, or from numpy's if that is the one that was seeded.
+
+    Nobody can be asked which was. It is taken from the one that has moved since the last time, from Python's
+    if both have, whose numbers micrograd draws; and if none has, from the same one again.
+    """
+    global _looked, _source
+    moved = [now != then for now, then in zip(_global_states(), _looked)]
+    if any(moved):
+        _source = moved.index(True)
+    seed = random.getrandbits(63) if _source == 0 else int(np.random.randint(2**63))
+    _looked = _global_states()
+    return seed

@@ -10,13 +10,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import GraphError, Program, Training, Value, compile, grad, mean, no_grad, warn_on_comparison
+from autograd import (
+    GraphError,
+    Program,
+    Readings,
+    Training,
+    Value,
+    compile,
+    grad,
+    mean,
+    no_grad,
+    readings,
+)
 
 from .examples import Example
 from .layers import Dropout
 from .losses import Loss, cross_entropy
 from .module import Module, mode
 from .optimizers import SGD, Optimizer
+from .weights import Weighted
 
 __all__ = ["CompiledModel", "NotCompiledError"]
 
@@ -31,9 +43,9 @@ class CompiledModel:
     """The loss of a model for one example, and its predictions, recorded once and run on batches.
 
     The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
-    are inputs. Whether it is the same computation for other examples is checked: nothing may compare
-    `Value`s while it is recorded, and for some examples value and gradient must be the eager engine's. So
-    must a few updates be those of the optimizer, which may remember with `Optimizer.memory` only.
+    are inputs. Whether it is the same computation for other examples is checked: Python may read no number
+    while it is recorded (see `autograd.Readings`), and for some examples value and gradient must be those of
+    the eager engine, and a few updates those of the optimizer, which keeps numbers with `Optimizer.memory`.
 
     Parameters
     ----------
@@ -66,7 +78,9 @@ class CompiledModel:
         self.parameters = [*optimizer.parameters, *[p for p in model.parameters() if p not in updated]]
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
-        if (loss is cross_entropy and not isinstance(data[0][1], list)) or getattr(loss, "labels", False):
+        if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
+            isinstance(loss, Weighted) and loss.labels
+        ):
             with mode(model, training=False), no_grad():
                 self.classes = len(model(data[0][0]))
         self.batch = self.matrix(data)
@@ -96,24 +110,31 @@ class CompiledModel:
 
     def _record(self, example: Example, training: bool) -> Program:
         (row,) = self.matrix([example])
-        inputs = list(map(Value, row.tolist()))
-        x, target = inputs[: len(example[0])], inputs[len(example[0]) :]
+        n = len(example[0])
+        inputs = [
+            Value(number, f"feature {i}" if i < n else "the target") for i, number in enumerate(row.tolist())
+        ]
+        x, target = inputs[:n], inputs[n:]
+        told = Readings([*inputs, *self.parameters], error=True)
+        fault: Exception | None = None
         try:
-            with (
-                mode(self.model, training),
-                _recording(self.dropouts) as masks,
-                warn_on_comparison(error=True),
-            ):
+            with mode(self.model, training), _recording(self.dropouts) as masks, readings(told):
                 prediction = self.model(x)
                 single = not self.classes and not isinstance(example[1], list)
                 loss = self.loss(prediction, target[0] if single else target)
-        except Warning as warning:
+        except Exception as error:  # it is the user's code
+            fault = error
+        if told.found:  # which the user's code may have caught
             raise NotCompiledError(
-                f"the model or the loss compares Values ({warning}), so it may be another computation for "
-                "other examples: use where, maximum or minimum in place of if, or backend='eager'"
+                f"the model or the loss reads a number of the example: {told.found[0]}. So it may be another "
+                "computation for other examples: use where, maximum or minimum in place of if, or "
+                "backend='eager'"
             ) from None
-        except (TypeError, ValueError) as error:
-            raise NotCompiledError(f"the loss does not take a Value as target: {error}") from error
+        if fault is not None:
+            raise NotCompiledError(
+                "the model or the loss does not take Values in place of the example's numbers: "
+                f"{type(fault).__name__}: {fault} ({told.line_of(fault)})"
+            ) from fault
         if training:
             self.masks = [(dropout, len(factors)) for dropout, factors in masks]
         inputs += [factor for _, factors in masks for factor in factors]
@@ -121,27 +142,39 @@ class CompiledModel:
         self.width = len(outputs)
         self.scalar = not hasattr(prediction, "__iter__")
         recorded = [output if isinstance(output, Value) else Value(output) for output in (loss, *outputs)]
-        return compile(recorded, self.parameters, inputs, backend=self.backend)
+        try:
+            return compile(recorded, self.parameters, inputs, backend=self.backend)
+        except ValueError as error:  # of a leaf that is no parameter, say
+            raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
-        """Compare value and gradient with the eager engine's, for some examples of every kind of target, and
-        the values for more of them."""
+        """Compare value and gradient with the eager engine's, for some examples of several kinds of target, and
+        the values for more of them: for one of each class, if there are classes."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
+            if isinstance(self.loss, Weighted):
+                target = self.loss.target(target)
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
-        few = sorted({*list(kinds.values())[:4], *_spread(len(self.data), 4)})
-        more = _spread(len(self.data), 64)
-        with mode(self.model, training=False), no_grad():
-            losses = [self.loss(self.model(x), target).data for x, target in self.examples(more)]
-        if not (
-            self._agrees(few)
-            and _close(self.evaluation.evaluate(self.numbers(), self.batch[more])[:, 0], losses, atol=1e-12)
-        ):
+        each = list(kinds.values())
+        few = sorted({*each[:4], *_spread(len(self.data), 4)})
+        more = sorted({*(each if len(each) <= 64 else ()), *_spread(len(self.data), 64)})
+        if not (self._agrees(few) and self._agrees_forward(more)):
             raise NotCompiledError(
-                "the model or the loss is another computation for other examples: it takes another branch, "
-                "reads numbers with .data or float(), or draws at random; use where, maximum or minimum, "
+                "the model or the loss is another computation for other examples: it decides by what Python "
+                "tells of them, such as their type, or draws at random; use where, maximum or minimum, "
                 "Dropout, or backend='eager'"
             )
+
+    def _agrees_forward(self, chosen: Sequence[int]) -> bool:
+        """Whether the losses of some examples are the eager engine's."""
+        with mode(self.model, training=False), no_grad():
+            losses = [self.loss(self.model(x), target).data for x, target in self.examples(chosen)]
+        return _close(self.evaluation.evaluate(self.numbers(), self.batch[chosen])[:, 0], losses, atol=1e-12)
+
+    def still_agrees(self) -> bool:
+        """Whether model and loss still are, for two examples, what was recorded: a callback may change it."""
+        dropping = [each for each in self.model.modules() if isinstance(each, Dropout) and each.p > 0.0]
+        return dropping == self.dropouts and self._agrees_forward(_spread(len(self.data), 2))
 
     def _agrees(self, chosen: Sequence[int]) -> bool:
         """Whether value and gradient for some examples are the eager engine's, with nothing dropped."""

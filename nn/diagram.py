@@ -188,8 +188,9 @@ class _Look:
     precision: int
 
     def value(self, parameter: Any) -> float | None:
-        value: float | None = parameter.data if self.color_by == "data" else parameter.grad
-        return value
+        if self.color_by == "grad" and not parameter.reached:
+            return None
+        return float(getattr(parameter, self.color_by))
 
     def text(self, parameter: Any, name: str = "") -> str:
         """The number of a parameter, after its name if the user gave it one."""

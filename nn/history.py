@@ -36,6 +36,7 @@ class History:
     gradient_norm : ‖g‖₂, the mean over the updates; before any clipping.
     learning_rate : the one that the epoch began with.
     interrupted : whether Ctrl-C ended the training.
+    backend, backend_reason : what computed the updates, ``"eager"``, ``"numpy"`` or ``"llvm"``, and why that.
 
     Examples
     --------
@@ -51,6 +52,8 @@ class History:
     validation_metrics: dict[str, list[float]] = field(default_factory=dict)
     gradient_norm: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    backend: str = field(default="", compare=False)
+    backend_reason: str = field(default="", compare=False)
     run: Run | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -212,7 +215,9 @@ class History:
                 else ["…"] * (len(names) + 1)
             )
             rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        said = f"{self.backend}: {self.backend_reason}" if self.backend else ""
+        caption = f"<caption>{html.escape(said)}</caption>" if said else ""
+        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
     def __repr__(self) -> str:
         parts = [f"{len(self)} epoch{'s' if len(self) != 1 else ''}"]
@@ -221,6 +226,8 @@ class History:
                 parts.append(f"{name} {numbers[0]:.4g} → {numbers[-1]:.4g}")
         if self.interrupted:
             parts.append("interrupted")
+        if self.backend:
+            parts.append(f"{self.backend} back end")
         return f"History({', '.join(parts)})"
 
 

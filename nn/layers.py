@@ -41,6 +41,7 @@ class Neuron(Described, Module):
     seed : an integer, or a generator to draw from; None for other weights each time.
     name : where in a model it stands, such as ``layer0.neuron1``; the labels of its parameters begin
         with it, and what it computes has it as `scope`.
+    nonlin : micrograd's word for the activation: True for ``"relu"``, False for ``"linear"``.
 
     Attributes
     ----------
@@ -75,10 +76,12 @@ class Neuron(Described, Module):
         initializer: str | Initializer | None = None,
         seed: Seed = None,
         name: str = "",
+        nonlin: bool | None = None,
     ) -> None:
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {type(name).__name__}: {name!r:.60}")
         self._name = name
+        activation = _activation(activation, nonlin)
         self.activation = find_activation(activation)
         if self.activation.layerwise:
             raise ValueError(
@@ -146,7 +149,7 @@ class Layer(Described, Module):
     ----------
     n_in : the number of inputs, at least 1.
     n_out : the number of neurons, at least 1.
-    activation, bias, initializer, seed, name : as for `Neuron`. The activation may also be softmax or
+    activation, bias, initializer, seed, name, nonlin : as for `Neuron`. The activation may also be softmax or
         log_softmax, each of whose outputs depends on all neurons; these are linear then.
 
     Attributes
@@ -179,9 +182,10 @@ class Layer(Described, Module):
         initializer: str | Initializer | None = None,
         seed: Seed = None,
         name: str = "",
+        nonlin: bool | None = None,
     ) -> None:
         self._name = name
-        self._activation = function = find_activation(activation)
+        self._activation = function = find_activation(_activation(activation, nonlin))
         n_in, n_out = require_count("n_in", n_in), require_count("n_out", n_out)
         if function.layerwise and n_out == 1:
             raise ValueError(f"{function.name} of a single output is constant: use sigmoid for a probability")
@@ -491,6 +495,10 @@ def _listed(x: Any) -> Any:
     if isinstance(x, (list, tuple)) and not _PLAIN.issuperset(map(type, x)):
         return list(map(scalar, x))
     return x
+
+
+def _activation(activation: Function, nonlin: bool | None) -> Function:
+    return activation if nonlin is None else "relu" if require_flag("nonlin", nonlin) else "linear"
 
 
 def _inputs(x: Any, reader: Any) -> Vector:

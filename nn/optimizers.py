@@ -139,7 +139,7 @@ class Optimizer(Described, ABC):
 
     def step(self) -> None:
         """Update every parameter that has a gradient, all from the same gradients."""
-        at = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        at = [i for i, parameter in enumerate(self.parameters) if parameter.reached]
         reached = [self.parameters[i] for i in at]
         data = np.array([parameter.data for parameter in reached])
         gradient = np.array([parameter.grad for parameter in reached], dtype=np.float64)
@@ -487,7 +487,7 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
     >>> gradient_norm([a, b])
     5.0
     """
-    gradient = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    gradient = [parameter.grad for parameter in parameters if parameter.reached]
     return math.nan if any(map(math.isnan, gradient)) else math.hypot(*gradient)  # hypot(nan, inf) is inf
 
 
@@ -524,12 +524,12 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
     (0.6, 0.8)
     """
     max_norm = require_positive("max_norm", max_norm)
-    reached = [parameter for parameter in parameters if parameter.grad is not None]
+    reached = [parameter for parameter in parameters if parameter.reached]
     norm = gradient_norm(reached)
     factor = max_norm / (norm + 1e-6)
     if not factor >= 1.0:  # of nan too
         for parameter in reached:
-            parameter.grad = factor * parameter.grad  # type: ignore[operator]  # each has one, see above
+            parameter.grad *= factor
     return norm
 
 
@@ -558,5 +558,5 @@ def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
     """
     clip_value = require_positive("clip_value", clip_value)
     for parameter in parameters:
-        if parameter.grad is not None:
+        if parameter.reached:
             parameter.grad = float(np.clip(parameter.grad, -clip_value, clip_value))

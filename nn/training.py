@@ -7,7 +7,6 @@ import functools
 import importlib
 import json
 import math
-import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd import AnomalyError, GraphError, Training, Value, detect_anomaly, mean, no_grad
+from autograd import (
+    AnomalyError,
+    GraphError,
+    Training,
+    Value,
+    detect_anomaly,
+    mean,
+    no_grad,
+    rank_backends,
+)
 
 from .arguments import random_generator, require_count, require_flag, require_positive
 from .batches import batches
@@ -94,8 +102,10 @@ def fit(
     backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
         ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
         code, see `autograd.compile`: the model and the loss have to be the same computation for every
-        example, which is checked. All give the same numbers, but for rounding. ``"auto"`` compiles where it
-        pays and can be done; what it chooses depends on the sizes alone, so that numbers are the same again.
+        example. Where Python reads one of its numbers, to decide by it or otherwise, that is an error. All
+        give the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
+        `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are the
+        same again.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
@@ -166,9 +176,11 @@ def fit(
     make = functools.partial(
         CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures)
     )
-    compiled = _compiled(make, backend, len(model.parameters()), len(data), batch_size, epochs)
+    sizes = len(model.parameters()), len(data), batch_size, epochs
+    compiled, name, reason = _compiled(make, backend, *sizes)
 
     run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled, callbacks)
+    run.history.backend, run.history.backend_reason = name, reason
     if resume is not None:
         run.restore(_state_of(resume))
     ended = run.begin()
@@ -186,6 +198,10 @@ def fit(
                     advance()
                 if run.call_back(range(len(callbacks))):
                     break
+                if callbacks and run.compiled is not None and not run.compiled.still_agrees():
+                    run.compiled, name, reason = _compiled(make, backend, *sizes)
+                    run.history.backend = name
+                    run.history.backend_reason = f"a callback changed what is trained, and {reason}"
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:
@@ -286,7 +302,7 @@ class _Run:
             return self.compiled.evaluate(self.compiled.matrix(held_out))
         with mode(self.model, training=False), no_grad():
             outputs = [self.model(x) for x, _ in held_out]
-            losses = [float(self.loss(output, t)) for output, (_, t) in zip(outputs, held_out)]
+            losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
 
     def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, float]:
@@ -347,7 +363,7 @@ class _Run:
             self.model.zero_grad()
             total.backward()
             found = {
-                "loss": float(total.data),
+                "loss": total.data,
                 "size": len(examples),
                 "norm": gradient_norm(self.parameters),
                 "predictions": list(map(_numbers, outputs)) if self.metrics else [],
@@ -719,11 +735,6 @@ def _clip(parameters: list[Value], clip_value: float | None, clip_norm: float | 
 
 # A training is recorded anew for every example if these are so few, and so many numbers at the most.
 _FEW, _PAYS = 3000, 2e5
-_TAKES = {  # seconds, about: at first, and then for each
-    # parameter, update, and parameter in each example
-    "numpy": (0.03, 5e-6, 8e-5, 3e-10),
-    "llvm": (0.8, 8e-6, 0.0, 1.5e-10),
-}
 
 
 def _compiled(
@@ -733,8 +744,11 @@ def _compiled(
     examples: int,
     batch_size: int | None,
     epochs: int,
-) -> CompiledModel | None:
-    """The model compiled, or None to record every example anew."""
+) -> tuple[CompiledModel | None, str, str]:
+    """The model compiled, or None to record every example anew; the back end, and why it is that one.
+
+    It goes by sizes, and by what the model and the loss are: a training gives the same numbers on every run.
+    """
 
     def made(choice: str) -> CompiledModel:
         compiled = make(choice)
@@ -742,24 +756,20 @@ def _compiled(
             compiled.rehearse(np.arange(min(batch_size or examples, examples)))
         return compiled
 
-    visits, updates = examples * epochs, epochs * -(-examples // (batch_size or examples))
-    if backend == "eager" or (backend == "auto" and visits < _FEW and visits * parameters < _PAYS):
-        return None
     if backend != "auto":
-        return made(backend)
-
-    def seconds(name: str) -> float:
-        sizes = 1, parameters, updates, visits * parameters
-        return float(sum(map(operator.mul, _TAKES[name], sizes)))
-
-    for choice in sorted(_TAKES, key=seconds):
+        return None if backend == "eager" else made(backend), backend, "it was asked for"
+    visits, updates = examples * epochs, epochs * -(-examples // (batch_size or examples))
+    if visits < _FEW and visits * parameters < _PAYS:
+        return None, "eager", "so short a training is over before a program is compiled"
+    reason = "it takes the least time for a training of this size"
+    for choice in rank_backends(parameters, updates, visits):
         try:
-            return made(choice)
-        except NotCompiledError:
-            return None
-        except (ImportError, GraphError):
-            continue
-    return None
+            return made(choice), choice, reason
+        except NotCompiledError as error:
+            return None, "eager", str(error)
+        except (ImportError, GraphError) as error:
+            reason = f"{choice} is not possible: {error}"
+    return None, "eager", reason
 
 
 def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:

@@ -1,7 +1,9 @@
 """Hypothesis profiles, the path to what tests share, and a browser."""
 
 import os
+import random
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,23 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))  # not tests/: its fo
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)
+settings.register_profile("fresh", max_examples=100, print_blob=True, **COMMON)  # see `make fresh`
 settings.register_profile("long", max_examples=2000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+SECONDS = float(os.environ.get("FRESH_SECONDS", "inf"))
+BEGAN = time.monotonic()
+
+
+def pytest_collection_modifyitems(config, items):
+    """With little time, other tests come first for another seed; all workers have the same order."""
+    if SECONDS < float("inf"):
+        random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
+
+
+def pytest_runtest_setup():
+    if time.monotonic() - BEGAN > SECONDS:
+        pytest.skip(f"the {SECONDS:g} seconds for fresh seeds are over")
 
 
 @pytest.fixture(scope="module")

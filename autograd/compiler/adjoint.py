@@ -8,7 +8,7 @@ rows or to all examples gets the sum.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,8 +96,10 @@ class _Sweep:
             whole = block.broadcast(adjoint, term.shape, term.batched)
             across = None if mask is None else block.total(block.broadcast(mask, term.shape))
             everywhere = None if across is None else block.over_batch(block.across(across))
-            self._give(left, block.outer(whole, self._where(across, right)), everywhere)
-            self._give(right, block.product(left, whole, transposed=True), across)
+            by_left = lambda a, b: block.outer(b, a)  # noqa: E731  # the adjoint second in both
+            by_right = functools.partial(block.product, transposed=True)
+            self._give(left, self._of_taken(by_left, right, whole, mask), everywhere)
+            self._give(right, self._of_taken(by_right, left, whole, mask), across)
 
     def _chain_rule(self, term: Term, adjoint: Term) -> None:
         row, args, block, mask = term.row, term.args, self.block, self.mask
@@ -132,6 +134,22 @@ class _Sweep:
                     taken = self.block.apply(_taken(term.row, position), term.args)
                 mask = taken if self.mask is None else self.block.apply(WHERE, [taken, self.mask, self.zero])
                 self._give_sum(term, arg, self._where(mask, adjoint), mask)
+
+    def _of_taken(
+        self, multiply: Callable[[Term, Term], Term], factor: Term, adjoint: Term, mask: Term | None
+    ) -> Term:
+        """A product with an adjoint that is 0 where the mask is: 0 · inf and 0 · nan count nothing there.
+
+        A sum may have terms of both kinds; with a taken one that is not finite it is the plain product.
+        """
+        if mask is None:
+            return multiply(factor, adjoint)
+        choose = functools.partial(self.block.apply, WHERE)
+        strange = self.block.apply(MUL, [factor, self.zero])  # nan for inf and nan, and nan is not 0
+        finite = multiply(choose([strange, self.zero, factor]), adjoint)
+        taken = self.block.broadcast(mask, adjoint.shape, adjoint.batched)
+        touched = multiply(choose([strange, self.one, self.zero]), choose([taken, self.one, self.zero]))
+        return choose([touched, multiply(factor, adjoint), finite])
 
     def _where(self, mask: Term | None, share: Term) -> Term:
         return share if mask is None else self.block.apply(WHERE, [mask, share, self.zero])

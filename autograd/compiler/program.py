@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from .arrays import ArrayProgram
 from .formulas import why_not_native
 from .lift import lift
 from .native import NativeProgram
+from .selection import rank_backends
 from .tape import record
 from .terms import ADD, MUL, Term
 from .training import Training
@@ -51,8 +51,8 @@ def compile(
     inputs : the I leaves that are different in each example, such as features and targets, in the order of
         the batch's columns.
     reduce : ``"mean"`` or ``"sum"``, over the examples of the batch.
-    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; or ``"auto"``: numpy until that
-        has taken some time, and from then on whichever was measured to be faster.
+    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; or ``"auto"``: numpy, and from
+        some work on native code, by the number of calls and their sizes (see `rank_backends`).
     dtype : float64 or float32: of all numbers in the program.
 
     Returns
@@ -136,8 +136,7 @@ class Program:
         self._tape = record(outputs, parameters, inputs)
         self._lifted: dict[str, dict[str, list[Term]]] = {}
         self._made: dict[tuple[str, str], Any] = {}
-        self._chosen: dict[tuple[bool, int], str] = {}  # for calls, and for trainings, by the size of batch
-        self._spent = 0.0  # seconds that passes took before a back end was chosen
+        self._updates = self._visits = 0  # that were asked for so far, and the examples in them
         terms = self._terms("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
         obstacle = why_not_native(terms) if backend != "numpy" else None
         if backend == "llvm" and obstacle is not None:
@@ -145,11 +144,12 @@ class Program:
         self._backends = (
             ("numpy",) if obstacle is not None else ("numpy", "llvm") if backend == "auto" else (backend,)
         )
+        self._backend = self._backends[0]
 
     @property
     def backend(self) -> str:
-        """Which back end runs: of ``"auto"`` numpy at first, and after some time the faster of the two."""
-        return list(self._chosen.values())[-1] if self._chosen else self._backends[0]
+        """Which back end ran last, or is to run first: of ``"auto"`` numpy, from some work on native code."""
+        return self._backend
 
     @property
     def source(self) -> str:
@@ -177,7 +177,7 @@ class Program:
         if not len(batch):
             empty = math.nan if self.reduce == "mean" else 0.0
             return empty, np.full(self.parameters, empty, self.dtype)
-        value, gradient = self._program(self._chosen_for(parameters, batch), "gradient")(parameters, batch)
+        value, gradient = self._program(self._chosen_for(batch), "gradient")(parameters, batch)
         return float(value[0]), gradient
 
     def evaluate(self, parameters: Any, batch: Any = None) -> npt.NDArray[Any]:
@@ -197,7 +197,7 @@ class Program:
         parameters, batch = self._arguments(parameters, batch)
         if not len(batch):
             return np.empty((0, self.outputs), self.dtype)
-        results = self._program(self._chosen_for(parameters, batch), "evaluate")(parameters, batch)
+        results = self._program(self._chosen_for(batch), "evaluate")(parameters, batch)
         table = np.empty((len(batch), self.outputs), self.dtype)
         for k, column in enumerate(results):
             table[:, k] = column
@@ -284,7 +284,7 @@ class Program:
         return self._make_updates(training)
 
     def _make_updates(self, t: Training) -> int:
-        backend = self._chosen_for(t.state[: t.parameters], t.examples(*t.bounds[0]), t)
+        backend = self._chosen_for(t.batch, t)
         done: int = self._program(backend, _purpose(t)).train(t)
         return done
 
@@ -363,32 +363,16 @@ class Program:
             made = self._made[backend, purpose] = make(terms, self.reduce == "mean", self.dtype)
         return made
 
-    def _chosen_for(self, parameters: Any, batch: Any, training: Training | None = None) -> str:
-        """The back end for a pass, or for a training, over a batch of this size up to a factor of 2.
+    def _chosen_for(self, batch: Any, training: Training | None = None) -> str:
+        """The back end for a pass, or for a training, counted with all that was asked for before.
 
-        Native code takes as long to compile as many passes take. So numpy is used until it has taken about
-        as much time as that; then the two are compared, at the beginning of a training where it is one: there
-        a call is spread over many passes.
+        Native code takes as long to compile as many passes take in numpy. So numpy runs until all that it has
+        done would have been done sooner in native code, compiling included.
         """
-        if len(self._backends) == 1:
-            return self._backends[0]
-        kind = training is not None, len(batch).bit_length()
-        if kind not in self._chosen:
-            passes = 1 if training is None else len(training.rates)
-            self._spent += passes * _seconds(self._program("numpy", "gradient"), parameters, batch)
-            if self._spent < _PATIENCE:
-                return "numpy"
-
-            def cost(backend: str) -> float:
-                if training is None:
-                    run, *given = self._program(backend, "gradient"), parameters, batch
-                else:
-                    run, *given = self._program(backend, _purpose(training)).train, training.beginning(_TRIAL)
-                _seconds(run, *given)  # the first time it is compiled
-                return min(_seconds(run, *given) for _ in range(3))
-
-            self._chosen[kind] = min(self._backends, key=cost)
-        return self._chosen[kind]
+        self._updates += 1 if training is None else len(training.rates)
+        self._visits += len(batch) if training is None else int(np.diff(training.bounds).sum())
+        self._backend = rank_backends(self.parameters, self._updates, self._visits, self._backends)[0]
+        return self._backend
 
 
 def _purpose(training: Training) -> str:
@@ -407,13 +391,3 @@ def _reduced(output: Term) -> Term:
     for other in alike:
         value = block.apply(ADD, [value, block.apply(MUL, [other, whole_seed])])
     return value
-
-
-_PATIENCE = 0.5  # seconds
-_TRIAL = 16  # updates
-
-
-def _seconds(run: Callable[..., object], *given: Any) -> float:
-    began = time.perf_counter()
-    run(*given)
-    return time.perf_counter() - began

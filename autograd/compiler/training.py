@@ -6,7 +6,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -134,11 +134,6 @@ class Training:
     def repeated(self) -> bool:
         """Whether all updates are from the same stretch of examples."""
         return np.array_equal(self.bounds[1:], self.bounds[:-1])
-
-    def beginning(self, updates: int) -> Training:
-        """A training of its first updates only, on a copy of the numbers that change."""
-        state, bounds, rates = self.state.copy(), self.bounds[:updates], self.rates[:updates]
-        return replace(self, state=state, bounds=bounds, rates=rates)
 
     def examples(self, first: int, end: int) -> npt.NDArray[Any]:
         """The examples of a stretch of the order, not copied if they lie in the batch as they stand in it."""

@@ -54,7 +54,7 @@ class Expanded(View):
         return self._operands.get(vector) or vector.values
 
     def grad(self, node: Value) -> float | None:
-        return self._grads.get(node, node.grad)
+        return self._grads.get(node, node._grad)
 
     def cluster(self, node: Value) -> Cluster:
         return self._clusters.get(node) or parts(node.scope)

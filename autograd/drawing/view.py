@@ -47,7 +47,7 @@ class View:
         return vector.values
 
     def grad(self, node: Value) -> float | None:
-        return node.grad
+        return node._grad
 
     def cluster(self, node: Value) -> Cluster:
         return parts(node.scope)

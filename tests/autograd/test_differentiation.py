@@ -59,7 +59,7 @@ def test_it_is_pure():
     x.grad, inner.grad = 5.0, 7.0
     for create_graph in (False, True):
         grad(y, [x, w, inner], create_graph=create_graph)
-        assert (x.grad, w.grad, inner.grad, y.grad) == (5.0, None, 7.0, None)
+        assert (x.grad, w.reached, inner.grad, y.reached) == (5.0, False, 7.0, False)
 
 
 def test_interior_nodes_are_inputs_too():
@@ -87,7 +87,7 @@ def test_inputs_that_do_not_matter_have_derivative_zero():
     above = x * unused
     for create_graph in (False, True):
         got = grad(x * x, [unused, x, above], create_graph=create_graph)
-        assert [float(each) for each in got] == [0.0, 4.0, 0.0]
+        assert numbers(got) == [0.0, 4.0, 0.0]
     zero = grad(x * x, [unused], create_graph=True)[0]
     assert grad(zero, [x, unused]) == [0.0, 0.0]
 
@@ -250,7 +250,9 @@ def close(exact):
 
 def numbers(nested):
     """Values, or lists of them, as floats."""
-    return list(map(numbers, nested)) if isinstance(nested, list) else float(nested)
+    if isinstance(nested, list):
+        return list(map(numbers, nested))
+    return nested.data if isinstance(nested, Value) else nested
 
 
 modes = pytest.mark.parametrize("create_graph", [False, True], ids=["floats", "recorded"])
@@ -281,7 +283,7 @@ def test_gradient_hessian_and_products(name, create_graph):
     gradient = [exact_slope(f, point, 0, i) for i in range(n)]
     exact = [[exact_slope(f, point, 0, i, j) for j in range(n)] for i in range(n)]
     value, slopes = value_and_grad(engine, create_graph)(*point)
-    assert (float(value), numbers(slopes)) == (
+    assert (numbers(value), numbers(slopes)) == (
         close(float(f(MpmathFunctions, *map(mpf, point)))),
         close(gradient),
     )
@@ -291,8 +293,8 @@ def test_gradient_hessian_and_products(name, create_graph):
         product = [math.fsum(h * v for h, v in zip(row, vector)) for row in exact]
         assert numbers(hvp(engine, point, vector, create_graph)) == close(product)
         value, slope = jvp(engine, point, vector, create_graph)
-        assert float(slope) == close(math.fsum(g * v for g, v in zip(gradient, vector)))
-        assert float(value) == close(float(f(MpmathFunctions, *map(mpf, point))))
+        assert numbers(slope) == close(math.fsum(g * v for g, v in zip(gradient, vector)))
+        assert numbers(value) == close(float(f(MpmathFunctions, *map(mpf, point))))
 
 
 def test_a_sequence_gives_rows_and_a_single_output_its_row_alone():
@@ -334,7 +336,7 @@ def test_nothing_is_written_to_the_inputs():
         jvp(f, [x, inner], [y, 1.0], create_graph)
         hvp(f, [x, inner], [1.0, y], create_graph)
         value_and_grad(f, create_graph)(x, inner)
-        assert (x.grad, y.grad, inner.grad, x.label) == (5.0, None, None, "x")
+        assert (x.grad, y.reached, inner.reached, x.label) == (5.0, False, False, "x")
 
 
 def test_inputs_that_do_not_matter_constants_and_the_input_itself():
@@ -358,7 +360,7 @@ def test_the_same_value_given_twice_is_two_arguments():
     for create_graph in (False, True):
         assert numbers(jacobian(f, [x, x], create_graph)) == [9.0, 18.0]
         assert numbers(hvp(f, [x, x], [1.0, 0.0], create_graph)) == [0.0, 6.0]
-        assert float(jvp(f, [x, x], [0.0, 1.0], create_graph)[1]) == 18.0
+        assert numbers(jvp(f, [x, x], [0.0, 1.0], create_graph)[1]) == 18.0
 
 
 def test_an_output_given_twice():
@@ -490,7 +492,7 @@ def test_forward_mode_over_rows_of_sequences():
             reverse = math.fsum(g * t for g, t in zip(jacobian(f, [0.4, 1.1]), tangents))
             for create_graph in (False, True):
                 _, forward = jvp(f, [0.4, 1.1], tangents, create_graph)
-                assert float(forward) == pytest.approx(reverse, rel=1e-14)
+                assert numbers(forward) == pytest.approx(reverse, rel=1e-14)
 
 
 def test_forward_mode_makes_one_pass(monkeypatch):
@@ -639,7 +641,7 @@ def test_an_input_that_is_not_a_number(name, bad):
 
 
 @pytest.mark.parametrize("name", ["jacobian", "hessian", "jvp", "hvp"])
-@pytest.mark.parametrize("bad", [None, "12", 1j, abs, np.array(1.0), np.ones((2, 2))], ids=repr)
+@pytest.mark.parametrize("bad", [None, "12", 1j, abs, np.ones((2, 2))], ids=repr)
 def test_inputs_that_are_not_a_sequence(name, bad):
     with pytest.raises(TypeError, match=f"^{name}: inputs must be a sequence of numbers or Values, got"):
         CALLS[name](lambda x, y: x * y, bad)

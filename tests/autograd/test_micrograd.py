@@ -1,10 +1,18 @@
 """Code written for micrograd's `Value` runs here, with the same data and gradients."""
 
 import math
+import random
+import subprocess
+import sys
+from pathlib import Path
 
+import graphviz
 import pytest
 
-from autograd import Value
+from autograd import Value, primitive
+from nn import MLP, Layer, Neuron
+
+ROOT = Path(__file__).parents[2]
 
 
 def kitchen_sink(Value):
@@ -87,3 +95,150 @@ def test_frozen_numbers_without_micrograd():
     assert z.data == 0.0625 + 8.0
     assert (x.grad, y.grad) == (-8.0, 4 * 0.125 - 16.0)
     assert not math.isnan(z.data)
+
+
+def trace(root):
+    """The helper that everybody copies, in our words: all nodes, and the pairs of child and parent."""
+    nodes, edges = set(), set()
+
+    def visit(node):
+        if node not in nodes:
+            nodes.add(node)
+            for child in node._prev:
+                edges.add((child, node))
+                visit(child)
+
+    visit(root)
+    return nodes, edges
+
+
+def draw_dot(root):
+    """Likewise: a box for each node with its numbers, a circle for the operation that made it."""
+    dot = graphviz.Digraph(graph_attr={"rankdir": "LR"})
+    nodes, edges = trace(root)
+    for node in nodes:
+        name = str(id(node))
+        dot.node(name, label="{ %s | data %.4f | grad %.4f }" % (node.label, node.data, node.grad))  # noqa: UP031
+        if node._op:
+            dot.node(name + node._op, label=node._op)
+            dot.edge(name + node._op, name)
+    for child, node in edges:
+        dot.edge(str(id(child)), str(id(node)) + node._op)
+    return dot
+
+
+def test_the_drawing_that_everybody_copies():
+    x, w = Value(1.0, label="x"), Value(-2.0, label="w")
+    y = ((x * w + 1) ** 2 - x / 3).relu()
+    source = draw_dot(y).source
+    for text in ("{ x | data 1.0000 | grad 0.0000 }", 'label="+"', 'label="*"', 'label="**2"', "label=ReLU"):
+        assert text in source
+    y.backward()
+    assert "{ w | data -2.0000 | grad -2.0000 }" in draw_dot(y).source
+    assert (x * x)._prev == {x}
+    assert x._prev == set()
+    assert x._op == ""
+    assert ((x - w)._op, (x / w)._op, x.tanh()._op) == ("-", "/", "tanh")
+    for name in ("_prev", "_op"):
+        with pytest.raises(AttributeError):
+            setattr(y, name, None)
+
+
+def test_a_backward_pass_by_hand_one_node_at_a_time():
+    """Each node's `_backward` called from the output down, with gradients that add up, as in the lecture."""
+    a, b = Value(0.7), Value(-1.3)
+    c = a * b
+    d = (c + a).tanh() * c - b
+    order, seen = [], set()
+
+    def build(node):
+        if node not in seen:
+            seen.add(node)
+            for child in node._prev:
+                build(child)
+            order.append(node)
+
+    build(d)
+    d.grad = 1.0
+    for node in reversed(order):
+        node._backward()
+    by_hand = a.grad, b.grad, c.grad
+    for node in order:
+        node.grad = 0.0
+    d.backward()
+    assert by_hand == pytest.approx((a.grad, b.grad, c.grad), rel=1e-15)
+    assert a._backward() is None
+
+
+def test_parameters_that_a_step_does_not_use():
+    """An embedding: the rows that no token names have gradient 0, and are told apart by `reached` alone."""
+    table = [[Value(0.1 * (i + j)) for j in range(2)] for i in range(4)]
+    for _ in range(3):
+        loss = sum(row[0] * row[1] for row in (table[0], table[2]))
+        for parameter in (p for row in table for p in row):
+            parameter.grad = 0
+        loss.backward()
+        for parameter in (p for row in table for p in row):
+            parameter.data -= 0.1 * parameter.grad
+    fresh = Value(1.0)
+    fresh.data -= 0.1 * fresh.grad
+    assert (fresh.data, fresh.grad, fresh.reached) == (1.0, 0.0, False)
+    assert table[1][0].data == 0.1
+
+
+def test_the_constructor_and_the_closure_of_micrograd_show_primitive():
+    x = Value(2.0)
+    for make in (
+        lambda: Value(3.0, (x,), "+"),
+        lambda: Value(3.0, {x}),
+        lambda: Value(3.0, _children=(x,), _op="sin"),
+        lambda: setattr(x * x, "_backward", lambda: None),
+        lambda: type("Mine", (Value,), {"half": lambda self: self * 0.5}),
+    ):
+        with pytest.raises((TypeError, AttributeError), match=r"@primitive\(partials=lambda y, x: 3 \* x"):
+            make()
+    cube = primitive(partials=lambda y, x: 3 * x * x, name="cube_of_the_message")(lambda x: x**3)
+    cube(x).backward()
+    assert x.grad == 12.0
+
+
+def test_neurons_take_micrograds_word_for_the_activation():
+    assert [Neuron(2, nonlin=on).activation.name for on in (True, False)] == ["relu", "linear"]
+    assert Layer(2, 3, nonlin=True).activation.name == "relu"
+    assert Neuron(2).activation.name == "linear"
+    with pytest.raises(TypeError, match="nonlin must be True or False, got str"):
+        Neuron(2, nonlin="yes")
+
+
+@pytest.mark.parametrize("seeds", [("random",), ("np.random",), ("random", "np.random")])
+def test_global_seeds_make_an_unseeded_network_repeatable(seeds):
+    """In a process of its own, where nothing else has touched the generators."""
+    program = (
+        "import random, numpy as np\n"
+        "from nn import MLP, Dropout\n"
+        "def weights():\n"
+        f"    {'; '.join(name + '.seed(1337)' for name in seeds)}\n"
+        "    nets = [MLP(2, [3, 1]), MLP(2, [3, 1])]\n"
+        "    return [p.data for net in nets for p in net.parameters()], Dropout()([1.0] * 9)\n"
+        "first, second = weights(), weights()\n"
+        "assert first == second\n"
+        "assert first[0][:13] != first[0][13:]\n"
+        "assert MLP(2, [3, 1]).parameters()[0].data not in first[0]\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_without_a_seed_networks_differ_from_process_to_process():
+    program = "from nn import MLP; print(MLP(2, [1]).parameters()[0].data)"
+    command = [sys.executable, "-c", program]
+    runs = [subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout for _ in range(2)]
+    assert runs[0] != runs[1]
+
+
+def test_a_global_seed_counts_from_where_it_was_set():
+    """Here too, though other tests have used the generators."""
+    random.seed(5)
+    one = MLP(2, [1]).state_dict()
+    random.seed(5)
+    assert MLP(2, [1]).state_dict() == one
+    assert MLP(2, [1]).state_dict() != one

@@ -1,19 +1,27 @@
 """`Value` and `Vector`: operators, what a node tells about itself, modes, packing, memory, custom rows."""
 
 import builtins
+import contextlib
 import gc
 import math
 import operator
+import struct
 import threading
+import warnings
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import reading
 
 import autograd
 from autograd import (
+    ComparisonWarning,
+    DetachedWarning,
     Primitive,
+    Readings,
     Value,
     Vector,
     cos,
@@ -24,26 +32,49 @@ from autograd import (
     grad,
     leaky_relu,
     log,
+    logsumexp,
     maximum,
     mean,
     no_grad,
     primitive,
+    readings,
     relu,
     sigmoid,
     sin,
     softmax,
     sqrt,
+    step,
     sum,
     tanh,
     topological_order,
+    warn_on_comparison,
     where,
 )
+from autograd import value as value_module
 from autograd.primitives import TABLE
+
+
+class Scalar:
+    """As torch has it: an array without axes, no `numbers.Real`, with operators of its own."""
+
+    shape = ()
+
+    def __float__(self):
+        return 2.0
+
+    def __repr__(self):
+        return "2"
+
+    def __add__(self, other):
+        return NotImplemented
+
+    __sub__ = __mul__ = __truediv__ = __pow__ = __lt__ = __le__ = __gt__ = __ge__ = __radd__ = __add__
+
 
 NUMBERS = [
     2, 2.0, True, Fraction(1, 2), np.bool_(True), np.int8(2), np.int16(2), np.int32(2), np.int64(2),
     np.uint8(2), np.uint16(2), np.uint32(2), np.uint64(2), np.float16(2), np.float32(2), np.float64(2),
-    np.longdouble(2),
+    np.longdouble(2), Decimal(2), np.array(2.0), np.array(2), Scalar(),
 ]  # fmt: skip
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 numbers = pytest.mark.parametrize("number", NUMBERS, ids=lambda each: f"{type(each).__name__}({each})")
@@ -75,6 +106,122 @@ def test_comparisons_are_by_data(compare, number):
         assert bool(compare(x, number)) is compare(data, float(number))
         assert bool(compare(number, x)) is compare(float(number), data)
         assert compare(x, Value(float(number))) is compare(data, float(number))
+
+
+def in_percent(v):
+    return "%s %.3e" % ("at", v)  # noqa: UP031  # it is what is tried
+
+
+@pytest.mark.parametrize("data", [2.7, -2.5, 0.0, -0.0, 1e300, 5e-324, 3.0])
+def test_python_reads_the_number(data):
+    """Whatever makes a plain number, a truth value or text of a float does so of a Value, silently."""
+    x = Value(data)
+    for read in (
+        bool, int, round, math.floor, math.ceil, math.trunc, lambda v: round(v, 1), lambda v: round(v, None),
+        lambda v: f"{v:+.3f}", lambda v: b"%.3f" % v, in_percent,
+        lambda v: v and 5, lambda v: v or 5, lambda v: not v, lambda v: any([v]), lambda v: v > 1,
+    ):  # fmt: skip
+        got = read(x)
+        assert (got.data if got is x else got) == read(data)
+    assert bool(Value(math.nan))
+    with pytest.raises(ValueError, match="cannot convert float NaN to integer"):
+        int(Value(math.nan))
+
+
+class Elementwise:
+    """As a pandas Series: it has operators of its own, and takes a Value for one of its elements."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __radd__(self, other):
+        return Elementwise(*[other + item for item in self.items])
+
+    __rmul__ = __rsub__ = __rtruediv__ = __rpow__ = __radd__
+
+    def __gt__(self, other):
+        return [other < item for item in self.items]
+
+
+@pytest.mark.parametrize("operate", OPERATORS)
+def test_what_has_operators_of_its_own_decides(operate):
+    got = operate(Value(3.0), Elementwise(1.0, Value(2.0)))
+    assert [item.data for item in got.items] == [4.0, 5.0]
+    assert (Value(3.0) < Elementwise(2.0, 4.0)) == [False, True]
+    with pytest.raises(TypeError, match="an operation on a Value takes a real number, got list"):
+        operate(Value(3.0), [1.0])
+
+
+def test_leaving_the_graph_is_told_once_for_each_line():
+    x = Value(2.0)
+    row = np.zeros(2)
+    for instead, leave in (
+        ("autograd.exp", lambda: math.exp(x)),
+        ("autograd.sum", lambda: math.fsum([x])),
+        (r"abs\(x\)", lambda: math.fabs(x)),
+        ("the functions of autograd", lambda: np.float64(x * x)),
+        ("the functions of autograd", lambda: float(x + 1)),
+    ):
+        line = leave.__code__.co_firstlineno
+        with pytest.warns(DetachedWarning, match=rf"line {line}, .*: use {instead} instead, or ") as told:
+            [leave() for _ in range(3)]
+        assert [(each.lineno, each.filename) for each in told] == [(line, __file__)]
+    with pytest.warns(DetachedWarning, match="use an array of dtype=object instead"):
+        row[0] = x * x
+    for filter, count in (("default", 1), ("always", 1), ("ignore", 0)):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter(filter)
+            for _ in range(3):
+                float(x)
+        assert len(told) == count
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DetachedWarning):
+            float(x)
+
+
+def test_what_has_left_the_graph_already_is_not_told():
+    x = Value(2.0)
+    with no_grad():
+        y = x * x
+        assert float(x) == 2.0
+    constant = next(parent for parent in (x + 1.0).parents if parent is not x)
+    assert [float(each) for each in (y, x.detach(), constant)] == [4.0, 2.0, 1.0]
+    assert math.exp(y) == math.exp(4.0)
+
+
+@pytest.mark.parametrize("name", [*reading.ANYWHERE, *reading.OF_FLOATS, *reading.OF_VALUES])
+@pytest.mark.filterwarnings("ignore::autograd.DetachedWarning")
+def test_every_reading_is_seen_while_a_graph_is_recorded(name):
+    read = {**reading.ANYWHERE, **reading.OF_FLOATS, **reading.OF_VALUES}[name]
+    x = Value(0.25, "x")
+    read(x)
+    reading.remembered.cache_clear()
+    with (
+        pytest.warns(ComparisonWarning, match=r"decided once, .* \(.*, line \d+: .*\)") as told,
+        warn_on_comparison(),
+    ):
+        read(x)
+    assert told[0].filename != value_module.__file__
+    reading.remembered.cache_clear()
+    with readings(Readings(error=True)) as noted, contextlib.suppress(ComparisonWarning, struct.error):
+        read(x)
+        assert name == "caught", "it was not told"
+    assert noted.found
+    reading.remembered.cache_clear()
+    read(x)  # told of no more
+
+
+def test_recording_and_the_engines_own_reading_are_not_told():
+    x, w = Value(0.25, "x"), Value(-1.0, "w")
+    with warn_on_comparison(error=True):
+        y = softmax([x, w])[0] * logsumexp([x, w]) + where(step(x), abs(x), w) + x**w
+        slope = grad(y, [x], create_graph=True)[0]
+        assert isinstance(slope, Value)
+        assert x is not w
+        assert Value.label.fget(x) == "x"
+    assert hash(x) == object.__hash__(x)
+    assert Value.__hash__ is object.__hash__
 
 
 def test_equality_and_hash_are_by_identity():
@@ -216,7 +363,8 @@ def test_functions_of_the_table_on_float_arrays_are_arrays(name):
 
 def test_a_leaf():
     x = Value(3, "x")
-    assert (x.data, x.grad, x.label, x.scope, x.op, x.parents, x.operands) == (3.0, None, "x", "", "", (), ())
+    assert (x.data, x.label, x.scope, x.op, x.parents) == (3.0, "x", "", "", ())
+    assert (x.grad, x.reached) == (0.0, False)
     assert type(x.data) is float
     assert x.primitive is None
     assert not x.constant
@@ -224,15 +372,17 @@ def test_a_leaf():
 
 def test_float_format_and_repr():
     x = Value(3.14159, "x")
-    assert float(x) == 3.14159
+    with no_grad():
+        assert float(x) == 3.14159
     assert f"{x:.2f}" == "3.14"
     assert f"{x:8.3e}" == "3.142e+00"
     assert "3.14159" in f"{x}"
-    assert repr(x) == "Value(data=3.14159, grad=None, label='x')"
+    assert repr(x) == "Value(data=3.14159, grad=0.0, label='x')"
     (x * 2).backward()
     assert repr(x) == "Value(data=3.14159, grad=2.0, label='x')"
-    assert repr(Value(1.0)) == "Value(data=1.0, grad=None)"
-    assert math.sin(x) == math.sin(3.14159)
+    assert repr(Value(1.0)) == "Value(data=1.0, grad=0.0)"
+    with no_grad():
+        assert math.sin(x) == math.sin(3.14159)
     assert np.array([1.0, 2.0])[int(Value(1.0).data)] == 2.0
 
 
@@ -263,7 +413,7 @@ def test_labels_and_scopes():
     y = x * 2
     assert (y.label, y.scope) == ("", "")
     y.label = "y"
-    assert repr(y) == "Value(data=2.0, grad=None, label='y')"
+    assert repr(y) == "Value(data=2.0, grad=0.0, label='y')"
     assert Value(1.0, "β<{|\"'}>").label == "β<{|\"'}>"
 
 
@@ -278,10 +428,10 @@ def test_detach_is_a_new_leaf_with_the_same_number():
     y = x * x
     y.label = "y"
     cut = y.detach()
-    assert (cut.data, cut.label, cut.parents, cut.grad) == (9.0, "y", (), None)
+    assert (cut.data, cut.label, cut.parents, cut.reached) == (9.0, "y", (), False)
     z = cut * x
     z.backward()
-    assert (x.grad, cut.grad, y.grad) == (9.0, 3.0, None)
+    assert (x.grad, cut.grad, y.reached) == (9.0, 3.0, False)
 
 
 # --- no_grad ---------------------------------------------------------------------------------------

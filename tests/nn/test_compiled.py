@@ -1,6 +1,8 @@
 """`fit` compiled: the numbers of the eager engine, its errors, and its answers to Ctrl-C."""
 
 import functools
+import html
+import itertools
 import math
 import random
 import re
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reading
 from compiled import backends, needs_llvmlite
 
 import nn
@@ -340,58 +343,152 @@ def by_data(model, y, x):
     return y if y.data > 0.0 else 0.5 * y
 
 
-def by_float(model, y, x):
-    return y * math.floor(float(y))
-
-
-def by_feature(model, y, x):
-    return y if x[0] < 0.2 else 2.0 * y
-
-
 def by_mode(model, y, x):
     return y * 0.5 if model.training else y
 
 
-def by_loss(prediction, target):
-    return (prediction - target) ** 2 if prediction > target else abs(prediction - target)
-
-
-def by_target(prediction, target):
-    return (prediction - target) ** 2 * (3.0 if target == SPECIAL else 1.0)
-
-
 def by_place(prediction, target):
-    return (prediction - (0.5, -1.0, 2.0)[int(target)]) ** 2
+    return (prediction - [0.5, -1.0, 2.0][target]) ** 2
 
 
-SPECIAL = float(Y[7])
-COMPARES = r"compares Values \(.* is decided once, .*use where, maximum or minimum .*or backend='eager'"
-ANOTHER = r"another computation for other examples: .*\.data or float\(\)"
+def by_type(prediction, target):
+    return (prediction - target) ** 2 * (3.0 if isinstance(target, float) else 1.0)
+
+
+def weighed(reading, what):
+    """A loss that decides by what a reading says of the target, of the prediction, or of both together."""
+
+    def loss(prediction, target):
+        seen = {"target": target, "prediction": prediction, "both": prediction - target}[what]
+        return (3.0 if reading(seen) else 1.0) * (prediction - target) ** 2
+
+    return loss
+
+
+def gated(reading):
+    """A model that decides by what a reading says of a feature."""
+    return lambda: Branching(lambda model, y, x: y if reading(x[1]) else 2.0 * y)
+
+
+READS = r"reads a number of the example: .* is decided once, .*, line \d+: .*. So it may .*or backend='eager'"
+ANOTHER = (
+    r"another computation for other examples: it decides by what Python tells of them, such as their type"
+)
+RAISES = (
+    r"does not take Values in place of the example's numbers: TypeError: .* \(.*, line \d+: return \(pred"
+)
 FROZEN = {
-    "comparison": ({"model": lambda: Branching(by_comparison)}, COMPARES),
-    "feature": ({"model": lambda: Branching(by_feature)}, COMPARES),
-    "comparison in the loss": ({"loss": by_loss}, COMPARES),
-    "data": ({"model": lambda: Branching(by_data)}, ANOTHER),
-    "float": ({"model": lambda: Branching(by_float)}, ANOTHER),
-    "equal target": ({"loss": by_target}, ANOTHER),
+    **{
+        f"{name} of the {what}": ({"loss": weighed(reading, what)}, READS)
+        for whats, table in (
+            (("target",), {**reading.ANYWHERE, **reading.OF_FLOATS}),
+            (("prediction", "both"), {**reading.ANYWHERE, **reading.OF_FLOATS, **reading.OF_VALUES}),
+        )
+        for what in whats
+        for name, reading in table.items()
+    },
+    **{
+        f"{name} of a feature": ({"model": gated(reading)}, READS)
+        for name, reading in {**reading.ANYWHERE, **reading.OF_FLOATS}.items()
+    },
     "mode": ({"model": lambda: Branching(by_mode)}, ANOTHER),
-    "target as a place": ({"loss": by_place, "y": LABELS}, "the loss does not take a Value as target: "),
-}  # fmt: skip
+    "type": ({"loss": by_type}, ANOTHER),
+    "target as a place": ({"loss": by_place, "y": LABELS}, RAISES),
+}
 
 
+@pytest.mark.filterwarnings("ignore::autograd.DetachedWarning")
 @pytest.mark.parametrize("name", FROZEN)
-def test_what_python_decides_anew_is_not_compiled(name, always):
+def test_what_python_reads_is_not_compiled(name, always):
+    """An explicit back end says which line; auto is eager to the last bit, and says why."""
     options, message = FROZEN[name]
     options = {"epochs": 3, **options}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(NotCompiledError, match=message):
-            train("numpy", **options)
+    with pytest.raises(NotCompiledError, match=message) as error:
+        train("numpy", **options)
     run = train("auto", **options)
-    assert used(run[2]) == "eager"
+    assert used(run[2]) == run[2].backend == "eager"
+    assert run[2].backend_reason == str(error.value)
+    assert html.escape(str(error.value)) in run[2]._repr_html_()
     model, _, history = train("eager", **options)
+    assert (history.backend, history.backend_reason) == ("eager", "it was asked for")
     assert run[2].columns == history.columns
     assert run[0].state_dict() == model.state_dict()
+
+
+def test_a_rare_class_that_is_told_by_its_type_is_not_frozen(always):
+    """Nothing is read of a Value here; one example of each class is compared with the eager engine."""
+    features = RNG.normal(size=(500, 3))
+    labels = np.resize(np.arange(5.0), 500)
+    labels[[6, 397]] = 5.0
+
+    def loss(prediction, target):
+        return (100.0 if type(target) is float and target == 5.0 else 1.0) * (prediction - target) ** 2
+
+    def run(backend):
+        model = mlp()()
+        options = {"loss": loss, "optimizer": Adam(model.parameters()), "epochs": 2, "seed": 0}
+        return fit(model, features, labels, backend=backend, **options)
+
+    assert run("auto").loss == run("eager").loss
+    with pytest.raises(NotCompiledError, match=ANOTHER):
+        run("numpy")
+
+
+def test_reading_what_does_not_depend_on_the_example_is_compiled(always):
+    """A constant of the model's, and the shape of what comes in."""
+    scale = Value(2.0).detach()
+
+    def rule(model, y, x):
+        return y * scale.data if len(x) == 3 and scale > 0.0 and {scale: 1} else y
+
+    run = train("auto", lambda: Branching(rule), epochs=3)
+    assert run[2].backend == used(run[2]) == "numpy"
+    agree(run, train("eager", lambda: Branching(rule), epochs=3))
+
+
+@pytest.mark.parametrize("fault", [KeyError, ValueError, ZeroDivisionError, UserWarning, AttributeError])
+def test_whatever_the_code_raises_on_values_is_told(fault, always):
+    def loss(prediction, target):
+        if isinstance(target, Value):
+            raise fault("no Values, please")
+        return (prediction - target) ** 2
+
+    with pytest.raises(NotCompiledError, match=rf"{fault.__name__}: .*no Values, please.*: raise fault"):
+        train("numpy", loss=loss)
+    assert train("auto", loss=loss, epochs=2)[2].backend == "eager"
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+def test_what_a_callback_changes_is_not_frozen(backend, always):
+    """A weight in the loss that falls from epoch to epoch, and a dropout that begins late."""
+
+    def run(backend):
+        beta = [1.0]
+
+        def anneal(epoch, history):
+            beta[0] *= 0.5
+            if epoch == 2:
+                model.dropout.p = 0.25
+
+        model = mlp(dropout=0.5)()
+        model.dropout.p = 0.0
+        loss = lambda prediction, target: beta[0] * (prediction - target) ** 2
+        return train(backend, lambda: model, loss=loss, callbacks=[anneal], epochs=4)
+
+    found = run(backend)
+    assert found[2].backend == "numpy"
+    assert found[2].backend_reason.startswith("a callback changed what is trained, and it ")
+    agree(found, run("eager"))
+
+
+def test_auto_gives_the_same_bits_however_slow_the_clock(always, monkeypatch):
+    runs = []
+    for tick in (1e-9, 10.0):
+        clock = itertools.count(step=tick)
+        monkeypatch.setattr(training.time, "monotonic", lambda clock=clock: next(clock))
+        runs.append(train("auto", epochs=60))
+    assert runs[0][0].state_dict() == runs[1][0].state_dict()
+    assert runs[0][2].columns == runs[1][2].columns
 
 
 @pytest.mark.parametrize("in_training_only", [True, False])
@@ -421,7 +518,7 @@ def test_recording_leaves_no_traces(rule):
     wrong = {"history": None, "settings": {"loss": "another"}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "_state_of", lambda resume: wrong)
-        with pytest.raises(ValueError, match=r"compares Values|another (computation|loss)"):
+        with pytest.raises(ValueError, match=r"reads a number|another (computation|loss)"):
             fit(model, X, Y, loss="mse_loss", optimizer=optimizer, epochs=2, backend="numpy", resume="path")
     assert (model.state_dict(), generators(model), optimizer.state_dict()) == before
     assert [p.grad for p in model.parameters()] == list(map(float, range(len(model.parameters()))))

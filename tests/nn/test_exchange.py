@@ -35,7 +35,7 @@ MODELS = {
 def outputs(model, X=X):
     """Ours, with biases that are not 0, one row of numbers per example."""
     rows = [model(x.tolist()) for x in X]
-    return np.array([[float(y) for y in (row if hasattr(row, "__iter__") else [row])] for row in rows])
+    return np.array([[y.data for y in (row if hasattr(row, "__iter__") else [row])] for row in rows])
 
 
 def with_biases(model):

@@ -76,7 +76,7 @@ def test_the_model_is_not_changed():
     before = numbers(untouched)
     explore(untouched, (X, Y), epochs=5, progress=False)
     assert numbers(untouched) == before
-    assert all(parameter.grad is None for parameter in untouched.parameters())
+    assert all(not parameter.reached for parameter in untouched.parameters())
 
 
 def test_another_optimizer_in_mini_batches_with_a_schedule(names):

@@ -37,7 +37,7 @@ def test_a_model_comes_back_to_the_last_bit(name, tmp_path):
     x = [0.3, -0.7, 0.2, 0.9][: model.n_in]
     outputs = [each.eval()(x) for each in (model, again)]
     numbers = [
-        [float(y) for y in (out if isinstance(out, list) or hasattr(out, "__iter__") else [out])]
+        [y.data for y in (out if isinstance(out, list) or hasattr(out, "__iter__") else [out])]
         for out in outputs
     ]
     assert numbers[0] == numbers[1]
