@@ -28,7 +28,7 @@ from .errors import GradcheckError
 from .graph import ancestors
 from .linearization import Linearization
 from .quotients import SAFETY, Slopes, slopes
-from .value import Value, describe, not_watching
+from .value import Value, describe, integer, not_watching
 from .vector import Vector
 
 __all__ = ["Check", "GradcheckReport", "gradcheck"]
@@ -147,8 +147,7 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
     given = numbers_of("gradcheck", "inputs", inputs)
     if not given:
         raise ValueError("gradcheck needs at least one input, got none")
-    if type(order) is not int or order < 1:
-        raise ValueError(f"gradcheck: order must be a whole number from 1 on, got {order!r}")
+    order = integer(order, "gradcheck: order", 1)
     labels = [each.label if isinstance(each, Value) else "" for each in given]
     names = [label or f"[{i}]" for i, label in enumerate(labels)]  # so as not to look like a label
     point = list(map(float, given))

@@ -12,13 +12,28 @@ import itertools
 import math
 import operator
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .differentiation import grad
 from .graph import topological_order
-from .symbols import LATEX, OPERATORS, TEXT, Expression, Notation, Number, Symbol, as_expression, latex_text
-from .value import Value
+from .primitives import TABLE
+from .symbols import (
+    LATEX,
+    OPERATORS,
+    TEXT,
+    Apply,
+    Expression,
+    Notation,
+    Number,
+    Symbol,
+    as_expression,
+    faithful,
+    is_masked,
+    latex_text,
+)
+from .value import Value, integer
 from .vector import Vector
 
 __all__ = ["Derivation", "Outline", "Step", "explain"]
@@ -143,7 +158,7 @@ def explain(output: Value, wrt: Value, *, digits: int = 6, max_paths: int = 12) 
     Raises
     ------
     TypeError : if `output` or `wrt` is not a `Value`.
-    ValueError : if `digits` or `max_paths` is out of range.
+    ValueError : if `digits` or `max_paths` is not an integer or out of range.
     GraphError : if a leaf's data was set after the graph was recorded.
 
     Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors",
@@ -184,9 +199,8 @@ def explain(output: Value, wrt: Value, *, digits: int = 6, max_paths: int = 12) 
             = (0.731059 − 1) · 0.731059 · (1 − 0.731059) · 2
             = −0.105754
     """
-    for what, count, most in (("digits", digits, 17), ("max_paths", max_paths, 10**6)):
-        if not isinstance(count, int) or not 1 <= count <= most:
-            raise ValueError(f"explain: {what} must be an integer from 1 to {most}, got {count!r:.60}")
+    digits = integer(digits, "explain: digits", 1, 17)
+    max_paths = integer(max_paths, "explain: max_paths", 1, 10**6)
     (value,) = grad(output, [wrt])  # which checks both, and that the graph is fresh
     graph = Outline(output, [wrt])
     steps = graph.steps()
@@ -209,24 +223,35 @@ class Outline:
     ----------
     branches : whether formulas hold for both branches of a `where`, and not just for the one recorded.
     inline : whether unlabelled arithmetic stands inside the formula of its reader; else it has a name too.
+    computed : whether forward formulas keep the order of the engine's operations, for a computer to follow.
     order : all nodes of the graph, each after its parents.
-    expressions : of each node what stands for it in a formula: its symbol, its number, or its formula.
+    names : the symbol of each node that has one of its own. An unlabelled node that is another one
+        unchanged, such as 0 + h, has none.
+    expressions : of each node what stands for it in a formula: a symbol, its number, or its formula.
     formulas : of each named node that was computed, its formula.
     values : the number of each symbol.
+    opaque : the rows whose partials are no formula, so that their numbers stand for them.
     """
 
     def __init__(
-        self, output: Value, wrt: Sequence[Value], branches: bool = False, inline: bool = True
+        self,
+        output: Value,
+        wrt: Sequence[Value],
+        branches: bool = False,
+        inline: bool = True,
+        computed: bool = False,
     ) -> None:
-        self.output, self.wrt, self._branches = output, wrt, branches
+        self.output, self.wrt, self._branches, self._computed = output, wrt, branches, computed
         self.order = topological_order(output)
         known = set(self.order)
         self.order[:0] = [node for node in dict.fromkeys(wrt) if node not in known]
         self.values: dict[Symbol, float] = {}
-        self.expressions: dict[Value, Expression] = {}  # of a named node its symbol
-        self.formulas: dict[Value, Expression] = {}  # of the computed ones among these
+        self.names: dict[Value, Symbol] = {}
+        self.expressions: dict[Value, Expression] = {}
+        self.formulas: dict[Value, Expression] = {}
+        self.opaque: dict[str, None] = {}
         self._depending = self._find_depending()
-        self._name(self._find_parts() if inline else set())
+        self._name(self._find_parts() if inline else set(), inline)
 
     def text(self, node: Value) -> str:
         return TEXT.write(self.expressions[node])
@@ -245,6 +270,10 @@ class Outline:
             if any(operand in found for operand, _, _ in self._operands(node)):
                 found.add(node)
         return found
+
+    def _times(self, adjoint: float, slope: float) -> float:
+        """Their product; 0 behind a branch that is not taken, whatever the slope there."""
+        return adjoint * slope if adjoint or not self._branches else 0.0
 
     def _operands(self, node: Value) -> Iterator[tuple[Value, int, int]]:
         """The nodes it was computed from with the position in the row's arguments, and within these."""
@@ -275,7 +304,8 @@ class Outline:
                 parts.add(node)
         return parts
 
-    def _name(self, parts: set[Value]) -> None:
+    def _name(self, parts: set[Value], inline: bool) -> None:
+        shown = {self.output, *self.wrt}
         labels = {node.label for node in self.order}
         numbers: dict[str, Iterator[int]] = {}
 
@@ -289,22 +319,24 @@ class Outline:
             return next(name for name in names if name not in labels)
 
         for node in self.order:
-            if node.constant and node not in self.wrt:
+            if node.constant and node not in shown:
                 self.expressions[node] = Number(node.data)
                 continue
             formula = None if node.primitive is None else self._formula(node)
-            if node in parts and formula is not None and formula.size <= _INLINE:
+            unchanged = inline and not node.label and node not in shown and not isinstance(formula, Apply)
+            if formula is not None and (unchanged or (node in parts and formula.size <= _INLINE)):
                 self.expressions[node] = formula
                 continue
             symbol = Symbol(free_name(node.label))
-            self.expressions[node] = symbol
+            self.expressions[node] = self.names[node] = symbol
             self.values[symbol] = node.data
             if formula is not None:
                 self.formulas[node] = formula
 
     def _formula(self, node: Value) -> Expression:
         assert node.primitive is not None
-        return Expression.__primitive__(node.primitive, self._arguments(node))
+        with faithful() if self._computed else nullcontext():
+            return Expression.__primitive__(node.primitive, self._arguments(node))
 
     def _arguments(self, node: Value) -> list[Any]:
         return [
@@ -316,8 +348,8 @@ class Outline:
 
     def steps(self) -> list[Step]:
         """The named nodes on the way, the output first, each with what its derivative is the sum of."""
-        top = self.expressions[self.output]
-        if self.output not in self._depending or not isinstance(top, Symbol):
+        top = self.names[self.output]
+        if self.output not in self._depending:
             return []
         partials: dict[Value, dict[Value, tuple[Expression, float]]] = {}
         order: list[Value] = []
@@ -332,21 +364,40 @@ class Outline:
         steps: dict[Value, Step] = {}
         turns = {node: turn for turn, node in enumerate(self.order)}
         for node in reversed(order):
-            name = self.expressions[node]
-            assert isinstance(name, Symbol)
+            name = self.names[node]
             steps[node] = Step(node, name, derivative(top, name), turns[node], self.formulas.get(node))
         for step in steps.values():
             if step.node is self.output:
                 step.adjoint, step.closed, step.paths = 1.0, Number(1.0), 1
             self.values[step.derivative] = step.adjoint
-            closed = step.closed if step.closed.size <= _CLOSED else step.derivative
+            if self._overflows(step):
+                step.closed = self._from_nearer(step)
             for node, (formula, number) in partials[step.node].items():
                 reached = steps[node]
                 reached.terms.append((step, formula, number))
-                reached.adjoint += step.adjoint * number
-                reached.closed = reached.closed + closed * formula
+                reached.adjoint += self._times(step.adjoint, number)
+                reached.closed = reached.closed + self._closed(step) * formula
                 reached.paths += step.paths
         return list(steps.values())
+
+    def _overflows(self, step: Step) -> bool:
+        """Whether the closed form leaves the floats where the sweep, which multiplies in turn, does not."""
+        number = step.closed.numbers(self.values, strict=True)
+        return math.isfinite(step.adjoint) and not (math.isfinite(number) and (number or not step.adjoint))
+
+    def _closed(self, step: Step) -> Expression:
+        """What stands for the derivative by that node in those by nodes further from the output."""
+        if step.closed.size <= _CLOSED:
+            return step.closed
+        return _behind(step.derivative) if _only_in_branches(step.closed) else step.derivative
+
+    def _from_nearer(self, step: Step) -> Expression:
+        """Its derivative as the sweep computes it, from the derivatives of those that read it."""
+        closed: Expression = Number(0.0)
+        for reader, formula, _ in step.terms:
+            outer = reader.derivative if reader.node is not self.output else Number(1.0)
+            closed = closed + (_behind(outer) if _only_in_branches(reader.closed) else outer) * formula
+        return closed
 
     def _partials(self, node: Value) -> dict[Value, tuple[Expression, float]]:
         """The derivatives of a named node by the named nodes in its formula, where a change can come from."""
@@ -359,8 +410,8 @@ class Outline:
             for element, position, index in reached:
                 formulas, numbers = slopes[position]
                 formula = outer * formulas[index if len(formulas) > 1 else 0]
-                slope = number * numbers[index if len(numbers) > 1 else 0]
-                if isinstance(self.expressions[element], Symbol):
+                slope = self._times(number, numbers[index if len(numbers) > 1 else 0])
+                if element in self.names:
                     before, sum_before = found.get(element, (Number(0.0), 0.0))
                     found[element] = before + formula, sum_before + slope
                 else:
@@ -375,24 +426,51 @@ class Outline:
             return [((Number(1.0),), (1.0,))] * len(data)
         numbers = [_listed(slope) for slope in row.slopes(node.data, *data)]
         y, args = self.expressions[node], self._arguments(node)
-        for rule in (row.textbook, row.partials):
+        formulas: list[list[Expression]] = []
+        for rule, mode in (
+            (row.textbook, nullcontext),
+            (row.partials, nullcontext),
+            (row.partials if self._computed else None, faithful),
+        ):
             if rule is None:
                 continue
             try:
-                formulas = [list(map(as_expression, _listed(slope))) for slope in rule(y, *args)]
+                with mode():
+                    formulas = [list(map(as_expression, _listed(slope))) for slope in rule(y, *args)]
                 fits = all(map(self._fit, formulas, numbers))
             except (ArithmeticError, TypeError, ValueError):  # a user's rule that is not plain arithmetic
                 continue
             if fits:
                 return list(zip(formulas, numbers, strict=False))
+        if formulas and self._branches:  # other numbers will stand in it
+            return list(zip(formulas, numbers, strict=False))
+        self.opaque[row.name] = None
         return [(list(map(Number, each)), each) for each in numbers]
 
     def _fit(self, formulas: Sequence[Expression], numbers: Sequence[float]) -> bool:
-        """Whether the formulas give the numbers: 1 − a does not where a is nearly 1."""
+        """Whether the formulas give the numbers: 1 − a does not where a is nearly 1, nor what overflows."""
         return all(
-            math.isclose(formula.numbers(self.values), number, rel_tol=_CLOSE) or (number != number)
+            math.isclose(formula.numbers(self.values, strict=True), number, rel_tol=_CLOSE)
+            or not math.isfinite(number)
             for formula, number in zip(formulas, numbers, strict=True)
         )
+
+
+def _behind(derivative: Expression) -> Expression:
+    """A derivative that is 0 where no branch that leads to it is taken: nothing is multiplied by it there."""
+    return Apply(TABLE["where"], (derivative, derivative, Number(0.0)))
+
+
+def _only_in_branches(formula: Expression) -> bool:
+    """Whether all terms of a sum belong to branches of a `where`."""
+    pending = [formula]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Apply) and each.row.name in ("add", "sub"):
+            pending += each.operands
+        elif not is_masked(each):
+            return False
+    return True
 
 
 def _listed(slope: Any) -> Sequence[Any]:

@@ -32,32 +32,51 @@ __all__ = [
     "TABLE",
     "Primitive",
     "acos",
+    "acosh",
     "asin",
+    "asinh",
     "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "ceil",
     "cos",
     "cosh",
     "dot",
     "elu",
+    "erf",
+    "erfc",
     "exp",
     "expm1",
+    "floor",
+    "gelu",
     "greater",
+    "hardtanh",
+    "hypot",
     "leaky_relu",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "log_softmax",
+    "logaddexp",
     "logsumexp",
     "maximum",
     "mean",
     "minimum",
+    "norm",
     "primitive",
     "relu",
     "sigmoid",
+    "sign",
     "silu",
     "sin",
     "sinh",
     "softmax",
     "softplus",
+    "softsign",
     "sqrt",
+    "square",
     "step",
     "sum",
     "tan",
@@ -73,6 +92,7 @@ TABLE: dict[str, Primitive] = {}
 
 ANY: Interval = (-50.0, 50.0)
 POSITIVE: Interval = (1e-3, 50.0)
+NARROW: Interval = (-5.0, 5.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -371,6 +391,29 @@ def _difference(a: Any, b: Any) -> tuple[Any, Any]:
     return difference, (a - (difference - seen)) - (b + seen)
 
 
+def _halves(x: Any) -> tuple[Any, Any]:
+    """x as the sum of two numbers of 26 bits, products of which are exact (Dekker 1971)."""
+    wide = 134217729.0 * x  # by 2²⁷ + 1
+    high = wide - (wide - x)
+    return high, x - high
+
+
+def _product(a: Any, b: Any) -> tuple[Any, Any]:
+    """a b, and the part of it that was lost in rounding, for numbers whose product is below 10²⁹⁰."""
+    product, (a_high, a_low), (b_high, b_low) = a * b, _halves(a), _halves(b)
+    return product, ((a_high * b_high - product) + (a_high * b_low + a_low * b_high)) + a_low * b_low
+
+
+def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
+    """Σ cⱼ xʲ by Horner's rule."""
+    return functools.reduce(lambda sum, c: sum * x + c, coefficients[-2::-1], coefficients[-1])
+
+
+def _by_halves(factor: Any, half: Any) -> Any:
+    """factor · half², where half² may be subnormal and the product is not."""
+    return half * factor * half
+
+
 def _one_by_one(forward: Callable[..., float], hard: Any, results: Any, *args: Any) -> Any:
     """The array of results with those that are `hard` computed by the forward rule instead.
 
@@ -415,6 +458,25 @@ div = primitive(lambda y, a, b: (1.0 / b, monomial(-a, b, -2.0, 0.0)), array=np.
     textbook=lambda y, a, b: (1.0 / b, -a / (b * b)))(operator.truediv)  # fmt: skip
 neg = primitive((-1.0,), array=np.negative, symbol="−",
                 method="neg")(operator.neg)  # fmt: skip
+
+
+@primitive(
+    lambda y, a, b: (1.0, -floordiv(a, b)),
+    array=np.mod, domain=(ANY, POSITIVE), method="mod", sheet="MOD({0},{1})",
+)  # fmt: skip
+def mod(a: float, b: float) -> float:
+    """The remainder a − b ⌊a/b⌋ with the sign of b, as Python's %; nan for b = 0."""
+    return a % b
+
+
+@primitive(
+    (0.0, 0.0),
+    array=np.floor_divide, symbol="⌊÷⌋", domain=(ANY, POSITIVE), method="floordiv",
+    sheet="ROUND((({0})-MOD({0},{1}))/({1}),0)", latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
+)  # fmt: skip
+def floordiv(a: float, b: float) -> float:
+    """The quotient ⌊a/b⌋ as Python's //, with derivative 0; ±inf or nan for b = 0."""
+    return a // b
 
 
 @primitive(
@@ -471,6 +533,7 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     array=_monomial_array, symbol="c·aⁿ", domain=(ANY, POSITIVE, (-3.0, 3.0), (1.0, 1.0)),
     kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
     expansion=lambda c, a, n, k: c * power(a, n - k),
+    sheet=lambda c, a, n, k: _monomial_in_cells(c, a, n - k, k),
     native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * power(a, n - k), 0.0),
 )  # fmt: skip
 def monomial(c: float, a: float, n: float, k: float) -> float:
@@ -509,10 +572,65 @@ def absolute(x: float) -> float:
     return math.fabs(x)
 
 
+@primitive((0.0,), array=np.sign, method="sign", sheet="SIGN({0})",
+           latex=r"\operatorname{{sgn}}\left({0}\right)", kinks={(0.0,): (0.0,)},
+           native=lambda x: step(x) - step(-x))  # fmt: skip
+def sign(x: float) -> float:
+    """1 for x > 0, −1 for x < 0 and 0 at 0, with derivative 0; nan stays nan.
+
+    >>> sign(-3.0), sign(0.0)
+    (-1.0, 0.0)
+    """
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x + 0.0
+
+
+@primitive((0.0,), array=np.floor, exact=True, method="floor", sheet="INT({0})",
+           latex=r"\left\lfloor {0} \right\rfloor")  # fmt: skip
+def floor(x: float) -> float:
+    """⌊x⌋, the largest whole number that is not above x, with derivative 0 (convention: as torch).
+
+    >>> floor(2.5), floor(-2.5)
+    (2.0, -3.0)
+    """
+    return math.copysign(math.floor(x), x)
+
+
+@primitive((0.0,), array=np.ceil, exact=True, method="ceil", sheet="(-INT(-({0})))",
+           latex=r"\left\lceil {0} \right\rceil")  # fmt: skip
+def ceil(x: float) -> float:
+    """⌈x⌉, the smallest whole number that is not below x, with derivative 0 (convention: as torch).
+
+    >>> ceil(2.5), ceil(-2.5)
+    (3.0, -2.0)
+    """
+    return math.copysign(math.ceil(x), x)
+
+
+@primitive(
+    lambda y, x: (2.0 * x,),
+    array=np.square, exact=True, method="square", sheet="({0})^2", latex=r"\left({0}\right)^2",
+)  # fmt: skip
+def square(x: float) -> float:
+    """x².
+
+    >>> square(-3.0)
+    9.0
+    """
+    return x * x
+
+
 # --- exponentials and logarithms -------------------------------------------------------------------
 
 
-# Spreadsheets lack what keeps its digits near 0: there the series, elsewhere the formula.
+# Spreadsheets lack what keeps its digits near 0: there the series, elsewhere the formula. They have no inf
+# either, so nothing may overflow on the way to a number.
+
+
+def _monomial_in_cells(c: Any, a: Any, exponent: Any, k: Any) -> Any:
+    half = exp(exponent / 2.0 * log(abs(a)))  # in two steps: aⁿ may overflow where the product does not
+    sign = power(where(step(a), 1.0, -1.0), exponent)
+    raised = where(abs(a), c * half * half * sign, c * power(a, exponent))
+    return where(abs(c) + (1.0 - step(k)), raised, 0.0)
 
 
 def _log1p_in_cells(x: Any) -> Any:
@@ -527,7 +645,20 @@ def _expm1_in_cells(x: Any) -> Any:
 
 def _logsumexp_in_cells(values: Any) -> Any:
     top = functools.reduce(maximum, values)
+    if len(values) == 2:  # of more, what is small beside the largest would make the formula too long
+        return top + log1p(exp(-abs(values[0] - values[1])))
     return top + log(sum([exp(value - top) for value in values]))
+
+
+def _softmax_in_cells(x: Any, others: Any) -> Any:
+    # 1 / (1 + Σ exp(o − x)) times e⁻⁶⁴ / e⁻⁶⁴; 0 from a gap of 760 on. Shorter than to look for the largest.
+    return exp(-64.0) / sum([exp(-64.0), *(exp(minimum(other - x, 760.0) - 64.0) for other in others)])
+
+
+def _log_softmax_in_cells(x: Any, others: Any) -> Any:
+    top = functools.reduce(maximum, others, x)
+    below = (x - top) - log(sum([exp(value - top) for value in (x, *others)]))
+    return where(greater(top, x), below, -log1p(sum([exp(other - x) for other in others])))
 
 
 @primitive(lambda y, x: (y,), array=np.exp, method="exp", sheet="EXP({0})", latex=r"e^{{{0}}}")
@@ -575,6 +706,56 @@ def log1p(x: float) -> float:
 
 
 @primitive(
+    lambda y, x: (1.4426950408889634 / x,),
+    array=np.log2, domain=(POSITIVE,), method="log2", sheet="LOG({0},2)", latex=r"\log_2",
+    textbook=lambda y, x: (1.0 / (x * log(2.0)),), expansion=lambda x: log(x) / log(2.0),
+)  # fmt: skip
+def log2(x: float) -> float:
+    """The logarithm to base 2: −inf at 0, nan below; its derivative is 1/(x ln 2).
+
+    >>> log2(8.0)
+    3.0
+    """
+    return math.log2(x)
+
+
+@primitive(
+    lambda y, x: (0.4342944819032518 / x,),
+    array=np.log10, domain=(POSITIVE,), method="log10", sheet="LOG10({0})",
+    latex=r"\log_{{10}}\left({0}\right)",
+    textbook=lambda y, x: (1.0 / (x * log(10.0)),), expansion=lambda x: log(x) / log(10.0),
+)  # fmt: skip
+def log10(x: float) -> float:
+    """The logarithm to base 10: −inf at 0, nan below; its derivative is 1/(x ln 10).
+
+    >>> log10(1000.0)
+    3.0
+    """
+    return math.log10(x)
+
+
+def _logaddexp_native(a: Any, b: Any) -> Any:
+    apart = greater(a, b) + greater(b, a)  # two equal ones may be infinite
+    return where(apart, maximum(a, b) + log1p(exp(-abs(a - b))), a + 0.6931471805599453)
+
+
+@primitive(
+    lambda y, a, b: tuple(softmax([a, b])),
+    array=lambda a, b: _logsumexp_array(np.array(np.broadcast_arrays(a, b))),
+    domain=(ANY, ANY), method="logaddexp", expansion=lambda a, b: log(exp(a) + exp(b)),
+    sheet=lambda a, b: maximum(a, b) + log1p(exp(-abs(a - b))),
+    native=_logaddexp_native,
+)  # fmt: skip
+def logaddexp(a: float, b: float) -> float:
+    """ln(eᵃ + eᵇ) without overflow; its derivatives are σ(a − b) and σ(b − a).
+
+    >>> logaddexp(1000.0, -1000.0)
+    1000.0
+    """
+    return float(_logsumexp.forward([a, b]))
+
+
+@primitive(
     lambda y, x: (exp(x),), array=np.expm1, domain=((-50.0, 50.0),), method="expm1", sheet=_expm1_in_cells
 )
 def expm1(x: float) -> float:
@@ -598,6 +779,76 @@ def sqrt(x: float) -> float:
     3.0
     """
     return math.sqrt(x)
+
+
+def _cbrt_closer(y: Any, x: Any) -> Any:
+    """Newton's step: C libraries are up to 4 ulp off, and the rounding of ⅓ in a power more."""
+    return y - (y - x / (y * y)) / 3.0
+
+
+def _cbrt_array(x: Any) -> Any:
+    with np.errstate(all="ignore"):
+        y = np.cbrt(x)
+        return np.where((y != 0.0) & np.isfinite(y), _cbrt_closer(y, x), y)
+
+
+def _cbrt_native(x: Any) -> Any:
+    size = abs(x)
+    y = power(size, 1 / 3)
+    return where(x, sign(x) * where(greater(math.inf, size), _cbrt_closer(y, size), y), x)
+
+
+@primitive(
+    lambda y, x: (1.0 / (3.0 * y * y),),
+    array=_cbrt_array, symbol="∛", method="cbrt", kinks={(0.0,): (math.inf,)},
+    sheet="SIGN({0})*ABS({0})^(1/3)", latex=r"\sqrt[3]{{{0}}}", native=_cbrt_native,
+)  # fmt: skip
+def cbrt(x: float) -> float:
+    """The cube root ∛x, of negative numbers too; the derivative at 0 is inf.
+
+    >>> cbrt(-27.0)
+    -3.0
+    """
+    y = math.cbrt(x)
+    return _cbrt_closer(y, x) if y and math.isfinite(y) else y
+
+
+def components(y: Any, values: Sequence[Any]) -> list[Any]:
+    """vᵢ/y for each of the values whose length is y; 0 where that is 0.
+
+    For a `Value` each is a row, `component`: in the derivative of a quotient 1 − (vᵢ/y)² would cancel.
+    """
+    if hasattr(y, "backward"):
+        return _one_against_others(component, values)
+    length = where(y, y, 1.0)
+    return [value / length for value in values]
+
+
+def _length_in_cells(values: Sequence[Any]) -> Any:
+    """√Σ v² of numbers that are divided by the largest first, so that no square overflows or vanishes."""
+    top = functools.reduce(maximum, map(abs, values))
+    return where(top, top * sqrt(sum([square(value / top) for value in values])), 0.0)
+
+
+def _length_native(values: Sequence[Any]) -> Any:
+    # One infinite number decides, even beside a nan, as in math.hypot.
+    length = _length_in_cells(values)
+    return functools.reduce(lambda y, value: where(1.0 / abs(value), y, math.inf), values, length)
+
+
+@primitive(
+    lambda y, a, b: tuple(components(y, [a, b])),
+    array=np.hypot, domain=(ANY, ANY), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
+    textbook=lambda y, a, b: (a / y, b / y), expansion=lambda a, b: sqrt(a * a + b * b),
+    sheet=lambda a, b: _length_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
+)  # fmt: skip
+def hypot(a: float, b: float) -> float:
+    """√(a² + b²), no square of which overflows or vanishes; the gradient at (0, 0) is 0, as of torch.norm.
+
+    >>> hypot(3e200, 4e200)
+    5e+200
+    """
+    return math.hypot(a, b)
 
 
 # --- trigonometric and hyperbolic ------------------------------------------------------------------
@@ -675,9 +926,12 @@ def acos(x: float) -> float:
     return math.acos(x)
 
 
+# Not 1/(1 + x²), whose own derivative underflows on the way where x² is huge.
 @primitive(
-    lambda y, x: (1.0 / (1.0 + x * x),), array=np.arctan, method="atan", sheet="ATAN({0})", latex=r"\arctan"
-)
+    lambda y, x: (square(1.0 / hypot(1.0, x)),),
+    array=np.arctan, method="atan", sheet="ATAN({0})", latex=r"\arctan",
+    textbook=lambda y, x: (1.0 / (1.0 + x * x),),
+)  # fmt: skip
 def atan(x: float) -> float:
     """The arc tangent in [−π/2, π/2].
 
@@ -685,6 +939,35 @@ def atan(x: float) -> float:
     0.7853981633974483
     """
     return math.atan(x)
+
+
+def _atan2_native(a: Any, b: Any) -> Any:
+    """From the arc tangent of the smaller through the larger, so that the quotient is at most 1."""
+    small, large = minimum(abs(a), abs(b)), maximum(abs(a), abs(b))
+    far = greater(math.inf, large)
+    angle = atan(where(far, small / where(large, large, 1.0), where(greater(math.inf, small), 0.0, 1.0)))
+    steep = where(greater(abs(a), abs(b)), (1.5707963267948966 - angle) + 6.123233995736766e-17, angle)
+    behind = step(b) + (1.0 - step(b)) * step(1.0 / b)  # 1 in front: −0 is behind
+    whole = where(behind, steep, (3.141592653589793 - steep) + 1.2246467991473532e-16)
+    return where(step(a) + step(1.0 / a), whole, -whole)
+
+
+@primitive(
+    lambda y, a, b: (monomial(b, hypot(a, b), -2.0, 0.0), monomial(-a, hypot(a, b), -2.0, 0.0)),
+    array=np.arctan2, domain=(ANY, ANY), method="atan2",
+    sheet="IF(AND({0}=0,{1}=0),0,ATAN2({1},{0}))",
+    textbook=lambda y, a, b: (b / (a * a + b * b), -a / (a * a + b * b)),
+    native=_atan2_native,
+)  # fmt: skip
+def atan2(a: float, b: float) -> float:
+    """The angle of the point (b, a) in [−π, π], arctan(a/b) for b > 0; at (0, 0) its gradient is nan.
+
+    So it is in torch and jax: near (0, 0) the gradient has every direction and no bound.
+
+    >>> atan2(1.0, -1.0)
+    2.356194490192345
+    """
+    return math.atan2(a, b)
 
 
 @primitive(
@@ -721,6 +1004,71 @@ def cosh(x: float) -> float:
     return math.cosh(x)
 
 
+def _asinh_native(x: Any) -> Any:
+    size = abs(x)
+    small = minimum(size, 1e8)  # from there on it is ln 2x
+    near = log1p(small + small * small / (1.0 + sqrt(1.0 + small * small)))
+    return where(x, sign(x) * where(step(size - 1e8), log(size) + 0.6931471805599453, near), x)
+
+
+@primitive(
+    lambda y, x: (1.0 / hypot(1.0, x),),
+    array=np.arcsinh, method="asinh", sheet="ASINH({0})", latex=r"\operatorname{{arsinh}}\left({0}\right)",
+    textbook=lambda y, x: (1.0 / sqrt(1.0 + x * x),), expansion=lambda x: log(x + sqrt(1.0 + x * x)),
+    native=_asinh_native,
+)  # fmt: skip
+def asinh(x: float) -> float:
+    """The inverse hyperbolic sine ln(x + √(x² + 1)).
+
+    >>> asinh(0.0)
+    0.0
+    """
+    return math.asinh(x)
+
+
+def _acosh_native(x: Any) -> Any:
+    past = minimum(x - 1.0, 1e8)
+    near = log1p(past + sqrt(past) * sqrt(past + 2.0))
+    return where(step(x - 1e8), log(x) + 0.6931471805599453, near)
+
+
+@primitive(
+    lambda y, x: (1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),),
+    array=np.arccosh, domain=((1.001, 500.0),), method="acosh", kinks={(1.0,): (math.inf,)},
+    sheet="ACOSH({0})", latex=r"\operatorname{{arcosh}}\left({0}\right)",
+    textbook=lambda y, x: (1.0 / sqrt(x * x - 1.0),), expansion=lambda x: log(x + sqrt(x * x - 1.0)),
+    native=_acosh_native,
+)  # fmt: skip
+def acosh(x: float) -> float:
+    """The inverse hyperbolic cosine ln(x + √(x² − 1)): nan below 1; the derivative at 1 is inf.
+
+    >>> acosh(1.0)
+    0.0
+    """
+    return math.acosh(x)
+
+
+def _atanh_native(x: Any) -> Any:
+    size = abs(x)
+    return where(x, sign(x) * (0.5 * log1p(2.0 * size / (1.0 - size))), x)
+
+
+@primitive(
+    lambda y, x: (1.0 / _one_minus_square(x),),
+    array=np.arctanh, domain=((-0.999, 0.999),), method="atanh", kinks={(1.0,): (math.inf,)},
+    sheet="ATANH({0})", latex=r"\operatorname{{artanh}}\left({0}\right)",
+    textbook=lambda y, x: (1.0 / (1.0 - x * x),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
+    native=_atanh_native,
+)  # fmt: skip
+def atanh(x: float) -> float:
+    """The inverse hyperbolic tangent ½ ln((1 + x)/(1 − x)): ±inf at ±1, nan beyond.
+
+    >>> atanh(1.0)
+    inf
+    """
+    return math.atanh(x)
+
+
 def _sech2_native(x: Any) -> Any:
     tail = exp(-2.0 * abs(x))
     return 4.0 * tail / (1.0 + tail * (2.0 + tail))
@@ -728,9 +1076,9 @@ def _sech2_native(x: Any) -> Any:
 
 @primitive(
     lambda y, x: (-2.0 * y * tanh(x),),
-    array=lambda x: 1.0 / np.square(np.cosh(x)),
+    array=_sech2_native,
     symbol="sech²", latex=r"\operatorname{{sech}}^2\left({0}\right)",
-    expansion=lambda x: 1.0 / (cosh(x) * cosh(x)),
+    expansion=lambda x: 1.0 / (cosh(x) * cosh(x)), sheet=_sech2_native,
     native=_sech2_native,
 )  # fmt: skip
 def sech2(x: float) -> float:
@@ -765,12 +1113,30 @@ def _sigmoid_native(x: Any) -> Any:
     return where(step(x), 1.0, small) / (1.0 + small)
 
 
-# y σ(−x) and not y (1 − y): at x = 40 the latter is 0, the truth 4.2e-18.
+def _sigmoid_slope(x: Any) -> Any:
+    small = exp(-abs(x))
+    return small / (1.0 + small * (2.0 + small))
+
+
+# The derivative of σ(x) σ(−x), by its factors, is 0 near 0, where the truth is −x/8.
 @primitive(
-    lambda y, x: (y * sigmoid(-x),),
+    lambda y, x: (-y * tanh(0.5 * x),),
+    array=_sigmoid_slope, symbol="σ′", latex=r"\sigma'",
+    sheet="EXP(-ABS({0}))/(1+EXP(-ABS({0})))^2", native=_sigmoid_slope,
+    expansion=lambda x: sigmoid(x) * sigmoid(-x),
+)  # fmt: skip
+def sigmoid_slope(x: float) -> float:
+    """σ′(x) = σ(x) σ(−x) = ¼/cosh²(x/2), the slope of the sigmoid; its derivative is −y tanh(x/2)."""
+    small = math.exp(-math.fabs(x))
+    return small / (1.0 + small * (2.0 + small))
+
+
+# Not y (1 − y): at x = 40 it is 0, the truth 4.2e-18.
+@primitive(
+    lambda y, x: (sigmoid_slope(x),),
     array=lambda x: np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.absolute(x))),
     symbol="σ", method="sigmoid",
-    sheet="1/(1+EXP(-({0})))", latex=r"\sigma",
+    sheet="IF({0}<-700,EXP({0}),1/(1+EXP(-{0})))", latex=r"\sigma",
     textbook=lambda y, x: (y * (1.0 - y),), expansion=lambda x: 1.0 / (1.0 + exp(-x)),
     native=_sigmoid_native,
 )  # fmt: skip
@@ -852,16 +1218,40 @@ def softplus(x: float) -> float:
     return (0.0 if x <= 0.0 else x) + math.log1p(math.exp(-math.fabs(x)))
 
 
-def _silu_slope(y: Any, x: Any) -> Any:
-    """σ(x) + y σ(−x). From −¼ down its terms cancel, and it is 0 at x₀ = −1.278.
+def _silu_slope(x: Any) -> Any:
+    """σ(x) + x σ′(x). From −¼ down its terms cancel, and it is 0 at x₀ = −1.278.
 
     There it is written as σ′(x) (1 + x + eˣ), and with d = x − x₀ the sum in it, which is 0 at x₀ too, as
     d + eˣ⁰ (eᵈ − 1): two terms of one sign. Below −700, σ′ runs out of digits, and nothing cancels.
     """
     inside = maximum(minimum(x, -0.25), -700.0)
     d = (inside + 1.2784645427610737) + 1.0946994183093437e-16  # −x₀ to 32 digits
-    near_zero = 0.25 * sech2(0.5 * inside) * (d + 0.2784645427610738 * expm1(d))  # eˣ⁰ = −1 − x₀
-    return where((inside + 0.25) * (inside + 700.0), near_zero, sigmoid(x) + y * sigmoid(-x))
+    near_zero = sigmoid_slope(inside) * (d + 0.2784645427610738 * expm1(d))  # eˣ⁰ = −1 − x₀
+    return where((inside + 0.25) * (inside + 700.0), near_zero, sigmoid(x) + silu(x) * sigmoid(-x))
+
+
+def _silu_bend(x: Any) -> Any:
+    """σ′(x) (2 − x tanh(x/2)), whose difference is 0 at ±x₁ = ±2.399.
+
+    Around it the difference is written in d = |x| − x₁ by the theorem of addition: two terms of one sign.
+    """
+    inside = maximum(minimum(x, 700.0), -700.0)
+    d = (abs(inside) - 2.3993572805154675) - 1.8464872855353363e-16  # x₁ to 32 digits
+    u = tanh(0.5 * d)
+    beyond = -(u * (0.7322441613135383 + d) + 0.8335565596009648 * d) / (1.0 + 0.8335565596009648 * u)
+    factor = where(step(abs(x) - 1.7), beyond, 2.0 - inside * tanh(0.5 * inside))
+    far = _by_halves(2.0 - abs(x), exp(-0.5 * abs(x)))
+    return where(step(abs(x) - 700.0), far, sigmoid_slope(inside) * factor)
+
+
+@primitive(
+    lambda y, x: (_silu_bend(x),),
+    array=_silu_slope, symbol="SiLU′", latex=r"\operatorname{{SiLU}}'\left({0}\right)", native=_silu_slope,
+    expansion=lambda x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+)  # fmt: skip
+def silu_slope(x: float) -> float:
+    """The slope of silu, σ(x) + x σ′(x); its derivative is σ′(x) (2 − x tanh(x/2))."""
+    return float(_silu_slope(x))
 
 
 def _silu_native(x: Any) -> Any:
@@ -876,10 +1266,10 @@ def _silu_array(x: Any) -> Any:
 
 
 @primitive(
-    lambda y, x: (_silu_slope(y, x),),
+    lambda y, x: (silu_slope(x),),
     array=_silu_array, symbol="SiLU", method="silu",
     textbook=lambda y, x: (sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),), expansion=lambda x: x * sigmoid(x),
-    native=_silu_native,
+    sheet="IF({0}<-700,{0}*EXP({0}/2)*EXP({0}/2),{0}/(1+EXP(-{0})))", native=_silu_native,
 )  # fmt: skip
 def silu(x: float) -> float:
     """x σ(x), also called swish (Ramachandran, Zoph and Le 2017).
@@ -891,6 +1281,234 @@ def silu(x: float) -> float:
         half = math.exp(0.5 * x)
         return x * half * half
     return x / (1.0 + math.exp(-x))
+
+
+def _gaussian(x: Any, c: Any) -> Any:
+    inside = minimum(abs(x), 1e100)
+    square, lost = _product(inside, inside)
+    exponent, lost_too = _product(c, square)
+    return exp(-exponent) * (1.0 - minimum(c * lost + lost_too, 0.5))  # more only where the power is 0
+
+
+# By halves, for y may be subnormal where x y is not.
+@primitive(
+    lambda y, x, c: (
+        -2.0 * c * _by_halves(x, gaussian(x, 0.5 * c)),
+        -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), gaussian(x, 0.5 * c)),
+    ),
+    array=_gaussian, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
+    sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
+)  # fmt: skip
+def gaussian(x: float, c: float) -> float:
+    """exp(−c x²), whose exponent is taken to twice the digits of a float: e to the power of it has them all."""
+    return float(_gaussian(x, c))
+
+
+# (1 + 2x) eˣ² erfc(x) in (x − 4)/(x + 4), for 0.48 ≤ x ≤ 28, and erf(x)/x in x² for |x| ≤ 0.51: interpolation
+# at Chebyshev's points in 60 digits, errors 2⁻⁶⁰ and 2⁻⁶⁴.
+_ERFCX = (
+    1.2329951186255526, -0.13962111684056247, 0.015379652102619842, 0.06809705425468827, -0.10103906603631013,
+    0.09373283499854078, -0.06633036581208412, 0.03716751553368865, -0.01619773405940797, 0.005031970019514048,
+    -0.0007577732771346814, -0.00019925697059036806, 0.0001506216258847912, -2.4398040717567734e-05,
+    -1.1221898919585286e-05, 5.7064607212514515e-06, 2.9361614716143093e-07, -8.194666173252036e-07,
+    7.477277619792729e-08, 1.0322842161962563e-07, -1.7941569819813498e-08, -9.64428714587657e-09,
+    1.824163406938155e-09,
+)  # fmt: skip
+_ERF = (
+    1.1283791670955126, -0.3761263890318375, 0.11283791670954775, -0.026866170644958408, 0.005223977621115625,
+    -0.0008548326400895787, 0.0001205527837909284, -1.49226800024831e-05, 1.6364053271433157e-06,
+    -1.455468386942428e-07,
+)  # fmt: skip
+
+
+def _erf_near(x: Any) -> Any:
+    """erf(x) for |x| ≤ 0.51."""
+    x = maximum(minimum(x, 0.51), -0.51)
+    return x * _polynomial(x * x, _ERF)
+
+
+def _erfcx(x: Any) -> Any:
+    """eˣ² erfc(x), which is near 1/(1 + 2x), for 0.48 ≤ x ≤ 28."""
+    x = maximum(minimum(x, 28.0), 0.48)
+    return _polynomial((x - 4.0) / (x + 4.0), _ERFCX) / (1.0 + 2.0 * x)
+
+
+def _erfc_far(x: Any) -> Any:
+    """erfc(|x|) for |x| ≥ 0.48."""
+    size = maximum(abs(x), 0.48)
+    return gaussian(size, 1.0) * _erfcx(size)
+
+
+def _erf(x: Any) -> Any:
+    return where(step(abs(x) - 0.5), sign(x) * (1.0 - _erfc_far(x)), _erf_near(x))
+
+
+def _erfc(x: Any) -> Any:
+    far = _erfc_far(x)
+    return where(step(abs(x) - 0.5), where(step(x), far, 2.0 - far), 1.0 - _erf_near(x))
+
+
+@primitive(
+    lambda y, x: (1.1283791670955126 * gaussian(x, 1.0),),
+    array=_erf, domain=(NARROW,), method="erf", sheet="ERF({0})", native=_erf,
+    textbook=lambda y, x: (2.0 / sqrt(math.pi) * exp(-(x * x)),),
+)  # fmt: skip
+def erf(x: float) -> float:
+    """The error function (2/√π) ∫₀ˣ exp(−t²) dt, in [−1, 1].
+
+    >>> erf(0.0), erf(10.0)
+    (0.0, 1.0)
+    """
+    return math.erf(x)
+
+
+@primitive(
+    lambda y, x: (-1.1283791670955126 * gaussian(x, 1.0),),
+    array=_erfc, domain=(NARROW,), method="erfc", sheet="ERFC({0})", native=_erfc,
+    textbook=lambda y, x: (-2.0 / sqrt(math.pi) * exp(-(x * x)),),
+)  # fmt: skip
+def erfc(x: float) -> float:
+    """1 − erf(x), which keeps its digits where erf(x) is nearly 1.
+
+    >>> erfc(0.0), erfc(-10.0)
+    (1.0, 2.0)
+    """
+    return math.erfc(x)
+
+
+# GELU′(x₀ + d)/d for −0.36 ≤ d ≤ 0.51, where x₀ = −0.7518 is its zero; as above, error 2⁻⁵⁵.
+_GELU_SLOPE = (
+    0.43149399231404695, 0.3882849829905523, -0.018199676398673904, -0.1140082332972808, -0.01477152214795617,
+    0.01942167984160364, 0.004539228367094425, -0.002239538152247461, -0.0007448265816581919,
+    0.00018634075409943153, 8.615649233989209e-05, -1.1220160890684011e-05, -7.730174375724396e-06,
+    4.4533823541363784e-07, 5.196885489501096e-07,
+)  # fmt: skip
+_ROOT_HALF = 0.7071067811865476
+
+
+def _gelu(x: Any) -> Any:
+    """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), whose exponent is −x²/2 itself."""
+    z = _ROOT_HALF * abs(x)
+    far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * (gaussian(x, 0.5) * _erfcx(z))
+    return where(step(z - 0.5), far, 0.5 * x * (1.0 + _erf_near(_ROOT_HALF * x)))
+
+
+def _gelu_slope(x: Any) -> Any:
+    """Φ(x) + x φ(x), whose terms cancel near its zero x₀ = −0.7518: there it is a series in x − x₀."""
+    size = maximum(minimum(abs(x), 100.0), 0.7)
+    ratio = 0.5 * _erfcx(_ROOT_HALF * size) - 0.3989422804014327 * size
+    below = _by_halves(ratio, gaussian(size, 0.25))
+    inside = maximum(minimum(x, 0.71), -1.1)
+    d = (inside + 0.7517915246935645) - 1.4956759177009883e-17  # −x₀ to 32 digits
+    near_zero = d * _polynomial(minimum(d, 0.51), _GELU_SLOPE)
+    middle = 0.5 + 0.5 * _erf_near(_ROOT_HALF * inside) + 0.3989422804014327 * inside * gaussian(inside, 0.5)
+    usual = where(step(inside + 0.25), where(step(x - 0.7), 1.0 - below, middle), near_zero)
+    return where(step(-1.1 - x), below, usual)
+
+
+def _gelu_bend(x: Any) -> Any:
+    inside = maximum(minimum(x, 100.0), -100.0)
+    # Near √2, here to 32 digits, 2 − x² loses its own digits, near 0 the product those of its derivative.
+    low = -9.667293313452913e-17
+    product = ((1.4142135623730951 - inside) + low) * ((1.4142135623730951 + inside) + low)
+    factor = where(step(abs(inside) - 1.0), product, 2.0 - inside * inside)
+    return 0.3989422804014327 * _by_halves(factor, gaussian(inside, 0.25))
+
+
+@primitive(
+    lambda y, x: (_gelu_bend(x),),
+    array=_gelu_slope, symbol="GELU′", domain=(NARROW,), native=_gelu_slope,
+    latex=r"\operatorname{{GELU}}'\left({0}\right)",
+    expansion=lambda x: 0.5 * erfc(-_ROOT_HALF * x) + 0.3989422804014327 * x * exp(-0.5 * x * x),
+)  # fmt: skip
+def gelu_slope(x: float) -> float:
+    """The slope of gelu, Φ(x) + x φ(x); its derivative is (2 − x²) φ(x)."""
+    return float(_gelu_slope(x))
+
+
+@primitive(
+    lambda y, x: (gelu_slope(x),),
+    name="gelu", array=_gelu, symbol="GELU", domain=(NARROW,), method="gelu", native=_gelu,
+    textbook=lambda y, x: (0.5 * (1.0 + erf(x / sqrt(2.0))) + x * exp(-0.5 * x * x) / sqrt(2.0 * math.pi),),
+    expansion=lambda x: 0.5 * x * erfc(-_ROOT_HALF * x),
+)  # fmt: skip
+def _gelu_row(x: float) -> float:
+    """x Φ(x), the Gaussian error linear unit (Hendrycks and Gimpel 2016)."""
+    return float(_gelu(x))
+
+
+def _gelu_gate(x: Any) -> Any:
+    return 1.5957691216057308 * (x * (1.0 + 0.044715 * x * x))  # 2 √(2/π)
+
+
+def _gelu_tanh_slope(x: Any) -> Any:
+    inside = maximum(minimum(x, 25.0), -25.0)  # where σ is 0 or 1 already, and x³ no number
+    rise = 1.5957691216057308 * (1.0 + 0.134145 * inside * inside)
+    gate = _gelu_gate(inside)
+    return sigmoid(gate) + inside * rise * sigmoid_slope(gate)
+
+
+@primitive(
+    lambda y, x: (_gelu_tanh_slope(x),),
+    array=lambda x: x * sigmoid(_gelu_gate(np.clip(x, -1e9, 1e9))), symbol="GELU~", domain=((-0.5, 2.0),),
+    method="gelu_tanh",
+    expansion=lambda x: 0.5 * x * (1.0 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),
+    native=lambda x: x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9))),
+)  # fmt: skip
+def gelu_tanh(x: float) -> float:
+    """½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which is near to gelu (Hendrycks and Gimpel 2016)."""
+    return x * float(sigmoid(_gelu_gate(max(min(x, 1e9), -1e9))))
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x Φ(x), the Gaussian error linear unit (Hendrycks and Gimpel 2016), with the arguments of torch.
+
+    Parameters
+    ----------
+    approximate : ``"none"``, or ``"tanh"`` for ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+
+    Raises
+    ------
+    ValueError : if `approximate` is something else.
+
+    Examples
+    --------
+    >>> gelu(0.0), f"{gelu(-30.0):.10e}"
+    (0.0, '-1.4720141781e-196')
+    """
+    rows = {"none": _gelu_row, "tanh": gelu_tanh}
+    if approximate not in rows:
+        raise ValueError(f'gelu: approximate must be "none" or "tanh", got {approximate!r:.60}')
+    return rows[approximate](x)
+
+
+@primitive(
+    lambda y, x: (square(1.0 / (1.0 + abs(x))),),
+    array=lambda x: x / (1.0 + np.absolute(x)), method="softsign", kinks={(0.0,): (1.0,)},
+    textbook=lambda y, x: (1.0 / square(1.0 + abs(x)),), expansion=lambda x: x / (1.0 + abs(x)),
+)  # fmt: skip
+def softsign(x: float) -> float:
+    """x/(1 + |x|), in [−1, 1] (Bergstra and others 2009); its second derivative at 0 is 0 (as that of |x|).
+
+    >>> softsign(-1.0)
+    -0.5
+    """
+    return x / (1.0 + math.fabs(x))
+
+
+@primitive(
+    lambda y, x: (step(1.0 - abs(x)),),
+    array=lambda x: np.minimum(np.maximum(x, -1.0), 1.0), exact=True, method="hardtanh",
+    sheet="MAX(-1,MIN(1,{0}))", kinks={(-1.0,): (0.0,), (1.0,): (0.0,)},
+    native=lambda x: minimum(maximum(x, -1.0), 1.0),
+)  # fmt: skip
+def hardtanh(x: float) -> float:
+    """x between −1 and 1, and these beyond; the derivative at ±1 is 0, as in torch; nan stays nan.
+
+    >>> hardtanh(-3.0), hardtanh(0.25)
+    (-1.0, 0.25)
+    """
+    return -1.0 if x < -1.0 else 1.0 if x > 1.0 else x
 
 
 # --- branches --------------------------------------------------------------------------------------
@@ -1040,6 +1658,61 @@ def mean(values: Any) -> Any:
     return _mean(_sequence("mean", values))
 
 
+def _norm_array(values: Any) -> Any:
+    with np.errstate(all="ignore"):
+        size = np.absolute(values)
+        top = np.max(size, axis=0, initial=0.0)
+        length = top * np.sqrt(np.sum(np.square(size / np.where(top == 0.0, 1.0, top)), axis=0))
+    return np.where(np.isinf(size).any(axis=0), np.inf, length)
+
+
+@primitive(
+    lambda y, values: (components(y, values),),
+    name="norm", array=_norm_array, vectors=(0,),
+    latex=r"\left\lVert {0} \right\rVert", textbook=lambda y, values: ([value / y for value in values],),
+    expansion=lambda values: sqrt(sum([value * value for value in values])),
+    sheet=_length_in_cells, native=_length_native,
+)  # fmt: skip
+def _norm(values: Sequence[float]) -> float:
+    return math.hypot(*values)
+
+
+def norm(values: Any) -> Any:
+    """The length √Σ vᵢ² as one n-ary node, no square of which overflows or vanishes.
+
+    Its gradient vᵢ/√Σ vⱼ² is 0 where all are 0 (convention: as torch.norm).
+
+    Parameters
+    ----------
+    values : numbers and `Value`s, any number of them; the length of none is 0.
+
+    Examples
+    --------
+    >>> norm([2e-200, 3e-200, 6e-200])
+    7e-200
+    """
+    return _norm(_sequence("norm", values, 0))
+
+
+def _component_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
+    length = norm([x, *others])
+    shares = components(length, [x, *others])[1:]
+    turns = [share / where(length, length, 1.0) for share in shares]
+    return sum([share * turn for share, turn in zip(shares, turns)]), [-y * turn for turn in turns]
+
+
+@primitive(
+    lambda y, x, others: _component_slopes(y, x, others),
+    vectors=(1,), domain=(ANY, ANY), symbol="v/‖v‖",
+    array=lambda x, others: components(_norm_array([*np.broadcast_arrays(x, *others)]), [x])[0],
+    expansion=lambda x, others: x / norm([x, *others]),
+)  # fmt: skip
+def component(x: float, others: Sequence[float]) -> float:
+    """x/√(x² + Σ vⱼ²), the derivative of a length; 0 at 0. Its own, Σ vⱼ²/length³, has no difference."""
+    length = math.hypot(x, *others)
+    return x / length if length else 0.0
+
+
 def _dot_array(weights: Any, inputs: Any, bias: Any = 0.0) -> Any:
     return np.add.reduce(np.multiply(weights, inputs), axis=0) + bias
 
@@ -1174,15 +1847,53 @@ def _softmax_array(x: Any, others: Any) -> Any:
         return own / (own + np.sum(_exponentials_array(others, top), axis=0))
 
 
+def _share_array(part: Any, rest: Any) -> Any:
+    with np.errstate(all="ignore"):
+        top = np.maximum(np.max(part, axis=0), np.max(rest, axis=0))
+        own = np.sum(_exponentials_array(part, top), axis=0)
+        return own / (own + np.sum(_exponentials_array(rest, top), axis=0))
+
+
+def _share_in_cells(part: Sequence[Any], rest: Sequence[Any]) -> Any:
+    top = functools.reduce(maximum, [*part, *rest])
+    own, other = (sum([exp(value - top) for value in values]) for values in (part, rest))
+    return own / (own + other)
+
+
+def _share_slopes(y: Any, part: Sequence[Any], rest: Sequence[Any]) -> tuple[Any, Any]:
+    probabilities = softmax([*part, *rest])
+    other = share(rest, part)
+    return [p * other for p in probabilities[: len(part)]], [-y * p for p in probabilities[len(part) :]]
+
+
+@primitive(
+    lambda y, part, rest: _share_slopes(y, part, rest),
+    name="share", vectors=(0, 1), domain=(ANY, ANY), array=_share_array, symbol="Σ softmax",
+    expansion=lambda part, rest: sum(list(map(exp, part))) / sum(list(map(exp, [*part, *rest]))),
+    sheet=_share_in_cells,
+)  # fmt: skip
+def _share(part: Sequence[float], rest: Sequence[float]) -> float:
+    exponentials = _exponentials([*part, *rest], max(*part, *rest))
+    return math.fsum(exponentials[: len(part)]) / math.fsum(exponentials)
+
+
+def share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
+    """Σ exp(vᵢ) of a part over that of all: the sum of its probabilities, which is never 1 − the others."""
+    if len(part) == 0 or len(rest) == 0:
+        return 0.0 if len(part) == 0 else 1.0
+    return _share(list(part), list(rest))
+
+
 # With p the probabilities of (x, others): y (1 − y) = y Σ others, which keeps its digits as y nears 1.
 @primitive(
     lambda y, x, others: (
-        y * sum(softmax([x, *others])[1:]),
+        y * share(others, [x]),
         [-y * p for p in softmax([x, *others])[1:]],
     ),
     name="softmax", array=_softmax_array, vectors=(1,), domain=(ANY, ANY),
     expansion=lambda x, others: exp(x) / sum([exp(x), *map(exp, others)]),
-    sheet=lambda x, others: 1.0 / (1.0 + sum([exp(other - x) for other in others])),
+    sheet=_softmax_in_cells,
+    native=lambda x, others: _share_in_cells([x], others),
 )  # fmt: skip
 def _softmax(x: float, others: Sequence[float]) -> float:
     return _probabilities([x, *others])[0]
@@ -1227,13 +1938,13 @@ def _log_softmax_array(x: Any, others: Any) -> Any:
 # −(y − …) is never formed: 1 − p = Σ of the other probabilities.
 @primitive(
     lambda y, x, others: (
-        sum(softmax([x, *others])[1:]),
+        share(others, [x]),
         [-p for p in softmax([x, *others])[1:]],
     ),
     name="log_softmax", vectors=(1,), domain=(ANY, ANY), symbol="ln softmax",
     array=_log_softmax_array,
     expansion=lambda x, others: x - logsumexp([x, *others]),
-    sheet=lambda x, others: -log1p(sum([exp(other - x) for other in others])),
+    sheet=_log_softmax_in_cells,
 )  # fmt: skip
 def _log_softmax(x: float, others: Sequence[float]) -> float:
     top, rest = _split_top([x, *others])

@@ -22,8 +22,8 @@ from .errors import GraphTooLargeError, MissingExtraError
 from .explanation import Outline, Step
 from .files import output_path, replacing, write_text
 from .graph import require_fresh
-from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells
-from .value import Value, describe, number
+from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
+from .value import Value, describe, integer, number
 from .vector import Vector
 
 __all__ = ["save_workbook"]
@@ -33,6 +33,7 @@ RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
 _MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
+_ROW = "\ue003"  # in a formula stands for the number of its row
 
 # Rows of a training sheet, counted from 0.
 _TITLE, _NOTE, _NAMES, _NUMBERS, _WORDS, _HEADER, _FIRST = 0, 1, 3, 4, 6, 7, 8
@@ -71,7 +72,7 @@ def save_workbook(
     ------
     TypeError : if `output` or one of `wrt` is not a `Value`.
     ValueError : if an argument is out of range, one of `wrt` is not a leaf, or a primitive of the graph has
-        no spreadsheet formula.
+        no spreadsheet formula, or none for its derivative.
     GraphTooLargeError : if the table does not fit a sheet.
     GraphError : if a leaf's data was set after the graph was recorded.
     MissingExtraError : if XlsxWriter is not installed (for ``.xlsx``).
@@ -93,8 +94,7 @@ def save_workbook(
     path = output_path(path, (".xlsx", ".csv"), "training.xlsx")
     if optimizer != "sgd":
         raise ValueError(f'save_workbook knows the optimizer "sgd", got {optimizer!r:.60}')
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"save_workbook: epochs must be an integer of at least 1, got {epochs!r:.60}")
+    epochs = integer(epochs, "save_workbook: epochs", 1)
     lr = number(lr, "save_workbook: lr")
     if not math.isfinite(lr):
         raise ValueError(f"save_workbook: lr must be finite, got {lr}")
@@ -139,7 +139,7 @@ class _Column:
     symbol: Symbol
     header: str
     formula: Expression | None = None  # None for a leaf
-    cell: str = ""  # the formula, with {row} for the number of the row
+    cell: str = ""  # the formula, with _ROW for the number of the row
 
 
 class _Table:
@@ -147,14 +147,14 @@ class _Table:
 
     def __init__(self, output: Value, wrt: list[Value]) -> None:
         self.output, self.wrt = output, wrt
-        self.outline = outline = Outline(output, wrt, branches=True)
+        self.outline = outline = Outline(output, wrt, branches=True, computed=True)
         for node in outline.order:
             require_fresh(node)
             if node.primitive is None and not math.isfinite(node.data):
                 raise ValueError(
                     f"save_workbook: all leaves must be finite, and {describe(node)} is {node.data}"
                 )
-        symbols = {node: name for node, name in outline.expressions.items() if isinstance(name, Symbol)}
+        symbols = outline.names
         leaves = [node for node in symbols if node.primitive is None and node not in wrt]
         self.inputs = sorted(leaves, key=lambda node: _in_counting_order(symbols[node].text))
         self.nodes = [node for node in symbols if node.primitive is not None]
@@ -163,7 +163,12 @@ class _Table:
             _Column(symbols[node], symbols[node].text, outline.formulas.get(node)) for node in named
         ]
         steps = {step.node: step for step in outline.steps()}
-        self.loss_name = symbols[output].text if output in symbols else "output"
+        if outline.opaque:
+            raise ValueError(
+                f"save_workbook: the partials of {', '.join(outline.opaque)} are not plain arithmetic, so no "
+                "cell can compute them: write them in arithmetic and other primitives"
+            )
+        self.loss_name = symbols[output].text
         loss = self.loss_name.split("_")[0]
         gradients = []
         for node in wrt:
@@ -176,7 +181,7 @@ class _Table:
         self.headers = ["epoch", *(column.header for column in self.columns)]
         self.trained = slice(1 + len(self.inputs), 1 + len(self.inputs) + len(wrt))
         for position, column in enumerate(self.columns, 1):
-            column.symbol.cell = f"{_letters(position)}{{row}}"
+            column.symbol.cell = f"{_letters(position)}{_ROW}"
         for column in self.columns:
             if column.formula is not None:
                 column.cell = "=" + SHEET.write(in_cells(column.formula))
@@ -200,7 +205,7 @@ class _Table:
     @property
     def loss(self) -> int:
         """The position of the loss column."""
-        return 1 + len(self.inputs) + len(self.wrt) + self.nodes.index(self.output)
+        return 1 + [*self.inputs, *self.wrt, *self.nodes].index(self.output)
 
     def require_room(self, epochs: int) -> None:
         """Refuse what no sheet can hold, before anything is written."""
@@ -307,41 +312,41 @@ class _Pages:
         """A sheet that trains; where it has a source, it takes inputs and initial weights from there."""
         table = self.table
         sheet = self.workbook.add_worksheet(name)
-        sheet.write(_TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
-        sheet.write(
+        sheet.write_string(_TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
+        sheet.write_string(
             _NOTE,
             0,
             "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
         )
-        sheet.write(_NAMES, 0, "η", self.header)
+        sheet.write_string(_NAMES, 0, "η", self.header)
         sheet.write_number(_NUMBERS, 0, lr, self.input)
         leaves = table.columns[: table.trained.stop - 1]
         for position, (column, node) in enumerate(zip(leaves, [*table.inputs, *table.wrt]), 1):
-            sheet.write(_NAMES, position, column.header, self.header)
+            sheet.write_string(_NAMES, position, column.header, self.header)
             if source:
                 cell = f"={source}!{_letters(position)}{_NUMBERS + 1}"
                 sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
             else:
                 sheet.write_number(_NUMBERS, position, node.data, self.input)
-        sheet.write(_HEADER, 0, "epoch", self.header)
-        sheet.write(_WORDS, 0, "one row for each update", self.words)
+        sheet.write_string(_HEADER, 0, "epoch", self.header)
+        sheet.write_string(_WORDS, 0, "one row for each update", self.words)
         for position, column in enumerate(table.columns, 1):
-            sheet.write(_HEADER, position, column.header, self.header)
-            sheet.write(_WORDS, position, self._in_words(position, column), self.words)
+            sheet.write_string(_HEADER, position, column.header, self.header)
+            sheet.write_string(_WORDS, position, self._in_words(position, column), self.words)
         sheet.set_row(_WORDS, 75)
         sheet.set_column(0, 0, 8)
         sheet.set_column(1, len(table.columns), 14)
         sheet.freeze_panes(_FIRST, 1)
         for epoch, numbers in enumerate(table.rows(lr, self.epochs), 1):
             self._epoch(sheet, epoch, numbers)
-        chart = self._chart(f"{table.loss_name} with η = {lr:g}")
+        chart = self._chart(f"Loss with η = {lr:g}")
         chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
         chart.set_legend({"none": True})
         sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
 
     def _in_words(self, position: int, column: _Column) -> str:
         if column.formula is not None:
-            return f"{column.header} = {TEXT.write(column.formula)}"
+            return f"{column.header} = {TEXT.write(readable(column.formula))}"
         if position in range(self.table.trained.start, self.table.trained.stop):
             gradient = self.table.gradient_of(position)
             return f"{column.header} − η · {gradient.header}, both of the row above"
@@ -358,7 +363,7 @@ class _Pages:
             letters = _letters(position)
             trained = table.trained.start <= position < table.trained.stop
             if column.formula is not None:
-                cell = column.cell.format(row=row + 1)
+                cell = column.cell.replace(_ROW, str(row + 1))
             elif trained and epoch > 1:
                 slope = _letters(table.columns.index(table.gradient_of(position)) + 1)
                 cell = f"={letters}{row}-$A${_NUMBERS + 1}*{slope}{row}"
@@ -371,14 +376,14 @@ class _Pages:
         """The losses of all rates side by side, and their curves in one chart."""
         table = self.table
         loss = table.loss
-        chart = self._chart(f"{table.loss_name} by learning rate")
-        sheet.write(0, 0, "epoch", self.header)
+        chart = self._chart("Loss by learning rate")
+        sheet.write_string(0, 0, "epoch", self.header)
         sheet.set_column(0, len(names), 12)
         sheet.freeze_panes(1, 1)
         for row in range(1, self.epochs + 1):
             sheet.write_number(row, 0, row, self.count)
         for position, (rate, name) in enumerate(names.items(), 1):
-            sheet.write(0, position, name, self.header)
+            sheet.write_string(0, position, name, self.header)
             for row, numbers in enumerate(table.rows(rate, self.epochs), 1):
                 data = numbers[loss - 1]
                 cell = f"='{name}'!{_letters(loss)}{_FIRST + row}"
@@ -405,7 +410,20 @@ class _Pages:
     def _chart(self, title: str) -> Any:
         chart = self.workbook.add_chart({"type": "scatter", "subtype": "straight"})
         chart.set_title({"name": title, "name_font": {"size": 12}})
-        chart.set_x_axis({"name": "epoch", "min": 0, "max": max(self.epochs, 2), "num_format": "0"})
-        chart.set_y_axis({"name": self.table.loss_name, "min": 0, "num_format": "0.0###"})
+        chart.set_x_axis(
+            {
+                "name": "epoch",
+                "min": 0,
+                "max": max(self.epochs, 2),
+                "num_format": "0",
+                "label_position": "low",  # below the curve, also of a loss that is negative
+            }
+        )
+        header = [
+            "training",
+            _HEADER,
+            self.table.loss,
+        ]  # where it is text: a name such as =A!B1 would be a formula
+        chart.set_y_axis({"name": header, "num_format": "0.0###"})
         chart.set_size({"width": 720, "height": 420})
         return chart

@@ -14,9 +14,12 @@ import functools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from .primitives import TABLE, Primitive
 
@@ -30,8 +33,11 @@ __all__ = [
     "Notation",
     "Number",
     "Symbol",
+    "faithful",
     "in_cells",
+    "is_masked",
     "latex_name",
+    "readable",
 ]
 
 
@@ -77,8 +83,11 @@ class Expression:
                 return spelled
         return _apply(row, *operands)
 
-    def numbers(self, values: Mapping[Symbol, float]) -> float:
-        """What the expression comes to, given the numbers of its symbols."""
+    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
+        """What the expression comes to, given the numbers of its symbols.
+
+        If `strict`, it is nan where something in it overflows: a spreadsheet has an error there, not inf.
+        """
         raise NotImplementedError  # abstract: each kind of symbol has its own
 
     def names(self) -> list[Symbol]:
@@ -102,7 +111,7 @@ class Number(Expression):
     def __init__(self, data: float) -> None:
         self.data = float(data)
 
-    def numbers(self, values: Mapping[Symbol, float]) -> float:
+    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
         return self.data
 
 
@@ -120,7 +129,7 @@ class Symbol(Expression):
     def __init__(self, text: str, latex: str = "", cell: str = "") -> None:
         self.text, self.latex, self.cell = text, latex or latex_name(text), cell
 
-    def numbers(self, values: Mapping[Symbol, float]) -> float:
+    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
         return values[self]
 
 
@@ -133,7 +142,7 @@ class Apply(Expression):
         self.row, self.operands = row, operands
         self.size = sum(operand.size for operand in _flat(operands))
 
-    def numbers(self, values: Mapping[Symbol, float]) -> float:
+    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
         """The row evaluated on the numbers of its operands; a loop, for formulas may be deep."""
         found: dict[int, float] = {}
         pending: list[Any] = [self]
@@ -147,12 +156,19 @@ class Apply(Expression):
             if missing:
                 pending += missing
                 continue
-            found[id(each)] = each.row.evaluate(
+            number = each.row.evaluate(
                 *[
                     [found[id(one)] for one in operand] if isinstance(operand, tuple) else found[id(operand)]
                     for operand in each.operands
                 ]
             )
+            if (
+                strict
+                and math.isinf(number)
+                and all(math.isfinite(found[id(one)]) for one in _flat(each.operands))
+            ):
+                number = math.nan
+            found[id(each)] = number
             pending.pop()
         return found[id(self)]
 
@@ -200,6 +216,24 @@ def _spelled_out(row: Primitive, operands: tuple[Any, ...]) -> Expression | None
 _add, _sub, _mul, _div, _neg, _pow = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "pow"))
 
 
+class _Modes(threading.local):
+    faithful = False
+
+
+_modes = _Modes()
+
+
+@contextmanager
+def faithful() -> Iterator[None]:
+    """Within it, what is left out changes no digit: the operations stay in their order."""
+    before = _modes.faithful
+    _modes.faithful = True
+    try:
+        yield
+    finally:
+        _modes.faithful = before
+
+
 def _is(operand: Expression, number: float) -> bool:
     return isinstance(operand, Number) and operand.data == number
 
@@ -230,36 +264,90 @@ def _scaled(coefficient: float, rest: Expression | None) -> Expression:
 
 def _turned(rest: Expression) -> Expression | None:
     """The negative without a sign in front: a difference turned round, in a product the first one."""
-    if not isinstance(rest, Apply):
-        return None
-    if rest.row is _sub:
-        return Apply(_sub, rest.operands[::-1])
-    if rest.row is _mul:
-        left, right = rest.operands
-        turned = _turned(left)
-        if turned is not None:
-            return Apply(_mul, (turned, right))
-        turned = _turned(right)
-        return None if turned is None else Apply(_mul, (left, turned))
-    return None
+    found: Expression | None = None
+    above: list[tuple[Expression | None, Expression | None]] = []
+    pending: list[tuple[Expression, tuple[tuple[Expression | None, Expression | None], ...]]] = [(rest, ())]
+    while pending and found is None:
+        each, way = pending.pop()
+        if isinstance(each, Apply) and each.row is _sub:
+            found = Apply(_sub, each.operands[::-1])
+            above = list(way)
+        elif isinstance(each, Apply) and each.row is _mul:
+            left, right = each.operands
+            pending += [(right, (*way, (left, None))), (left, (*way, (None, right)))]
+    for left, right in reversed(above):
+        assert found is not None
+        found = Apply(_mul, (found if left is None else left, found if right is None else right))
+    return found
 
 
 def _product(left: Expression, right: Expression) -> Expression:
+    if _modes.faithful:
+        return _faithful_product(left, right)
+    for one, other in ((left, right), (right, left)):
+        if is_masked(one):  # of a branch that is not taken nothing is computed, not even what it is 0 times
+            condition, a, b = one.operands
+            return _chosen(condition, _product(a, other), _product(b, other))
     (a, first), (b, second) = _coefficient(left), _coefficient(right)
-    both = first if second is None else second if first is None else Apply(_mul, (first, second))
-    return _scaled(a * b, both)
+    if a and b and not _FAR[0] < abs(a * b) < _FAR[1]:
+        return Apply(_mul, (left, right)) if first or second else Number(a * b)
+    if first is None or second is None:
+        return _scaled(a * b, first if second is None else second)
+    for factor in _factors(second):  # from the left, as the engine multiplies
+        first = Apply(_mul, (first, factor))
+    return _scaled(a * b, first)
+
+
+_FAR = 1e-100, 1e100  # between them coefficients are put together
+
+
+def _factors(formula: Expression) -> list[Expression]:
+    factors: list[Expression] = []
+    pending = [formula]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Apply) and each.row is _mul:
+            pending += each.operands[::-1]
+        else:
+            factors.append(each)
+    return factors
+
+
+def is_masked(formula: Expression) -> TypeGuard[Apply]:
+    """Whether it is a `where` that is 0 on one side."""
+    return (
+        isinstance(formula, Apply)
+        and formula.row.name == "where"
+        and any(_is(branch, 0.0) for branch in formula.operands[1:])
+    )
+
+
+def _faithful_product(left: Expression, right: Expression) -> Expression:
+    for one, other in ((left, right), (right, left)):
+        if _is(one, 1.0):
+            return other
+        if _is(one, -1.0):
+            return _negative(other)
+    return _apply(_mul, left, right)
+
+
+def _negative(operand: Expression) -> Expression:
+    coefficient, rest = _coefficient(operand)
+    return _scaled(-coefficient, rest)
 
 
 def _quotient(left: Expression, right: Expression) -> Expression:
     (a, first), (b, second) = _coefficient(left), _coefficient(right)
+    if _modes.faithful and abs(b) != 1.0:
+        return _apply(_div, left, right)
     if second is None and math.isfinite(b) and b != 0.0 and math.frexp(b)[0] in (0.5, -0.5):
         return _scaled(a / b, first)  # a power of two: exact
     if second is not None and b in (1.0, -1.0):
         over = Apply(_div, (first or Number(1.0), second))
         return (
             _scaled(a * b, over)
-            if first is not None or abs(a) == 1.0
-            else _apply(_div, Number(a * b), second)
+            if (first is not None and not _modes.faithful) or abs(a) == 1.0
+            else _apply(_div, _negative(left) if b < 0.0 else left, second)
         )
     return _apply(_div, left, right)
 
@@ -279,7 +367,7 @@ def _difference(left: Expression, right: Expression) -> Expression:
     if _is(right, 0.0):
         return left
     if _is(left, 0.0):
-        return _scaled(-1.0, right)
+        return _negative(right)
     coefficient, rest = _coefficient(right)
     if coefficient < 0.0:
         return _apply(_add, left, _scaled(-coefficient, rest))
@@ -294,6 +382,8 @@ def _raised(base: Expression, exponent: Expression) -> Expression:
 
 def _monomial(c: Expression, a: Expression, n: Expression, k: Expression) -> Expression:
     """c aⁿ⁻ᵏ as it is written."""
+    if _modes.faithful:
+        return _apply(TABLE["monomial"], c, a, n, k)
     exponent = _apply(_sub, n, k) if isinstance(n, Number) else _difference(n, k)
     known = isinstance(exponent, Number)
     return _product(c, _raised(a, exponent) if known else _apply(TABLE["power"], a, exponent))
@@ -310,12 +400,41 @@ _SIMPLER: dict[str, Callable[..., Expression]] = {
     "sub": _difference,
     "mul": _product,
     "div": _quotient,
-    "neg": functools.partial(_product, Number(-1.0)),
+    "neg": _negative,
     "pow": _raised,
     "monomial": _monomial,
     "where": _chosen,
     "sum": lambda values: functools.reduce(_sum_of, values, as_expression(0.0)),
 }
+
+
+def rebuilt(formula: Expression, rule: Callable[[Primitive, list[Any]], Expression]) -> Expression:
+    """The formula with each application in it made anew, by the rule, of operands that were."""
+    done: dict[int, Expression] = {}
+    pending: list[Expression] = [formula]
+    while pending:
+        each = pending[-1]
+        if not isinstance(each, Apply):
+            done[id(each)] = each
+            pending.pop()
+            continue
+        missing = [operand for operand in _flat(each.operands) if id(operand) not in done]
+        if missing:
+            pending += missing
+            continue
+        operands = [
+            tuple(done[id(one)] for one in operand) if isinstance(operand, tuple) else done[id(operand)]
+            for operand in each.operands
+        ]
+        done[id(each)] = rule(each.row, operands)
+        pending.pop()
+    return done[id(formula)]
+
+
+def readable(formula: Expression) -> Expression:
+    """The formula as a person writes it: what was kept for the digits' sake is simplified."""
+    return rebuilt(formula, Expression.__primitive__)
+
 
 for _row in TABLE.values():
     _name = f"__{_row.method}__"
@@ -327,19 +446,32 @@ for _row in TABLE.values():
 # --- notations -------------------------------------------------------------------------------------
 
 _ATOM = 9.0  # binds tighter than any operator
+_ANY = 0.0  # what stands between brackets or commas may bind as loosely as it likes
+_RELATION, _SUM, _NEGATIVE, _PRODUCT, _FRACTION, _POWER = 0.5, 1.0, 1.5, 2.0, 3.0, 4.0
 
 # For each operator how it is written, how tightly an operand must bind to stand without parentheses, and
 # how tightly the whole binds.
 Operators = Mapping[str, tuple[str, tuple[float, ...], float]]
+Signs = tuple[tuple[str, float], ...]
 
 _IN_LINE: Operators = {
-    "add": ("{} + {}", (1, 1), 1),
-    "sub": ("{} − {}", (1, 2), 1),
-    "neg": ("−{}", (2,), 1.5),
-    "mul": ("{} · {}", (2, 2), 2),
-    "div": ("{} / {}", (2, 3), 2),
-    "pow": ("{}^{}", (5, 5), 4),
-    "power": ("{}^{}", (5, 5), 4),
+    "add": ("{} + {}", (_SUM, _SUM), _SUM),
+    "sub": ("{} − {}", (_SUM, _PRODUCT), _SUM),
+    "neg": ("−{}", (_PRODUCT,), _NEGATIVE),
+    "mul": ("{} · {}", (_PRODUCT, _PRODUCT), _PRODUCT),
+    "div": ("{} / {}", (_PRODUCT, _FRACTION), _PRODUCT),
+    "pow": ("{}^{}", (_ATOM, _ATOM), _POWER),
+    "power": ("{}^{}", (_ATOM, _ATOM), _POWER),
+}
+
+# A computer adds and multiplies from the left: a * (b / c) and a + (b - c) round, and overflow, differently
+# without their parentheses.
+_COMPUTED: Operators = {
+    **_IN_LINE,
+    "add": ("{} + {}", (_SUM, _PRODUCT), _SUM),
+    "mul": ("{} * {}", (_PRODUCT, _FRACTION), _PRODUCT),
+    "sub": ("{} - {}", (_SUM, _PRODUCT), _SUM),
+    "neg": ("-{}", (_PRODUCT,), _NEGATIVE),
 }
 
 OPERATORS = frozenset(_IN_LINE)
@@ -354,18 +486,23 @@ class Notation:
     ----------
     symbol, number : how a `Symbol` and a number are written.
     operators : how the `OPERATORS` are.
-    call : how the other rows are, given the row and its operands in writing, a list where it has a sequence.
+    call : how another row is: a name that stands before its operands, or a template with ``{0}``.
+    signs : the signs of that notation as templates and numbers have them, and how tightly each binds.
     value : how a number is written that is the value of something, rather than part of a formula.
     parentheses : what stands around an operand that binds less tightly.
+    separator, sequence : what stands between the operands of a call, and around those that are a sequence.
     beside : whether a name before a parenthesis needs no sign of multiplication: a (1 − a).
     """
 
     symbol: Callable[[Symbol], str]
     number: Callable[[float], str]
     operators: Operators
-    call: Callable[[Primitive, list[Any]], str]
+    call: Callable[[Primitive], str]
+    signs: Signs
     value: Callable[[float], str] = repr
     parentheses: str = "({})"
+    separator: str = ", "
+    sequence: str = "[{}]"
     beside: bool = False
 
     def write(self, formula: Expression) -> str:
@@ -385,25 +522,61 @@ class Notation:
 
     def _written(self, each: Expression, done: Mapping[int, tuple[str, float]]) -> tuple[str, float]:
         if isinstance(each, Symbol):
-            return self.symbol(each), _ATOM
+            text = self.symbol(each)  # a number, where a formula is written with its numbers
+            return text, _binding(text, self.signs) if re.match(r"[-−\\]?\d|[-−]|\\t?frac", text) else _ATOM
         if isinstance(each, Number):
-            return self.number(each.data), 1.5 if math.copysign(1.0, each.data) < 0.0 else _ATOM
+            text = self.number(each.data)
+            return text, _binding(text, self.signs)
         assert isinstance(each, Apply)
         if each.row.name not in self.operators:
-            texts: list[Any] = [
-                [done[id(one)][0] for one in operand] if isinstance(operand, tuple) else done[id(operand)][0]
-                for operand in each.operands
-            ]
-            return self.call(each.row, texts), _ATOM
+            return self._called(
+                each.row,
+                [
+                    [done[id(one)] for one in operand] if isinstance(operand, tuple) else done[id(operand)]
+                    for operand in each.operands
+                ],
+            )
         template, least, binding = self.operators[each.row.name]
         operands = [done[id(operand)] for operand in each.operands]
         loose = [bound < needed for (_, bound), needed in zip(operands, least)]
-        written = [
-            self.parentheses.format(text) if open else text for (text, _), open in zip(operands, loose)
-        ]
+        written = list(map(self._enclosed, operands, least))
         if self.beside and each.row is _mul and loose[1] and _ends_in_name(each.operands[0]):
             template = "{} {}"
         return template.format(*written), binding
+
+    def _enclosed(self, operand: tuple[str, float], least: float) -> str:
+        """The operand, in parentheses if it binds less tightly than it must."""
+        text, binding = operand
+        return self.parentheses.format(text) if binding < least else text
+
+    def _called(self, row: Primitive, operands: list[Any]) -> tuple[str, float]:
+        template = self.call(row)
+        if not re.search(r"\{\d+[}\[]", template.replace("{{", "")):
+            texts = [
+                self.sequence.format(self.separator.join(text for text, _ in each))
+                if isinstance(each, list)
+                else each[0]
+                for each in operands
+            ]
+            return template + self.parentheses.format(self.separator.join(texts)), _binding(
+                template, self.signs
+            )
+        names = [
+            _Listed([_mark(k, j) for j in range(len(each))]) if isinstance(each, list) else _mark(k)
+            for k, each in enumerate(operands)
+        ]
+        marked = template.format(*names)
+        needed, binding = _needed(marked, self.signs)
+        places = iter(needed)
+
+        def filled(match: re.Match[str]) -> str:
+            operand = operands[int(match[1])]
+            return self._enclosed(operand[int(match[2])] if match[2] else operand, next(places))
+
+        text = re.sub(_MARK, filled, marked)
+        if template.startswith("|") and "||" in text:  # no telling where ||a| − |b|| begins and ends
+            return row.name + self.parentheses.format(operands[0][0]), _ATOM
+        return text, binding
 
 
 def _ends_in_name(formula: Expression) -> bool:
@@ -412,33 +585,92 @@ def _ends_in_name(formula: Expression) -> bool:
     return isinstance(formula, Symbol)
 
 
+# --- what a template binds, and what in it must bind -----------------------------------------------
+
+_MARK = "\ue000(\\d+)(?:\ue002(\\d+))?\ue001"  # stands for an operand, or for one of a sequence
+
+
+def _mark(operand: int, element: int | None = None) -> str:
+    return f"\ue000{operand}\ue001" if element is None else f"\ue000{operand}\ue002{element}\ue001"
+
+
+class _Listed(list[str]):
+    """The elements of a sequence, which a template may name whole."""
+
+    def __format__(self, spec: str) -> str:
+        return ",".join(self)
+
+
+_TOKEN = re.compile(
+    rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>\s+)
+    |(?P<word>"[^"]*"|{_MARK}|\d+\.?\d*(?:[eE][+-]?\d+)?|\\[a-zA-Z]+|[^\W\d²³][\w.:$!]*)|(?P<sign>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@functools.lru_cache(maxsize=4096)
+def _needed(template: str, signs: Signs) -> tuple[tuple[float, ...], float]:
+    """How tightly each marked operand must bind to stand without parentheses, and how tightly all of it does.
+
+    What cannot be told is taken for the loosest: better a parenthesis too many.
+    """
+    bindings = dict(signs)
+    found = [(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(template)]
+    tokens = [(kind, text) for kind, text in found if kind != "space"]
+    depth, bars, whole, before = 0, 0, _ATOM, "start"
+    kinds, needed = [], []
+    for kind, text in tokens:
+        if kind == "bar":
+            bars = 1 - bars
+            kind = "open" if bars else "close"
+        if kind == "word" and text in bindings:
+            kind = "sign"
+        kinds.append(kind)
+        depth -= kind == "close"
+        if depth == 0:
+            if kind == "sign":
+                binding = bindings.get(text, _ANY)
+                first = before == "start" and binding == _SUM
+                whole = min(whole, _NEGATIVE if first else binding)
+            elif kind == "comma" or (kind == "word" and before in ("word", "close")):
+                whole = _ANY
+        depth += kind == "open"
+        before = kind
+    for place, (_, text) in enumerate(tokens):
+        if text[0] != "\ue000":
+            continue
+        around = []
+        for side in (place - 1, place + 1):
+            kind = kinds[side] if 0 <= side < len(kinds) else ""
+            relation = kind == "sign" and bindings.get(tokens[side][1], _ATOM) == _RELATION
+            bracket = "open" if side < place else "close"
+            around.append(_ANY if kind in (bracket, "comma") else _SUM if relation else _ATOM)
+        needed.append(max(around))
+    return tuple(needed), whole
+
+
+def _binding(text: str, signs: Signs) -> float:
+    """How tightly a number, or the name of a function, binds as it is written."""
+    return _needed(text, signs)[1]
+
+
+# --- the four notations ----------------------------------------------------------------------------
+
+
 def _plain_number(data: float) -> str:
     """All digits that are needed to read the same number again, as few as there can be."""
     text = repr(data)
     return text[:-2] if text.endswith(".0") else text
 
 
-def _text_call(row: Primitive, operands: list[Any]) -> str:
-    texts = [f"[{', '.join(each)}]" if isinstance(each, list) else each for each in operands]
-    if "·" in row.symbol and len(texts) == 1:  # |·|
-        return row.symbol.replace("·", texts[0])
-    name = row.symbol if re.fullmatch(r"\w+|√", row.symbol) else row.name
-    return f"{name}({', '.join(texts)})"
+def _text_call(row: Primitive) -> str:
+    if "·" in row.symbol and len(row.domain) == 1:  # |·|
+        return row.symbol.replace("·", "{0}")
+    return row.symbol if re.fullmatch(r"\w+|√", row.symbol) else row.name
 
 
-def _python_call(row: Primitive, operands: list[Any]) -> str:
-    texts = [f"[{', '.join(each)}]" if isinstance(each, list) else each for each in operands]
-    return f"{row.name}({', '.join(texts)})"
-
-
-def _latex_call(row: Primitive, operands: list[Any]) -> str:
-    texts = [
-        r"\left[" + ", ".join(each) + r"\right]" if isinstance(each, list) else each for each in operands
-    ]
-    if "{" in row.latex:
-        return row.latex.format(*texts)
-    name = row.latex or rf"\operatorname{{{row.name}}}".replace("_", r"\_")
-    return rf"{name}\left({', '.join(texts)}\right)"
+def _latex_call(row: Primitive) -> str:
+    return row.latex or rf"\operatorname{{{row.name}}}".replace("_", r"\_")
 
 
 def _latex_number(data: float) -> str:
@@ -498,22 +730,28 @@ def _text_number(data: float) -> str:
     return _plain_number(data).replace("-", "−", 1) if data < 0.0 else _plain_number(data)
 
 
-def _rewritten(**signs: str) -> dict[str, tuple[str, tuple[float, ...], float]]:
-    """The operators in a line, with other signs for minus and times."""
-    return {
-        name: (template.replace("−", signs["minus"]).replace("·", signs["times"]), least, binding)
-        for name, (template, least, binding) in _IN_LINE.items()
-    }
-
-
-TEXT = Notation(lambda symbol: symbol.text, _text_number, _IN_LINE, _text_call, _text_number, beside=True)
+TEXT = Notation(
+    lambda symbol: symbol.text,
+    _text_number,
+    _IN_LINE,
+    _text_call,
+    (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-−", _SUM).items())
+    + (*dict.fromkeys("·×*/÷", _PRODUCT).items(), *dict.fromkeys("^²³", _POWER).items()),
+    _text_number,
+    beside=True,
+)
 """Readable text: (a_o1 − t1) · a_o1 (1 − a_o1) · a_h1."""
 
 PYTHON = Notation(
     lambda symbol: symbol.text,
-    repr,
-    {**_rewritten(minus="-", times="*"), "pow": ("{}**{}", (5, 5), 4), "power": ("{}**{}", (5, 5), 4)},
-    _python_call,
+    lambda data: repr(data) if math.isfinite(data) else f"float('{data}')",
+    {
+        **_COMPUTED,
+        "pow": ("{}**{}", (_ATOM, _ATOM), _POWER),
+        "power": ("{}**{}", (_ATOM, _ATOM), _POWER),
+    },
+    lambda row: row.name,
+    (("-", _SUM),),
 )
 """Python, where a function has the name of its row."""
 
@@ -521,14 +759,21 @@ LATEX = Notation(
     lambda symbol: symbol.latex,
     lambda data: r"\tfrac{1}{2}" if data == 0.5 else _latex_number(data),
     {
-        **_rewritten(minus="-", times=r"\cdot"),
-        "div": (r"\frac{{{}}}{{{}}}", (0, 0), 3),
-        "pow": ("{}^{{{}}}", (5, 0), 4),
-        "power": ("{}^{{{}}}", (5, 0), 4),
+        **_IN_LINE,
+        "sub": ("{} - {}", (_SUM, _PRODUCT), _SUM),
+        "neg": ("-{}", (_PRODUCT,), _NEGATIVE),
+        "mul": (r"{} \cdot {}", (_PRODUCT, _PRODUCT), _PRODUCT),
+        "div": (r"\frac{{{}}}{{{}}}", (_ANY, _ANY), _FRACTION),
+        "pow": ("{}^{{{}}}", (_ATOM, _ANY), _POWER),
+        "power": ("{}^{{{}}}", (_ATOM, _ANY), _POWER),
     },
     _latex_call,
+    (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-", _SUM).items())
+    + (*dict.fromkeys((r"\cdot", r"\times", "/", "*"), _PRODUCT).items(), ("^", _POWER))
+    + (*dict.fromkeys((r"\frac", r"\tfrac", r"\dfrac"), _FRACTION).items(),),
     _latex_number,
     r"\left({}\right)",
+    sequence=r"\left[{}\right]",
     beside=True,
 )
 """LaTeX, for mathematics mode."""
@@ -541,47 +786,69 @@ def in_cells(formula: Expression) -> Expression:
     ------
     ValueError : for a row with no spreadsheet formula.
     """
-    done: dict[int, Expression] = {}
-    pending: list[Expression] = [formula]
-    while pending:
-        each = pending[-1]
-        if not isinstance(each, Apply):
-            done[id(each)] = each
-            pending.pop()
-            continue
-        missing = [operand for operand in _flat(each.operands) if id(operand) not in done]
-        if missing:
-            pending += missing
-            continue
-        row = each.row
-        operands = [
-            tuple(done[id(one)] for one in operand) if isinstance(operand, tuple) else done[id(operand)]
-            for operand in each.operands
-        ]
-        pending.pop()
-        if row.name in OPERATORS or isinstance(row.sheet, str):
-            done[id(each)] = Apply(row, tuple(operands))
-            continue
-        rule = row.sheet or row.expansion
-        if rule is None:
-            raise ValueError(
-                f"the primitive {row.name!r} has no spreadsheet formula: "
-                'give its row one, such as primitive(..., sheet="EXP({0})")'
-            )
-        done[id(each)] = in_cells(rule(*operands))  # rules are in simpler rows: as deep as they go
-    return done[id(formula)]
+    return rebuilt(formula, _in_cells)
+
+
+def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
+    if row.name in ("pow", "power"):
+        return _raised_in_cells(row, *operands)
+    if row is _div:
+        operands[1] = _denominator_in_cells(operands[1])
+    if row.name in OPERATORS or isinstance(row.sheet, str):
+        return Apply(row, tuple(operands))
+    rule = row.sheet or row.expansion or _SIMPLER.get(row.name)
+    if rule is None:
+        raise ValueError(
+            f"the primitive {row.name!r} has no spreadsheet formula: "
+            'give its row one, such as primitive(..., sheet="EXP({0})")'
+        )
+    with faithful():
+        return in_cells(as_expression(rule(*operands)))  # rules are in simpler rows: as deep as they go
+
+
+def _denominator_in_cells(denominator: Expression) -> Expression:
+    """1 + x², the denominator in the slope of the arc tangent, without overflow: its quotient is 0 there."""
+    if isinstance(denominator, Apply) and denominator.row is _add:
+        one, square = denominator.operands
+        if isinstance(one, Number) and isinstance(square, Apply) and square.row is _mul:
+            left, right = square.operands
+            if left is right:
+                limited = TABLE["minimum"](TABLE["abs"](left), 1e154)
+                return Apply(_add, (one, Apply(_mul, (limited, limited))))
+    return denominator
+
+
+def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> Expression:
+    """A power that is 0 where it underflows: 1e-200^2 is an error in LibreOffice, 1e-200 * 1e-200 is 0."""
+    raised, size = Apply(row, (base, exponent)), TABLE["abs"](base)
+    greater, least = TABLE["greater"], sys.float_info.min
+    if not isinstance(exponent, Number):
+        digits = _chosen(size, exponent * TABLE["log"](size), Number(0.0))
+        return _chosen(greater(math.log(least), digits), Number(0.0), raised)
+    n = exponent.data
+    if abs(n) in (1.0, 2.0, 3.0, 4.0):
+        row, product = (_mul, base) if n > 0.0 else (_div, Apply(_div, (Number(1.0), base)))
+        for _ in range(int(abs(n)) - 1):
+            product = Apply(row, (product, base))
+        return product
+    if abs(n) <= 1.0 or not math.isfinite(n):
+        return raised
+    limit = least ** (1.0 / n)
+    gone = greater(limit, size) if n > 0.0 else greater(size, limit)
+    return _chosen(gone, Number(0.0), raised)
 
 
 def _sheet_number(data: float) -> str:
     if not math.isfinite(data):
-        raise ValueError(f"a spreadsheet has no {data}")
-    text = _plain_number(data).replace("e", "E")
-    return f"({text})" if data < 0.0 else text
+        return "1/0"  # an error value, as the engine's inf and nan are to be
+    if 0.0 < abs(data) < sys.float_info.min:  # no spreadsheet reads a subnormal number
+        return f"{_sheet_number(data * 2.0**100)}*{_sheet_number(2.0**-100)}"
+    return _plain_number(data).replace("e", "E")
 
 
-def _sheet_call(row: Primitive, operands: list[Any]) -> str:
+def _sheet_call(row: Primitive) -> str:
     assert isinstance(row.sheet, str)
-    return row.sheet.format(*operands)
+    return row.sheet
 
 
 SHEET = Notation(
@@ -590,10 +857,13 @@ SHEET = Notation(
     {
         **{
             name: (template.replace(" ", ""), least, binding)
-            for name, (template, least, binding) in _rewritten(minus="-", times="*").items()
+            for name, (template, least, binding) in _COMPUTED.items()
         },
-        "neg": ("(-{})", (2,), _ATOM),  # a spreadsheet takes -A1^2 for (-A1)^2
+        "neg": ("-{}", (_ATOM,), _NEGATIVE),  # a spreadsheet takes -A1^2 for (-A1)^2
     },
     _sheet_call,
+    (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-", _SUM).items())
+    + (*dict.fromkeys("*/", _PRODUCT).items(), ("^", _POWER)),
+    separator=",",
 )
 """Spreadsheet formulas, where a symbol is the reference of its cell."""

@@ -46,6 +46,7 @@ __all__ = [
     "Readings",
     "Value",
     "detect_anomaly",
+    "integer",
     "is_number",
     "no_grad",
     "number",
@@ -78,6 +79,18 @@ def is_number(data: Any) -> bool:
     return isinstance(data, Real) or (
         hasattr(data, "__float__") and not isinstance(data, (Value, Complex, str, bytes))
     )
+
+
+def integer(data: Any, what: str, least: int, most: int | None = None) -> int:
+    """`data` as an int, Python's or numpy's and not a bool; a `ValueError` that names `what` otherwise."""
+    try:
+        whole = None if isinstance(data, bool) else operator.index(data)
+    except TypeError:
+        whole = None
+    if whole is None or whole < least or (most is not None and whole > most):
+        bounds = f"from {least} on" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{what} must be a whole number {bounds}, got {data!r:.60}")
+    return whole
 
 
 def _digits(whole: Any) -> int:

@@ -8,7 +8,10 @@ from typing import Any
 
 from autograd import (
     Primitive,
+    Value,
     elu,
+    gelu,
+    hardtanh,
     leaky_relu,
     log_softmax,
     relu,
@@ -16,6 +19,7 @@ from autograd import (
     silu,
     softmax,
     softplus,
+    softsign,
     tanh,
 )
 
@@ -66,6 +70,10 @@ def _identity(x: Any) -> Any:
     return x
 
 
+# Of `gelu`, which is a function with a choice, the rows: these run along a layer.
+_GELU: Any = gelu(Value(0.0)).primitive
+_GELU_TANH: Any = gelu(Value(0.0), approximate="tanh").primitive
+
 ACTIVATIONS: dict[str, Activation] = {
     row.name: row
     for row in (
@@ -75,8 +83,12 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("elu", elu, initializer="he_uniform"),
         Activation("softplus", softplus, initializer="he_uniform"),
         Activation("silu", silu, initializer="he_uniform"),
+        Activation("gelu", _GELU, initializer="he_uniform"),
+        Activation("gelu_tanh", _GELU_TANH, initializer="he_uniform"),
         Activation("sigmoid", sigmoid),
         Activation("tanh", tanh),
+        Activation("softsign", softsign),
+        Activation("hardtanh", hardtanh),
         Activation("softmax", softmax, layerwise=True),
         Activation("log_softmax", log_softmax, layerwise=True),
     )
@@ -103,5 +115,6 @@ def find_activation(choice: str | Callable[[Any], Any]) -> Activation:
     found = require_choice("activation", choice, ACTIVATIONS, "of one Value")
     if isinstance(found, Activation):
         return found
+    found = _GELU if found is gelu else found
     name = getattr(found, "__name__", type(found).__name__)
     return next((row for row in ACTIVATIONS.values() if row.function is found), Activation(name, found))

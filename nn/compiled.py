@@ -148,8 +148,8 @@ class CompiledModel:
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
-        """Compare value and gradient with the eager engine's, for some examples of several kinds of target, and
-        the values for more of them: for one of each class, if there are classes."""
+        """Compare value and gradient with the eager engine's for examples of several kinds of target, and
+        the values for more: for one of each class, if there are classes."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
             if isinstance(self.loss, Weighted):

@@ -124,7 +124,8 @@ def _require(holds: bool, name: str, expected: str, given: Any) -> None:
 
 
 def _whole(number: Any, least: int, most: float = math.inf) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    return whole and least <= int(number) <= most
 
 
 def _layers(model: Any) -> list[list[Any]]:

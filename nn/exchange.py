@@ -7,6 +7,7 @@ What can be exchanged are chains of layers with the activations of `nn.ACTIVATIO
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from collections.abc import Callable, Iterable
 from os import PathLike
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import MissingExtraError
+from autograd import MissingExtraError, Primitive, Value
 
 from .activations import ACTIVATIONS, Activation
 from .layers import MLP, Dropout, Layer, Sequential
@@ -79,8 +80,12 @@ _IN_TORCH: dict[str, tuple[str, dict[str, Any]]] = {
     "elu": ("ELU", {"alpha": 1.0}),
     "softplus": ("Softplus", {"beta": 1.0, "threshold": 700.0}),
     "silu": ("SiLU", {}),
+    "gelu": ("GELU", {"approximate": "none"}),
+    "gelu_tanh": ("GELU", {"approximate": "tanh"}),
     "sigmoid": ("Sigmoid", {}),
     "tanh": ("Tanh", {}),
+    "softsign": ("Softsign", {}),
+    "hardtanh": ("Hardtanh", {"min_val": -1.0, "max_val": 1.0}),
     "softmax": ("Softmax", {"dim": -1}),
     "log_softmax": ("LogSoftmax", {"dim": -1}),
 }
@@ -165,8 +170,9 @@ def from_torch(module: Any) -> MLP | Sequential:
 
 
 def _activation_of(module: Any, torch: Any) -> str:
+    tanh_form = getattr(module, "approximate", "none") == "tanh"
     for name, (kind, arguments) in _IN_TORCH.items():
-        if isinstance(module, getattr(torch.nn, kind)):
+        if isinstance(module, getattr(torch.nn, kind)) and (name == "gelu_tanh") == tanh_form:
             for argument, value in arguments.items():
                 given = getattr(module, argument)
                 alike = (
@@ -177,7 +183,7 @@ def _activation_of(module: Any, torch: Any) -> str:
             return name
     raise TypeError(
         f"from_torch does not know {module}: it takes Linear, Dropout, "
-        + ", ".join(kind for kind, _ in _IN_TORCH.values())
+        + ", ".join(dict.fromkeys(kind for kind, _ in _IN_TORCH.values()))
     )
 
 
@@ -258,6 +264,53 @@ def _leaky_relu(graph: _Graph, x: str) -> str:
     return graph("Add", graph("Relu", x), low)
 
 
+class _Tensor:
+    """A tensor of the graph where the formula of a row takes an operand: the row's native form, in ONNX."""
+
+    def __init__(self, graph: _Graph, name: str) -> None:
+        self.graph, self.name = graph, name
+
+    @staticmethod
+    def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
+        if row.name not in _OPERATIONS:
+            assert row.native is not None
+            return row.native(*args)
+        graph = next(arg.graph for arg in args if isinstance(arg, _Tensor))
+        names = [arg.name if isinstance(arg, _Tensor) else graph.constant(float(arg)) for arg in args]
+        operation = _OPERATIONS[row.name]
+        return _Tensor(
+            graph, graph(operation, *names) if isinstance(operation, str) else operation(graph, *names)
+        )
+
+
+_BOOL, _DOUBLE = 9, 11  # onnx.TensorProto's numbers of types
+_OPERATIONS: dict[str, str | Callable[..., str]] = {
+    "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "abs": "Abs", "exp": "Exp",
+    "maximum": "Max", "minimum": "Min",
+    "step": lambda graph, x: graph("Cast", graph("Greater", x, graph.constant(0.0)), to=_DOUBLE),
+    "where": lambda graph, condition, a, b: graph("Where", graph("Cast", condition, to=_BOOL), a, b),
+}  # fmt: skip
+for _name in ("add", "sub", "mul", "truediv"):
+    _row: Any = getattr(Value(0.0), f"__{_name}__")(1.0).primitive
+    setattr(_Tensor, f"__{_name}__", lambda a, b, row=_row: row(a, b))
+    setattr(_Tensor, f"__r{_name}__", lambda b, a, row=_row: row(a, b))
+for _name, _node in {"__neg__": -Value(0.0), "__abs__": abs(Value(0.0))}.items():
+    setattr(_Tensor, _name, lambda x, row=_node.primitive: row(x))
+
+
+def _gelu(graph: _Graph, x: str) -> str:
+    """In double precision by its formula: runtimes have Erf in single precision."""
+    function: Any = ACTIVATIONS["gelu"].function
+    result: _Tensor = function(_Tensor(graph, x))
+    return result.name
+
+
+def _gelu_tanh(graph: _Graph, x: str) -> str:
+    cube = graph("Mul", graph("Mul", x, x), graph("Mul", x, graph.constant(0.044715)))
+    gate = graph("Mul", graph("Add", x, cube), graph.constant(math.sqrt(8.0 / math.pi)))
+    return graph("Mul", x, graph("Sigmoid", gate))
+
+
 # In operators that runtimes have in double precision: LeakyRelu, Elu and Softplus they often have in single.
 _IN_ONNX: dict[str, Callable[[_Graph, str], str]] = {
     "relu": lambda graph, x: graph("Relu", x),
@@ -265,8 +318,12 @@ _IN_ONNX: dict[str, Callable[[_Graph, str], str]] = {
     "elu": _elu,
     "softplus": _softplus,
     "silu": lambda graph, x: graph("Mul", x, graph("Sigmoid", x)),
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
     "sigmoid": lambda graph, x: graph("Sigmoid", x),
     "tanh": lambda graph, x: graph("Tanh", x),
+    "softsign": lambda graph, x: graph("Div", x, graph("Add", graph("Abs", x), graph.constant(1.0))),
+    "hardtanh": lambda graph, x: graph("Max", graph("Min", x, graph.constant(1.0)), graph.constant(-1.0)),
     "softmax": lambda graph, x: graph("Softmax", x, axis=-1),
     "log_softmax": lambda graph, x: graph("LogSoftmax", x, axis=-1),
 }

@@ -1,5 +1,6 @@
 """Hypothesis profiles, the path to what tests share, and a browser."""
 
+import math
 import os
 import random
 import sys
@@ -23,7 +24,7 @@ BEGAN = time.monotonic()
 
 def pytest_collection_modifyitems(config, items):
     """With little time, other tests come first for another seed; all workers have the same order."""
-    if SECONDS < float("inf"):
+    if math.isfinite(SECONDS):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
 
 

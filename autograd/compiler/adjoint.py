@@ -35,7 +35,7 @@ class _Sweep:
     """The adjoints so far, as shares: whole terms, and with an index the rows that it names.
 
     `where` never differentiates the branch not taken. In a batch some examples take it and some do not,
-    so what only branches read has a mask: not 0 in the rows and examples where its adjoint counts.
+    so what only branches read has a mask: in each row and example, how often its adjoint counts there.
     """
 
     def __init__(self, block: Block, output: Term) -> None:
@@ -127,9 +127,10 @@ class _Sweep:
             if arg in self.moving:
                 if term.row is WHERE:
                     condition, *_ = term.args
-                    taken = (self.zero, condition, self.block.apply(WHERE, [condition, self.zero, self.one]))[
-                        position
-                    ]
+                    # 1 and not the condition itself: masks are added up, and conditions may add up to 0.
+                    chosen = self.zero, self.one
+                    choices = chosen[::-1] if position == 1 else chosen
+                    taken = self.block.apply(WHERE, [condition, *choices]) if position else self.zero
                 else:
                     taken = self.block.apply(_taken(term.row, position), term.args)
                 mask = taken if self.mask is None else self.block.apply(WHERE, [taken, self.mask, self.zero])
@@ -148,7 +149,7 @@ class _Sweep:
         strange = self.block.apply(MUL, [factor, self.zero])  # nan for inf and nan, and nan is not 0
         finite = multiply(choose([strange, self.zero, factor]), adjoint)
         taken = self.block.broadcast(mask, adjoint.shape, adjoint.batched)
-        touched = multiply(choose([strange, self.one, self.zero]), choose([taken, self.one, self.zero]))
+        touched = multiply(choose([strange, self.one, self.zero]), taken)
         return choose([touched, multiply(factor, adjoint), finite])
 
     def _where(self, mask: Term | None, share: Term) -> Term:

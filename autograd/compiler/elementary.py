@@ -30,11 +30,12 @@ __all__ = ["BOUNDS", "ELEMENTARY", "SHORT"]
 BOUNDS = {
     "exp": 1.0, "expm1": 1.1, "log": 0.9, "log1p": 1.0, "sinh": 0.9, "cosh": 0.9, "tanh": 0.9,
     "sin": 0.9, "cos": 0.9, "tan": 1.3, "asin": 1.2, "acos": 1.2, "atan": 1.5, "pow": 1.2, "power": 1.2,
-    "sqrt": 0.5, "abs": 0.0, "maximum": 0.0, "minimum": 0.0,
+    "log2": 0.6, "log10": 0.6, "sqrt": 0.5, "abs": 0.0, "maximum": 0.0, "minimum": 0.0, "floor": 0.0,
+    "ceil": 0.0, "mod": 0.5, "floordiv": 0.5,
 }  # fmt: skip
 """By the name of a row: a bound on the error, in units in the last place of the true result."""
 
-SHORT = {"abs", "sqrt", "maximum", "minimum"}
+SHORT = {"abs", "sqrt", "maximum", "minimum", "floor", "ceil"}
 """Of these rows the code is an instruction or two, of the others some forty."""
 
 ELEMENTARY: dict[str, Callable[..., Any]] = {}
@@ -665,6 +666,57 @@ def power(x: Reals, y: Reals) -> Reals:
     return one.select(1.0, z)
 
 
+# --- logarithms to other bases, in two parts so that those of powers are whole --------------------
+
+
+def _log_to_base(x: Reals, factor: tuple[float, float]) -> Reals:
+    """factor · ln x, the factor in two parts."""
+    normal, shift = _scaled_up(x)
+    _, k, m = _split(normal)
+    high, low = _log_in_two_parts(k + shift, m)
+    product, lost = _product(high, factor[0])
+    return _log_at_edges(product + high.fma(factor[1], low.fma(factor[0], lost)), x)
+
+
+@_emits("log2")
+def log2(x: Reals) -> Reals:
+    """ln x / ln 2."""
+    return _log_to_base(x, (LOG2_E, 2.0355273740931033e-17))
+
+
+@_emits("log10")
+def log10(x: Reals) -> Reals:
+    """ln x / ln 10."""
+    return _log_to_base(x, (0.4342944819032518, 1.098319650216765e-17))
+
+
+# --- remainders ------------------------------------------------------------------------------------
+
+
+def _remainder(a: Reals, b: Reals) -> tuple[Reals, Bits]:
+    """The remainder with the sign of a, which is exact, and whether that with the sign of b is another."""
+    r = a.like(a.builder.frem(a.value, b.value))
+    return r, r.compare("!=", 0.0) & ((r.bits ^ b.bits) >> 63).nonzero()
+
+
+@_emits("mod")
+def mod(a: Reals, b: Reals) -> Reals:
+    """As Python's %: the sign is that of b, of a 0 too."""
+    r, other = _remainder(a, b)
+    return r.equals(0.0).select(_with_sign(abs(r), b.bits & SIGN), other.select(r + b, r))
+
+
+@_emits("floordiv")
+def floordiv(a: Reals, b: Reals) -> Reals:
+    """As Python's //: (a − a % b)/b to the nearest whole number, and a/b for b = 0."""
+    r, other = _remainder(a, b)
+    quotient = other.select((a - r) / b - 1.0, (a - r) / b)
+    whole = quotient.call("floor")
+    whole = (quotient - whole > 0.5).select(whole + 1.0, whole)
+    zero = _with_sign(whole.like(whole.operand(0.0)), (a.bits ^ b.bits) & SIGN)
+    return b.equals(0.0).select(a / b, quotient.equals(0.0).select(zero, whole))
+
+
 # --- one instruction, or two -----------------------------------------------------------------------
 
 
@@ -690,3 +742,15 @@ def maximum(a: Reals, b: Reals) -> Reals:
 def minimum(a: Reals, b: Reals) -> Reals:
     """a unless b is smaller or nan; a if it is nan."""
     return (a.compare("<=", b) | a.compare("!=", a)).select(a, b)
+
+
+@_emits("floor")
+def floor(x: Reals) -> Reals:
+    """The machine's own, or the C library's."""
+    return x.call("floor")
+
+
+@_emits("ceil")
+def ceil(x: Reals) -> Reals:
+    """−⌊−x⌋."""
+    return -((-x).call("floor"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..value import Value
+from ..value import Value, integer
 from .adjoint import gradient
 from .arrays import ArrayProgram
 from .formulas import why_not_native
@@ -242,8 +242,7 @@ class Program:
             )
         if not len(batch):
             raise ValueError("descend needs at least one example, got an empty batch")
-        if not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"descend needs a whole number of steps, at least 1, got {steps!r}")
+        steps = integer(steps, "descend: steps", 1)
         training = Training(
             state=parameters,
             parameters=self.parameters,

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import GraphError
 from ..graph import collector_paused
 from ..primitives import TABLE
-from ..value import Value
+from ..value import Value, integer
 from .boxes import Look, one_by_one
 from .collapse import Groups, collapsed, refuse
 from .expansion import Expanded
@@ -86,9 +86,9 @@ def draw(
     """
     outputs = _outputs(output)
     _require(direction in _DIRECTIONS, "direction", f"one of {', '.join(_DIRECTIONS)}", direction)
-    _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
-    _require(depth is None or _whole(depth, 1), "depth", "None or a whole number from 1 on", depth)
-    _require(_whole(limit, 1), "limit", "a whole number from 1 on", limit)
+    precision = integer(precision, "precision", 1, 17)
+    depth = None if depth is None else integer(depth, "depth, if not None,", 1)
+    limit = integer(limit, "limit", 1)
     require_kind(bool, derivatives=derivatives, legend=legend)
     require_kind(str, title=title)
     parameters = _parameters(parameters)
@@ -117,10 +117,6 @@ def draw(
 def _require(holds: bool, name: str, expected: str, given: Any) -> None:
     if not holds:
         raise ValueError(f"{name} must be {expected}, got {given!r:.60}")
-
-
-def _whole(number: Any, least: int, most: float = math.inf) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
 
 
 def _outputs(output: Any) -> tuple[Value, ...]:

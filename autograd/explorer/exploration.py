@@ -22,7 +22,7 @@ from ..drawing.style import DECADES, variables
 from ..errors import GraphTooLargeError
 from ..files import output_path, write_text
 from ..graph import topological_order
-from ..value import Value, number
+from ..value import Value, integer, number
 from .passes import Pass, Passes
 from .pictures import network_svg, pictures
 from .runs import Run, descent
@@ -157,9 +157,9 @@ def explore(
     rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates or not all(map(math.isfinite, rates)):
         raise ValueError(f"explore: lr must be a finite number or several, got {lr!r:.60}")
-    for what, given, least in (("epochs", epochs, 0), ("frames", frames, 2), ("limit", limit, 1)):
-        if isinstance(given, bool) or not isinstance(given, int) or given < least:
-            raise ValueError(f"explore: {what} must be a whole number from {least} on, got {given!r:.60}")
+    epochs = integer(epochs, "explore: epochs", 0)
+    frames = integer(frames, "explore: frames", 2)
+    limit = integer(limit, "explore: limit", 1)
     if network is not None and not isinstance(network, Drawing):
         raise TypeError(f"explore: network must be a Drawing, got {type(network).__name__}: {network!r:.60}")
     if not isinstance(title, str):

@@ -26,11 +26,7 @@ class Wording:
     def __init__(self, passes: Passes) -> None:
         self._passes = passes
         self._outline = Outline(passes.output, [], branches=True, inline=False)
-        self._places = {
-            symbol: passes.index[node]
-            for node, symbol in self._outline.expressions.items()
-            if isinstance(symbol, Symbol)
-        }
+        self._places = {symbol: passes.index[node] for node, symbol in self._outline.names.items()}
         self._numeric = _with_slots(self._places)
         self.names = {node: self._outline.text(node) for node in passes.nodes}
 
@@ -59,8 +55,8 @@ class Wording:
         steps = {step.node: step for step in outline.steps()}
         places = {
             symbol: self._passes.index[node]
-            for node, symbol in outline.expressions.items()
-            if isinstance(symbol, Symbol) and self.names[node] == symbol.text
+            for node, symbol in outline.names.items()
+            if self.names[node] == symbol.text
         }
         numeric, forms = _with_slots(places), {}
         for node in wrt:

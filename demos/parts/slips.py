@@ -223,7 +223,7 @@ def _in_call(formula: Apply) -> Iterator[_Change]:
     if len(formula.operands) != 1:
         return
     (inside,) = formula.operands
-    name = TEXT.call(formula.row, [""])[:-2]
+    name = TEXT.call(formula.row)
     yield _Change(inside, f"{name} is missing: the sum itself stands there", 1.25)
     negative = Apply(_NEG, (inside,))
     yield _Change(

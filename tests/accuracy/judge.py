@@ -1,5 +1,6 @@
 """The truth in mpmath, how far a number is from it in ulp, and where a subject is worst."""
 
+import itertools
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +25,8 @@ def digits(args: Args) -> int:
     sizes = [abs(x) for x in oracle.flatten(args) if x != 0.0 and math.isfinite(x)]
     small = 2 * max(0.0, -math.log10(min(sizes, default=1.0)))
     large = 330 if any(10.0 < size < 1e6 for size in sizes) else 0
-    return oracle.DIGITS + GUARD + round(small) + large
+    huge = 2 * max(0.0, math.log10(max(sizes, default=1.0)))  # of it a remainder leaves the last digits
+    return oracle.DIGITS + GUARD + round(small + huge) + large
 
 
 def truth(reference: oracle.Reference, args: Args, precision: int | None = None) -> list[Any]:
@@ -66,16 +68,41 @@ def ulps(got: float, exact: Any, of: Any = None) -> float:
     return float(abs(mp.mpf(got) - exact) / math.ulp(float(exact if of is None else of)))
 
 
-def second(reference: oracle.Reference, args: Args) -> Any:
-    """The second derivative of a function of one number: its partial's central difference by a tiny step."""
-    (x,) = oracle.exactly(args)
-    with mp.workdps(2 * digits(args) + 400):
-        step = min(abs(x), 1) * mp.mpf(10) ** -40 if x else mp.mpf(10) ** -400
-        try:
-            above, below = (mp.mpf(reference.partials(x + moved)[0]) for moved in (step, -step))
-        except (ArithmeticError, ValueError, TypeError):  # TypeError: complex numbers
-            return None
-        return (above - below) / (2 * step)
+def second(reference: oracle.Reference, args: Args) -> list[Any]:
+    """The Hessian row by row: differences of the reference's partials by a tiny step to either side.
+
+    `None` for what is undefined, and where the two sides differ: at a kink.
+    """
+    flat = oracle.flatten(args)
+    constant = oracle.flatten(
+        [[i in reference.undifferentiated] * len(oracle.flatten([arg])) for i, arg in enumerate(args)]
+    )
+    columns: list[list[Any]] = []
+    with mp.workdps(2 * digits(args) + 500):
+        point = oracle.exactly([flat])[0]
+
+        def partials(moved: int, step: Any) -> list[Any]:
+            place = [x + step * (i == moved) for i, x in enumerate(point)]
+            found = oracle.flatten(oracle.flatten([reference.partials(*oracle.like(place, args))]))
+            return list(map(mp.mpf, found))
+
+        for j, x in enumerate(point):
+            step = (min(abs(x), 1) or 1) * mp.mpf(10) ** -400
+            try:
+                below, here, above = (partials(j, moved) for moved in (-step, 0, step))
+            except (ArithmeticError, ValueError, TypeError):  # TypeError: complex numbers
+                columns.append([None] * len(flat))
+                continue
+            sides = [((b - a) / step, (c - b) / step) for a, b, c in zip(below, here, above)]
+            columns.append(
+                [
+                    (left + right) / 2
+                    if not constant[j] and abs(left - right) <= abs(left + right) * mp.mpf(10) ** -20
+                    else None
+                    for left, right in sides
+                ]
+            )
+    return [each for row in zip(*columns) for each in row]
 
 
 # --- the worst of a subject ------------------------------------------------------------------------
@@ -96,6 +123,10 @@ class Subject:
     points : at least so many points as it is asked for.
     limit : in ulp, the largest error allowed wherever the truth is a normal number.
     units : of the arguments, for each result the number whose ulp is meant; by default the true result's.
+    bends : of the arguments, the second derivatives, row by row.
+    bend_units : as `units`, for these.
+    bend_limit : the largest error allowed for these.
+    bend_note : what a reader of the report should know about them.
     kinks : points where a derivative is a convention, which are not judged here.
     note : what a reader of the report should know.
     """
@@ -107,6 +138,10 @@ class Subject:
     points: Callable[[int], Iterable[Args]]
     limit: float = 4.0
     units: Callable[..., list[Any]] | None = None
+    bends: Engine | None = None
+    bend_units: Callable[..., list[Any]] | None = None
+    bend_limit: float = 8.0
+    bend_note: str = ""
     kinks: Iterable[Args] = ()
     note: str = ""
 
@@ -117,7 +152,7 @@ class Subject:
             for name, arg in zip(self.parameters, args)
             for _ in (arg if isinstance(arg, list) else [arg])
         ]
-        return ["value", *names]
+        return ["value", *names, *map("".join, itertools.product(names, names))]
 
 
 @dataclass
@@ -138,10 +173,15 @@ class Finding:
     worst: dict[str, Worst] = field(default_factory=dict)
 
     @property
+    def second(self) -> bool:
+        """Whether it is a second derivative."""
+        return self.quantity.count("∂") == 2
+
+    @property
     def limit(self) -> float:
         """Where Python's own function is worse than the target, it is the limit."""
         theirs = self.worst.get("math", Worst()).ulps
-        return max(self.subject.limit, theirs)
+        return max(self.subject.bend_limit if self.second else self.subject.limit, theirs)
 
     @property
     def missed(self) -> bool:
@@ -151,16 +191,26 @@ class Finding:
 OURS = "autograd"
 
 
+FEW = 5  # numbers: of more the Hessian is not judged, for its truth takes long
+
+
 def judge(subject: Subject, count: int) -> list[Finding]:
-    """The findings on each quantity that has a judged point, from `count` points or some more."""
+    """The findings on each quantity that has a judged point, from `count` points or some more.
+
+    The second derivatives are judged at every other point, of many arguments at fewer.
+    """
     findings: dict[str, Finding] = {}
-    for args in subject.points(count):
+    for number, args in enumerate(subject.points(count)):
         if args in subject.kinks:
             continue
         exact = truth(subject.reference, args)
         quantities = subject.quantities(args)
-        units = subject.units(*args) if subject.units else [None] * len(quantities)
+        units = subject.units(*args) if subject.units else [None] * len(exact)
         results = {name: engine(*args) for name, engine in subject.engines.items()}
+        if subject.bends and number % len(exact) == 0 and len(exact) <= 1 + FEW:
+            results[OURS] = [*results[OURS], *subject.bends(*args)]
+            exact += (hessian := second(subject.reference, args))
+            units = [*units, *(subject.bend_units(*args) if subject.bend_units else [None] * len(hessian))]
         for i, (quantity, true, unit) in enumerate(zip(quantities, exact, units)):
             if not is_normal(true) or not (unit is None or is_normal(unit)):
                 continue
@@ -171,5 +221,5 @@ def judge(subject: Subject, count: int) -> list[Finding]:
                     error = ulps(numbers[i], true, unit)
                     if error > finding.worst.setdefault(name, Worst()).ulps:
                         finding.worst[name] = Worst(error, args)
-    names = ["value", *(f"∂{name}" for name in subject.parameters)]
+    names = subject.quantities(subject.parameters)
     return [findings[name] for name in names if name in findings]

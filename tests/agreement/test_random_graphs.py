@@ -28,9 +28,21 @@ STEEPEST = 1e4  # of the sum over all paths of the products of |partials|
 NEAR_A_KINK = 1e-2
 
 # Rows whose arguments are brought into bounds by a sine before them.
-BOUNDED = ("asin", "acos", "tan", "exp", "expm1", "sinh", "cosh", "power")
-KINKED = ("abs", "relu", "leaky_relu", "elu", "step")
-TIED = ("maximum", "minimum", "greater")
+BOUNDED = ("asin", "acos", "atanh", "tan", "exp", "expm1", "sinh", "cosh", "power")
+# How far from a kink the arguments are.
+from_zero = abs
+from_a_tie = lambda a, b: abs(a - b)  # as the others of the table below
+from_a_whole_number = lambda a, b=1.0: abs(a / b - round(a / b))
+from_the_origin = lambda *numbers: max(map(abs, numbers))
+KINKED = {
+    **dict.fromkeys(("abs", "relu", "step", "sign", "softsign", "cbrt"), from_zero),
+    **dict.fromkeys(("leaky_relu", "elu"), lambda x, _: abs(x)),
+    **dict.fromkeys(("maximum", "minimum", "greater"), from_a_tie),
+    **dict.fromkeys(("floor", "ceil", "mod", "floordiv"), from_a_whole_number),
+    **dict.fromkeys(("hypot", "norm", "component"), from_the_origin),
+    "hardtanh": lambda x: abs(abs(x) - 1.0),
+    "atan2": lambda a, b: max(abs(a), b),  # it jumps where b is negative
+}
 
 
 # --- the independent reference: values and derivatives by forward mode -----------------------------
@@ -97,9 +109,7 @@ def programs(draw, names=None, largest=LARGEST, size=14):
             for arg in args
         ]  # fmt: skip
         inputs = [float(d.value) for d in flatten(operands)]
-        if name in KINKED and abs(inputs[0]) < NEAR_A_KINK:
-            return None
-        if name in TIED and abs(inputs[0] - inputs[1]) < NEAR_A_KINK:
+        if name in KINKED and KINKED[name](*inputs) < NEAR_A_KINK:
             return None
         result = apply_dual(name, operands, n)
         if abs(result.value) > largest or sum(result.sizes) > STEEPEST:
@@ -116,12 +126,12 @@ def programs(draw, names=None, largest=LARGEST, size=14):
         """The node i brought into the domain of the row by safe rows before it."""
         if i is not None and name in BOUNDED:
             i = append("sin", i)
-            if i is not None and name in ("asin", "acos"):
+            if i is not None and name in ("asin", "acos", "atanh"):
                 i = append("mul", i, 0.9)
         if i is not None and positive(name, position):
             i = append("mul", i, i)
             if i is not None:
-                i = append("add", i, 0.5)
+                i = append("add", i, 0.5 + TABLE[name].domain[position][0])
         return i
 
     for _ in range(draw(st.integers(1, size))):
@@ -137,7 +147,11 @@ def programs(draw, names=None, largest=LARGEST, size=14):
             elif name == "where" and position == 0:
                 args.append(float(draw(st.booleans())))
             elif draw(st.integers(0, 5)) == 0 and not (name == "div" and position == 1):
-                args.append(0.75 if positive(name, position) or name in BOUNDED else draw(number))
+                args.append(
+                    0.75 + max(0.0, row.domain[position][0])
+                    if positive(name, position) or name in BOUNDED
+                    else draw(number)
+                )
             else:
                 args.append(tame(name, position, pick()))
         if not any(arg is None for arg in args):

@@ -420,7 +420,7 @@ def test_unknown_expansions_are_refused() -> None:
     [
         ({"direction": "left"}, "direction must be one of LR, RL, TB, BT, got 'left'"),
         ({"precision": 0}, "precision must be a whole number from 1 to 17, got 0"),
-        ({"depth": 0}, "depth must be None or a whole number from 1 on, got 0"),
+        ({"depth": 0}, "depth, if not None, must be a whole number from 1 on, got 0"),
         ({"limit": 0}, "limit must be a whole number from 1 on, got 0"),
     ],
 )

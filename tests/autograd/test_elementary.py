@@ -3,7 +3,9 @@
 import ctypes
 import functools
 import math
+import operator
 import sys
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -139,7 +141,16 @@ def points(name):
 
 # --- what is right ---------------------------------------------------------------------------------
 
-ORACLE = {"abs": abs, "maximum": max, "minimum": min, "pow": mpmath.power, "power": mpmath.power}
+ORACLE = {
+    "abs": abs, "maximum": max, "minimum": min, "pow": mpmath.power, "power": mpmath.power,
+    "log2": lambda x: mpmath.log(x, 2), "mod": lambda a, b: exactly(operator.mod, a, b),
+    "floordiv": lambda a, b: exactly(operator.floordiv, a, b),
+}  # fmt: skip
+
+
+def exactly(operation, a, b):
+    """Of whole numbers and halves of any size: a remainder leaves the last digits of a quotient."""
+    return mpf(operation(*(Fraction(float(number)) for number in (a, b))))
 
 
 def error(name, got, numbers):

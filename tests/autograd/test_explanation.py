@@ -22,7 +22,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.primitives import TABLE
-from autograd.symbols import LATEX, PYTHON, SHEET, TEXT, Number, Symbol, latex_name
+from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
 
 FUNCTIONS = reader.reference_functions(TABLE)
 A, C = "a_o1 (1 − a_o1)", "a_o2 (1 − a_o2)"
@@ -200,7 +200,7 @@ def test_digits():
     assert "0.3333333333333333" in explain(x * 2, x, digits=17).text
     assert "0.333\n" in explain(x * 2, x, digits=3).text + "\n"
     for bad in ({"digits": 0}, {"digits": 18}, {"max_paths": 0}, {"digits": 2.5}):
-        with pytest.raises(ValueError, match=f"{next(iter(bad))} must be an integer from 1 to"):
+        with pytest.raises(ValueError, match=f"{next(iter(bad))} must be a whole number from 1 to"):
             explain(x * 2, x, **bad)
 
 
@@ -288,8 +288,6 @@ def test_absolute_values_and_numbers_that_are_not_finite():
     assert [LATEX.write(Number(number)) for number in (math.inf, -math.inf, math.nan)] == [
         r"\infty", r"-\infty", r"\text{nan}",
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="a spreadsheet has no inf"):
-        SHEET.write(Number(math.inf))
 
 
 def test_second_derivatives_of_powers_are_written_as_powers():

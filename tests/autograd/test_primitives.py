@@ -430,7 +430,10 @@ def test_rules_are_arithmetic_and_primitives_only(row):
 @rows
 def test_value_has_the_rows_method_or_operator(row):
     if not row.method:
-        of_rules = ("power", "monomial", "sech2")  # ** spells the first, only rules use the others
+        # ** spells the first, only rules use the others
+        of_rules = (
+            "power", "monomial", "sech2", "sigmoid_slope", "silu_slope", "gelu_slope", "gaussian",
+        )  # fmt: skip
         assert row.vectors or row.name in of_rules, f"Value has no way to spell {row.name}"
         return
     args = points(row, 2)[1]

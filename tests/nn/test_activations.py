@@ -16,6 +16,10 @@ FORMULAS = {
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,
     "softplus": lambda x: math.log(1 + math.exp(x)),
     "silu": lambda x: x / (1 + math.exp(-x)),
+    "gelu": lambda x: x * math.erfc(-x / math.sqrt(2)) / 2,
+    "gelu_tanh": lambda x: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "hardtanh": lambda x: max(-1.0, min(1.0, x)),
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "tanh": lambda x: (math.exp(x) - math.exp(-x)) / (math.exp(x) + math.exp(-x)),
 }
@@ -45,6 +49,7 @@ def test_softmax_and_its_logarithm_follow_their_formula():
 
 def test_functions_are_activations_too():
     assert find_activation(autograd.relu) is ACTIVATIONS["relu"]
+    assert find_activation(autograd.gelu) is ACTIVATIONS["gelu"]
     assert find_activation(autograd.sin).name == "sin"
     square = find_activation(lambda x: x * x)
     assert [y.data for y in Layer(1, 2, square, initializer=lambda *_: [[2.0], [3.0]])(1.0)] == [4.0, 9.0]

@@ -154,6 +154,9 @@ class Tensor:
     def __init__(self, number):
         self.number = number
 
+    def __repr__(self):
+        return f"tensor({self.number})"
+
     def tolist(self):
         return self.number
 

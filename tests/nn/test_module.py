@@ -189,9 +189,9 @@ def test_predictions_are_those_of_the_calls(name, n):
     model = MODELS[name]()
     X = RNG.normal(size=(n, 3)) * 2.0
     eager = copy.deepcopy(model).eval()
-    rows = [eager(row) for row in X.tolist()]
-    listed = [list(y) if hasattr(y, "__iter__") else [y] for y in rows]
-    expected = np.array([[each.data if isinstance(each, Value) else each for each in y] for y in listed])
+    with no_grad():
+        rows = [eager(row) for row in X.tolist()]
+        expected = np.array([list(map(float, y)) if hasattr(y, "__iter__") else [float(y)] for y in rows])
     found = model.predict(X)
     assert found.dtype == np.float64
     assert found.shape == ((n,) if expected.shape[1] == 1 else expected.shape)

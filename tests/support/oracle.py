@@ -15,6 +15,7 @@ mp.dps = DIGITS
 mpf = mp.mpf
 
 LEAK = mpf(0.01)  # leaky_relu's default slope, the float64 nearest 0.01
+CUBIC = mpf("0.044715")  # of gelu_tanh
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,25 @@ def dot(w, x, b=0):
     return mp.fsum([wi * xi for wi, xi in zip(w, x, strict=True)]) + b
 
 
+def length(values):
+    return mp.sqrt(mp.fsum([v * v for v in values]))
+
+
+def bell(x):
+    """The density of the normal distribution."""
+    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+def below(x):
+    """Its integral from −∞."""
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+def gate(x):
+    """σ of what the tanh form of gelu has in it, twice."""
+    return sigma(2 * mp.sqrt(2 / mp.pi) * (x + CUBIC * x**3))
+
+
 def larger(a, b):
     return mpf(1) if a > b else mpf(0) if a < b else mpf(1) / 2
 
@@ -83,7 +103,18 @@ REFERENCE = {
         ),
     ),
     "abs": Reference(mp.fabs, lambda x: (mp.sign(x),)),
+    "mod": Reference(lambda a, b: a - b * mp.floor(a / b), lambda a, b: (1, -mp.floor(a / b))),
+    "floordiv": Reference(lambda a, b: mp.floor(a / b), lambda a, b: (0, 0)),
+    "sign": Reference(mp.sign, lambda x: (0,)),
+    "floor": Reference(mp.floor, lambda x: (0,)),
+    "ceil": Reference(mp.ceil, lambda x: (0,)),
+    "square": Reference(lambda x: x * x, lambda x: (2 * x,)),
     "exp": Reference(mp.exp, lambda x: (mp.exp(x),)),
+    "log2": Reference(lambda x: mp.log(x, 2), lambda x: (1 / (x * mp.ln(2)),)),
+    "log10": Reference(lambda x: mp.log(x, 10), lambda x: (1 / (x * mp.ln(10)),)),
+    "logaddexp": Reference(lambda a, b: mp.fsum(log_sum([a, b])), lambda a, b: tuple(shares([a, b]))),
+    "cbrt": Reference(lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: (1 / (3 * mp.cbrt(abs(x)) ** 2),)),
+    "hypot": Reference(lambda a, b: length([a, b]), lambda a, b: (a / length([a, b]), b / length([a, b]))),
     "log": Reference(mp.ln, lambda x: (1 / x,)),
     "log1p": Reference(lambda x: mp.ln(1 + x), lambda x: (1 / (1 + x),)),
     "expm1": Reference(lambda x: mp.exp(x) - 1, lambda x: (mp.exp(x),)),
@@ -94,11 +125,18 @@ REFERENCE = {
     "asin": Reference(mp.asin, lambda x: (1 / mp.sqrt(1 - x**2),)),
     "acos": Reference(mp.acos, lambda x: (-1 / mp.sqrt(1 - x**2),)),
     "atan": Reference(mp.atan, lambda x: (1 / (1 + x**2),)),
+    "atan2": Reference(mp.atan2, lambda a, b: (b / (a**2 + b**2), -a / (a**2 + b**2))),
+    "asinh": Reference(mp.asinh, lambda x: (1 / mp.sqrt(1 + x**2),)),
+    "acosh": Reference(mp.acosh, lambda x: (1 / (mp.sqrt(x - 1) * mp.sqrt(x + 1)),)),
+    "atanh": Reference(mp.atanh, lambda x: (1 / mp.sqrt(1 - x**2) ** 2,)),
     "sinh": Reference(mp.sinh, lambda x: (mp.cosh(x),)),
     "cosh": Reference(mp.cosh, lambda x: (mp.sinh(x),)),
     "sech2": Reference(lambda x: 1 / mp.cosh(x) ** 2, lambda x: (-2 * mp.sinh(x) / mp.cosh(x) ** 3,)),
     "tanh": Reference(mp.tanh, lambda x: (1 / mp.cosh(x) ** 2,)),
     "sigmoid": Reference(sigma, lambda x: (sigma(x) * sigma(-x),)),
+    "sigmoid_slope": Reference(
+        lambda x: sigma(x) * sigma(-x), lambda x: (sigma(x) * sigma(-x) * (sigma(-x) - sigma(x)),)
+    ),
     "relu": Reference(lambda x: x * heaviside(x), lambda x: (heaviside(x),)),
     "leaky_relu": Reference(
         lambda x, slope=LEAK: x if x > 0 else slope * x,
@@ -110,6 +148,24 @@ REFERENCE = {
     ),
     "softplus": Reference(lambda x: mp.ln(1 + mp.exp(x)), lambda x: (sigma(x),)),
     "silu": Reference(lambda x: x * sigma(x), lambda x: (sigma(x) + x * sigma(x) * sigma(-x),)),
+    "silu_slope": Reference(
+        lambda x: sigma(x) + x * sigma(x) * sigma(-x),
+        lambda x: (sigma(x) * sigma(-x) * (2 + x * (sigma(-x) - sigma(x))),),
+    ),
+    "gaussian": Reference(
+        lambda x, c: mp.exp(-c * x * x),
+        lambda x, c: (-2 * c * x * mp.exp(-c * x * x), -x * x * mp.exp(-c * x * x)),
+    ),
+    "erf": Reference(mp.erf, lambda x: (2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
+    "erfc": Reference(mp.erfc, lambda x: (-2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
+    "gelu": Reference(lambda x: x * below(x), lambda x: (below(x) + x * bell(x),)),
+    "gelu_slope": Reference(lambda x: below(x) + x * bell(x), lambda x: ((2 - x * x) * bell(x),)),
+    "gelu_tanh": Reference(
+        lambda x: x * gate(x),
+        lambda x: (gate(x) + x * gate(x) * gate(-x) * 2 * mp.sqrt(2 / mp.pi) * (1 + 3 * CUBIC * x * x),),
+    ),
+    "softsign": Reference(lambda x: x / (1 + abs(x)), lambda x: (1 / (1 + abs(x)) ** 2,)),
+    "hardtanh": Reference(lambda x: max(-1, min(1, x)), lambda x: (heaviside(1 - abs(x)),)),
     "maximum": Reference(max, lambda a, b: (larger(a, b), larger(b, a))),
     "minimum": Reference(min, lambda a, b: (larger(b, a), larger(a, b))),
     "where": Reference(
@@ -121,8 +177,23 @@ REFERENCE = {
     "greater": Reference(lambda a, b: heaviside(a - b), lambda a, b: (0, 0)),
     "sum": Reference(mp.fsum, lambda v: ([1] * len(v),)),
     "mean": Reference(lambda v: mp.fsum(v) / len(v), lambda v: ([mpf(1) / len(v)] * len(v),)),
+    "norm": Reference(length, lambda v: ([x / length(v) for x in v],)),
+    "component": Reference(
+        lambda x, others: x / length([x, *others]),
+        lambda x, others: (
+            mp.fsum([v * v for v in others]) / length([x, *others]) ** 3,
+            [-x * v / length([x, *others]) ** 3 for v in others],
+        ),
+    ),
     "dot": Reference(dot, lambda w, x, b=0: (list(x), list(w), 1)),
     "logsumexp": Reference(lambda v: mp.fsum(log_sum(v)), lambda v: (shares(v),)),
+    "share": Reference(
+        lambda part, rest: mp.fsum(shares([*part, *rest])[: len(part)]),
+        lambda part, rest: (
+            [p * mp.fsum(shares([*rest, *part])[: len(rest)]) for p in shares([*part, *rest])[: len(part)]],
+            [-p * mp.fsum(shares([*part, *rest])[: len(part)]) for p in shares([*rest, *part])[: len(rest)]],
+        ),
+    ),
     "softmax": Reference(
         lambda x, others: shares([x, *others])[0],
         lambda x, others: (

@@ -15,12 +15,16 @@ NAMES = {
     "√": "sqrt",
     "max": "maximum",
     "min": "minimum",
+    "GELU": "gelu",
     "sech²": "sech2",
 }
 
 
 def evaluate(text, values, functions):
     """The number of a formula, with mpmath: `values` of names, `functions` by the names of rows."""
+    derivatives = sorted((name for name in values if name.startswith("∂")), key=len, reverse=True)
+    for i, name in enumerate(derivatives):  # what a long formula refers to
+        text, values = text.replace(name, f"derivative{i}"), {**values, f"derivative{i}": values[name]}
     tokens = re.findall(r"[^\W\d]\w*|√|σ|\d+\.?\d*(?:e[+-]?\d+)?|\*\*|\S", text)
     code, bars = [], 0
     for token, after in zip(tokens, [*tokens[1:], ""]):
