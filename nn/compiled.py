@@ -28,6 +28,7 @@ from .layers import Dropout
 from .losses import Loss, cross_entropy
 from .module import Module, mode
 from .optimizers import SGD, Optimizer
+from .weights import Weighted
 
 __all__ = ["CompiledModel", "NotCompiledError"]
 
@@ -77,7 +78,9 @@ class CompiledModel:
         self.parameters = [*optimizer.parameters, *[p for p in model.parameters() if p not in updated]]
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
-        if (loss is cross_entropy and not isinstance(data[0][1], list)) or getattr(loss, "labels", False):
+        if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
+            isinstance(loss, Weighted) and loss.labels
+        ):
             with mode(model, training=False), no_grad():
                 self.classes = len(model(data[0][0]))
         self.batch = self.matrix(data)
@@ -149,6 +152,8 @@ class CompiledModel:
         the values for more: for one of each class, if there are classes."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
+            if isinstance(self.loss, Weighted):
+                target = self.loss.target(target)
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
         each = list(kinds.values())
         few = sorted({*each[:4], *_spread(len(self.data), 4)})

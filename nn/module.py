@@ -147,8 +147,9 @@ class Module:
                 table = program.evaluate([parameter.data for parameter in self.parameters()], features)
             else:
                 with no_grad():
-                    rows = [list(map(float, _several(self(row)))) for row in features.tolist()]
-                table = np.array(rows, dtype=np.float64)
+                    rows = [_several(self(row)) for row in features.tolist()]
+                numbers = [[y.data if isinstance(y, Value) else y for y in row] for row in rows]
+                table = np.array(numbers, dtype=np.float64)
         return table.reshape(len(table)) if table.shape[1] == 1 else table
 
     def _program(self, example: list[float]) -> Program | None:
