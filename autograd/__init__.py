@@ -82,6 +82,7 @@ from .value import (
     detect_anomaly,
     is_number,
     no_grad,
+    peek,
     readings,
     warn_on_comparison,
 )
@@ -158,6 +159,7 @@ __all__ = [
     "norm",
     "primitive",
     "rank_backends",
+    "peek",
     "readings",
     "relu",
     "save_workbook",

@@ -23,7 +23,7 @@ from .explanation import Outline, Step
 from .files import output_path, replacing, write_text
 from .graph import require_fresh
 from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
-from .value import Value, describe, integer, number
+from .value import Value, describe, integer, number, told_of_result
 from .vector import Vector
 
 __all__ = ["save_workbook"]
@@ -99,6 +99,7 @@ def save_workbook(
     if not math.isfinite(lr):
         raise ValueError(f"save_workbook: lr must be finite, got {lr}")
     table = _Table(output, _checked(output, wrt))
+    told_of_result(output, "save_workbook()")
     table.require_room(epochs)
     if path.suffix.lower() == ".csv":
         text = io.StringIO()

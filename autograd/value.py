@@ -50,6 +50,7 @@ __all__ = [
     "is_number",
     "no_grad",
     "number",
+    "peek",
     "readings",
     "warn_on_comparison",
 ]
@@ -295,19 +296,32 @@ def _told_hash(self: Value) -> int:
     return object.__hash__(self)
 
 
-def told(value: Any, reading: str, other: Any = None) -> None:
-    """Tell of a reading by the caller of the method that this is called in, where somebody wants to know."""
-    if _unusual and _modes.readings is not None and not _is_ours(sys._getframe(2)):
+_HERE, _ENGINE = (
+    tuple(str(Path(__file__).parents[1] / package) + os.sep for package in packages)
+    for packages in (("autograd", "nn"), ("autograd",))
+)
+
+
+def told(value: Any, reading: str, other: Any = None, but_of: tuple[str, ...] = _HERE) -> None:
+    """Tell of a reading by the caller of the method that this is called in, where somebody wants to know.
+
+    Not of callers in the files `but_of`, which know what they do: the engine looks at `.data` and hashes, and
+    `nn` at hashes. Neither uses the number protocol on a `Value`. So that is always the user's, although
+    ``sum(map(float, values))`` calls it from a line of the engine.
+    """
+    if _unusual and _modes.readings is not None and not _lies_in(but_of, sys._getframe(2)):
         described = describe(other) if type(other) is Value else f"{other!r:.60}"
         _modes.readings.note(value, reading.format(describe(value), described))
 
 
-def _is_ours(frame: Any) -> bool:
-    """Whether the code that is run in the frame belongs to this distribution."""
-    return bool(frame.f_code.co_filename.startswith(_HERE))
+def _lies_in(folders: tuple[str, ...], frame: Any) -> bool:
+    """Whether the code that is run in the frame is of these folders."""
+    return bool(frame.f_code.co_filename.startswith(folders))
 
 
-_HERE = tuple(str(Path(__file__).parents[1] / package) + os.sep for package in ("autograd", "nn"))
+def peek(value: Any) -> float:
+    """The number of a `Value`, or of a number, for a check that decides nothing: nobody is told."""
+    return value._data if type(value) is Value else float(value)
 
 
 class DetachedWarning(UserWarning):
@@ -327,7 +341,7 @@ def _tell_of_leaving() -> None:
     """Warn, once for a line of the user's program, that float() leaves the graph there."""
     frame = sys._getframe(2)
     code, line = frame.f_code, frame.f_lineno
-    text = "" if _is_ours(frame) else _leaving(code, frame.f_lasti, line)
+    text = "" if _lies_in(_HERE, frame) else _leaving(code, frame.f_lasti, line)
     if text:
         registry = frame.f_globals.setdefault("__warningregistry__", {})
         warnings.warn_explicit(text, DetachedWarning, code.co_filename, line, registry=registry)
@@ -504,7 +518,7 @@ class Value:
     @property
     def data(self) -> float:
         if _unusual:
-            told(self, "{0}.data")
+            told(self, "{0}.data", but_of=_ENGINE)
         return self._data
 
     @data.setter
@@ -520,7 +534,7 @@ class Value:
     @property
     def grad(self) -> float:
         if _unusual:
-            told(self, "{0}.grad")
+            told(self, "{0}.grad", but_of=_ENGINE)
         return 0.0 if self._grad is None else self._grad
 
     @grad.setter
@@ -530,6 +544,8 @@ class Value:
     @property
     def reached(self) -> bool:
         """Whether it has a gradient, from a backward pass or set by hand; ``grad = None`` takes it away."""
+        if _unusual:
+            told(self, "{0}.reached", but_of=_ENGINE)
         return self._grad is not None
 
     @property
@@ -606,39 +622,39 @@ class Value:
 
     def __bool__(self) -> bool:
         if _unusual:
-            told(self, "bool({0})")
+            told(self, "bool({0})", but_of=())
         return self._data != 0.0
 
     def __float__(self) -> float:
         if _unusual:
-            told(self, "float({0})")
+            told(self, "float({0})", but_of=())
         if self._time >= 0 and self._right is not DETACHED and _modes.recording and _modes.readings is None:
             _tell_of_leaving()
         return self._data
 
     def __int__(self) -> int:
         if _unusual:
-            told(self, "int({0})")
+            told(self, "int({0})", but_of=())
         return int(self._data)
 
     def __round__(self, digits: int | None = None) -> Any:
         if _unusual:
-            told(self, "round({0})")
+            told(self, "round({0})", but_of=())
         return round(self._data, digits)
 
     def __trunc__(self) -> int:
         if _unusual:
-            told(self, "math.trunc({0})")
+            told(self, "math.trunc({0})", but_of=())
         return math.trunc(self._data)
 
     def __floor__(self) -> int:
         if _unusual:
-            told(self, "math.floor({0})")
+            told(self, "math.floor({0})", but_of=())
         return math.floor(self._data)
 
     def __ceil__(self) -> int:
         if _unusual:
-            told(self, "math.ceil({0})")
+            told(self, "math.ceil({0})", but_of=())
         return math.ceil(self._data)
 
     def __divmod__(self, other: Any) -> Any:
@@ -740,7 +756,7 @@ def computation(node: Value) -> str:
 def _users_frame() -> Any:
     """What is run of the user's program: the innermost frame outside this distribution; None without one."""
     frame: Any = sys._getframe(1)
-    while frame is not None and _is_ours(frame):
+    while frame is not None and _lies_in(_HERE, frame):
         frame = frame.f_back
     return frame
 
@@ -844,7 +860,7 @@ def _comparison(compare: Callable[[Any, Any], bool], sign: str) -> Callable[[Val
 
     def method(self: Value, other: Any) -> bool:
         if _unusual:
-            told(self, told_as, other)
+            told(self, told_as, other, but_of=())
         try:
             return compare(self._data, other._data if type(other) is Value else other)
         except TypeError:

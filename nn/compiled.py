@@ -24,6 +24,7 @@ from autograd import (
 )
 
 from .examples import Example
+from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, cross_entropy
 from .module import Module, mode
@@ -72,10 +73,32 @@ class CompiledModel:
         clips: Mapping[str, float | None],
         predictions: bool,
     ) -> None:
+        kept = Kept(model=model, loss=loss)
+        try:
+            self._make(model, loss, optimizer, data, backend, clips, predictions)
+            changed = kept.changed()
+        finally:
+            kept.put_back()
+        if changed:
+            raise NotCompiledError(
+                f"the model or the loss changes what it keeps between calls, {changed}: what counts its calls, "
+                "or draws at random, is another computation each time; use Dropout, or backend='eager'"
+            )
+
+    def _make(
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Optimizer,
+        data: Sequence[Example],
+        backend: str,
+        clips: Mapping[str, float | None],
+        predictions: bool,
+    ) -> None:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
         self.data, self.clips, self.noted = data, clips, predictions
-        updated = set(optimizer.parameters)
-        self.parameters = [*optimizer.parameters, *[p for p in model.parameters() if p not in updated]]
+        self.updated = list(optimizer.parameters)
+        self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
         if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
@@ -85,10 +108,10 @@ class CompiledModel:
                 self.classes = len(model(data[0][0]))
         self.batch = self.matrix(data)
         self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
-        self.program = self._record(data[0], training=True)
-        self.evaluation = self._record(data[0], training=False) if self.masks else self.program
+        self.program = self._compile(training=True)
+        self.evaluation = self._compile(training=False) if self.masks else self.program
         self._check()
-        self.beginnings = self._check_update()
+        self.settings, self.beginnings = _settings(optimizer), self._check_update()
 
     # --- data
 
@@ -108,7 +131,9 @@ class CompiledModel:
 
     # --- the program
 
-    def _record(self, example: Example, training: bool) -> Program:
+    def _record(self, training: bool) -> tuple[list[Value], list[Value]]:
+        """The outputs for the first example, of which the first is the loss, and the inputs."""
+        example = self.data[0]
         (row,) = self.matrix([example])
         n = len(example[0])
         inputs = [
@@ -141,9 +166,12 @@ class CompiledModel:
         outputs = list(prediction) if hasattr(prediction, "__iter__") else [prediction]
         self.width = len(outputs)
         self.scalar = not hasattr(prediction, "__iter__")
-        recorded = [output if isinstance(output, Value) else Value(output) for output in (loss, *outputs)]
+        return [each if isinstance(each, Value) else Value(each) for each in (loss, *outputs)], inputs
+
+    def _compile(self, training: bool) -> Program:
+        outputs, inputs = self._record(training)
         try:
-            return compile(recorded, self.parameters, inputs, backend=self.backend)
+            return compile(outputs, self.parameters, inputs, backend=self.backend)
         except ValueError as error:  # of a leaf that is no parameter, say
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
@@ -172,9 +200,18 @@ class CompiledModel:
         return _close(self.evaluation.evaluate(self.numbers(), self.batch[chosen])[:, 0], losses, atol=1e-12)
 
     def still_agrees(self) -> bool:
-        """Whether model and loss still are, for two examples, what was recorded: a callback may change it."""
+        """Whether what is trained still is what was recorded, and how: a callback may change it."""
         dropping = [each for each in self.model.modules() if isinstance(each, Dropout) and each.p > 0.0]
-        return dropping == self.dropouts and self._agrees_forward(_spread(len(self.data), 2))
+        if dropping != self.dropouts or self.optimizer.parameters != self.updated:
+            return False
+        try:
+            if _settings(self.optimizer) != self.settings:
+                self.settings, self.beginnings = _settings(self.optimizer), self._check_update()
+            outputs, inputs = self._record(training=True)
+            same = self.program.computes(outputs, self.parameters, inputs)
+        except NotCompiledError:
+            return False
+        return same and self._agrees_forward(_spread(len(self.data), 2))
 
     def _agrees(self, chosen: Sequence[int]) -> bool:
         """Whether value and gradient for some examples are the eager engine's, with nothing dropped."""
@@ -253,7 +290,7 @@ class CompiledModel:
             visits,
             self.optimizer.lr,
             {**self.beginnings, **self.optimizer.state_dict()["memory"]},
-            updated=len(self.optimizer.parameters),
+            updated=len(self.updated),
             careful=True,
             outputs=self.width if self.noted else 0,
             **self.clips,
@@ -293,9 +330,8 @@ class CompiledModel:
     @property
     def _rule(self) -> Any:
         """The rule of the optimizer as it is set now: native code has its settings as constants."""
-        settings = {name: value for name, value in vars(self.optimizer).items() if name not in _CHANGING}
-        if self._made[0] != repr(settings):
-            self._made = repr(settings), _rule(self.optimizer)
+        if self._made[0] != self.settings:
+            self._made = self.settings, _rule(self.optimizer)
         return self._made[1]
 
     _made: tuple[str, Any] = "", None
@@ -307,6 +343,10 @@ def _is_descent(optimizer: Optimizer) -> bool:
 
 
 _CHANGING = ("parameters", "_memory", "_lr")  # attributes of an optimizer that a rule is given
+
+
+def _settings(optimizer: Optimizer) -> str:
+    return repr({name: value for name, value in vars(optimizer).items() if name not in _CHANGING})
 
 
 def _rule(optimizer: Optimizer) -> Any:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, relu, softplus, sum, where
+from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, peek, relu, softplus, sum, where
 
 from .arguments import require_choice, require_number, scalar
 
@@ -186,7 +186,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     if not hasattr(target, "__iter__") or isinstance(target, str):
         return -log_softmax(logits)[_class(target, len(logits))]
     pairs = _pairs("cross_entropy", logits, target, *_PROBABILITY)
-    total = math.fsum(float(t) for _, t in pairs)
+    total = math.fsum(peek(t) for _, t in pairs)
     if abs(total - 1.0) > 1e-6:
         raise ValueError(f"cross_entropy needs probabilities with sum 1, got the sum {total!r}")
     terms = zip((t for _, t in pairs), log_softmax(logits))
@@ -220,9 +220,9 @@ def binary_cross_entropy(probability: Any, target: Any) -> Any:
     """
 
     def term(p: Any, t: Any) -> Any:
-        if float(p) < 0.0 or float(p) > 1.0:  # nan passes and gives nan
+        if peek(p) < 0.0 or peek(p) > 1.0:  # nan passes and gives nan
             raise ValueError(
-                f"binary_cross_entropy takes probabilities from 0 to 1, got {float(p)!r}: "
+                f"binary_cross_entropy takes probabilities from 0 to 1, got {peek(p)!r}: "
                 "for logits there is binary_cross_entropy_with_logits"
             )
         # The clamp is inside: outside, the gradient at p = 0 would be 0 · inf. 1 − p is 0 or above
@@ -336,7 +336,7 @@ def _pairs(
                     f"{loss} takes real numbers as targets, got {type(t).__name__}{place}: {t!r:.60}"
                 )
             targets[i] = float(t)
-        if not admits(float(t)):
+        if not admits(peek(t)):
             raise ValueError(f"{loss} takes {expected} as target, got {t!r}{place}")
     return list(zip(predictions, targets))
 

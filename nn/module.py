@@ -251,14 +251,16 @@ def _listing(names: Iterable[str]) -> str:
 @contextmanager
 def mode(model: Module, training: bool) -> Iterator[None]:
     """Within it the model is as after ``train(training)``, and afterwards each module in it as it was."""
-    before = [(module, module.training) for module in model.modules()]
+    before = [(vars(module), vars(module).get("training")) for module in model.modules()]
     model.train(training)
     try:
         yield
     finally:
-        for module, was in before:
-            if module.training != was:
-                module.__dict__["training"] = was
+        for attributes, was in before:
+            if was is None:  # it had what its class says
+                attributes.pop("training", None)
+            else:
+                attributes["training"] = was
 
 
 def _several(output: Any) -> list[Any]:

@@ -32,6 +32,7 @@ from .batches import batches
 from .compiled import CompiledModel, NotCompiledError
 from .examples import Example, examples_of, split_of
 from .history import History
+from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
@@ -164,9 +165,13 @@ def fit(
         raise ValueError("give validation or validation_split, not both")
     if validation_split:
         (X, y, sample_weight), validation = split_of(validation_split, X, y, sample_weight)
-    with mode(model, training=False):
-        data = examples_of(model, loss, X, y)
-        held_out = None if validation is None else _held_out(model, loss, validation)
+    kept = Kept(model=model, loss=loss)
+    try:
+        with mode(model, training=False):
+            data = examples_of(model, loss, X, y)
+            held_out = None if validation is None else _held_out(model, loss, validation)
+    finally:
+        kept.put_back()
     weights = weights_of(data, sample_weight, held_out, validation, class_weight)
     if weights is not None:
         loss = Weighted(loss, data)
@@ -198,6 +203,7 @@ def fit(
                     advance()
                 if run.call_back(range(len(callbacks))):
                     break
+                run.follow_callbacks()
                 if callbacks and run.compiled is not None and not run.compiled.still_agrees():
                     run.compiled, name, reason = _compiled(make, backend, *sizes)
                     run.history.backend = name
@@ -253,7 +259,7 @@ class _Run:
     ) -> None:
         self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
         self.clips, self.metrics, self.order, self.compiled = clips, metrics, order, compiled
-        self.parameters, self.callbacks = optimizer.parameters, callbacks
+        self.parameters, self.callbacks = list(optimizer.parameters), callbacks
         self.called = [0] * len(callbacks)  # the last epoch that each was called after
         self.pending: list[int] = []  # those that an interrupted training has not called after its last epoch
         self.history = History(run=self)
@@ -345,6 +351,25 @@ class _Run:
                 raise
         return ended
 
+    def follow_callbacks(self) -> None:
+        """Go on with what callbacks may have changed: the mode, and which parameters are updated.
+
+        Raises
+        ------
+        ValueError : if the optimizer remembers something of other parameters.
+        """
+        self.model.train()
+        if self.optimizer.parameters != self.parameters:
+            try:
+                self.optimizer.load_state_dict(self.optimizer.state_dict())
+            except ValueError as error:
+                raise ValueError(
+                    f"a callback changed the parameters of the optimizer: {error}; make a new optimizer of the "
+                    "parameters that go on, for another fit"
+                ) from error
+            self.parameters = list(self.optimizer.parameters)
+            self.before = self.now()
+
     def step(self, examples: list[Example], place: str) -> None:
         """One update from the mean loss over the examples; that loss is of before the update.
 
@@ -361,6 +386,7 @@ class _Run:
                 self.before = previous  # it is the last update that went wrong
                 raise error
             self.model.zero_grad()
+            self.optimizer.zero_grad()  # of parameters that are no longer the model's
             total.backward()
             found = {
                 "loss": total.data,

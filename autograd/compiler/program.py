@@ -156,6 +156,22 @@ class Program:
         """The program that runs, as text: Python with numpy, or the array program and its LLVM code."""
         return str(self._program(self.backend, "gradient").source)
 
+    def computes(self, outputs: Sequence[Value], wrt: Sequence[Value], inputs: Sequence[Value]) -> bool:
+        """Whether this program is the one that `compile` would make of these nodes, whatever their numbers.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> w, x = Value(1.0), Value(2.0)
+        >>> program = compile(2 * w * x, [w], inputs=[x], backend="numpy")
+        >>> program.computes([2 * w * x], [w], [x]), program.computes([3 * w * x], [w], [x])
+        (True, False)
+        """
+        try:
+            return record(outputs, wrt, inputs) == self._tape
+        except ValueError:  # of a leaf that is neither
+            return False
+
     def __call__(self, parameters: Any, batch: Any = None) -> tuple[float, npt.NDArray[Any]]:
         """The value of the first output over the batch, and its gradient.
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import GraphError
 from ..graph import collector_paused
 from ..primitives import TABLE
-from ..value import Value, integer
+from ..value import Value, integer, told_of_result
 from .boxes import Look, one_by_one
 from .collapse import Groups, collapsed, refuse
 from .expansion import Expanded
@@ -85,6 +85,8 @@ def draw(
     2
     """
     outputs = _outputs(output)
+    for each in outputs:
+        told_of_result(each, "draw()")
     _require(direction in _DIRECTIONS, "direction", f"one of {', '.join(_DIRECTIONS)}", direction)
     precision = integer(precision, "precision", 1, 17)
     depth = None if depth is None else integer(depth, "depth, if not None,", 1)

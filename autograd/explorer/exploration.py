@@ -22,7 +22,7 @@ from ..drawing.style import DECADES, variables
 from ..errors import GraphTooLargeError
 from ..files import output_path, write_text
 from ..graph import topological_order
-from ..value import Value, integer, number
+from ..value import Value, integer, number, told_of_result
 from .passes import Pass, Passes
 from .pictures import network_svg, pictures
 from .runs import Run, descent
@@ -153,6 +153,7 @@ def explore(
         raise TypeError(
             f"explore takes a recorded Value, or a model of nn, got {type(output).__name__}: {output!r:.60}"
         )
+    told_of_result(output, "explore()")
     wrt = _leaves(output, wrt)
     rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates or not all(map(math.isfinite, rates)):

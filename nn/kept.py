@@ -1,0 +1,169 @@
+"""What code keeps between calls: counters, caches, generators of random numbers. It is watched and put back.
+
+A model or a loss may be another computation at its thousandth call without reading a single number of an
+example: because it counts, or draws. What it could do that with lies in its attributes, its closure and the
+globals that it names.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import pickle
+import random
+import site
+import sys
+import sysconfig
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from autograd import Value, Vector
+
+__all__ = ["Kept"]
+
+
+class Kept:
+    """All that these objects can reach and change, as it is when this is made; but `Value`s and libraries.
+
+    Parameters
+    ----------
+    roots : functions, modules and what else is called, by the name that an error shows.
+    """
+
+    def __init__(self, **roots: Any) -> None:
+        # Each with its name, the parts that it had, and how to see and to set them.
+        self._kept: list[tuple[str, list[Any], Callable[[], list[Any]], Callable[[list[Any]], Any]]] = []
+        self._keep_state("the generator random", random.getstate, random.setstate)
+        self._keep_state("the generator np.random", np.random.get_state, np.random.set_state)
+        seen: set[int] = set()
+        pending = list(roots.items())
+        while pending:
+            name, each = pending.pop()
+            if id(each) not in seen and not _computed(each):
+                seen.add(id(each))
+                pending += self._look(name, each)
+
+    def changed(self) -> str:
+        """The name of something that is not as it was, or nothing; newly computed `Value`s are no change."""
+        faults = (name for name, before, get, _ in self._kept if _differ(before, get(), but_for=_computed))
+        return next(faults, "")
+
+    def put_back(self) -> None:
+        for _, before, get, put in self._kept:
+            if _differ(before, get()):
+                put(before)
+
+    def _keep(self, name: str, get: Callable[[], list[Any]], put: Callable[[list[Any]], Any]) -> None:
+        self._kept.append((name, get(), get, put))
+
+    def _keep_state(self, name: str, get: Callable[[], Any], put: Callable[[Any], Any]) -> None:
+        self._keep(name, lambda: [pickle.dumps(get())], lambda parts: put(pickle.loads(parts[0])))
+
+    def _look(self, name: str, each: Any) -> Iterator[tuple[str, Any]]:
+        """Keep what an object can change itself; what it leads to, by name."""
+        if isinstance(each, np.random.Generator):
+            bits = each.bit_generator
+            self._keep_state(name, lambda: bits.state, lambda state: setattr(bits, "state", state))
+        elif isinstance(each, np.random.RandomState):
+            self._keep_state(name, each.get_state, each.set_state)
+        elif isinstance(each, random.Random):
+            self._keep_state(name, each.getstate, each.setstate)
+        elif isinstance(each, np.ndarray) and each.dtype != object:
+            self._keep_state(name, each.copy, lambda array: each.__setitem__(..., array))
+        elif isinstance(each, dict):
+            yield from self._entries(name, each, "{}[{!r}]")
+        elif isinstance(each, (list, deque, set)):
+            self._keep(name, lambda: list(each), functools.partial(_refill, each))
+            yield from ((f"{name}[{i}]", item) for i, item in enumerate(each))
+        elif isinstance(each, (tuple, frozenset)):
+            yield from ((f"{name}[{i}]", item) for i, item in enumerate(each))
+        elif isinstance(each, functools.partial):
+            yield from ((name, part) for part in (each.func, each.args, each.keywords))
+        elif isinstance(each, MethodType):
+            yield from ((name, part) for part in (each.__self__, each.__func__))
+        elif isinstance(each, CellType):
+            self._keep(name, lambda: [each.cell_contents], lambda parts: _fill(each, parts[0]))
+            yield name, each.cell_contents
+        elif isinstance(each, FunctionType) and _is_users(each):
+            yield from self._function(each)
+        elif isinstance(each, type) and _is_users(each):
+            for attribute, item in list(vars(each).items()):
+                if not attribute.startswith("__") or isinstance(item, FunctionType):
+                    yield from self._slot(f"{each.__name__}.{attribute}", each, attribute)
+                    yield attribute, getattr(item, "__func__", getattr(item, "fget", item))
+        elif isinstance(each, SimpleNamespace) or (_is_users(type(each)) and hasattr(each, "__dict__")):
+            yield from self._entries(name, vars(each), "{}.{}")
+            yield from ((name, kind) for kind in type(each).__mro__)
+        elif type(each).__module__.partition(".")[0] == "nn":
+            yield from ((f"{name}.{attribute}", item) for attribute, item in vars(each).items())
+
+    def _entries(self, name: str, entries: dict[Any, Any], form: str) -> Iterator[tuple[str, Any]]:
+        self._keep(name, lambda: [*entries, *entries.values()], functools.partial(_refill, entries))
+        yield from ((form.format(name, key), item) for key, item in entries.items())
+
+    def _slot(self, name: str, owner: Any, attribute: str) -> Iterator[tuple[str, Any]]:
+        get = functools.partial(getattr, owner, attribute, None)
+        self._keep(name, lambda: [get()], lambda parts: setattr(owner, attribute, parts[0]))
+        yield name, get()
+
+    def _function(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
+        """Its closure, its defaults, its attributes, and the globals that it and what is in it name."""
+        yield from zip(function.__code__.co_freevars, function.__closure__ or ())
+        yield from ((function.__name__, part) for part in (function.__defaults__, function.__kwdefaults__))
+        yield from self._entries(function.__name__, vars(function), "{}.{}")
+        codes, named, known = [function.__code__], dict[str, None](), function.__globals__
+        while codes:
+            code = codes.pop()
+            named.update(dict.fromkeys(code.co_names))
+            codes += [each for each in code.co_consts if isinstance(each, CodeType)]
+        names = [name for name in named if name in known]
+        self._keep(
+            f"a global of {function.__name__}",
+            lambda: [known.get(name) for name in names],
+            lambda parts: known.update(zip(names, parts)),
+        )
+        yield from ((name, known[name]) for name in names)
+
+
+_LIBRARIES = (*site.getsitepackages(), sysconfig.get_path("stdlib"))
+
+
+def _is_users(code: Any) -> bool:
+    """Whether a function or a class is the user's own, and not of a library."""
+    module = code.__module__ or ""
+    place = str(getattr(sys.modules.get(module), "__file__", ""))
+    return module.partition(".")[0] not in ("autograd", "nn", "builtins") and not place.startswith(_LIBRARIES)
+
+
+def _fill(cell: CellType, content: Any) -> None:
+    cell.cell_contents = content
+
+
+def _refill(container: Any, parts: list[Any]) -> None:
+    container.clear()
+    if isinstance(container, dict):
+        half = len(parts) // 2
+        container.update(zip(parts[:half], parts[half:]))
+    else:
+        getattr(container, "update" if isinstance(container, set) else "extend")(parts)
+
+
+def _computed(each: Any) -> bool:
+    """Whether it is numbers of the graph alone, or as many as nothing."""
+    if isinstance(each, (list, tuple)):
+        return bool(each) and all(isinstance(item, (Value, Vector)) for item in each)
+    return isinstance(each, (Value, Vector))
+
+
+def _differ(before: list[Any], now: list[Any], but_for: Callable[[Any], bool] = lambda each: False) -> bool:
+    pairs = itertools.zip_longest(before, now, fillvalue=_NOTHING)
+    return any(a is not b and not (type(a) is type(b) and type(a) in _PLAIN and a == b) and not but_for(b)
+               for a, b in pairs)  # fmt: skip
+
+
+_NOTHING = object()
+_PLAIN = (bool, int, float, complex, str, bytes)
