@@ -73,12 +73,17 @@ class CompiledModel:
         clips: Mapping[str, float | None],
         predictions: bool,
     ) -> None:
-        kept = Kept(model=model, loss=loss)
+        before = Kept(model=model, loss=loss)
         try:
-            self._make(model, loss, optimizer, data, backend, clips, predictions)
-            changed = kept.changed()
+            changed = before.changed()
+            if not changed:
+                with mode(model, training=True), no_grad():  # what is made at the first call is made then
+                    loss(model(data[0][0]), data[0][1])
+                kept = Kept(model=model, loss=loss)
+                self._make(model, loss, optimizer, data, backend, clips, predictions)
+                changed = kept.changed()
         finally:
-            kept.put_back()
+            before.put_back()
         if changed:
             raise NotCompiledError(
                 f"the model or the loss changes what it keeps between calls, {changed}: what counts its calls, "

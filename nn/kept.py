@@ -16,7 +16,7 @@ import sys
 import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,10 @@ class Kept:
                 pending += self._look(name, each)
 
     def changed(self) -> str:
-        """The name of something that is not as it was, or nothing; newly computed `Value`s are no change."""
+        """The name of something that is not as it was, or nothing; newly computed `Value`s are no change.
+
+        An iterator is never as it was.
+        """
         faults = (name for name, before, get, _ in self._kept if _differ(before, get(), but_for=_computed))
         return next(faults, "")
 
@@ -95,9 +98,15 @@ class Kept:
                 if not attribute.startswith("__") or isinstance(item, FunctionType):
                     yield from self._slot(f"{each.__name__}.{attribute}", each, attribute)
                     yield attribute, getattr(item, "__func__", getattr(item, "fget", item))
-        elif isinstance(each, SimpleNamespace) or (_is_users(type(each)) and hasattr(each, "__dict__")):
-            yield from self._entries(name, vars(each), "{}.{}")
-            yield from ((name, kind) for kind in type(each).__mro__)
+        elif isinstance(each, Iterator):  # nobody knows where it stands, nor puts it back
+            self._keep(name, lambda: [object()], lambda parts: None)
+        elif isinstance(each, SimpleNamespace) or _is_users(type(each)):
+            yield from self._entries(name, getattr(each, "__dict__", {}), "{}.{}")
+            for kind in type(each).__mro__:
+                yield name, kind
+                for slot, descriptor in vars(kind).items():
+                    if isinstance(descriptor, MemberDescriptorType) and _is_users(kind):
+                        yield from self._slot(f"{name}.{slot}", each, slot)
         elif type(each).__module__.partition(".")[0] == "nn":
             yield from ((f"{name}.{attribute}", item) for attribute, item in vars(each).items())
 
@@ -147,7 +156,7 @@ def _refill(container: Any, parts: list[Any]) -> None:
     container.clear()
     if isinstance(container, dict):
         half = len(parts) // 2
-        container.update(zip(parts[:half], parts[half:]))
+        dict.update(container, zip(parts[:half], parts[half:]))  # a Counter's own would count
     else:
         getattr(container, "update" if isinstance(container, set) else "extend")(parts)
 
