@@ -847,3 +847,25 @@ def test_a_training_from_batches_of_many_sizes(backend):
             x = batch[visit, 0]
             w -= 0.1 * np.mean(2.0 * (w * x - 1.0) * x)
         assert training.row(0)[0] == pytest.approx(w, rel=1e-13)
+
+
+def test_a_program_knows_its_own_graph():
+    """By structure and by every constant, whatever the numbers of its leaves."""
+
+    def graph(c=2.0, row=tanh, w=0.5, x=0.25, leaf=None):
+        w, x = Value(w), Value(x)
+        return [row(c * w * x) + c / x if leaf is None else w * x * leaf], [w], [x]
+
+    outputs, wrt, inputs = graph()
+    program = compile(outputs, wrt, inputs, backend="numpy")
+    program([1.0], [[1.0]])
+    assert program.computes(*graph())
+    assert program.computes(*graph(w=-7.0, x=math.nan))
+    assert not program.computes(*graph(c=2.0000000000000004))
+    assert not program.computes(*graph(row=exp))
+    assert not program.computes(*graph(leaf=Value(2.0)))
+    assert not program.computes(outputs * 2, wrt, inputs)
+    for number in (0.0, -0.0, math.nan, math.inf):
+        program = compile(*graph(number), backend="numpy")
+        same = [repr(each) for each in (0.0, -0.0, math.nan, math.inf) if program.computes(*graph(each))]
+        assert same == [repr(number)]

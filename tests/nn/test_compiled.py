@@ -1,9 +1,11 @@
 """`fit` compiled: the numbers of the eager engine, its errors, and its answers to Ctrl-C."""
 
+import copy
 import functools
 import html
 import itertools
 import math
+import pickle
 import random
 import re
 import signal
@@ -17,8 +19,9 @@ import pytest
 import reading
 from compiled import backends, needs_llvmlite
 
+import autograd
 import nn
-from autograd import GraphError, Value, primitive, tanh, where
+from autograd import GraphError, Value, greater, primitive, tanh, where
 from nn import (
     MLP,
     SGD,
@@ -481,6 +484,132 @@ def test_what_a_callback_changes_is_not_frozen(backend, always):
     assert found[2].backend == "numpy"
     assert found[2].backend_reason.startswith("a callback changed what is trained, and it ")
     agree(found, run("eager"))
+
+
+def set_threshold(run, model, holder):
+    """It counts for the examples in the middle alone, and neither for the first nor for the last."""
+    holder["threshold"] = 0.5
+
+
+def freeze(run, model, holder):
+    run.optimizer.parameters = run.optimizer.parameters[3:]
+
+
+def freeze_in_place(run, model, holder):
+    del run.optimizer.parameters[:3]
+
+
+def begin_momentum(run, model, holder):
+    run.optimizer.momentum = 0.9
+
+
+def begin_centring(run, model, holder):
+    run.optimizer.centered, run.optimizer.momentum = True, 0.5
+
+
+def forget(run, model, holder):
+    run.optimizer.load_state_dict({"lr": 0.02, "memory": {}})
+
+
+def use(run, model, holder):
+    model.eval()
+
+
+def use_a_part(run, model, holder):
+    model.dropout.eval()
+
+
+def look(run, model, holder):
+    model.predict(X)
+    holder["copy"] = pickle.loads(pickle.dumps(copy.deepcopy(model)))
+
+
+def fit_within(run, model, holder):
+    fit(model, X[:2], Y[:2], loss="mse_loss", optimizer=SGD(model.parameters(), 0.01), epochs=1)
+
+
+def replace_a_layer(run, model, holder):
+    """The old one's parameters are the optimizer's still, and have no gradient any more."""
+    model.layers[1] = Layer(4, 1, seed=7)
+
+
+def clip(run, model, holder):
+    for parameter in run.parameters:
+        parameter.data = min(parameter.data, 0.5)
+
+
+CHANGES = {
+    "threshold": (set_threshold, "Adam", True),
+    "frozen": (freeze, "SGD", True),
+    "frozen in place": (freeze_in_place, "SGD", True),
+    "momentum": (begin_momentum, "SGD", False),
+    "centred": (begin_centring, "RMSprop", False),
+    "memory": (forget, "Adam", False),
+    "mode": (use, "Adam", False),
+    "mode of a part": (use_a_part, "Adam", False),
+    "looked at": (look, "Adam", False),
+    "a training within": (fit_within, "Adam", False),
+    "a layer": (replace_a_layer, "Adam", True),
+    "numbers": (clip, "Adam", False),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("backend", ["auto", pytest.param("llvm", marks=needs_llvmlite)])
+def test_whatever_a_callback_changes_is_followed(backend, name, always):
+    """Compiled anew only where what is computed is another; the mode in training is fit's."""
+    change, optimizer, anew = CHANGES[name]
+
+    def run(backend):
+        model, holder = mlp(dropout=0.3)(), {"threshold": 9.0}
+
+        def loss(prediction, target):
+            factor = where(greater(abs(target), holder["threshold"]), 3.0, 1.0)
+            return factor * (prediction - target) ** 2
+
+        def callback(epoch, history):
+            assert model.training
+            if epoch == 3:
+                change(history.run, model, holder)
+
+        y = np.array([0.0, *Y[1:-1], 0.0])
+        plain = {"SGD": lambda p: SGD(p, 0.02), "RMSprop": lambda p: RMSprop(p, 0.02), **OPTIMIZERS}
+        return train(backend, lambda: model, y, plain[optimizer], 8, loss=loss, callbacks=[callback],
+                     validation=(X, Y), clip_norm=0.7)  # fmt: skip
+
+    found = run(backend)
+    assert (found[2].backend, used(found[2])) == ("numpy" if backend == "auto" else backend,) * 2
+    assert found[2].backend_reason.startswith("a callback changed what is trained, and it ") is anew
+    agree(found, run("eager"))
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy"])
+def test_parameters_that_an_optimizer_remembers_cannot_be_frozen(backend):
+    """What it remembers has no names: it would take that of one parameter for another."""
+    with pytest.raises(ValueError, match=r"a callback changed the parameters .* has 18; make a new optimizer"):
+        train(backend, callbacks=[lambda epoch, history: freeze(history.run, None, None)])
+
+
+@pytest.mark.parametrize("read", [
+    lambda model: sum(abs(number) for number in model.state_dict().values()),
+    lambda model: sum(abs(number) for number in model.predict(np.ones((60, 3)))),
+    lambda model: nn.gradient_norm(model.parameters()),
+    lambda model: autograd.sum(map(float, model.parameters())),
+    lambda model: sum(1.0 for parameter in model.parameters() if parameter.reached),
+])  # fmt: skip
+def test_numbers_that_nn_reads_for_the_user_are_read(read, always):
+    """A penalty of plain numbers, which change while it trains."""
+
+    def run(backend):
+        model = mlp()()
+        loss = lambda prediction, target: (prediction - target) ** 2 * (1.0 + 0.01 * read(model))
+        return train(backend, lambda: model, loss=loss, epochs=3)
+
+    with pytest.raises(NotCompiledError, match=READS):
+        run("numpy")
+    found, eager = run("auto"), run("eager")
+    assert found[2].backend == "eager"
+    assert (found[0].state_dict(), found[2]) == (eager[0].state_dict(), eager[2])
 
 
 def test_auto_gives_the_same_bits_however_slow_the_clock(always, monkeypatch):

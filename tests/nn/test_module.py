@@ -8,6 +8,7 @@ import pytest
 
 from autograd import Value, Vector, no_grad
 from nn import ACTIVATIONS, MLP, Dropout, Layer, Module, Neuron, Sequential
+from nn.module import mode
 
 
 class Perceptron(Module):
@@ -300,3 +301,14 @@ def test_repr_shows_the_tree():
 def test_a_module_without_a_call_says_so():
     with pytest.raises(NotImplementedError, match=r"define __call__\(self, x\)"):
         Net()([1.0])
+
+
+def test_a_mode_leaves_the_attributes_as_they_were():
+    """An attribute of its own is something that a model keeps."""
+    model, other = MLP(2, [2, 1], dropout=0.5), MLP(2, [2, 1], dropout=0.5).eval()
+    for each in (model, other):
+        before = [dict(vars(module)) for module in each.modules()]
+        for training in (False, True):
+            with mode(each, training):
+                assert {module.training for module in each.modules()} == {training}
+        assert [dict(vars(module)) for module in each.modules()] == before

@@ -2,12 +2,14 @@
 
 import copy
 import functools
+import itertools
 import math
 import pickle
 import struct
 
 import numpy as np
 
+import autograd
 from autograd import Value, grad, no_grad
 
 
@@ -74,6 +76,9 @@ ANYWHERE = {  # of a float they say the same as of a Value with that number, or 
     "str": str,
     "repr": repr,
     "caught": caught,
+    "mapped by the engine": lambda t: autograd.sum(map(float, [t, 1.0])),
+    "filtered by the engine": lambda t: autograd.sum(filter(None, [t, 1.0])),
+    "taken by the engine": lambda t: autograd.Vector(itertools.takewhile(bool, [t, 1.0])),
 }
 
 OF_FLOATS = {  # of a float by number, of a Value by identity
@@ -94,6 +99,8 @@ OF_FLOATS = {  # of a float by number, of a Value by identity
 OF_VALUES = {  # only of what is a Value in the eager engine too
     ".data": lambda y: y.data,
     ".grad": lambda y: y.grad,
+    ".reached": lambda y: y.reached,
+    "a drawing": lambda y: autograd.draw(y),
     "detach": Value.detach,
     "no_grad": without_recording,
     "a copy": copy.copy,
