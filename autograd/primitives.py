@@ -643,11 +643,16 @@ def _expm1_in_cells(x: Any) -> Any:
     return where(greater(1e-3, abs(x)), series, exp(x) - 1.0)
 
 
-def _logsumexp_in_cells(values: Any) -> Any:
+def _logsumexp_native(values: Any) -> Any:
     top = functools.reduce(maximum, values)
-    if len(values) == 2:  # of more, what is small beside the largest would make the formula too long
-        return top + log1p(exp(-abs(values[0] - values[1])))
     return top + log(sum([exp(value - top) for value in values]))
+
+
+def _logsumexp_in_cells(values: Any) -> Any:
+    if len(values) != 2:
+        return _logsumexp_native(values)
+    a, b = values  # of more, what keeps the digits of the smaller ones would make the formula too long
+    return maximum(a, b) + log1p(exp(-abs(a - b)))
 
 
 def _softmax_in_cells(x: Any, others: Any) -> Any:
@@ -1804,7 +1809,7 @@ def _logsumexp_array(values: Any) -> Any:
     lambda y, values: (softmax(values),),
     name="logsumexp", vectors=(0,), array=_logsumexp_array,
     expansion=lambda values: log(sum([exp(value) for value in values])),
-    sheet=_logsumexp_in_cells,
+    sheet=_logsumexp_in_cells, native=_logsumexp_native,
 )  # fmt: skip
 def _logsumexp(values: Sequence[float]) -> float:
     if math.isinf(max(values)) and not any(value != value for value in values):
@@ -1945,6 +1950,7 @@ def _log_softmax_array(x: Any, others: Any) -> Any:
     array=_log_softmax_array,
     expansion=lambda x, others: x - logsumexp([x, *others]),
     sheet=_log_softmax_in_cells,
+    native=lambda x, others: -log1p(sum([exp(other - x) for other in others])),
 )  # fmt: skip
 def _log_softmax(x: float, others: Sequence[float]) -> float:
     top, rest = _split_top([x, *others])
