@@ -823,8 +823,8 @@ def _length_native(values: Sequence[Any]) -> Any:
 def hypot(a: float, b: float) -> float:
     """√(a² + b²), no square of which overflows or vanishes; the gradient at (0, 0) is 0, as of torch.norm.
 
-    >>> hypot(3e200, 4e200)
-    5e+200
+    >>> hypot(3.0, 4.0)
+    5.0
     """
     return math.hypot(a, b)
 
@@ -1278,19 +1278,19 @@ def _gaussian(x: Any, c: Any) -> Any:
     sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
 )  # fmt: skip
 def gaussian(x: float, c: float) -> float:
-    """exp(−c x²), whose exponent is taken to twice the digits of a float: e to the power of it has them all."""
+    """exp(−c x²), with the exponent taken to twice the digits of a float, so that the result has them all."""
     return float(_gaussian(x, c))
 
 
 # (1 + 2x) eˣ² erfc(x) in (x − 4)/(x + 4), for 0.48 ≤ x ≤ 28, and erf(x)/x in x² for |x| ≤ 0.51: interpolation
 # at Chebyshev's points in 60 digits, errors 2⁻⁶⁰ and 2⁻⁶⁴.
 _ERFCX = (
-    1.2329951186255526, -0.13962111684056247, 0.015379652102619842, 0.06809705425468827, -0.10103906603631013,
-    0.09373283499854078, -0.06633036581208412, 0.03716751553368865, -0.01619773405940797, 0.005031970019514048,
-    -0.0007577732771346814, -0.00019925697059036806, 0.0001506216258847912, -2.4398040717567734e-05,
-    -1.1221898919585286e-05, 5.7064607212514515e-06, 2.9361614716143093e-07, -8.194666173252036e-07,
-    7.477277619792729e-08, 1.0322842161962563e-07, -1.7941569819813498e-08, -9.64428714587657e-09,
-    1.824163406938155e-09,
+    1.2329951186255526, -0.13962111684056247, 0.015379652102619842, 0.06809705425468827,
+    -0.10103906603631013, 0.09373283499854078, -0.06633036581208412, 0.03716751553368865,
+    -0.01619773405940797, 0.005031970019514048, -0.0007577732771346814, -0.00019925697059036806,
+    0.0001506216258847912, -2.4398040717567734e-05, -1.1221898919585286e-05, 5.7064607212514515e-06,
+    2.9361614716143093e-07, -8.194666173252036e-07, 7.477277619792729e-08, 1.0322842161962563e-07,
+    -1.7941569819813498e-08, -9.64428714587657e-09, 1.824163406938155e-09,
 )  # fmt: skip
 _ERF = (
     1.1283791670955126, -0.3761263890318375, 0.11283791670954775, -0.026866170644958408, 0.005223977621115625,
@@ -1365,7 +1365,7 @@ _ROOT_HALF = 0.7071067811865476
 
 
 def _gelu(x: Any) -> Any:
-    """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), whose exponent is −x²/2 itself."""
+    """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), its exponent −x²/2."""
     z = _ROOT_HALF * abs(x)
     far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * (gaussian(x, 0.5) * _erfcx(z))
     return where(step(z - 0.5), far, 0.5 * x * (1.0 + _erf_near(_ROOT_HALF * x)))
