@@ -145,6 +145,9 @@ CONVENTIONS = {
     # 0 is a whole number, and −0 is
     "floor": lambda x: (x, [0.0]) if x == 0 else None,
     "ceil": lambda x: (x, [0.0]) if x == 0 else None,
+    # limits that mpmath does not see: x erfc(−x/√2) is −inf · 0 for it
+    "gelu": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
+    "gelu_slope": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
     # as Python's floats have it
     "mod": lambda a, b: (a % b if b else nan, []),
     "floordiv": lambda a, b: (
@@ -247,6 +250,16 @@ OPEN = {
     "cbrt": lambda order, flat, got: order == 2 and (flat[0] == 0.0 or math.isinf(flat[0])),
     "atanh": lambda order, flat, got: order and abs(flat[0]) > 1.0,
     "softsign": lambda order, flat, got: math.isinf(flat[0]) or order == 2,
+    "erf": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
+    "erfc": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
+    "gaussian": lambda order, flat, got: max(map(abs, flat)) >= LARGEST,
+    "gelu_tanh": lambda order, flat, got: math.isinf(flat[0]),
+    "hypot": lambda order, flat, got: order and math.inf in map(abs, flat),
+    "norm": lambda order, flat, got: order and math.inf in map(abs, flat),
+    "component": lambda order, flat, got: max(map(abs, flat)) >= LARGEST,
+    "atan2": lambda order, flat, got: order and max(map(abs, flat)) >= LARGEST,
+    "logaddexp": lambda order, flat, got: order and inf in flat,
+    "share": lambda order, flat, got: inf in flat,
     "div": lambda order, flat, got: order == 2 and abs(flat[0]) == LARGEST,
     "pow": lambda order, flat, got: order and abs(flat[1]) >= LARGEST,
     "power": lambda order, flat, got: order and got != got,
