@@ -146,6 +146,7 @@ CONVENTIONS = {
     "floor": lambda x: (x, [0.0]) if x == 0 else None,
     "ceil": lambda x: (x, [0.0]) if x == 0 else None,
     # limits that mpmath does not see: x erfc(−x/√2) is −inf · 0 for it
+    "erfc": lambda x: (0.0, [0.0]) if x >= LARGEST else None,
     "gelu": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
     "gelu_slope": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
     # as Python's floats have it
