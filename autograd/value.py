@@ -479,7 +479,9 @@ class Value:
 
         log = log1p = expm1 = sqrt = sin = cos = tan = asin = acos = atan = exp
         sinh = cosh = tanh = sigmoid = relu = softplus = silu = step = exp
-        minimum = greater = maximum
+        log2 = log10 = cbrt = square = sign = floor = ceil = asinh = acosh = atanh = exp
+        erf = erfc = gelu = gelu_tanh = softsign = hardtanh = exp
+        minimum = greater = hypot = atan2 = logaddexp = maximum
 
     def __init__(
         self, data: Number, label: str = "", scope: str = "", *, _children: Any = None, _op: Any = None
