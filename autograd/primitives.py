@@ -167,6 +167,8 @@ class Primitive:
                 args = inspect.signature(self.forward).bind(*args, **named).args
             except TypeError as error:
                 raise TypeError(f"{self.name}() {error}") from None
+        if self.vectors:  # what is gone through once is kept: the elements are looked at here already
+            args = tuple([list(arg) if hasattr(arg, "__next__") else arg for arg in args])
         arrays = False
         for position, arg in enumerate(args):
             kind = type(arg)

@@ -14,7 +14,7 @@ import pytest
 from oracle import derivative, exactly, flatten, mp, mpf
 
 import autograd
-from autograd import Value, grad
+from autograd import Value, Vector, grad, peek, warn_on_comparison
 from autograd.primitives import TABLE
 
 EPS = 2.0**-52
@@ -501,3 +501,23 @@ def test_a_row_of_sequences_without_array_form_is_applied_one_by_one():
         np.testing.assert_array_equal(weighed([first, 1.0], 2.0), (first + 1.0) * 2.0)
     finally:
         del TABLE["weighed"]
+
+
+@rows
+def test_recording_a_row_reads_nothing(row):
+    """Of numbers as Values, as a `Vector` and as what is gone through once; nobody is told of the engine."""
+
+    def values(arg):
+        return [Value(number) for number in arg] if isinstance(arg, list) else Value(arg)
+
+    with warn_on_comparison(error=True):
+        for args in points(row, 8):
+            once = [values(arg) for arg in args]
+            y = row(*once)
+            again = row(*[iter(arg) if isinstance(arg, list) else arg for arg in once])
+            assert repr(peek(again)) == repr(peek(y))
+            row(*[Vector(arg) if isinstance(arg, list) else arg for arg in once])
+            if len(args) == 1 and not isinstance(args[0], list):
+                row(Vector([once[0], 1.0]))
+            if row.method:
+                getattr(once[0], row.method if hasattr(once[0], row.method) else f"__{row.method}__")(*once[1:])

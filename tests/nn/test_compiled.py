@@ -21,7 +21,7 @@ from compiled import backends, needs_llvmlite
 
 import autograd
 import nn
-from autograd import GraphError, Value, greater, primitive, tanh, where
+from autograd import GraphError, Value, Vector, greater, primitive, tanh, warn_on_comparison, where
 from nn import (
     MLP,
     SGD,
@@ -35,6 +35,7 @@ from nn import (
     EarlyStopping,
     Layer,
     Module,
+    Neuron,
     ReduceLROnPlateau,
     RMSprop,
     Sequential,
@@ -418,6 +419,45 @@ def test_what_python_reads_is_not_compiled(name, always):
     assert (history.backend, history.backend_reason) == ("eager", "it was asked for")
     assert run[2].columns == history.columns
     assert run[0].state_dict() == model.state_dict()
+
+
+FORMS = {"list": list, "Vector": Vector, "array": lambda values: np.array(values, dtype=object)}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", nn.LOSSES)
+def test_no_loss_reads_what_it_records(name, form):
+    """Predictions and targets are Values or numbers, one or several."""
+    loss, several = nn.LOSSES[name], FORMS[form]
+    low = -1.0 if name == "hinge_loss" else 0.0
+    with warn_on_comparison(error=True):
+        outputs = several([Value(0.25), Value(0.5), Value(0.75)])
+        for targets in ([low, 1.0, low], several([Value(low), Value(1.0), Value(low)])):
+            loss(outputs, targets)
+        if name == "cross_entropy":
+            loss(outputs, 2)
+        else:
+            loss(Value(0.25), 1.0)
+            loss(Value(0.25), Value(1.0))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("activation", nn.ACTIVATIONS)
+def test_no_layer_reads_what_it_records(activation, form):
+    with warn_on_comparison(error=True):
+        model = Sequential(
+            MLP(3, [4, 3], activation, seed=0, dropout=0.5),
+            Layer(3, 2, activation, seed=0),
+            *([] if "softmax" in activation else [Neuron(2, activation, seed=0)]),
+        )
+        x = FORMS[form]([Value(0.25), Value(0.5), Value(0.75)])
+        for each in (model.train(), model.eval()):
+            each(x)
+            each([0.25, 0.5, 0.75])
+        nn.ACTIVATIONS[activation](Vector([Value(0.25), Value(-0.5)]))
+        repr(model)
+        model.zero_grad()
+        list(model.named_parameters())
 
 
 def test_a_rare_class_that_is_told_by_its_type_is_not_frozen(always):
