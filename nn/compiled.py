@@ -86,8 +86,8 @@ class CompiledModel:
             before.put_back()
         if changed:
             raise NotCompiledError(
-                f"the model or the loss changes what it keeps between calls, {changed}: what counts its calls, "
-                "or draws at random, is another computation each time; use Dropout, or backend='eager'"
+                f"the model or the loss changes what it keeps between calls, {changed}: what counts its "
+                "calls, or draws at random, is another computation each time; use Dropout, or backend='eager'"
             )
 
     def _make(

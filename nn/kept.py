@@ -63,6 +63,9 @@ class Kept:
     def _keep(self, name: str, get: Callable[[], list[Any]], put: Callable[[list[Any]], Any]) -> None:
         self._kept.append((name, get(), get, put))
 
+    def _keep_one(self, name: str, get: Callable[[], Any], put: Callable[[Any], Any]) -> None:
+        self._keep(name, lambda: [get()], lambda parts: put(parts[0]))
+
     def _keep_state(self, name: str, get: Callable[[], Any], put: Callable[[Any], Any]) -> None:
         self._keep(name, lambda: [pickle.dumps(get())], lambda parts: put(pickle.loads(parts[0])))
 
@@ -89,15 +92,23 @@ class Kept:
         elif isinstance(each, MethodType):
             yield from ((name, part) for part in (each.__self__, each.__func__))
         elif isinstance(each, CellType):
-            self._keep(name, lambda: [each.cell_contents], lambda parts: _fill(each, parts[0]))
-            yield name, each.cell_contents
+            get = functools.partial(getattr, each, "cell_contents", None)
+            self._keep_one(name, get, functools.partial(setattr, each, "cell_contents"))
+            yield name, get()
         elif isinstance(each, FunctionType) and _is_users(each):
             yield from self._function(each)
         elif isinstance(each, type) and _is_users(each):
-            for attribute, item in list(vars(each).items()):
+            named = vars(each)
+            for attribute, item in list(named.items()):
                 if not attribute.startswith("__") or isinstance(item, FunctionType):
-                    yield from self._slot(f"{each.__name__}.{attribute}", each, attribute)
-                    yield attribute, getattr(item, "__func__", getattr(item, "fget", item))
+                    get = functools.partial(named.get, attribute)  # as it stands there, not bound
+                    self._keep_one(
+                        f"{each.__name__}.{attribute}", get, functools.partial(setattr, each, attribute)
+                    )
+                    yield (
+                        f"{each.__name__}.{attribute}",
+                        getattr(item, "__func__", getattr(item, "fget", item)),
+                    )
         elif isinstance(each, Iterator):  # nobody knows where it stands, nor puts it back
             self._keep(name, lambda: [object()], lambda parts: None)
         elif isinstance(each, SimpleNamespace) or _is_users(type(each)):
@@ -106,18 +117,15 @@ class Kept:
                 yield name, kind
                 for slot, descriptor in vars(kind).items():
                     if isinstance(descriptor, MemberDescriptorType) and _is_users(kind):
-                        yield from self._slot(f"{name}.{slot}", each, slot)
+                        get = functools.partial(getattr, each, slot, None)
+                        self._keep_one(f"{name}.{slot}", get, functools.partial(setattr, each, slot))
+                        yield f"{name}.{slot}", get()
         elif type(each).__module__.partition(".")[0] == "nn":
             yield from ((f"{name}.{attribute}", item) for attribute, item in vars(each).items())
 
     def _entries(self, name: str, entries: dict[Any, Any], form: str) -> Iterator[tuple[str, Any]]:
         self._keep(name, lambda: [*entries, *entries.values()], functools.partial(_refill, entries))
         yield from ((form.format(name, key), item) for key, item in entries.items())
-
-    def _slot(self, name: str, owner: Any, attribute: str) -> Iterator[tuple[str, Any]]:
-        get = functools.partial(getattr, owner, attribute, None)
-        self._keep(name, lambda: [get()], lambda parts: setattr(owner, attribute, parts[0]))
-        yield name, get()
 
     def _function(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
         """Its closure, its defaults, its attributes, and the globals that it and what is in it name."""
@@ -148,10 +156,6 @@ def _is_users(code: Any) -> bool:
     return module.partition(".")[0] not in ("autograd", "nn", "builtins") and not place.startswith(_LIBRARIES)
 
 
-def _fill(cell: CellType, content: Any) -> None:
-    cell.cell_contents = content
-
-
 def _refill(container: Any, parts: list[Any]) -> None:
     container.clear()
     if isinstance(container, dict):
@@ -170,9 +174,18 @@ def _computed(each: Any) -> bool:
 
 def _differ(before: list[Any], now: list[Any], but_for: Callable[[Any], bool] = lambda each: False) -> bool:
     pairs = itertools.zip_longest(before, now, fillvalue=_NOTHING)
-    return any(a is not b and not (type(a) is type(b) and type(a) in _PLAIN and a == b) and not but_for(b)
-               for a, b in pairs)  # fmt: skip
+    return any(a is not b and not _equal(a, b) and not but_for(b) for a, b in pairs)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two things are alike without being the same, as what a call makes anew of the same numbers."""
+    if type(a) is not type(b) or not isinstance(a, _COMPARED):
+        return False
+    try:
+        return bool(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b or a != a)
+    except ValueError:  # of arrays in it
+        return False
 
 
 _NOTHING = object()
-_PLAIN = (bool, int, float, complex, str, bytes)
+_COMPARED = (bool, int, float, complex, str, bytes, tuple, list, dict, set, np.generic, np.ndarray)

@@ -32,7 +32,6 @@ from .batches import batches
 from .compiled import CompiledModel, NotCompiledError
 from .examples import Example, examples_of, split_of
 from .history import History
-from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
@@ -165,13 +164,9 @@ def fit(
         raise ValueError("give validation or validation_split, not both")
     if validation_split:
         (X, y, sample_weight), validation = split_of(validation_split, X, y, sample_weight)
-    kept = Kept(model=model, loss=loss)
-    try:
-        with mode(model, training=False):
-            data = examples_of(model, loss, X, y)
-            held_out = None if validation is None else _held_out(model, loss, validation)
-    finally:
-        kept.put_back()
+    with mode(model, training=False):
+        data = examples_of(model, loss, X, y)
+        held_out = None if validation is None else _held_out(model, loss, validation)
     weights = weights_of(data, sample_weight, held_out, validation, class_weight)
     if weights is not None:
         loss = Weighted(loss, data)
@@ -364,8 +359,8 @@ class _Run:
                 self.optimizer.load_state_dict(self.optimizer.state_dict())
             except ValueError as error:
                 raise ValueError(
-                    f"a callback changed the parameters of the optimizer: {error}; make a new optimizer of the "
-                    "parameters that go on, for another fit"
+                    f"a callback changed the parameters of the optimizer: {error}; make a new optimizer of "
+                    "those that go on, for another fit"
                 ) from error
             self.parameters = list(self.optimizer.parameters)
             self.before = self.now()

@@ -520,4 +520,6 @@ def test_recording_a_row_reads_nothing(row):
             if len(args) == 1 and not isinstance(args[0], list):
                 row(Vector([once[0], 1.0]))
             if row.method:
-                getattr(once[0], row.method if hasattr(once[0], row.method) else f"__{row.method}__")(*once[1:])
+                getattr(once[0], row.method if hasattr(once[0], row.method) else f"__{row.method}__")(
+                    *once[1:]
+                )

@@ -626,7 +626,9 @@ def test_whatever_a_callback_changes_is_followed(backend, name, always):
 @pytest.mark.parametrize("backend", ["eager", "numpy"])
 def test_parameters_that_an_optimizer_remembers_cannot_be_frozen(backend):
     """What it remembers has no names: it would take that of one parameter for another."""
-    with pytest.raises(ValueError, match=r"a callback changed the parameters .* has 18; make a new optimizer"):
+    with pytest.raises(
+        ValueError, match=r"a callback changed the parameters .* has 18; make a new optimizer"
+    ):
         train(backend, callbacks=[lambda epoch, history: freeze(history.run, None, None)])
 
 
