@@ -191,6 +191,7 @@ def test_the_constructor_and_the_closure_of_micrograd_show_primitive():
     for make in (
         lambda: Value(3.0, (x,), "+"),
         lambda: Value(3.0, {x}),
+        lambda: Value(3.0, (), "", "the label"),
         lambda: Value(3.0, _children=(x,), _op="sin"),
         lambda: setattr(x * x, "_backward", lambda: None),
         lambda: type("Mine", (Value,), {"half": lambda self: self * 0.5}),

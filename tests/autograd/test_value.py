@@ -3,8 +3,11 @@
 import builtins
 import contextlib
 import gc
+import io
+import logging
 import math
 import operator
+import statistics
 import struct
 import threading
 import warnings
@@ -98,6 +101,31 @@ def test_operators_take_numbers_on_either_side(operate, number):
         assert grad(node, [x])[0] == pytest.approx((f(3 + h) - f(3 - h)) / (2 * h), rel=1e-8)
 
 
+class Kind:
+    is_complex = True
+
+
+class Complex(Scalar):
+    """As torch has it: `float` of it says nothing of a part that is lost."""
+
+    dtype = Kind()
+
+
+@pytest.mark.parametrize("wrong", [1 + 2j, np.complex64(1), np.array(1j), Complex(), "1", b"1", None, [1.0]])
+def test_what_is_no_real_number_is_refused_everywhere(wrong):
+    x = Value(3.0)
+    for use in (Value, lambda v: setattr(x, "data", v), lambda v: setattr(x, "grad", v or "none")):
+        with pytest.raises(TypeError, match="takes a real number, got "):
+            use(wrong)
+    for operate in [*OPERATORS, operator.mod, operator.floordiv]:
+        for a, b in ((x, wrong), (wrong, x)):
+            if a not in ("1", b"1") or operate is not operator.mod:  # that is formatting
+                with pytest.raises(TypeError, match=r"takes a real number, got |unsupported operand type"):
+                    operate(a, b)
+    with pytest.raises(TypeError, match="unsupported operand type"):
+        pow(x, 2, 3)
+
+
 @numbers
 @pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
 def test_comparisons_are_by_data(compare, number):
@@ -178,6 +206,75 @@ def test_leaving_the_graph_is_told_once_for_each_line():
         warnings.simplefilter("error")
         with pytest.raises(DetachedWarning):
             float(x)
+
+
+def over_lines(x):
+    return (
+        1.0
+        + math.exp(
+            x
+        )
+    )  # fmt: skip
+
+
+WITHOUT_SOURCE = compile("import math\nmath.log(x)", "<typed>", "exec")
+
+
+@pytest.mark.parametrize(
+    ("instead", "leave"),
+    [
+        ("autograd.exp", lambda x: sum(math.exp(each) for each in [x])),
+        ("autograd.log", lambda x: math.exp(math.log(x))),
+        ("the functions of autograd", lambda x: math.exp(2.0) + float(x)),
+        ("autograd.sin", lambda x: math.sin(x) + math.cos(x)),
+        ("autograd.tanh", lambda x: f"{math.tanh(x)}"),
+        ("autograd.exp", over_lines),
+        ("autograd.log", lambda x: exec(WITHOUT_SOURCE, {"x": x})),
+        ("autograd.sqrt", lambda x: eval("math.sqrt(x)", {"math": math, "x": x})),
+    ],
+)
+def test_leaving_names_the_function_that_was_called(instead, leave):
+    """Of several on a line the one that is given a Value; also where there is no source to look at."""
+    with pytest.warns(DetachedWarning, match=f": use {instead} instead") as told:
+        leave(Value(0.5))
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda row: statistics.fmean(row),
+        lambda row: np.gradient(np.array(row)),
+        lambda row: np.vectorize(lambda v: v, otypes=[float])(row),
+    ],
+)
+def test_a_library_that_leaves_the_graph_is_told_by_the_line_that_calls_it(leave):
+    row = [Value(1.0), Value(2.0)]
+    with pytest.warns(DetachedWarning) as told:
+        [leave(row) for _ in range(2)]
+    assert [(each.filename, each.lineno) for each in told] == [(__file__, leave.__code__.co_firstlineno)]
+    with pytest.warns(ComparisonWarning) as told, warn_on_comparison():
+        statistics.median([Value(1.0), Value(2.0)])
+    assert {each.filename for each in told} == {__file__}
+
+
+def test_deciding_and_showing_do_not_leave_the_graph():
+    x = Value(0.5)
+    assert [ask(x) for ask in (math.isfinite, math.isnan, math.isinf)] == [True, False, False]
+    assert math.isclose(x, 0.5)
+    shown = io.StringIO()
+    log = logging.Logger("of this test")
+    log.addHandler(logging.StreamHandler(shown))
+    log.info("%.3f %d %s", x, x, x)
+    assert shown.getvalue() == "0.500 0 Value(data=0.5, grad=0.0)\n"
+    assert [float(each) for each in np.round(np.array([x, Value(1.26)]), 1)] == [0.5, 1.3]
+    assert np.array2string(np.array([x]), formatter={"all": lambda v: f"{v:.2f}"}) == "[0.50]"
+
+
+def test_plotting_does_not_leave_the_graph():
+    figure = pytest.importorskip("matplotlib.figure", reason="matplotlib is in the extra plots").Figure()
+    (line,) = figure.add_subplot().plot([Value(1.0), Value(2.0)])
+    assert line.get_ydata(orig=False).tolist() == [1.0, 2.0]
 
 
 def test_what_has_left_the_graph_already_is_not_told():
@@ -307,6 +404,37 @@ def test_object_arrays_go_elementwise():
     assert [[w.grad for w in row] for row in W] == [[0.5, 0.25], [0.5, 0.25]]
     assert [each.grad for each in x] == [4.0, -2.0]
     assert [each.grad for each in b] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("operate", [operator.add, operator.sub, operator.mul])
+def test_masked_arrays_go_elementwise(operate):
+    """Numpy's masked arrays take the attribute `_data` of whatever has one, and its number is no node."""
+    masked, x = np.ma.array([1.0, 2.0], mask=[False, True]), Value(3.0)
+    for result in (operate(x, masked), operate(masked, x), operate(masked, np.array([x, x]))):
+        assert result.mask.tolist() == [False, True]
+        assert type(result[0]) is Value
+    assert operate(x, masked)[0].data == operate(3.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, row in TABLE.items() if len(row.domain) > 1 and not row.vectors],
+)
+def test_functions_of_several_numbers_take_arrays_in_every_place(name):
+    """One argument an array, of numbers or of Values, and the others numbers or Values: elementwise."""
+    row, point = TABLE[name], [0.25, 0.5, 0.75, 1.0]
+    point = point[: len(row.domain)]
+    for place in range(len(point)):
+        for wrap in (float, Value):
+            for array in (np.array([0.3, 0.6]), np.array([Value(0.3), Value(0.6)])):
+                args = [wrap(number) for number in point]
+                args[place] = array
+                if wrap is float and array.dtype != object:
+                    continue
+                expected = [row(*point[:place], number, *point[place + 1 :]) for number in (0.3, 0.6)]
+                result = row(*args)
+                assert isinstance(result, np.ndarray)
+                assert [each.data for each in result] == expected
 
 
 def test_object_arrays_mix_with_float_arrays():
