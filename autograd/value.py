@@ -315,8 +315,9 @@ class DetachedWarning(UserWarning):
     """A `Value` was made a plain number: what is computed from that has no gradient."""
 
 
-_ASKED = {"isclose", "isfinite", "isinf", "isnan"}  # a decision, like a comparison
 _INSTEAD = {
+    **{name: f"autograd.{name}" for name in TABLE},
+    **dict.fromkeys(("isclose", "isfinite", "isinf", "isnan"), ""),  # they decide, as comparisons do
     "fabs": "abs(x)",
     "pow": "x**n",
     "fsum": "autograd.sum",
@@ -338,7 +339,8 @@ def _tell_of_leaving() -> None:
         place = frame.f_code.co_filename, frame.f_lineno
         text = f"a Value became a plain number in {place[0]}, line {place[1]}, and no gradient {text}"
         registry = frame.f_globals.setdefault("__warningregistry__", {})
-        text = registry.get((DetachedWarning, *place), text)  # once, whatever else there is on that line
+        if not place[0].startswith("<"):  # once, whatever else is on the line; what is typed is always line 1
+            text = registry.get((DetachedWarning, *place), text)
         warnings.warn_explicit(text, DetachedWarning, *place, registry=registry)
         registry[(DetachedWarning, *place)] = text
         registry[text, DetachedWarning, place[1]] = True  # even where the filter says "always"
@@ -347,21 +349,18 @@ def _tell_of_leaving() -> None:
 @functools.lru_cache
 def _leaving(code: Any, offset: int) -> str:
     """What to use instead at an instruction that makes a float of a `Value`; nothing where it may."""
-    called = ""
     instructions: dict[int, Any] = {each.offset: each for each in dis.get_instructions(code)}
     here = instructions[offset]
+    instead = "the functions of autograd"
     for each in instructions.values():  # a call and the name that is called begin at the same place
         if each is here:
             break
-        if each.opname.startswith("LOAD_") and each.positions[::2] == here.positions[::2]:
-            called = str(each.argval)
-    if here.argrepr in ("%", "%=") or called in _ASKED:
+        if each.argval in _INSTEAD and each.positions[::2] == here.positions[::2]:
+            instead = _INSTEAD[each.argval]
+    if here.opname.startswith("STORE_"):
+        instead = "an array of dtype=object"
+    if here.argrepr in ("%", "%=") or not instead:
         return ""
-    instead = (
-        _INSTEAD.get(called)
-        or (f"autograd.{called}" if called in TABLE else "")
-        or ("an array of dtype=object" if here.opname.startswith("STORE_") else "the functions of autograd")
-    )
     return f"goes through it: use {instead} instead, or .data where the plain number is meant"
 
 
