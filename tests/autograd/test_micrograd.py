@@ -207,6 +207,8 @@ def test_neurons_take_micrograds_word_for_the_activation():
     assert [Neuron(2, nonlin=on).activation.name for on in (True, False)] == ["relu", "linear"]
     assert Layer(2, 3, nonlin=True).activation.name == "relu"
     assert Neuron(2).activation.name == "linear"
+    assert [Neuron(2, nonlin=on).nonlin for on in (True, False)] == [True, False]
+    assert repr(Neuron(2, nonlin=True)) == repr(Neuron(2, "relu"))
     with pytest.raises(TypeError, match="nonlin must be True or False, got str"):
         Neuron(2, nonlin="yes")
 
