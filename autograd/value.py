@@ -326,24 +326,27 @@ _INSTEAD = {
 }
 
 
+# Where it has been told, and under which filters. Python's own memory of it is lost whenever a library
+# changes the filters for a moment, as scikit-learn does in every call.
+_left: dict[Any, Any] = {}
+
+
 def _tell_of_leaving() -> None:
     """Warn, once for a line of the user's program, that float() leaves the graph there."""
     reader: Any = sys._getframe(2)
     frame = _users_frame()
     text = "" if _is_ours(reader) or frame is None else _leaving(reader.f_code, reader.f_lasti)
     while text and reader is not frame:
-        if reader.f_globals.get("__name__", "").startswith("matplotlib."):
+        if reader.f_globals.get("__name__", "").startswith(("matplotlib.", "mpl_toolkits.")):
             return  # drawing shows a number, as printing does
         reader = reader.f_back
     if text:
         place = frame.f_code.co_filename, frame.f_lineno
         text = f"a Value became a plain number in {place[0]}, line {place[1]}, and no gradient {text}"
-        registry = frame.f_globals.setdefault("__warningregistry__", {})
-        if not place[0].startswith("<"):  # once, whatever else is on the line; what is typed is always line 1
-            text = registry.get((DetachedWarning, *place), text)
-        warnings.warn_explicit(text, DetachedWarning, *place, registry=registry)
-        registry[(DetachedWarning, *place)] = text
-        registry[text, DetachedWarning, place[1]] = True  # even where the filter says "always"
+        told_as = text if place[0].startswith("<") else place  # what is typed is always line 1
+        if _left.get(told_as) is not warnings.filters:
+            warnings.warn_explicit(text, DetachedWarning, *place)
+            _left[told_as] = warnings.filters
 
 
 @functools.lru_cache
@@ -355,8 +358,8 @@ def _leaving(code: Any, offset: int) -> str:
     for each in instructions.values():  # a call and the name that is called begin at the same place
         if each is here:
             break
-        if each.argval in _INSTEAD and each.positions[::2] == here.positions[::2]:
-            instead = _INSTEAD[each.argval]
+        if each.positions[::2] == here.positions[::2]:
+            instead = _INSTEAD.get(str(each.argval).lstrip("_"), instead)  # `random` calls it _isfinite
     if here.opname.startswith("STORE_"):
         instead = "an array of dtype=object"
     if here.argrepr in ("%", "%=") or not instead:

@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import operator
+import random
 import statistics
 import struct
 import threading
@@ -240,6 +241,18 @@ def test_leaving_names_the_function_that_was_called(instead, leave):
     assert len(told) == 1
 
 
+def test_leaving_is_told_once_though_libraries_change_the_filters():
+    """Scikit-learn, for one, enters `catch_warnings` in every call; Python then forgets what it has told."""
+    x = Value(0.5)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            float(x)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+    assert len(told) == 1
+
+
 def test_what_is_typed_is_told_of_each_time():
     """Each input of an interactive session is line 1 of the same file."""
     typed = {"math": math, "x": Value(0.5)}
@@ -275,6 +288,8 @@ def test_deciding_and_showing_do_not_leave_the_graph():
     assert math.isclose(x, 0.5)
     assert not math.isnan(x)
     assert not math.isinf(x)
+    assert random.choices("ab", weights=[x, 0.0]) == ["a"]
+    assert 1.0 <= random.uniform(1.0, Value(2.0)).data <= 2.0
     shown = io.StringIO()
     log = logging.Logger("of this test")
     log.addHandler(logging.StreamHandler(shown))
