@@ -750,7 +750,8 @@ def describe(node: Any) -> str:
     """How an error names a node: its label, or its operation and where it was recorded."""
     if type(node) is not Value:
         return str(node._describe())
-    name = node.label or (f"a {node.op} node" if node.op else "a leaf")
+    article = "an" if node.op[:1] in "aeio" else "a"
+    name = node.label or (f"{article} {node.op} node" if node.op else "a leaf")
     return f"{name} ({node.scope})" if node.scope else name
 
 

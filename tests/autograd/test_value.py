@@ -579,6 +579,13 @@ def test_unknown_attributes_are_refused():
         Value(1.0).grads = 0.0
 
 
+def test_errors_name_a_node_in_english():
+    x = Value(1.0)
+    for node, name in ((x + 1.0, "an add node"), (x * x, "a mul node"), (exp(x), "an exp node")):
+        with pytest.raises(autograd.GraphError, match=f"and {name} was computed"):
+            node.data = 2.0
+
+
 def test_detach_is_a_new_leaf_with_the_same_number():
     x = Value(3.0)
     y = x * x
