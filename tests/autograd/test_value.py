@@ -1,8 +1,10 @@
 """`Value` and `Vector`: operators, what a node tells about itself, modes, packing, memory, custom rows."""
 
+import ast
 import builtins
 import contextlib
 import gc
+import inspect
 import io
 import logging
 import math
@@ -1019,6 +1021,17 @@ def test_a_custom_row_obeys_the_numerics():
     assert inverse(Value(0.0)).data == math.inf
     assert inverse(0.0) == math.inf
     assert math.isnan(inverse(Value(math.nan)).data)
+
+
+def test_type_checkers_know_every_method_of_the_table():
+    """The package is typed; what the table adds to Value stands once more where type checkers look."""
+    source = ast.parse(inspect.getsource(Value))
+    (told,) = [part for part in source.body[0].body if isinstance(part, ast.If)]
+    names = {each.id for each in ast.walk(told) if isinstance(each, ast.Name)}
+    names |= {each.name for each in ast.walk(told) if isinstance(each, ast.FunctionDef)}
+    methods = {row.method for row in TABLE.values() if row.method} & {*dir(Value)}
+    operators = {f"__{row.method}__" for row in TABLE.values()} & {*dir(Value)}
+    assert methods | operators <= names | {"__floor__", "__ceil__"}  # which are methods of the class
 
 
 def test_names_are_taken_once():
