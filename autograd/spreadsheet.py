@@ -286,6 +286,13 @@ def _write_workbook(table: _Table, path: Path, epochs: int, lr: float) -> None:
         _Pages(workbook, table, epochs).write(lr)
 
 
+class _Whole(float):
+    """A number with all of its digits in the file: XlsxWriter formats to 16, and it takes 17."""
+
+    def __format__(self, spec: str) -> str:
+        return repr(float(self))
+
+
 class _Pages:
     """The sheets of the workbook."""
 
@@ -319,7 +326,7 @@ class _Pages:
             "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
         )
         sheet.write_string(_NAMES, 0, "η", self.header)
-        sheet.write_number(_NUMBERS, 0, lr, self.input)
+        sheet.write_number(_NUMBERS, 0, _Whole(lr), self.input)
         leaves = table.columns[: table.trained.stop - 1]
         for position, (column, node) in enumerate(zip(leaves, [*table.inputs, *table.wrt]), 1):
             sheet.write_string(_NAMES, position, column.header, self.header)
@@ -327,7 +334,7 @@ class _Pages:
                 cell = f"={source}!{_letters(position)}{_NUMBERS + 1}"
                 sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
             else:
-                sheet.write_number(_NUMBERS, position, node.data, self.input)
+                sheet.write_number(_NUMBERS, position, _Whole(node.data), self.input)
         sheet.write_string(_HEADER, 0, "epoch", self.header)
         sheet.write_string(_WORDS, 0, "one row for each update", self.words)
         for position, column in enumerate(table.columns, 1):

@@ -602,7 +602,7 @@ class _Listed(list[str]):
 
 
 _TOKEN = re.compile(
-    rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>\s+)
+    rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{⌊⌈])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}⌋⌉])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>\s+)
     |(?P<word>"[^"]*"|{_MARK}|\d+\.?\d*(?:[eE][+-]?\d+)?|\\[a-zA-Z]+|[^\W\d²³][\w.:$!]*)|(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )

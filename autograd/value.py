@@ -481,9 +481,10 @@ class Value:
         def elu(self, alpha: Value | Number = 1.0) -> Value: ...
         def where(self, a: Value | Number, b: Value | Number) -> Value: ...
 
-        log = log2 = log10 = log1p = expm1 = sqrt = cbrt = square = sign = floor = ceil = step = exp
-        sin = cos = tan = asin = acos = atan = sinh = cosh = tanh = asinh = acosh = atanh = erf = erfc = exp
-        sigmoid = relu = softplus = silu = gelu = gelu_tanh = softsign = hardtanh = exp
+        log = log1p = expm1 = sqrt = sin = cos = tan = asin = acos = atan = exp
+        sinh = cosh = tanh = sigmoid = relu = softplus = silu = step = exp
+        log2 = log10 = cbrt = square = sign = floor = ceil = asinh = acosh = atanh = exp
+        erf = erfc = gelu = gelu_tanh = softsign = hardtanh = exp
         minimum = greater = hypot = atan2 = logaddexp = maximum
 
     def __init__(

@@ -154,11 +154,14 @@ def size_of_gate(x: float) -> list[Any]:
     return [abs(exact * share) * worse, (share + slope) * worse]
 
 
+LENGTH: dict[str, Any] = {
+    "units": where_the_length_is_normal,
+    "note": "where the length is a normal number",
+}
 SPECIAL: Mapping[str, dict[str, Any]] = {
-    **dict.fromkeys(
-        ("hypot", "norm", "component"),
-        {"units": where_the_length_is_normal, "note": "where the length is a normal number"},
-    ),
+    "hypot": LENGTH,
+    "norm": LENGTH,
+    "component": LENGTH,
     "gelu_slope": {"bend_limit": 10.0},  # in it are two of its halves, each squared: four exponentials
     "gelu_tanh": {"units": size_of_gate, "note": "in ulp of its terms, times 1 + |w|: w is rounded"},
     "dot": {"units": size_of_terms, "note": "value in ulp of Σ|wᵢxᵢ| + |b|: terms may cancel"},
@@ -174,7 +177,7 @@ Sizes = Callable[..., list[Any]]
 
 
 def entries(args: Args, sizes: Mapping[tuple[int, int], Any]) -> list[Any]:
-    """The units of a Hessian, row by row: these sizes on both sides of the diagonal, elsewhere the truth's."""
+    """The units of a Hessian, row by row: these sizes on both sides of the diagonal, else the truth's."""
     size = len(oracle.flatten(args))
     return [sizes.get((min(i, j), max(i, j))) for i in range(size) for j in range(size)]
 

@@ -66,6 +66,7 @@ IDENTITIES = {
 }
 SHAPES = {
     "exp(-h**2)": lambda h: exp(-(h**2)),
+    "exp(-|h|**0.5)": lambda h: exp(-(abs(h) ** 0.5)),
     "2 / sigmoid(h)": lambda h: 2.0 / sigmoid(h),
     "a root that is not read": lambda h: where(h * h + 1.0, h, sqrt(-1.0 - h * h)),
     "neither is this": lambda h: where(relu(-1.0 - h * h), (h - h).log() * 2.0, h * 3.0),
@@ -292,7 +293,7 @@ def expected(program):
     sizes = spreads([output, *slopes])
     forward = all(math.isfinite(node.data) for node in order)
     cells = {node.label: (node.data, sizes[node]) for node in order if node.label}
-    finite = all(math.isfinite(node.data) for slope in slopes for node in topological_order(slope))
+    finite = all(math.isfinite(node.data) for slope in slopes for node in read(slope))
     for leaf, slope in zip(wrt, slopes, strict=True):
         if forward and finite:
             textbook = steepness(order, leaf) if program[-1] else 0.0

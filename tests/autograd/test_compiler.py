@@ -667,7 +667,7 @@ def test_descend_refuses_parameters_that_it_cannot_change():
         with pytest.raises(TypeError, match="writable array of float64, contiguous"):
             program.descend(parameters, X, rate=0.1)
     for steps in (0, -1, 2.0):
-        with pytest.raises(ValueError, match=f"whole number of steps, at least 1, got {steps}"):
+        with pytest.raises(ValueError, match=f"steps must be a whole number from 1 on, got {steps}"):
             program.descend(np.array(W), X, rate=0.1, steps=steps)
     with pytest.raises(ValueError, match="at least one example, got an empty batch"):
         program.descend(np.array(W), X[:0], rate=0.1)

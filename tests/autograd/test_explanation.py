@@ -237,6 +237,34 @@ def test_numbers_in_formulas():
     assert (0.5 * (2 * x) - x * 0).size == 1
 
 
+def test_numbers_that_stand_for_names_are_powers_of_ten_in_parentheses():
+    x = Value(2e-7, "x")
+    derivation = explain(labelled(x**3, "y"), x)
+    assert r"3 \cdot \left(2 \cdot 10^{-7}\right)^{2}" in derivation.latex
+    assert "3 · 2e-07^2" in derivation.text
+    x = Value(-2.0, "x")
+    assert "3 · (−2)^2" in explain(x**3, x).text
+
+
+@pytest.mark.parametrize(
+    "alias", [lambda h: 0 + h, lambda h: 1 * h, lambda h: h / 1, lambda h: dot([1.0], [h])]
+)
+def test_a_node_that_is_another_one_unchanged(alias):
+    w = Value(2.0, "w")
+    h = labelled(w * 3.0, "h")
+    y = alias(h)
+    assert explain(y, w).formula == "3"
+    assert explain(y, h).formula == "1"
+    assert "= h = 6" in explain(y, w).text.replace("v1", "")
+    above = labelled(y * y, "E")
+    assert explain(above, w).formula == "3 · (h + h)"
+    assert explain(above, y).formula == "v1 + v1"
+    y.label = "y"
+    text = explain(above, w).text
+    assert "y = h = 6" in text
+    assert "∂E/∂w = ∂E/∂y · ∂y/∂h · ∂h/∂w" in text
+
+
 def long_sum(terms=60):
     """A derivative whose closed form has more names than are written out."""
     x = Value(0.5, "x")

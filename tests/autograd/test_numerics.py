@@ -216,6 +216,17 @@ def test_no_numpy_warning_or_setting_leaks():
         (lambda y: (-2.0) ** y, 2.0, nan),
         (log, 0.0, inf),
         (lambda x: 1 / x, 0.0, -inf),
+        (autograd.sign, 0.0, 0.0),
+        (autograd.floor, 2.0, 0.0),
+        (autograd.ceil, 2.0, 0.0),
+        (autograd.hardtanh, 1.0, 0.0),
+        (autograd.hardtanh, -1.0, 0.0),
+        (autograd.softsign, 0.0, 1.0),
+        (autograd.cbrt, 0.0, inf),
+        (autograd.acosh, 1.0, inf),
+        (lambda x: TABLE["mod"](x, 2.0), 4.0, 1.0),
+        (lambda x: TABLE["mod"](7.0, x), 2.0, -3.0),
+        (lambda x: TABLE["floordiv"](x, 2.0), 4.0, 0.0),
     ],
 )
 def test_kink_table(f, x, expected):
@@ -229,6 +240,70 @@ def test_a_tie_of_maximum_shares_the_derivative():
     assert gradient(maximum, 0.0, -0.0) == [0.5, 0.5]
 
 
+# torch 2.13: torch.norm and torch.hypot of tensors of float64; the gradient of hypot at 0 is nan there.
+def test_a_length_has_gradient_zero_at_zero_and_no_square_overflows():
+    for f in (autograd.hypot, lambda *v: autograd.norm(v), lambda x, y: autograd.norm([x, y, 0.0])):
+        assert gradient(f, 0.0, 0.0) == [0.0, 0.0]
+        assert gradient(f, 3.0, 4.0) == [0.6, 0.8]
+        for size in (1e200, 1e-200, 5e-324):
+            assert gradient(f, size, 0.0) == [1.0, 0.0]
+        assert f(Value(3e200), Value(4e200)).data == pytest.approx(5e200, rel=1e-15)
+        assert f(Value(3e-200), Value(4e-200)).data == pytest.approx(5e-200, rel=1e-15)
+        assert f(Value(-inf), Value(nan)).data == inf
+        assert math.isnan(f(Value(nan), Value(1.0)).data)
+    assert autograd.norm([]) == 0.0
+
+
+def test_the_second_derivatives_of_a_length_do_not_cancel():
+    """∂²/∂x² √(x² + y²) is y²/r³, where 1/r − x²/r³ has no digit left; and 0 at 0, as the gradient."""
+    for f in (autograd.hypot, lambda *v: autograd.norm(v)):
+        x, y = Value(1e10), Value(1.0)
+        by_x, by_y = grad(f(x, y), [x, y], create_graph=True)
+        assert grad(by_x, [x, y]) == pytest.approx([1e-30, -1e-20], rel=1e-14, abs=0)
+        assert grad(by_y, [x, y]) == pytest.approx([-1e-20, 1e-10], rel=1e-14, abs=0)
+        x, y = Value(0.0), Value(0.0)
+        for slope in grad(f(x, y), [x, y], create_graph=True):
+            assert grad(slope, [x, y]) == [0.0, 0.0]
+
+
+def test_the_gradient_of_atan2_at_the_origin_is_nan_as_in_torch_and_jax():
+    assert same(gradient(autograd.atan2, 0.0, 0.0), [nan, nan])
+    assert gradient(autograd.atan2, 0.0, -1.0) == [-1.0, 0.0]
+
+
+@pytest.mark.parametrize("b", [3.0, -3.0, 0.1, -0.1, inf, -inf])
+@pytest.mark.parametrize("a", [7.0, -7.0, 1.0, 0.0, -0.0, 0.3, 1e300, -5e-324])
+def test_remainders_are_those_of_python(a, b):
+    for name, expected in (("mod", a % b), ("floordiv", a // b)):
+        got = TABLE[name](Value(a), b).data
+        assert same(got, expected)
+        assert math.copysign(1.0, got) == math.copysign(1.0, expected)
+        assert same(float(TABLE[name].array(np.float64(a), np.float64(b))), expected)
+
+
+def test_remainders_by_zero_follow_numpy():
+    assert same([TABLE["mod"](Value(x), 0.0).data for x in (1.0, -1.0, 0.0)], [nan, nan, nan])
+    assert same([TABLE["floordiv"](Value(x), 0.0).data for x in (1.0, -1.0, 0.0)], [inf, -inf, nan])
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("log2", "log2"), ("log10", "log10"), ("cbrt", "cbrt"), ("arcsinh", "asinh"), ("arccosh", "acosh"),
+        ("arctanh", "atanh"), ("hypot", "hypot"), ("arctan2", "atan2"),
+    ],
+)  # fmt: skip
+def test_functions_of_numpy_on_values_are_the_rows(name, row):
+    """On a `Value`, and on an object array of them."""
+    start = 1.5 if row == "acosh" else 0.25
+    values = [[Value(start + i / 4 + j / 8) for j in range(2)] for i in range(len(TABLE[row].domain))]
+    arrays = [np.array(each, dtype=object) for each in values]
+    expected = [TABLE[row].evaluate(*[value.data for value in pair]) for pair in zip(*values, strict=True)]
+    found = getattr(np, name)(*arrays)
+    assert [(each.op, each.data) for each in found] == [(row, each) for each in expected]
+    assert getattr(np, name)(*[each[0] for each in values]).data == expected[0]
+
+
 def test_powers_at_zero_at_higher_order():
     """x² has second derivative 2 at 0, x³ third derivative 6, and x¹ second derivative 0: no 0 · inf."""
     for exponent, orders in [(2, [0, 2, 0]), (3, [0, 0, 6]), (1, [1, 0, 0]), (0, [0, 0, 0])]:
@@ -238,6 +313,28 @@ def test_powers_at_zero_at_higher_order():
             for expected in orders:
                 (y,) = grad(y, [x], create_graph=True)
                 assert y.data == expected, (exponent, spelling)
+
+
+@pytest.mark.parametrize("x", [1e-6, 1e-9, 1e-12, 1e-17, 1e-300, -1e-9])
+def test_the_second_derivative_of_the_sigmoid_near_zero(x):
+    """It is −x/8 there: by σ(x) σ(−x), differentiated factor by factor, it has half the digits, or is 0."""
+    leaf = Value(x)
+    (slope,) = grad(sigmoid(leaf), [leaf], create_graph=True)
+    assert grad(slope, [leaf])[0] == pytest.approx(-x / 8, rel=1e-12, abs=0)
+
+
+def test_second_and_third_derivatives_of_an_unlikely_class():
+    """ln p₀ for the logits −30, 0, 30: mpmath at 50 digits. The sum 1 − p₁ − p₂ has no digit of p₀ left."""
+    p0, p1, p2 = 8.7565107626963908e-27, 9.3576229688392989e-14, 0.99999999999990642
+    z = [Value(-30.0), Value(0.0), Value(30.0)]
+    for rows in (log_softmax(z)[0], z[0] - logsumexp(z)):
+        first = grad(rows, z, create_graph=True)
+        hessian = [grad(slope, z, create_graph=True) for slope in first]
+        expected = [[-p0, p0 * p1, p0 * p2], [p0 * p1, -p1, p1 * p2], [p0 * p2, p1 * p2, -p1]]
+        for i, j in [(0, 0), (0, 1), (1, 0), (1, 1)]:
+            assert hessian[i][j].data == pytest.approx(expected[i][j], rel=1e-12, abs=0)
+        # ∂³/∂z₀² ∂z₁ = p₀ p₁ (1 − 2 p₀)
+        assert grad(hessian[0][1], [z[0]])[0] == pytest.approx(p0 * p1, rel=1e-12, abs=0)
 
 
 def test_relu_and_maximum_have_second_derivative_zero_everywhere():
@@ -532,7 +629,7 @@ x0 = Value(1.0)
         (lambda: Value([]), TypeError, "list"),
         (lambda: Value([1.0]), TypeError, r"list.*\[1\.0\]"),
         (lambda: Value(x0), TypeError, "Value"),
-            (lambda: Value(10**400), ValueError, "401 digits"),
+        (lambda: Value(10**400), ValueError, "401 digits"),
         (lambda: Value(-(10**400)), ValueError, "401 digits"),
         (lambda: Value(1.0, label=3), TypeError, "label.*int"),
         (lambda: Value(1.0, label=None), TypeError, "label.*NoneType"),

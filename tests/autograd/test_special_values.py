@@ -141,6 +141,23 @@ CONVENTIONS = {
     # 1 for x > 0 and for a > b, otherwise 0
     "step": lambda x: (0.0, [0.0]) if x == 0 else None,
     "greater": lambda a, b: (0.0, [0.0, 0.0]) if a == b else None,
+    "sign": lambda x: (0.0, [0.0]) if x == 0 else None,
+    # 0 is a whole number, and −0 is
+    "floor": lambda x: (x, [0.0]) if x == 0 else None,
+    "ceil": lambda x: (x, [0.0]) if x == 0 else None,
+    # limits that mpmath does not see: x erfc(−x/√2) is −inf · 0 for it
+    "erfc": lambda x: (0.0, [0.0]) if x >= LARGEST else None,
+    "gelu": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
+    "gelu_slope": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
+    # as Python's floats have it
+    "mod": lambda a, b: (a % b if b else nan, []),
+    "floordiv": lambda a, b: (
+        (a // b, [])
+        if b
+        else (nan, [])
+        if a == 0 or a != a
+        else (math.copysign(inf, a * math.copysign(1.0, b)), [])
+    ),
     "where": lambda condition, a, b: (b, [0.0, 0.0, 1.0]) if condition == 0 else None,
     # products as IEEE 754 rounds them: beyond LARGEST they are infinite
     "dot": lambda w, x, b: (w[0] * x[0] + b, [*x, *w, 1.0]) if overflows(w[0], x[0]) else None,
@@ -228,6 +245,22 @@ OPEN = {
     "sqrt": lambda order, flat, got: order and str(flat[0]) == "-0.0",
     "atan": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
     "silu": lambda order, flat, got: math.isinf(flat[0]),
+    "silu_slope": lambda order, flat, got: math.isinf(flat[0]),
+    "asinh": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
+    "acosh": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
+    "cbrt": lambda order, flat, got: order == 2 and (flat[0] == 0.0 or math.isinf(flat[0])),
+    "atanh": lambda order, flat, got: order and abs(flat[0]) > 1.0,
+    "softsign": lambda order, flat, got: math.isinf(flat[0]) or order == 2,
+    "erf": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
+    "erfc": lambda order, flat, got: order == 2 and math.isinf(flat[0]),
+    "gaussian": lambda order, flat, got: max(map(abs, flat)) >= LARGEST,
+    "gelu_tanh": lambda order, flat, got: math.isinf(flat[0]),
+    "hypot": lambda order, flat, got: order and math.inf in map(abs, flat),
+    "norm": lambda order, flat, got: order and math.inf in map(abs, flat),
+    "component": lambda order, flat, got: max(map(abs, flat)) >= LARGEST,
+    "atan2": lambda order, flat, got: order and max(map(abs, flat)) >= LARGEST,
+    "logaddexp": lambda order, flat, got: order and inf in flat,
+    "share": lambda order, flat, got: inf in flat,
     "div": lambda order, flat, got: order == 2 and abs(flat[0]) == LARGEST,
     "pow": lambda order, flat, got: order and abs(flat[1]) >= LARGEST,
     "power": lambda order, flat, got: order and got != got,

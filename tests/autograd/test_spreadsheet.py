@@ -468,6 +468,14 @@ def test_partials_that_a_cell_cannot_compute_are_refused(tmp_path):
         save_workbook(opaque(w), [w], tmp_path / "t.xlsx")
 
 
+@pytest.mark.parametrize("number", [0.1 + 0.2, 1 / 3, -2e-300 / 3, 1e300 / 7, 123456789.123456789])
+def test_the_cells_at_the_top_have_all_digits(tmp_path, number):
+    w = Value(number, "w")
+    path = save_workbook(labelled(w * 1e-9, "E"), [w], tmp_path / "t.xlsx", epochs=1, lr=2 / 3)
+    page = openpyxl.load_workbook(path)["training"]
+    assert (page["B5"].value, page["A5"].value) == (number, 2 / 3)
+
+
 def test_a_loss_that_is_a_leaf(tmp_path):
     w = Value(1.0, "w")
     text = save_workbook(w, [w], tmp_path / "t.csv", epochs=2, lr=0.5).read_text(encoding="utf-8")

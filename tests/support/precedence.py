@@ -14,6 +14,19 @@ SPELLED = {"−": "-", "·": "*", r"\cdot": "*", r"\times": "*", "×": "*"}
 OPERATIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.true_divide}
 
 
+ROUNDED = {"⌊": ("⌋", np.floor), "⌈": ("⌉", np.ceil), r"\lfloor": (r"\rfloor", np.floor)}
+ROUNDED[r"\lceil"] = r"\rceil", np.ceil
+
+
+def plain(text):
+    r"""LaTeX with each \operatorname{log\_softmax} as one command."""
+    return re.sub(
+        r"\\operatorname\{([\w\\]+)\}",
+        lambda match: "\\" + re.sub(r"\W", "", match[1]).replace("_", ""),
+        text,
+    )
+
+
 class Reader:
     """One reading of a text.
 
@@ -24,14 +37,9 @@ class Reader:
     """
 
     def __init__(self, text, values, functions):
-        text = re.sub(r"\\left\s*|\\right\s*", "", text)
-        text = re.sub(
-            r"\\operatorname\{([\w\\]+)\}",
-            lambda match: "\\" + re.sub(r"\W", "", match[1]).replace("_", ""),
-            text,
-        )
+        text = plain(re.sub(r"\\left\s*|\\right\s*", "", text))
         self.tokens = [SPELLED.get(token, token) for token in TOKEN.findall(text)] + [""]
-        self.values, self.functions = values, functions
+        self.values, self.functions = values, {plain(name): each for name, each in functions.items()}
         self.place = 0
         self.bars = 0
 
@@ -107,7 +115,14 @@ class Reader:
         if token in (r"\frac", r"\tfrac"):
             return np.true_divide(self.inside("{", "}"), self.inside("{", "}"))
         if token == r"\sqrt":
-            return np.sqrt(self.inside("{", "}"))
+            index = self.inside("[", "]") if self.next == "[" else 2.0
+            inside = self.inside("{", "}")
+            return np.cbrt(inside) if index == 3.0 else np.power(inside, 1.0 / index)
+        if token in ROUNDED:
+            last, rounded = ROUNDED[token]
+            value = self.sum()
+            self.take(last)
+            return rounded(value)
         if token == "e":
             assert self.next == "^"
             return np.float64(math.e)
