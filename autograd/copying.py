@@ -35,7 +35,7 @@ def _recipe(node: Node) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     if type(node) is Vector:
         return _build_vector, (node._scopes, node.values)
     return _build_value, (
-        node._data, node._grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
+        node._number, node._grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
     )  # fmt: skip
 
 

@@ -282,7 +282,7 @@ class Outline:
             return
         chosen = None
         if row.select is not None and not self._branches:
-            chosen = row.select(*[operand._data for operand in node.operands])
+            chosen = row.select(*[operand._number for operand in node.operands])
         for position, operand in enumerate(node.operands):
             if chosen is not None and position != chosen:
                 continue
@@ -421,7 +421,7 @@ class Outline:
     def _slopes(self, node: Value) -> list[tuple[Sequence[Expression], Sequence[float]]]:
         """For each argument of the node's row the derivatives by its elements, as formulas and as numbers."""
         row: Any = node.primitive
-        data = [operand.numbers() if type(operand) is Vector else operand._data for operand in node.operands]
+        data = [each.numbers() if type(each) is Vector else each._number for each in node.operands]
         if row.select is not None and not self._branches:
             return [((Number(1.0),), (1.0,))] * len(data)
         numbers = [_listed(slope) for slope in row.slopes(node.data, *data)]

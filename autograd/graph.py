@@ -253,11 +253,11 @@ def _sweep(output: Value, order: list[Node], gathered: list[Vector], zero: float
             left = node._left
             try:
                 if right is None:
-                    by_left = (row.slope or row.partials(node._data, left._data))[0]
+                    by_left = (row.slope or row.partials(node._number, left._number))[0]
                 else:
-                    by_left, by_right = row.slope or row.partials(node._data, left._data, right._data)
+                    by_left, by_right = row.slope or row.partials(node._number, left._number, right._number)
             except (ArithmeticError, ValueError):
-                by_left, *by_rest = row.slopes(node._data, *[operand._data for operand in node.operands])
+                by_left, *by_rest = row.slopes(node._number, *[operand._number for operand in node.operands])
                 by_right = by_rest[0] if by_rest else 0.0
             left._grad += adjoint * by_left
             if right is not None:
@@ -277,13 +277,13 @@ def _sweep_many(node: Any, adjoint: float) -> None:
     """The chain rule at a node whose row selects, or takes sequences or many numbers."""
     row = node._primitive
     operands = node._left
-    args = [operand._data for operand in operands]
+    args = [operand._number for operand in operands]
     if row.select is not None:
         chosen = operands[row.select(*args)]
         if chosen._time >= 0:
             chosen._grad += adjoint
         return
-    for operand, slope in zip(operands, row.slopes(node._data, *args)):
+    for operand, slope in zip(operands, row.slopes(node._number, *args)):
         if operand._time >= 0:
             operand._grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
 
@@ -295,11 +295,11 @@ def _propagate(self: Value) -> None:
         return
     require_fresh(self)
     operands = self.operands
-    args = [operand.numbers() if type(operand) is Vector else operand._data for operand in operands]
+    args = [operand.numbers() if type(operand) is Vector else operand._number for operand in operands]
     if row.select is not None:
         operands, slopes = (operands[row.select(*args)],), [1.0]
     else:
-        slopes = list(row.slopes(self._data, *args))
+        slopes = list(row.slopes(self._number, *args))
     for operand, slope in zip(operands, slopes):
         elements = operand.values if type(operand) is Vector else (operand,)
         for element, each in zip(elements, np.broadcast_to(slope, len(elements)).tolist()):
@@ -312,7 +312,7 @@ def _hand_on(vector: Any) -> None:
     operands = vector._left
     adjoint, vector._grad = vector._grad, None
     if vector.nested:
-        shares: Any = np.broadcast_to(adjoint, vector._data.shape).T
+        shares: Any = np.broadcast_to(adjoint, vector._number.shape).T
     else:
         shares = adjoint.tolist() if type(adjoint) is np.ndarray else [adjoint] * len(operands)
     for operand, share in zip(operands, shares):
@@ -328,7 +328,7 @@ def _sweep_dense(dense: Dense, nodes: list[Any]) -> None:
         (weights[0], np.array(sums), np.array(outputs))
         for weights, sums, outputs in (zip(*layer) for layer in zip(*[node._results for node in nodes]))
     ]
-    inputs = [np.array([vector._data for vector in read]), *[outputs for *_, outputs in results]]
+    inputs = [np.array([vector._number for vector in read]), *[outputs for *_, outputs in results]]
     for depth, _, of_sums, of_inputs in dense.back(results, adjoint):  # noqa: B007  # the last are used below
         weights, biases, _, _ = dense.layers[depth]
         if weights._time >= 0:
@@ -344,7 +344,7 @@ def _sweep_packed(vector: Vector) -> None:
     """The chain rule along a packed node: what its elements share receives the sum."""
     row: Any = vector._primitive
     adjoint = vector.adjoints()
-    slopes = row.slopes_on_arrays(vector._data, *columns(vector._left, vector._runs))
+    slopes = row.slopes_on_arrays(vector._number, *columns(vector._left, vector._runs))
     for operand, slope, along in zip(vector._left, slopes, vector._runs):
         if operand._time < 0:
             continue

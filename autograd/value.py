@@ -23,7 +23,6 @@ import linecache
 import math
 import operator
 import os
-import re
 import sys
 import threading
 import traceback
@@ -74,8 +73,9 @@ def is_number(data: Any) -> bool:
     """Whether `data` is one real number: Python's, numpy's, a Decimal or Fraction, an array without axes."""
     if type(data) in (float, int):
         return True
-    kind = getattr(getattr(data, "dtype", None), "kind", "f")  # numpy has it, torch has not
-    if kind not in "biuf" or getattr(data, "shape", ()) != ():
+    dtype = getattr(data, "dtype", None)
+    kind = getattr(dtype, "kind", "f")  # numpy has it, torch has not
+    if kind not in "biuf" or getattr(dtype, "is_complex", False) or getattr(data, "shape", ()) != ():
         return False
     return isinstance(data, Real) or (
         hasattr(data, "__float__") and not isinstance(data, (Value, Complex, str, bytes))
@@ -321,7 +321,10 @@ def _lies_in(folders: tuple[str, ...], frame: Any) -> bool:
 
 def peek(value: Any) -> float:
     """The number of a `Value`, or of a number, for a check that decides nothing: nobody is told."""
-    return value._data if type(value) is Value else float(value)
+    return value._number if type(value) is Value else float(value)
+
+
+_STANDARD = str(Path(os.__file__).parent) + os.sep, "<frozen "
 
 
 class DetachedWarning(UserWarning):
@@ -329,6 +332,8 @@ class DetachedWarning(UserWarning):
 
 
 _INSTEAD = {
+    **{name: f"autograd.{name}" for name in TABLE},
+    **dict.fromkeys(("isclose", "isfinite", "isinf", "isnan"), ""),  # they decide, as comparisons do
     "fabs": "abs(x)",
     "pow": "x**n",
     "fsum": "autograd.sum",
@@ -337,31 +342,45 @@ _INSTEAD = {
 }
 
 
+# Where it has been told, and under which filters. Python's own memory of it is lost whenever a library
+# changes the filters for a moment, as scikit-learn does in every call.
+_left: dict[Any, Any] = {}
+
+
 def _tell_of_leaving() -> None:
     """Warn, once for a line of the user's program, that float() leaves the graph there."""
-    frame = sys._getframe(2)
-    code, line = frame.f_code, frame.f_lineno
-    text = "" if _lies_in(_HERE, frame) else _leaving(code, frame.f_lasti, line)
+    reader: Any = sys._getframe(2)
+    frame = _users_frame()
+    text = "" if _lies_in(_HERE, reader) or frame is None else _leaving(reader.f_code, reader.f_lasti)
+    while text and reader is not frame:
+        if reader.f_globals.get("__name__", "").startswith(("matplotlib.", "mpl_toolkits.")):
+            return  # drawing shows a number, as printing does
+        reader = reader.f_back
     if text:
-        registry = frame.f_globals.setdefault("__warningregistry__", {})
-        warnings.warn_explicit(text, DetachedWarning, code.co_filename, line, registry=registry)
-        registry[text, DetachedWarning, line] = True  # once, even where the filter says "always"
+        place = frame.f_code.co_filename, frame.f_lineno
+        text = f"a Value became a plain number in {place[0]}, line {place[1]}, and no gradient {text}"
+        told_as = text if place[0].startswith("<") else place  # what is typed is always line 1
+        if _left.get(told_as) is not warnings.filters:
+            warnings.warn_explicit(text, DetachedWarning, *place)
+            _left[told_as] = warnings.filters
 
 
 @functools.lru_cache
-def _leaving(code: Any, instruction: int, number: int) -> str:
-    """What is said of an instruction that makes a float of a `Value`; nothing of "%.3f" % value."""
-    if any(each.offset == instruction and each.argrepr in ("%", "%=") for each in dis.get_instructions(code)):
+def _leaving(code: Any, offset: int) -> str:
+    """What to use instead at an instruction that makes a float of a `Value`; nothing where it may."""
+    instructions: dict[int, Any] = {each.offset: each for each in dis.get_instructions(code)}
+    here = instructions[offset]
+    instead = "the functions of autograd"
+    for each in instructions.values():  # a call and the name that is called begin at the same place
+        if each is here:
+            break
+        if each.positions[::2] == here.positions[::2]:
+            instead = _INSTEAD.get(str(each.argval).lstrip("_"), instead)  # `random` calls it _isfinite
+    if here.opname.startswith("STORE_"):
+        instead = "an array of dtype=object"
+    if here.argrepr in ("%", "%=") or not instead:
         return ""
-    line = linecache.getline(code.co_filename, number)
-    named = (_INSTEAD.get(name) or f"autograd.{name}" for name in re.findall(r"(\w+)\(", line)
-             if name in _INSTEAD or name in TABLE)  # fmt: skip
-    stored = re.search(r"\]\s*[-+*/]?=[^=]", line)
-    instead = next(named, "an array of dtype=object" if stored else "the functions of autograd")
-    return (
-        f"a Value became a plain number in {code.co_filename}, line {number}, and no gradient goes through "
-        f"it: use {instead} instead, or .data where the plain number is meant"
-    )
+    return f"goes through it: use {instead} instead, or .data where the plain number is meant"
 
 
 def not_watching() -> Any:
@@ -438,13 +457,14 @@ class Value:
     # collector visits. Of more operands `_left` is the tuple and `_right` is MANY; a leaf has None in
     # both, or DETACHED in `_right`. `_tag` is (label, scope, place) and stays unset on most nodes, which have
     # none of them; the place is where in the user's program it was recorded, and known if `detect_anomaly`
-    # was on. `_grad` is None until a backward pass reaches the node.
-    __slots__ = ("_data", "_grad", "_left", "_primitive", "_right", "_tag", "_time")
+    # was on. `_grad` is None until a backward pass reaches the node. The number is not called `_data`, which
+    # numpy's masked arrays take from whatever has one.
+    __slots__ = ("_grad", "_left", "_number", "_primitive", "_right", "_tag", "_time")
 
     # Above numpy's scalars and below its arrays: np.float64(2) * v asks us, array * v goes elementwise.
     __array_priority__ = -1.0
 
-    _data: float
+    _number: float
     _left: Any
     _right: Any
     _primitive: Primitive | None
@@ -484,9 +504,9 @@ class Value:
         minimum = greater = hypot = atan2 = logaddexp = maximum
 
     def __init__(
-        self, data: Number, label: str = "", scope: str = "", *, _children: Any = None, _op: Any = None
+        self, data: Number, label: str = "", scope: str = "", _children: Any = None, _op: Any = None
     ) -> None:
-        self._data = data if type(data) is float else number(data)
+        self._number = data if type(data) is float else number(data)
         self._left = self._right = self._primitive = self._grad = None
         self._time = _now
         if label != "" or scope != "":
@@ -521,7 +541,7 @@ class Value:
     def data(self) -> float:
         if _unusual:
             told(self, "{0}.data", but_of=_ENGINE)
-        return self._data
+        return self._number
 
     @data.setter
     def data(self, data: Number) -> None:
@@ -530,7 +550,7 @@ class Value:
                 f"only a leaf's data can be set, and {describe(self)} was computed: "
                 "set the data of the leaves it depends on and run the forward pass again"
             )
-        self._data = data if type(data) is float else number(data, "Value.data")
+        self._number = data if type(data) is float else number(data, "Value.data")
         self._time = _tick()
 
     @property
@@ -583,7 +603,7 @@ class Value:
     def detach(self) -> Value:
         """A new leaf with the same number, label and scope: gradients stop there."""
         told(self, "{0}.detach()")
-        leaf = Value(self._data, self.label, self.scope)
+        leaf = Value(self._number, self.label, self.scope)
         leaf._right = DETACHED
         return leaf
 
@@ -602,7 +622,7 @@ class Value:
     @property
     def _op(self) -> str:
         """How micrograd writes the operation: ``+``, ``*``, ``**2``, ``ReLU``; `op` where it has none."""
-        return f"**{self._right._data:g}" if self.op == "pow" else _MICROGRADS.get(self.op, self.op)
+        return f"**{self._right._number:g}" if self.op == "pow" else _MICROGRADS.get(self.op, self.op)
 
     @property
     def _backward(self) -> Callable[[], None]:
@@ -625,39 +645,45 @@ class Value:
     def __bool__(self) -> bool:
         if _unusual:
             told(self, "bool({0})", but_of=())
-        return self._data != 0.0
+        return self._number != 0.0
 
     def __float__(self) -> float:
         if _unusual:
             told(self, "float({0})", but_of=())
         if self._time >= 0 and self._right is not DETACHED and _modes.recording and _modes.readings is None:
             _tell_of_leaving()
-        return self._data
+        return self._number
 
     def __int__(self) -> int:
         if _unusual:
             told(self, "int({0})", but_of=())
-        return int(self._data)
+        return int(self._number)
 
     def __round__(self, digits: int | None = None) -> Any:
         if _unusual:
             told(self, "round({0})", but_of=())
-        return round(self._data, digits)
+        return round(self._number, digits)
+
+    def rint(self) -> float:
+        """The nearest whole number, a plain one: numpy asks for it in `numpy.round`."""
+        if _unusual:
+            told(self, "round({0})", but_of=())
+        return float(np.rint(self._number))
 
     def __trunc__(self) -> int:
         if _unusual:
             told(self, "math.trunc({0})", but_of=())
-        return math.trunc(self._data)
+        return math.trunc(self._number)
 
     def __floor__(self) -> int:
         if _unusual:
             told(self, "math.floor({0})", but_of=())
-        return math.floor(self._data)
+        return math.floor(self._number)
 
     def __ceil__(self) -> int:
         if _unusual:
             told(self, "math.ceil({0})", but_of=())
-        return math.ceil(self._data)
+        return math.ceil(self._number)
 
     def __divmod__(self, other: Any) -> Any:
         quotient = self // other
@@ -670,12 +696,12 @@ class Value:
         if _unusual:
             told(self, "repr({0})")
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._data!r}, grad={self._grad or 0.0!r}{label})"
+        return f"Value(data={self._number!r}, grad={self._grad or 0.0!r}{label})"
 
     def __format__(self, spec: str) -> str:
         if _unusual:
             told(self, "format({0})")
-        return format(self._data, spec) if spec else repr(self)
+        return format(self._number, spec) if spec else repr(self)
 
     def __pos__(self) -> Value:
         return self
@@ -706,7 +732,7 @@ def _text(what: str, text: Any) -> str:
 def constant_leaf(data: Any) -> Value:
     """A number that was written into an expression: a leaf without a gradient of its own."""
     leaf: Value = _new(Value)
-    leaf._data = data if type(data) is float else number(data, "an operation on a Value")
+    leaf._number = data if type(data) is float else number(data, "an operation on a Value")
     leaf._left = leaf._right = leaf._primitive = leaf._grad = None
     leaf._time = -1
     return leaf
@@ -714,7 +740,7 @@ def constant_leaf(data: Any) -> Value:
 
 def make_node(primitive: Primitive | None, data: float, operands: tuple[Any, ...], time: int) -> Value:
     node: Value = _new(Value)
-    node._data = data
+    node._number = data
     node._left = node._right = None
     if primitive is not None and not primitive.plain:
         node._left = operands
@@ -732,7 +758,7 @@ def obey_modes(node: Any) -> None:
     """Under `detect_anomaly` a node must be finite, under `no_grad` it becomes a leaf."""
     if _modes.watching:
         node._tag = ("", "", _place())
-        if not math.isfinite(node._data):
+        if not math.isfinite(node._number):
             raise AnomalyError(f"{computation(node)}")
     if not _modes.recording:
         for operand in node.operands:
@@ -744,7 +770,8 @@ def describe(node: Any) -> str:
     """How an error names a node: its label, or its operation and where it was recorded."""
     if type(node) is not Value:
         return str(node._describe())
-    name = node.label or (f"a {node.op} node" if node.op else "a leaf")
+    article = "an" if node.op[:1] in "aeio" else "a"
+    name = node.label or (f"{article} {node.op} node" if node.op else "a leaf")
     return f"{name} ({node.scope})" if node.scope else name
 
 
@@ -752,15 +779,27 @@ def computation(node: Value) -> str:
     """How a node came about: the row, its result, its operands, and if it is known where."""
     place = getattr(node, "_tag", _NO_TAG)[2]
     recorded = f", recorded at {place}" if place else ""
-    return f"{node.op} gave {node._data} from {_describe_operands(node.operands)}{recorded}"
+    return f"{node.op} gave {node._number} from {_describe_operands(node.operands)}{recorded}"
 
 
 def _users_frame() -> Any:
-    """What is run of the user's program: the innermost frame outside this distribution; None without one."""
+    """What is run of the user's program: the innermost frame outside this distribution and outside libraries.
+
+    Where there is none, as in a program that is installed, the innermost outside this distribution, or None.
+    """
     frame: Any = sys._getframe(1)
-    while frame is not None and _lies_in(_HERE, frame):
+    outside = None
+    while frame is not None:
+        if not _lies_in(_HERE, frame):
+            outside = outside or frame
+            if not _is_library(frame.f_code.co_filename):
+                return frame
         frame = frame.f_back
-    return frame
+    return outside
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith(_STANDARD) or "site-packages" in filename or "dist-packages" in filename
 
 
 def _place() -> str:
@@ -771,7 +810,7 @@ def _place() -> str:
 
 def _describe_operands(operands: Iterable[Any]) -> str:
     shown = [
-        (operand.label, operand._data) if type(operand) is Value else ("", operand.numbers())
+        (operand.label, operand._number) if type(operand) is Value else ("", operand.numbers())
         for operand in operands
     ]
     return ", ".join((f"{name} = " if name else "") + f"{data!r:.200}" for name, data in shown)
@@ -785,11 +824,11 @@ def _unary(row: Primitive) -> Callable[[Value], Value]:
 
     def method(self: Value) -> Value:
         try:
-            data = forward(self._data)
+            data = forward(self._number)
         except (ArithmeticError, ValueError):
-            data = evaluate(self._data)
+            data = evaluate(self._number)
         node = new(Value)
-        node._data = data
+        node._number = data
         node._left = self
         node._right = None
         node._primitive = row
@@ -812,11 +851,11 @@ def _binary(row: Primitive) -> tuple[Callable[[Value, Any], Any], Callable[[Valu
             if other is NotImplemented:
                 return other
         try:
-            data = forward(self._data, other._data)
+            data = forward(self._number, other._number)
         except (ArithmeticError, ValueError):
-            data = evaluate(self._data, other._data)
+            data = evaluate(self._number, other._number)
         node = new(Value)  # make_node written out, here and above: the hot paths
-        node._data = data
+        node._number = data
         node._left = self
         node._right = other
         node._primitive = row
@@ -852,8 +891,10 @@ def _method(row: Primitive) -> Callable[..., Any]:
     return method
 
 
-def _power(self: Value, exponent: Any) -> Any:
+def _power(self: Value, exponent: Any, modulus: None = None) -> Any:
     """A constant exponent has a row of its own: the base may be negative, no logarithm is taken."""
+    if modulus is not None:
+        return NotImplemented
     return (_power_of_values if type(exponent) is Value else _power_of_number)(self, exponent)
 
 
@@ -864,10 +905,10 @@ def _comparison(compare: Callable[[Any, Any], bool], sign: str) -> Callable[[Val
         if _unusual:
             told(self, told_as, other, but_of=())
         try:
-            return compare(self._data, other._data if type(other) is Value else other)
+            return compare(self._number, other._number if type(other) is Value else other)
         except TypeError:
             if is_number(other):
-                return compare(self._data, float(other))
+                return compare(self._number, float(other))
             raise TypeError(
                 f"a Value is compared with real numbers and Values, got {type(other).__name__}: {other!r:.60}"
             ) from None

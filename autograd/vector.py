@@ -164,11 +164,11 @@ class Vector(Sequence[Any]):
                     self._array = None
             self._seen = clock._now
         if self._numbers is None:
-            self._numbers = self._data.tolist()
+            self._numbers = self._number.tolist()
         return self._numbers
 
     @property
-    def _data(self) -> npt.NDArray[np.float64]:
+    def _number(self) -> npt.NDArray[np.float64]:
         """The numbers as an array (n,); the rows of a matrix as its columns (m, n)."""
         if self._seen != clock._now:
             self.numbers()
@@ -203,11 +203,11 @@ _new = object.__new__
 _dot = TABLE["dot"]
 _KINDS = {Value, Vector}
 _get_left = operator.attrgetter("_left")
-_get_data = operator.attrgetter("_data")
+_get_data = operator.attrgetter("_number")
 _get_time = operator.attrgetter("_time")
 
 
-def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
+def _record(primitive: Primitive, args: tuple[Any, ...]) -> Any:
     vectors = primitive.vectors
     operands: list[Any] = []
     runs = []  # for each operand, whether the row runs along its elements or reads it whole each time
@@ -216,6 +216,8 @@ def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
             if position in vectors:
                 arg = Vector(arg)
             else:
+                if isinstance(arg, np.ndarray) and arg.ndim and not vectors:  # elementwise, as operators go
+                    return np.frompyfunc(primitive, len(args), 1)(*args)
                 operands.append(arg if type(arg) is Value else constant_leaf(arg))
                 runs.append(False)
                 continue
@@ -228,7 +230,7 @@ def _record(primitive: Primitive, args: Iterable[Any]) -> Any:
             )
     if True in runs:
         return _record_packed(primitive, operands, runs)
-    numbers = [operand._data if type(operand) is Value else operand.numbers() for operand in operands]
+    numbers = [operand._number if type(operand) is Value else operand.numbers() for operand in operands]
     node = make_node(primitive, primitive.evaluate(*numbers), tuple(operands), clock._now)
     if clock._unusual:
         obey_modes(node)
@@ -252,7 +254,7 @@ def _record_packed(primitive: Primitive, operands: list[Any], runs: list[bool]) 
         with np.errstate(all="ignore"):
             array = primitive.array(*columns(operands, runs))
     else:
-        data = [operand.numbers() if type(operand) is Vector else operand._data for operand in operands]
+        data = [operand.numbers() if type(operand) is Vector else operand._number for operand in operands]
         numbers = _forward(primitive, data if all(runs) else list(zip(*_rows(data, runs))))
     vector = _pack(primitive, tuple(operands), runs, size)
     vector._numbers = numbers
@@ -292,7 +294,7 @@ def _rows(columns: Sequence[Any], runs: Sequence[bool]) -> Iterable[tuple[Any, .
 def columns(operands: Iterable[Any], runs: Iterable[bool]) -> list[Any]:
     """The operands of a packed node for the row's array form: sequences read whole stand as (m, 1)."""
     return [
-        operand._data if along or type(operand) is Value else operand._data[:, None]
+        operand._number if along or type(operand) is Value else operand._number[:, None]
         for operand, along in zip(operands, runs)
     ]
 
@@ -351,12 +353,12 @@ class Dense:
             return self._one_by_one(inputs)
         if self._seen != clock._now:  # some leaf has changed
             self._arrays = [
-                ((weights._data, () if biases is None else (biases._data,)), activation)
+                ((weights._number, () if biases is None else (biases._number,)), activation)
                 for weights, biases, activation, _ in self.layers
             ]
             self._seen = clock._now
         results = []
-        x = inputs._data
+        x = inputs._number
         with np.errstate(all="ignore"):
             for (weights, bias), activation in self._arrays:
                 x = sums = _dot.array(weights, x[:, None], *bias)

@@ -155,7 +155,8 @@ class Described:
 
     def _settings(self) -> dict[str, Any]:
         names = inspect.signature(type(self)).parameters
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+        # nonlin is a second word for the activation
+        return {name: getattr(self, name) for name in names if hasattr(self, name) and name != "nonlin"}
 
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self)).parameters

@@ -41,7 +41,8 @@ class Neuron(Described, Module):
     seed : an integer, or a generator to draw from; None for other weights each time.
     name : where in a model it stands, such as ``layer0.neuron1``; the labels of its parameters begin
         with it, and what it computes has it as `scope`.
-    nonlin : micrograd's word for the activation: True for ``"relu"``, False for ``"linear"``.
+    nonlin : micrograd's word for the activation: True for ``"relu"``, which is the default there, False for
+        ``"linear"``, which is the default here.
 
     Attributes
     ----------
@@ -137,6 +138,11 @@ class Neuron(Described, Module):
     @property
     def bias(self) -> bool:
         return self.b is not None
+
+    @property
+    def nonlin(self) -> bool:
+        """Whether there is an activation, by the name that micrograd has for it."""
+        return self.activation.name != "linear"
 
     def _steady(self) -> bool:
         return type(self) is Neuron and self.activation in ACTIVATIONS.values()
@@ -471,6 +477,8 @@ class MLP(Described, Module):
     _others: list[Layer]
 
     def _settings(self) -> dict[str, Any]:
+        if type(self).__init__ is not MLP.__init__:  # a class of one's own has settings of its own
+            return super()._settings()
         first, last = self.layers[0], self.layers[-1]
         return {
             "n_in": self.n_in,

@@ -9,6 +9,7 @@ from pathlib import Path
 import graphviz
 import pytest
 
+import nn
 from autograd import Value, primitive
 from nn import MLP, Layer, Neuron
 
@@ -66,6 +67,79 @@ def test_same_data_and_gradients_as_micrograd(program):
     for mine, other in zip(ours[0] + ours[1], theirs[0] + theirs[1], strict=True):
         assert mine.data == pytest.approx(other.data, rel=1e-14)
         assert mine.grad == pytest.approx(other.grad, rel=1e-13, abs=1e-15)
+
+
+def weigh(model):
+    """The same numbers in every model of one shape."""
+    for i, p in enumerate(model.parameters()):
+        p.data = math.sin(i + 1)
+
+
+def max_margin(Value, nn):
+    """The demo: hinge losses, a penalty, an accuracy, a falling rate, printing on the way."""
+    rows = [(math.cos(k), math.sin(2 * k), 1 if k % 3 else -1) for k in range(12)]
+    model = nn.MLP(2, [4, 3, 1])
+    weigh(model)
+    history = [len(model.parameters())]
+    for k in range(4):
+        scores = [model(list(map(Value, row[:2]))) for row in rows]
+        losses = [(1 + -y * score).relu() for (*_, y), score in zip(rows, scores)]
+        total = sum(losses) * (1.0 / len(losses)) + 1e-2 * sum(p * p for p in model.parameters())
+        accuracy = [(y > 0) == (score.data > 0) for (*_, y), score in zip(rows, scores)]
+        model.zero_grad()
+        total.backward()
+        for p in model.parameters():
+            p.data -= (1.0 - 0.9 * k / 4) * p.grad
+        assert f"{total.data:.3f}" == "%.3f" % total.data  # noqa: UP031  # both ways in which it is printed
+        history += [total.data, sum(accuracy) / len(accuracy), max(scores, key=lambda s: s.data).data]
+    return history
+
+
+def own_classes(Value, nn):
+    """Neurons with and without an activation, a subclass that asks for `nonlin`, a module of one's own."""
+
+    class Cubic(nn.Neuron):
+        def __call__(self, x):
+            act = sum((w * v for w, v in zip(self.w, x)), self.b)
+            return act**3 if self.nonlin else act
+
+    layer = nn.Layer(2, 3, nonlin=False)
+    history = []
+    for model in [kind(2, nonlin=on) for kind in (nn.Neuron, Cubic) for on in (True, False)] + [layer]:
+        weigh(model)
+        outs = model([0.5, Value(-0.25)])
+        total = sum(out**2 for out in outs) if model is layer else outs
+        total.backward()
+        history += [total.data, *(p.grad for p in model.parameters())]
+    return history
+
+
+def momentum(Value, nn):
+    """A velocity for each parameter, gradients clipped by their norm, and the slope by differences."""
+    model = nn.MLP(2, [3, 1])
+    weigh(model)
+    parameters = model.parameters()
+    velocity, history = [0.0] * len(parameters), []
+    for _ in range(4):
+        loss = (model([1.0, -0.5]) - 0.7) ** 2 + (model([0.2, 0.4]) + 0.1) ** 2
+        model.zero_grad()
+        loss.backward()
+        norm = math.sqrt(sum(p.grad**2 for p in parameters))
+        for i, p in enumerate(parameters):
+            velocity[i] = 0.9 * velocity[i] - 0.05 * p.grad / max(norm, 1.0)
+            p.data += velocity[i]
+        history += [loss.data, norm]
+    before = parameters[0].data
+    parameters[0].data = before + 1e-3
+    history.append((model([1.0, -0.5]) - loss.data).data)
+    return history
+
+
+@pytest.mark.parametrize("script", [max_margin, own_classes, momentum])
+def test_scripts_give_the_same_numbers_with_micrograds_classes(script):
+    engine = pytest.importorskip("micrograd.engine", reason="micrograd is in the extra bench")
+    theirs = script(engine.Value, pytest.importorskip("micrograd.nn"))
+    assert script(Value, nn) == pytest.approx(theirs, rel=1e-12, abs=1e-12)
 
 
 def test_the_example_of_micrograds_readme():
@@ -191,6 +265,7 @@ def test_the_constructor_and_the_closure_of_micrograd_show_primitive():
     for make in (
         lambda: Value(3.0, (x,), "+"),
         lambda: Value(3.0, {x}),
+        lambda: Value(3.0, (), "", "the label"),
         lambda: Value(3.0, _children=(x,), _op="sin"),
         lambda: setattr(x * x, "_backward", lambda: None),
         lambda: type("Mine", (Value,), {"half": lambda self: self * 0.5}),
@@ -206,6 +281,8 @@ def test_neurons_take_micrograds_word_for_the_activation():
     assert [Neuron(2, nonlin=on).activation.name for on in (True, False)] == ["relu", "linear"]
     assert Layer(2, 3, nonlin=True).activation.name == "relu"
     assert Neuron(2).activation.name == "linear"
+    assert [Neuron(2, nonlin=on).nonlin for on in (True, False)] == [True, False]
+    assert repr(Neuron(2, nonlin=True)) == repr(Neuron(2, "relu"))
     with pytest.raises(TypeError, match="nonlin must be True or False, got str"):
         Neuron(2, nonlin="yes")
 

@@ -1,10 +1,16 @@
 """`Value` and `Vector`: operators, what a node tells about itself, modes, packing, memory, custom rows."""
 
+import ast
 import builtins
 import contextlib
 import gc
+import inspect
+import io
+import logging
 import math
 import operator
+import random
+import statistics
 import struct
 import threading
 import warnings
@@ -98,6 +104,31 @@ def test_operators_take_numbers_on_either_side(operate, number):
         assert grad(node, [x])[0] == pytest.approx((f(3 + h) - f(3 - h)) / (2 * h), rel=1e-8)
 
 
+class Kind:
+    is_complex = True
+
+
+class Complex(Scalar):
+    """As torch has it: `float` of it says nothing of a part that is lost."""
+
+    dtype = Kind()
+
+
+@pytest.mark.parametrize("wrong", [1 + 2j, np.complex64(1), np.array(1j), Complex(), "1", b"1", None, [1.0]])
+def test_what_is_no_real_number_is_refused_everywhere(wrong):
+    x = Value(3.0)
+    for use in (Value, lambda v: setattr(x, "data", v), lambda v: setattr(x, "grad", v or "none")):
+        with pytest.raises(TypeError, match="takes a real number, got "):
+            use(wrong)
+    for operate in [*OPERATORS, operator.mod, operator.floordiv]:
+        for a, b in ((x, wrong), (wrong, x)):
+            if a not in ("1", b"1") or operate is not operator.mod:  # that is formatting
+                with pytest.raises(TypeError, match=r"takes a real number, got |unsupported operand type"):
+                    operate(a, b)
+    with pytest.raises(TypeError, match="unsupported operand type"):
+        pow(x, 2, 3)
+
+
 @numbers
 @pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
 def test_comparisons_are_by_data(compare, number):
@@ -178,6 +209,102 @@ def test_leaving_the_graph_is_told_once_for_each_line():
         warnings.simplefilter("error")
         with pytest.raises(DetachedWarning):
             float(x)
+
+
+def over_lines(x):
+    return (
+        1.0
+        + math.exp(
+            x
+        )
+    )  # fmt: skip
+
+
+WITHOUT_SOURCE = compile("import math\nmath.log(x)", "<typed>", "exec")
+
+
+@pytest.mark.parametrize(
+    ("instead", "leave"),
+    [
+        ("autograd.exp", lambda x: sum(math.exp(each) for each in [x])),
+        ("autograd.log", lambda x: math.exp(math.log(x))),
+        ("the functions of autograd", lambda x: math.exp(2.0) + float(x)),
+        ("autograd.sin", lambda x: math.sin(x) + math.cos(x)),
+        ("autograd.tanh", lambda x: f"{math.tanh(x)}"),
+        ("autograd.exp", over_lines),
+        ("autograd.log", lambda x: exec(WITHOUT_SOURCE, {"x": x})),
+        ("autograd.sqrt", lambda x: eval("math.sqrt(x)", {"math": math, "x": x})),
+    ],
+)
+def test_leaving_names_the_function_that_was_called(instead, leave):
+    """Of several on a line the one that is given a Value; also where there is no source to look at."""
+    with pytest.warns(DetachedWarning, match=f": use {instead} instead") as told:
+        leave(Value(0.5))
+    assert len(told) == 1
+
+
+def test_leaving_is_told_once_though_libraries_change_the_filters():
+    """Scikit-learn, for one, enters `catch_warnings` in every call; Python then forgets what it has told."""
+    x = Value(0.5)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            float(x)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+    assert len(told) == 1
+
+
+def test_what_is_typed_is_told_of_each_time():
+    """Each input of an interactive session is line 1 of the same file."""
+    typed = {"math": math, "x": Value(0.5)}
+    with pytest.warns(DetachedWarning) as told:
+        [exec(compile(line, "<stdin>", "single"), typed) for line in ("math.exp(x);", "math.sin(x);") * 2]
+    assert [str(each.message).split("use ")[1].split()[0] for each in told] == [
+        "autograd.exp",
+        "autograd.sin",
+    ]
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda row: statistics.fmean(row),
+        lambda row: np.gradient(np.array(row)),
+        lambda row: np.vectorize(lambda v: v, otypes=[float])(row),
+    ],
+)
+def test_a_library_that_leaves_the_graph_is_told_by_the_line_that_calls_it(leave):
+    row = [Value(1.0), Value(2.0)]
+    with pytest.warns(DetachedWarning) as told:
+        [leave(row) for _ in range(2)]
+    assert [(each.filename, each.lineno) for each in told] == [(__file__, leave.__code__.co_firstlineno)]
+    with pytest.warns(ComparisonWarning) as told, warn_on_comparison():
+        statistics.median([Value(1.0), Value(2.0)])
+    assert {each.filename for each in told} == {__file__}
+
+
+def test_deciding_and_showing_do_not_leave_the_graph():
+    x = Value(0.5)
+    assert math.isfinite(x)
+    assert math.isclose(x, 0.5)
+    assert not math.isnan(x)
+    assert not math.isinf(x)
+    assert random.choices("ab", weights=[x, 0.0]) == ["a"]
+    assert 1.0 <= random.uniform(1.0, Value(2.0)).data <= 2.0
+    shown = io.StringIO()
+    log = logging.Logger("of this test")
+    log.addHandler(logging.StreamHandler(shown))
+    log.info("%.3f %d %s", x, x, x)
+    assert shown.getvalue() == "0.500 0 Value(data=0.5, grad=0.0)\n"
+    assert [float(each) for each in np.round(np.array([x, Value(1.26)]), 1)] == [0.5, 1.3]
+    assert np.array2string(np.array([x]), formatter={"all": lambda v: f"{v:.2f}"}) == "[0.50]"
+
+
+def test_plotting_does_not_leave_the_graph():
+    figure = pytest.importorskip("matplotlib.figure", reason="matplotlib is in the extra plots").Figure()
+    (line,) = figure.add_subplot().plot([Value(1.0), Value(2.0)])
+    assert line.get_ydata(orig=False).tolist() == [1.0, 2.0]
 
 
 def test_what_has_left_the_graph_already_is_not_told():
@@ -309,6 +436,37 @@ def test_object_arrays_go_elementwise():
     assert [each.grad for each in b] == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("operate", [operator.add, operator.sub, operator.mul])
+def test_masked_arrays_go_elementwise(operate):
+    """Numpy's masked arrays take the attribute `_data` of whatever has one, and its number is no node."""
+    masked, x = np.ma.array([1.0, 2.0], mask=[False, True]), Value(3.0)
+    for result in (operate(x, masked), operate(masked, x), operate(masked, np.array([x, x]))):
+        assert result.mask.tolist() == [False, True]
+        assert type(result[0]) is Value
+    assert operate(x, masked)[0].data == operate(3.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, row in TABLE.items() if len(row.domain) > 1 and not row.vectors],
+)
+def test_functions_of_several_numbers_take_arrays_in_every_place(name):
+    """One argument an array, of numbers or of Values, and the others numbers or Values: elementwise."""
+    row, point = TABLE[name], [0.25, 0.5, 0.75, 1.0]
+    point = point[: len(row.domain)]
+    for place in range(len(point)):
+        for wrap in (float, Value):
+            for array in (np.array([0.3, 0.6]), np.array([Value(0.3), Value(0.6)])):
+                args = [wrap(number) for number in point]
+                args[place] = array
+                if wrap is float and array.dtype != object:
+                    continue
+                expected = [row(*point[:place], number, *point[place + 1 :]) for number in (0.3, 0.6)]
+                result = row(*args)
+                assert isinstance(result, np.ndarray)
+                assert [each.data for each in result] == expected
+
+
 def test_object_arrays_mix_with_float_arrays():
     v = np.array([Value(1.0), Value(2.0)])
     plain = np.array([10.0, 100.0])
@@ -421,6 +579,13 @@ def test_unknown_attributes_are_refused():
     """A misspelt `x.grads = 0` is an error, not a new attribute."""
     with pytest.raises(AttributeError):
         Value(1.0).grads = 0.0
+
+
+def test_errors_name_a_node_in_english():
+    x = Value(1.0)
+    for node, name in ((x + 1.0, "an add node"), (x * x, "a mul node"), (exp(x), "an exp node")):
+        with pytest.raises(autograd.GraphError, match=f"and {name} was computed"):
+            node.data = 2.0
 
 
 def test_detach_is_a_new_leaf_with_the_same_number():
@@ -856,6 +1021,17 @@ def test_a_custom_row_obeys_the_numerics():
     assert inverse(Value(0.0)).data == math.inf
     assert inverse(0.0) == math.inf
     assert math.isnan(inverse(Value(math.nan)).data)
+
+
+def test_type_checkers_know_every_method_of_the_table():
+    """The package is typed; what the table adds to Value stands once more where type checkers look."""
+    source = ast.parse(inspect.getsource(Value))
+    (told,) = [part for part in source.body[0].body if isinstance(part, ast.If)]
+    names = {each.id for each in ast.walk(told) if isinstance(each, ast.Name)}
+    names |= {each.name for each in ast.walk(told) if isinstance(each, ast.FunctionDef)}
+    methods = {row.method for row in TABLE.values() if row.method} & {*dir(Value)}
+    operators = {f"__{row.method}__" for row in TABLE.values()} & {*dir(Value)}
+    assert methods | operators <= names | {"__floor__", "__ceil__"}  # which are methods of the class
 
 
 def test_names_are_taken_once():

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from autograd import Value, Vector, no_grad
-from nn import ACTIVATIONS, MLP, Dropout, Layer, Module, Neuron, Sequential
+from nn import (
+    ACTIVATIONS,
+    MLP,
+    SGD,
+    Dropout,
+    EarlyStopping,
+    Layer,
+    Module,
+    Neuron,
+    Sequential,
+    StepLR,
+)
 from nn.module import mode
 
 
@@ -296,6 +307,15 @@ def test_repr_shows_the_tree():
         ")"
     )
     assert repr(Perceptron(2)) == "Perceptron()"
+
+
+def test_repr_of_a_class_with_a_constructor_of_its_own():
+    """Its settings are its own, whether it calls the constructor above it or not."""
+    for kind in (MLP, Layer, Neuron, Dropout, Sequential, SGD, StepLR, EarlyStopping):
+        without = type("Mine", (kind,), {"__init__": lambda self, size=3: None})
+        assert repr(without()) == "Mine()"
+    classic = type("Classic", (MLP,), {"__init__": lambda self, nin, nouts: MLP.__init__(self, nin, nouts)})
+    assert repr(classic(2, [3, 1])) == "Classic()"
 
 
 def test_a_module_without_a_call_says_so():
