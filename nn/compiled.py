@@ -182,7 +182,8 @@ class CompiledModel:
 
     def _check(self) -> None:
         """Compare value and gradient with the eager engine's for examples of several kinds of target, and
-        the values for more: for one of each class, if there are classes."""
+        the values for more: for one of each class, if there are classes, and for the least and the greatest
+        numbers, such as the −99 that marks what is missing."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
             if isinstance(self.loss, Weighted):
@@ -190,8 +191,9 @@ class CompiledModel:
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
         each = list(kinds.values())
         few = sorted({*each[:4], *_spread(len(self.data), 4)})
-        more = sorted({*(each if len(each) <= 64 else ()), *_spread(len(self.data), 64)})
-        if not (self._agrees(few) and self._agrees_forward(more)):
+        extremes = np.stack([self.batch.argmin(axis=0), self.batch.argmax(axis=0)], axis=1).ravel().tolist()
+        more = {*(each if len(each) <= 64 else ()), *_spread(len(self.data), 64), *extremes[-64:]}
+        if not (self._agrees(few) and self._agrees_forward(sorted(more))):
             raise NotCompiledError(
                 "the model or the loss is another computation for other examples: it decides by what Python "
                 "tells of them, such as their type, or draws at random; use where, maximum or minimum, "

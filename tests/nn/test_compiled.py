@@ -479,6 +479,36 @@ def test_a_rare_class_that_is_told_by_its_type_is_not_frozen(always):
         run("numpy")
 
 
+@pytest.mark.parametrize("missing", ["feature", "target"])
+def test_a_mark_of_what_is_missing_that_is_told_by_its_type_is_not_frozen(missing, always):
+    """One in 500, whose numbers are all different; the extremes are compared with the eager engine."""
+    features, targets = RNG.normal(size=(500, 3)), RNG.normal(size=500)
+    if missing == "target":
+        targets[397] = -99.0
+    else:
+        features[397, 1] = 99.0
+
+    def known(number):
+        return not (isinstance(number, float) and abs(number) > 90.0)
+
+    class Careful(Module):
+        def __init__(self):
+            self.inner = mlp()()
+
+        def __call__(self, x):
+            return self.inner([each if known(each) else 0.0 for each in x])
+
+    def run(backend):
+        model = Careful()
+        loss = lambda prediction, target: known(target) * (prediction - target) ** 2
+        options = {"loss": loss, "optimizer": Adam(model.parameters()), "epochs": 2, "seed": 0}
+        return fit(model, features, targets, backend=backend, **options)
+
+    assert run("auto").loss == run("eager").loss
+    with pytest.raises(NotCompiledError, match=ANOTHER):
+        run("numpy")
+
+
 def test_reading_what_does_not_depend_on_the_example_is_compiled(always):
     """A constant of the model's, and the shape of what comes in."""
     scale = Value(2.0).detach()
