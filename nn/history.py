@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import html
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, Protocol
 
@@ -55,6 +56,16 @@ class History:
     backend: str = field(default="", compare=False)
     backend_reason: str = field(default="", compare=False)
     run: Run | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the numbers. To go on with in another process there is `save`."""
+        return {**vars(self), "run": None}
+
+    def __copy__(self) -> History:
+        return replace(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> History:
+        return replace(self, **copy.deepcopy(self.measured(), memo))
 
     @property
     def epochs(self) -> int:

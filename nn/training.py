@@ -102,15 +102,17 @@ def fit(
     backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
         ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
         code, see `autograd.compile`: the model and the loss have to be the same computation for every
-        example. Where Python reads one of its numbers, to decide by it or otherwise, that is an error. All
+        example. Where Python reads one of its numbers, to decide by it or otherwise, that is an error; and
+        where the code counts its calls, draws at random, or changes else what it keeps between them. All
         give the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
         `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are the
         same again.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
-        ends the training. See `nn.callbacks` for what else they may have, and `EarlyStopping` and
-        `Checkpoint`.
+        ends the training. What one changes of the model, the loss or the optimizer is followed; only the
+        model's mode is that of training in every epoch. See `nn.callbacks` for what else they may have, and
+        `EarlyStopping` and `Checkpoint`.
     metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as
         scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K). For metrics
         that compare labels see `of_labels`.

@@ -1,9 +1,12 @@
 """`History`: its columns, its file, its table and its plot."""
 
+import copy
 import csv
+import pickle
 import re
 
 import pytest
+from compiled import needs_llvmlite
 
 from autograd import MissingExtraError
 from nn import MLP, SGD, History, fit
@@ -34,6 +37,28 @@ def test_columns_have_what_was_measured():
     ]
     assert columns["validation_accuracy"] == [0.25, 0.5, 0.5]
     assert list(History([1.0]).columns) == ["loss"]
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy", pytest.param("llvm", marks=needs_llvmlite)])
+def test_it_is_copied_and_pickled_whatever_it_was_trained_with(backend):
+    """A copy is gone on with as itself; a pickle has the numbers, and says where the rest is."""
+
+    def train(epochs, resume=None):
+        model = MLP(1, [2, 1], seed=0)
+        loss = lambda prediction, target: (prediction - target) ** 2
+        options = {"loss": loss, "optimizer": SGD(model.parameters(), 0.1), "epochs": epochs, "seed": 0}
+        return fit(model, [[1.0], [2.0]], [1.0, 0.0], backend=backend, resume=resume, **options)
+
+    history = train(3)
+    whole = train(5)
+    for copied in (copy.copy(history), copy.deepcopy(history)):
+        assert (copied, copied.backend_reason) == (history, history.backend_reason)
+        assert train(5, copied) == whole
+    assert copied.loss is not history.loss
+    loaded = pickle.loads(pickle.dumps(history))
+    assert (loaded, loaded.backend, loaded.backend_reason) == (history, backend, history.backend_reason)
+    with pytest.raises(ValueError, match="give the path of a checkpoint"):
+        train(5, loaded)
 
 
 def test_the_best_epoch_is_counted_from_1():
