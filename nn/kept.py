@@ -15,7 +15,7 @@ import site
 import sys
 import sysconfig
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
 from typing import Any
 
@@ -35,8 +35,10 @@ class Kept:
     """
 
     def __init__(self, **roots: Any) -> None:
-        # Each with its name, the parts that it had, and how to see and to set them.
-        self._kept: list[tuple[str, list[Any], Callable[[], list[Any]], Callable[[list[Any]], Any]]] = []
+        # Each with the names of its parts and of the whole, its parts, and how to see and to set them.
+        self._kept: list[
+            tuple[list[str], list[Any], Callable[[], list[Any]], Callable[[list[Any]], Any]]
+        ] = []
         self._keep_state("the generator random", random.getstate, random.setstate)
         self._keep_state("the generator np.random", np.random.get_state, np.random.set_state)
         seen: set[int] = set()
@@ -52,16 +54,26 @@ class Kept:
 
         An iterator is never as it was.
         """
-        faults = (name for name, before, get, _ in self._kept if _differ(before, get(), but_for=_computed))
-        return next(faults, "")
+        for names, before, get, _ in self._kept:
+            now = get()
+            for i in _differing(before, now):
+                if not (i < len(now) and _computed(now[i])):
+                    return names[i] if i < len(names) and len(before) == len(now) else names[-1]
+        return ""
 
     def put_back(self) -> None:
         for _, before, get, put in self._kept:
-            if _differ(before, get()):
+            if any(True for _ in _differing(before, get())):
                 put(before)
 
-    def _keep(self, name: str, get: Callable[[], list[Any]], put: Callable[[list[Any]], Any]) -> None:
-        self._kept.append((name, get(), get, put))
+    def _keep(
+        self,
+        name: str,
+        get: Callable[[], list[Any]],
+        put: Callable[[list[Any]], Any],
+        names: Sequence[str] = (),
+    ) -> None:
+        self._kept.append(([*names, name], get(), get, put))
 
     def _keep_one(self, name: str, get: Callable[[], Any], put: Callable[[Any], Any]) -> None:
         self._keep(name, lambda: [get()], lambda parts: put(parts[0]))
@@ -124,8 +136,11 @@ class Kept:
             yield from ((f"{name}.{attribute}", item) for attribute, item in vars(each).items())
 
     def _entries(self, name: str, entries: dict[Any, Any], form: str) -> Iterator[tuple[str, Any]]:
-        self._keep(name, lambda: [*entries, *entries.values()], functools.partial(_refill, entries))
-        yield from ((form.format(name, key), item) for key, item in entries.items())
+        names = [form.format(name, key) for key in entries]
+        self._keep(
+            name, lambda: [*entries, *entries.values()], functools.partial(_refill, entries), names * 2
+        )
+        yield from zip(names, entries.values())
 
     def _function(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
         """Its closure, its defaults, its attributes, and the globals that it and what is in it name."""
@@ -142,6 +157,7 @@ class Kept:
             f"a global of {function.__name__}",
             lambda: [known.get(name) for name in names],
             lambda parts: known.update(zip(names, parts)),
+            names,
         )
         yield from ((name, known[name]) for name in names)
 
@@ -172,9 +188,10 @@ def _computed(each: Any) -> bool:
     return isinstance(each, (Value, Vector))
 
 
-def _differ(before: list[Any], now: list[Any], but_for: Callable[[Any], bool] = lambda each: False) -> bool:
+def _differing(before: list[Any], now: list[Any]) -> Iterator[int]:
+    """Where they are not the same."""
     pairs = itertools.zip_longest(before, now, fillvalue=_NOTHING)
-    return any(a is not b and not _equal(a, b) and not but_for(b) for a, b in pairs)
+    return (i for i, (a, b) in enumerate(pairs) if a is not b and not _equal(a, b))
 
 
 def _equal(a: Any, b: Any) -> bool:

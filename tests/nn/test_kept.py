@@ -4,6 +4,7 @@ import collections
 import functools
 import itertools
 import random
+import re
 import types
 
 import numpy as np
@@ -177,6 +178,21 @@ def test_it_is_seen_and_put_back(name):
     kept.put_back()
     assert kept.changed() == ""
     assert [count() for _ in range(2000)] == first
+
+
+@pytest.mark.parametrize(("make", "name"), [
+    (in_a_closure, "calls"), (in_a_global, "COUNT"),
+    (in_a_default, r"count\[0\]"), (in_itself, "count.calls"),
+    (Counter, "loss.calls"), (InSlots, "loss.calls"), (in_a_class, "Counting.calls"),
+    (in_a_namespace, "space.calls"), (KEPT["a Counter"], r"container\['n'\]"), (KEPT["a list"], "container"),
+    (KEPT["random"], "the generator random"), (of_a_generator, "made"),
+])  # fmt: skip
+def test_it_is_named(make, name):
+    count = make()
+    count()
+    kept = Kept(loss=count)
+    count()
+    assert re.fullmatch(name, kept.changed())
 
 
 X = np.random.default_rng(0).normal(size=(40, 2))
