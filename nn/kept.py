@@ -15,7 +15,7 @@ import site
 import sys
 import sysconfig
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
 from typing import Any
 
@@ -96,9 +96,9 @@ class Kept:
             yield from self._entries(name, each, "{}[{!r}]")
         elif isinstance(each, (list, deque, set)):
             self._keep(name, lambda: list(each), functools.partial(_refill, each))
-            yield from ((f"{name}[{i}]", item) for i, item in enumerate(each))
+            yield from _items(name, each)
         elif isinstance(each, (tuple, frozenset)):
-            yield from ((f"{name}[{i}]", item) for i, item in enumerate(each))
+            yield from _items(name, each)
         elif isinstance(each, functools.partial):
             yield from ((name, part) for part in (each.func, each.args, each.keywords))
         elif isinstance(each, MethodType):
@@ -170,6 +170,11 @@ def _is_users(code: Any) -> bool:
     module = code.__module__ or ""
     place = str(getattr(sys.modules.get(module), "__file__", ""))
     return module.partition(".")[0] not in ("autograd", "nn", "builtins") and not place.startswith(_LIBRARIES)
+
+
+def _items(name: str, items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """What is in a container, without the numbers of long data, which lead to nothing."""
+    return ((f"{name}[{i}]", each) for i, each in enumerate(items) if type(each) not in (float, int, str))
 
 
 def _refill(container: Any, parts: list[Any]) -> None:
