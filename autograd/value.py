@@ -686,8 +686,7 @@ class Value:
         return math.ceil(self._number)
 
     def __divmod__(self, other: Any) -> Any:
-        quotient = self // other
-        return NotImplemented if quotient is NotImplemented else (quotient, self % other)
+        return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self

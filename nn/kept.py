@@ -83,6 +83,10 @@ class Kept:
 
     def _look(self, name: str, each: Any) -> Iterator[tuple[str, Any]]:
         """Keep what an object can change itself; what it leads to, by name."""
+        if (isinstance(each, np.ndarray) and each.size > _LONG) or (
+            isinstance(each, (list, tuple, dict, set, frozenset, deque)) and len(each) > _LONG
+        ):
+            return  # it is data
         if isinstance(each, np.random.Generator):
             bits = each.bit_generator
             self._keep_state(name, lambda: bits.state, lambda state: setattr(bits, "state", state))
@@ -209,5 +213,6 @@ def _equal(a: Any, b: Any) -> bool:
         return False
 
 
+_LONG = 10_000  # items, from which on a container holds data, and is not looked at
 _NOTHING = object()
 _COMPARED = (bool, int, float, complex, str, bytes, tuple, list, dict, set, np.generic, np.ndarray)
