@@ -7,7 +7,9 @@ have
   what cannot work, or with True to end the training at once;
 - ``finish(history)``, called after the last;
 - ``state_dict()`` and ``load_state_dict(state)``: what it has to remember is then in every checkpoint and
-  history, in numbers, text, lists and dicts, and given back before ``begin`` when the training is resumed.
+  history, in numbers, text, lists and dicts, and given back before ``begin`` when the training is resumed;
+- ``only_looks = True`` in its class, if it changes nothing that is trained: `fit` need not look for changes
+  then, which takes about as long as a few examples.
 """
 
 from __future__ import annotations
@@ -67,6 +69,8 @@ class EarlyStopping(Described):
     >>> history.epochs == stop.best_epoch + 3
     True
     """
+
+    only_looks = True
 
     def __init__(
         self,
@@ -173,6 +177,8 @@ class Checkpoint(Described):
     >>> whole.loss == train(5).loss
     True
     """
+
+    only_looks = True
 
     def __init__(self, path: str | PathLike[str], every: int = 1) -> None:
         if not isinstance(path, (str, PathLike)):

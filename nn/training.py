@@ -200,8 +200,10 @@ def fit(
                     advance()
                 if run.call_back(range(len(callbacks))):
                     break
+                if all(vars(type(each)).get("only_looks") for each in callbacks):
+                    continue
                 run.follow_callbacks()
-                if callbacks and run.compiled is not None and not run.compiled.still_agrees():
+                if run.compiled is not None and not run.compiled.still_agrees():
                     run.compiled, name, reason = _compiled(make, backend, *sizes)
                     run.history.backend = name
                     run.history.backend_reason = f"a callback changed what is trained, and {reason}"
