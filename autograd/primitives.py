@@ -461,9 +461,14 @@ neg = primitive((-1.0,), array=np.negative, symbol="−",
                 method="neg")(operator.neg)  # fmt: skip
 
 
+def _modulo_in_cells(small: str, large: str) -> str:
+    """MOD only where |a| ≥ |b|, for it takes no quotient near 0; else by whether the signs differ, 0 or 1."""
+    return f"IF(ABS({{0}})<ABS({{1}}),{small}(SIGN({{0}})*SIGN({{1}})<0),{large})"
+
+
 @primitive(
     lambda y, a, b: (1.0, -floordiv(a, b)),
-    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod", sheet="MOD({0},{1})",
+    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod", sheet=_modulo_in_cells("{0}+{1}*", "MOD({0},{1})"),
 )  # fmt: skip
 def mod(a: float, b: float) -> float:
     """The remainder a − b ⌊a/b⌋ with the sign of b, as Python's %; nan for b = 0."""
@@ -473,7 +478,7 @@ def mod(a: float, b: float) -> float:
 @primitive(
     (0.0, 0.0),
     array=np.floor_divide, symbol="⌊÷⌋", domain=(MODEST, (0.5, 40.0)), method="floordiv",
-    sheet="ROUND((({0})-MOD({0},{1}))/({1}),0)", latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
+    sheet=_modulo_in_cells("0-1*", "ROUND(({0}-MOD({0},{1}))/{1},0)"), latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
 )  # fmt: skip
 def floordiv(a: float, b: float) -> float:
     """The quotient ⌊a/b⌋ as Python's //, with derivative 0; ±inf or nan for b = 0."""
@@ -609,7 +614,7 @@ def ceil(x: float) -> float:
 
 @primitive(
     lambda y, x: (2.0 * x,),
-    array=np.square, exact=True, method="square", sheet="({0})^2", latex=r"\left({0}\right)^2",
+    array=np.square, exact=True, method="square", sheet=lambda x: x * x, latex=r"\left({0}\right)^2",
 )  # fmt: skip
 def square(x: float) -> float:
     """x².
@@ -836,6 +841,18 @@ def _length_in_cells(values: Sequence[Any]) -> Any:
     return where(top, top * sqrt(sum([square(value / top) for value in values])), 0.0)
 
 
+def _norm_in_cells(values: Sequence[Any], of_zeros: float = 0.0) -> Any:
+    """√Σ v², and with a factor where the squares would leave the floats."""
+    size = sum(list(map(abs, values)))
+
+    def length(factor: float) -> Any:
+        scaled = [factor * value for value in values]
+        return sqrt(sum([value * value for value in scaled])) / factor
+
+    small = where(size, length(1e200), of_zeros)
+    return where(greater(size, 1e150), length(1e-200), where(greater(1e-130, size), small, length(1.0)))
+
+
 def _length_native(values: Sequence[Any]) -> Any:
     # One infinite number decides, even beside a nan, as in math.hypot.
     length = _length_in_cells(values)
@@ -846,7 +863,7 @@ def _length_native(values: Sequence[Any]) -> Any:
     lambda y, a, b: tuple(components(y, [a, b])),
     array=np.hypot, domain=(MODEST, MODEST), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
     textbook=lambda y, a, b: (a / y, b / y), expansion=lambda a, b: sqrt(a * a + b * b),
-    sheet=lambda a, b: _length_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
+    sheet=lambda a, b: _norm_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
 )  # fmt: skip
 def hypot(a: float, b: float) -> float:
     """√(a² + b²), no square of which overflows or vanishes; the gradient at (0, 0) is 0, as of torch.norm.
@@ -1296,6 +1313,11 @@ def _gaussian(x: Any, c: Any) -> Any:
     return exp(-exponent) * (1.0 - minimum(c * lost + lost_too, 0.5))  # more only where the power is 0
 
 
+def _gaussian_in_cells(x: Any, c: Any) -> Any:
+    size = minimum(abs(x), 1e100)
+    return exp(-(minimum(c * size, 1e200) * size))
+
+
 # By halves, for y may be subnormal where x y is not.
 @primitive(
     lambda y, x, c: (
@@ -1303,7 +1325,7 @@ def _gaussian(x: Any, c: Any) -> Any:
         -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), gaussian(x, 0.5 * c)),
     ),
     array=_gaussian, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
-    sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
+    sheet=_gaussian_in_cells, latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
 )  # fmt: skip
 def gaussian(x: float, c: float) -> float:
     """exp(−c x²), with the exponent taken to twice the digits of a float, so that the result has them all."""
@@ -1421,10 +1443,14 @@ def _gelu_bend(x: Any) -> Any:
     return 0.3989422804014327 * _by_halves(factor, gaussian(inside, 0.25))
 
 
+def _gelu_slope_in_cells(x: Any) -> Any:
+    return 0.5 * erfc(-_ROOT_HALF * x) + 0.3989422804014327 * x * gaussian(x, 0.5)
+
+
 @primitive(
     lambda y, x: (_gelu_bend(x),),
     array=_gelu_slope, symbol="GELU′", domain=(NARROW,), native=_gelu_slope,
-    latex=r"\operatorname{{GELU}}'\left({0}\right)",
+    latex=r"\operatorname{{GELU}}'\left({0}\right)", sheet=_gelu_slope_in_cells,
     expansion=lambda x: 0.5 * erfc(-_ROOT_HALF * x) + 0.3989422804014327 * x * exp(-0.5 * x * x),
 )  # fmt: skip
 def gelu_slope(x: float) -> float:
@@ -1454,12 +1480,16 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return sigmoid(gate) + inside * rise * sigmoid_slope(gate)
 
 
+def _gelu_tanh(x: Any) -> Any:
+    return x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9)))
+
+
 @primitive(
     lambda y, x: (_gelu_tanh_slope(x),),
     array=lambda x: x * sigmoid(_gelu_gate(np.clip(x, -1e9, 1e9))), symbol="GELU~", domain=((-0.5, 2.0),),
     method="gelu_tanh",
     expansion=lambda x: 0.5 * x * (1.0 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),
-    native=lambda x: x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9))),
+    sheet=_gelu_tanh, native=_gelu_tanh,
 )  # fmt: skip
 def gelu_tanh(x: float) -> float:
     """½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which is near to gelu (Hendrycks and Gimpel 2016)."""
@@ -1677,7 +1707,7 @@ def _norm_array(values: Any) -> Any:
     name="norm", array=_norm_array, vectors=(0,), domain=(MODEST,),
     latex=r"\left\lVert {0} \right\rVert", textbook=lambda y, values: ([value / y for value in values],),
     expansion=lambda values: sqrt(sum([value * value for value in values])),
-    sheet=_length_in_cells, native=_length_native,
+    sheet=_norm_in_cells, native=_length_native,
 )  # fmt: skip
 def _norm(values: Sequence[float]) -> float:
     return math.hypot(*values)
@@ -1712,6 +1742,7 @@ def _component_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
     vectors=(1,), domain=(MODEST, MODEST), symbol="v/‖v‖",
     array=lambda x, others: components(_norm_array([*np.broadcast_arrays(x, *others)]), [x])[0],
     expansion=lambda x, others: x / norm([x, *others]),
+    sheet=lambda x, others: x / _norm_in_cells([x, *others], 1.0),
 )  # fmt: skip
 def component(x: float, others: Sequence[float]) -> float:
     """x/√(x² + Σ vⱼ²), the derivative of a length; 0 at 0. Its own, Σ vⱼ²/length³, has no difference."""
