@@ -579,7 +579,7 @@ def absolute(x: float) -> float:
 
 
 @primitive((0.0,), array=np.sign, method="sign", sheet="SIGN({0})",
-           latex=r"\operatorname{{sgn}}\left({0}\right)", kinks={(0.0,): (0.0,)},
+           latex=r"\operatorname{sgn}", kinks={(0.0,): (0.0,)},
            native=lambda x: step(x) - step(-x))  # fmt: skip
 def sign(x: float) -> float:
     """1 for x > 0, −1 for x < 0 and 0 at 0, with derivative 0; nan stays nan.
@@ -614,7 +614,7 @@ def ceil(x: float) -> float:
 
 @primitive(
     lambda y, x: (2.0 * x,),
-    array=np.square, exact=True, method="square", sheet=lambda x: x * x, latex=r"\left({0}\right)^2",
+    array=np.square, exact=True, method="square", sheet=lambda x: x * x, latex="{0}^2",
 )  # fmt: skip
 def square(x: float) -> float:
     """x².
@@ -733,7 +733,7 @@ def log2(x: float) -> float:
 @primitive(
     lambda y, x: (0.4342944819032518 / x,),
     array=np.log10, domain=(POSITIVE,), method="log10", sheet="LOG10({0})",
-    latex=r"\log_{{10}}\left({0}\right)",
+    latex=r"\log_{10}",
     textbook=lambda y, x: (1.0 / (x * log(10.0)),), expansion=lambda x: log(x) / log(10.0),
 )  # fmt: skip
 def log10(x: float) -> float:
@@ -862,7 +862,7 @@ def _length_native(values: Sequence[Any]) -> Any:
 @primitive(
     lambda y, a, b: tuple(components(y, [a, b])),
     array=np.hypot, domain=(MODEST, MODEST), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
-    textbook=lambda y, a, b: (a / y, b / y), expansion=lambda a, b: sqrt(a * a + b * b),
+    textbook=lambda y, a, b: (a / y, b / y), latex=r"\sqrt{{{0}^2 + {1}^2}}", expansion=lambda a, b: sqrt(a * a + b * b),
     sheet=lambda a, b: _norm_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
 )  # fmt: skip
 def hypot(a: float, b: float) -> float:
@@ -1036,7 +1036,7 @@ def _asinh_native(x: Any) -> Any:
 
 @primitive(
     lambda y, x: (1.0 / hypot(1.0, x),),
-    array=np.arcsinh, method="asinh", sheet="ASINH({0})", latex=r"\operatorname{{arsinh}}\left({0}\right)",
+    array=np.arcsinh, method="asinh", sheet="ASINH({0})", latex=r"\operatorname{arsinh}",
     textbook=lambda y, x: (1.0 / sqrt(1.0 + x * x),), expansion=lambda x: log(x + sqrt(1.0 + x * x)),
     native=_asinh_native,
 )  # fmt: skip
@@ -1058,7 +1058,7 @@ def _acosh_native(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),),
     array=np.arccosh, domain=((1.001, 500.0),), method="acosh", kinks={(1.0,): (math.inf,)},
-    sheet="ACOSH({0})", latex=r"\operatorname{{arcosh}}\left({0}\right)",
+    sheet="ACOSH({0})", latex=r"\operatorname{arcosh}",
     textbook=lambda y, x: (1.0 / sqrt(x * x - 1.0),), expansion=lambda x: log(x + sqrt(x * x - 1.0)),
     native=_acosh_native,
 )  # fmt: skip
@@ -1079,7 +1079,7 @@ def _atanh_native(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / _one_minus_square(x),),
     array=np.arctanh, domain=((-0.999, 0.999),), method="atanh", kinks={(1.0,): (math.inf,)},
-    sheet="ATANH({0})", latex=r"\operatorname{{artanh}}\left({0}\right)",
+    sheet="ATANH({0})", latex=r"\operatorname{artanh}",
     textbook=lambda y, x: (1.0 / (1.0 - x * x),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
     native=_atanh_native,
 )  # fmt: skip
@@ -1269,7 +1269,7 @@ def _silu_bend(x: Any) -> Any:
 
 @primitive(
     lambda y, x: (_silu_bend(x),),
-    array=_silu_slope, symbol="SiLU′", latex=r"\operatorname{{SiLU}}'\left({0}\right)", native=_silu_slope,
+    array=_silu_slope, symbol="SiLU′", latex=r"\operatorname{SiLU}'", native=_silu_slope,
     expansion=lambda x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
 )  # fmt: skip
 def silu_slope(x: float) -> float:
@@ -1325,7 +1325,7 @@ def _gaussian_in_cells(x: Any, c: Any) -> Any:
         -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), gaussian(x, 0.5 * c)),
     ),
     array=_gaussian, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
-    sheet=_gaussian_in_cells, latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
+    sheet=_gaussian_in_cells, latex=r"e^{{-{1} \cdot {0}^2}}", native=_gaussian,
 )  # fmt: skip
 def gaussian(x: float, c: float) -> float:
     """exp(−c x²), with the exponent taken to twice the digits of a float, so that the result has them all."""
@@ -1450,7 +1450,7 @@ def _gelu_slope_in_cells(x: Any) -> Any:
 @primitive(
     lambda y, x: (_gelu_bend(x),),
     array=_gelu_slope, symbol="GELU′", domain=(NARROW,), native=_gelu_slope,
-    latex=r"\operatorname{{GELU}}'\left({0}\right)", sheet=_gelu_slope_in_cells,
+    latex=r"\operatorname{GELU}'", sheet=_gelu_slope_in_cells,
     expansion=lambda x: 0.5 * erfc(-_ROOT_HALF * x) + 0.3989422804014327 * x * exp(-0.5 * x * x),
 )  # fmt: skip
 def gelu_slope(x: float) -> float:

@@ -670,7 +670,8 @@ def _text_call(row: Primitive) -> str:
 
 
 def _latex_call(row: Primitive) -> str:
-    return row.latex or rf"\operatorname{{{row.name}}}".replace("_", r"\_")
+    name = row.symbol if re.fullmatch("[A-Za-z]+", row.symbol) else row.name
+    return row.latex or rf"\operatorname{{{name}}}".replace("_", r"\_")
 
 
 def _latex_number(data: float) -> str:
