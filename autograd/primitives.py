@@ -456,7 +456,7 @@ mul = primitive(lambda y, a, b: (b, a), array=np.multiply, symbol="×",
                 domain=(ANY, ANY), method="mul")(operator.mul)  # fmt: skip
 div = primitive(lambda y, a, b: (1.0 / b, monomial(-a, b, -2.0, 0.0)), array=np.true_divide,  # −a/b²
                 symbol="÷", domain=(ANY, POSITIVE), name="div", method="truediv",
-    textbook=lambda y, a, b: (1.0 / b, -a / (b * b)))(operator.truediv)  # fmt: skip
+    textbook=lambda y, a, b: (1.0 / b, -a / b**2))(operator.truediv)  # fmt: skip
 neg = primitive((-1.0,), array=np.negative, symbol="−",
                 method="neg")(operator.neg)  # fmt: skip
 
@@ -478,7 +478,7 @@ def mod(a: float, b: float) -> float:
 @primitive(
     (0.0, 0.0),
     array=np.floor_divide, symbol="⌊÷⌋", domain=(MODEST, (0.5, 40.0)), method="floordiv",
-    sheet=_modulo_in_cells("0-1*", "ROUND(({0}-MOD({0},{1}))/{1},0)"), latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
+    sheet=_modulo_in_cells("-", "ROUND(({0}-MOD({0},{1}))/{1},0)"), latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
 )  # fmt: skip
 def floordiv(a: float, b: float) -> float:
     """The quotient ⌊a/b⌋ as Python's //, with derivative 0; ±inf or nan for b = 0."""
@@ -733,7 +733,7 @@ def log2(x: float) -> float:
 @primitive(
     lambda y, x: (0.4342944819032518 / x,),
     array=np.log10, domain=(POSITIVE,), method="log10", sheet="LOG10({0})",
-    latex=r"\log_{10}",
+    latex=r"\log_{{10}}\left({0}\right)",
     textbook=lambda y, x: (1.0 / (x * log(10.0)),), expansion=lambda x: log(x) / log(10.0),
 )  # fmt: skip
 def log10(x: float) -> float:
@@ -812,6 +812,7 @@ def _cbrt_native(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / (3.0 * y * y),),
     array=_cbrt_array, symbol="∛", method="cbrt", kinks={(0.0,): (math.inf,)},
+    textbook=lambda y, x: (1.0 / (3.0 * y**2),),
     sheet="SIGN({0})*ABS({0})^(1/3)", latex=r"\sqrt[3]{{{0}}}", native=_cbrt_native,
 )  # fmt: skip
 def cbrt(x: float) -> float:
@@ -902,6 +903,7 @@ def cos(x: float) -> float:
     array=np.tan,
     domain=((-1.5, 1.5),),
     method="tan",
+    textbook=lambda y, x: (1.0 + y**2,),
     sheet="TAN({0})",
     latex=r"\tan",
 )
@@ -922,7 +924,7 @@ def _one_minus_square(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / sqrt(_one_minus_square(x)),),
     array=np.arcsin, domain=((-0.999, 0.999),), method="asin",
-    textbook=lambda y, x: (1.0 / sqrt(1.0 - x * x),),
+    textbook=lambda y, x: (1.0 / sqrt(1.0 - x**2),),
     sheet="ASIN({0})", latex=r"\arcsin", kinks={(1.0,): (math.inf,)},
 )  # fmt: skip
 def asin(x: float) -> float:
@@ -937,7 +939,7 @@ def asin(x: float) -> float:
 @primitive(
     lambda y, x: (-1.0 / sqrt(_one_minus_square(x)),),
     array=np.arccos, domain=((-0.999, 0.999),), method="acos",
-    textbook=lambda y, x: (-1.0 / sqrt(1.0 - x * x),),
+    textbook=lambda y, x: (-1.0 / sqrt(1.0 - x**2),),
     sheet="ACOS({0})", latex=r"\arccos", kinks={(1.0,): (-math.inf,)},
 )  # fmt: skip
 def acos(x: float) -> float:
@@ -953,7 +955,7 @@ def acos(x: float) -> float:
 @primitive(
     lambda y, x: (square(1.0 / hypot(1.0, x)),),
     array=np.arctan, method="atan", sheet="ATAN({0})", latex=r"\arctan",
-    textbook=lambda y, x: (1.0 / (1.0 + x * x),),
+    textbook=lambda y, x: (1.0 / (1.0 + x**2),),
 )  # fmt: skip
 def atan(x: float) -> float:
     """The arc tangent in [−π/2, π/2].
@@ -979,7 +981,7 @@ def _atan2_native(a: Any, b: Any) -> Any:
     lambda y, a, b: (monomial(b, hypot(a, b), -2.0, 0.0), monomial(-a, hypot(a, b), -2.0, 0.0)),
     array=np.arctan2, domain=(MODEST, MODEST), method="atan2",
     sheet="IF(AND({0}=0,{1}=0),0,ATAN2({1},{0}))",
-    textbook=lambda y, a, b: (b / (a * a + b * b), -a / (a * a + b * b)),
+    textbook=lambda y, a, b: (b / (a**2 + b**2), -a / (a**2 + b**2)),
     native=_atan2_native,
 )  # fmt: skip
 def atan2(a: float, b: float) -> float:
@@ -1037,7 +1039,7 @@ def _asinh_native(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / hypot(1.0, x),),
     array=np.arcsinh, method="asinh", sheet="ASINH({0})", latex=r"\operatorname{arsinh}",
-    textbook=lambda y, x: (1.0 / sqrt(1.0 + x * x),), expansion=lambda x: log(x + sqrt(1.0 + x * x)),
+    textbook=lambda y, x: (1.0 / sqrt(1.0 + x**2),), expansion=lambda x: log(x + sqrt(1.0 + x * x)),
     native=_asinh_native,
 )  # fmt: skip
 def asinh(x: float) -> float:
@@ -1059,7 +1061,7 @@ def _acosh_native(x: Any) -> Any:
     lambda y, x: (1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),),
     array=np.arccosh, domain=((1.001, 500.0),), method="acosh", kinks={(1.0,): (math.inf,)},
     sheet="ACOSH({0})", latex=r"\operatorname{arcosh}",
-    textbook=lambda y, x: (1.0 / sqrt(x * x - 1.0),), expansion=lambda x: log(x + sqrt(x * x - 1.0)),
+    textbook=lambda y, x: (1.0 / sqrt(x**2 - 1.0),), expansion=lambda x: log(x + sqrt(x * x - 1.0)),
     native=_acosh_native,
 )  # fmt: skip
 def acosh(x: float) -> float:
@@ -1080,7 +1082,7 @@ def _atanh_native(x: Any) -> Any:
     lambda y, x: (1.0 / _one_minus_square(x),),
     array=np.arctanh, domain=((-0.999, 0.999),), method="atanh", kinks={(1.0,): (math.inf,)},
     sheet="ATANH({0})", latex=r"\operatorname{artanh}",
-    textbook=lambda y, x: (1.0 / (1.0 - x * x),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
+    textbook=lambda y, x: (1.0 / (1.0 - x**2),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
     native=_atanh_native,
 )  # fmt: skip
 def atanh(x: float) -> float:
@@ -1116,7 +1118,7 @@ def sech2(x: float) -> float:
     lambda y, x: (sech2(x),),
     array=np.tanh, method="tanh",
     sheet="TANH({0})", latex=r"\tanh",
-    textbook=lambda y, x: (1.0 - y * y,),
+    textbook=lambda y, x: (1.0 - y**2,),
     expansion=lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
 )  # fmt: skip
 def tanh(x: float) -> float:
@@ -1379,7 +1381,7 @@ def _erfc(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.1283791670955126 * gaussian(x, 1.0),),
     array=_erf, domain=(NARROW,), method="erf", sheet="ERF({0})", native=_erf,
-    textbook=lambda y, x: (2.0 / sqrt(math.pi) * exp(-(x * x)),),
+    textbook=lambda y, x: (2.0 / sqrt(math.pi) * exp(-(x**2)),),
 )  # fmt: skip
 def erf(x: float) -> float:
     """The error function (2/√π) ∫₀ˣ exp(−t²) dt, in [−1, 1].
@@ -1393,7 +1395,7 @@ def erf(x: float) -> float:
 @primitive(
     lambda y, x: (-1.1283791670955126 * gaussian(x, 1.0),),
     array=_erfc, domain=(NARROW,), method="erfc", sheet="ERFC({0})", native=_erfc,
-    textbook=lambda y, x: (-2.0 / sqrt(math.pi) * exp(-(x * x)),),
+    textbook=lambda y, x: (-2.0 / sqrt(math.pi) * exp(-(x**2)),),
 )  # fmt: skip
 def erfc(x: float) -> float:
     """1 − erf(x), which keeps its digits where erf(x) is nearly 1.
@@ -1461,7 +1463,7 @@ def gelu_slope(x: float) -> float:
 @primitive(
     lambda y, x: (gelu_slope(x),),
     name="gelu", array=_gelu, symbol="GELU", domain=(NARROW,), method="gelu", native=_gelu,
-    textbook=lambda y, x: (0.5 * (1.0 + erf(x / sqrt(2.0))) + x * exp(-0.5 * x * x) / sqrt(2.0 * math.pi),),
+    textbook=lambda y, x: (0.5 * (1.0 + erf(x / sqrt(2.0))) + x * exp(-0.5 * x**2) / sqrt(2.0 * math.pi),),
     expansion=lambda x: 0.5 * x * erfc(-_ROOT_HALF * x),
 )  # fmt: skip
 def _gelu_row(x: float) -> float:
@@ -1480,6 +1482,11 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return sigmoid(gate) + inside * rise * sigmoid_slope(gate)
 
 
+def _gelu_tanh_textbook(y: Any, x: Any) -> tuple[Any]:
+    t = tanh(0.7978845608028654 * (x + 0.044715 * x**3))
+    return (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t**2) * (0.7978845608028654 * (1.0 + 0.134145 * x**2)),)
+
+
 def _gelu_tanh(x: Any) -> Any:
     return x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9)))
 
@@ -1489,7 +1496,7 @@ def _gelu_tanh(x: Any) -> Any:
     array=lambda x: x * sigmoid(_gelu_gate(np.clip(x, -1e9, 1e9))), symbol="GELU~", domain=((-0.5, 2.0),),
     method="gelu_tanh",
     expansion=lambda x: 0.5 * x * (1.0 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),
-    sheet=_gelu_tanh, native=_gelu_tanh,
+    textbook=_gelu_tanh_textbook, sheet=_gelu_tanh, native=_gelu_tanh,
 )  # fmt: skip
 def gelu_tanh(x: float) -> float:
     """½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which is near to gelu (Hendrycks and Gimpel 2016)."""
@@ -1521,7 +1528,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 @primitive(
     lambda y, x: (square(1.0 / (1.0 + abs(x))),),
     array=lambda x: x / (1.0 + np.absolute(x)), method="softsign", kinks={(0.0,): (1.0,)},
-    textbook=lambda y, x: (1.0 / square(1.0 + abs(x)),), expansion=lambda x: x / (1.0 + abs(x)),
+    textbook=lambda y, x: (1.0 / (1.0 + abs(x)) ** 2,), expansion=lambda x: x / (1.0 + abs(x)),
 )  # fmt: skip
 def softsign(x: float) -> float:
     """x/(1 + |x|), in [−1, 1] (Bergstra and others 2009); its second derivative at 0 is 0 (as that of |x|).

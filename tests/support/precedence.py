@@ -103,6 +103,8 @@ class Reader:
             return np.float64(token)
         if token in self.values:
             return np.float64(self.values[token])
+        if token in ("π", r"\pi"):
+            return np.float64(np.pi)
         if token == "(":
             value = self.sum()
             self.take(")")
