@@ -462,13 +462,14 @@ neg = primitive((-1.0,), array=np.negative, symbol="−",
 
 
 def _modulo_in_cells(small: str, large: str) -> str:
-    """MOD only where |a| ≥ |b|, for it takes no quotient near 0; else by whether the signs differ, 0 or 1."""
+    """MOD where |a| ≥ |b|, for it takes no quotient near 0; else by whether the signs differ, 0 or 1."""
     return f"IF(ABS({{0}})<ABS({{1}}),{small}(SIGN({{0}})*SIGN({{1}})<0),{large})"
 
 
 @primitive(
     lambda y, a, b: (1.0, -floordiv(a, b)),
-    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod", sheet=_modulo_in_cells("{0}+{1}*", "MOD({0},{1})"),
+    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod",
+    sheet=_modulo_in_cells("{0}+{1}*", "MOD({0},{1})"),
 )  # fmt: skip
 def mod(a: float, b: float) -> float:
     """The remainder a − b ⌊a/b⌋ with the sign of b, as Python's %; nan for b = 0."""
@@ -478,7 +479,8 @@ def mod(a: float, b: float) -> float:
 @primitive(
     (0.0, 0.0),
     array=np.floor_divide, symbol="⌊÷⌋", domain=(MODEST, (0.5, 40.0)), method="floordiv",
-    sheet=_modulo_in_cells("-", "ROUND(({0}-MOD({0},{1}))/{1},0)"), latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
+    sheet=_modulo_in_cells("-", "ROUND(({0}-MOD({0},{1}))/{1},0)"),
+    latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
 )  # fmt: skip
 def floordiv(a: float, b: float) -> float:
     """The quotient ⌊a/b⌋ as Python's //, with derivative 0; ±inf or nan for b = 0."""
@@ -863,7 +865,8 @@ def _length_native(values: Sequence[Any]) -> Any:
 @primitive(
     lambda y, a, b: tuple(components(y, [a, b])),
     array=np.hypot, domain=(MODEST, MODEST), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
-    textbook=lambda y, a, b: (a / y, b / y), latex=r"\sqrt{{{0}^2 + {1}^2}}", expansion=lambda a, b: sqrt(a * a + b * b),
+    textbook=lambda y, a, b: (a / y, b / y), latex=r"\sqrt{{{0}^2 + {1}^2}}",
+    expansion=lambda a, b: sqrt(a * a + b * b),
     sheet=lambda a, b: _norm_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
 )  # fmt: skip
 def hypot(a: float, b: float) -> float:

@@ -387,6 +387,8 @@ def _monomial(c: Expression, a: Expression, n: Expression, k: Expression) -> Exp
         return _apply(TABLE["monomial"], c, a, n, k)
     exponent = _apply(_sub, n, k) if isinstance(n, Number) else _difference(n, k)
     known = isinstance(exponent, Number)
+    if _is(k, 0.0) and isinstance(exponent, Number) and exponent.data < 0.0:  # a quotient, not a derivative
+        return _quotient(c, _raised(a, Number(-exponent.data)))
     return _product(c, _raised(a, exponent) if known else _apply(TABLE["power"], a, exponent))
 
 
@@ -819,7 +821,7 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
     if row.name in ("pow", "power"):
         return _raised_in_cells(row, *operands)
     if row is _div:
-        operands[1] = _denominator_in_cells(operands[1])
+        return _quotient_in_cells(*operands)
     if row.name in OPERATORS or isinstance(row.sheet, str):
         return Apply(row, tuple(operands))
     rule = row.sheet or row.expansion or _SIMPLER.get(row.name)
@@ -832,16 +834,13 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
         return in_cells(as_expression(rule(*operands)))  # rules are in simpler rows: as deep as they go
 
 
-def _denominator_in_cells(denominator: Expression) -> Expression:
-    """1 + x², the denominator in the slope of the arc tangent, without overflow: its quotient is 0 there."""
-    if isinstance(denominator, Apply) and denominator.row is _add:
-        one, square = denominator.operands
-        if isinstance(one, Number) and isinstance(square, Apply) and square.row is _mul:
-            left, right = square.operands
-            if left is right:
-                limited = TABLE["minimum"](TABLE["abs"](left), 1e154)
-                return Apply(_add, (one, Apply(_mul, (limited, limited))))
-    return denominator
+def _quotient_in_cells(numerator: Expression, denominator: Expression) -> Expression:
+    """a/b² as a/b/b, for b² may leave the floats where the quotient does not."""
+    if isinstance(denominator, Apply) and denominator.row is _mul:
+        left, right = denominator.operands
+        if left is right:
+            return Apply(_div, (Apply(_div, (numerator, left)), right))
+    return Apply(_div, (numerator, denominator))
 
 
 def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> Expression:

@@ -41,7 +41,26 @@ def _loose_rows():
 
 
 def numbers():
-    written = st.sampled_from([math.sqrt(2.0 / math.pi), 2.0 / math.sqrt(math.pi), math.log(10.0), -2.0, -1.0, 0.5, -0.5, 1.0, 2.0, 3.0, 0.1, -1e-5, 2e5, -3e-7, 0.0, 1 / 3])
+    written = st.sampled_from(
+        [
+            math.sqrt(2.0 / math.pi),
+            2.0 / math.sqrt(math.pi),
+            math.log(10.0),
+            -2.0,
+            -1.0,
+            0.5,
+            -0.5,
+            1.0,
+            2.0,
+            3.0,
+            0.1,
+            -1e-5,
+            2e5,
+            -3e-7,
+            0.0,
+            1 / 3,
+        ]
+    )
     return written.map(Number)
 
 

@@ -19,7 +19,7 @@ ROUNDED[r"\lceil"] = r"\rceil", np.ceil
 
 
 def plain(text):
-    r"""LaTeX with each \operatorname{log\_softmax} as one command, and an index of one number as part of a name."""
+    r"""LaTeX with each \operatorname{log\_softmax} as one command, and \log_{10} as one name."""
     text = re.sub(r"_\{(\d+)\}", r"_\1", text)
     return re.sub(
         r"\\operatorname\{([\w\\]+)\}",
