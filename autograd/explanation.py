@@ -480,11 +480,13 @@ def _holds_far_out(row: Primitive) -> bool:
     if row.textbook is None:
         return False
     y, *names = [Symbol("") for _ in range(len(row.domain) + 1)]
-    for number in (0.0, 1e-200, 1e200, -1e200):
-        args = [[name] if position in row.vectors else name for position, name in enumerate(names)]
-        data = [[number] if position in row.vectors else number for position in range(len(names))]
+    args = [[name] if position in row.vectors else name for position, name in enumerate(names)]
+    ends = (0.0, 1e-200, 1e200, -1e200)
+    for first, other in [*zip(ends, ends), *((end, 1.0) for end in ends)]:
+        numbers = [first, *[other] * (len(names) - 1)]
+        data = [[number] if position in row.vectors else number for position, number in enumerate(numbers)]
         try:
-            values = {y: row.evaluate(*data), **dict.fromkeys(names, number)}
+            values = {y: row.evaluate(*data), **dict(zip(names, numbers))}
             slopes = zip(row.textbook(y, *args), row.slopes(values[y], *data), strict=False)
             pairs = [pair for written, own in slopes for pair in zip(_listed(written), _listed(own))]
             found = [in_cells(as_expression(one)).numbers(values, strict=True) for one, _ in pairs]

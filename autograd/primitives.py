@@ -1275,6 +1275,7 @@ def _silu_bend(x: Any) -> Any:
 @primitive(
     lambda y, x: (_silu_bend(x),),
     array=_silu_slope, symbol="SiLU′", latex=r"\operatorname{SiLU}'", native=_silu_slope,
+    textbook=lambda y, x: (sigmoid_slope(x) * (2.0 - x * tanh(0.5 * x)),),
     expansion=lambda x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
 )  # fmt: skip
 def silu_slope(x: float) -> float:
@@ -1330,6 +1331,7 @@ def _gaussian_in_cells(x: Any, c: Any) -> Any:
         -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), gaussian(x, 0.5 * c)),
     ),
     array=_gaussian, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
+    textbook=lambda y, x, c: (-2.0 * c * x * y, -(x**2) * y),
     sheet=_gaussian_in_cells, latex=r"e^{{-{1} \cdot {0}^2}}", native=_gaussian,
 )  # fmt: skip
 def gaussian(x: float, c: float) -> float:
@@ -1456,6 +1458,7 @@ def _gelu_slope_in_cells(x: Any) -> Any:
     lambda y, x: (_gelu_bend(x),),
     array=_gelu_slope, symbol="GELU′", domain=(NARROW,), native=_gelu_slope,
     latex=r"\operatorname{GELU}'", sheet=_gelu_slope_in_cells,
+    textbook=lambda y, x: ((2.0 - x**2) * exp(-0.5 * x**2) / sqrt(2.0 * math.pi),),
     expansion=lambda x: 0.5 * erfc(-_ROOT_HALF * x) + 0.3989422804014327 * x * exp(-0.5 * x * x),
 )  # fmt: skip
 def gelu_slope(x: float) -> float:
