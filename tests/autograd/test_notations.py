@@ -152,6 +152,7 @@ def test_latex_says_the_same(data):
         **functions_of(lambda row: row.latex),
         **functions_of(lambda row: "\\" + row.name.replace("_", "")),
         "sech2": TABLE["sech2"].evaluate,
+        r"\log_10": TABLE["log10"].evaluate,
     }
     assert same(Reader(text, NAMES, functions).whole(), value), text
 
