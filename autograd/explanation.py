@@ -18,7 +18,7 @@ from typing import Any
 
 from .differentiation import grad
 from .graph import topological_order
-from .primitives import TABLE
+from .primitives import TABLE, Primitive
 from .symbols import (
     LATEX,
     OPERATORS,
@@ -30,6 +30,7 @@ from .symbols import (
     Symbol,
     as_expression,
     faithful,
+    in_cells,
     is_masked,
     latex_text,
 )
@@ -428,7 +429,7 @@ class Outline:
         y, args = self.expressions[node], self._arguments(node)
         formulas: list[list[Expression]] = []
         for rule, mode in (
-            (row.textbook, nullcontext),
+            (row.textbook if not self._computed or _holds_far_out(row) else None, nullcontext),
             (row.partials, nullcontext),
             (row.partials if self._computed else None, faithful),
         ):
@@ -469,6 +470,30 @@ def _only_in_branches(formula: Expression) -> bool:
         if isinstance(each, Apply) and each.row.name in ("add", "sub"):
             pending += each.operands
         elif not is_masked(each):
+            return False
+    return True
+
+
+@functools.cache
+def _holds_far_out(row: Primitive) -> bool:
+    """Whether the textbook's slopes are numbers where the row's own are, whatever a person types in."""
+    if row.textbook is None:
+        return False
+    y, *names = [Symbol("") for _ in range(len(row.domain) + 1)]
+    args = [[name] if position in row.vectors else name for position, name in enumerate(names)]
+    ends = (0.0, 1e-200, 1e200, -1e200)
+    for first, other in [*zip(ends, ends), *((end, 1.0) for end in ends)]:
+        numbers = [first, *[other] * (len(names) - 1)]
+        data = [[number] if position in row.vectors else number for position, number in enumerate(numbers)]
+        try:
+            values = {y: row.evaluate(*data), **dict(zip(names, numbers))}
+            slopes = zip(row.textbook(y, *args), row.slopes(values[y], *data), strict=False)
+            pairs = [pair for written, own in slopes for pair in zip(_listed(written), _listed(own))]
+            found = [in_cells(as_expression(one)).numbers(values, strict=True) for one, _ in pairs]
+        except (ArithmeticError, TypeError, ValueError):  # a user's row, which does not compute there
+            return False
+        lost = any(math.isfinite(own) and not math.isfinite(one) for one, (_, own) in zip(found, pairs))
+        if lost and math.isfinite(values[y]):
             return False
     return True
 

@@ -458,14 +458,20 @@ mul = primitive(lambda y, a, b: (b, a), array=np.multiply, symbol="×",
                 domain=(ANY, ANY), method="mul")(operator.mul)  # fmt: skip
 div = primitive(lambda y, a, b: (1.0 / b, monomial(-a, b, -2.0, 0.0)), array=np.true_divide,  # −a/b²
                 symbol="÷", domain=(ANY, POSITIVE), name="div", method="truediv",
-    textbook=lambda y, a, b: (1.0 / b, -a / (b * b)))(operator.truediv)  # fmt: skip
+    textbook=lambda y, a, b: (1.0 / b, -a / b**2))(operator.truediv)  # fmt: skip
 neg = primitive((-1.0,), array=np.negative, symbol="−",
                 method="neg")(operator.neg)  # fmt: skip
 
 
+def _modulo_in_cells(small: str, large: str) -> str:
+    """MOD where |a| ≥ |b|, for it takes no quotient near 0; else by whether the signs differ, 0 or 1."""
+    return f"IF(ABS({{0}})<ABS({{1}}),{small}(SIGN({{0}})*SIGN({{1}})<0),{large})"
+
+
 @primitive(
     lambda y, a, b: (1.0, -floordiv(a, b)),
-    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod", sheet="MOD({0},{1})",
+    array=np.mod, domain=(MODEST, (0.5, 40.0)), method="mod",
+    sheet=_modulo_in_cells("{0}+{1}*", "MOD({0},{1})"),
 )  # fmt: skip
 def mod(a: float, b: float) -> float:
     """The remainder a − b ⌊a/b⌋ with the sign of b, as Python's %; nan for b = 0."""
@@ -475,7 +481,8 @@ def mod(a: float, b: float) -> float:
 @primitive(
     (0.0, 0.0),
     array=np.floor_divide, symbol="⌊÷⌋", domain=(MODEST, (0.5, 40.0)), method="floordiv",
-    sheet="ROUND((({0})-MOD({0},{1}))/({1}),0)", latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
+    sheet=_modulo_in_cells("-", "ROUND(({0}-MOD({0},{1}))/{1},0)"),
+    latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
 )  # fmt: skip
 def floordiv(a: float, b: float) -> float:
     """The quotient ⌊a/b⌋ as Python's //, with derivative 0; ±inf or nan for b = 0."""
@@ -576,7 +583,7 @@ def absolute(x: float) -> float:
 
 
 @primitive((0.0,), array=np.sign, method="sign", sheet="SIGN({0})",
-           latex=r"\operatorname{{sgn}}\left({0}\right)", kinks={(0.0,): (0.0,)},
+           latex=r"\operatorname{sgn}", kinks={(0.0,): (0.0,)},
            native=lambda x: step(x) - step(-x))  # fmt: skip
 def sign(x: float) -> float:
     """1 for x > 0, −1 for x < 0 and 0 at 0, with derivative 0; nan stays nan.
@@ -611,7 +618,7 @@ def ceil(x: float) -> float:
 
 @primitive(
     lambda y, x: (2.0 * x,),
-    array=np.square, exact=True, method="square", sheet="({0})^2", latex=r"\left({0}\right)^2",
+    array=np.square, exact=True, method="square", sheet=lambda x: x * x, latex="{0}^2",
 )  # fmt: skip
 def square(x: float) -> float:
     """x².
@@ -809,6 +816,7 @@ def _cbrt_native(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / (3.0 * y * y),),
     array=_cbrt_array, symbol="∛", method="cbrt", kinks={(0.0,): (math.inf,)},
+    textbook=lambda y, x: (1.0 / (3.0 * y**2),),
     sheet="SIGN({0})*ABS({0})^(1/3)", latex=r"\sqrt[3]{{{0}}}", native=_cbrt_native,
 )  # fmt: skip
 def cbrt(x: float) -> float:
@@ -838,6 +846,18 @@ def _length_in_cells(values: Sequence[Any]) -> Any:
     return where(top, top * sqrt(sum([square(value / top) for value in values])), 0.0)
 
 
+def _norm_in_cells(values: Sequence[Any], of_zeros: float = 0.0) -> Any:
+    """√Σ v², and with a factor where the squares would leave the floats."""
+    size = sum(list(map(abs, values)))
+
+    def length(factor: float) -> Any:
+        scaled = [factor * value for value in values]
+        return sqrt(sum([value * value for value in scaled])) / factor
+
+    small = where(size, length(1e200), of_zeros)
+    return where(greater(size, 1e150), length(1e-200), where(greater(1e-130, size), small, length(1.0)))
+
+
 def _length_native(values: Sequence[Any]) -> Any:
     # One infinite number decides, even beside a nan, as in math.hypot.
     length = _length_in_cells(values)
@@ -847,8 +867,9 @@ def _length_native(values: Sequence[Any]) -> Any:
 @primitive(
     lambda y, a, b: tuple(components(y, [a, b])),
     array=np.hypot, domain=(MODEST, MODEST), method="hypot", kinks={(0.0, 0.0): (0.0, 0.0)},
-    textbook=lambda y, a, b: (a / y, b / y), expansion=lambda a, b: sqrt(a * a + b * b),
-    sheet=lambda a, b: _length_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
+    textbook=lambda y, a, b: (a / y, b / y), latex=r"\sqrt{{{0}^2 + {1}^2}}",
+    expansion=lambda a, b: sqrt(a * a + b * b),
+    sheet=lambda a, b: _norm_in_cells([a, b]), native=lambda a, b: _length_native([a, b]),
 )  # fmt: skip
 def hypot(a: float, b: float) -> float:
     """√(a² + b²), no square of which overflows or vanishes; the gradient at (0, 0) is 0, as of torch.norm.
@@ -887,6 +908,7 @@ def cos(x: float) -> float:
     array=np.tan,
     domain=((-1.5, 1.5),),
     method="tan",
+    textbook=lambda y, x: (1.0 + y**2,),
     sheet="TAN({0})",
     latex=r"\tan",
 )
@@ -907,7 +929,7 @@ def _one_minus_square(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / sqrt(_one_minus_square(x)),),
     array=np.arcsin, domain=((-0.999, 0.999),), method="asin",
-    textbook=lambda y, x: (1.0 / sqrt(1.0 - x * x),),
+    textbook=lambda y, x: (1.0 / sqrt(1.0 - x**2),),
     sheet="ASIN({0})", latex=r"\arcsin", kinks={(1.0,): (math.inf,)},
 )  # fmt: skip
 def asin(x: float) -> float:
@@ -922,7 +944,7 @@ def asin(x: float) -> float:
 @primitive(
     lambda y, x: (-1.0 / sqrt(_one_minus_square(x)),),
     array=np.arccos, domain=((-0.999, 0.999),), method="acos",
-    textbook=lambda y, x: (-1.0 / sqrt(1.0 - x * x),),
+    textbook=lambda y, x: (-1.0 / sqrt(1.0 - x**2),),
     sheet="ACOS({0})", latex=r"\arccos", kinks={(1.0,): (-math.inf,)},
 )  # fmt: skip
 def acos(x: float) -> float:
@@ -938,7 +960,7 @@ def acos(x: float) -> float:
 @primitive(
     lambda y, x: (square(1.0 / hypot(1.0, x)),),
     array=np.arctan, method="atan", sheet="ATAN({0})", latex=r"\arctan",
-    textbook=lambda y, x: (1.0 / (1.0 + x * x),),
+    textbook=lambda y, x: (1.0 / (1.0 + x**2),),
 )  # fmt: skip
 def atan(x: float) -> float:
     """The arc tangent in [−π/2, π/2].
@@ -964,7 +986,7 @@ def _atan2_native(a: Any, b: Any) -> Any:
     lambda y, a, b: (monomial(b, hypot(a, b), -2.0, 0.0), monomial(-a, hypot(a, b), -2.0, 0.0)),
     array=np.arctan2, domain=(MODEST, MODEST), method="atan2",
     sheet="IF(AND({0}=0,{1}=0),0,ATAN2({1},{0}))",
-    textbook=lambda y, a, b: (b / (a * a + b * b), -a / (a * a + b * b)),
+    textbook=lambda y, a, b: (b / (a**2 + b**2), -a / (a**2 + b**2)),
     native=_atan2_native,
 )  # fmt: skip
 def atan2(a: float, b: float) -> float:
@@ -1021,8 +1043,8 @@ def _asinh_native(x: Any) -> Any:
 
 @primitive(
     lambda y, x: (1.0 / hypot(1.0, x),),
-    array=np.arcsinh, method="asinh", sheet="ASINH({0})", latex=r"\operatorname{{arsinh}}\left({0}\right)",
-    textbook=lambda y, x: (1.0 / sqrt(1.0 + x * x),), expansion=lambda x: log(x + sqrt(1.0 + x * x)),
+    array=np.arcsinh, method="asinh", sheet="ASINH({0})", latex=r"\operatorname{arsinh}",
+    textbook=lambda y, x: (1.0 / sqrt(1.0 + x**2),), expansion=lambda x: log(x + sqrt(1.0 + x * x)),
     native=_asinh_native,
 )  # fmt: skip
 def asinh(x: float) -> float:
@@ -1043,8 +1065,8 @@ def _acosh_native(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),),
     array=np.arccosh, domain=((1.001, 500.0),), method="acosh", kinks={(1.0,): (math.inf,)},
-    sheet="ACOSH({0})", latex=r"\operatorname{{arcosh}}\left({0}\right)",
-    textbook=lambda y, x: (1.0 / sqrt(x * x - 1.0),), expansion=lambda x: log(x + sqrt(x * x - 1.0)),
+    sheet="ACOSH({0})", latex=r"\operatorname{arcosh}",
+    textbook=lambda y, x: (1.0 / sqrt(x**2 - 1.0),), expansion=lambda x: log(x + sqrt(x * x - 1.0)),
     native=_acosh_native,
 )  # fmt: skip
 def acosh(x: float) -> float:
@@ -1064,8 +1086,8 @@ def _atanh_native(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.0 / _one_minus_square(x),),
     array=np.arctanh, domain=((-0.999, 0.999),), method="atanh", kinks={(1.0,): (math.inf,)},
-    sheet="ATANH({0})", latex=r"\operatorname{{artanh}}\left({0}\right)",
-    textbook=lambda y, x: (1.0 / (1.0 - x * x),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
+    sheet="ATANH({0})", latex=r"\operatorname{artanh}",
+    textbook=lambda y, x: (1.0 / (1.0 - x**2),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
     native=_atanh_native,
 )  # fmt: skip
 def atanh(x: float) -> float:
@@ -1101,7 +1123,7 @@ def sech2(x: float) -> float:
     lambda y, x: (sech2(x),),
     array=np.tanh, method="tanh",
     sheet="TANH({0})", latex=r"\tanh",
-    textbook=lambda y, x: (1.0 - y * y,),
+    textbook=lambda y, x: (1.0 - y**2,),
     expansion=lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
 )  # fmt: skip
 def tanh(x: float) -> float:
@@ -1254,7 +1276,8 @@ def _silu_bend(x: Any) -> Any:
 
 @primitive(
     lambda y, x: (_silu_bend(x),),
-    array=_silu_slope, symbol="SiLU′", latex=r"\operatorname{{SiLU}}'\left({0}\right)", native=_silu_slope,
+    array=_silu_slope, symbol="SiLU′", latex=r"\operatorname{SiLU}'", native=_silu_slope,
+    textbook=lambda y, x: (sigmoid_slope(x) * (2.0 - x * tanh(0.5 * x)),),
     expansion=lambda x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
 )  # fmt: skip
 def silu_slope(x: float) -> float:
@@ -1298,6 +1321,11 @@ def _gaussian(x: Any, c: Any) -> Any:
     return exp(-exponent) * (1.0 - minimum(c * lost + lost_too, 0.5))  # more only where the power is 0
 
 
+def _gaussian_in_cells(x: Any, c: Any) -> Any:
+    size = minimum(abs(x), 1e100)
+    return exp(-(minimum(c * size, 1e200) * size))
+
+
 # By halves, for y may be subnormal where x y is not.
 @primitive(
     lambda y, x, c: (
@@ -1305,7 +1333,8 @@ def _gaussian(x: Any, c: Any) -> Any:
         -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), gaussian(x, 0.5 * c)),
     ),
     array=_gaussian, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
-    sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
+    textbook=lambda y, x, c: (-2.0 * c * x * y, -(x**2) * y),
+    sheet=_gaussian_in_cells, latex=r"e^{{-{1} \cdot {0}^2}}", native=_gaussian,
 )  # fmt: skip
 def gaussian(x: float, c: float) -> float:
     """exp(−c x²), with the exponent taken to twice the digits of a float, so that the result has them all."""
@@ -1359,7 +1388,7 @@ def _erfc(x: Any) -> Any:
 @primitive(
     lambda y, x: (1.1283791670955126 * gaussian(x, 1.0),),
     array=_erf, domain=(NARROW,), method="erf", sheet="ERF({0})", native=_erf,
-    textbook=lambda y, x: (2.0 / sqrt(math.pi) * exp(-(x * x)),),
+    textbook=lambda y, x: (2.0 / sqrt(math.pi) * exp(-(x**2)),),
 )  # fmt: skip
 def erf(x: float) -> float:
     """The error function (2/√π) ∫₀ˣ exp(−t²) dt, in [−1, 1].
@@ -1373,7 +1402,7 @@ def erf(x: float) -> float:
 @primitive(
     lambda y, x: (-1.1283791670955126 * gaussian(x, 1.0),),
     array=_erfc, domain=(NARROW,), method="erfc", sheet="ERFC({0})", native=_erfc,
-    textbook=lambda y, x: (-2.0 / sqrt(math.pi) * exp(-(x * x)),),
+    textbook=lambda y, x: (-2.0 / sqrt(math.pi) * exp(-(x**2)),),
 )  # fmt: skip
 def erfc(x: float) -> float:
     """1 − erf(x), which keeps its digits where erf(x) is nearly 1.
@@ -1423,10 +1452,15 @@ def _gelu_bend(x: Any) -> Any:
     return 0.3989422804014327 * _by_halves(factor, gaussian(inside, 0.25))
 
 
+def _gelu_slope_in_cells(x: Any) -> Any:
+    return 0.5 * erfc(-_ROOT_HALF * x) + 0.3989422804014327 * x * gaussian(x, 0.5)
+
+
 @primitive(
     lambda y, x: (_gelu_bend(x),),
     array=_gelu_slope, symbol="GELU′", domain=(NARROW,), native=_gelu_slope,
-    latex=r"\operatorname{{GELU}}'\left({0}\right)",
+    latex=r"\operatorname{GELU}'", sheet=_gelu_slope_in_cells,
+    textbook=lambda y, x: ((2.0 - x**2) * exp(-0.5 * x**2) / sqrt(2.0 * math.pi),),
     expansion=lambda x: 0.5 * erfc(-_ROOT_HALF * x) + 0.3989422804014327 * x * exp(-0.5 * x * x),
 )  # fmt: skip
 def gelu_slope(x: float) -> float:
@@ -1437,7 +1471,7 @@ def gelu_slope(x: float) -> float:
 @primitive(
     lambda y, x: (gelu_slope(x),),
     name="gelu", array=_gelu, symbol="GELU", domain=(NARROW,), method="gelu", native=_gelu,
-    textbook=lambda y, x: (0.5 * (1.0 + erf(x / sqrt(2.0))) + x * exp(-0.5 * x * x) / sqrt(2.0 * math.pi),),
+    textbook=lambda y, x: (0.5 * (1.0 + erf(x / sqrt(2.0))) + x * exp(-0.5 * x**2) / sqrt(2.0 * math.pi),),
     expansion=lambda x: 0.5 * x * erfc(-_ROOT_HALF * x),
 )  # fmt: skip
 def _gelu_row(x: float) -> float:
@@ -1456,12 +1490,21 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return sigmoid(gate) + inside * rise * sigmoid_slope(gate)
 
 
+def _gelu_tanh_textbook(y: Any, x: Any) -> tuple[Any]:
+    t = tanh(0.7978845608028654 * (x + 0.044715 * x**3))
+    return (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t**2) * (0.7978845608028654 * (1.0 + 0.134145 * x**2)),)
+
+
+def _gelu_tanh(x: Any) -> Any:
+    return x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9)))
+
+
 @primitive(
     lambda y, x: (_gelu_tanh_slope(x),),
     array=lambda x: x * sigmoid(_gelu_gate(np.clip(x, -1e9, 1e9))), symbol="GELU~", domain=((-0.5, 2.0),),
     method="gelu_tanh",
     expansion=lambda x: 0.5 * x * (1.0 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),
-    native=lambda x: x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9))),
+    textbook=_gelu_tanh_textbook, sheet=_gelu_tanh, native=_gelu_tanh,
 )  # fmt: skip
 def gelu_tanh(x: float) -> float:
     """½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which is near to gelu (Hendrycks and Gimpel 2016)."""
@@ -1493,7 +1536,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 @primitive(
     lambda y, x: (square(1.0 / (1.0 + abs(x))),),
     array=lambda x: x / (1.0 + np.absolute(x)), method="softsign", kinks={(0.0,): (1.0,)},
-    textbook=lambda y, x: (1.0 / square(1.0 + abs(x)),), expansion=lambda x: x / (1.0 + abs(x)),
+    textbook=lambda y, x: (1.0 / (1.0 + abs(x)) ** 2,), expansion=lambda x: x / (1.0 + abs(x)),
 )  # fmt: skip
 def softsign(x: float) -> float:
     """x/(1 + |x|), in [−1, 1] (Bergstra and others 2009); its second derivative at 0 is 0 (as that of |x|).
@@ -1679,7 +1722,7 @@ def _norm_array(values: Any) -> Any:
     name="norm", array=_norm_array, vectors=(0,), domain=(MODEST,),
     latex=r"\left\lVert {0} \right\rVert", textbook=lambda y, values: ([value / y for value in values],),
     expansion=lambda values: sqrt(sum([value * value for value in values])),
-    sheet=_length_in_cells, native=_length_native,
+    sheet=_norm_in_cells, native=_length_native,
 )  # fmt: skip
 def _norm(values: Sequence[float]) -> float:
     return math.hypot(*values)
@@ -1714,6 +1757,7 @@ def _component_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
     vectors=(1,), domain=(MODEST, MODEST), symbol="v/‖v‖",
     array=lambda x, others: components(_norm_array([*np.broadcast_arrays(x, *others)]), [x])[0],
     expansion=lambda x, others: x / norm([x, *others]),
+    sheet=lambda x, others: x / _norm_in_cells([x, *others], 1.0),
 )  # fmt: skip
 def component(x: float, others: Sequence[float]) -> float:
     """x/√(x² + Σ vⱼ²), the derivative of a length; 0 at 0. Its own, Σ vⱼ²/length³, has no difference."""

@@ -243,10 +243,10 @@ def _coefficient(operand: Expression) -> tuple[float, Expression | None]:
     if isinstance(operand, Number):
         return operand.data, None
     if isinstance(operand, Apply):
-        if operand.row is _neg:
-            return -1.0, operand.operands[0]
-        if operand.row is _mul and isinstance(operand.operands[0], Number):
-            return operand.operands[0].data, operand.operands[1]
+        sign, inside = (-1.0, operand.operands[0]) if operand.row is _neg else (1.0, operand)
+        if isinstance(inside, Apply) and inside.row is _mul and isinstance(inside.operands[0], Number):
+            return sign * inside.operands[0].data, inside.operands[1]
+        return sign, inside
     return 1.0, operand
 
 
@@ -259,7 +259,8 @@ def _scaled(coefficient: float, rest: Expression | None) -> Expression:
         turned = _turned(rest)
         if turned is not None:
             return _scaled(-coefficient, turned)
-    return Apply(_neg, (rest,)) if coefficient == -1.0 else Apply(_mul, (Number(coefficient), rest))
+        return Apply(_neg, (_scaled(-coefficient, rest),))
+    return Apply(_mul, (Number(coefficient), rest))
 
 
 def _turned(rest: Expression) -> Expression | None:
@@ -386,6 +387,8 @@ def _monomial(c: Expression, a: Expression, n: Expression, k: Expression) -> Exp
         return _apply(TABLE["monomial"], c, a, n, k)
     exponent = _apply(_sub, n, k) if isinstance(n, Number) else _difference(n, k)
     known = isinstance(exponent, Number)
+    if _is(k, 0.0) and isinstance(exponent, Number) and exponent.data < 0.0:  # a quotient, not a derivative
+        return _quotient(c, _raised(a, Number(-exponent.data)))
     return _product(c, _raised(a, exponent) if known else _apply(TABLE["power"], a, exponent))
 
 
@@ -602,8 +605,8 @@ class _Listed(list[str]):
 
 
 _TOKEN = re.compile(
-    rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{⌊⌈])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}⌋⌉])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>\s+)
-    |(?P<word>"[^"]*"|{_MARK}|\d+\.?\d*(?:[eE][+-]?\d+)?|\\[a-zA-Z]+|[^\W\d²³][\w.:$!]*)|(?P<sign>.)""",
+    rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{⌊⌈])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}⌋⌉])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>[\s'′]+)
+    |(?P<word>"[^"]*"|√|{_MARK}|\d+\.?\d*(?:[eE][+-]?\d+)?|\\[a-zA-Z]+(?:_\w|_\{{\w+\}})?|[^\W\d²³][\w.:$!]*)|(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -670,7 +673,8 @@ def _text_call(row: Primitive) -> str:
 
 
 def _latex_call(row: Primitive) -> str:
-    return row.latex or rf"\operatorname{{{row.name}}}".replace("_", r"\_")
+    name = row.symbol if re.fullmatch("[A-Za-z]+", row.symbol) else row.name
+    return row.latex or rf"\operatorname{{{name}}}".replace("_", r"\_")
 
 
 def _latex_number(data: float) -> str:
@@ -730,9 +734,33 @@ def _text_number(data: float) -> str:
     return _plain_number(data).replace("-", "−", 1) if data < 0.0 else _plain_number(data)
 
 
+_TEXT_NUMBERS = {
+    math.pi: "π",
+    math.sqrt(2.0): "√(2)",
+    math.log(2.0): "ln(2)",
+    math.log(10.0): "ln(10)",
+    math.sqrt(2.0 * math.pi): "√(2 · π)",
+    math.sqrt(2.0 / math.pi): "√(2 / π)",
+    0.5 * math.sqrt(2.0 / math.pi): "1 / √(2 · π)",
+    2.0 / math.sqrt(math.pi): "2 / √(π)",
+}
+"""Numbers that are written as what they come from."""
+
+_LATEX_NUMBERS = {
+    0.5: r"\tfrac{1}{2}",
+    math.pi: r"\pi",
+    math.sqrt(2.0): r"\sqrt{2}",
+    math.log(2.0): r"\ln\left(2\right)",
+    math.log(10.0): r"\ln\left(10\right)",
+    math.sqrt(2.0 * math.pi): r"\sqrt{2 \cdot \pi}",
+    math.sqrt(2.0 / math.pi): r"\sqrt{\frac{2}{\pi}}",
+    0.5 * math.sqrt(2.0 / math.pi): r"\frac{1}{\sqrt{2 \cdot \pi}}",
+    2.0 / math.sqrt(math.pi): r"\frac{2}{\sqrt{\pi}}",
+}
+
 TEXT = Notation(
     lambda symbol: symbol.text,
-    _text_number,
+    lambda data: _TEXT_NUMBERS.get(data) or _text_number(data),
     _IN_LINE,
     _text_call,
     (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-−", _SUM).items())
@@ -757,7 +785,7 @@ PYTHON = Notation(
 
 LATEX = Notation(
     lambda symbol: symbol.latex,
-    lambda data: r"\tfrac{1}{2}" if data == 0.5 else _latex_number(data),
+    lambda data: _LATEX_NUMBERS.get(data) or _latex_number(data),
     {
         **_IN_LINE,
         "sub": ("{} - {}", (_SUM, _PRODUCT), _SUM),
@@ -793,7 +821,7 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
     if row.name in ("pow", "power"):
         return _raised_in_cells(row, *operands)
     if row is _div:
-        operands[1] = _denominator_in_cells(operands[1])
+        return _quotient_in_cells(*operands)
     if row.name in OPERATORS or isinstance(row.sheet, str):
         return Apply(row, tuple(operands))
     rule = row.sheet or row.expansion or _SIMPLER.get(row.name)
@@ -806,16 +834,13 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
         return in_cells(as_expression(rule(*operands)))  # rules are in simpler rows: as deep as they go
 
 
-def _denominator_in_cells(denominator: Expression) -> Expression:
-    """1 + x², the denominator in the slope of the arc tangent, without overflow: its quotient is 0 there."""
-    if isinstance(denominator, Apply) and denominator.row is _add:
-        one, square = denominator.operands
-        if isinstance(one, Number) and isinstance(square, Apply) and square.row is _mul:
-            left, right = square.operands
-            if left is right:
-                limited = TABLE["minimum"](TABLE["abs"](left), 1e154)
-                return Apply(_add, (one, Apply(_mul, (limited, limited))))
-    return denominator
+def _quotient_in_cells(numerator: Expression, denominator: Expression) -> Expression:
+    """a/b² as a/b/b, for b² may leave the floats where the quotient does not."""
+    if isinstance(denominator, Apply) and denominator.row is _mul:
+        left, right = denominator.operands
+        if left is right:
+            return Apply(_div, (Apply(_div, (numerator, left)), right))
+    return Apply(_div, (numerator, denominator))
 
 
 def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> Expression:

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-TOKEN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\\[a-zA-Z]\w*|[^\W\d]\w*|√|.)", re.DOTALL)
+TOKEN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\\[a-zA-Z]\w*'?|[^\W\d]\w*′?|√|.)", re.DOTALL)
 SPELLED = {"−": "-", "·": "*", r"\cdot": "*", r"\times": "*", "×": "*"}
 OPERATIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.true_divide}
 
@@ -19,7 +19,8 @@ ROUNDED[r"\lceil"] = r"\rceil", np.ceil
 
 
 def plain(text):
-    r"""LaTeX with each \operatorname{log\_softmax} as one command."""
+    r"""LaTeX with each \operatorname{log\_softmax} as one command, and \log_{10} as one name."""
+    text = re.sub(r"_\{(\d+)\}", r"_\1", text)
     return re.sub(
         r"\\operatorname\{([\w\\]+)\}",
         lambda match: "\\" + re.sub(r"\W", "", match[1]).replace("_", ""),
@@ -102,6 +103,8 @@ class Reader:
             return np.float64(token)
         if token in self.values:
             return np.float64(self.values[token])
+        if token in ("π", r"\pi"):
+            return np.float64(np.pi)
         if token == "(":
             value = self.sum()
             self.take(")")
@@ -118,6 +121,8 @@ class Reader:
             index = self.inside("[", "]") if self.next == "[" else 2.0
             inside = self.inside("{", "}")
             return np.cbrt(inside) if index == 3.0 else np.power(inside, 1.0 / index)
+        if token == r"\lVert":
+            return np.hypot.reduce(self.listed(r"\rVert"))
         if token in ROUNDED:
             last, rounded = ROUNDED[token]
             value = self.sum()
@@ -134,10 +139,13 @@ class Reader:
 
     def arguments(self):
         self.take("(")
+        return self.listed(")")
+
+    def listed(self, last):
         found = []
         while True:
             found.append(self.sum())
-            if self.take(",", ")") == ")":
+            if self.take(",", last) == last:
                 return found
 
     def bracket(self):

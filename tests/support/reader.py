@@ -1,5 +1,6 @@
 """Reads formulas as `Notation.TEXT` writes them, knowing nothing of how: for tests that read them again."""
 
+import math
 import re
 
 import oracle
@@ -22,6 +23,7 @@ NAMES = {
 
 def evaluate(text, values, functions):
     """The number of a formula, with mpmath: `values` of names, `functions` by the names of rows."""
+    values = {"π": math.pi, **values}
     derivatives = sorted((name for name in values if name.startswith("∂")), key=len, reverse=True)
     for i, name in enumerate(derivatives):  # what a long formula refers to
         text, values = text.replace(name, f"derivative{i}"), {**values, f"derivative{i}": values[name]}
