@@ -822,10 +822,10 @@ def cbrt(x: float) -> float:
 def components(y: Any, values: Sequence[Any]) -> list[Any]:
     """vᵢ/y for each of the values whose length is y; 0 where that is 0.
 
-    For a `Value` each is a row, `component`: in the derivative of a quotient 1 − (vᵢ/y)² would cancel.
+    For a `Value` each is a row, `norm_slope`: in the derivative of a quotient 1 − (vᵢ/y)² would cancel.
     """
     if hasattr(y, "backward"):
-        return _one_against_others(component, values)
+        return _one_against_others(norm_slope, values)
     length = where(y, y, 1.0)
     return [value / length for value in values]
 
@@ -1289,7 +1289,7 @@ def silu(x: float) -> float:
     return x / (1.0 + math.exp(-x))
 
 
-def _gaussian(x: Any, c: Any) -> Any:
+def _exp_minus_cx2(x: Any, c: Any) -> Any:
     inside = minimum(abs(x), 1e100)
     square, lost = _product(inside, inside)
     exponent, lost_too = _product(c, square)
@@ -1299,15 +1299,15 @@ def _gaussian(x: Any, c: Any) -> Any:
 # By halves, for y may be subnormal where x y is not.
 @primitive(
     lambda y, x, c: (
-        -2.0 * c * _by_halves(x, gaussian(x, 0.5 * c)),
-        -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), gaussian(x, 0.5 * c)),
+        -2.0 * c * _by_halves(x, exp_minus_cx2(x, 0.5 * c)),
+        -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), exp_minus_cx2(x, 0.5 * c)),
     ),
-    array=_gaussian, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
-    sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_gaussian,
+    array=_exp_minus_cx2, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
+    sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_exp_minus_cx2,
 )  # fmt: skip
-def gaussian(x: float, c: float) -> float:
+def exp_minus_cx2(x: float, c: float) -> float:
     """exp(−c x²), with the exponent taken to twice the digits of a float, so that the result has them all."""
-    return float(_gaussian(x, c))
+    return float(_exp_minus_cx2(x, c))
 
 
 # (1 + 2x) eˣ² erfc(x) in (x − 4)/(x + 4), for 0.48 ≤ x ≤ 28, and erf(x)/x in x² for |x| ≤ 0.51: interpolation
@@ -1342,7 +1342,7 @@ def _erfcx(x: Any) -> Any:
 def _erfc_far(x: Any) -> Any:
     """erfc(|x|) for |x| ≥ 0.48."""
     size = maximum(abs(x), 0.48)
-    return gaussian(size, 1.0) * _erfcx(size)
+    return exp_minus_cx2(size, 1.0) * _erfcx(size)
 
 
 def _erf(x: Any) -> Any:
@@ -1355,7 +1355,7 @@ def _erfc(x: Any) -> Any:
 
 
 @primitive(
-    lambda y, x: (1.1283791670955126 * gaussian(x, 1.0),),
+    lambda y, x: (1.1283791670955126 * exp_minus_cx2(x, 1.0),),
     array=_erf, domain=(NARROW,), method="erf", sheet="ERF({0})", native=_erf,
     textbook=lambda y, x: (2.0 / sqrt(math.pi) * exp(-(x * x)),),
 )  # fmt: skip
@@ -1369,7 +1369,7 @@ def erf(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (-1.1283791670955126 * gaussian(x, 1.0),),
+    lambda y, x: (-1.1283791670955126 * exp_minus_cx2(x, 1.0),),
     array=_erfc, domain=(NARROW,), method="erfc", sheet="ERFC({0})", native=_erfc,
     textbook=lambda y, x: (-2.0 / sqrt(math.pi) * exp(-(x * x)),),
 )  # fmt: skip
@@ -1395,7 +1395,7 @@ _ROOT_HALF = 0.7071067811865476
 def _gelu(x: Any) -> Any:
     """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), its exponent −x²/2."""
     z = _ROOT_HALF * abs(x)
-    far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * (gaussian(x, 0.5) * _erfcx(z))
+    far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * (exp_minus_cx2(x, 0.5) * _erfcx(z))
     return where(step(z - 0.5), far, 0.5 * x * (1.0 + _erf_near(_ROOT_HALF * x)))
 
 
@@ -1403,11 +1403,11 @@ def _gelu_slope(x: Any) -> Any:
     """Φ(x) + x φ(x), whose terms cancel near its zero x₀ = −0.7518: there it is a series in x − x₀."""
     size = maximum(minimum(abs(x), 100.0), 0.7)
     ratio = 0.5 * _erfcx(_ROOT_HALF * size) - 0.3989422804014327 * size
-    below = _by_halves(ratio, gaussian(size, 0.25))
+    below = _by_halves(ratio, exp_minus_cx2(size, 0.25))
     inside = maximum(minimum(x, 0.71), -1.1)
     d = (inside + 0.7517915246935645) - 1.4956759177009883e-17  # −x₀ to 32 digits
     near_zero = d * _polynomial(minimum(d, 0.51), _GELU_SLOPE)
-    middle = 0.5 + 0.5 * _erf_near(_ROOT_HALF * inside) + 0.3989422804014327 * inside * gaussian(inside, 0.5)
+    middle = 0.5 + 0.5 * _erf_near(_ROOT_HALF * inside) + 0.3989422804014327 * inside * exp_minus_cx2(inside, 0.5)
     usual = where(step(inside + 0.25), where(step(x - 0.7), 1.0 - below, middle), near_zero)
     return where(step(-1.1 - x), below, usual)
 
@@ -1418,7 +1418,7 @@ def _gelu_bend(x: Any) -> Any:
     low = -9.667293313452913e-17
     product = ((1.4142135623730951 - inside) + low) * ((1.4142135623730951 + inside) + low)
     factor = where(step(abs(inside) - 1.0), product, 2.0 - inside * inside)
-    return 0.3989422804014327 * _by_halves(factor, gaussian(inside, 0.25))
+    return 0.3989422804014327 * _by_halves(factor, exp_minus_cx2(inside, 0.25))
 
 
 @primitive(
@@ -1700,7 +1700,7 @@ def norm(values: Any) -> Any:
     return _norm(_sequence("norm", values, 0))
 
 
-def _component_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
+def _norm_slope_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
     length = norm([x, *others])
     shares = components(length, [x, *others])[1:]
     turns = [share / where(length, length, 1.0) for share in shares]
@@ -1708,12 +1708,12 @@ def _component_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
 
 
 @primitive(
-    lambda y, x, others: _component_slopes(y, x, others),
+    lambda y, x, others: _norm_slope_slopes(y, x, others),
     vectors=(1,), domain=(MODEST, MODEST), symbol="v/‖v‖",
     array=lambda x, others: components(_norm_array([*np.broadcast_arrays(x, *others)]), [x])[0],
     expansion=lambda x, others: x / norm([x, *others]),
 )  # fmt: skip
-def component(x: float, others: Sequence[float]) -> float:
+def norm_slope(x: float, others: Sequence[float]) -> float:
     """x/√(x² + Σ vⱼ²), the derivative of a length; 0 at 0. Its own, Σ vⱼ²/length³, has no difference."""
     length = math.hypot(x, *others)
     return x / length if length else 0.0
@@ -1853,53 +1853,53 @@ def _softmax_array(x: Any, others: Any) -> Any:
         return own / (own + np.sum(_exponentials_array(others, top), axis=0))
 
 
-def _share_array(part: Any, rest: Any) -> Any:
+def _softmax_share_array(part: Any, rest: Any) -> Any:
     with np.errstate(all="ignore"):
         top = np.maximum(np.max(part, axis=0), np.max(rest, axis=0))
         own = np.sum(_exponentials_array(part, top), axis=0)
         return own / (own + np.sum(_exponentials_array(rest, top), axis=0))
 
 
-def _share_in_cells(part: Sequence[Any], rest: Sequence[Any]) -> Any:
+def _softmax_share_in_cells(part: Sequence[Any], rest: Sequence[Any]) -> Any:
     top = functools.reduce(maximum, [*part, *rest])
     own, other = (sum([exp(value - top) for value in values]) for values in (part, rest))
     return own / (own + other)
 
 
-def _share_slopes(y: Any, part: Sequence[Any], rest: Sequence[Any]) -> tuple[Any, Any]:
+def _softmax_share_slopes(y: Any, part: Sequence[Any], rest: Sequence[Any]) -> tuple[Any, Any]:
     probabilities = softmax([*part, *rest])
-    other = share(rest, part)
+    other = softmax_share(rest, part)
     return [p * other for p in probabilities[: len(part)]], [-y * p for p in probabilities[len(part) :]]
 
 
 @primitive(
-    lambda y, part, rest: _share_slopes(y, part, rest),
-    name="share", vectors=(0, 1), domain=(ANY, ANY), array=_share_array, symbol="Σ softmax",
+    lambda y, part, rest: _softmax_share_slopes(y, part, rest),
+    name="softmax_share", vectors=(0, 1), domain=(ANY, ANY), array=_softmax_share_array, symbol="Σ softmax",
     expansion=lambda part, rest: sum(list(map(exp, part))) / sum(list(map(exp, [*part, *rest]))),
-    sheet=_share_in_cells,
+    sheet=_softmax_share_in_cells,
 )  # fmt: skip
-def _share(part: Sequence[float], rest: Sequence[float]) -> float:
+def _softmax_share(part: Sequence[float], rest: Sequence[float]) -> float:
     exponentials = _exponentials([*part, *rest], max(*part, *rest))
     return math.fsum(exponentials[: len(part)]) / math.fsum(exponentials)
 
 
-def share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
+def softmax_share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
     """Σ exp(vᵢ) of a part over that of all: the sum of its probabilities, which is never 1 − the others."""
     if len(part) == 0 or len(rest) == 0:
         return 0.0 if len(part) == 0 else 1.0
-    return _share(list(part), list(rest))
+    return _softmax_share(list(part), list(rest))
 
 
 # With p the probabilities of (x, others): y (1 − y) = y Σ others, which keeps its digits as y nears 1.
 @primitive(
     lambda y, x, others: (
-        y * share(others, [x]),
+        y * softmax_share(others, [x]),
         [-y * p for p in softmax([x, *others])[1:]],
     ),
     name="softmax", array=_softmax_array, vectors=(1,), domain=(ANY, ANY),
     expansion=lambda x, others: exp(x) / sum([exp(x), *map(exp, others)]),
     sheet=_softmax_in_cells,
-    native=lambda x, others: _share_in_cells([x], others),
+    native=lambda x, others: _softmax_share_in_cells([x], others),
 )  # fmt: skip
 def _softmax(x: float, others: Sequence[float]) -> float:
     return _probabilities([x, *others])[0]
@@ -1944,7 +1944,7 @@ def _log_softmax_array(x: Any, others: Any) -> Any:
 # −(y − …) is never formed: 1 − p = Σ of the other probabilities.
 @primitive(
     lambda y, x, others: (
-        share(others, [x]),
+        softmax_share(others, [x]),
         [-p for p in softmax([x, *others])[1:]],
     ),
     name="log_softmax", vectors=(1,), domain=(ANY, ANY), symbol="ln softmax",

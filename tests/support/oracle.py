@@ -152,7 +152,7 @@ REFERENCE = {
         lambda x: sigma(x) + x * sigma(x) * sigma(-x),
         lambda x: (sigma(x) * sigma(-x) * (2 + x * (sigma(-x) - sigma(x))),),
     ),
-    "gaussian": Reference(
+    "exp_minus_cx2": Reference(
         lambda x, c: mp.exp(-c * x * x),
         lambda x, c: (-2 * c * x * mp.exp(-c * x * x), -x * x * mp.exp(-c * x * x)),
     ),
@@ -178,7 +178,7 @@ REFERENCE = {
     "sum": Reference(mp.fsum, lambda v: ([1] * len(v),)),
     "mean": Reference(lambda v: mp.fsum(v) / len(v), lambda v: ([mpf(1) / len(v)] * len(v),)),
     "norm": Reference(length, lambda v: ([x / length(v) for x in v],)),
-    "component": Reference(
+    "norm_slope": Reference(
         lambda x, others: x / length([x, *others]),
         lambda x, others: (
             mp.fsum([v * v for v in others]) / length([x, *others]) ** 3,
@@ -187,7 +187,7 @@ REFERENCE = {
     ),
     "dot": Reference(dot, lambda w, x, b=0: (list(x), list(w), 1)),
     "logsumexp": Reference(lambda v: mp.fsum(log_sum(v)), lambda v: (shares(v),)),
-    "share": Reference(
+    "softmax_share": Reference(
         lambda part, rest: mp.fsum(shares([*part, *rest])[: len(part)]),
         lambda part, rest: (
             [p * mp.fsum(shares([*rest, *part])[: len(rest)]) for p in shares([*part, *rest])[: len(part)]],
