@@ -21,6 +21,7 @@ import functools
 import inspect
 import math
 import operator
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -382,6 +383,7 @@ def primitive(
 # --- what forward rules compute with where float64 is not enough -----------------------------------
 
 _WIDE = decimal.Context(prec=40, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=[])
+_LARGEST, _NAN = sys.float_info.max, math.nan
 _NEAR = 1e-290, 1e290  # between them a factor is far from overflow and from the subnormal numbers
 
 
@@ -745,8 +747,15 @@ def _logaddexp_native(a: Any, b: Any) -> Any:
     return where(apart, maximum(a, b) + log1p(exp(-abs(a - b))), a + 0.6931471805599453)
 
 
+def _logaddexp_slopes(a: Any, b: Any) -> tuple[Any, ...]:
+    # Next to an infinite one the other does not count, and two share: as of their maximum.
+    ahead = greater(a, b) - greater(b, a)
+    finite = 1.0 - greater(maximum(a, b), _LARGEST)
+    return tuple(where(finite, p, 0.5 + half) for half, p in zip((0.5 * ahead, -0.5 * ahead), softmax([a, b])))
+
+
 @primitive(
-    lambda y, a, b: tuple(softmax([a, b])),
+    lambda y, a, b: _logaddexp_slopes(a, b),
     array=lambda a, b: _logsumexp_array(np.array(np.broadcast_arrays(a, b))),
     domain=(ANY, ANY), method="logaddexp", expansion=lambda a, b: log(exp(a) + exp(b)),
     sheet=lambda a, b: maximum(a, b) + log1p(exp(-abs(a - b))),
@@ -805,7 +814,7 @@ def _cbrt_native(x: Any) -> Any:
 
 
 @primitive(
-    lambda y, x: (1.0 / (3.0 * y * y),),
+    lambda y, x: (square(1.0 / y) / 3.0,),
     array=_cbrt_array, symbol="∛", method="cbrt", kinks={(0.0,): (math.inf,)},
     sheet="SIGN({0})*ABS({0})^(1/3)", latex=r"\sqrt[3]{{{0}}}", native=_cbrt_native,
 )  # fmt: skip
@@ -824,10 +833,18 @@ def components(y: Any, values: Sequence[Any]) -> list[Any]:
 
     For a `Value` each is a row, `norm_slope`: in the derivative of a quotient 1 − (vᵢ/y)² would cancel.
     """
-    if hasattr(y, "backward"):
-        return _one_against_others(norm_slope, values)
-    length = where(y, y, 1.0)
-    return [value / length for value in values]
+    return _one_against_others(norm_slope, values) if hasattr(y, "backward") else _components(y, values)
+
+
+def _components(y: Any, values: Sequence[Any]) -> list[Any]:
+    # y may be infinite where the values are not. Of one infinite value the component is ±1, of two nobody knows.
+    scaled = [where(greater(y, _LARGEST), 2.0**-1000 * value, value) for value in values]
+    infinite = [greater(abs(value), _LARGEST) for value in values]
+    length, alone = norm(scaled), where(sum(infinite) - 1.0, _NAN, 1.0)
+    return [
+        where(far, alone * sign(value), value / where(length, length, 1.0))
+        for value, far in zip(scaled, infinite, strict=True)
+    ]
 
 
 def _length_in_cells(values: Sequence[Any]) -> Any:
@@ -958,8 +975,14 @@ def _atan2_native(a: Any, b: Any) -> Any:
     return where(step(a) + step(1.0 / a), whole, -whole)
 
 
+def _atan2_slopes(a: Any, b: Any) -> tuple[Any, Any]:
+    length = hypot(a, b)
+    up, along = components(length, [a, b])
+    return along / length, -up / length
+
+
 @primitive(
-    lambda y, a, b: (monomial(b, hypot(a, b), -2.0, 0.0), monomial(-a, hypot(a, b), -2.0, 0.0)),
+    lambda y, a, b: _atan2_slopes(a, b),
     array=np.arctan2, domain=(MODEST, MODEST), method="atan2",
     sheet="IF(AND({0}=0,{1}=0),0,ATAN2({1},{0}))",
     textbook=lambda y, a, b: (b / (a * a + b * b), -a / (a * a + b * b)),
@@ -1039,7 +1062,7 @@ def _acosh_native(x: Any) -> Any:
 
 
 @primitive(
-    lambda y, x: (1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),),
+    lambda y, x: (1.0 / sqrt(x - 1.0) * (1.0 / sqrt(x + 1.0)),),
     array=np.arccosh, domain=((1.001, 500.0),), method="acosh", kinks={(1.0,): (math.inf,)},
     sheet="ACOSH({0})", latex=r"\operatorname{{arcosh}}\left({0}\right)",
     textbook=lambda y, x: (1.0 / sqrt(x * x - 1.0),), expansion=lambda x: log(x + sqrt(x * x - 1.0)),
@@ -1060,7 +1083,7 @@ def _atanh_native(x: Any) -> Any:
 
 
 @primitive(
-    lambda y, x: (1.0 / _one_minus_square(x),),
+    lambda y, x: (where(step(abs(x) - 1.0), _NAN, 1.0) / _one_minus_square(x),),
     array=np.arctanh, domain=((-0.999, 0.999),), method="atanh", kinks={(1.0,): (math.inf,)},
     sheet="ATANH({0})", latex=r"\operatorname{{artanh}}\left({0}\right)",
     textbook=lambda y, x: (1.0 / (1.0 - x * x),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
@@ -1233,6 +1256,7 @@ def _silu_slope(x: Any) -> Any:
     inside = maximum(minimum(x, -0.25), -700.0)
     d = (inside + 1.2784645427610737) + 1.0946994183093437e-16  # −x₀ to 32 digits
     near_zero = sigmoid_slope(inside) * (d + 0.2784645427610738 * expm1(d))  # eˣ⁰ = −1 − x₀
+    x = maximum(minimum(x, 1000.0), -1000.0)  # where it is 1 or 0 already
     return where((inside + 0.25) * (inside + 700.0), near_zero, sigmoid(x) + silu(x) * sigmoid(-x))
 
 
@@ -1246,7 +1270,7 @@ def _silu_bend(x: Any) -> Any:
     u = tanh(0.5 * d)
     beyond = -(u * (0.7322441613135383 + d) + 0.8335565596009648 * d) / (1.0 + 0.8335565596009648 * u)
     factor = where(step(abs(x) - 1.7), beyond, 2.0 - inside * tanh(0.5 * inside))
-    far = _by_halves(2.0 - abs(x), exp(-0.5 * abs(x)))
+    far = _by_halves(2.0 - minimum(abs(x), 2000.0), exp(-0.5 * abs(x)))
     return where(step(abs(x) - 700.0), far, sigmoid_slope(inside) * factor)
 
 
@@ -1263,12 +1287,12 @@ def silu_slope(x: float) -> float:
 def _silu_native(x: Any) -> Any:
     half = exp(-0.5 * abs(x))
     rising = where(step(x), 1.0, half)
-    return x * rising * rising / (1.0 + half * half)
+    return maximum(x, -2000.0) * rising * rising / (1.0 + half * half)
 
 
 def _silu_array(x: Any) -> Any:
     half = np.exp(0.5 * np.minimum(x, 0.0))
-    return np.where(x < -700.0, x * half * half, x / (1.0 + np.exp(-x)))
+    return np.where(x < -700.0, np.maximum(x, -2000.0) * half * half, x / (1.0 + np.exp(-x)))
 
 
 @primitive(
@@ -1285,7 +1309,7 @@ def silu(x: float) -> float:
     """
     if x < -700.0:  # σ(x) = eˣ to the last digit, and may be subnormal where x eˣ is not
         half = math.exp(0.5 * x)
-        return x * half * half
+        return max(x, -2000.0) * half * half
     return x / (1.0 + math.exp(-x))
 
 
@@ -1296,12 +1320,14 @@ def _exp_minus_cx2(x: Any, c: Any) -> Any:
     return exp(-exponent) * (1.0 - minimum(c * lost + lost_too, 0.5))  # more only where the power is 0
 
 
-# By halves, for y may be subnormal where x y is not.
+def _exp_minus_cx2_slopes(x: Any, c: Any) -> tuple[Any, Any]:
+    half = exp_minus_cx2(x, 0.5 * c)  # y may be subnormal where x y is not
+    x = maximum(minimum(x, 1e100), -1e100)
+    return -2.0 * c * _by_halves(x, half), -_by_halves(square(x), half)
+
+
 @primitive(
-    lambda y, x, c: (
-        -2.0 * c * _by_halves(x, exp_minus_cx2(x, 0.5 * c)),
-        -_by_halves(square(maximum(minimum(x, 1e100), -1e100)), exp_minus_cx2(x, 0.5 * c)),
-    ),
+    lambda y, x, c: _exp_minus_cx2_slopes(x, c),
     array=_exp_minus_cx2, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
     sheet="EXP(-({1})*({0})^2)", latex=r"e^{{-{1} \left({0}\right)^2}}", native=_exp_minus_cx2,
 )  # fmt: skip
@@ -1407,7 +1433,8 @@ def _gelu_slope(x: Any) -> Any:
     inside = maximum(minimum(x, 0.71), -1.1)
     d = (inside + 0.7517915246935645) - 1.4956759177009883e-17  # −x₀ to 32 digits
     near_zero = d * _polynomial(minimum(d, 0.51), _GELU_SLOPE)
-    middle = 0.5 + 0.5 * _erf_near(_ROOT_HALF * inside) + 0.3989422804014327 * inside * exp_minus_cx2(inside, 0.5)
+    bell = 0.3989422804014327 * exp_minus_cx2(inside, 0.5)
+    middle = 0.5 + 0.5 * _erf_near(_ROOT_HALF * inside) + inside * bell
     usual = where(step(inside + 0.25), where(step(x - 0.7), 1.0 - below, middle), near_zero)
     return where(step(-1.1 - x), below, usual)
 
@@ -1447,6 +1474,11 @@ def _gelu_gate(x: Any) -> Any:
     return 1.5957691216057308 * (x * (1.0 + 0.044715 * x * x))  # 2 √(2/π)
 
 
+def _gelu_tanh(x: Any) -> Any:
+    x = maximum(x, -1e9)  # from far before on the gate is 0, and so it stays
+    return x * sigmoid(_gelu_gate(minimum(x, 1e9)))
+
+
 def _gelu_tanh_slope(x: Any) -> Any:
     inside = maximum(minimum(x, 25.0), -25.0)  # where σ is 0 or 1 already, and x³ no number
     rise = 1.5957691216057308 * (1.0 + 0.134145 * inside * inside)
@@ -1456,14 +1488,12 @@ def _gelu_tanh_slope(x: Any) -> Any:
 
 @primitive(
     lambda y, x: (_gelu_tanh_slope(x),),
-    array=lambda x: x * sigmoid(_gelu_gate(np.clip(x, -1e9, 1e9))), symbol="GELU~", domain=((-0.5, 2.0),),
-    method="gelu_tanh",
+    array=_gelu_tanh, native=_gelu_tanh, symbol="GELU~", domain=((-0.5, 2.0),), method="gelu_tanh",
     expansion=lambda x: 0.5 * x * (1.0 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))),
-    native=lambda x: x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9))),
 )  # fmt: skip
 def gelu_tanh(x: float) -> float:
     """½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which is near to gelu (Hendrycks and Gimpel 2016)."""
-    return x * float(sigmoid(_gelu_gate(max(min(x, 1e9), -1e9))))
+    return float(_gelu_tanh(x))
 
 
 def gelu(x: Any, approximate: str = "none") -> Any:
@@ -1488,9 +1518,14 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return rows[approximate](x)
 
 
+def _softsign(x: Any) -> Any:
+    x = maximum(minimum(x, 1e300), -1e300)  # where it is 1 already, and not inf/inf
+    return x / (1.0 + abs(x))
+
+
 @primitive(
     lambda y, x: (square(1.0 / (1.0 + abs(x))),),
-    array=lambda x: x / (1.0 + np.absolute(x)), method="softsign", kinks={(0.0,): (1.0,)},
+    array=_softsign, native=_softsign, method="softsign", kinks={(0.0,): (1.0,)},
     textbook=lambda y, x: (1.0 / square(1.0 + abs(x)),), expansion=lambda x: x / (1.0 + abs(x)),
 )  # fmt: skip
 def softsign(x: float) -> float:
@@ -1499,7 +1534,7 @@ def softsign(x: float) -> float:
     >>> softsign(-1.0)
     -0.5
     """
-    return x / (1.0 + math.fabs(x))
+    return float(_softsign(x))
 
 
 @primitive(
@@ -1700,23 +1735,26 @@ def norm(values: Any) -> Any:
     return _norm(_sequence("norm", values, 0))
 
 
-def _norm_slope_slopes(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
+def _norm_slope_turns(y: Any, x: Any, others: Sequence[Any]) -> tuple[Any, Any]:
     length = norm([x, *others])
     shares = components(length, [x, *others])[1:]
     turns = [share / where(length, length, 1.0) for share in shares]
     return sum([share * turn for share, turn in zip(shares, turns)]), [-y * turn for turn in turns]
 
 
+def _norm_slope(*values: Any) -> Any:
+    return _components(norm(values), values)[0]
+
+
 @primitive(
-    lambda y, x, others: _norm_slope_slopes(y, x, others),
+    lambda y, x, others: _norm_slope_turns(y, x, others),
     vectors=(1,), domain=(MODEST, MODEST), symbol="v/‖v‖",
-    array=lambda x, others: components(_norm_array([*np.broadcast_arrays(x, *others)]), [x])[0],
-    expansion=lambda x, others: x / norm([x, *others]),
+    array=lambda x, others: _norm_slope(*np.broadcast_arrays(x, *others)),
+    expansion=lambda x, others: x / norm([x, *others]), native=lambda x, others: _norm_slope(x, *others),
 )  # fmt: skip
 def norm_slope(x: float, others: Sequence[float]) -> float:
     """x/√(x² + Σ vⱼ²), the derivative of a length; 0 at 0. Its own, Σ vⱼ²/length³, has no difference."""
-    length = math.hypot(x, *others)
-    return x / length if length else 0.0
+    return float(_norm_slope(x, *others))
 
 
 def _dot_array(weights: Any, inputs: Any, bias: Any = 0.0) -> Any:
