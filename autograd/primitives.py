@@ -383,7 +383,7 @@ def primitive(
 # --- what forward rules compute with where float64 is not enough -----------------------------------
 
 _WIDE = decimal.Context(prec=40, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=[])
-_LARGEST, _NAN = sys.float_info.max, math.nan
+_LARGEST = sys.float_info.max
 _NEAR = 1e-290, 1e290  # between them a factor is far from overflow and from the subnormal numbers
 
 
@@ -831,16 +831,19 @@ def cbrt(x: float) -> float:
 def components(y: Any, values: Sequence[Any]) -> list[Any]:
     """vᵢ/y for each of the values whose length is y; 0 where that is 0.
 
-    For a `Value` each is a row, `norm_slope`: in the derivative of a quotient 1 − (vᵢ/y)² would cancel.
+    In a graph each is a row, `norm_slope`: in the derivative of a quotient 1 − (vᵢ/y)² would cancel.
     """
-    return _one_against_others(norm_slope, values) if hasattr(y, "backward") else _components(y, values)
+    if isinstance(y, float):
+        values = list(map(float, values))  # a sweep over many operands has them in an array
+    numbers = isinstance(y, (float, np.ndarray))
+    return _components(y, values) if numbers else _one_against_others(norm_slope, values)
 
 
 def _components(y: Any, values: Sequence[Any]) -> list[Any]:
     # y may be infinite where the values are not. Of one infinite value the component is ±1, of two nobody knows.
-    scaled = [where(greater(y, _LARGEST), 2.0**-1000 * value, value) for value in values]
-    infinite = [greater(abs(value), _LARGEST) for value in values]
-    length, alone = norm(scaled), where(sum(infinite) - 1.0, _NAN, 1.0)
+    overflow, infinite = greater(y, _LARGEST), [greater(abs(value), _LARGEST) for value in values]
+    scaled = [where(overflow, 2.0**-1000 * value, value) for value in values]
+    length, alone = where(overflow, norm(scaled), y), where(sum(infinite) - 1.0, y - y, 1.0)
     return [
         where(far, alone * sign(value), value / where(length, length, 1.0))
         for value, far in zip(scaled, infinite, strict=True)
@@ -1083,7 +1086,7 @@ def _atanh_native(x: Any) -> Any:
 
 
 @primitive(
-    lambda y, x: (where(step(abs(x) - 1.0), _NAN, 1.0) / _one_minus_square(x),),
+    lambda y, x: (where(step(abs(x) - 1.0), y, 1.0) / _one_minus_square(x),),
     array=np.arctanh, domain=((-0.999, 0.999),), method="atanh", kinks={(1.0,): (math.inf,)},
     sheet="ATANH({0})", latex=r"\operatorname{{artanh}}\left({0}\right)",
     textbook=lambda y, x: (1.0 / (1.0 - x * x),), expansion=lambda x: 0.5 * log((1.0 + x) / (1.0 - x)),
@@ -1257,7 +1260,8 @@ def _silu_slope(x: Any) -> Any:
     d = (inside + 1.2784645427610737) + 1.0946994183093437e-16  # −x₀ to 32 digits
     near_zero = sigmoid_slope(inside) * (d + 0.2784645427610738 * expm1(d))  # eˣ⁰ = −1 − x₀
     x = maximum(minimum(x, 1000.0), -1000.0)  # where it is 1 or 0 already
-    return where((inside + 0.25) * (inside + 700.0), near_zero, sigmoid(x) + silu(x) * sigmoid(-x))
+    far = -(-silu(x) * sigmoid(-x) - sigmoid(x))  # so written, it becomes −0
+    return where((inside + 0.25) * (inside + 700.0), near_zero, far)
 
 
 def _silu_bend(x: Any) -> Any:

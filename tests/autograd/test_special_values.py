@@ -145,10 +145,6 @@ CONVENTIONS = {
     # 0 is a whole number, and −0 is
     "floor": lambda x: (x, [0.0]) if x == 0 else None,
     "ceil": lambda x: (x, [0.0]) if x == 0 else None,
-    # limits that mpmath does not see: x erfc(−x/√2) is −inf · 0 for it
-    "erfc": lambda x: (0.0, [0.0]) if x >= LARGEST else None,
-    "gelu": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
-    "gelu_slope": lambda x: (0.0, [0.0]) if x <= -LARGEST else None,
     # as Python's floats have it
     "mod": lambda a, b: (a % b if b else nan, []),
     "floordiv": lambda a, b: (
@@ -324,7 +320,7 @@ def test_a_zero_has_the_sign_of_its_limit(row):
     for x in (0.0, -0.0, inf, -inf):
         with mp.workdps(DIGITS):
             nearby = oracle.reference(row.name).value(approaches(x, 1)[0][0])
-        if row.evaluate(x) == 0 and isinstance(nearby, mpf) and nearby != 0:
+        if row.evaluate(x) == 0 and isinstance(nearby, mpf) and 0 < abs(nearby) < 1:  # not a jump
             assert math.copysign(1, row.evaluate(x)) == mp.sign(nearby), x
 
 

@@ -66,19 +66,30 @@ def length(values):
     return mp.sqrt(mp.fsum([v * v for v in values]))
 
 
+def vanishing(z):
+    """eᶻ, and 0 where it is nothing, next to a float64 and next to any product with one."""
+    return mpf(0) if z < -(10**7) else mp.exp(z)
+
+
+def erfc(x):
+    """As mpmath's, which fails for huge numbers."""
+    return mpf(2 * (x < 0)) if abs(x) > 10**4 else mp.erfc(x)
+
+
 def bell(x):
     """The density of the normal distribution."""
-    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+    return vanishing(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
 def below(x):
     """Its integral from −∞."""
-    return mp.erfc(-x / mp.sqrt(2)) / 2
+    return erfc(-x / mp.sqrt(2)) / 2
 
 
 def gate(x):
     """σ of what the tanh form of gelu has in it, twice."""
-    return sigma(2 * mp.sqrt(2 / mp.pi) * (x + CUBIC * x**3))
+    z = 2 * mp.sqrt(2 / mp.pi) * (x + CUBIC * x**3)
+    return heaviside(z) if abs(z) > 10**7 else sigma(z)
 
 
 def larger(a, b):
@@ -153,11 +164,11 @@ REFERENCE = {
         lambda x: (sigma(x) * sigma(-x) * (2 + x * (sigma(-x) - sigma(x))),),
     ),
     "exp_minus_cx2": Reference(
-        lambda x, c: mp.exp(-c * x * x),
-        lambda x, c: (-2 * c * x * mp.exp(-c * x * x), -x * x * mp.exp(-c * x * x)),
+        lambda x, c: vanishing(-c * x * x),
+        lambda x, c: (-2 * c * x * vanishing(-c * x * x), -x * x * vanishing(-c * x * x)),
     ),
-    "erf": Reference(mp.erf, lambda x: (2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
-    "erfc": Reference(mp.erfc, lambda x: (-2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
+    "erf": Reference(mp.erf, lambda x: (2 / mp.sqrt(mp.pi) * vanishing(-x * x),)),
+    "erfc": Reference(erfc, lambda x: (-2 / mp.sqrt(mp.pi) * vanishing(-x * x),)),
     "gelu": Reference(lambda x: x * below(x), lambda x: (below(x) + x * bell(x),)),
     "gelu_slope": Reference(lambda x: below(x) + x * bell(x), lambda x: ((2 - x * x) * bell(x),)),
     "gelu_tanh": Reference(
@@ -247,7 +258,10 @@ def exactly(args):
 
 
 def derivative(name, args, *along):
-    """∂f/∂(the flat arguments numbered by `along`) by mpmath's numerical differentiation at 50 digits."""
+    """∂f/∂(the flat arguments numbered by `along`) by mpmath's numerical differentiation at 100 digits.
+
+    Of them 50 are what a derivative may be smaller than the value, as that of a softmax is.
+    """
     entry = reference(name)
     constant = flatten(
         [[i in entry.undifferentiated] * len(arg) if isinstance(arg, list) else i in entry.undifferentiated
@@ -264,6 +278,7 @@ def derivative(name, args, *along):
             point[i] = value
         return entry.value(*like(point, args))
 
-    if len(names) == 1:
-        return mp.diff(restricted, flat[names[0]], len(along))
-    return mp.diff(restricted, tuple(flat[i] for i in names), tuple(along.count(i) for i in names))
+    with mp.workdps(2 * DIGITS):
+        if len(names) == 1:
+            return mp.diff(restricted, flat[names[0]], len(along))
+        return mp.diff(restricted, tuple(flat[i] for i in names), tuple(along.count(i) for i in names))
