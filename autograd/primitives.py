@@ -840,10 +840,12 @@ def components(y: Any, values: Sequence[Any]) -> list[Any]:
 
 
 def _components(y: Any, values: Sequence[Any]) -> list[Any]:
-    # y may be infinite where the values are not. Of one infinite value the component is ±1, of two nobody knows.
-    overflow, infinite = greater(y, _LARGEST), [greater(abs(value), _LARGEST) for value in values]
-    scaled = [where(overflow, 2.0**-1000 * value, value) for value in values]
-    length, alone = where(overflow, norm(scaled), y), where(sum(infinite) - 1.0, y - y, 1.0)
+    # y may be infinite where the values are not, and a subnormal one has few digits. Of one infinite value
+    # the component is ±1, of two nobody knows.
+    scale = where(greater(y, _LARGEST), 2.0**-1000, where(greater(2.0**-1000, y), 2.0**1000, 1.0))
+    scaled = [scale * value for value in values]
+    infinite = [greater(abs(value), _LARGEST) for value in values]
+    length, alone = where(scale - 1.0, norm(scaled), y), where(sum(infinite) - 1.0, y - y, 1.0)
     return [
         where(far, alone * sign(value), value / where(length, length, 1.0))
         for value, far in zip(scaled, infinite, strict=True)

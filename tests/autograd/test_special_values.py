@@ -128,6 +128,23 @@ def overflows(a, b):
     return math.isfinite(a) and math.isfinite(b) and math.isinf(a * b)
 
 
+def angle(a, b):
+    """What C99, annex F.9.1.4, says of arctan2; a length beyond LARGEST is infinite, as a product is."""
+    if math.isfinite(a) and math.isfinite(b) and math.isinf(math.hypot(a, b)):
+        return math.atan2(a, b), [0.0, 0.0]
+    return (math.atan2(a, b), None) if a == b == 0 or (math.isinf(a) and math.isinf(b)) else None
+
+
+def direction(x, others):
+    """0 at 0, as the gradient of a length; a length beyond LARGEST is infinite."""
+    if not any([x, *others]):
+        return 0.0, [0.0] * (1 + len(others))
+    quarters = [value / 4 for value in (x, *others)]
+    if all(map(math.isfinite, quarters)) and math.isinf(math.hypot(x, *others)):
+        return quarters[0] / math.hypot(*quarters), [0.0] * len(quarters)
+    return None
+
+
 # For each row the value and the partials where a convention decides; None for all other operands, and in
 # place of the partials where they are not part of it.
 CONVENTIONS = {
@@ -139,6 +156,10 @@ CONVENTIONS = {
     "pow": power,
     "power": power,
     # 1 for x > 0 and for a > b, otherwise 0
+    "hypot": lambda a, b: (0.0, [0.0, 0.0]) if a == b == 0 else None,
+    "norm": lambda values: None if any(values) else (0.0, [0.0] * len(values)),
+    "norm_slope": direction,
+    "atan2": angle,
     "step": lambda x: (0.0, [0.0]) if x == 0 else None,
     "greater": lambda a, b: (0.0, [0.0, 0.0]) if a == b else None,
     "sign": lambda x: (0.0, [0.0]) if x == 0 else None,
