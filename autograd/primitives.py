@@ -749,9 +749,9 @@ def _logaddexp_native(a: Any, b: Any) -> Any:
 
 def _logaddexp_slopes(a: Any, b: Any) -> tuple[Any, ...]:
     # Next to an infinite one the other does not count, and two share: as of their maximum.
-    ahead = greater(a, b) - greater(b, a)
+    (p, q), ahead = softmax([a, b]), 0.5 * (greater(a, b) - greater(b, a))
     finite = 1.0 - greater(maximum(a, b), _LARGEST)
-    return tuple(where(finite, p, 0.5 + half) for half, p in zip((0.5 * ahead, -0.5 * ahead), softmax([a, b])))
+    return where(finite, p, 0.5 + ahead), where(finite, q, 0.5 - ahead)
 
 
 @primitive(
@@ -1427,7 +1427,8 @@ _ROOT_HALF = 0.7071067811865476
 def _gelu(x: Any) -> Any:
     """½ x (1 + erf(x/√2)) near 0; elsewhere max(x, 0) − ½ |x| erfc(|x|/√2), its exponent −x²/2."""
     z = _ROOT_HALF * abs(x)
-    far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * (exp_minus_cx2(x, 0.5) * _erfcx(z))
+    # The exponential last, which may be subnormal.
+    far = maximum(x, 0.0) - 0.5 * minimum(abs(x), 100.0) * _erfcx(z) * exp_minus_cx2(x, 0.5)
     return where(step(z - 0.5), far, 0.5 * x * (1.0 + _erf_near(_ROOT_HALF * x)))
 
 
@@ -1485,8 +1486,8 @@ def _gelu_tanh(x: Any) -> Any:
     return x * sigmoid(_gelu_gate(minimum(x, 1e9)))
 
 
-# The domain ends before −0.75, the zero of the slope: its terms cancel there, so that it is right to their last
-# digits and not to its own.
+# The domain ends before −0.75, the zero of the slope: its terms cancel there, so that it is right to their
+# last digits and not to its own.
 def _gelu_tanh_slope(x: Any) -> Any:
     inside = maximum(minimum(x, 25.0), -25.0)  # where σ is 0 or 1 already, and x³ no number
     rise = 1.5957691216057308 * (1.0 + 0.134145 * inside * inside)
