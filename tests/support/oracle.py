@@ -66,6 +66,11 @@ def length(values):
     return mp.sqrt(mp.fsum([v * v for v in values]))
 
 
+def along(x, values):
+    """x through the length of the values; 0 where that is 0 (convention: as torch.norm)."""
+    return x / length(values) if any(values) else mpf(0)
+
+
 def vanishing(z):
     """eᶻ, and 0 where it is nothing, next to a float64 and next to any product with one."""
     return mpf(0) if z < -(10**7) else mp.exp(z)
@@ -125,7 +130,7 @@ REFERENCE = {
     "log10": Reference(lambda x: mp.log(x, 10), lambda x: (1 / (x * mp.ln(10)),)),
     "logaddexp": Reference(lambda a, b: mp.fsum(log_sum([a, b])), lambda a, b: tuple(shares([a, b]))),
     "cbrt": Reference(lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: (1 / (3 * mp.cbrt(abs(x)) ** 2),)),
-    "hypot": Reference(lambda a, b: length([a, b]), lambda a, b: (a / length([a, b]), b / length([a, b]))),
+    "hypot": Reference(lambda a, b: length([a, b]), lambda a, b: (along(a, [a, b]), along(b, [a, b]))),
     "log": Reference(mp.ln, lambda x: (1 / x,)),
     "log1p": Reference(lambda x: mp.ln(1 + x), lambda x: (1 / (1 + x),)),
     "expm1": Reference(lambda x: mp.exp(x) - 1, lambda x: (mp.exp(x),)),
@@ -188,12 +193,12 @@ REFERENCE = {
     "greater": Reference(lambda a, b: heaviside(a - b), lambda a, b: (0, 0)),
     "sum": Reference(mp.fsum, lambda v: ([1] * len(v),)),
     "mean": Reference(lambda v: mp.fsum(v) / len(v), lambda v: ([mpf(1) / len(v)] * len(v),)),
-    "norm": Reference(length, lambda v: ([x / length(v) for x in v],)),
+    "norm": Reference(length, lambda v: ([along(x, v) for x in v],)),
     "norm_slope": Reference(
-        lambda x, others: x / length([x, *others]),
+        lambda x, others: along(x, [x, *others]),
         lambda x, others: (
-            mp.fsum([v * v for v in others]) / length([x, *others]) ** 3,
-            [-x * v / length([x, *others]) ** 3 for v in others],
+            along(mp.fsum([v * v for v in others]), [x, *others]) / (length([x, *others]) ** 2 or 1),
+            [-x * along(v, [x, *others]) / (length([x, *others]) ** 2 or 1) for v in others],
         ),
     ),
     "dot": Reference(dot, lambda w, x, b=0: (list(x), list(w), 1)),
