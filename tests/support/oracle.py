@@ -72,8 +72,8 @@ def along(x, values):
 
 
 def vanishing(z):
-    """eᶻ, and 0 where it is nothing, next to a float64 and next to any product with one."""
-    return mpf(0) if z < -(10**7) else mp.exp(z)
+    """eᶻ; from −10⁷ down nothing, next to a float64, and from 10⁷ on all the same: infinite."""
+    return mpf(0) if z < -(10**7) else mp.exp(min(z, mpf(10**7)))
 
 
 def erfc(x):
