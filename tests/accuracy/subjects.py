@@ -134,7 +134,7 @@ def size_of_terms(weights: list[float], inputs: list[float], bias: float) -> lis
 # Arguments that are not any number: by row and position, those they are.
 CHOICES: Mapping[str, Mapping[int, tuple[float, ...]]] = {
     "where": {0: (0.0, 1.0)},
-    "gaussian": {1: (0.125, 0.25, 0.5, 1.0)},
+    "exp_minus_cx2": {1: (0.125, 0.25, 0.5, 1.0)},
     "monomial": {0: (1.0, -0.3, 2.7e5, -6.1e-200, 8.3e200), 3: (0.0, 1.0, 2.0, 3.0)},  # as rules use it
 }
 
@@ -161,7 +161,7 @@ LENGTH: dict[str, Any] = {
 SPECIAL: Mapping[str, dict[str, Any]] = {
     "hypot": LENGTH,
     "norm": LENGTH,
-    "component": LENGTH,
+    "norm_slope": LENGTH,
     "gelu_slope": {"bend_limit": 10.0},  # in it are two of its halves, each squared: four exponentials
     "gelu_tanh": {"units": size_of_gate, "note": "in ulp of its terms, times 1 + |w|: w is rounded"},
     "dot": {"units": size_of_terms, "note": "value in ulp of Σ|wᵢxᵢ| + |b|: terms may cancel"},
@@ -272,15 +272,15 @@ BENDS: Mapping[str, tuple[Sizes, str]] = {
     "sech2": (of_one(sech2_terms), "in ulp of its terms: 0 at ±0.658"),
     "sigmoid_slope": (of_one(lambda x: sech2_terms(x / 2) / 16), "in ulp of its terms: 0 at ±1.317"),
     "silu_slope": (of_one(silu_terms), "in ulp of its terms: 0 somewhere"),
-    "gaussian": (gaussian_terms, "in ulp of their terms: ∂x∂x is 0 at 2cx² = 1, ∂x∂c at cx² = 1"),
+    "exp_minus_cx2": (gaussian_terms, "in ulp of their terms: ∂x∂x is 0 at 2cx² = 1, ∂x∂c at cx² = 1"),
     "gelu_slope": (
         of_one(lambda x: oracle.bell(x) * abs(x) * (x * x + 4)),
         "in ulp of its terms: 0 at ±2",
     ),
     "gelu_tanh": (of_one(gelu_tanh_terms), "in ulp of its terms, times 1 + |w|: w is rounded"),
-    "component": (component_terms, "in ulp of its terms: 0 where 2x² = Σvⱼ²; where the length is normal"),
+    "norm_slope": (component_terms, "in ulp of its terms: 0 where 2x² = Σvⱼ²; where the length is normal"),
     "softmax": (lambda x, others: share_terms([x], others), HALVES),
-    "share": (share_terms, HALVES),
+    "softmax_share": (share_terms, HALVES),
 }
 """By row: of a Hessian the numbers whose ulp is meant, where they are not those of the truth, and why not."""
 

@@ -415,6 +415,8 @@ class Machine(RuleBasedStateMachine):
         row = TABLE[name]
         if not all(map(inside, row.domain, operands)):
             return None
+        if name == "atan2" and not any(each.data for each in operands):  # there it has no derivative
+            return None
         record = Record(0.0, self.time, name, operands)
         if max(size for _, size in record.below.values()) > LARGEST:
             return None

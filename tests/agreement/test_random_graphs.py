@@ -39,7 +39,7 @@ KINKED = {
     **dict.fromkeys(("leaky_relu", "elu"), lambda x, _: abs(x)),
     **dict.fromkeys(("maximum", "minimum", "greater"), from_a_tie),
     **dict.fromkeys(("floor", "ceil", "mod", "floordiv"), from_a_whole_number),
-    **dict.fromkeys(("hypot", "norm", "component"), from_the_origin),
+    **dict.fromkeys(("hypot", "norm", "norm_slope"), from_the_origin),
     "hardtanh": lambda x: abs(abs(x) - 1.0),
     "atan2": lambda a, b: max(abs(a), b),  # it jumps where b is negative
 }

@@ -453,11 +453,11 @@ def bump(**options):
     return primitive(partials=lambda y, x: -2.0 * x * y, name="bump", **options)(lambda x: math.exp(-x * x))
 
 
-def norm(**options):
+def length_of(**options):
     """Of a sequence: √Σ xᵢ². On arrays the sequence lies along the first axis."""
     return primitive(
         partials=lambda y, values: ([value / y for value in values],),
-        name="norm",
+        name="length_of",
         vectors=(0,),
         array=lambda values: np.sqrt((values * values).sum(axis=0)),
         **options,
@@ -496,7 +496,7 @@ def test_a_primitive_with_another_form_runs_everywhere(form, backend):
 
 
 def test_a_primitive_with_pythons_functions_runs_as_arrays():
-    row, several = bump(), norm()
+    row, several = bump(), length_of()
     f = lambda w, x: row(w[0] * x[0]) + several([w[0], w[1] * x[0], x[0]])
     for backend in ("numpy", "auto"):
         program = program_of(f, 2, 1, backend=backend)
@@ -515,7 +515,7 @@ def test_a_primitive_without_a_form_for_native_code_is_named():
 
 @needs_llvmlite
 def test_a_primitive_of_sequences_in_native_code():
-    row = norm(native=lambda values: sum([value * value for value in values]) ** 0.5)
+    row = length_of(native=lambda values: sum([value * value for value in values]) ** 0.5)
     f = lambda w, x: row([w[0], w[1] * x[0], x[0]])
     agrees(f, program_of(f, 2, 1, backend="llvm"), [0.5, 0.75], [[1.0], [-2.0], [0.3]])
 
@@ -572,7 +572,7 @@ def test_an_input_that_was_left_out_is_named():
 
 BROKEN = {
     "math": lambda y, x: math.cos(x),
-    "numpy": lambda y, x: np.hypot(x, 1.0),
+    "numpy": lambda y, x: np.nextafter(x, 1.0),
     "a comparison": lambda y, x: 1.0 if x > 0.0 else -1.0,
     "a decision": lambda y, x: 1.0 if x else -1.0,
 }
@@ -717,7 +717,7 @@ def test_a_large_batch_is_computed_in_stretches(monkeypatch):
             assert program.train(again) == 3
         np.testing.assert_allclose(again.values, trained.values, rtol=1e-14)
         np.testing.assert_allclose(again.row(0), trained.row(0), rtol=1e-13)
-        np.testing.assert_array_equal(again.noted, trained.noted)
+        np.testing.assert_allclose(again.noted, trained.noted, rtol=1e-14)  # of weights that differ so much
 
 
 @backends

@@ -66,19 +66,35 @@ def length(values):
     return mp.sqrt(mp.fsum([v * v for v in values]))
 
 
+def along(x, values):
+    """x through the length of the values; 0 where that is 0 (convention: as torch.norm)."""
+    return x / length(values) if any(values) else mpf(0)
+
+
+def vanishing(z):
+    """eᶻ; from −10⁷ down nothing, next to a float64, and from 10⁷ on all the same: infinite."""
+    return mpf(0) if z < -(10**7) else mp.exp(min(z, mpf(10**7)))
+
+
+def erfc(x):
+    """As mpmath's, which fails for huge numbers."""
+    return mpf(2 * (x < 0)) if abs(x) > 10**4 else mp.erfc(x)
+
+
 def bell(x):
     """The density of the normal distribution."""
-    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+    return vanishing(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
 def below(x):
     """Its integral from −∞."""
-    return mp.erfc(-x / mp.sqrt(2)) / 2
+    return erfc(-x / mp.sqrt(2)) / 2
 
 
 def gate(x):
     """σ of what the tanh form of gelu has in it, twice."""
-    return sigma(2 * mp.sqrt(2 / mp.pi) * (x + CUBIC * x**3))
+    z = 2 * mp.sqrt(2 / mp.pi) * (x + CUBIC * x**3)
+    return heaviside(z) if abs(z) > 10**7 else sigma(z)
 
 
 def larger(a, b):
@@ -114,7 +130,7 @@ REFERENCE = {
     "log10": Reference(lambda x: mp.log(x, 10), lambda x: (1 / (x * mp.ln(10)),)),
     "logaddexp": Reference(lambda a, b: mp.fsum(log_sum([a, b])), lambda a, b: tuple(shares([a, b]))),
     "cbrt": Reference(lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: (1 / (3 * mp.cbrt(abs(x)) ** 2),)),
-    "hypot": Reference(lambda a, b: length([a, b]), lambda a, b: (a / length([a, b]), b / length([a, b]))),
+    "hypot": Reference(lambda a, b: length([a, b]), lambda a, b: (along(a, [a, b]), along(b, [a, b]))),
     "log": Reference(mp.ln, lambda x: (1 / x,)),
     "log1p": Reference(lambda x: mp.ln(1 + x), lambda x: (1 / (1 + x),)),
     "expm1": Reference(lambda x: mp.exp(x) - 1, lambda x: (mp.exp(x),)),
@@ -152,12 +168,12 @@ REFERENCE = {
         lambda x: sigma(x) + x * sigma(x) * sigma(-x),
         lambda x: (sigma(x) * sigma(-x) * (2 + x * (sigma(-x) - sigma(x))),),
     ),
-    "gaussian": Reference(
-        lambda x, c: mp.exp(-c * x * x),
-        lambda x, c: (-2 * c * x * mp.exp(-c * x * x), -x * x * mp.exp(-c * x * x)),
+    "exp_minus_cx2": Reference(
+        lambda x, c: vanishing(-c * x * x),
+        lambda x, c: (-2 * c * x * vanishing(-c * x * x), -x * x * vanishing(-c * x * x)),
     ),
-    "erf": Reference(mp.erf, lambda x: (2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
-    "erfc": Reference(mp.erfc, lambda x: (-2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
+    "erf": Reference(mp.erf, lambda x: (2 / mp.sqrt(mp.pi) * vanishing(-x * x),)),
+    "erfc": Reference(erfc, lambda x: (-2 / mp.sqrt(mp.pi) * vanishing(-x * x),)),
     "gelu": Reference(lambda x: x * below(x), lambda x: (below(x) + x * bell(x),)),
     "gelu_slope": Reference(lambda x: below(x) + x * bell(x), lambda x: ((2 - x * x) * bell(x),)),
     "gelu_tanh": Reference(
@@ -177,17 +193,17 @@ REFERENCE = {
     "greater": Reference(lambda a, b: heaviside(a - b), lambda a, b: (0, 0)),
     "sum": Reference(mp.fsum, lambda v: ([1] * len(v),)),
     "mean": Reference(lambda v: mp.fsum(v) / len(v), lambda v: ([mpf(1) / len(v)] * len(v),)),
-    "norm": Reference(length, lambda v: ([x / length(v) for x in v],)),
-    "component": Reference(
-        lambda x, others: x / length([x, *others]),
+    "norm": Reference(length, lambda v: ([along(x, v) for x in v],)),
+    "norm_slope": Reference(
+        lambda x, others: along(x, [x, *others]),
         lambda x, others: (
-            mp.fsum([v * v for v in others]) / length([x, *others]) ** 3,
-            [-x * v / length([x, *others]) ** 3 for v in others],
+            along(mp.fsum([v * v for v in others]), [x, *others]) / (length([x, *others]) ** 2 or 1),
+            [-x * along(v, [x, *others]) / (length([x, *others]) ** 2 or 1) for v in others],
         ),
     ),
     "dot": Reference(dot, lambda w, x, b=0: (list(x), list(w), 1)),
     "logsumexp": Reference(lambda v: mp.fsum(log_sum(v)), lambda v: (shares(v),)),
-    "share": Reference(
+    "softmax_share": Reference(
         lambda part, rest: mp.fsum(shares([*part, *rest])[: len(part)]),
         lambda part, rest: (
             [p * mp.fsum(shares([*rest, *part])[: len(rest)]) for p in shares([*part, *rest])[: len(part)]],
@@ -247,7 +263,10 @@ def exactly(args):
 
 
 def derivative(name, args, *along):
-    """∂f/∂(the flat arguments numbered by `along`) by mpmath's numerical differentiation at 50 digits."""
+    """∂f/∂(the flat arguments numbered by `along`) by mpmath's numerical differentiation at 100 digits.
+
+    Of them 50 are what a derivative may be smaller than the value, as that of a softmax is.
+    """
     entry = reference(name)
     constant = flatten(
         [[i in entry.undifferentiated] * len(arg) if isinstance(arg, list) else i in entry.undifferentiated
@@ -264,6 +283,7 @@ def derivative(name, args, *along):
             point[i] = value
         return entry.value(*like(point, args))
 
-    if len(names) == 1:
-        return mp.diff(restricted, flat[names[0]], len(along))
-    return mp.diff(restricted, tuple(flat[i] for i in names), tuple(along.count(i) for i in names))
+    with mp.workdps(2 * DIGITS):
+        if len(names) == 1:
+            return mp.diff(restricted, flat[names[0]], len(along))
+        return mp.diff(restricted, tuple(flat[i] for i in names), tuple(along.count(i) for i in names))
