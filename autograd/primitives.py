@@ -1537,10 +1537,6 @@ def _gelu_tanh_textbook(y: Any, x: Any) -> tuple[Any]:
     return (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t**2) * (0.7978845608028654 * (1.0 + 0.134145 * x**2)),)
 
 
-def _gelu_tanh(x: Any) -> Any:
-    return x * sigmoid(_gelu_gate(maximum(minimum(x, 1e9), -1e9)))
-
-
 @primitive(
     lambda y, x: (_gelu_tanh_slope(x),),
     array=_gelu_tanh, native=_gelu_tanh, symbol="GELU~", domain=((-0.5, 2.0),), method="gelu_tanh",
