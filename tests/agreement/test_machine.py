@@ -207,13 +207,15 @@ class Record:
                 pending += node.read
         return found
 
-    def staleness(self, inputs=()):
+    def staleness(self, inputs=None):
         """Whether differentiating, by the inputs only, must be refused; and whether it may be.
 
         It may, but need not, where what changed is the condition or the other branch of a `where`, or is
         not on the way to the inputs.
         """
-        on_the_way = [node for node in self.reached() if not inputs or (node.reached() - {node}) & {*inputs}]
+        on_the_way = [
+            node for node in self.reached() if inputs is None or (node.reached() - {node}) & {*inputs}
+        ]
         must = any(operand.time > node.time for node in on_the_way for operand in node.read)
         may = any(operand.time > node.time for node in self.below for operand in node.flat)
         return must, may
@@ -668,7 +670,7 @@ class Machine(RuleBasedStateMachine):
     def gradients(self):
         return [(record, record.value.grad) for record in self.known]
 
-    def attempt(self, root, differentiate, inputs=()):
+    def attempt(self, root, differentiate, inputs=None):
         """What differentiating gives; None where it was refused, rightly, and changed no leaf's gradient."""
         must, may = root.staleness(inputs)
         before = self.gradients()
@@ -748,7 +750,8 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.mark.hypothesis
 def test_machine():
-    """Nothing goes wrong, and nothing is left out: every row and every event is reached."""
+    """Nothing goes wrong; and of the usual examples nothing is left out, every row and event is reached."""
     run_state_machine_as_test(Machine, settings=settings(stateful_step_count=14))
     sweeps = {"exact sweep", "rounded sweep", "repeated sweep", "refused", "recorded again"}
-    assert {*ROWS, *EVENTS, *sweeps, "packed", "no_grad"} <= set(+Machine.happened)
+    if settings().derandomize:  # a few fresh examples need not reach every row
+        assert {*ROWS, *EVENTS, *sweeps, "packed", "no_grad"} <= set(+Machine.happened)
