@@ -417,9 +417,12 @@ class Machine(RuleBasedStateMachine):
         row = TABLE[name]
         if not all(map(inside, row.domain, operands)):
             return None
-        if name == "atan2" and not any(each.data for each in operands):  # there it has no derivative
+        if name == "atan2" and operands[0].data == 0.0 >= operands[1].data:  # its cut, by the sign of a zero
             return None
-        record = Record(0.0, self.time, name, operands)
+        try:
+            record = Record(0.0, self.time, name, operands)
+        except ZeroDivisionError:  # there it has no derivative
+            return None
         if max(size for _, size in record.below.values()) > LARGEST:
             return None
         record.data = row.evaluate(*record.numbers)
