@@ -74,49 +74,23 @@ class CompiledModel:
         clips: Mapping[str, float | None],
         predictions: bool,
     ) -> None:
-        before = Kept(model=model, loss=loss)
-        try:
-            changed = before.changed()
-            if not changed:
-                with mode(model, training=True), no_grad():  # what is made at the first call is made then
-                    loss(model(data[0][0]), data[0][1])
-                kept = Kept(model=model, loss=loss)
-                self._make(model, loss, optimizer, data, backend, clips, predictions)
-                changed = kept.changed()
-        finally:
-            before.put_back()
-        if changed:
-            raise NotCompiledError(
-                f"the model or the loss changes what it keeps between calls, {changed}: what counts its "
-                "calls, or draws at random, is another computation each time; use Dropout, or backend='eager'"
-            )
-
-    def _make(
-        self,
-        model: Module,
-        loss: Loss,
-        optimizer: Optimizer,
-        data: Sequence[Example],
-        backend: str,
-        clips: Mapping[str, float | None],
-        predictions: bool,
-    ) -> None:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
         self.data, self.clips, self.noted = data, clips, predictions
         self.updated = list(optimizer.parameters)
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
-        if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
-            isinstance(loss, Weighted) and loss.labels
-        ):
-            with mode(model, training=False), no_grad():
-                self.classes = len(model(data[0][0]))
-        self.batch = self.matrix(data)
         self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
-        self.program = self._compile(training=True)
-        self.evaluation = self._compile(training=False) if self.masks else self.program
-        self._check()
+        with self._keeping_nothing():
+            if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
+                isinstance(loss, Weighted) and loss.labels
+            ):
+                with mode(model, training=False), no_grad():
+                    self.classes = len(model(data[0][0]))
+            self.batch = self.matrix(data)
+            self.program = self._compile(training=True)
+            self.evaluation = self._compile(training=False) if self.masks else self.program
+            self._check()
         self.settings, self.beginnings = _settings(optimizer), self._check_update()
 
     # --- data
@@ -136,6 +110,26 @@ class CompiledModel:
         return [self.data[i] for i in batch]
 
     # --- the program
+
+    @contextmanager
+    def _keeping_nothing(self) -> Iterator[None]:
+        """Within it, calls of the model and the loss may change nothing that they keep; it is put back after.
+
+        Raises
+        ------
+        NotCompiledError : if they did, naming it.
+        """
+        before = Kept(model=self.model, loss=self.loss)
+        try:
+            _require_unchanged(before)  # which an iterator never is
+            ((x, target),) = self.examples([0])
+            with mode(self.model, training=True), no_grad():  # what the first call makes is made then
+                self.loss(self.model(x), target)
+            kept = Kept(model=self.model, loss=self.loss)
+            yield
+            _require_unchanged(kept)
+        finally:
+            before.put_back()
 
     def _record(self, training: bool) -> tuple[list[Value], list[Value]]:
         """The outputs for the first example, of which the first is the loss, and the inputs."""
@@ -343,6 +337,15 @@ class CompiledModel:
         return self._made[1]
 
     _made: tuple[str, Any] = "", None
+
+
+def _require_unchanged(kept: Kept) -> None:
+    changed = kept.changed()
+    if changed:
+        raise NotCompiledError(
+            f"the model or the loss changes what it keeps between calls, {changed}: what counts its calls, or "
+            "draws at random, is another computation each time; use Dropout, or backend='eager'"
+        )
 
 
 def _is_descent(optimizer: Optimizer) -> bool:
