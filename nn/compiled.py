@@ -343,7 +343,7 @@ def _require_unchanged(kept: Kept) -> None:
     changed = kept.changed()
     if changed:
         raise NotCompiledError(
-            f"the model or the loss changes what it keeps between calls, {changed}: what counts its calls, or "
+            f"the model or the loss changes what it keeps between calls, {changed}: what counts, or "
             "draws at random, is another computation each time; use Dropout, or backend='eager'"
         )
 
