@@ -18,6 +18,10 @@ NAMES = {
     "min": "minimum",
     "GELU": "gelu",
     "sech²": "sech2",
+    "∛": "cbrt",
+    "σ′": "sigmoid_slope",
+    "SiLU′": "silu_slope",
+    "GELU′": "gelu_slope",
 }
 
 
@@ -27,7 +31,7 @@ def evaluate(text, values, functions):
     derivatives = sorted((name for name in values if name.startswith("∂")), key=len, reverse=True)
     for i, name in enumerate(derivatives):  # what a long formula refers to
         text, values = text.replace(name, f"derivative{i}"), {**values, f"derivative{i}": values[name]}
-    tokens = re.findall(r"[^\W\d]\w*|√|σ|\d+\.?\d*(?:e[+-]?\d+)?|\*\*|\S", text)
+    tokens = re.findall(r"[^\W\d]\w*′?|√|∛|\d+\.?\d*(?:e[+-]?\d+)?|\*\*|\S", text)
     code, bars = [], 0
     for token, after in zip(tokens, [*tokens[1:], ""]):
         if token == "|":
