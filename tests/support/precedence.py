@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-TOKEN = re.compile(r"\s*(\d+\.?\d*(?:e[+-]?\d+)?|\\[a-zA-Z]\w*'?|[^\W\d][^\W²³]*′?|√|.)", re.DOTALL)
+TOKEN = re.compile(r"\s*(sech²|\d+\.?\d*(?:e[+-]?\d+)?|\\[a-zA-Z]\w*'?|[^\W\d][^\W²³]*′?|√|.)", re.DOTALL)
 SPELLED = {"−": "-", "·": "*", r"\cdot": "*", r"\times": "*", "×": "*"}
 OPERATIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.true_divide}
 
