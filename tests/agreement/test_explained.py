@@ -43,7 +43,7 @@ def test_the_formulas_give_the_gradient(program, which, every):
     for step in derivation.steps:
         for _, formula, number in step.terms:
             again = float(reader.evaluate(TEXT.write(formula), derivation.values, FUNCTIONS))
-            assert abs(again - number) <= 1e-12 * abs(number)
+            assert abs(again - number) <= 1e-12 * abs(number) + 1e-13 * size  # its terms may cancel
     for text in (derivation.text, derivation.markdown):
         assert (f"does not depend on x{which}" in text) == (derivation.paths == 0)
     assert katex.fault(derivation.latex) == ""

@@ -18,7 +18,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import exactly, flatten, mp, mpf
 
-from autograd import Value, Vector, compile, grad, gradcheck, hessian, hvp, jacobian, jvp, value_and_grad
+from autograd import (
+    GradcheckError,
+    Value,
+    Vector,
+    compile,
+    grad,
+    gradcheck,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+)
 from autograd.explorer.passes import Passes
 from autograd.primitives import TABLE
 
@@ -399,11 +411,16 @@ def test_every_second_route_gives_the_derivative_of_the_reference(program):
 @settings(max_examples=40)
 @given(programs(size=8))
 def test_gradcheck_agrees_on_random_graphs(program):
-    """With all outputs, of which some share nodes, and none of them too coarse to judge."""
+    """With all outputs, of which some share nodes, and none of them too coarse to judge but for a 0."""
     numbers, code, roots, _ = program
-    report = gradcheck(lambda *leaves: [run(leaves, code, record)[root] for root in roots], numbers)
+    try:
+        report = gradcheck(lambda *leaves: [run(leaves, code, record)[root] for root in roots], numbers)
+    except GradcheckError as error:
+        report = error.report
+    assert not report.wrong, report
     assert len(report.checks) == len(roots) * len(numbers)
-    assert not report.untold, report
+    # Only of what does not change at all, such as x/√(x² + x²), the values may not tell that it is 0.
+    assert all(abs(check.analytic) <= check.error for check in report.untold), report
 
 
 # --- polynomials, exactly --------------------------------------------------------------------------
