@@ -15,7 +15,7 @@ for name in graphs:
     assert root.tag.endswith("svg"), name
 with zipfile.ZipFile(folder / "backpropagation.xlsx") as workbook:
     assert workbook.testzip() is None
-    assert b"<f>1/(1+EXP(-(" in workbook.read("xl/worksheets/sheet1.xml")
+    assert b",1/(1+EXP(-" in workbook.read("xl/worksheets/sheet1.xml")
 derivation = (folder / "derivation.md").read_text(encoding="utf-8")
 assert derivation.count("### The weight w") == 8
 assert "<math" in (folder / "derivation.html").read_text(encoding="utf-8")
