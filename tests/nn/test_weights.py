@@ -116,7 +116,7 @@ def test_whole_weights_are_copies_of_the_example(weights, backend, kind):
         return
     copies = np.repeat(np.arange(N), weights)
     model, history = train(
-        kind, backend, sample_weight=weights, batch_size=None, optimizer=lambda p: SGD(p, lr=0.1 * N)
+        kind, backend, sample_weight=weights, batch_size=None, optimizer=lambda p: SGD(p, lr=0.005 * N)
     )
     other, expected = train(
         kind,
@@ -124,7 +124,7 @@ def test_whole_weights_are_copies_of_the_example(weights, backend, kind):
         y=TARGETS[kind][copies],
         X=X[copies],
         batch_size=None,
-        optimizer=lambda p: SGD(p, lr=0.1 * len(copies)),
+        optimizer=lambda p: SGD(p, lr=0.005 * len(copies)),
     )
     assert list(model.state_dict().values()) == pytest.approx(
         list(other.state_dict().values()), rel=1e-9, abs=1e-9
