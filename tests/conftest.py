@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))  # not tests/: its fo
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)
-settings.register_profile("fresh", max_examples=50, derandomize=False, print_blob=True, **COMMON)
+settings.register_profile("fresh", max_examples=15, derandomize=False, print_blob=True, **COMMON)
 settings.register_profile("long", max_examples=2000, derandomize=False, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
