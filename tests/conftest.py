@@ -8,13 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))  # not tests/: its folder `autograd` would be found
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)
-settings.register_profile("fresh", max_examples=15, derandomize=False, print_blob=True, **COMMON)
+# No shrinking: it knows no bound of time. The blob that a failure prints repeats it, and with another profile shrinks it.
+NO_SHRINKING = (Phase.explicit, Phase.generate)
+settings.register_profile(
+    "fresh", max_examples=50, derandomize=False, print_blob=True, phases=NO_SHRINKING, **COMMON
+)
 settings.register_profile("long", max_examples=2000, derandomize=False, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -219,8 +219,8 @@ def check(graph, options, count, backend):
 
 
 def some(share):
-    """A share of the examples of the profile: compiling takes time."""
-    return settings(max_examples=round(settings().max_examples * share))
+    """A share of the examples of the profile, at least one: compiling takes time."""
+    return settings(max_examples=max(1, round(settings().max_examples * share)))
 
 
 @some(0.3)
