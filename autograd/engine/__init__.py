@@ -1,0 +1,10 @@
+"""The engine: recording a graph, sweeping it, differentiating and copying it.
+
+- `primitives`: THE table, every operation one row.
+- `value`: `Value`, its operators and methods made from the table.
+- `vector`: a sequence as one operand, and layers recorded at once.
+- `graph`: topological order and the reverse sweep.
+- `copying`: copies and pickles of graphs, without recursion.
+- `linearization`: a recorded graph as a linear map, swept forward or in reverse.
+- `differentiation`: grad, value_and_grad, jacobian, hessian, jvp, hvp.
+"""
