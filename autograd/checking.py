@@ -26,7 +26,10 @@ from .engine.differentiation import (
 )
 from .engine.graph import ancestors
 from .engine.linearization import Linearization
-from .engine.value import Value, describe, integer, not_watching
+from .engine.arguments import integer
+from .engine.modes import not_watching
+from .engine.node import describe
+from .engine.value import Value
 from .engine.vector import Vector
 from .errors import GradcheckError
 from .quotients import SAFETY, Slopes, slopes

@@ -19,7 +19,8 @@ from typing import Any
 from .engine.differentiation import grad
 from .engine.graph import topological_order
 from .engine.primitives import TABLE, Primitive
-from .engine.value import Value, integer
+from .engine.arguments import integer
+from .engine.value import Value
 from .engine.vector import Vector
 from .symbols import (
     LATEX,

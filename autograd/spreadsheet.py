@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from .engine.graph import require_fresh
-from .engine.value import Value, describe, integer, number, told_of_result
+from .engine.arguments import integer, number
+from .engine.modes import told_of_result
+from .engine.node import describe
+from .engine.value import Value
 from .engine.vector import Vector
 from .errors import GraphTooLargeError, MissingExtraError
 from .explanation import Outline, Step

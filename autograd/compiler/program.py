@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.value import Value, integer
+from ..engine.arguments import integer
+from ..engine.value import Value
 from .adjoint import gradient
 from .arrays import ArrayProgram
 from .formulas import why_not_native

@@ -13,7 +13,8 @@ from typing import Any
 
 from ..engine.graph import collector_paused
 from ..engine.primitives import TABLE, Primitive
-from ..engine.value import Value, describe
+from ..engine.node import describe
+from ..engine.value import Value
 from ..engine.vector import Vector
 
 __all__ = ["FAMILIES", "Tape", "record"]

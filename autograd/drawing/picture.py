@@ -8,7 +8,9 @@ from typing import Any
 
 from ..engine.graph import collector_paused
 from ..engine.primitives import TABLE
-from ..engine.value import Value, integer, told_of_result
+from ..engine.arguments import integer
+from ..engine.modes import told_of_result
+from ..engine.value import Value
 from ..errors import GraphError
 from .boxes import Look, one_by_one
 from .collapse import Groups, collapsed, refuse

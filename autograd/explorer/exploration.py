@@ -20,7 +20,9 @@ import numpy as np
 from ..drawing import Drawing
 from ..drawing.style import DECADES, variables
 from ..engine.graph import topological_order
-from ..engine.value import Value, integer, number, told_of_result
+from ..engine.arguments import integer, number
+from ..engine.modes import told_of_result
+from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import output_path, write_text
 from .passes import Pass, Passes
