@@ -81,7 +81,7 @@ from .engine.value import (
 )
 from .engine.vector import Dense, Vector
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
-from .later import on_first_use
+from .later import on_first_use as on_first_use
 
 if TYPE_CHECKING:
     from .checking import Check, GradcheckReport, gradcheck
@@ -106,7 +106,8 @@ else:
         },
     )
 
-# What `from autograd import *` brings: not `sum` and `compile`, which would shadow builtins.
+# What `from autograd import *` brings: not `sum` and `compile`, which would shadow builtins, nor
+# `on_first_use`, which is for packages such as `nn`.
 __all__ = [
     "PALETTE",
     "AnomalyError",
@@ -175,7 +176,6 @@ __all__ = [
     "minimum",
     "no_grad",
     "norm",
-    "on_first_use",
     "peek",
     "primitive",
     "rank_backends",
