@@ -16,7 +16,7 @@ FLOORS = [
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.engine": [
-        "primitives", "value", "vector", "graph", "copying", "linearization", "differentiation",
+        "kind", "primitives", "value", "vector", "graph", "copying", "linearization", "differentiation",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
