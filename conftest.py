@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def _same_table():
     """Rows that a test adds to the table are gone after it."""
-    from autograd.primitives import TABLE
+    from autograd.engine.primitives import TABLE
 
     before = set(TABLE)
     yield

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .differentiation import (
+from .engine.differentiation import (
     Inputs,
     as_output,
     grad,
@@ -24,12 +24,12 @@ from .differentiation import (
     require_function,
     variables_of,
 )
+from .engine.graph import ancestors
+from .engine.linearization import Linearization
+from .engine.value import Value, describe, integer, not_watching
+from .engine.vector import Vector
 from .errors import GradcheckError
-from .graph import ancestors
-from .linearization import Linearization
 from .quotients import SAFETY, Slopes, slopes
-from .value import Value, describe, integer, not_watching
-from .vector import Vector
 
 __all__ = ["Check", "GradcheckReport", "gradcheck"]
 

@@ -16,9 +16,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .differentiation import grad
-from .graph import topological_order
-from .primitives import TABLE, Primitive
+from .engine.differentiation import grad
+from .engine.graph import topological_order
+from .engine.primitives import TABLE, Primitive
+from .engine.value import Value, integer
+from .engine.vector import Vector
 from .symbols import (
     LATEX,
     OPERATORS,
@@ -34,8 +36,6 @@ from .symbols import (
     is_masked,
     latex_text,
 )
-from .value import Value, integer
-from .vector import Vector
 
 __all__ = ["Derivation", "Outline", "Step", "explain"]
 

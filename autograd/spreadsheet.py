@@ -18,13 +18,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .engine.graph import require_fresh
+from .engine.value import Value, describe, integer, number, told_of_result
+from .engine.vector import Vector
 from .errors import GraphTooLargeError, MissingExtraError
 from .explanation import Outline, Step
 from .files import output_path, replacing, write_text
-from .graph import require_fresh
 from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
-from .value import Value, describe, integer, number, told_of_result
-from .vector import Vector
 
 __all__ = ["save_workbook"]
 

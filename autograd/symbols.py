@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .primitives import TABLE, Primitive
+from .engine.primitives import TABLE, Primitive
 
 __all__ = [
     "LATEX",

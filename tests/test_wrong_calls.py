@@ -27,7 +27,7 @@ from autograd import (
     detect_anomaly,
     primitive,
 )
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from demos import __main__ as runner
 from nn import MLP, SGD, DivergenceError, fit
 

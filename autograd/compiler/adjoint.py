@@ -1,6 +1,6 @@
 """The adjoint program: reverse mode on terms, with the partials of the table.
 
-It is the sweep of `autograd.graph` on groups instead of nodes: from the output back, each term hands its
+It is the sweep of `engine.graph` on groups instead of nodes: from the output back, each term hands its
 adjoint, times the partial derivatives, to the terms that it was computed from. What was broadcast to many
 rows or to all examples gets the sum.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.primitives import TABLE, Primitive
 from ..errors import GraphError
-from ..primitives import TABLE, Primitive
 from .families import PULLBACK
 from .terms import ADD, MUL, Block, Indices, Shape, Term, ancestry
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitives import TABLE
+from ..engine.primitives import TABLE
 from .families import FORWARD
 from .listing import Listing, view
 from .scalars import Loaded, ScalarProgram, pays

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..primitives import TABLE, Primitive
+from ..engine.primitives import TABLE, Primitive
 from .elementary import ELEMENTARY, SHORT
 
 __all__ = ["ALIGNED", "DIRECT", "Code", "is_long"]

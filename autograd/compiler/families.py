@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..primitives import exp, log1p
+from ..engine.primitives import exp, log1p
 from .terms import Term
 
 __all__ = ["FORWARD", "PULLBACK"]

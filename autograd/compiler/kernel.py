@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..primitives import TABLE
+from ..engine.primitives import TABLE
 from .code import is_long
 from .memory import AFTER, BEFORE, WITHIN, source_of
 from .places import tiles

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitives import Primitive
+from ..engine.primitives import Primitive
 from .tape import BATCHED, DOT, FAMILIES, SUM, Tape
 from .terms import ADD, MONOMIAL, MUL, POW, POWER, Block, Indices, Term
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitives import TABLE
+from ..engine.primitives import TABLE
 from .places import affine, distinct, tiles
 from .terms import Indices, Shape, Term, ancestry
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitives import TABLE
+from ..engine.primitives import TABLE
 from .code import ALIGNED, is_long
 from .formulas import all_simplified, simplified
 from .kernel import Kernel

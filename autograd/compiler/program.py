@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..value import Value, integer
+from ..engine.value import Value, integer
 from .adjoint import gradient
 from .arrays import ArrayProgram
 from .formulas import why_not_native

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitives import TABLE, Primitive
+from ..engine.primitives import TABLE, Primitive
 from .terms import Shape, Term, ancestry
 from .training import Training, descent
 

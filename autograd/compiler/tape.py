@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..graph import collector_paused
-from ..primitives import TABLE, Primitive
-from ..value import Value, describe
-from ..vector import Vector
+from ..engine.graph import collector_paused
+from ..engine.primitives import TABLE, Primitive
+from ..engine.value import Value, describe
+from ..engine.vector import Vector
 
 __all__ = ["FAMILIES", "Tape", "record"]
 

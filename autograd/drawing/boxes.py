@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from ..graph import require_fresh
-from ..value import Value
+from ..engine.graph import require_fresh
+from ..engine.value import Value
 from .style import PALETTE, WIDTH, WIDTH_OF_START, WIDTH_ON_PATH
 from .text import Arrow, Box
 from .view import View

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, NoReturn
 
+from ..engine.value import Value
+from ..engine.vector import Vector
 from ..errors import GraphTooLargeError
-from ..value import Value
-from ..vector import Vector
 from .boxes import Look
 from .style import PALETTE
 from .text import Arrow, Box, Cluster

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from ..primitives import Primitive
-from ..value import Value
-from ..vector import Vector
+from ..engine.primitives import Primitive
+from ..engine.value import Value
+from ..engine.vector import Vector
 from .text import Cluster
 from .view import View, parts
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from ..engine.graph import collector_paused
+from ..engine.primitives import TABLE
+from ..engine.value import Value, integer, told_of_result
 from ..errors import GraphError
-from ..graph import collector_paused
-from ..primitives import TABLE
-from ..value import Value, integer, told_of_result
 from .boxes import Look, one_by_one
 from .collapse import Groups, collapsed, refuse
 from .expansion import Expanded

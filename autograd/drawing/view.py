@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from ..graph import ancestors
-from ..primitives import Primitive
-from ..value import Value
-from ..vector import Vector
+from ..engine.graph import ancestors
+from ..engine.primitives import Primitive
+from ..engine.value import Value
+from ..engine.vector import Vector
 from .text import Cluster
 
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from ..drawing import Drawing
 from ..drawing.style import DECADES, variables
+from ..engine.graph import topological_order
+from ..engine.value import Value, integer, number, told_of_result
 from ..errors import GraphTooLargeError
 from ..files import output_path, write_text
-from ..graph import topological_order
-from ..value import Value, integer, number, told_of_result
 from .passes import Pass, Passes
 from .pictures import network_svg, pictures
 from .runs import Run, descent

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..drawing.view import View
-from ..graph import require_fresh
-from ..value import Value
-from ..vector import Vector
+from ..engine.graph import require_fresh
+from ..engine.value import Value
+from ..engine.vector import Vector
 
 
 @dataclass(frozen=True, slots=True)

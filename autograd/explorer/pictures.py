@@ -17,7 +17,7 @@ from ..drawing.boxes import Look, one_by_one
 from ..drawing.collapse import Group, Groups, collapsed
 from ..drawing.text import Arrow, Box, Cluster, dot_text, frames
 from ..drawing.view import View, parts
-from ..value import Value
+from ..engine.value import Value
 from .passes import Passes
 
 _ROOM = "888888888"  # as wide as the widest number that the page writes in its place

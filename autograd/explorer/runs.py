@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..value import Value
+from ..engine.value import Value
 from .passes import Passes
 from .series import Floats
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..engine.value import Value
 from ..explanation import Outline
 from ..symbols import TEXT, Expression, Notation, Number, Symbol
-from ..value import Value
 from .passes import Passes
 
 _LONGEST = 24  # names and numbers in a formula that is written out

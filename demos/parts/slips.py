@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from autograd.symbols import TEXT, Apply, Expression, Number, Symbol
 
 from .judging import Flags, Judgement

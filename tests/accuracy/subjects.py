@@ -12,7 +12,7 @@ import numpy as np
 
 import nn
 from autograd import Value, grad
-from autograd.primitives import TABLE, Primitive
+from autograd.engine.primitives import TABLE, Primitive
 from tests.accuracy import points
 from tests.accuracy.judge import OURS, Engine, Subject, is_normal, kind
 from tests.accuracy.peers import PEERS, missing

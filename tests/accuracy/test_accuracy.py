@@ -10,7 +10,7 @@ import pytest
 
 import autograd
 from autograd import Value, grad, logsumexp
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from tests.accuracy import __main__ as report
 from tests.accuracy import judge, points
 from tests.accuracy.judge import OURS, is_normal, truth, ulps

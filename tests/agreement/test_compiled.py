@@ -33,7 +33,7 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from nn import ACTIVATIONS, LOSSES, MLP
 from tests.agreement.test_random_graphs import programs, record, record_by_operators, record_in_vectors, run
 

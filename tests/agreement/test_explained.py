@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, explain, grad
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from autograd.symbols import TEXT
 
 _spec = importlib.util.spec_from_file_location(

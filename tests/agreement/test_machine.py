@@ -35,7 +35,7 @@ from hypothesis.stateful import (
 from oracle import exactly, flatten, like, mpf
 
 from autograd import Dense, GraphError, Value, Vector, grad, no_grad
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 
 ROUNDING = 1e-12  # of a derivative, relative to the sum of the sizes of its terms
 UNDERFLOW = 1e-250  # what may be lost where a number on the way is subnormal

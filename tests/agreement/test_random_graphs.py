@@ -31,8 +31,8 @@ from autograd import (
     jvp,
     value_and_grad,
 )
+from autograd.engine.primitives import TABLE
 from autograd.explorer.passes import Passes
-from autograd.primitives import TABLE
 
 ROWS = sorted(TABLE)
 LARGEST = 50.0  # of a value

@@ -33,9 +33,9 @@ from autograd import (
     where,
 )
 from autograd import sum as node_sum
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
+from autograd.engine.vector import Vector
 from autograd.symbols import SHEET, Symbol, in_cells
-from autograd.vector import Vector
 
 FIRST = 9  # the row of the first epoch
 FLOOR = 2.0**-46

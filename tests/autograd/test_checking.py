@@ -42,8 +42,8 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.linearization import Linearization
-from autograd.primitives import TABLE
+from autograd.engine.linearization import Linearization
+from autograd.engine.primitives import TABLE
 
 ROWS = list(TABLE.values())
 

@@ -32,7 +32,7 @@ from autograd.compiler.lift import lift
 from autograd.compiler.places import affine
 from autograd.compiler.tape import Tape, record
 from autograd.compiler.terms import Block, Term, ancestry, rewrite
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from nn import MLP
 
 ADD, MUL, SUM, DOT = (TABLE[name] for name in ("add", "mul", "sum", "dot"))

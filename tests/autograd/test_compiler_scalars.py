@@ -16,7 +16,7 @@ from autograd import Training, Value, compile, dot, exp, grad, log, primitive, s
 from autograd.compiler.arrays import ArrayProgram
 from autograd.compiler.scalars import ScalarProgram, pays
 from autograd.compiler.terms import Block
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from nn import ACTIVATIONS, LOSSES, MLP, SGD, Adagrad, Adam, AdamW, ExponentialLR, RMSprop, fit
 from tests.agreement.test_compiled import CHOICES, CORNERS, LAYOUTS, of_numbers, spots, targets_for, undecided
 from tests.agreement.test_random_graphs import programs, record, run

@@ -308,7 +308,7 @@ def test_a_graph_from_a_process_with_a_later_clock_is_not_stale(monkeypatch):
     for k in range(50):
         x.data = 2.0 + k
     data = pickle.dumps(x * x)
-    monkeypatch.setattr("autograd.value._now", 0)  # as in a process that has just begun
+    monkeypatch.setattr("autograd.engine.value._now", 0)  # as in a process that has just begun
     y = pickle.loads(data)
     y.backward()
     (leaf, _) = y.parents

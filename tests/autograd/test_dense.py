@@ -23,7 +23,7 @@ from autograd import (
     topological_order,
     where,
 )
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from nn import MLP
 
 ROWS = [

@@ -39,8 +39,8 @@ from autograd import (
     value_and_grad,
     where,
 )
-from autograd.linearization import Linearization
-from autograd.primitives import TABLE
+from autograd.engine.linearization import Linearization
+from autograd.engine.primitives import TABLE
 
 
 def test_floats_or_values():

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 
 llvm = pytest.importorskip("llvmlite.binding", reason="native code needs llvmlite: install the extra jit")
 

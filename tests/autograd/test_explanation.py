@@ -21,7 +21,7 @@ from autograd import (
     softmax,
     where,
 )  # fmt: skip
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
 
 FUNCTIONS = reader.reference_functions(TABLE)

@@ -15,7 +15,7 @@ from office import calculated, computed
 from precedence import Reader
 
 from autograd import primitive
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from autograd.symbols import LATEX, OPERATORS, PYTHON, SHEET, TEXT, Apply, Number, Symbol, in_cells
 
 NAMES = {"a": 0.75, "b": -1.5, "c": 2.0, "w_1": -0.4, "x": 3.0}

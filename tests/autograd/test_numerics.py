@@ -32,7 +32,7 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 
 inf, nan = math.inf, math.nan
 

@@ -15,7 +15,7 @@ from oracle import derivative, exactly, flatten, mp, mpf
 
 import autograd
 from autograd import Value, Vector, grad, peek, warn_on_comparison
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 
 EPS = 2.0**-52
 ROWS = list(TABLE.values())

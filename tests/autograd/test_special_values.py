@@ -17,7 +17,7 @@ import pytest
 from oracle import flatten, like, mp, mpf
 
 from autograd import Value, Vector, grad, sum
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 
 inf, nan = math.inf, math.nan
 TINY, LARGEST = 5e-324, sys.float_info.max

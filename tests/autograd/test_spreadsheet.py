@@ -26,8 +26,8 @@ from autograd import (
     sqrt,
     where,
 )
+from autograd.engine.primitives import TABLE
 from autograd.explanation import Outline
-from autograd.primitives import TABLE
 from autograd.symbols import SHEET, Number, Symbol, in_cells
 from nn import MLP, cross_entropy
 

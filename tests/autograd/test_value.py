@@ -56,8 +56,8 @@ from autograd import (
     warn_on_comparison,
     where,
 )
-from autograd import value as value_module
-from autograd.primitives import TABLE
+from autograd.engine import value as value_module
+from autograd.engine.primitives import TABLE
 
 
 class Scalar:

@@ -17,7 +17,7 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS / "support"))  # where the tests find their oracle
 
-from autograd.primitives import TABLE, Primitive  # noqa: E402  # below the path, as all that the oracle is used by
+from autograd.engine.primitives import TABLE, Primitive  # noqa: E402  # below the path, as all that the oracle is used by
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "sign": lambda slope: -slope,

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .errors import AnomalyError, GraphError
+from ..errors import AnomalyError, GraphError
 from .value import MANY, Value, computation, describe, told_of_result, watching
 from .vector import Dense, Vector, columns
 

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat
 
 import numpy as np
 
-from .errors import AnomalyError, GraphError
+from ..errors import AnomalyError, GraphError
 from .primitives import TABLE, Primitive
 
 __all__ = [
@@ -262,7 +262,7 @@ def warn_on_comparison(error: bool = False) -> Any:
     ...     y = x if x > 0 else -x
     Traceback (most recent call last):
         ...
-    autograd.value.ComparisonWarning: x > 0 is decided once, while the graph is recorded (...)
+    autograd.engine.value.ComparisonWarning: x > 0 is decided once, while the graph is recorded (...)
     """
     return readings(Readings(error=error))
 
@@ -297,7 +297,7 @@ def _told_hash(self: Value) -> int:
 
 
 _HERE, _ENGINE = (
-    tuple(str(Path(__file__).parents[1] / package) + os.sep for package in packages)
+    tuple(str(Path(__file__).parents[2] / package) + os.sep for package in packages)
     for packages in (("autograd", "nn"), ("autograd",))
 )
 

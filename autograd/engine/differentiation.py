@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import GraphError
+from ..errors import GraphError
 from .linearization import Linearization
 from .value import Number, Value, is_number, number, told_of_result
 from .vector import Vector
