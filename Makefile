@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TOLD := $(BIN)/python -c "from autograd import engine; \
+	engine.compiled or print('the engine is not compiled here, and runs as plain Python')"
 PLAIN := AUTOGRAD_PURE_PYTHON=1
 ENGINE := setup.py $(wildcard autograd/engine/*.py autograd/engine/*.pxd)
 ENGINE_TESTS := autograd/engine tests/test_readme.py tests/agreement/test_machine.py \
@@ -56,11 +59,13 @@ clean:
 
 $(VENV)/.%: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	$(INSTALL) --editable ".[$*]"
+	@$(TOLD)
 	touch $@ $(VENV)/.engine
 
 $(VENV)/.engine: $(ENGINE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(INSTALL) --no-deps --editable .
+	@$(TOLD)
 	touch $@
 
 .PRECIOUS: $(VENV)/.%

@@ -59,4 +59,5 @@ try:
 except autograd.MissingExtraError as error:
     message = str(error)
 assert "scalar-autograd[xlsx]" in message, message
-print(sys.argv[1], "wheel", importlib.metadata.version("scalar-autograd"), "works with numpy and graphviz alone")
+version = importlib.metadata.version("scalar-autograd")
+print(f"{sys.argv[1]} wheel {version} works with numpy and graphviz alone")
