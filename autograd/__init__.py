@@ -8,10 +8,8 @@
 (8.0, 4.0, 2.0)
 """
 
-from .checking import Check, GradcheckReport, gradcheck
-from .compiler import Program, Training, rank_backends
-from .compiler import compile as compile
-from .drawing import PALETTE, Drawing, draw
+from typing import TYPE_CHECKING
+
 from .engine import copying as _copying
 from .engine.differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .engine.graph import topological_order
@@ -83,12 +81,33 @@ from .engine.value import (
 )
 from .engine.vector import Dense, Vector
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
-from .explanation import Derivation, explain
-from .explorer import Explorer, Run, explore
-from .files import write_text
-from .spreadsheet import save_workbook
+from .later import on_first_use as on_first_use
 
-# What `from autograd import *` brings: not `sum` and `compile`, which would shadow builtins.
+if TYPE_CHECKING:
+    from .checking import Check, GradcheckReport, gradcheck
+    from .compiler import Program, Training, rank_backends
+    from .compiler import compile as compile
+    from .drawing import PALETTE, Drawing, draw
+    from .explanation import Derivation, explain
+    from .explorer import Explorer, Run, explore
+    from .files import write_text
+    from .spreadsheet import save_workbook
+else:
+    __getattr__, __dir__ = on_first_use(
+        __name__,
+        {
+            "checking": ["Check", "GradcheckReport", "gradcheck"],
+            "compiler": ["Program", "Training", "compile", "rank_backends"],
+            "drawing": ["PALETTE", "Drawing", "draw"],
+            "explanation": ["Derivation", "explain"],
+            "explorer": ["Explorer", "Run", "explore"],
+            "files": ["write_text"],
+            "spreadsheet": ["save_workbook"],
+        },
+    )
+
+# What `from autograd import *` brings: not `sum` and `compile`, which would shadow builtins, nor
+# `on_first_use`, which is for packages such as `nn`.
 __all__ = [
     "PALETTE",
     "AnomalyError",

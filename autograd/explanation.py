@@ -246,7 +246,8 @@ class Outline:
         self.output, self.wrt, self._branches, self._computed = output, wrt, branches, computed
         self.order = topological_order(output)
         known = set(self.order)
-        self.order[:0] = [node for node in dict.fromkeys(wrt) if node not in known]
+        if strangers := [node for node in wrt if node not in known]:
+            self.order = topological_order(*strangers, output)
         self.values: dict[Symbol, float] = {}
         self.names: dict[Value, Symbol] = {}
         self.expressions: dict[Value, Expression] = {}

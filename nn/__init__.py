@@ -8,13 +8,12 @@
 9
 """
 
+from typing import TYPE_CHECKING
+
+from autograd import on_first_use
+
 from .activations import ACTIVATIONS, Activation
 from .batches import batches
-from .callbacks import Checkpoint, EarlyStopping
-from .diagram import diagram
-from .exchange import from_torch, to_onnx, to_torch
-from .exploration import explore_model
-from .history import History
 from .initializers import INITIALIZERS
 from .layers import MLP, Dropout, Layer, Neuron, Sequential
 from .losses import (
@@ -28,7 +27,6 @@ from .losses import (
     l1_loss,
     mse_loss,
 )
-from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
 from .module import Module
 from .optimizers import (
     SGD,
@@ -51,8 +49,30 @@ from .schedules import (
     Schedule,
     StepLR,
 )
-from .storage import load, save
-from .training import DivergenceError, fit
+
+if TYPE_CHECKING:
+    from .callbacks import Checkpoint, EarlyStopping
+    from .diagrams import diagram
+    from .exchange import from_torch, to_onnx, to_torch
+    from .exploration import explore_model
+    from .history import History
+    from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
+    from .storage import load, save
+    from .training import DivergenceError, fit
+else:
+    __getattr__, __dir__ = on_first_use(
+        __name__,
+        {
+            "callbacks": ["Checkpoint", "EarlyStopping"],
+            "diagrams": ["diagram"],
+            "exchange": ["from_torch", "to_onnx", "to_torch"],
+            "exploration": ["explore_model"],
+            "history": ["History"],
+            "metrics": ["METRICS", "accuracy", "mean_absolute_error", "of_labels", "r2_score"],
+            "storage": ["load", "save"],
+            "training": ["DivergenceError", "fit"],
+        },
+    )
 
 __all__ = [
     "ACTIVATIONS",

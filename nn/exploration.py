@@ -14,7 +14,7 @@ import numpy as np
 from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad, topological_order
 
 from .arguments import require_count, require_number
-from .diagram import diagram
+from .diagrams import diagram
 from .examples import Example, examples_of
 from .losses import Loss, find_loss
 from .module import Module, mode

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, Protocol
 
-from autograd import PALETTE, MissingExtraError, write_text
+from autograd import MissingExtraError, write_text
 
 __all__ = ["History"]
 
@@ -183,6 +183,8 @@ class History:
             from matplotlib.ticker import MaxNLocator
         except ImportError:
             raise MissingExtraError("plotting a history", "matplotlib", "plots") from None
+        from autograd import PALETTE
+
         if not self.loss:
             raise ValueError("there is nothing to plot: no epoch was completed")
         epochs = range(1, len(self) + 1)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Program, Value, Vector, compile, no_grad
+from autograd import Value, Vector, no_grad
 
 from .arguments import require_flag, require_number
 from .arrays import features_of
+
+if TYPE_CHECKING:
+    from autograd import Program
 
 __all__ = ["Module", "mode"]
 
@@ -154,6 +157,8 @@ class Module:
 
     def _program(self, example: list[float]) -> Program | None:
         """What it computes as array code, if it surely computes the same for every example."""
+        from autograd import compile
+
         parameters = self.parameters()
         computed = any(parameter.op for parameter in parameters)
         if computed or not all(module._steady() for module in self.modules()):

@@ -6,7 +6,7 @@ import bisect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .arguments import (
     Described,
@@ -17,8 +17,10 @@ from .arguments import (
     require_number,
     require_positive,
 )
-from .history import History
 from .optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from .history import History
 
 __all__ = [
     "CosineAnnealingLR",

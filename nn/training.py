@@ -260,6 +260,7 @@ class _Run:
         self.clips, self.metrics, self.order, self.compiled = clips, metrics, order, compiled
         self.parameters, self.callbacks = list(optimizer.parameters), callbacks
         self.called = [0] * len(callbacks)  # the last epoch that each was called after
+        self.ending = False  # whether one of them has ended the training, while others are still to be called
         self.pending: list[int] = []  # those that an interrupted training has not called after its last epoch
         self.history = History(run=self)
         self.first = 0 if schedule is None else schedule.last_epoch
@@ -336,18 +337,19 @@ class _Run:
     def call_back(self, numbers: Iterable[int]) -> bool:
         """Call these callbacks after the last epoch; whether one of them ends the training.
 
-        What is saved meanwhile has the callback as called, and after an interrupt in it as not called.
+        What is saved meanwhile has the callback as called, and after an interrupt in it as not called; and
+        that one before it has ended the training.
         """
-        ended = False
         epoch = len(self.history)
         for number in numbers:
             before = self.called[number]
             try:
                 self.called[number] = epoch
-                ended = self.callbacks[number](epoch, self.history) is True or ended
+                self.ending = self.callbacks[number](epoch, self.history) is True or self.ending
             except BaseException:
                 self.called[number] = before
                 raise
+        ended, self.ending = self.ending, False
         return ended
 
     def follow_callbacks(self) -> None:
@@ -572,6 +574,7 @@ class _Run:
             if self.schedule is None
             else {**self.schedule.state_dict(), "first": self.first},
             "dropouts": [_plain(_state(dropout.generator)) for dropout in self.dropouts],
+            "ending": self.ending,
             "callbacks": [
                 {
                     "type": type(callback).__name__,
@@ -597,7 +600,7 @@ class _Run:
                 f"{len(state['parameters'])} parameters and {len(state['dropouts'])} dropouts, "
                 f"and now there are {len(self.parameters)} and {len(self.dropouts)}"
             )
-        self.restore_callbacks(state.get("callbacks", []), len(state["history"]["loss"]))
+        self.restore_callbacks(state)
         for parameter, number in zip(self.parameters, state["parameters"]):
             parameter.data = float(number)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -618,8 +621,9 @@ class _Run:
         self.order.began = following, _state(self.order.generator)
         self.before = self.now()
 
-    def restore_callbacks(self, were: list[dict[str, Any]], done: int) -> None:
+    def restore_callbacks(self, state: dict[str, Any]) -> None:
         """Give the callbacks that keep a state the one they had; a training that had none asks for none."""
+        were, done = state.get("callbacks", []), len(state["history"]["loss"])
         now = [type(callback).__name__ for callback in self.callbacks]
         keeping = [number for number, callback in enumerate(self.callbacks) if _keeps(callback)]
         states = [each for each in were if each["state"] is not None]
@@ -635,6 +639,7 @@ class _Run:
                 callback.load_state_dict(copy.deepcopy(each["state"]))
         if now == [each["type"] for each in were]:
             pairs = list(enumerate(were))
+            self.ending = state.get("ending", False)
         else:
             pairs = list(zip(keeping, states))
         self.called = [done] * len(now)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))  # not tests/: its fo
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)
-# No shrinking: it knows no bound of time. The blob that a failure prints repeats it, and with another profile shrinks it.
+# Shrinking knows no bound of time: the blob that a failure prints repeats it, another profile shrinks it.
 NO_SHRINKING = (Phase.explicit, Phase.generate)
 settings.register_profile(
     "fresh", max_examples=50, derandomize=False, print_blob=True, phases=NO_SHRINKING, **COMMON

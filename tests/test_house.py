@@ -11,12 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "engine", "quotients", "checking", "symbols", "explanation", "drawing", "spreadsheet",
-    "explorer", "compiler",
+    "errors", "files", "later", "engine", "quotients", "checking", "symbols", "explanation", "drawing",
+    "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.engine": [
-        "primitives", "value", "vector", "graph", "copying", "linearization", "differentiation",
+        "kind", "primitives", "value", "vector", "graph", "copying", "linearization", "differentiation",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
@@ -27,6 +27,15 @@ FLOORS_WITHIN = {
 }  # fmt: skip
 ROOF = "__init__"
 RUN_TIME = {"numpy", "graphviz"}
+# What recording, differentiating and describing a network need; all else of a package loads on first use.
+AT_ONCE = {
+    "autograd": {"engine", "errors", "later"},
+    "nn": {
+        "activations", "arguments", "arrays", "batches", "initializers", "layers", "losses", "module",
+        "optimizers", "schedules",
+    },
+}  # fmt: skip
+HEAVY = {"csv", "ctypes", "graphviz", "html", "json", "uuid", "xml"}
 EXTRAS = ["matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
 
 
@@ -123,7 +132,7 @@ def test_nn_imports_only_public_names_of_autograd(path):
         if target.split(".")[0] == "autograd":
             assert target == "autograd", f"{target} is not public"
             assert names, "write `from autograd import ...`, so that what is used can be seen"
-            assert set(names) <= {*autograd.__all__, "compile", "sum"}  # two that `*` does not bring
+            assert set(names) <= {*autograd.__all__, "compile", "on_first_use", "sum"}  # not brought by `*`
 
 
 @pytest.mark.parametrize("package", ["autograd", "nn", "demos"])
@@ -164,14 +173,68 @@ def test_the_core_needs_only_its_run_time_dependencies(path):
         assert top in own | RUN_TIME or top in sys.stdlib_module_names, f"{module_name(path)} imports {top}"
 
 
-def test_importing_the_packages_loads_no_extra():
-    """In a fresh interpreter, whatever is installed."""
-    program = "import sys, autograd, nn; print(*sys.modules)"
+def in_a_fresh_process(program):
     command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert "autograd.engine.value" in loaded
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("package", AT_ONCE)
+def test_importing_a_package_loads_what_is_needed_at_once_and_no_extra(package):
+    """In a fresh interpreter, whatever is installed."""
+    loaded = set(in_a_fresh_process(f"import sys, {package}; print(*sys.modules)").split())
+    own = {name.split(".")[1] for name in loaded if name.startswith(f"{package}.")}
+    assert own == AT_ONCE[package]
+    assert {name.split(".")[1] for name in loaded if name.startswith("autograd.")} == AT_ONCE["autograd"]
+    assert loaded & HEAVY <= set(in_a_fresh_process("import sys, numpy; print(*sys.modules)").split())
     assert loaded & set(EXTRAS) == set()
+
+
+def loaded_on_first_use(package):
+    """As type checkers are told of it: of each module the names that the package has from it."""
+    for statement in ast.parse((folder_of(package) / "__init__.py").read_text()).body:
+        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
+            found = {}
+            for each in statement.body:
+                found.setdefault(each.module, []).extend(alias.name for alias in each.names)
+            return found
+    raise AssertionError(f"{package} has no block of imports for type checkers")
+
+
+@pytest.mark.parametrize("package", AT_ONCE)
+def test_type_checkers_and_dir_see_what_loads_on_first_use(package):
+    """Of a fresh interpreter; each name is there without another having been used, and is listed before."""
+    places = loaded_on_first_use(package)
+    names = {name for each in places.values() for name in each}
+    assert AT_ONCE[package].isdisjoint(places)
+    assert names.isdisjoint(places), "importing the module would put it in the place of what has its name"
+    program = f"""
+import importlib, sys, {package} as package
+shown = dir(package)
+assert sorted(shown) == shown and set(package.__all__) <= set(shown)
+before = set(sys.modules)
+for module, names in {places!r}.items():
+    for name in names:
+        for each in [each for each in sys.modules if each.startswith("{package}.") and each not in before]:
+            del sys.modules[each]
+        for each in (*{sorted(places)!r}, *{sorted(names)!r}):
+            vars(package).pop(each, None)
+        assert {{module, name}} <= set(shown)
+        found = getattr(package, name)
+        home = importlib.import_module(f"{package}.{{module}}")
+        assert found is getattr(home, name) is getattr(package, name)
+        assert getattr(package, module) is home
+print("seen")
+"""
+    assert in_a_fresh_process(program) == "seen\n"
+
+
+@pytest.mark.parametrize("package", AT_ONCE)
+def test_a_name_that_no_package_has_is_an_error_as_usual(package):
+    module = importlib.import_module(package)
+    with pytest.raises(AttributeError, match=f"^module '{package}' has no attribute 'sigmoyd'$"):
+        module.sigmoyd  # noqa: B018  # that it can be looked up is what is tested
+    with pytest.raises(ImportError, match="cannot import name 'sigmoyd'"):
+        exec(f"from {package} import sigmoyd")
 
 
 def test_the_packages_import_without_any_extra():

@@ -395,8 +395,13 @@ class Listing:
 
     def _apply(self, term: Term, number: int) -> None:
         row = term.row
-        name = self._name if row.vectors else self._operand
-        operands = [name(arg, term.batched) for arg in term.args]
+        operands = [
+            # A vector of one constant is an array too.
+            self._constant(arg, arg.data[..., None] if term.batched else arg.data)
+            if i in row.vectors and arg.kind == "constant"
+            else (self._name if row.vectors else self._operand)(arg, term.batched)
+            for i, arg in enumerate(term.args)
+        ]
         out = None if row.vectors else self._in_place(term, number)
         out = out or self._array(term)
         rectified = row is STEP and term.args[0].kind == "apply" and term.args[0].row is RELU

@@ -134,18 +134,18 @@ LENGTH = 3  # of a sequence
 COPIES = 9  # more than lanes in a vector
 
 
-def flat_positions(row):
+def flat_positions(row, length=LENGTH):
     """For each number that the row takes the position of its argument."""
     return [
         position
         for position in range(len(row.domain))
-        for _ in range(LENGTH if position in row.vectors else 1)
+        for _ in range(length if position in row.vectors else 1)
     ]
 
 
-def of_numbers(row):
+def of_numbers(row, length=LENGTH):
     """The row as a function of a flat sequence."""
-    positions = flat_positions(row)
+    positions = flat_positions(row, length)
 
     def f(numbers):
         args = [[x for x, own in zip(numbers, positions) if own == i] for i in range(len(row.domain))]
@@ -208,6 +208,26 @@ def test_every_row_at_special_values(row, backend):
                 if not (math.isnan(right) or same(got, right, 1e-12, 1e-310)):
                     found.append(("slope", spot, got, right))
     assert found == []
+
+
+@backends
+@pytest.mark.parametrize("length", [1, 2])
+@pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
+def test_every_row_of_constants_and_others(row, length, backend):
+    """Each choice of the operands that are constants, elements of sequences too; the others shared by all."""
+    f = of_numbers(row, length)
+    spot = [low + 0.3 * (high - low) for low, high in (row.domain[i] for i in flat_positions(row, length))]
+    for free in itertools.product([False, True], repeat=len(spot)):
+        leaves = [Value(number) for number, is_free in zip(spot, free) if is_free]
+        if not leaves:
+            continue
+        mixed = iter(leaves)
+        y = f([next(mixed) if is_free else number for number, is_free in zip(spot, free)])
+        numbers, slopes = [leaf.data for leaf in leaves], grad(y, leaves)
+        value, gradient = compile(y, leaves, backend=backend)(numbers, np.empty((3, 0)))
+        assert (value, *gradient) == pytest.approx((y.data, *slopes), rel=1e-12, abs=1e-300)
+        found = compile(y, [], leaves, backend=backend).evaluate([], [numbers] * 3)
+        assert found[:, 0] == pytest.approx(y.data, rel=1e-12, abs=1e-300)
 
 
 EXPONENTS = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, 2.5, 5e-324, 1e308, inf, -inf, nan]

@@ -124,11 +124,12 @@ def test_where_only_speaks_of_the_branch_taken():
 
 
 def test_the_derivative_by_itself_and_by_a_stranger():
-    x, stranger = Value(3.0, "x"), Value(1.0, "y")
+    x, leaf = Value(3.0, "x"), Value(1.0, "y")
     y = labelled(x * 2, "z")
     assert explain(y, y).text.splitlines()[0] == "∂z/∂z = 1"
-    assert explain(y, stranger).value == 0.0
-    assert "z does not depend on y" in explain(y, stranger).markdown
+    for stranger in (leaf, labelled(leaf * 3, "y"), labelled((leaf + x) * y, "y")):
+        assert explain(y, stranger).value == 0.0
+        assert "z does not depend on y" in explain(y, stranger).markdown
 
 
 def test_exponentially_many_paths_are_counted_and_not_written():

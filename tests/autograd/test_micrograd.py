@@ -192,7 +192,8 @@ def draw_dot(root):
     nodes, edges = trace(root)
     for node in nodes:
         name = str(id(node))
-        dot.node(name, label="{ %s | data %.4f | grad %.4f }" % (node.label, node.data, node.grad))  # noqa: UP031
+        label = "{ %s | data %.4f | grad %.4f }" % (node.label, node.data, node.grad)  # noqa: UP031  # as it is there
+        dot.node(name, label=label)
         if node._op:
             dot.node(name + node._op, label=node._op)
             dot.edge(name + node._op, name)

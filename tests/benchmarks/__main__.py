@@ -1,19 +1,18 @@
 """`make bench`: this engine beside its peers, medians of alternating runs, as ratios.
 
-The object graph beside micrograd, the growth of its cost, and the compiled graph beside array code and
-native code; the last is written as a page too.
+The object graph beside micrograd, jax and a class of forty lines, by each kind of engine; and the compiled
+graph beside array code and native code. All is written as a page, too.
 
 python -m tests.benchmarks [--runs N] [--only NAME] [--quick] [--largest N] [--out FOLDER]
 """
 
 import argparse
 import platform
-import sys
 from pathlib import Path
 
 from tests.benchmarks import alone
 
-PARTS = ("moons", "graphs", "rows", "recording", "whole", "growth")
+PARTS = ("engine", "rows", "recording", "whole", "growth")
 
 
 def main() -> None:
@@ -22,7 +21,12 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=9, help="timed runs of each contestant (default 9)")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be given again")
-    parser.add_argument("--task", default="", metavar="TEXT", help="of the rows those whose name has it")
+    parser.add_argument(
+        "--task",
+        default="",
+        metavar="TEXT",
+        help="of the engine's programs and the rows those whose name has it",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="for a look: few runs, small sizes, no slow contestants"
     )
@@ -33,25 +37,18 @@ def main() -> None:
     # Only now, because numpy and the peers read at their import on how many threads they may run.
     import numpy as np
 
-    from tests.benchmarks import growth, moons, report
+    from tests.benchmarks import report
     from tests.benchmarks.compiled import Measurement
 
     parts = options.only or PARTS
     runs = 3 if options.quick else options.runs
     print(f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}\n")
-    if "moons" in parts:
-        moons.report(runs)
-        sys.stdout.flush()
-    if "graphs" in parts:
-        growth.report(options.largest or (10**5 if options.quick else 10**7))
-        print(flush=True)
-    measured = [part for part in parts if part not in ("moons", "graphs")]
-    if measured:
-        findings = Measurement(runs, options.quick, options.task).run(measured)
-        found = report.sections(findings, core)
-        print(report.as_text(found))
-        report.save(found, options.out)
-        print(f"Open {options.out / 'index.html'}")
+    largest = options.largest or (10**5 if options.quick else 10**7)
+    findings = Measurement(runs, options.quick, options.task, largest).run(parts)
+    found = report.sections(findings, core)
+    print(report.as_text(found))
+    report.save(found, options.out)
+    print(f"Open {options.out / 'index.html'}")
 
 
 if __name__ == "__main__":

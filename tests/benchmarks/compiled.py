@@ -1,4 +1,4 @@
-"""Training steps of the compiled graph beside the peers: all that is measured, without judging it."""
+"""The engine and training steps of the compiled graph beside the peers: all that is measured, not judged."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks import engine
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS, Contestant
 from tests.benchmarks.tasks import LARGE, MOONS, TASKS, Runner, Task, answer, check
 from tests.benchmarks.timing import Times, Turn, alternating, seconds
@@ -46,6 +47,7 @@ class Findings:
     ----------
     missing : of the contestants that could not take part the reason.
     recording : the seconds to record a task's graph, by the task's name.
+    engine : of each kind of engine its programs.
     whole : the seconds of whole processes.
     by_batch, by_parameters : rows whose tasks differ in that only.
     """
@@ -53,6 +55,7 @@ class Findings:
     rows: list[Row] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     recording: Times = field(default_factory=dict)
+    engine: dict[str, engine.Measured] = field(default_factory=dict)
     whole: Times = field(default_factory=dict)
     by_batch: list[Row] = field(default_factory=list)
     by_parameters: list[Row] = field(default_factory=list)
@@ -61,10 +64,14 @@ class Findings:
 class Measurement:
     """Measures, says on stderr what it is at, and keeps what it finds."""
 
-    def __init__(self, runs: int, quick: bool = False, text: str = "") -> None:
-        self.runs, self.quick, self.text = runs, quick, text
+    def __init__(self, runs: int, quick: bool = False, text: str = "", largest: int = 10**7) -> None:
+        self.runs, self.quick, self.text, self.largest = runs, quick, text, largest
         self.findings = Findings()
         self._builds: dict[str, Callable[[Task], Runner]] = {}
+
+    def engine(self) -> None:
+        self.say("the engine, compiled and plain")
+        self.findings.engine = engine.both(self.runs, self.largest, self.quick, self.text)
 
     def rows(self) -> None:
         slow = [each for each in CONTESTANTS if self.quick and each.slow]

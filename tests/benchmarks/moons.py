@@ -1,15 +1,13 @@
 """micrograd's own demo, the two moons, on the same work: 100 points, MLP 2-16-16-1, hinge loss plus L2.
 
-Three ways to write it with this engine: with `nn.MLP`, and on bare `Value`s as micrograd writes it,
-adding up with Python's `sum` (a chain of additions) or with `autograd.sum` (one node).
+On bare `Value`s as micrograd writes it, it adds up with Python's `sum` (a chain of additions) or with
+`autograd.sum` (one node).
 """
 
 import builtins
 import gc
 import itertools
 import random
-import statistics
-import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +15,6 @@ from typing import Any
 import numpy as np
 
 import autograd
-import nn
 
 Step = Callable[[], Any]
 
@@ -74,51 +71,6 @@ def step_of(value: Any, model: Any, points: list[list[float]], labels: list[int]
 
 def one_node(products: list[Any], bias: Any) -> Any:
     return autograd.sum([*products, bias])
-
-
-def contestants() -> dict[str, tuple[Step, Any]]:
-    """Each contestant's step and model, all with the same weights."""
-    import micrograd.engine
-    import micrograd.nn
-
-    points, labels = moons(100, seed=1)
-    random.seed(1)
-    models = {
-        "micrograd": (micrograd.engine.Value, micrograd.nn.MLP(2, [16, 16, 1])),
-        "nn.MLP": (autograd.Value, nn.MLP(2, [16, 16, 1])),
-        "bare Values, Python's sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], builtins.sum)),
-        "bare Values, autograd.sum": (autograd.Value, BareMLP(autograd.Value, [2, 16, 16, 1], one_node)),
-    }
-    weights = [p.data for p in models["micrograd"][1].parameters()]
-    for _, model in models.values():
-        for p, weight in zip(model.parameters(), weights, strict=True):
-            p.data = weight
-    return {name: (step_of(value, model, points, labels), model) for name, (value, model) in models.items()}
-
-
-def report(runs: int) -> None:
-    steps = contestants()
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(runs + 1):
-        for name, (step, _) in steps.items():
-            gc.collect()  # nobody pays for the garbage of another
-            start = time.perf_counter()
-            loss = step()
-            times[name].append(time.perf_counter() - start)
-            del loss
-    reference = [p.grad for p in steps["micrograd"][1].parameters()]
-    print("micrograd's moons demo: one forward and backward pass")
-    print(f"  {'':28} {'median ms':>10} {'ratio':>8}   largest difference of a gradient")
-    base = statistics.median(times["micrograd"][1:])
-    for name, (_, model) in steps.items():
-        median = statistics.median(times[name][1:])
-        apart = max(abs(p.grad - g) for p, g in zip(model.parameters(), reference, strict=True))
-        print(f"  {name:28} {1000 * median:10.1f} {base / median:7.1f}x   {apart:.1e}")
-    print("\nmemory of a recorded graph, bytes per node")
-    import micrograd.engine
-
-    theirs, ours = (memory_per_node(value) for value in (micrograd.engine.Value, autograd.Value))
-    print(f"  micrograd {theirs:.0f}, this engine {ours:.0f}: {ours / theirs:.2f} of it\n")
 
 
 def memory_per_node(value: Any, nodes: int = 20_000) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import platform
+import statistics
 import subprocess
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,17 @@ from autograd import PALETTE
 from demos.parts import page, plots
 from demos.parts.charts import canvas
 from demos.parts.files import prepare_folder, write
+from tests.benchmarks import engine
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS
 from tests.benchmarks.targets import Target, code_generation, parameters, targets
 from tests.benchmarks.timing import Times, fastest, median, ratio
 
-TITLE = "The compiled graph beside its peers"
+TITLE = "This engine beside its peers"
 LIBRARIES = ("numpy", "llvmlite", "jax", "jaxlib", "torch", "casadi", "drjit", "micrograd")
 NAMES = [each.name for each in CONTESTANTS]
 MARKERS = "oDs^vP<>X*hd8p"
+SPREAD = (statistics.median, min, max)
 SOLID = 6  # marks are filled as long as their colours differ
 
 
@@ -57,6 +60,8 @@ class Section:
 def sections(findings: Findings, core: int | None) -> list[Section]:
     judged = targets(findings)
     found = [Section("targets", "Targets", list(of_targets(judged)))]
+    if findings.engine:
+        found.append(Section("engine", "The engine", list(of_engines(findings.engine))))
     if findings.rows:
         found.append(Section("steps", "A training step", list(of_rows(findings.rows))))
         found.append(Section("first", "To the first result", list(of_firsts(findings))))
@@ -77,16 +82,38 @@ def of_targets(judged: Sequence[Target]) -> Iterable[str | Table]:
         (
             target.claim,
             "–" if target.measured is None else f"{target.measured:.2f}",
-            f"{target.limit:g}",
+            f"{'≥' if target.at_least else '≤'} {target.limit:g}",
             target.verdict,
         )
         for target in sorted(judged, key=lambda target: target.verdict == "met")
     ]
     yield Table(
-        "Ratios of times, below 1 where the first is faster: what was measured, the limit, the verdict",
+        "Ratios of times, below 1 where the first is faster; where ≥ stands, how many times faster",
         ("target", "measured", "limit", "verdict"),
         rows,
     )
+
+
+def of_engines(measured: Mapping[str, engine.Measured]) -> Iterable[str | Table]:
+    yield (
+        "The same programs with only the class of scalars exchanged; each kind of engine beside its peers in "
+        "a process of its own, in rounds. The numbers that they compute are compared."
+    )
+    for kind in engine.KINDS:
+        if kind not in measured:
+            yield f"The engine is not built here as {kind}: `make` builds it where there is a C compiler."
+            continue
+        rows = []
+        for program in engine.PROGRAMS:
+            if times := measured[kind].times.get(program.name):
+                ours, peer = (
+                    f"{program.scale * median(times, name):.3g}" for name in (engine.OURS, engine.PEER)
+                )
+                ratios = program.ratios(times)
+                rows.append((program.name, program.unit, ours, peer, *(f"{f(ratios):.2f}" for f in SPREAD)))
+        yield Table(f"{kind}: medians", ("", "unit", "ours", "peer", "ratio", "least", "most"), rows)
+        for name, reason in measured[kind].missing.items():
+            yield f"Not measured: {name} ({reason})."
 
 
 def of_rows(rows: Sequence[Row]) -> Iterable[str | Table | Picture]:

@@ -1,16 +1,20 @@
 """What the benchmarks rest on: their right answers, that a wrong contestant is found, and the report."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import autograd.engine
 import nn
 from autograd import Value, dot, sum
-from tests.benchmarks import report
+from tests.benchmarks import engine, gpt, report
 from tests.benchmarks.compiled import Findings, Measurement, Row
 from tests.benchmarks.contestants import BY_HAND, CPP, JAX, LLVM, NUMPY, TORCH, Contestant
-from tests.benchmarks.peers import by_hand
+from tests.benchmarks.peers import by_hand, plain
 from tests.benchmarks.targets import TENFOLD, targets
 from tests.benchmarks.tasks import MOONS, TASKS, Task, answer, check, value_and_gradient
 
@@ -91,8 +95,16 @@ def made_up():
         for n in (10, 100)
     ]
     whole = {"ours": [0.3], "jax": [1.0]}
+    first, *_, large, fourth = (program.name for program in engine.PROGRAMS)
+    measured = engine.Measured(
+        {
+            first: {engine.OURS: [0.1, 0.2, 0.3], engine.PEER: [2.1, 3.0, 6.1]},
+            large: {engine.OURS: [2e-6, 2e-6], engine.PEER: [1.5e-6, 1e-6]},
+        },
+        {fourth: "No module named 'jax'"},
+    )
     return Findings(
-        [row], {"absent": "ImportError: gone"}, {}, whole, by_batch=grown, by_parameters=grown[:1]
+        [row], {"absent": "ImportError: gone"}, {}, {engine.PLAIN: measured}, whole, grown, grown[:1]
     )
 
 
@@ -110,6 +122,54 @@ def test_targets_are_judged_by_the_ratios_within_the_rounds():
     assert (grows.measured, grows.limit) == (pytest.approx(10.0), TENFOLD)
 
 
+def test_targets_of_the_engine_say_how_many_times_faster_or_how_much_more():
+    judged = {target.claim: target for target in targets(made_up())}
+    first, *_, large, _ = (program.name for program in engine.PROGRAMS)
+    faster = judged[f"{engine.PLAIN}: {first}"]
+    assert (faster.measured, faster.limit, faster.verdict) == (pytest.approx(61 / 3), 2.0, "met")
+    assert dataclasses.replace(faster, limit=20.34).verdict == "MISSED"
+    grows = judged[f"{engine.PLAIN}: {large}"]
+    assert (grows.measured, grows.limit, grows.verdict) == (pytest.approx(5 / 3), 1.5, "MISSED")
+    assert judged[f"{engine.COMPILED}: {first}"].verdict == "not measured"
+    assert not targets(dataclasses.replace(made_up(), engine={}))[0].claim.startswith(engine.COMPILED)
+
+
+def test_each_kind_of_engine_is_measured_in_a_process_of_its_own():
+    found = engine.both(runs=1, largest=100, quick=True, text="bytes")
+    assert {*found} == {engine.PLAIN, engine.COMPILED} if autograd.engine.compiled else {engine.PLAIN}
+    for each in found.values():
+        assert {*each.times} == {"bytes of a node"}
+        assert 40.0 < each.times["bytes of a node"][engine.OURS][0] < 200.0
+
+
+def test_programs_that_compute_different_numbers_are_an_error():
+    with pytest.raises(ArithmeticError, match=r"compute different numbers: 1\.0 and 1\.1"):
+        engine.require_close([2.0, 1.0], [2.0, 1.1], 1e-12)
+
+
+def test_the_gpt_of_the_benchmark_has_the_same_losses():
+    """In its full size, with only the class exchanged."""
+    assert len(gpt.GPT(Value, gpt.Sizes()).parameters) == 4192
+    ours, theirs = (list(itertools.islice(gpt.training(value, 20), 4)) for value in (Value, plain.Value))
+    assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+@given(
+    st.builds(
+        gpt.Sizes,
+        heads=st.just(2),
+        width=st.sampled_from([2, 4, 6]),
+        layers=st.integers(0, 3),
+        block=st.integers(1, 6),
+    ),
+    st.integers(0, 1000),
+)
+@settings(max_examples=5)
+def test_a_gpt_of_any_size_has_the_same_losses_over_twenty_steps(sizes, seed):
+    ours, theirs = (list(gpt.training(value, 20, sizes, seed)) for value in (Value, plain.Value))
+    assert ours == pytest.approx(theirs, rel=1e-12)
+
+
 def test_the_report_says_all_of_it_in_each_of_its_forms(tmp_path):
     report.save(found := report.sections(made_up(), core=None), tmp_path)
     page, markdown = ((tmp_path / name).read_text() for name in ("index.html", "report.md"))
@@ -122,6 +182,9 @@ def test_the_report_says_all_of_it_in_each_of_its_forms(tmp_path):
             "1.50",
             "ImportError: gone",
             "not pinned",
+            "≥ 20",
+            "not built here as compiled",
+            "No module named 'jax'",
             "10⁻⁴ Σ",
         ):
             assert said in text

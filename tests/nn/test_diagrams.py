@@ -12,7 +12,7 @@ import pytest
 from autograd.drawing import PALETTE, Drawing
 from autograd.errors import MissingExtraError
 from nn import MLP, Layer, Neuron
-from nn.diagram import diagram
+from nn.diagrams import diagram
 
 
 def small() -> MLP:

@@ -96,7 +96,7 @@ def diagram(
     Examples
     --------
     >>> from nn import Neuron
-    >>> from nn.diagram import diagram
+    >>> from nn.diagrams import diagram
     >>> picture = diagram(Neuron(2, seed=0), inputs=["left", "right"])
     >>> "left" in picture.source, picture.source.count(" -> ")
     (True, 2)
