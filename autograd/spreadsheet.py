@@ -18,12 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .engine.graph import require_fresh
 from .engine.arguments import integer, number
+from .engine.graph import require_fresh
 from .engine.modes import told_of_result
 from .engine.node import describe
 from .engine.value import Value
-from .engine.vector import Vector
 from .errors import GraphTooLargeError, MissingExtraError
 from .explanation import Outline, Step
 from .files import output_path, replacing, write_text
@@ -253,8 +252,8 @@ class _Table:
                 continue
             fresh[node] = node.primitive(
                 *[
-                    Vector([fresh[element] for element in operand.values])
-                    if type(operand) is Vector
+                    tuple([fresh[element] for element in operand])
+                    if type(operand) is tuple
                     else fresh[operand]
                     for operand in node.operands
                 ]

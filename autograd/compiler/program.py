@@ -109,7 +109,7 @@ def _leaves(what: str, values: Any, computed: bool = False) -> list[Value]:
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"compile: {what} must be Values, got {type(node).__name__}: {node!r:.60}")
-        if not computed and node._primitive is not None:
+        if not computed and node.primitive is not None:
             raise ValueError(f"compile: {what} must be leaves, and {node!r} was computed by {node.op}")
     return nodes
 

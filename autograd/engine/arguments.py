@@ -35,7 +35,9 @@ def is_number(data: Any) -> bool:
     if kind not in "biuf" or getattr(dtype, "is_complex", False) or getattr(data, "shape", ()) != ():
         return False
     return isinstance(data, Real) or (
-        hasattr(data, "__float__") and not hasattr(data, "_number") and not isinstance(data, (Complex, str, bytes))
+        hasattr(data, "__float__")
+        and not hasattr(data, "_number")
+        and not isinstance(data, (Complex, str, bytes))
     )
 
 

@@ -73,6 +73,7 @@ def _build(
 ) -> Any:  # fmt: skip
     if version > clock.note.version:  # the clock of another process may have been ahead
         clock.tick(version)
+    clock.used = True
     node = kind.__new__(kind)
     node._number, node._grad, node._row = y, grad, row
     node._mark = -1 if mark else 0  # the sweeps of another process have other numbers

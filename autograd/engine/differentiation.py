@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
-from .linearization import Linearization
 from .arguments import Number, is_number, number
+from .linearization import Linearization
 from .modes import told_of_result
 from .value import Value
 

@@ -5,6 +5,7 @@ from .rule cimport Rule
 
 cdef object MANY
 cdef int ANOTHER, CONSTANT
+cdef list _active
 cdef Clock clock
 
 @cython.locals(order=list, stack=list, node=Value, size=Py_ssize_t)

@@ -21,7 +21,18 @@ from .modes import watching
 from .node import MANY, clock, computation, describe, flat
 from .rule import ANOTHER, CONSTANT
 
-__all__ = ["ancestors", "active", "active_parents", "anomaly", "backward", "collector_paused", "numbers_of", "propagate_alone", "require_fresh", "topological_order"]
+__all__ = [
+    "active",
+    "active_parents",
+    "ancestors",
+    "anomaly",
+    "backward",
+    "collector_paused",
+    "numbers_of",
+    "propagate_alone",
+    "require_fresh",
+    "topological_order",
+]
 
 
 @contextmanager
@@ -39,15 +50,16 @@ def collector_paused() -> Iterator[None]:
 def ancestors(
     outputs: Iterable[Any],
     known: Container[int] = (),
-    through: Callable[[Any], Sequence[Any]] = operator.attrgetter("parents"),
+    through: Callable[[Any], Sequence[Any]] = operator.attrgetter("operands"),
 ) -> list[Any]:
     """Every node that the outputs depend on and the outputs, operands first.
 
-    Nodes whose `id` is `known` are left out, with all that only they depend on. The nodes below one are those
-    that `through` gives.
+    Nodes whose `id` is `known` are left out, with all that only they depend on. What a node depends on are the
+    operands that `through` gives.
 
-    An iterative depth-first search in postorder. A node is pushed again by each node that uses it and
-    seen only once; ``None`` on the stack says that all operands of the node below it are done.
+    An iterative depth-first search in postorder. A node, or a sequence that is an operand, is pushed again by
+    each node that uses it and seen only once; ``None`` on the stack says that all operands of the node below
+    it are done.
     """
     order: list[Any] = []
     seen: set[int] = set()
@@ -58,12 +70,10 @@ def ancestors(
             order.append(stack.pop())
         elif id(node) not in seen and id(node) not in known:
             seen.add(id(node))
-            parents = through(node)
-            if parents:
+            operands = node if type(node) is tuple else through(node)
+            if type(node) is not tuple:
                 stack += (node, None)
-                stack += parents[::-1]
-            else:
-                order.append(node)
+            stack += operands[::-1]
     return order
 
 
@@ -116,6 +126,9 @@ def active_parents(node: Any) -> tuple[Any, ...]:
 # --- the reverse sweep -----------------------------------------------------------------------------
 
 _sweeping = threading.RLock()  # one at a time writes adjoints into the nodes
+_active: list[
+    int
+] = []  # the marks of the sweeps that are going on: more than one where a rule begins another
 if hasattr(os, "register_at_fork"):  # another thread may have held it
     os.register_at_fork(after_in_child=_sweeping._at_fork_reinit)  # type: ignore[attr-defined]  # as threading does
 
@@ -133,7 +146,11 @@ def backward(output: Any) -> None:
         try:
             mark = clock.sweep()
             order = _search(output, mark, leaves, before)
-            _sweep(output, order, mark, _newest(leaves))
+            _active.append(mark)
+            try:
+                _sweep(output, order, mark, _newest(leaves))
+            finally:
+                _active.pop()
         except BaseException:  # KeyboardInterrupt too
             for leaf, earlier in zip(leaves, before):
                 leaf.grad = earlier
@@ -144,7 +161,7 @@ def backward(output: Any) -> None:
 def _search(output: Any, mark: int, leaves: list[Any], before: list[Any]) -> list[Any]:
     """The computed nodes that the output depends on, operands first, as in `ancestors`; and the leaves.
 
-    Constants are passed over, and so is the branch that a `where` did not take.
+    Constants are passed over.
     """
     order: list[Any] = []
     stack: list[Any] = []
@@ -162,7 +179,7 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any]) -> lis
             stack.append(None)
             left, right = node._left, node._right
             if right is MANY:
-                for operand in reversed(active_parents(node)):
+                for operand in reversed(node.parents):
                     if _awaits(operand, mark, leaves, before):
                         stack.append(operand)
             else:
@@ -180,6 +197,10 @@ def _awaits(node: Any, mark: int, leaves: list[Any], before: list[Any]) -> bool:
     """Whether the search has still to go through a node; a leaf is done with at once."""
     if node._mark == mark:
         return False
+    if _active and node._mark // 2 * 2 in _active:
+        raise GraphError(
+            f"a rule of this graph calls backward() on a graph that {describe(node)} belongs to as well"
+        )
     if node._left is not None:
         return True
     if node._note.version >= 0:
@@ -197,11 +218,15 @@ def _newest(leaves: list[Any]) -> int:
 def _sweep(output: Any, order: list[Any], mark: int, newest: int) -> None:
     """Carry adjoints from the output back through the order, adding them up at each operand."""
     watched = watching()
-    output._grad = 1.0
+    if output._mark == mark:  # it is no constant
+        output._grad = 1.0
+        output._mark = mark + 1
     i = len(order)
     while i > 0:
         i -= 1
         node = order[i]
+        if node._mark == mark:  # reached only through the branch that a `where` did not take
+            continue
         if node._note.version < newest:
             require_fresh(node)
         _propagate(node, mark)
@@ -228,9 +253,11 @@ def _propagate(node: Any, mark: int) -> None:
             by_left = y if row.left == 0 else a if row.left == 1 else b
         if row.right >= 0:
             by_right = y if row.right == 0 else a if row.right == 1 else b
-    if left._mark == mark:
+    if left._mark >= mark:
+        left._mark = mark + 1
         left._grad += adjoint * by_left
-    if right is not None and right._mark == mark:
+    if right is not None and right._mark >= mark:
+        right._mark = mark + 1
         right._grad += adjoint * by_right
 
 
@@ -239,7 +266,8 @@ def _propagate_to_many(node: Any, mark: int) -> None:
     row, operands, adjoint = node._row, node._left, node._grad
     if row.select is not None:
         (chosen,) = active(node)
-        if chosen._mark == mark:
+        if chosen._mark >= mark:
+            chosen._mark = mark + 1
             chosen._grad += adjoint
         return
     if row.copied:
@@ -254,7 +282,8 @@ def _propagate_to_many(node: Any, mark: int) -> None:
     for operand, slope in zip(operands, row.slopes(node._number, *args)):
         if isinstance(slope, (list, tuple, np.ndarray)):
             for each, by_each in zip(operand, slope):
-                if each._mark == mark:
+                if each._mark >= mark:
+                    each._mark = mark + 1
                     each._grad += adjoint * float(by_each)
         else:
             _give(operand, adjoint * slope, mark)
@@ -269,9 +298,11 @@ def _give(operand: Any, share: float, mark: int) -> None:
     """The same share to a node, or to each of a sequence."""
     if type(operand) is tuple:
         for each in operand:
-            if each._mark == mark:
+            if each._mark >= mark:
+                each._mark = mark + 1
                 each._grad += share
-    elif operand._mark == mark:
+    elif operand._mark >= mark:
+        operand._mark = mark + 1
         operand._grad += share
 
 
@@ -282,7 +313,8 @@ def _give_each(operand: Any, partials: Any, adjoint: float, mark: int) -> None:
         return
     for i in range(len(operand)):
         each, partial = operand[i], partials[i]
-        if each._mark == mark:
+        if each._mark >= mark:
+            each._mark = mark + 1
             each._grad += adjoint * partial._number
 
 

@@ -136,7 +136,7 @@ def _path_between(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[Any
     """
     dependent = set(map(id, inputs))
     path: list[Any] = []
-    for node in ancestors(outputs, through=active_parents):
+    for node in ancestors(outputs, through=active):
         if not dependent.isdisjoint(map(id, active_parents(node))):
             dependent.add(id(node))
             path.append(node)

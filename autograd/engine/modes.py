@@ -172,9 +172,11 @@ def warn_on_comparison(error: bool = False) -> Any:
     return readings(Readings(error=error))
 
 
-def readings(told: Readings) -> Any:
+@contextmanager
+def readings(told: Readings) -> Iterator[Readings]:
     """Within it, `told` is told of every number of a `Value` that this thread reads."""
-    return _mode("readings", told)
+    with _mode("readings", told):
+        yield told
 
 
 HERE, ENGINE = (
@@ -330,5 +332,3 @@ def _place() -> str:
     """The line of the user's program that is being run."""
     frame = _users_frame()
     return "" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
-
-

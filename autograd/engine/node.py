@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-
 __all__ = ["DETACHED", "MANY", "Clock", "Note", "clock", "computation", "describe", "flat"]
 
 MANY: Any = object()  # in place of a second operand: the first is the tuple of all of them
@@ -45,7 +44,7 @@ class Clock:
     Attributes
     ----------
     note : what nodes that are recorded now get.
-    sweeps : how many sweeps there have been: a node bears the number of the last that came to it.
+    sweeps : twice how many sweeps there have been, see `Value._mark`.
     unusual : how many modes are on: while it is 0 nobody has to look which.
     used : whether a node was recorded with this note: only then does setting a leaf need a new version.
     """
@@ -69,13 +68,14 @@ class Clock:
             self.note = Note(max(self.note.version + 1, least))
 
     def sweep(self) -> int:
-        """The number of a new sweep."""
+        """The mark of a new sweep; the number above it is its too."""
         with self.lock:
-            self.sweeps += 1
+            self.sweeps += 2
             return self.sweeps
 
 
 clock = Clock()
+
 
 def flat(operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands, and in the place of each sequence its elements."""
@@ -102,7 +102,8 @@ def computation(node: Any) -> str:
 
 def _describe_operands(operands: Iterable[Any]) -> str:
     shown = [
-        ("", [each._number for each in operand]) if type(operand) is tuple
+        ("", [each._number for each in operand])
+        if type(operand) is tuple
         else (operand._note.label, operand._number)
         for operand in operands
     ]

@@ -173,7 +173,12 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
         size = np.absolute(raised)
         if (size + 1.0 / size).sum() < numerics.NEAR[1]:  # then none is huge, tiny or nan
             return c * raised
-        far = ((size <= numerics.NEAR[0]) | (size >= numerics.NEAR[1])) & (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
+        far = (
+            ((size <= numerics.NEAR[0]) | (size >= numerics.NEAR[1]))
+            & (a != 0.0)
+            & np.isfinite(a)
+            & np.isfinite(exponent)
+        )
         y = np.where((c == 0.0) & (k > 0.0), 0.0, c * raised)
     return numerics.one_by_one(monomial.forward, far, y, c, a, n, k)
 
@@ -1631,7 +1636,9 @@ def _one_against_others(row: Primitive, values: Sequence[Any]) -> list[Any]:
 
 def _log_softmax_array(x: Any, others: Any) -> Any:
     with np.errstate(all="ignore"):
-        top, rest = numerics.split_top_array(np.concatenate([np.broadcast_to(x, (1, *np.shape(others)[1:])), others]))
+        top, rest = numerics.split_top_array(
+            np.concatenate([np.broadcast_to(x, (1, *np.shape(others)[1:])), others])
+        )
         return (x - top) - rest
 
 

@@ -35,6 +35,6 @@ cdef object _binary(Rule row, object left, object right)
 cdef Value _pair(Rule row, Value left, Value right)
 
 @cython.locals(operands=tuple)
-cdef tuple _sequence(object values)
+cpdef tuple sequence(object values)
 
 cdef double _read(Value value, str reading) except? -1.0

@@ -28,7 +28,7 @@ from .node import DETACHED, MANY, Note, clock, describe, flat
 from .primitive import Primitive
 from .primitives import TABLE
 
-__all__ = ["Value"]
+__all__ = ["Value", "record", "sequence"]
 
 _BY_PRIMITIVE = (
     "an operation of your own is added with primitive, "
@@ -41,14 +41,28 @@ ADD, SUB, MUL, DIV, NEG, ABS = (TABLE[name] for name in ("add", "sub", "mul", "d
 MOD, FLOORDIV, POW, POWER = (TABLE[name] for name in ("mod", "floordiv", "pow", "power"))
 
 
-def _method(name: str) -> Any:
+def _method(name: str) -> Callable[..., Value]:
     """The row of that name as a method; its operands after the first are the method's arguments."""
     row = next(row for row in TABLE.values() if row.method == name)
 
     def method(self: Value, *args: Any, **named: Any) -> Any:
-        return row(self, *args, **named) if args or named or not row.plain else _unary(row, self)
+        return row(self, *args, **named)
 
-    method.__name__, method.__qualname__ = name, f"Value.{name}"
+    return _documented(method, row)
+
+
+def _unary_method(name: str) -> Callable[[Value], Value]:
+    """The same of a row that has one operand."""
+    row = next(row for row in TABLE.values() if row.method == name)
+
+    def method(self: Value) -> Value:
+        return _unary(row, self)
+
+    return _documented(method, row)
+
+
+def _documented(method: Callable[..., Any], row: Primitive) -> Callable[..., Any]:
+    method.__name__, method.__qualname__ = row.method, f"Value.{row.method}"
     method.__doc__ = (row.__doc__ or "").partition("\n")[0]  # the examples stand with the function
     return method
 
@@ -104,9 +118,9 @@ class Value:
 
     # One or two operands lie in `_left` and `_right`: a tuple for each node would double what the garbage
     # collector visits. Of more operands, or where one is a sequence, `_left` is the tuple of operands and
-    # `_right` is MANY; a leaf has None in both, or DETACHED in `_right`. `_mark` is the number of the last
-    # sweep that came to the node, 0 for none, and -1 where the gradient was set by hand. The number is not
-    # called `_data`, which numpy's masked arrays take from whatever has one.
+    # `_right` is MANY; a leaf has None in both, or DETACHED in `_right`. `_mark` is the mark of the last sweep
+    # that came to the node, one more where an adjoint has arrived; 0 for none, and -1 where the gradient was
+    # set by hand. The number is not called `_data`, which numpy's masked arrays take from whatever has one.
     __slots__ = ("_grad", "_left", "_mark", "_note", "_number", "_right", "_row")
 
     _number: float
@@ -135,6 +149,8 @@ class Value:
                 self._note = Note(clock.note.version, _text("label", label), _text("scope", scope))
         if _children is not None or _op is not None:
             raise TypeError(f"Value takes no children: {_BY_PRIMITIVE}")
+        if type(self) is not Value:
+            raise TypeError(f"Value has no subclasses, whose results would be plain Values: {_BY_PRIMITIVE}")
 
     def backward(self) -> None:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
@@ -162,7 +178,9 @@ class Value:
         told_of_result(self, "backward()")
         graph.backward(self)
 
-    def __dealloc__(self) -> None:  # pragma: no cover  # of the compiled class; Python frees its own in a loop
+    def __dealloc__(
+        self,
+    ) -> None:  # pragma: no cover  # of the compiled class; Python frees its own in a loop
         global _depth
         if self._left is not None:
             if _depth >= _DEEP:
@@ -240,16 +258,19 @@ class Value:
 
     # --- the functions of the table as methods
 
-    exp, log, log1p, expm1, log2, log10 = map(_method, ("exp", "log", "log1p", "expm1", "log2", "log10"))
-    sqrt, cbrt, square = map(_method, ("sqrt", "cbrt", "square"))
-    sin, cos, tan, asin, acos, atan = map(_method, ("sin", "cos", "tan", "asin", "acos", "atan"))
-    sinh, cosh, tanh, asinh, acosh, atanh = map(_method, ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"))
-    sigmoid, relu, softplus, silu, step = map(_method, ("sigmoid", "relu", "softplus", "silu", "step"))
-    leaky_relu, elu, gelu, gelu_tanh = map(_method, ("leaky_relu", "elu", "gelu", "gelu_tanh"))
-    erf, erfc, softsign, hardtanh = map(_method, ("erf", "erfc", "softsign", "hardtanh"))
-    sign, floor, ceil = map(_method, ("sign", "floor", "ceil"))
-    maximum, minimum, greater, where = map(_method, ("maximum", "minimum", "greater", "where"))
-    hypot, atan2, logaddexp = map(_method, ("hypot", "atan2", "logaddexp"))
+    exp, log, log1p, expm1, log2, log10 = map(
+        _unary_method, ("exp", "log", "log1p", "expm1", "log2", "log10")
+    )
+    sqrt, cbrt, square, sin, cos, tan = map(_unary_method, ("sqrt", "cbrt", "square", "sin", "cos", "tan"))
+    asin, acos, atan, sinh, cosh, tanh = map(_unary_method, ("asin", "acos", "atan", "sinh", "cosh", "tanh"))
+    asinh, acosh, atanh, erf, erfc = map(_unary_method, ("asinh", "acosh", "atanh", "erf", "erfc"))
+    sigmoid, relu, softplus, silu, gelu = map(_unary_method, ("sigmoid", "relu", "softplus", "silu", "gelu"))
+    gelu_tanh, softsign, hardtanh = map(_unary_method, ("gelu_tanh", "softsign", "hardtanh"))
+    step, sign, floor, ceil = map(_unary_method, ("step", "sign", "floor", "ceil"))
+    leaky_relu, elu, maximum, minimum = map(_method, ("leaky_relu", "elu", "maximum", "minimum"))
+    greater, hypot, atan2, logaddexp, where = map(
+        _method, ("greater", "hypot", "atan2", "logaddexp", "where")
+    )
     arcsin, arccos, arctan = asin, acos, atan  # np.arcsin(v) asks v for a method of numpy's name
     arcsinh, arccosh, arctanh, arctan2 = asinh, acosh, atanh, atan2
 
@@ -333,7 +354,7 @@ class Value:
 
     @grad.setter
     def grad(self, grad: Number | None) -> None:
-        if grad is None or type(grad) is int and grad == 0:  # as most programs clear it
+        if grad is None or (type(grad) is int and grad == 0):  # as most programs clear it
             self._grad = 0.0
         else:
             self._grad = grad if type(grad) is float else number(grad, "Value.grad")
@@ -520,8 +541,26 @@ def _as_operand(other: Any) -> Any:
         raise
 
 
-def _sequence(values: Any) -> tuple[Any, ...]:
-    """A sequence of `Value`s and numbers as one operand."""
+def sequence(values: Any) -> tuple[Value, ...]:
+    """A sequence as one operand, which many nodes may share: a tuple of `Value`s, numbers as constants.
+
+    `dot`, `sum` and their kin do this themselves; what several of them read is best made once.
+
+    Parameters
+    ----------
+    values : `Value`s and numbers; a tuple of `Value`s is returned as it is.
+
+    Examples
+    --------
+    >>> from autograd import Value, dot, sequence
+    >>> x = sequence([Value(2.0), 3.0])
+    >>> dot([1.0, 1.0], x).data, x[1].constant
+    (5.0, True)
+    """
+    if not hasattr(values, "__iter__"):
+        raise TypeError(
+            f"sequence takes a sequence of Values and numbers, got {type(values).__name__}: {values!r:.60}"
+        )
     operands = values if type(values) is tuple else tuple(values)
     for each in operands:
         if type(each) is not Value:
@@ -535,7 +574,7 @@ def record(row: Primitive, args: tuple[Any, ...]) -> Any:
         return np.frompyfunc(row, len(args), 1)(*args)  # elementwise, as operators go
     operands = tuple(
         [
-            arg if type(arg) is Value else _sequence(arg) if position in row.vectors else _constant(arg)
+            arg if type(arg) is Value else sequence(arg) if position in row.vectors else _constant(arg)
             for position, arg in enumerate(args)
         ]
     )

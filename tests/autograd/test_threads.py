@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd import AnomalyError, Value, Vector, detect_anomaly, grad, no_grad, primitive
+from autograd import AnomalyError, Value, detect_anomaly, grad, no_grad, primitive
 from nn import MLP, SGD, mse_loss
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_a_mode_is_on_in_its_own_thread_only(mode):
             y = x.exp() * x.log()  # recorded, and nobody minds that it is not finite
             y.backward()
             assert len(y.parents) == 2
-            layer = Vector([x, x])
+            layer = (x, x)
             assert grad((layer[0] * layer[1]).exp(), x) == [0.0]
         finally:
             finish.set()

@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..drawing.view import View
-from ..engine.graph import require_fresh
-from ..engine.value import Value
-from ..engine.vector import Vector
+from .graph import require_fresh, topological_order
+from .value import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Passes:
 
     def __init__(self, output: Value) -> None:
         self.output = output
-        self.nodes = View([output]).values
+        self.nodes = topological_order(output)
         self.index = {node: place for place, node in enumerate(self.nodes)}
         self.edges: list[tuple[int, int]] = []
         self._steps: list[tuple[int, Any, list[Any], list[int]]] = []  # node, row, operands, edges
@@ -79,8 +77,8 @@ class Passes:
             self._steps.append((head, node.primitive, operands, edges))
 
     def _places(self, operand: Any) -> Any:
-        if type(operand) is Vector:
-            return [self.index[element] for element in operand.values]
+        if type(operand) is tuple:
+            return [self.index[element] for element in operand]
         return self.index[operand]
 
     def run(self, leaves: Mapping[Value, float]) -> Pass:
