@@ -30,7 +30,8 @@ def extensions():
             [Extension(name, [source], extra_compile_args=FLAGS) for name, source in zip(names, sources)],
             build_dir="build/cython",
             force=True,  # what it made before may be of sources that only look older
-            language_level=3,
+            # The .pxd files alone say what is a C type: an int of an annotation has no bounds, a C long has.
+            compiler_directives={"language_level": 3, "annotation_typing": False},
         )
     except Exception as error:
         left_out(error)
@@ -59,7 +60,7 @@ class BuildAllOrNothing(build_ext):
         for stamp in stamps:
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.unlink(missing_ok=True)
-        self.force = True
+        self.force, self.parallel = True, True
         try:
             super().run()
         except Exception as error:
