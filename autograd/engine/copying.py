@@ -25,7 +25,8 @@ _SLOTS = ("_number", "_grad", "_mark", "_row", "_left", "_right", "_note")
 
 def copy_of(node: Any) -> Any:
     """Another node with the same operands."""
-    copy = type(node).__new__(type(node))
+    kind: Any = type(node)
+    copy = kind.__new__(kind)
     for slot in _SLOTS:
         setattr(copy, slot, getattr(node, slot))
     return copy

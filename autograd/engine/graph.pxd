@@ -8,16 +8,13 @@ cdef int ANOTHER, CONSTANT
 cdef list _active
 cdef Clock clock
 
-@cython.locals(order=list, stack=list, node=Value, size=Py_ssize_t)
+@cython.locals(order=list, stack=list, node=Value, each=Value, left=Value, right=Value)
 cdef list _search(Value output, long mark, list leaves, list before)
 
-cdef bint _awaits(Value node, long mark, list leaves, list before) except -1
+cdef _reach(Value leaf, long mark, list leaves, list before)
 
-@cython.locals(i=Py_ssize_t, node=Value, watched=bint)
-cdef _sweep(Value output, list order, long mark, long newest)
-
-@cython.locals(row=Rule, left=Value, right=Value, adjoint=double, y=double, a=double, b=double, by_left=double, by_right=double)
-cdef _propagate(Value node, long mark)
+@cython.locals(i=Py_ssize_t, node=Value, watched=bint, reached=long, row=Rule, left=Value, right=Value, source=int, other=int, adjoint=double, by_left=double, by_right=double)
+cdef _sweep(list order, long mark, long newest)
 
 @cython.locals(operands=tuple, adjoint=double, k=Py_ssize_t, source=int, each=Value, chosen=Value)
 cdef _propagate_to_many(Value node, long mark)

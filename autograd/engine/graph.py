@@ -91,7 +91,8 @@ def topological_order(*outputs: Any) -> list[Any]:
     for output in outputs:
         if not hasattr(output, "parents"):
             raise TypeError(f"topological_order takes Values, got {type(output).__name__}: {output!r:.60}")
-    return ancestors(outputs)
+    found: list[Any] = ancestors(outputs)
+    return found
 
 
 def require_fresh(node: Any) -> None:
@@ -115,7 +116,7 @@ def active(node: Any) -> tuple[Any, ...]:
     row: Any = node._row
     if node._right is MANY and row.select is not None:
         return (node._left[row.select(*[operand._number for operand in node._left])],)
-    return node.operands
+    return node.operands  # type: ignore[no-any-return]  # a Value's, whose class stands above
 
 
 def active_parents(node: Any) -> tuple[Any, ...]:
@@ -126,9 +127,7 @@ def active_parents(node: Any) -> tuple[Any, ...]:
 # --- the reverse sweep -----------------------------------------------------------------------------
 
 _sweeping = threading.RLock()  # one at a time writes adjoints into the nodes
-_active: list[
-    int
-] = []  # the marks of the sweeps that are going on: more than one where a rule begins another
+_active: list[int] = []  # the marks of sweeps that are going on: several where a rule begins another
 if hasattr(os, "register_at_fork"):  # another thread may have held it
     os.register_at_fork(after_in_child=_sweeping._at_fork_reinit)  # type: ignore[attr-defined]  # as threading does
 
@@ -146,9 +145,12 @@ def backward(output: Any) -> None:
         try:
             mark = clock.sweep()
             order = _search(output, mark, leaves, before)
+            if output._mark > mark:  # it is no constant
+                output._grad = 1.0
+                output._mark = mark + 2
             _active.append(mark)
             try:
-                _sweep(output, order, mark, _newest(leaves))
+                _sweep(order, mark, _newest(leaves))
             finally:
                 _active.pop()
         except BaseException:  # KeyboardInterrupt too
@@ -164,101 +166,93 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any]) -> lis
     Constants are passed over.
     """
     order: list[Any] = []
-    stack: list[Any] = []
-    if _awaits(output, mark, leaves, before):
-        stack.append(output)
+    stack: list[Any] = [output] if output._left is not None else []
+    if output._left is None:
+        _reach(output, mark, leaves, before)
     while stack:
         node = stack.pop()
-        if node is None:
-            order.append(stack.pop())
-        elif node._mark != mark:
+        if node._mark < mark:
+            if _active and node._mark // 3 * 3 in _active:
+                raise GraphError(
+                    f"a rule of this graph calls backward() on a graph that {describe(node)} belongs to as well"
+                )
             node._mark = mark
             node._grad = 0.0
-            size = len(stack)
             stack.append(node)
-            stack.append(None)
+            if node._right is MANY:
+                for each in reversed(node.parents):
+                    if each._mark < mark:
+                        if each._left is not None:
+                            stack.append(each)
+                        else:
+                            _reach(each, mark, leaves, before)
+                continue
             left, right = node._left, node._right
-            if right is MANY:
-                for operand in reversed(node.parents):
-                    if _awaits(operand, mark, leaves, before):
-                        stack.append(operand)
-            else:
-                if right is not None and _awaits(right, mark, leaves, before):
+            if right is not None and right._mark < mark:
+                if right._left is not None:
                     stack.append(right)
-                if _awaits(left, mark, leaves, before):
+                else:
+                    _reach(right, mark, leaves, before)
+            if left._mark < mark:
+                if left._left is not None:
                     stack.append(left)
-            if len(stack) == size + 2:  # nothing to wait for
-                stack.pop()
-                order.append(stack.pop())
+                else:
+                    _reach(left, mark, leaves, before)
+        elif node._mark == mark:  # on top again: all that it depends on is done
+            node._mark = mark + 1
+            order.append(node)
     return order
 
 
-def _awaits(node: Any, mark: int, leaves: list[Any], before: list[Any]) -> bool:
-    """Whether the search has still to go through a node; a leaf is done with at once."""
-    if node._mark == mark:
-        return False
-    if _active and node._mark // 2 * 2 in _active:
-        raise GraphError(
-            f"a rule of this graph calls backward() on a graph that {describe(node)} belongs to as well"
-        )
-    if node._left is not None:
-        return True
-    if node._note.version >= 0:
-        before.append(node._grad if node._mark else None)
-        leaves.append(node)
-        node._grad = 0.0
-        node._mark = mark
-    return False
+def _reach(leaf: Any, mark: int, leaves: list[Any], before: list[Any]) -> None:
+    """Take a leaf into the sweep, unless it is a constant."""
+    if leaf._note.version >= 0:
+        before.append(leaf._grad if leaf._mark else None)
+        leaves.append(leaf)
+        leaf._grad = 0.0
+        leaf._mark = mark + 1
 
 
 def _newest(leaves: list[Any]) -> int:
     return max([leaf._note.version for leaf in leaves], default=-1)
 
 
-def _sweep(output: Any, order: list[Any], mark: int, newest: int) -> None:
-    """Carry adjoints from the output back through the order, adding them up at each operand."""
+def _sweep(order: list[Any], mark: int, newest: int) -> None:
+    """Carry adjoints back through the order: each operand's grows by the node's, times the partial derivative."""
     watched = watching()
-    if output._mark == mark:  # it is no constant
-        output._grad = 1.0
-        output._mark = mark + 1
+    reached = mark + 2
     i = len(order)
     while i > 0:
         i -= 1
         node = order[i]
-        if node._mark == mark:  # reached only through the branch that a `where` did not take
+        if node._mark != reached:  # only through the branch that a `where` did not take
             continue
         if node._note.version < newest:
             require_fresh(node)
-        _propagate(node, mark)
+        if node._right is MANY:
+            _propagate_to_many(node, mark)
+        else:
+            row, left, right, adjoint = node._row, node._left, node._right, node._grad
+            source, other = row.left, row.right
+            by_left, by_right = row.by_left, row.by_right
+            if source == ANOTHER:
+                if right is None:
+                    by_left = float(row.slopes(node._number, left._number)[0])
+                else:
+                    by_left, by_right = map(float, row.slopes(node._number, left._number, right._number))
+            else:
+                if source >= 0:
+                    by_left = right._number if source == 2 else left._number if source else node._number
+                if other >= 0:
+                    by_right = left._number if other == 1 else right._number if other else node._number
+            if left._mark > mark:
+                left._mark = reached
+                left._grad += adjoint * by_left
+            if right is not None and right._mark > mark:
+                right._mark = reached
+                right._grad += adjoint * by_right
         if watched:
             _require_finite(node)
-
-
-def _propagate(node: Any, mark: int) -> None:
-    """The chain rule at one node: each operand's adjoint grows by the node's, times the partial derivative."""
-    if node._right is MANY:
-        _propagate_to_many(node, mark)
-        return
-    row, left, right, adjoint = node._row, node._left, node._right, node._grad
-    y, a = node._number, left._number
-    b = 0.0 if right is None else right._number
-    by_left, by_right = row.by_left, row.by_right
-    if row.left == ANOTHER:
-        if right is None:
-            by_left = float(row.slopes(y, a)[0])
-        else:
-            by_left, by_right = map(float, row.slopes(y, a, b))
-    else:
-        if row.left != CONSTANT:
-            by_left = y if row.left == 0 else a if row.left == 1 else b
-        if row.right >= 0:
-            by_right = y if row.right == 0 else a if row.right == 1 else b
-    if left._mark >= mark:
-        left._mark = mark + 1
-        left._grad += adjoint * by_left
-    if right is not None and right._mark >= mark:
-        right._mark = mark + 1
-        right._grad += adjoint * by_right
 
 
 def _propagate_to_many(node: Any, mark: int) -> None:
@@ -266,8 +260,8 @@ def _propagate_to_many(node: Any, mark: int) -> None:
     row, operands, adjoint = node._row, node._left, node._grad
     if row.select is not None:
         (chosen,) = active(node)
-        if chosen._mark >= mark:
-            chosen._mark = mark + 1
+        if chosen._mark > mark:
+            chosen._mark = mark + 2
             chosen._grad += adjoint
         return
     if row.copied:
@@ -282,8 +276,8 @@ def _propagate_to_many(node: Any, mark: int) -> None:
     for operand, slope in zip(operands, row.slopes(node._number, *args)):
         if isinstance(slope, (list, tuple, np.ndarray)):
             for each, by_each in zip(operand, slope):
-                if each._mark >= mark:
-                    each._mark = mark + 1
+                if each._mark > mark:
+                    each._mark = mark + 2
                     each._grad += adjoint * float(by_each)
         else:
             _give(operand, adjoint * slope, mark)
@@ -298,11 +292,11 @@ def _give(operand: Any, share: float, mark: int) -> None:
     """The same share to a node, or to each of a sequence."""
     if type(operand) is tuple:
         for each in operand:
-            if each._mark >= mark:
-                each._mark = mark + 1
+            if each._mark > mark:
+                each._mark = mark + 2
                 each._grad += share
-    elif operand._mark >= mark:
-        operand._mark = mark + 1
+    elif operand._mark > mark:
+        operand._mark = mark + 2
         operand._grad += share
 
 
@@ -313,8 +307,8 @@ def _give_each(operand: Any, partials: Any, adjoint: float, mark: int) -> None:
         return
     for i in range(len(operand)):
         each, partial = operand[i], partials[i]
-        if each._mark >= mark:
-            each._mark = mark + 1
+        if each._mark > mark:
+            each._mark = mark + 2
             each._grad += adjoint * partial._number
 
 
@@ -332,8 +326,10 @@ def propagate_alone(node: Any) -> None:
     mark = clock.sweep()
     for parent in node.parents:
         if parent._note.version >= 0:
-            parent._mark = mark
-    _propagate(node, mark)
+            parent._mark = mark + 1
+    own, node._mark = node._mark, mark + 2
+    _sweep([node], mark, -1)
+    node._mark = own
 
 
 def _require_finite(node: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["Rule"]
 
-_ARITHMETIC: list[Any] = [None, operator.add, operator.sub, operator.mul, operator.neg]
+_ARITHMETIC: list[Any] = [None, operator.add, operator.sub, operator.mul]
 ANOTHER, CONSTANT = -2, -1  # a partial that has to be computed; one that is always the same
 
 
@@ -28,6 +28,8 @@ class Rule:
     left, right : the first two of `copied`, or ANOTHER.
     by_left, by_right : the first two of `constants`.
     """
+
+    __slots__ = ("arithmetic", "by_left", "by_right", "constants", "copied", "left", "right")
 
     arithmetic: int
     copied: tuple[int, ...]
@@ -63,8 +65,4 @@ class Rule:
         """The result of `arithmetic`, which never raises on floats."""
         if self.arithmetic == 3:
             return a * b
-        if self.arithmetic == 1:
-            return a + b
-        if self.arithmetic == 2:
-            return a - b
-        return -a
+        return a + b if self.arithmetic == 1 else a - b

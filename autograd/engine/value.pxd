@@ -26,8 +26,9 @@ cdef Value _recorded(Rule row, double y, object left, object right)
 @cython.locals(leaf=Value)
 cdef Value _constant(object data)
 
-@cython.locals(a=double)
 cdef Value _unary(Rule row, Value operand)
+
+cdef object _as_operand(object other)
 
 cdef object _binary(Rule row, object left, object right)
 

@@ -119,8 +119,9 @@ class Value:
     # One or two operands lie in `_left` and `_right`: a tuple for each node would double what the garbage
     # collector visits. Of more operands, or where one is a sequence, `_left` is the tuple of operands and
     # `_right` is MANY; a leaf has None in both, or DETACHED in `_right`. `_mark` is the mark of the last sweep
-    # that came to the node, one more where an adjoint has arrived; 0 for none, and -1 where the gradient was
-    # set by hand. The number is not called `_data`, which numpy's masked arrays take from whatever has one.
+    # whose search has begun with the node, one more where it is done, two more where an adjoint has arrived;
+    # 0 for none, and -1 where the gradient was set by hand. The number is not called `_data`, which numpy's
+    # masked arrays take from whatever has one.
     __slots__ = ("_grad", "_left", "_mark", "_note", "_number", "_right", "_row")
 
     _number: float
@@ -466,10 +467,10 @@ class Value:
 
     def __copy__(self) -> Value:
         told(self, "a copy of {0}")
-        return copying.copy_of(self)
+        return copying.copy_of(self)  # type: ignore[no-any-return]  # of whatever it is given
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return copying.deep_copy_of(self, memo)
+        return copying.deep_copy_of(self, memo)  # type: ignore[no-any-return]  # likewise
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return copying.reduced(self)
@@ -509,18 +510,15 @@ def _constant(data: Any) -> Value:
 
 
 def _unary(row: Any, operand: Any) -> Value:
-    a = operand._number
-    return _recorded(row, row.applied(a, a) if row.arithmetic else row.evaluate(a), operand, None)
+    return _recorded(row, row.evaluate(operand._number), operand, None)
 
 
 def _binary(row: Any, left: Any, right: Any) -> Any:
     """The node, or NotImplemented where the other operand has operators of its own, as arrays and Series."""
-    if type(left) is not Value:
-        left = _constant(left) if type(left) is float or type(left) is int else _as_operand(left)
-    if type(right) is not Value:
-        right = _constant(right) if type(right) is float or type(right) is int else _as_operand(right)
-    if left is NotImplemented or right is NotImplemented:
-        return NotImplemented
+    if type(left) is not Value or type(right) is not Value:
+        left, right = _as_operand(left), _as_operand(right)
+        if left is NotImplemented or right is NotImplemented:
+            return NotImplemented
     return _pair(row, left, right)
 
 
@@ -531,6 +529,10 @@ def _pair(row: Any, left: Any, right: Any) -> Value:
 
 def _as_operand(other: Any) -> Any:
     """A number as a constant; NotImplemented of what has operators of its own, such as arrays and Series."""
+    if type(other) is Value:
+        return other
+    if type(other) is float or type(other) is int:
+        return _constant(other)
     if isinstance(other, np.ndarray):
         return NotImplemented
     try:

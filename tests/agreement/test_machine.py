@@ -665,11 +665,10 @@ class Machine(RuleBasedStateMachine):
         (slope,) = grad(root.value, [by.value], create_graph=True)
         assert Fraction(slope.data) == root.below[by][0]
         assert Fraction(grad(slope, [then.value])[0]) == second_derivative(root, by, then)
-        before = [leaf.value.grad for leaf in leaves]
         slope.backward()
-        for leaf, earlier in zip(leaves, before, strict=True):
+        for leaf in leaves:
             curvature = second_derivative(root, by, leaf)
-            if curvature or not same(leaf.value.grad, earlier):  # it may be reached, with 0, or not
+            if curvature or leaf.value.reached:  # it may be reached, with 0, or not
                 self.accumulate(leaf, curvature, 0)
         self.say_nothing_of_nodes_below(root)
         return []
