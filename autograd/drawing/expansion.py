@@ -110,7 +110,7 @@ class Expanded(View):
         return fresh
 
     def _shared(self, operand: Any) -> Any:
-        """An operand of an inner node, with equal inner nodes that were recorded before in the place of its own."""
+        """An operand, with the equal inner nodes that were recorded before in the place of its own."""
         if type(operand) is tuple:
             return tuple([self._same.get(each, each) for each in operand])
         return self._same.get(operand, operand)

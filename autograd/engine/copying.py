@@ -43,7 +43,7 @@ def deep_copy_of(node: Any, memo: dict[int, Any]) -> Any:
 
 
 def _copied(operand: Any, memo: dict[int, Any]) -> Any:
-    """The copy of an operand, or of a tuple of them, which is shared as the tuple was; anything else itself."""
+    """The copy of an operand, or of a tuple of them, shared as the tuple was; anything else itself."""
     if type(operand) is tuple:
         if id(operand) not in memo:
             # The tuple is kept beside its copy, so that no other has its id meanwhile.

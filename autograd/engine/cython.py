@@ -1,6 +1,7 @@
 """Three decorators that the compiler reads and Python does not.
 
-Cython has a module of this name, which is not needed at run time: what is compiled takes these for Cython's own.
+Cython has a module of this name, which is not needed at run time. In what is compiled, these are
+Cython's own.
 """
 
 from __future__ import annotations

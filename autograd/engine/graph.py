@@ -54,8 +54,8 @@ def ancestors(
 ) -> list[Any]:
     """Every node that the outputs depend on and the outputs, operands first.
 
-    Nodes whose `id` is `known` are left out, with all that only they depend on. What a node depends on are the
-    operands that `through` gives.
+    Nodes whose `id` is `known` are left out, with all that only they depend on. What a node depends on
+    are the operands that `through` gives.
 
     An iterative depth-first search in postorder. A node, or a sequence that is an operand, is pushed again by
     each node that uses it and seen only once; ``None`` on the stack says that all operands of the node below
@@ -174,7 +174,7 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any]) -> lis
         if node._mark < mark:
             if _active and node._mark // 3 * 3 in _active:
                 raise GraphError(
-                    f"a rule of this graph calls backward() on a graph that {describe(node)} belongs to as well"
+                    f"a rule of this graph calls backward() on one that {describe(node)} belongs to as well"
                 )
             node._mark = mark
             node._grad = 0.0
@@ -218,7 +218,7 @@ def _newest(leaves: list[Any]) -> int:
 
 
 def _sweep(order: list[Any], mark: int, newest: int) -> None:
-    """Carry adjoints back through the order: each operand's grows by the node's, times the partial derivative."""
+    """Carry adjoints back through the order: each operand's grows by the node's, times the partial."""
     watched = watching()
     reached = mark + 2
     i = len(order)

@@ -1,4 +1,4 @@
-"""What a thread has switched on: recording or not, watching for what is not finite, telling of what is read."""
+"""What a thread has switched on: recording, watching for what is not finite, telling of what is read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from .node import DETACHED, Note, clock, computation, describe
 from .primitives import TABLE
 
 __all__ = [
-    "ComparisonWarning", "DetachedWarning", "Readings", "detect_anomaly", "no_grad", "not_watching", "obey_modes",
-    "peek", "readings", "told", "told_of_leaving", "told_of_result", "warn_on_comparison", "watching",
+    "ComparisonWarning", "DetachedWarning", "Readings", "detect_anomaly", "no_grad", "not_watching",
+    "obey_modes", "peek", "readings", "told", "told_of_leaving", "told_of_result",
+    "warn_on_comparison", "watching",
 ]  # fmt: skip
 
 

@@ -172,7 +172,7 @@ class Primitive(Rule):
 
 
 def _is_own(rule: Callable[..., Any]) -> bool:
-    """Whether it is a rule of the table that comes with us: known to give a tuple, and the same every time."""
+    """Whether it is a rule of our own table: known to give a tuple, and the same every time."""
     return getattr(rule, "__module__", None) == f"{__package__}.primitives"
 
 

@@ -73,7 +73,7 @@ _DEEP = 100
 
 
 @no_gc
-@freelist(200000)
+@freelist(131072)
 @cclass
 class Value:
     """A scalar in a recorded graph: a leaf made from a number, or the result of an operation.
@@ -118,10 +118,10 @@ class Value:
 
     # One or two operands lie in `_left` and `_right`: a tuple for each node would double what the garbage
     # collector visits. Of more operands, or where one is a sequence, `_left` is the tuple of operands and
-    # `_right` is MANY; a leaf has None in both, or DETACHED in `_right`. `_mark` is the mark of the last sweep
-    # whose search has begun with the node, one more where it is done, two more where an adjoint has arrived;
-    # 0 for none, and -1 where the gradient was set by hand. The number is not called `_data`, which numpy's
-    # masked arrays take from whatever has one.
+    # `_right` is MANY; a leaf has None in both, or DETACHED in `_right`. `_mark` is the mark of the last
+    # sweep whose search has begun with the node, one more where it is done, two more where an adjoint has
+    # arrived; 0 for none, and -1 where the gradient was set by hand. The number is not called `_data`, which
+    # numpy's masked arrays take from whatever has one.
     __slots__ = ("_grad", "_left", "_mark", "_note", "_number", "_right", "_row")
 
     _number: float
@@ -284,7 +284,7 @@ class Value:
 
     @property
     def operands(self) -> tuple[Any, ...]:
-        """The arguments of the primitive as it was called: `Value`s, and a tuple of `Value`s for a sequence."""
+        """The arguments of the primitive as it was called: `Value`s, for a sequence a tuple of them."""
         left, right = self._left, self._right
         if right is MANY:
             return left  # type: ignore[no-any-return]  # with MANY it is the tuple

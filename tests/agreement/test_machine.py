@@ -361,7 +361,7 @@ class Machine(RuleBasedStateMachine):
     # --- bookkeeping
 
     def know(self, record, value):
-        """Learn the Value of a record, and those below it except in a sequence, which is to be looked at later."""
+        """Learn the Value of a record, and those below it except in a sequence, to be looked at later."""
         record.value = value
         self.known.append(record)
         if record.name:

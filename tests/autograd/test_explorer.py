@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from autograd.explorer.passes import Passes
+from autograd.engine.replay import Passes
 from explored import Explored
 
 from autograd import (

@@ -6,9 +6,9 @@ import math
 import os
 import pickle
 import sys
-from itertools import pairwise
 
 import pytest
+from along import along
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +25,6 @@ from autograd import (
     tanh,
     topological_order,
 )
-from along import along
 
 MILLION = 10**6
 

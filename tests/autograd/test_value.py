@@ -4,7 +4,6 @@ import ast
 import builtins
 import contextlib
 import gc
-import inspect
 import io
 import logging
 import math
@@ -887,7 +886,7 @@ def test_a_custom_row_obeys_the_numerics():
 
 
 def test_type_checkers_know_every_method_of_the_table():
-    """A compiled class takes no methods later on: they are named in its body, which type checkers read too."""
+    """A compiled class takes no methods later on: they are named in its body, for type checkers too."""
     (body,) = [
         each.body
         for each in ast.parse((kind.HERE / "value.py").read_text()).body
