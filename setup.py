@@ -17,6 +17,16 @@ KIND = runpy.run_path(str(ROOT / "autograd" / "engine" / "kind.py"))
 # An FMA where it is written a*b + c would round once instead of twice, and give other numbers than Python.
 FLAGS = [] if sys.platform == "win32" else ["-ffp-contract=off"]
 
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,  # functions have a signature
+    "annotation_typing": False,  # the .pxd files alone say what is a C type: an int of Python has no bounds
+    "cdivision": True,  # IEEE 754: a double by 0 is inf or nan
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+}
+
 
 def extensions():
     if not KIND["wanted"]():
@@ -30,8 +40,7 @@ def extensions():
             [Extension(name, [source], extra_compile_args=FLAGS) for name, source in zip(names, sources)],
             build_dir="build/cython",
             force=True,  # what it made before may be of sources that only look older
-            # The .pxd files alone say what is a C type: an int of an annotation has no bounds, a C long has.
-            compiler_directives={"language_level": 3, "annotation_typing": False},
+            compiler_directives=DIRECTIVES,
         )
     except Exception as error:
         left_out(error)
