@@ -97,6 +97,13 @@ class Primitive(Rule):
         else:  # as the rules are applied in a sweep: nothing to look for
             if not named:
                 return self.evaluate(*args)
+        if not named:  # what most calls in a program are like needs no further look
+            first = args[0] if args else None
+            if (type(first) is tuple or type(first) is list) and first:
+                first = first[0]
+            bind = getattr(type(first), "__primitive__", None)
+            if bind is not None:
+                return bind(self, args)
         if named:
             try:
                 args = inspect.signature(self.forward).bind(*args, **named).args

@@ -1457,16 +1457,13 @@ def _dot_array(weights: Any, inputs: Any, bias: Any = 0.0) -> Any:
     return np.add.reduce(np.multiply(weights, inputs), axis=0) + bias
 
 
-@primitive(
+_dot = primitive(
     lambda y, weights, inputs, bias=0.0: (inputs, weights, 1.0),
     name="dot", symbol="w·x", exact=True,
     array=_dot_array,
     vectors=(0, 1), domain=(ANY, ANY, ANY),
     expansion=lambda weights, inputs, *bias: sum([*map(mul, weights, inputs), *bias]),
-)  # fmt: skip
-def _dot(weights: Sequence[float], inputs: Sequence[float], bias: float = 0.0) -> float:
-    # Not builtins.sum: since Python 3.12 it compensates, and the array form does not.
-    return functools.reduce(operator.add, map(operator.mul, weights, inputs), 0.0) + bias
+)(numerics.inner_product)  # fmt: skip
 
 
 def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
@@ -1489,7 +1486,8 @@ def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
     >>> dot([1.0, 2.0], [10.0, 100.0], 0.5)
     210.5
     """
-    weights, inputs = _sequence("dot", weights, 0), _sequence("dot", inputs, 0)
+    if type(weights) is not tuple or type(inputs) is not tuple:
+        weights, inputs = _sequence("dot", weights, 0), _sequence("dot", inputs, 0)
     if len(weights) != len(inputs):
         raise ValueError(
             f"dot needs as many inputs as weights, got {len(weights)} weights and {len(inputs)} inputs"

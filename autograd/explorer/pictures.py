@@ -256,7 +256,7 @@ def _multiplied(passes: Passes) -> dict[Value, int]:
     for node in passes.nodes:
         if node.op == "dot":
             weights, inputs = node.operands[:2]
-            for weight, factor in zip(weights.values, inputs.values, strict=True):
+            for weight, factor in zip(weights, inputs, strict=True):
                 found.setdefault(weight, passes.index[factor])
     return found
 
