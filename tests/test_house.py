@@ -16,8 +16,8 @@ FLOORS = [
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.engine": [
-        "kind", "cython", "numerics", "rule", "primitive", "primitives", "node", "arguments", "modes", "graph",
-        "copying", "value", "linearization", "differentiation", "replay",
+        "kind", "cython", "numerics", "rule", "primitive", "primitives", "node", "arguments", "modes",
+        "graph", "copying", "value", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "runs", "wording", "pictures", "exploration"],
