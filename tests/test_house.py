@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "later", "engine", "quotients", "checking", "symbols", "explanation", "drawing",
-    "spreadsheet", "explorer", "compiler",
+    "errors", "files", "later", "locks", "engine", "quotients", "checking", "symbols", "explanation",
+    "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.engine": [
@@ -21,15 +21,15 @@ FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
     "autograd.compiler": [
-        "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing", "arrays",
-        "elementary", "code", "formulas", "memory", "sums", "kernel", "native", "selection", "program",
+        "replay", "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing", "arrays",
+        "elementary", "machine", "code", "formulas", "memory", "sums", "kernel", "native", "selection", "program",
     ],
 }  # fmt: skip
 ROOF = "__init__"
 RUN_TIME = {"numpy", "graphviz"}
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
 AT_ONCE = {
-    "autograd": {"engine", "errors", "later"},
+    "autograd": {"engine", "errors", "later", "locks"},
     "nn": {
         "activations", "arguments", "arrays", "batches", "initializers", "layers", "losses", "module",
         "optimizers", "schedules",

@@ -163,6 +163,11 @@ def no_grad() -> Any:
     return _mode("recording", False)
 
 
+def recording() -> Any:
+    """Within ``with recording():`` this thread records, whatever is around."""
+    return _mode("recording", True)
+
+
 def detect_anomaly() -> Any:
     """Within ``with detect_anomaly():`` the first value or gradient that is not finite raises.
 

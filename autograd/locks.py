@@ -1,0 +1,30 @@
+"""Locks around what threads share, which a fork finds free: in the child nobody would ever open them."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+__all__ = ["BUILDING", "SWEEPING"]
+
+SWEEPING = threading.RLock()
+"""Around a reverse sweep, which keeps adjoints in the nodes. A rule may start another sweep within it."""
+
+BUILDING = threading.RLock()
+"""Around the making of a compiled program, and of its native code."""
+
+_ORDER = SWEEPING, BUILDING  # a rule may compile within a sweep; nothing that compiles sweeps
+
+
+def _close() -> None:
+    for lock in _ORDER:
+        lock.acquire()
+
+
+def _open() -> None:
+    for lock in _ORDER:
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_close, after_in_parent=_open, after_in_child=_open)
