@@ -8,7 +8,8 @@ import threading
 __all__ = ["BUILDING", "SWEEPING"]
 
 SWEEPING = threading.RLock()
-"""Around a reverse sweep, which keeps adjoints in the nodes. A rule may start another sweep within it."""
+"""Around what changes nodes: a reverse sweep, which keeps adjoints in them, and the making of packed ones. A
+rule may start another sweep within it."""
 
 BUILDING = threading.RLock()
 """Around the making of a compiled program, and of its native code."""

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import AnomalyError, GraphError
+from ..locks import SWEEPING
 from .value import MANY, Value, computation, describe, told_of_result, watching
 from .vector import Dense, Vector, columns
 
@@ -107,7 +108,8 @@ def backward(self: Value) -> None:
     """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
 
     On the leaves the gradient is added to what is there, so clear it between steps; on all other nodes
-    it belongs to this pass alone. Constants are not reached.
+    it belongs to this pass alone. Constants are not reached. Threads sweep one after the other, so those that
+    share a graph or its leaves add up all their gradients.
 
     Raises
     ------
@@ -127,6 +129,11 @@ def backward(self: Value) -> None:
     told_of_result(self, "backward()")
     if type(self) is not Value:
         raise TypeError(f"backward starts from one Value, got {type(self).__name__}: {self!r:.60}")
+    with SWEEPING:  # the adjoints are kept in the nodes, which another thread may be sweeping
+        _backward(self)
+
+
+def _backward(self: Value) -> None:
     # One float object that only this sweep knows: a node is in the sweep when its grad IS `zero`, so
     # the search needs no set of visited nodes and the adjoints are cleared on the way.
     if watching():

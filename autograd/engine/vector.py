@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import value as clock  # for _now and _unusual, which change
+from ..locks import SWEEPING
 from .primitives import TABLE, Primitive
 from .value import MANY, Value, constant_leaf, make_node, obey_modes
 
@@ -119,7 +120,8 @@ class Vector(Sequence[Any]):
     def values(self) -> tuple[Any, ...]:
         """The elements; looking at a packed result makes its nodes."""
         if self._primitive is not None:
-            _unpack(self)
+            with SWEEPING:  # another thread may be looking at it too, or sweeping it
+                _unpack(self)
         return self._left
 
     def __getitem__(self, index: Any) -> Any:
