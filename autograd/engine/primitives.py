@@ -109,6 +109,7 @@ class Primitive:
         For an argument in `vectors`, a sequence of derivatives, or one number that holds for all.
     array : arrays to array, elementwise and with IEEE 754 results; a vector argument is stacked
         along the first axis.
+    ufunc : numpy's function that applies the row to `Value`s; by default `array`, if that is one.
     symbol : what a drawing prints, such as ``×`` or ``exp``.
     vectors : positions of the arguments that are sequences (`dot` has two).
     select : for an operation that copies one argument and ignores the others (`where`): the position
@@ -144,6 +145,7 @@ class Primitive:
     latex: str = ""
     sheet: str | Callable[..., Any] | None = None
     native: Callable[..., Any] | None = None
+    ufunc: Callable[..., Any] | None = None
     slope: tuple[float, ...] | None = None  # the partials, where they are constants
     plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
 
@@ -279,6 +281,7 @@ def primitive(
     latex: str = "",
     sheet: str | Callable[..., Any] | None = None,
     native: Callable[..., Any] | None = None,
+    ufunc: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., float]], Primitive]:
     """Add a row to the table: decorate the forward rule, give the partials beside it.
 
@@ -290,7 +293,7 @@ def primitive(
         Partials that are constants, as those of a sum, may be given as a tuple.
     name : the row's name; by default the function's.
     array : the rule on arrays; by default the forward rule, applied element by element.
-    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet, native :
+    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet, native, ufunc :
         see `Primitive`.
 
     Returns
@@ -371,6 +374,7 @@ def primitive(
             latex=latex,
             sheet=sheet,
             native=native,
+            ufunc=ufunc or (array if isinstance(array, np.ufunc) else None),
             slope=constants,
         )
         # What help(), doctest and inspect.signature() look at.
@@ -493,7 +497,8 @@ def floordiv(a: float, b: float) -> float:
 
 @primitive(
     lambda y, a, n: (monomial(n, a, n, 1.0), 0.0),
-    array=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)), method="pow",
+    array=lambda a, n: _power_array(a, n), ufunc=np.power,
+    symbol="^", domain=(POSITIVE, (-3.0, 3.0)), method="pow",
     textbook=lambda y, a, n: (n * pow(a, n - 1.0), 0.0),
     kinks={(0.0, 0.0): (0.0, 0.0), (0.0, 1.0): (1.0, 0.0), (0.0, 0.5): (math.inf, 0.0)},
 )  # fmt: skip
@@ -506,12 +511,21 @@ def pow(a: float, n: float) -> float:
 @primitive(
     lambda y, a, b: (monomial(b, a, b, 1.0), _by_exponent(log(a), a, b, 0.0)),
     textbook=lambda y, a, b: (b * power(a, b - 1.0), y * log(a)),
-    array=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)),
+    array=lambda a, b: _power_array(a, b), ufunc=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)),
     kinks={(0.0, 0.0): (0.0, 0.0), (0.0, 2.0): (0.0, 0.0), (0.0, 0.5): (math.inf, 0.0)},
 )  # fmt: skip
 def power(a: float, b: float) -> float:
     """aᵇ with both differentiated: nan for a negative base and a fractional exponent."""
     return math.pow(a, b)
+
+
+def _power_array(a: Any, n: Any) -> Any:
+    """aⁿ; where all exponents are ½ numpy takes a root, which at −0 and −inf is another number."""
+    raised = np.power(a, n)
+    half = np.equal(n, 0.5)
+    if not half.any():
+        return raised
+    return np.where(half, np.where(np.equal(a, -np.inf), np.inf, raised + 0.0), raised)
 
 
 def _by_exponent(c: Any, a: Any, n: Any, k: Any) -> Any:
@@ -524,10 +538,16 @@ def _monomial_slopes(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
     return monomial(1.0, a, n, k), monomial(c * (n - k), a, n, k + 1.0), by_n, -by_n
 
 
+def _power_native(a: Any, n: Any, k: Any) -> Any:
+    """aⁿ⁻ᵏ; of an n so large that n − k is rounded to another even number, with the sign of an odd one."""
+    exponent, rest = _difference(n, k)
+    return power(a, exponent) * where(step(-a), 1.0 - 2.0 * mod(abs(rest), 2.0), 1.0)
+
+
 def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     with np.errstate(all="ignore"):
         exponent, rest = _difference(n, k)
-        raised = np.power(a, exponent)
+        raised = _power_array(a, exponent)
         if np.ndim(rest) or rest:
             factor = np.power(np.copysign(1.0, a), rest) * (1.0 + rest * np.log(np.absolute(a)))
             usual = (rest != 0.0) & (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
@@ -546,7 +566,7 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
     expansion=lambda c, a, n, k: c * power(a, n - k),
     sheet=lambda c, a, n, k: _monomial_in_cells(c, a, n - k, k),
-    native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * power(a, n - k), 0.0),
+    native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * _power_native(a, n, k), 0.0),
 )  # fmt: skip
 def monomial(c: float, a: float, n: float, k: float) -> float:
     """c aⁿ⁻ᵏ with a whole number k: what aⁿ becomes when it is differentiated k times, with a coefficient.
@@ -1247,7 +1267,7 @@ def _elu_slope(x: Any, alpha: Any) -> Any:
 
 @primitive(
     lambda y, x, alpha=1.0: (_elu_slope(x, alpha), expm1(minimum(x, 0.0))),
-    array=lambda x, alpha=1.0: np.where(x <= 0.0, alpha * np.expm1(np.minimum(x, 0.0)), x),
+    array=lambda x, alpha=1.0: np.where(x <= 0.0, alpha * np.expm1(np.where(x <= 0.0, x, 0.0)), x),
     symbol="ELU", domain=(ANY, (0.1, 2.0)), method="elu",
     sheet=lambda x, alpha=1.0: where(step(x), x, alpha * expm1(x)),
     kinks={(0.0, 1.0): (1.0, 0.0), (0.0, 0.5): (0.5, 0.0)},
@@ -1612,7 +1632,8 @@ def hardtanh(x: float) -> float:
         0.5 * (1.0 + greater(a, b) - greater(b, a)),
         0.5 * (1.0 + greater(b, a) - greater(a, b)),
     ),
-    array=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
+    array=lambda a, b: np.where((a >= b) | (a != a), a, b),  # np.maximum gives either of 0 and −0
+    ufunc=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
     kinks={(1.0, 1.0): (0.5, 0.5), (math.inf, math.inf): (0.5, 0.5)},
 )  # fmt: skip
 def maximum(a: float, b: float) -> float:
@@ -1629,7 +1650,8 @@ def maximum(a: float, b: float) -> float:
         0.5 * (1.0 + greater(b, a) - greater(a, b)),
         0.5 * (1.0 + greater(a, b) - greater(b, a)),
     ),
-    array=np.minimum, symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
+    array=lambda a, b: np.where((a <= b) | (a != a), a, b), ufunc=np.minimum,
+    symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
     kinks={(1.0, 1.0): (0.5, 0.5), (-math.inf, -math.inf): (0.5, 0.5)},
 )  # fmt: skip
 def minimum(a: float, b: float) -> float:

@@ -933,8 +933,8 @@ for _row in TABLE.values():
     if not hasattr(operator, _operator):
         _function = _unary(_row) if len(_row.domain) == 1 else _method(_row)
         _attach(_row.method, _function, _row.__doc__)
-        if isinstance(_row.array, np.ufunc):  # np.arcsin(v) asks v for a method of numpy's name
-            setattr(Value, _row.array.__name__, _function)
+        if _row.ufunc is not None:  # np.arcsin(v) asks v for a method of numpy's name
+            setattr(Value, _row.ufunc.__name__, _function)
     elif len(_row.domain) == 1:
         _attach(_operator, _unary(_row), _row.__doc__)
     else:
