@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: demo test fresh check bench mutate accuracy coverage clean
+.PHONY: demo test fresh check bench memory mutate accuracy coverage clean
 
 demo: $(VENV)/.demos
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
@@ -28,6 +28,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.benchmarks
+
+memory: $(VENV)/.test
+	$(BIN)/python -m tests.memory
 
 accuracy: $(VENV)/.test
 	$(BIN)/python -m tests.accuracy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 __all__ = ["BUILDING", "SWEEPING"]
 
@@ -27,5 +28,5 @@ def _open() -> None:
         lock.release()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_close, after_in_parent=_open, after_in_child=_open)
+_at_fork: Any = getattr(os, "register_at_fork", dict)  # not on Windows, which has no fork
+_at_fork(before=_close, after_in_parent=_open, after_in_child=_open)

@@ -21,8 +21,9 @@ FLOORS_WITHIN = {
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
     "autograd.compiler": [
-        "replay", "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing", "arrays",
-        "elementary", "machine", "code", "formulas", "memory", "sums", "kernel", "native", "selection", "program",
+        "replay", "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing",
+        "arrays", "elementary", "machine", "code", "formulas", "memory", "sums", "kernel", "native",
+        "selection", "program",
     ],
 }  # fmt: skip
 ROOF = "__init__"

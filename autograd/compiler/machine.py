@@ -19,7 +19,7 @@ from ..locks import BUILDING
 
 __all__ = ["LONGEST", "function", "key", "require_room", "triple"]
 
-KEPT = 64  # functions, of some 10 kB each and rarely of a megabyte
+KEPT = 64  # functions, of some 40 kB each
 LONGEST = 16_000_000  # letters of a text: half a minute of LLVM
 _BYTES = 64 << 20, 40  # that LLVM takes once, and for each letter of a text
 _REMEDY = "use backend='numpy', or record less in one graph"
@@ -39,7 +39,7 @@ def function(name: str, text: str, result: Any, arguments: Sequence[Any]) -> Any
         found = _known.get(code)
         if found is None:
             require_room(len(text))
-            found = _known[code] = _loaded(name, text, ctypes.CFUNCTYPE(result, *arguments))
+            found = _known[code] = _loaded(name, _translated(text), ctypes.CFUNCTYPE(result, *arguments))
             while len(_known) > KEPT:
                 _known.popitem(last=False)
         _known.move_to_end(code)
@@ -105,19 +105,27 @@ def _new_target() -> Any:
 _target = functools.cache(_new_target)
 
 
-def _loaded(name: str, text: str, signature: Any) -> Any:
-    """The function, without LLVM's passes over the text: they make it no faster, and take as long as all else.
+def _translated(text: str) -> bytes:
+    """The text as an object file, by no more than LLVM's code generation.
 
-    (They would also leave some 100 kB behind each time: llvmlite 0.50 never frees their instrumentation.)
+    Its passes over the text make the code no faster, and take as long as all else. (They would also leave some
+    100 kB behind each time: llvmlite 0.50 never frees what watches them.)
     """
     import llvmlite.binding as llvm
 
     module = llvm.parse_assembly(text)
     module.verify()
-    engine = llvm.create_mcjit_compiler(module, _new_target())  # which the engine will own
+    code: bytes = _target().emit_object(module)
+    return code
+
+
+def _loaded(name: str, code: bytes, signature: Any) -> Any:
+    """The function of an object file. An engine that translates itself would keep a megabyte for it."""
+    import llvmlite.binding as llvm
+
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_target())  # which it will own
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     made = signature(engine.get_function_address(name))
-    engine.remove_module(module)  # a hundred times as large as its code
-    module.close()
     made.engine = engine  # the code lives as long as it
     return made

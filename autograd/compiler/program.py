@@ -471,7 +471,8 @@ class Program:
         """
         self._updates += updates
         self._visits += visits
-        self._backend = rank_backends(self.parameters, self._updates, self._visits, self._backends)[0]
+        if len(self._backends) > 1:
+            self._backend = rank_backends(self.parameters, self._updates, self._visits, self._backends)[0]
 
 
 def _reduced(output: Term) -> Term:
