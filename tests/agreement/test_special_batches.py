@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Value, compile, dot, grad, mean, norm, sum, topological_order
-from autograd.primitives import TABLE
+from autograd.engine.primitives import TABLE
 from tests.agreement.test_compiled import flat_positions, of_numbers
 
 inf, nan = math.inf, math.nan
