@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import value as clock  # for _now and _unusual, which change
 from ..locks import SWEEPING
+from . import value as clock  # for _now and _unusual, which change
 from .primitives import TABLE, Primitive
 from .value import MANY, Value, constant_leaf, make_node, obey_modes
 
