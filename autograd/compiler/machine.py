@@ -108,8 +108,8 @@ _target = functools.cache(_new_target)
 def _translated(text: str) -> bytes:
     """The text as an object file, by no more than LLVM's code generation.
 
-    Its passes over the text make the code no faster, and take as long as all else. (They would also leave some
-    100 kB behind each time: llvmlite 0.50 never frees what watches them.)
+    Its passes over the text make the code no faster, and take as long as all else. They would also leave
+    some 100 kB behind each time: llvmlite 0.50 never frees what watches them.
     """
     import llvmlite.binding as llvm
 
