@@ -216,6 +216,13 @@ def test_fit_goes_on_with_arrays_where_native_code_is_too_large(monkeypatch):
         fit(model, data, [0.5] * 16, optimizer=partial(Adam, lr=0.01), backend="llvm", **options)
 
 
+def test_memory_that_is_not_to_be_had_is_an_error(monkeypatch):
+    monkeypatch.setattr(machine, "_BYTES", (1 << 62, 0))
+    with pytest.raises(GraphError, match="are not to be had here: use backend='numpy'"):
+        program_of(neuron, 3, 2, backend="llvm")
+    assert program_of(neuron, 3, 2).backend == "numpy"
+
+
 LIMITED = """
 import resource, sys
 sys.path.insert(0, "tests/autograd"); sys.path.insert(0, "tests/support")

@@ -17,6 +17,7 @@ from autograd import (
     Vector,
     detect_anomaly,
     grad,
+    locks,
     maximum,
     no_grad,
     primitive,
@@ -157,6 +158,19 @@ def test_threads_may_look_into_a_network_while_others_sweep_it():
         assert [each for each in found if each is not None] == [expected] * (THREADS // 2)
         sums = [THREADS // 2 * slope for slope in expected]
         assert [leaf.grad for leaf in model.parameters()] == pytest.approx(sums, rel=1e-12)
+
+
+def test_while_a_process_forks_no_other_thread_sweeps_or_builds():
+    with ThreadPoolExecutor(1) as pool:
+        for free in (False, True):
+            if not free:
+                locks._close()
+            for lock in (locks.SWEEPING, locks.BUILDING):
+                assert pool.submit(lock.acquire, blocking=False).result() is free
+                if free:
+                    pool.submit(lock.release).result()
+            if not free:
+                locks._open()
 
 
 FORKED = """
