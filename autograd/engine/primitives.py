@@ -539,9 +539,10 @@ def _monomial_slopes(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
 
 
 def _power_native(a: Any, n: Any, k: Any) -> Any:
-    """aⁿ⁻ᵏ; of an n so large that n − k is rounded to another even number, with the sign of an odd one."""
+    """aⁿ⁻ᵏ; where n − k is rounded and a < 0, with the sign of the exponent that is meant, or nan."""
     exponent, rest = _difference(n, k)
-    return power(a, exponent) * where(step(-a), 1.0 - 2.0 * mod(abs(rest), 2.0), 1.0)
+    sign = where(rest - floor(rest), math.nan, 1.0 - 2.0 * mod(abs(rest), 2.0))
+    return power(a, exponent) * where(step(-a), sign, 1.0)
 
 
 def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
