@@ -220,10 +220,12 @@ def test_every_row_of_constants_and_others(row, length, backend):
 
 
 EXPONENTS = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, 2.5, 5e-324, 1e308, inf, -inf, nan]
+EXPONENTS += [0.5, -0.5, 1.5, 1 / 3]
 
 
+@backends
 @pytest.mark.parametrize("exponent", EXPONENTS)
-def test_powers_with_an_exponent_that_is_known(exponent):
+def test_powers_with_an_exponent_that_is_known(exponent, backend):
     """They are computed as products where they can be; 0⁰ has derivative 0."""
     places = [[base] for base in SPECIAL]
     for row in (TABLE["pow"], TABLE["power"]):
@@ -231,12 +233,14 @@ def test_powers_with_an_exponent_that_is_known(exponent):
         def f(w, x, row=row):
             return row(w[0] + x[0], exponent)
 
-        program = program_of(f, 1, 1, backend="numpy")
+        program = program_of(f, 1, 1, backend=backend)
         values, gradients = eager(f, [-0.0], places)
-        got = program.evaluate([-0.0], places)[:, 0]
-        for base, one, value, (slope,) in zip(places, got, values, gradients):
-            assert same(one, value, 1e-13), base
-            assert one != 0.0 or math.copysign(1, one) == math.copysign(1, value), base
+        several = [program.evaluate([-0.0], places * times)[-len(places) :, 0] for times in (1, 400)]
+        several.append([program.evaluate([-0.0], [place])[0, 0] for place in places])
+        for *got, base, value, (slope,) in zip(*several, places, values, gradients):
+            for one in got:
+                assert same(one, value, 1e-13), base
+                assert one != 0.0 or same_sign(one, value), base
             assert same(program([-0.0], [base])[1][0], slope, 1e-12), base
 
 
