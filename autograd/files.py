@@ -13,7 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["encoded", "output_path", "require_writable", "shortened", "write_bytes", "write_csv", "write_text"]
+__all__ = [
+    "encoded",
+    "output_path",
+    "require_writable",
+    "shortened",
+    "write_bytes",
+    "write_csv",
+    "write_text",
+]
 
 
 def output_path(path: Any, suffixes: Sequence[str], example: str) -> Path:
@@ -43,10 +51,10 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>> require_writable("nowhere/a.json")
+    >>> require_writable("out/a.txt")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: [Errno 2] cannot save a.json: there is no folder nowhere, make it first: 'nowhere/a.json'
+    FileNotFoundError: [Errno 2] cannot save a.txt: there is no folder out, make it first: 'out/a.txt'
     """
     with _beside(_target(path, "require_writable")[0], 0o600):
         pass
@@ -166,7 +174,7 @@ def encoded(text: str) -> bytes:
         around = text[max(0, error.start - 20) : error.end + 20]
         raise ValueError(
             f"this text cannot be written as UTF-8, for {text[error.start]!r} is half of a surrogate pair "
-            f"and no character: {ascii(around)}"
+            f"and no character: {around!a}"
         ) from None
 
 
@@ -208,6 +216,7 @@ def _target(path: Any, caller: str) -> tuple[Path, os.stat_result | None]:
 
 # --- beside it -------------------------------------------------------------------------------------
 
+
 def _write(target: Path, old: os.stat_result | None, data: bytes) -> None:
     with _beside(target, 0o666 if old is None else stat.S_IMODE(old.st_mode)) as temporary:
         with temporary.open("r+b") as file:
@@ -215,7 +224,9 @@ def _write(target: Path, old: os.stat_result | None, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         if old is not None:
-            with suppress(OSError, AttributeError):  # only root may give a file away, and Windows knows no owner
+            with suppress(
+                OSError, AttributeError
+            ):  # only root may give a file away, and Windows knows no owner
                 os.chown(temporary, old.st_uid, old.st_gid)
             temporary.chmod(stat.S_IMODE(old.st_mode))  # what the umask has taken away, or the new owner
         os.replace(temporary, target)

@@ -320,7 +320,8 @@ class _Pages:
         table = self.table
         sheet = self.workbook.add_worksheet(name)
         _say(sheet, _TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
-        _say(sheet, 
+        _say(
+            sheet,
             _NOTE,
             0,
             "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
@@ -437,5 +438,5 @@ class _Pages:
 
 
 def _say(sheet: Any, row: int, column: int, text: str, style: Any = None) -> None:
-    """Text, whatever it looks like; where it is longer than a cell may be, as much of it as there is room for."""
+    """Text, whatever it looks like; of what is longer than a cell, as much as there is room for."""
     sheet.write_string(row, column, shortened(text, _LONGEST_TEXT), style)

@@ -251,7 +251,9 @@ def _place(path: str | PathLike[str], formats: Iterable[str]) -> tuple[Path, str
         place = place.with_name(f"{place.name}.png")
     format = place.suffix[1:].lower()
     if format not in formats:
-        raise ValueError(f"the file's suffix must be one of {', '.join(sorted(formats))}, got {str(path)!r:.60}")
+        raise ValueError(
+            f"the file's suffix must be one of {', '.join(sorted(formats))}, got {str(path)!r:.60}"
+        )
     return place, format
 
 

@@ -52,7 +52,9 @@ def written(place: Place) -> str:
     steps = []
     while place is not None:
         place, step = place
-        steps.append(f"[{step}]" if isinstance(step, int) else f".{step if step.isprintable() else ascii(step)}")
+        steps.append(
+            f"[{step}]" if isinstance(step, int) else f".{step if step.isprintable() else ascii(step)}"
+        )
     return "".join(reversed(steps)).lstrip(".") or "it"
 
 
@@ -155,8 +157,10 @@ def table_of(check: Check) -> Check:
     return check_all
 
 
-def record(required: Mapping[str, Check], more: Mapping[str, Check] = {}, others: Check | None = None) -> Check:
-    """An object with all of `required`, and what there may be of `more`; of `others` only if that is given."""
+def record(
+    required: Mapping[str, Check], more: Mapping[str, Check] = {}, others: Check | None = None
+) -> Check:
+    """An object with all of `required`, what there is of `more`, and others if there is a check for them."""
 
     def check_all(given: Any, place: Place) -> None:
         if not isinstance(given, dict):

@@ -227,7 +227,7 @@ _BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTAL
 
 
 def _parsed(text: str) -> Any:
-    """JSON in which no name stands twice in an object, and no number is too long or list too deep to be ours."""
+    """JSON in which no name stands twice in an object, no number is too long and no list too deep."""
     if text.count("[") + text.count("{") > DEEPEST:  # a parser would overflow the stack
         depth = 0
         for found in _BRACKETS.finditer(text):

@@ -701,7 +701,7 @@ def _plain(state: Any) -> Any:
 
 
 def _put(generator: np.random.Generator, state: Mapping[str, Any]) -> np.random.Generator:
-    """The generator in that state, so that those who share it go on sharing it; of another kind, a new one."""
+    """The generator in that state, so that it stays shared with others; of another kind, a new one."""
     kind = state["bit_generator"]
     if type(generator.bit_generator).__name__ != kind:
         generator = np.random.Generator(getattr(np.random, kind)(0))

@@ -246,9 +246,10 @@ def test_the_packages_import_without_any_extra():
 
 # What writes, moves or makes a file, of whatever module.
 _WRITE = {
-    "write_bytes", "write_text", "touch", "truncate", "tofile", "dump", "savetxt", "savez", "savez_compressed", "fdopen",
-    "FileIO", "mkstemp", "NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "copyfile", "copy2", "copytree",
-    "move", "rename", "symlink", "symlink_to", "hardlink_to", "mknod", "mkfifo", "save_model", "imsave", "FileHandler",
+    "write_bytes", "write_text", "touch", "truncate", "tofile", "dump", "savetxt", "savez", "fdopen",
+    "savez_compressed", "FileIO", "FileHandler", "mkstemp", "NamedTemporaryFile", "TemporaryFile", "copyfile", "copy2",
+    "copytree", "move", "rename", "symlink", "symlink_to", "hardlink_to", "mknod", "mkfifo", "imsave",
+    "save_model",
 }  # fmt: skip
 _INTO = {"savefig", "print_figure", "Workbook"}  # write into what is given first
 
@@ -262,7 +263,9 @@ def writes(source):
             pairs = [(node.targets[0], node.value)]
             if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = zip(node.targets[0].elts, node.value.elts, strict=True)
-            memory |= {ast.unparse(a) for a, b in pairs if re.match(r"io\.(Bytes|String)IO\(", ast.unparse(b))}
+            memory |= {
+                ast.unparse(a) for a, b in pairs if re.match(r"io\.(Bytes|String)IO\(", ast.unparse(b))
+            }
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
@@ -291,7 +294,13 @@ def test_files_are_written_in_one_place(path):
 @pytest.mark.parametrize(
     "source",
     ["open('a', 'w')", "open('a', mode='ab')", "p.open('x')", "p.write_text('a')", "Path(p).write_bytes(b'')"]
-    + ["figure.savefig(path)", "xlsxwriter.Workbook(path)", "ZipFile(path, 'w')", "np.savetxt(p, x)", "p.touch()"]
+    + [
+        "figure.savefig(path)",
+        "xlsxwriter.Workbook(path)",
+        "ZipFile(path, 'w')",
+        "np.savetxt(p, x)",
+        "p.touch()",
+    ]
     + ["json.dump(x, file)", "os.replace(a, b)", "os.open(p, os.O_WRONLY)", "tempfile.NamedTemporaryFile()"]
     + ["x.tofile(p)", "onnx.save_model(m, p)", "shutil.move(a, b)", "io.FileIO(p, 'w')"],
 )

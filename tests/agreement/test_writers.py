@@ -1,4 +1,4 @@
-"""All that writes a file does it in one way: a full disk, a link, a pipe and a long name are the same to each."""
+"""All that writes a file does it in one way: a full disk, a link, a pipe, a long name."""
 
 import functools
 import os
@@ -34,7 +34,9 @@ def model():
 def trained(**options):
     model = MLP(1, [1], seed=0)
     data = {"X": [[0.0], [1.0]], "y": [0.0, 1.0], "loss": "mse_loss"}
-    return fit(model, **data, optimizer=SGD(model.parameters(), 0.1), epochs=1, seed=0, progress=False, **options)
+    return fit(
+        model, **data, optimizer=SGD(model.parameters(), 0.1), epochs=1, seed=0, progress=False, **options
+    )
 
 
 def figure(path):
@@ -109,7 +111,7 @@ def test_what_is_no_file_is_refused_and_stays(writer, tmp_path):
     os.mkfifo(pipe)
     folder.mkdir()
     for path in (pipe, folder, tmp_path / "nowhere" / f"file{suffix}"):
-        with pytest.raises(OSError, match="not replaced by a file|names a folder|there is no folder"):
+        with pytest.raises(OSError, match=r"not replaced by a file|names a folder|there is no folder"):
             write(path)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert os.listdir(folder) == []
@@ -136,7 +138,7 @@ for name, (suffix, library, write) in test_writers.WRITERS.items():
         library and __import__(library)
     except ImportError:
         continue
-    write(os.path.join(folder, "file" + suffix) if name != "charts" else test_writers.Path(folder, "file" + suffix))
+    write(test_writers.Path(folder, "file" + suffix))
     print(repr(name), *opened)
 print(os.listdir(folder))
 """
@@ -146,12 +148,16 @@ def test_nothing_but_the_temporary_file_is_opened(tmp_path):
     """Of Python's own files and of the libraries': none of them writes in the place of the old one."""
     here = Path(__file__).parent
     program = WATCHED.format(here=str(here), support=str(here.parent / "support"))
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     *lines, names = done.stdout.splitlines()
     assert len(lines) > 8
     for line in lines:
         _, *opened = line.rsplit("'", 1)[1].split(" ")
         assert opened
-        assert all(name.startswith(".") and name.endswith(".part") and len(name) == 38 for name in opened), line
+        assert all(name.startswith(".") and name.endswith(".part") and len(name) == 38 for name in opened), (
+            line
+        )
     assert ".part" not in names

@@ -553,7 +553,7 @@ def test_hostile_labels_are_shown_as_they_are(label: str) -> None:
     assert any(label in title for title in tooltips)
 
 
-# Graphviz works in this process, and what it does wrong ends it: a fresh one, whose freed memory holds no old text.
+# Graphviz may end the process that it works in: here one of its own, whose freed memory is overwritten.
 DRAWN = """
 import json, sys, xml.etree.ElementTree as ElementTree
 from autograd import Value, draw, explore
@@ -569,7 +569,8 @@ for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
     for parameter, name in zip(model.parameters(), (label, "", other)):
         parameter.label = name
     for picture in (
-        draw(y, title=label, legend=True), draw(y, title=other, depth=1), draw([y, x], derivatives=True, highlight=x),
+        draw(y, title=label, legend=True), draw(y, title=other, depth=1),
+        draw([y, x], derivatives=True, highlight=x),
         diagram(model, inputs=[label, other], outputs=[label + other], title=label),
         diagram(model, inputs=[other, other], outputs=[label], color_by="grad", legend=True),
     ):
@@ -584,10 +585,16 @@ for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
 @settings(max_examples=1)
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=40, max_size=40), st.integers(1, 255))
 def test_no_label_ends_the_process(pairs: list[tuple[str, str]], byte: int) -> None:
-    pairs += [(f"\n{label}", f"{label}\n") for label in ("a", "", "\n", " ")] + [("n" * 100_000, "\\" * 20_000)]
+    pairs += [(f"\n{label}", f"{label}\n") for label in ("a", "", "\n", " ")] + [
+        ("n" * 100_000, "\\" * 20_000)
+    ]
     environment = {**os.environ, "MALLOC_PERTURB_": str(byte), "PYTHONPATH": os.getcwd()}
     done = subprocess.run(
-        [sys.executable, "-c", DRAWN], env=environment, input=json.dumps(pairs), capture_output=True, text=True
+        [sys.executable, "-c", DRAWN],
+        env=environment,
+        input=json.dumps(pairs),
+        capture_output=True,
+        text=True,
     )
     last = [*done.stdout.split(), "-1"][len(done.stdout.split()) - 1]
     assert done.returncode == 0, (byte, pairs[int(last)], done.stderr[-2000:])

@@ -186,7 +186,7 @@ def test_labels_are_only_names():
 
 @given(LABELS, LABELS)
 def test_no_label_is_markup(label, other):
-    """In Markdown, whether or not its reader knows formulas; what begins a tag or a link is CommonMark's, 6.6 and 6.3."""
+    """Whether or not a reader of Markdown knows formulas; tags and links begin as CommonMark says."""
 
     def written(label, other):
         x, y = Value(1.0, label), Value(2.0, other)

@@ -164,8 +164,12 @@ def test_what_is_no_file_is_refused_and_stays(make, linked, tmp_path, monkeypatc
     make("thing")
     os.symlink("thing", "link")
     before = os.lstat("thing")
-    for write in (lambda path: write_bytes(path, b"new"), lambda path: write_text(path, "new"), require_writable):
-        with pytest.raises(OSError, match="is not replaced by a file|this names a folder"):
+    for write in (
+        lambda path: write_bytes(path, b"new"),
+        lambda path: write_text(path, "new"),
+        require_writable,
+    ):
+        with pytest.raises(OSError, match=r"is not replaced by a file|this names a folder"):
             write("link" if linked else "thing")
     assert (os.lstat("thing").st_ino, os.lstat("thing").st_mode) == (before.st_ino, before.st_mode)
     assert listing(tmp_path) == ["link", "thing"]
@@ -244,7 +248,9 @@ def test_what_is_no_place_for_a_file_is_refused(path, error, message, tmp_path, 
 
 
 def test_half_of_a_surrogate_pair_is_refused_and_nothing_is_written(tmp_path):
-    with pytest.raises(ValueError, match=r"half of a surrogate pair and no character: 'a name \\ud800'") as caught:
+    with pytest.raises(
+        ValueError, match=r"half of a surrogate pair and no character: 'a name \\ud800'"
+    ) as caught:
         write_text(tmp_path / "file", "a name \ud800")
     assert type(caught.value) is ValueError
     assert listing(tmp_path) == []

@@ -387,7 +387,7 @@ def test_a_label_is_text_in_every_cell_and_in_the_charts(tmp_path, label):
 @given(st.lists(LABELS, min_size=8, max_size=8))
 @example(["12345" * 1000, "n" * 100_000, *"abcdef"])
 def test_no_label_is_run_followed_or_lost(tmp_path_factory, labels):
-    """The cells that compute are those of the same graph with plain names, and so is all that is in the file."""
+    """The cells that compute are those of the same graph with plain names, and so are the file's parts."""
 
     def said(labels):
         leaves = [Value(float(k), label) for k, label in enumerate(labels[:6])]

@@ -394,7 +394,7 @@ def test_a_checkpoint_that_cannot_be_written_is_found_before_the_first_step(tmp_
             train(3, callbacks=[lambda epoch, history: done.append(epoch), Checkpoint(tmp_path / path)])
     assert done == []
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
-    with pytest.raises(FileNotFoundError, match="there is no folder .*, make it first"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*, make it first"):
         train(3, callbacks=[Checkpoint(tmp_path / "no" / "c.json")])
 
 

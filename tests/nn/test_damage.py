@@ -1,4 +1,4 @@
-"""Damaged and hostile checkpoints: an error that names the file, or exactly the right numbers; never in between."""
+"""Damaged and hostile checkpoints: an error that names the file, or exactly the right numbers."""
 
 import copy
 import functools
@@ -52,7 +52,7 @@ def small():
     return Sequential(Layer(2, 2, "tanh", seed=3), Dropout(0.3, seed=1), Layer(2, 1, seed=4))
 
 
-# Of each kind of training what `fit` is given: model, optimizer, schedule, generator and callbacks of all sorts.
+# What `fit` is given, with optimizers, schedules, generators and callbacks of all sorts.
 TRAININGS = {
     "plain": lambda: {"model": MLP(2, [1], seed=0), "optimizer": functools.partial(SGD, lr=0.1)},
     "much": lambda: {
@@ -173,15 +173,19 @@ def damaged_bytes(draw, data):
 @given(st.data(), st.sampled_from(list(TRAININGS)))
 def test_damaged_bytes_are_refused_or_change_nothing(tmp_path_factory, data, kind):
     text, _ = saved(kind)
-    is_refused_or_right(kind, data.draw(damaged_bytes(text.encode())), tmp_path_factory.mktemp("d") / "c.json")
+    is_refused_or_right(
+        kind, data.draw(damaged_bytes(text.encode())), tmp_path_factory.mktemp("d") / "c.json"
+    )
 
 
 # --- damages of what JSON says -----------------------------------------------------------------------
 
 STRANGERS = [
-    None, True, False, 0, 1, -1, 2, 5, 10**12, 2**64, -(2**63), 10**399, 0.5, -0.0, 1e308, -1e-320, math.inf, math.nan,
+    None, True, False, 0, 1, -1, 2, 5, 10**12, 2**64, -(2**63), 10**399,
+    0.5, -0.0, 1e308, -1e-320, math.inf, math.nan,
     "", "seed", "PCG64", "MT19937", "linear", "softmax", "é\n\x1b[2J", "\ud800", "x" * 100_000,
-    [], {}, [1.0], [[1.0]], [None], {"kind": "Adam"}, {"": []}, {"bit_generator": "default_rng"}, {"type": "Dropout", "p": 0.5},
+    [], {}, [1.0], [[1.0]], [None], {"kind": "Adam"}, {"": []},
+    {"bit_generator": "default_rng"}, {"type": "Dropout", "p": 0.5},
 ]  # fmt: skip
 
 
@@ -194,7 +198,7 @@ def places(content, place=()):
 
 
 def mutated(chance, content):
-    """One thing deleted, added, renamed, moved, replaced by what does not belong there or by another of its kind."""
+    """One thing deleted, added, renamed, moved, or replaced by another or by what does not belong there."""
     everywhere = [place for place in places(content) if place[0] != "digests"]
     *way, last = chance.choice([place for place in everywhere if len(place) <= chance.randrange(1, 7)])
     around = content
@@ -210,8 +214,10 @@ def mutated(chance, content):
             around.insert(last, copy.deepcopy(was))
         case 3 if isinstance(was, bool):
             around[last] = not was
-        case 3 | 4 if isinstance(was, (int, float)):
-            around[last] = chance.choice([was + 1, -was, was * 2, was + 0.5, math.nextafter(float(was), 9.0), str(was)])
+        case 3 | 4 if isinstance(was, (int, float)) and abs(was) < 1e300:
+            around[last] = chance.choice(
+                [was + 1, -was, was * 2, was + 0.5, math.nextafter(float(was), 9.0), str(was)]
+            )
         case 3 | 4 if isinstance(was, list):
             chance.shuffle(was)
             del was[chance.randrange(len(was) + 1) :]
@@ -234,7 +240,7 @@ def written(content):
 
 @given(st.data(), st.sampled_from(list(TRAININGS)))
 def test_another_content_is_refused_or_changes_nothing(tmp_path_factory, data, kind):
-    """As somebody would who edits the file and leaves its digests: a number with other digits is found too."""
+    """As somebody would who knows the digests: other numbers are their affair, and no error is of ours.
     content = json.loads(saved(kind)[0])
     content = mutated(data.draw(st.randoms(use_true_random=False)), content)
     is_refused_or_right(kind, written(content), tmp_path_factory.mktemp("d") / "c.json")

@@ -124,12 +124,26 @@ WHOLE = {"format": "scalar-autograd", "version": 1, "architecture": None, "param
             '{"format": "scalar-autograd", "version": 1}',
             "is damaged: it has no architecture and no parameters and no training",
         ),
-        (json.dumps(WHOLE | {"architecture": {"type": "CNN"}}), "architecture.type must be one of MLP, Layer"),
-        (json.dumps(WHOLE | {"architecture": {"type": "Dropout", "p": 1.0}}), r"architecture\.p must be a fin"),
-        (json.dumps(WHOLE | {"architecture": {"type": "MLP", "sizes": 3}}), "architecture has no n_in and no"),
+        (
+            json.dumps(WHOLE | {"architecture": {"type": "CNN"}}),
+            "architecture.type must be one of MLP, Layer",
+        ),
+        (
+            json.dumps(WHOLE | {"architecture": {"type": "Dropout", "p": 1.0}}),
+            r"architecture\.p must be a fin",
+        ),
+        (
+            json.dumps(WHOLE | {"architecture": {"type": "MLP", "sizes": 3}}),
+            "architecture has no n_in and no",
+        ),
         (json.dumps(WHOLE | {"architecture": NEURON}), "has 1000000000000 parameters, and there are 0 in"),
-        (json.dumps(WHOLE | {"architecture": NEURON | {"n_in": 1, "activation": "softmax"},
-                             "parameters": {"w0": 1.0}}), "its architecture makes no sense .softmax needs"),
+        (
+            json.dumps(
+                WHOLE
+                | {"architecture": NEURON | {"n_in": 1, "activation": "softmax"}, "parameters": {"w0": 1.0}}
+            ),
+            "its architecture makes no sense .softmax needs",
+        ),
         (json.dumps(WHOLE | {"parameters": {"w0": "x"}}), "damaged: parameters.w0 must be a number, got str"),
         (json.dumps(WHOLE).replace("null", "[" * 10**5 + "]" * 10**5), "is nested more than 50 deep"),
         (json.dumps(WHOLE).replace("1", "1" + "0" * 5000), "a number has 5001 digits"),
