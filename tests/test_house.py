@@ -247,9 +247,9 @@ def test_the_packages_import_without_any_extra():
 # What writes, moves or makes a file, of whatever module.
 _WRITE = {
     "write_bytes", "write_text", "touch", "truncate", "tofile", "dump", "savetxt", "savez", "fdopen",
-    "savez_compressed", "FileIO", "FileHandler", "mkstemp", "NamedTemporaryFile", "TemporaryFile", "copyfile", "copy2",
-    "copytree", "move", "rename", "symlink", "symlink_to", "hardlink_to", "mknod", "mkfifo", "imsave",
-    "save_model",
+    "savez_compressed", "FileIO", "FileHandler", "mkstemp", "NamedTemporaryFile", "TemporaryFile", "copyfile",
+    "copy2", "copytree", "move", "rename", "symlink", "symlink_to", "hardlink_to", "mknod", "mkfifo",
+    "imsave", "save_model",
 }  # fmt: skip
 _INTO = {"savefig", "print_figure", "Workbook"}  # write into what is given first
 
