@@ -55,7 +55,7 @@ from .schema import (
     whole,
 )
 
-__all__ = ["file_name", "load", "load_training", "save"]
+__all__ = ["file_name", "load", "load_training", "printable", "save"]
 
 FORMAT = "scalar-autograd"
 VERSION = 1
@@ -141,8 +141,7 @@ def load(path: str | PathLike[str], model: Module | None = None) -> Module:
     content, name = _read(path), file_name(path)
     if model is None:
         if content["architecture"] is None:
-            why = content.get("why") or "it is one of your own"
-            why = why if why.isprintable() else ascii(why)
+            why = printable(content.get("why") or "it is one of your own")
             raise ValueError(
                 f"{name} does not say how to build its model, for {why}: "
                 "build it and give it, load(path, model)"
@@ -154,7 +153,7 @@ def load(path: str | PathLike[str], model: Module | None = None) -> Module:
     try:
         model.load_state_dict(content["parameters"])
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the parameters of {name} do not fit the model: {error}") from error
+        raise ValueError(f"the parameters of {name} do not fit the model: {printable(str(error))}") from error
     return model.eval()
 
 
@@ -176,9 +175,13 @@ def load_training(path: str | PathLike[str]) -> dict[str, Any]:
 
 
 def file_name(path: str | PathLike[str]) -> str:
-    """The name of a file for a message, in which it forges nothing."""
-    name = Path(path).name
-    return name if name.isprintable() else ascii(name)
+    """The name of a file, for a message."""
+    return printable(Path(path).name)
+
+
+def printable(text: str) -> str:
+    """Text of a file for a message: in one line, and nothing that a terminal obeys."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -333,15 +336,18 @@ def _check(content: dict[str, Any]) -> None:
         return
     settings, history = training["settings"], training["history"]
     epochs, examples = len(history["loss"]), settings["examples"]
-    for name in ("gradient_norm", "learning_rate", "validation_loss"):
-        _require_length(f"training.history.{name}", history[name], epochs, fewer=name == "validation_loss")
-    for name in ("metrics", "validation_metrics"):
-        if history[name].keys() - settings["metrics"]:
-            raise SchemaError(f"training.history.{name} has others than training.settings.metrics")
+    validated = epochs if history["validation_loss"] else 0
+    for name, count in {
+        "gradient_norm": epochs,
+        "learning_rate": epochs,
+        "validation_loss": validated,
+    }.items():
+        _require_length(f"training.history.{name}", history[name], count)
+    for name, count in {"metrics": epochs, "validation_metrics": validated}.items():
+        if count and history[name].keys() != set(settings["metrics"]):
+            raise SchemaError(f"training.history.{name} has not those of training.settings.metrics")
         for metric, numbers in history[name].items():
-            _require_length(f"training.history.{name}.{metric}", numbers, epochs, fewer=name != "metrics")
-    if epochs and history["metrics"].keys() != set(settings["metrics"]):
-        raise SchemaError("training.history.metrics has not those of training.settings.metrics")
+            _require_length(f"training.history.{name}.{metric}", numbers, count)
     size = settings["batch_size"] or examples
     for number, step in enumerate(training["steps"]):
         place = f"training.steps[{number}]"
@@ -357,8 +363,8 @@ def _check(content: dict[str, Any]) -> None:
             raise SchemaError(f"training.callbacks[{number}].called is beyond the {epochs} epochs")
 
 
-def _require_length(place: str, numbers: list[Any], length: int, fewer: bool = False) -> None:
-    if len(numbers) > length or (len(numbers) < length and not fewer):
+def _require_length(place: str, numbers: list[Any], length: int) -> None:
+    if len(numbers) != length:
         raise SchemaError(f"{place} has {len(numbers)} items, and must have {length}")
 
 

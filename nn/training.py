@@ -38,7 +38,7 @@ from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .schedules import Schedule
-from .storage import file_name, load_training, save
+from .storage import file_name, load_training, printable, save
 from .weights import Weighted, weights_of
 
 __all__ = ["DivergenceError", "fit"]
@@ -181,7 +181,8 @@ def fit(
     sizes = len(model.parameters()), len(data), batch_size, epochs
     compiled, name, reason = _compiled(make, backend, *sizes)
 
-    run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled, callbacks)
+    validated = held_out is not None
+    run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled, callbacks, validated)
     run.history.backend, run.history.backend_reason = name, reason
     if resume is not None:
         run.restore(_state_of(resume), "" if isinstance(resume, History) else f"{file_name(resume)}: ")
@@ -255,10 +256,12 @@ class _Run:
         order: _Order,
         compiled: CompiledModel | None = None,
         callbacks: Sequence[Callback] = (),
+        validated: bool = False,
     ) -> None:
         self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
         self.clips, self.metrics, self.order, self.compiled = clips, metrics, order, compiled
         self.parameters, self.callbacks = list(optimizer.parameters), callbacks
+        self.validated = validated
         self.called = [0] * len(callbacks)  # the last epoch that each was called after
         self.ending = False  # whether one of them has ended the training, while others are still to be called
         self.pending: list[int] = []  # those that an interrupted training has not called after its last epoch
@@ -594,6 +597,12 @@ class _Run:
                     f"{source}this training cannot be resumed with another {name}: "
                     f"it had {was!r}, and now it is {own[name]!r}"
                 )
+        was = bool(state["history"]["validation_loss"])
+        if state["history"]["loss"] and was != self.validated:
+            raise ValueError(
+                f"{source}this training cannot be resumed with{'out' * was} validation data, for its history "
+                f"has {'a' if was else 'no'} validation loss"
+            )
         if len(state["parameters"]) != len(self.parameters) or len(state["dropouts"]) != len(self.dropouts):
             raise ValueError(
                 f"{source}this training cannot be resumed with another model: it had "
@@ -607,7 +616,7 @@ class _Run:
             self.stand(before)
             self.optimizer.lr = lr
             if source and isinstance(error, Exception):
-                raise ValueError(f"{source}{error}") from error
+                raise ValueError(f"{source}{printable(str(error))}") from error
             raise
 
     def stand(self, state: dict[str, Any]) -> None:

@@ -152,6 +152,7 @@ def test_what_is_finished_is_not_trained_again():
         ({"loss": "mse_loss"}, "another loss"),
         ({"metrics": []}, "another metrics"),
         ({"shuffle": False}, "another shuffle: it had True, and now it is False"),
+        ({"validation": None}, "without validation data, for its history has a validation loss"),
         (
             {"model": MLP(2, [6, 1], dropout=0.3)},
             "another model: it had 21 parameters and 1 dropouts, and now .* 25",

@@ -323,7 +323,7 @@ HISTORY, STEP = ("training", "history"), ("training", "steps", 0)
         (put(*HISTORY, "loss", lambda was: was + was), "training.history.gradient_norm has 2 items, and mus"),
         (put(*HISTORY, "validation_loss", lambda was: 3 * was), "training.history.validation_loss has 6 ite"),
         (put(*HISTORY, "metrics", {}), "training.history.metrics has not those of training.settings.metrics"),
-        (put(*HISTORY, "metrics", "f1", [1.0, 2.0]), "training.history.metrics has others than training.set"),
+        (put(*HISTORY, "metrics", "f1", [1.0, 2.0]), "training.history.metrics has not those of training."),
         (put(*HISTORY, "metrics", lambda was: {name: [] for name in was}), "has 0 items, and must have 2"),
         (put(*STEP, "size", 1), "training.steps[0].size is not that of this batch of 5 examples by 2"),
         (put(*STEP, "predictions", []), "training.steps[0].predictions has 0 items, and must have 2"),
