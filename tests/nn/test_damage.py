@@ -49,6 +49,7 @@ class Counting:
         return self.seen
 
     def load_state_dict(self, state):
+        assert isinstance(state["epochs"], list)
         for _, loss in state["epochs"]:
             assert math.isfinite(loss)
         self.seen = {name: state[name] for name in self.seen}
