@@ -692,8 +692,7 @@ _ESCAPES = str.maketrans(
         "^": r"\uparrow ",
         "~": r"\sim ",
         "<": "{<}",  # in Markdown no tag
-        "[": r"\lbrack ",  # and no link
-        "]": r"\rbrack ",
+        "]": r"\rbrack ",  # and no link
     }
 )
 _GREEK = frozenset(

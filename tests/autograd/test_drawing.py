@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import graphviz
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from labels import LABELS
 
@@ -582,7 +582,7 @@ for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
 
 @pytest.mark.render
 @pytest.mark.usefixtures("renderer")
-@settings(max_examples=1)
+@settings(max_examples=1, phases=[Phase.generate])  # no shrinking: each try takes seconds
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=40, max_size=40), st.integers(1, 255))
 def test_no_label_ends_the_process(pairs: list[tuple[str, str]], byte: int) -> None:
     pairs += [(f"\n{label}", f"{label}\n") for label in ("a", "", "\n", " ")] + [

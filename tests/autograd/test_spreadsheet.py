@@ -404,6 +404,14 @@ def test_no_label_is_run_followed_or_lost(tmp_path_factory, labels):
     assert said(labels) == said("abcdefgh")
 
 
+def test_what_is_longer_than_a_cell_is_there_as_far_as_there_is_room(tmp_path):
+    leaves = [Value(1.0, f"{number:0150}") for number in range(300)]
+    total = labelled(autograd.sum(leaves), "E")
+    page = openpyxl.load_workbook(save_workbook(total, leaves[:1], tmp_path / "t.xlsx", epochs=1))["training"]
+    (words,) = [cell.value for cell in page[FIRST - 2] if str(cell.value).startswith("E = ")]
+    assert re.fullmatch(r"E = .{15996}… \(\d+,\d{3} more characters\)", words)
+
+
 ALIASES = {
     "0 + h": lambda h: 0 + h,
     "h - 0": lambda h: h - 0,
