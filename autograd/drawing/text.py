@@ -83,7 +83,7 @@ def marked_up(text: str, newline: str = "<BR/>") -> str:
     >>> marked_up("a<b & {c|d}")
     'a&lt;b &amp; {c|d}'
     """
-    text = html.escape(_UNPRINTABLE.sub("\ufffd", text)).replace("\\", "\\\\")
+    text = html.escape(_UNPRINTABLE.sub("\ufffd", shortened(text, _MOST))).replace("\\", "\\\\")
     return text.replace("\n", newline)
 
 
