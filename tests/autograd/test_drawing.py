@@ -575,7 +575,7 @@ for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
         diagram(model, inputs=[other, other], outputs=[label], color_by="grad", legend=True),
     ):
         ElementTree.fromstring(picture.render("svg"))
-    if len(label) < 500:
+    if number % 5 == 0:
         explore(y, title=label)
 """
 
@@ -583,7 +583,7 @@ for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
 @pytest.mark.render
 @pytest.mark.usefixtures("renderer")
 @settings(max_examples=2, phases=[Phase.generate])  # the first is plain; no shrinking, which takes minutes
-@given(st.lists(st.tuples(LABELS, LABELS), min_size=25, max_size=25), st.integers(1, 255))
+@given(st.lists(st.tuples(LABELS, LABELS), min_size=12, max_size=12), st.integers(1, 255))
 def test_no_label_ends_the_process(pairs: list[tuple[str, str]], byte: int) -> None:
     pairs += [(f"\n{label}", f"{label}\n") for label in ("a", "", "\n", " ")] + [
         ("n" * 100_000, "\\" * 20_000)

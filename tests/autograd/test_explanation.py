@@ -5,7 +5,7 @@ import re
 
 import pytest
 import reader
-from hypothesis import given
+from hypothesis import given, settings
 from katex import fault
 from labels import LABELS
 
@@ -184,6 +184,7 @@ def test_labels_are_only_names():
     ]  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(LABELS, LABELS)
 def test_no_label_is_markup(label, other):
     """Whether or not a reader of Markdown knows formulas; tags and links begin as CommonMark says."""

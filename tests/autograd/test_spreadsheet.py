@@ -383,7 +383,7 @@ def test_a_label_is_text_in_every_cell_and_in_the_charts(tmp_path, label):
         assert cell.value in headers
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.lists(LABELS, min_size=8, max_size=8))
 @example(["12345" * 1000, "n" * 100_000, *"abcdef"])
 def test_no_label_is_run_followed_or_lost(tmp_path_factory, labels):
