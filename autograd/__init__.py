@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from .drawing import PALETTE, Drawing, draw
     from .explanation import Derivation, explain
     from .explorer import Explorer, Run, explore
-    from .files import write_text
+    from .files import require_writable, write_bytes, write_csv, write_text
     from .spreadsheet import save_workbook
 else:
     __getattr__, __dir__ = on_first_use(
@@ -101,7 +101,7 @@ else:
             "drawing": ["PALETTE", "Drawing", "draw"],
             "explanation": ["Derivation", "explain"],
             "explorer": ["Explorer", "Run", "explore"],
-            "files": ["write_text"],
+            "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
             "spreadsheet": ["save_workbook"],
         },
     )
@@ -181,6 +181,7 @@ __all__ = [
     "rank_backends",
     "readings",
     "relu",
+    "require_writable",
     "save_workbook",
     "sigmoid",
     "sign",
@@ -199,5 +200,7 @@ __all__ = [
     "value_and_grad",
     "warn_on_comparison",
     "where",
+    "write_bytes",
+    "write_csv",
     "write_text",
 ]

@@ -22,7 +22,7 @@ from ..drawing.style import DECADES, variables
 from ..engine.graph import topological_order
 from ..engine.value import Value, integer, number, told_of_result
 from ..errors import GraphTooLargeError
-from ..files import output_path, write_text
+from ..files import encoded, output_path, write_text
 from .passes import Pass, Passes
 from .pictures import network_svg, pictures
 from .runs import Run, descent
@@ -132,7 +132,7 @@ def explore(
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described.
+    TypeError, ValueError : if an argument is not as described, or a label is no text that UTF-8 has.
     GraphTooLargeError : a `ValueError`, if more than `limit` boxes would be drawn, or 20,000 nodes.
     GraphError : if a leaf's data was set after the graph was recorded.
     MissingExtraError : if neither pygraphviz nor Graphviz is there to place the nodes.
@@ -287,7 +287,7 @@ def _page(story: dict[str, Any], series: Series) -> str:
         "{{title}}": html.escape(story["title"]),
         "{{style}}": variables() + (_FOLDER / "page.css").read_text(encoding="utf-8"),
         "{{script}}": (_FOLDER / "page.js").read_text(encoding="utf-8"),
-        "{{story}}": _packed(json.dumps(story, ensure_ascii=False, separators=(",", ":")).encode()),
+        "{{story}}": _packed(encoded(json.dumps(story, ensure_ascii=False, separators=(",", ":")))),
         "{{numbers}}": _packed(series.bytes()),
     }
     text = (_FOLDER / "page.html").read_text(encoding="utf-8")
