@@ -8,8 +8,6 @@ from __future__ import annotations
 import gc
 import math
 import operator
-import os
-import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AnomalyError, GraphError
+from ..locks import SWEEPING
 from .modes import watching
 from .node import MANY, clock, computation, describe, flat
 from .rule import ANOTHER, CONSTANT
@@ -126,10 +125,7 @@ def active_parents(node: Any) -> tuple[Any, ...]:
 
 # --- the reverse sweep -----------------------------------------------------------------------------
 
-_sweeping = threading.RLock()  # one at a time writes adjoints into the nodes
 _active: list[int] = []  # the marks of sweeps that are going on: several where a rule begins another
-if hasattr(os, "register_at_fork"):  # another thread may have held it
-    os.register_at_fork(after_in_child=_sweeping._at_fork_reinit)  # type: ignore[attr-defined]  # as threading does
 
 
 def backward(output: Any) -> None:
@@ -141,7 +137,7 @@ def backward(output: Any) -> None:
     """
     leaves: list[Any] = []
     before: list[Any] = []  # the gradients of the leaves, None where there was none
-    with _sweeping, collector_paused(), np.errstate(all="ignore"):
+    with SWEEPING, collector_paused(), np.errstate(all="ignore"):
         try:
             mark = clock.sweep()
             untaken: list[Any] = []

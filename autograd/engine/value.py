@@ -157,7 +157,8 @@ class Value:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
 
         On the leaves the gradient is added to what is there, so clear it between steps; on all other nodes
-        it belongs to this pass alone. Constants are not reached.
+        it belongs to this pass alone. Constants are not reached. Threads sweep one after the other, so those
+        that share a graph or its leaves add up all their gradients.
 
         Raises
         ------
