@@ -19,7 +19,7 @@ ENGINE_TESTS := autograd/engine tests/test_readme.py tests/agreement/test_machin
 	graph kind micrograd numerics primitives size special_values threads value)
 
 .NOTPARALLEL:
-.PHONY: stale demo test plain fresh check bench mutate accuracy coverage clean
+.PHONY: stale demo test plain fresh check bench memory mutate accuracy coverage clean
 
 demo: $(VENV)/.demos $(VENV)/.engine
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
@@ -46,6 +46,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.bench $(VENV)/.engine
 	$(BIN)/python -m tests.benchmarks
+
+memory: $(VENV)/.test $(VENV)/.engine
+	$(BIN)/python -m tests.memory
 
 accuracy: $(VENV)/.test $(VENV)/.engine
 	$(BIN)/python -m tests.accuracy

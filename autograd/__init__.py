@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from .drawing import PALETTE, Drawing, draw
     from .explanation import Derivation, explain
     from .explorer import Explorer, Run, explore
-    from .files import write_text
+    from .files import require_writable, write_bytes, write_csv, write_text
     from .spreadsheet import save_workbook
 else:
     __getattr__, __dir__ = on_first_use(
@@ -98,7 +98,7 @@ else:
             "drawing": ["PALETTE", "Drawing", "draw"],
             "explanation": ["Derivation", "explain"],
             "explorer": ["Explorer", "Run", "explore"],
-            "files": ["write_text"],
+            "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
             "spreadsheet": ["save_workbook"],
         },
     )
@@ -176,6 +176,7 @@ __all__ = [
     "rank_backends",
     "readings",
     "relu",
+    "require_writable",
     "save_workbook",
     "sequence",
     "sigmoid",
@@ -195,5 +196,7 @@ __all__ = [
     "value_and_grad",
     "warn_on_comparison",
     "where",
+    "write_bytes",
+    "write_csv",
     "write_text",
 ]

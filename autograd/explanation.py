@@ -21,6 +21,7 @@ from .engine.differentiation import grad
 from .engine.graph import numbers_of, topological_order
 from .engine.primitives import TABLE, Primitive
 from .engine.value import Value
+from .files import encoded, shortened
 from .symbols import (
     LATEX,
     OPERATORS,
@@ -40,6 +41,7 @@ from .symbols import (
 __all__ = ["Derivation", "Outline", "Step", "explain"]
 
 _INLINE = 12  # names in a formula, beyond which its parts get lines of their own
+_LONGEST_NAME = 200  # letters
 _SHOWN = 40  # names in a formula that is written out
 _CLOSED = 60  # names in a closed form, beyond which it refers to derivatives nearer the output
 _CLOSE = 1e-13  # how well a formula must reproduce the number that the engine computed
@@ -159,7 +161,8 @@ def explain(output: Value, wrt: Value, *, digits: int = 6, max_paths: int = 12) 
     Raises
     ------
     TypeError : if `output` or `wrt` is not a `Value`.
-    ValueError : if `digits` or `max_paths` is not an integer or out of range.
+    ValueError : if `digits` or `max_paths` is not an integer or out of range, or a label is no text that
+        UTF-8 has.
     GraphError : if a leaf's data was set after the graph was recorded.
 
     Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors",
@@ -308,7 +311,10 @@ class Outline:
 
     def _name(self, parts: set[Value], inline: bool) -> None:
         shown = {self.output, *self.wrt}
-        labels = {node.label for node in self.order}
+        short = {node: shortened(node.label, _LONGEST_NAME) for node in self.order}
+        labels = set(short.values())
+        for label in labels:
+            encoded(label)  # or an error
         numbers: dict[str, Iterator[int]] = {}
 
         def free_name(label: str) -> str:
@@ -329,7 +335,7 @@ class Outline:
             if formula is not None and (unchanged or (node in parts and formula.size <= _INLINE)):
                 self.expressions[node] = formula
                 continue
-            symbol = Symbol(free_name(node.label))
+            symbol = Symbol(free_name(short[node]))
             self.expressions[node] = self.names[node] = symbol
             self.values[symbol] = node.data
             if formula is not None:
@@ -542,7 +548,7 @@ class _Writer:
         """The sections that have something to say."""
         steps = self.derivation.steps
         if not steps:
-            yield "", [], f"{self.derivation.output} does not depend on {self.derivation.wrt}."
+            yield "", [], self._remark(f"{self.derivation.output} does not depend on {self.derivation.wrt}.")
             return
         yield "Forward pass", list(self._forward()), ""
         yield "", [], self._given()

@@ -1,16 +1,27 @@
-"""Files appear whole or not at all: each is written under another name and then put in place."""
+"""Files appear whole or not at all: each is written under another name, and then put in place."""
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import os
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["output_path", "replacing", "write_text"]
+__all__ = [
+    "encoded",
+    "output_path",
+    "require_writable",
+    "shortened",
+    "write_bytes",
+    "write_csv",
+    "write_text",
+]
 
 
 def output_path(path: Any, suffixes: Sequence[str], example: str) -> Path:
@@ -21,35 +32,70 @@ def output_path(path: Any, suffixes: Sequence[str], example: str) -> Path:
     TypeError : if it is not a path.
     ValueError : if its suffix is not one of `suffixes`, or it holds the NUL character.
     FileNotFoundError : if the folder does not exist.
+    OSError : if what stands there is no file.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"save takes a path such as {example!r}, got {type(path).__name__}: {path!r:.60}")
-    if "\0" in os.fspath(path):
-        raise ValueError(f"a path cannot hold the NUL character, got {os.fspath(path)!r:.60}")
-    checked = Path(path)
-    if checked.suffix.lower() not in suffixes:
+    if Path(path).suffix.lower() not in suffixes:
         raise ValueError(f"the file's suffix must be one of {', '.join(suffixes)}, got {str(path)!r:.60}")
-    if not checked.parent.is_dir():
-        raise FileNotFoundError(f"cannot save {checked.name}: there is no folder {checked.parent}")
-    return checked
+    _target(path, "save")
+    return Path(path)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path`, of the same suffix, whose file takes the place of `path` at the end."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Make sure that a file can be written at `path`, by writing one beside it: before hours of work.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError : as for `write_bytes`.
+
+    Examples
+    --------
+    >>> require_writable("out/a.txt")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] cannot save a.txt: there is no folder out, make it first: 'out/a.txt'
+    """
+    with _beside(_target(path, "require_writable")[0], 0o600):
+        pass
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    It is written beside its place, flushed to the disk and put there at the end: who reads the path
+    meanwhile, or after the process was killed or the disk was full, finds the old file. What killed processes
+    have left in the folder is removed. A symbolic link is followed, and a file that is replaced hands down
+    its mode and its owner.
+
+    Parameters
+    ----------
+    path : where to.
+    data : the content.
+
+    Raises
+    ------
+    TypeError : if `path` is not a path or `data` not bytes.
+    ValueError : if `path` holds the NUL character.
+    OSError : if the file cannot be written there: there is no such folder, or a folder, a device, a pipe or a
+        socket stands there, or a file that is not to be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bytes(Path(folder) / "three", bytes(3))
+    ...     (Path(folder) / "three").read_bytes()
+    b'\\x00\\x00\\x00'
+    """
+    if not isinstance(data, bytes):
+        raise TypeError(f"write_bytes takes bytes to write, got {type(data).__name__}: {data!r:.60}")
+    _write(*_target(path, "write_bytes"), data)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file of text in UTF-8, whole or not at all, with its line ends as they are.
-
-    It is written beside its place and put there at the end: who reads the path meanwhile, or after the
-    process was killed, finds the old file.
+    """Write a file of text in UTF-8, as `write_bytes` does, with its line ends as they are.
 
     Parameters
     ----------
@@ -59,7 +105,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Raises
     ------
     TypeError : if `path` is not a path or `text` not a string.
-    OSError : if the file cannot be written there.
+    ValueError : if the text holds half of a surrogate pair, which is no character; and as for `write_bytes`.
+    OSError : as for `write_bytes`.
 
     Examples
     --------
@@ -70,12 +117,176 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     ...     (Path(folder) / "note.txt").read_text(encoding="utf-8")
     'one line\\n'
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"write_text takes a path, got {type(path).__name__}: {path!r:.60}")
     if not isinstance(text, str):
         raise TypeError(f"write_text takes a string to write, got {type(text).__name__}: {text!r:.60}")
-    place = Path(path)
-    if not place.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
-    with replacing(place) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+    _write(*_target(path, "write_text"), encoded(text))
+
+
+def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[float]]) -> None:
+    """Write a table of numbers with the names of its columns, as `write_text` does.
+
+    A number has all of its digits. A name that a spreadsheet would take for a formula (``=1+1``, ``@SUM(1)``,
+    ``-x``, also after a separator) gets an apostrophe in front, and line breaks and tabs become spaces.
+
+    Parameters
+    ----------
+    path : where to.
+    names : of the columns.
+    rows : a number for each of them.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError : as for `write_text`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(Path(folder) / "t.csv", ["epoch", "=cmd()"], [[1, -0.5]])
+    ...     print((Path(folder) / "t.csv").read_text(encoding="utf-8"))
+    epoch,'=cmd()
+    1,-0.5
+    <BLANKLINE>
+    """
+    place = _target(path, "write_csv")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_RUNS.sub(r"\1'", _BREAKS.sub(" ", shortened(name, 1000))) for name in names])
+    writer.writerows(rows)
+    _write(*place, encoded(text.getvalue()))
+
+
+_BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
+_RUNS = re.compile(r"((?:^|[,;|])\s*)(?=[=+@＝＋－＠-])")  # in some countries a semicolon separates
+
+
+def encoded(text: str) -> bytes:
+    """The text in UTF-8.
+
+    Raises
+    ------
+    ValueError : if it holds half of a surrogate pair; it says where.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        around = text[max(0, error.start - 20) : error.end + 20]
+        raise ValueError(
+            f"this text cannot be written as UTF-8, for {text[error.start]!r} is half of a surrogate pair "
+            f"and no character: {around!a}"
+        ) from None
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or so many of its characters and how many more there are.
+
+    >>> shortened("abcdefgh", 3)
+    'abc… (5 more characters)'
+    """
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
+
+
+# --- the place of a file ---------------------------------------------------------------------------
+
+
+def _target(path: Any, caller: str) -> tuple[Path, os.stat_result | None]:
+    """The file that a path leads to through symbolic links, and what is there already."""
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise TypeError(f"{caller} takes a path, got {type(path).__name__}: {path!r:.60}")
+    text = os.fspath(path)
+    if "\0" in text:
+        raise ValueError(f"a path cannot hold the NUL character, got {text!r:.60}")
+    try:
+        old = os.stat(text)
+    except FileNotFoundError:  # also where a link leads nowhere yet
+        old = None
+    if not os.path.basename(text) or (old is not None and stat.S_ISDIR(old.st_mode)):
+        raise IsADirectoryError(errno.EISDIR, "a file is to be written, and this names a folder", text)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        raise OSError(errno.EINVAL, "a device, a pipe or a socket is not replaced by a file", text)
+    if old is not None and not os.access(text, os.W_OK):
+        raise PermissionError(errno.EACCES, "this file is not to be written", text)
+    target = Path(os.path.realpath(text) if os.path.islink(text) else text)
+    if not target.parent.is_dir():
+        told = f"cannot save {target.name}: there is no folder {target.parent}, make it first"
+        raise FileNotFoundError(errno.ENOENT, told, text)
+    return target, old
+
+
+# --- beside it -------------------------------------------------------------------------------------
+
+
+def _write(target: Path, old: os.stat_result | None, data: bytes) -> None:
+    with _beside(target, 0o666 if old is None else stat.S_IMODE(old.st_mode)) as temporary:
+        with temporary.open("r+b") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if old is not None:
+            with suppress(
+                OSError, AttributeError
+            ):  # only root may give a file away, and Windows knows no owner
+                os.chown(temporary, old.st_uid, old.st_gid)
+            temporary.chmod(stat.S_IMODE(old.st_mode))  # what the umask has taken away, or the new owner
+        os.replace(temporary, target)
+    with suppress(OSError), _opened(target.parent) as folder:  # one that may not be read, some disks, Windows
+        os.fsync(folder)
+
+
+# Who writes holds a lock on the temporary file. The system takes it away from a process that is killed, so
+# what has no lock is left over; names and numbers of processes would not tell, for they are used again.
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.part")
+
+
+@contextmanager
+def _beside(target: Path, mode: int) -> Iterator[Path]:
+    """A new empty file in the folder of `target`, locked; it is removed if it was not put in place."""
+    _clear(target.parent)
+    while True:
+        temporary = target.with_name(f".{os.urandom(16).hex()}.part")
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+        descriptor, locked = os.open(temporary, flags, mode | stat.S_IWUSR | stat.S_IRUSR), True
+        try:
+            locked = _locked(descriptor, wait=True)
+            if not locked:  # as on Windows, which does not replace by a file that is open
+                os.close(descriptor)
+            if temporary.exists():  # nobody has cleared it away before it was locked
+                yield temporary
+                return
+        finally:
+            if locked:
+                os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what killed processes have left."""
+    with suppress(OSError):  # a folder that may not be read
+        for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
+            left = folder / name
+            if stat.S_ISREG(os.lstat(left).st_mode):
+                with _opened(left) as descriptor:
+                    if _locked(descriptor, wait=False):
+                        left.unlink()
+
+
+def _locked(descriptor: int, wait: bool) -> bool:
+    """Whether the lock of an open file could be taken; not on Windows, and on some disks in a network."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -7,7 +7,6 @@ the numbers that the file shows before anybody recalculates it are the engine's.
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import os
@@ -22,10 +21,11 @@ from .engine.arguments import integer, number
 from .engine.graph import require_fresh
 from .engine.modes import told_of_result
 from .engine.node import describe
+from .engine.replay import replay
 from .engine.value import Value
 from .errors import GraphTooLargeError, MissingExtraError
 from .explanation import Outline, Step
-from .files import output_path, replacing, write_text
+from .files import output_path, shortened, write_bytes, write_csv
 from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
 
 __all__ = ["save_workbook"]
@@ -34,6 +34,7 @@ RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 """The learning rates that the second sheet compares."""
 
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
+_LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
 _MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
 _ROW = "\ue003"  # in a formula stands for the number of its row
 
@@ -73,8 +74,8 @@ def save_workbook(
     Raises
     ------
     TypeError : if `output` or one of `wrt` is not a `Value`.
-    ValueError : if an argument is out of range, one of `wrt` is not a leaf, or a primitive of the graph has
-        no spreadsheet formula, or none for its derivative.
+    ValueError : if an argument is out of range, one of `wrt` is not a leaf, a primitive of the graph has
+        no spreadsheet formula, or none for its derivative, or a label is no text that UTF-8 has.
     GraphTooLargeError : if the table does not fit a sheet.
     GraphError : if a leaf's data was set after the graph was recorded.
     MissingExtraError : if XlsxWriter is not installed (for ``.xlsx``).
@@ -104,11 +105,7 @@ def save_workbook(
     told_of_result(output, "save_workbook()")
     table.require_room(epochs)
     if path.suffix.lower() == ".csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(table.headers)
-        writer.writerows([epoch, *map(repr, row)] for epoch, row in enumerate(table.rows(lr, epochs), 1))
-        write_text(path, text.getvalue())
+        write_csv(path, table.headers, ([epoch, *row] for epoch, row in enumerate(table.rows(lr, epochs), 1)))
     else:
         _write_workbook(table, path, epochs, lr)
     return path
@@ -228,9 +225,10 @@ class _Table:
 
     def rows(self, lr: float, epochs: int) -> Iterator[list[float]]:
         """The numbers of each row without the epoch, by the engine: the graph recorded anew each time."""
-        data = {node: node.data for node in self.outline.order if node.primitive is None}
+        leaves = [node for node in self.outline.order if node.primitive is None and not node.constant]
+        data = {node: node.data for node in leaves}
         for _ in range(epochs):
-            fresh = self._record(data)
+            fresh = replay([self.output], data)
             fresh[self.output].backward()
             gradient = [fresh[node].grad for node in self.wrt]
             numbers = [fresh[node].data for node in [*self.inputs, *self.wrt, *self.nodes]]
@@ -243,27 +241,11 @@ class _Table:
             for node, slope in zip(self.wrt, gradient, strict=True):
                 data[node] -= lr * slope
 
-    def _record(self, data: dict[Value, float]) -> dict[Value, Value]:
-        """The graph recorded anew, with other numbers in its leaves."""
-        fresh: dict[Value, Value] = {}
-        for node in self.outline.order:
-            if node.primitive is None:
-                fresh[node] = node if node.constant else Value(data[node])
-                continue
-            fresh[node] = node.primitive(
-                *[
-                    tuple([fresh[element] for element in operand])
-                    if type(operand) is tuple
-                    else fresh[operand]
-                    for operand in node.operands
-                ]
-            )
-        return fresh
 
-
-def _in_counting_order(name: str) -> list[tuple[str, int]]:
+def _in_counting_order(name: str) -> list[tuple[str, int, str]]:
     """A key for sorting that puts x10 after x9."""
-    return [(word, int(count or 0)) for word, count in re.findall(r"(\D*)(\d*)", name)]
+    pairs = re.findall(r"(\D*)(\d*)", name)
+    return [(word, len(digits.lstrip("0")), digits.lstrip("0")) for word, digits in pairs]
 
 
 def _letters(position: int) -> str:
@@ -284,9 +266,11 @@ def _write_workbook(table: _Table, path: Path, epochs: int, lr: float) -> None:
         import xlsxwriter
     except ImportError:
         raise MissingExtraError("save_workbook", "XlsxWriter", "xlsx") from None
-    with replacing(path) as temporary, xlsxwriter.Workbook(temporary) as workbook:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
         workbook.set_properties({"created": datetime(2000, 1, 1)})  # equal graphs give equal files
         _Pages(workbook, table, epochs).write(lr)
+    write_bytes(path, file.getvalue())
 
 
 class _Whole(float):
@@ -322,27 +306,28 @@ class _Pages:
         """A sheet that trains; where it has a source, it takes inputs and initial weights from there."""
         table = self.table
         sheet = self.workbook.add_worksheet(name)
-        sheet.write_string(_TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
-        sheet.write_string(
+        _say(sheet, _TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
+        _say(
+            sheet,
             _NOTE,
             0,
             "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
         )
-        sheet.write_string(_NAMES, 0, "η", self.header)
+        _say(sheet, _NAMES, 0, "η", self.header)
         sheet.write_number(_NUMBERS, 0, _Whole(lr), self.input)
         leaves = table.columns[: table.trained.stop - 1]
         for position, (column, node) in enumerate(zip(leaves, [*table.inputs, *table.wrt]), 1):
-            sheet.write_string(_NAMES, position, column.header, self.header)
+            _say(sheet, _NAMES, position, column.header, self.header)
             if source:
                 cell = f"={source}!{_letters(position)}{_NUMBERS + 1}"
                 sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
             else:
                 sheet.write_number(_NUMBERS, position, _Whole(node.data), self.input)
-        sheet.write_string(_HEADER, 0, "epoch", self.header)
-        sheet.write_string(_WORDS, 0, "one row for each update", self.words)
+        _say(sheet, _HEADER, 0, "epoch", self.header)
+        _say(sheet, _WORDS, 0, "one row for each update", self.words)
         for position, column in enumerate(table.columns, 1):
-            sheet.write_string(_HEADER, position, column.header, self.header)
-            sheet.write_string(_WORDS, position, self._in_words(position, column), self.words)
+            _say(sheet, _HEADER, position, column.header, self.header)
+            _say(sheet, _WORDS, position, self._in_words(position, column), self.words)
         sheet.set_row(_WORDS, 75)
         sheet.set_column(0, 0, 8)
         sheet.set_column(1, len(table.columns), 14)
@@ -387,13 +372,13 @@ class _Pages:
         table = self.table
         loss = table.loss
         chart = self._chart("Loss by learning rate")
-        sheet.write_string(0, 0, "epoch", self.header)
+        _say(sheet, 0, 0, "epoch", self.header)
         sheet.set_column(0, len(names), 12)
         sheet.freeze_panes(1, 1)
         for row in range(1, self.epochs + 1):
             sheet.write_number(row, 0, row, self.count)
         for position, (rate, name) in enumerate(names.items(), 1):
-            sheet.write_string(0, position, name, self.header)
+            _say(sheet, 0, position, name, self.header)
             for row, numbers in enumerate(table.rows(rate, self.epochs), 1):
                 data = numbers[loss - 1]
                 cell = f"='{name}'!{_letters(loss)}{_FIRST + row}"
@@ -437,3 +422,8 @@ class _Pages:
         chart.set_y_axis({"name": header, "num_format": "0.0###"})
         chart.set_size({"width": 720, "height": 420})
         return chart
+
+
+def _say(sheet: Any, row: int, column: int, text: str, style: Any = None) -> None:
+    """Text, whatever it looks like; of what is longer than a cell, as much as there is room for."""
+    sheet.write_string(row, column, shortened(text, _LONGEST_TEXT), style)

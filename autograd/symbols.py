@@ -691,7 +691,8 @@ _ESCAPES = str.maketrans(
         "\\": r"\backslash ",
         "^": r"\uparrow ",
         "~": r"\sim ",
-        "\n": "\\ ",
+        "<": "{<}",  # in Markdown no tag
+        "]": r"\rbrack ",  # and no link
     }
 )
 _GREEK = frozenset(
@@ -701,8 +702,13 @@ _GREEK = frozenset(
 
 
 def latex_text(text: str) -> str:
-    """Plain words for LaTeX's text mode: what it would take for a command is left out."""
-    return re.sub(r"[\\{}$&#^_%~]", "", text)
+    """Plain words for LaTeX's text mode: what it or HTML would take for a command is left out."""
+    return re.sub(r"[\\{}$&#^_%~<\[\]]", "", _printable(text))
+
+
+def _printable(text: str) -> str:
+    """The text in one line, with spaces for all that has no form of its own."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def latex_name(text: str) -> str:
@@ -716,7 +722,7 @@ def latex_name(text: str) -> str:
     """
     match = re.fullmatch(r"([^\W\d_]+?)(?:_(\w+)|(\d+))?", text)
     if match is None:
-        return rf"\mathrm{{{text.translate(_ESCAPES)}}}"
+        return rf"\mathrm{{{_printable(text).translate(_ESCAPES)}}}"
     name, index = match[1], match[2] or match[3]
     if not text.isascii():
         return rf"\text{{{text.replace('_', ' ')}}}"

@@ -14,8 +14,6 @@ page lie its pictures and ``table.csv``, with one row for each epoch.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import sys
 import textwrap
@@ -28,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Explorer, Value, draw, explore, save_workbook, topological_order
+from autograd import Explorer, Value, draw, explore, save_workbook, topological_order, write_csv
 from autograd.errors import MissingExtraError
 from nn import MLP, SGD, diagram, half_squared_error
 
@@ -232,18 +230,13 @@ def central_differences(settings: Settings) -> dict[str, float]:
 
 def write_table(history: History, path: Path) -> None:
     """One row per epoch; every number with all its digits, so that it is read back exactly."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["epoch", *history.columns])
-    for epoch, row in enumerate(history.rows.tolist(), 1):
-        table.writerow([epoch, *map(repr, row)])
-    files.write(path, text.getvalue())
+    rows = enumerate(history.rows.tolist(), 1)
+    write_csv(path, ["epoch", *history.columns], ([epoch, *row] for epoch, row in rows))
 
 
 def draw_network(model: MLP, title: str, path: Path) -> None:
     """The network as textbooks draw it, with its weights on the edges."""
-    with files.replacing(path) as temporary:
-        diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"], precision=4, title=title).save(temporary)
+    diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"], precision=4, title=title).save(path)
 
 
 def draw_graphs(nodes: dict[str, Value], folder: Path) -> None:
@@ -253,8 +246,7 @@ def draw_graphs(nodes: dict[str, Value], folder: Path) -> None:
         node.scope = ""  # every node has a name of its own: no boxes around layers and neurons
     weights = [nodes[label] for label in WEIGHTS]
     picture = draw(loss, title="The gradient graph of the first step", parameters=weights, legend=True)
-    with files.replacing(folder / "graph.svg") as temporary:
-        picture.save(temporary)
+    picture.save(folder / "graph.svg")
     for weight in weights:
         picture = draw(
             loss,
@@ -263,8 +255,7 @@ def draw_graphs(nodes: dict[str, Value], folder: Path) -> None:
             highlight=weight,
             derivatives=True,
         )
-        with files.replacing(folder / f"graph_{weight.label}.svg") as temporary:
-            picture.save(temporary)
+        picture.save(folder / f"graph_{weight.label}.svg")
 
 
 def explorer(settings: Settings, path: Path) -> Explorer:

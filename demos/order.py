@@ -89,7 +89,8 @@ def depth_first(node: Value, visited: set[Value]) -> Iterator[Value]:
 
 def in_order(output: Value) -> Iterable[Value]:
     """The topological order from its end: each node after every node that uses it."""
-    return reversed(topological_order(output))
+    found: list[Value] = topological_order(output)
+    return reversed(found)
 
 
 # Other orders and other recursions that learners try.
@@ -336,9 +337,8 @@ class Album:
         for node, label in labels.items():
             if label and (node is turn or node in done):
                 node.label = f"{'▶' if node is turn else '✓'} {label}"
-        with files.replacing(self.folder / name) as temporary:
-            draw(output, derivatives=True, title=title).save(temporary)
-            self.pictures[name] = temporary.read_text(encoding="utf-8")
+        draw(output, derivatives=True, title=title).save(self.folder / name)
+        self.pictures[name] = (self.folder / name).read_text(encoding="utf-8")
         for node, label in labels.items():
             node.label = label
         return name

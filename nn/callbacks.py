@@ -14,14 +14,13 @@ have
 
 from __future__ import annotations
 
-import errno
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
+
+from autograd import require_writable
 
 from .arguments import Described, require_column, require_count, require_flag, require_number
 from .history import History
@@ -124,7 +123,11 @@ class EarlyStopping(Described):
         ------
         TypeError, ValueError : if `state` is not one, of another column, or of another number of parameters.
         """
-        if not isinstance(state, Mapping) or not {"monitor", "best_epoch", "best"} <= set(state):
+        if (
+            not isinstance(state, Mapping)
+            or not {"monitor", "best_epoch", "best"} <= set(state)
+            or not isinstance(state["best"], list)
+        ):
             raise TypeError(
                 f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
             )
@@ -188,16 +191,7 @@ class Checkpoint(Described):
 
     def begin(self, history: History) -> None:
         """Make sure that a file can be written there, before hours of training."""
-        folder = Path(self.path).absolute().parent
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                errno.ENOENT, "Checkpoint: the folder to write to does not exist, make it first", str(folder)
-            )
-        if Path(self.path).is_dir():
-            raise IsADirectoryError(errno.EISDIR, "Checkpoint takes the path of a file", self.path)
-        beside = "." + 32 * "-"  # as long as what `write_text` puts in front of the name
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=beside, suffix=Path(self.path).name):
-            pass
+        require_writable(self.path)
 
     def __call__(self, epoch: int, history: History) -> None:
         if epoch % self.every == 0:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import importlib
 import math
-import os
 from collections.abc import Callable, Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import MissingExtraError, Primitive, Value
+from autograd import MissingExtraError, Primitive, Value, write_bytes
 
 from .activations import ACTIVATIONS, Activation
 from .layers import MLP, Dropout, Layer, Sequential
@@ -371,4 +369,4 @@ def to_onnx(model: Module, path: str | PathLike[str]) -> None:
         whole, producer_name="scalar-autograd", opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
     )
     onnx.checker.check_model(made)
-    Path(os.fspath(path)).write_bytes(made.SerializeToString())
+    write_bytes(path, made.SerializeToString())

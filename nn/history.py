@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-import csv
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from pathlib import Path
 from typing import Any, Protocol
 
-from autograd import MissingExtraError, write_text
+from autograd import MissingExtraError, write_bytes, write_csv
 
 __all__ = ["History"]
 
@@ -160,11 +160,7 @@ class History:
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write one row per epoch at full precision: epoch, loss, and what else there is of `columns`."""
         columns = {"epoch": range(1, len(self) + 1), **self.columns}
-        file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-        write_text(path, file.getvalue())
+        write_csv(path, columns, zip(*columns.values(), strict=True))
 
     def plot(self, path: str | PathLike[str] | None = None) -> Any:
         """The losses against the epochs, and below them the metrics; a file too if `path` is given.
@@ -176,7 +172,8 @@ class History:
         Raises
         ------
         MissingExtraError : without matplotlib, which the extra `plots` installs.
-        ValueError : if there are no epochs to show.
+        ValueError : if there are no epochs to show, or matplotlib knows no pictures with this suffix.
+        OSError : if the file cannot be written.
         """
         try:
             from matplotlib.figure import Figure
@@ -209,8 +206,9 @@ class History:
                 axes.legend()
         figure.axes[-1].set_xlabel("epoch")
         if path is not None:
-            figure.savefig(path, dpi=150)
-        figure._repr_png_ = lambda: _png(figure)  # of itself, only what pyplot made shows in a notebook
+            place, format = _place(path, figure.canvas.get_supported_filetypes())
+            write_bytes(place, _picture(figure, format, 150))
+        figure._repr_png_ = lambda: _picture(figure, "png", 96)  # of itself, only pyplot's show in a notebook
         return figure
 
     def _repr_html_(self) -> str:
@@ -244,7 +242,22 @@ class History:
         return f"History({', '.join(parts)})"
 
 
-def _png(figure: Any) -> bytes:
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=96)
-    return picture.getvalue()
+def _place(path: str | PathLike[str], formats: Iterable[str]) -> tuple[Path, str]:
+    """Where to write a picture, and as what; without a suffix as PNG, as matplotlib does."""
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"plot takes a path such as 'loss.svg', got {type(path).__name__}: {path!r:.60}")
+    place = Path(path)
+    if not place.suffix:
+        place = place.with_name(f"{place.name}.png")
+    format = place.suffix[1:].lower()
+    if format not in formats:
+        raise ValueError(
+            f"the file's suffix must be one of {', '.join(sorted(formats))}, got {str(path)!r:.60}"
+        )
+    return place, format
+
+
+def _picture(figure: Any, format: str, dpi: int) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format=format, dpi=dpi)
+    return file.getvalue()

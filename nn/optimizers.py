@@ -122,7 +122,11 @@ class Optimizer(Described, ABC):
         >>> other.lr
         0.5
         """
-        if not isinstance(state, Mapping) or not {"lr", "memory"} <= set(state):
+        if (
+            not isinstance(state, Mapping)
+            or not {"lr", "memory"} <= set(state)
+            or not isinstance(state["memory"], Mapping)
+        ):
             raise TypeError(
                 f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
             )

@@ -97,7 +97,7 @@ class Schedule(Described, ABC):
         return {"kind": type(self).__name__, "base_lr": self.base_lr, "last_epoch": self.last_epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the `state_dict` of another schedule of this kind.
+        """Go on from the `state_dict` of another schedule of this kind, or on any error change nothing.
 
         Raises
         ------
@@ -108,7 +108,19 @@ class Schedule(Described, ABC):
                 f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
             )
         require_kind(self, state)
-        self.base_lr, self.last_epoch = float(state["base_lr"]), int(state["last_epoch"])
+        before, lr = dict(vars(self)), self.optimizer.lr
+        try:
+            self._load(state)
+        except BaseException as error:
+            vars(self).update(before)
+            self.optimizer.lr = lr
+            if isinstance(error, ArithmeticError):
+                raise ValueError(f"this state gives no learning rate: {state!r:.60} ({error})") from error
+            raise
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        self.base_lr = require_number("base_lr", state["base_lr"], least=0.0)
+        self.last_epoch = require_count("last_epoch", state["last_epoch"], least=0)
         self.optimizer.lr = self.rate(self.last_epoch)
 
 
@@ -345,10 +357,16 @@ class LinearWarmup(Schedule):
         then = {} if self.then is None else {"then": self.then.state_dict()}
         return super().state_dict() | then
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if self.then is not None and isinstance(state, Mapping) and "then" in state:
-            self.then.load_state_dict(state["then"])
-        super().load_state_dict(state)
+    def _load(self, state: Mapping[str, Any]) -> None:
+        then = None if self.then is None else self.then.state_dict()
+        try:
+            if self.then is not None and "then" in state:
+                self.then.load_state_dict(state["then"])
+            super()._load(state)
+        except BaseException:
+            if self.then is not None and then is not None:
+                self.then.load_state_dict(then)
+            raise
 
 
 class ReduceLROnPlateau(Schedule):
@@ -462,12 +480,13 @@ class ReduceLROnPlateau(Schedule):
         noted = {name: getattr(self, name) for name in _NOTED}
         return super().state_dict() | {"lr": self.optimizer.lr} | noted
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the `state_dict` of another."""
-        super().load_state_dict(state)
-        for name in _NOTED:
-            setattr(self, name, type(getattr(self, name))(state[name]))
-        self.optimizer.lr = float(state["lr"])
+    def _load(self, state: Mapping[str, Any]) -> None:
+        super()._load(state)
+        best = state["best"]
+        self.best = best if best in (math.inf, -math.inf) else require_number("best", best)
+        self.num_bad_epochs = require_count("num_bad_epochs", state["num_bad_epochs"], least=0)
+        self.cooldown_counter = require_count("cooldown_counter", state["cooldown_counter"], least=0)
+        self.optimizer.lr = state["lr"]
 
 
 _NOTED = ("best", "num_bad_epochs", "cooldown_counter")

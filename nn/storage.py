@@ -10,14 +10,24 @@ The file is an object with these members:
 - ``training`` : of a checkpoint, what `fit` needs to go on: the history, the optimizer's memory, where in
   which epoch it stood, the states of the random generators, and ``callbacks``: for each its ``type``, the
   last epoch that it was ``called`` after, and its ``state``, or null if it keeps none. Otherwise null.
+- ``digests`` : of each part a digest (BLAKE2b of 16 bytes of its JSON, names sorted, without spaces), so that
+  no damage goes unnoticed. A file without them, of an earlier time, is read too.
+
+Whoever wrote a file, it is checked as a whole before anything is made of it.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import math
 import os
+import re
+import stat
+from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,11 +37,29 @@ from autograd import write_text
 from .activations import ACTIVATIONS, Activation
 from .layers import MLP, Dropout, Layer, Neuron, Sequential
 from .module import Module
+from .schema import (
+    DEEPEST,
+    Check,
+    SchemaError,
+    anything,
+    choice,
+    flag,
+    generator,
+    list_of,
+    maybe,
+    real,
+    record,
+    table_of,
+    text,
+    tree,
+    whole,
+)
 
-__all__ = ["load", "load_training", "save"]
+__all__ = ["file_name", "load", "load_training", "printable", "save"]
 
 FORMAT = "scalar-autograd"
 VERSION = 1
+LARGEST = 4_000_000_000  # bytes of a file
 
 
 class _Unknown(Exception):
@@ -80,6 +108,11 @@ def save(model: Module, path: str | PathLike[str], training: dict[str, Any] | No
         "format": FORMAT, "version": VERSION, "architecture": architecture, "why": why,
         "parameters": state, "training": training,
     }  # fmt: skip
+    try:
+        _check(content)
+    except SchemaError as error:
+        raise ValueError(f"this cannot be saved: {error}") from None
+    content["digests"] = _digests(content)
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -105,23 +138,22 @@ def load(path: str | PathLike[str], model: Module | None = None) -> Module:
     """
     if model is not None and not isinstance(model, Module):
         raise TypeError(f"load takes a Module to fill, got {type(model).__name__}: {model!r:.60}")
-    content = _read(path)
+    content, name = _read(path), file_name(path)
     if model is None:
         if content["architecture"] is None:
+            why = printable(content.get("why") or "it is one of your own")
             raise ValueError(
-                f"{_name(path)} does not say how to build its model, for "
-                f"{content.get('why') or 'it is one of your own'}: build it and give it, load(path, model)"
+                f"{name} does not say how to build its model, for {why}: "
+                "build it and give it, load(path, model)"
             )
         try:
             model = _built(content["architecture"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{_name(path)} is damaged: its architecture makes no sense ({error})"
-            ) from error
+        except ValueError as error:  # such as softmax of one output
+            raise ValueError(f"{name} is damaged: its architecture makes no sense ({error})") from error
     try:
         model.load_state_dict(content["parameters"])
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the parameters of {_name(path)} do not fit the model: {error}") from error
+        raise ValueError(f"the parameters of {name} do not fit the model: {printable(str(error))}") from error
     return model.eval()
 
 
@@ -133,40 +165,231 @@ def load_training(path: str | PathLike[str]) -> dict[str, Any]:
     OSError, ValueError : as for `load`; and if the file is no checkpoint.
     """
     training = _read(path)["training"]
-    if not isinstance(training, dict):
+    if training is None:
         raise ValueError(
-            f"{_name(path)} holds a model and no training: "
+            f"{file_name(path)} holds a model and no training: "
             "resume from what History.save or a Checkpoint wrote"
         )
-    return training
+    found: dict[str, Any] = training
+    return found
 
 
-def _name(path: str | PathLike[str]) -> str:
-    return Path(os.fspath(path)).name
+def file_name(path: str | PathLike[str]) -> str:
+    """The name of a file, for a message."""
+    return printable(Path(path).name)
+
+
+def printable(text: str) -> str:
+    """Text of a file for a message: in one line, and nothing that a terminal obeys."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+# --- reading ---------------------------------------------------------------------------------------
 
 
 def _read(path: str | PathLike[str]) -> dict[str, Any]:
+    """What a file holds, checked as a whole."""
     if not isinstance(path, (str, PathLike)):
         raise TypeError(f"load takes a path, got {type(path).__name__}: {path!r:.60}")
-    foreign = f"{_name(path)} is no file that save wrote"
+    name = file_name(path)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = _parsed(_text(path))
     except UnicodeDecodeError:
-        raise ValueError(f"{foreign}: it is not text") from None
+        raise ValueError(f"{name} is no file that save wrote: it is not text") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"{foreign}, or only part of it is there: {error}") from None
+        raise ValueError(f"{name} is no file that save wrote, or only part of it is there: {error}") from None
+    except SchemaError as error:
+        raise ValueError(f"{name} is damaged: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{foreign}: it has no format {FORMAT!r}")
+        raise ValueError(f"{name} is no file that save wrote: it has no format {FORMAT!r}")
     version = content.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if not isinstance(version, int) or isinstance(version, bool) or version > VERSION:
         raise ValueError(
-            f"{_name(path)} has version {version!r} of the format, "
+            f"{name} has version {version!r:.60} of the format, "
             f"and this program reads up to {VERSION}: update it"
         )
-    missing = {"architecture", "parameters", "training"} - set(content)
-    if missing:
-        raise ValueError(f"{_name(path)} is damaged: it has no {' and no '.join(sorted(missing))}")
+    try:
+        _check(content)
+        _check_digests(content)
+    except SchemaError as error:
+        raise ValueError(f"{name} is damaged: {error}") from None
     return content
+
+
+def _text(path: str | PathLike[str]) -> str:
+    """The text of a file, which is a file and no larger than any model."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EINVAL, "a device, a pipe or a socket holds no model", os.fspath(path))
+    if status.st_size > LARGEST:
+        raise SchemaError(f"it has {status.st_size:,} bytes, and no model has more than {LARGEST:,}")
+    return Path(path).read_text(encoding="utf-8")
+
+
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTALL)  # or a whole string
+
+
+def _parsed(text: str) -> Any:
+    """JSON in which no name stands twice in an object, no number is too long and no list too deep."""
+    if text.count("[") + text.count("{") > DEEPEST:  # a parser would overflow the stack
+        depth = 0
+        for found in _BRACKETS.finditer(text):
+            depth += (found[1] is not None) - (found[2] is not None)
+            if depth > DEEPEST:
+                raise SchemaError(f"character {found.start()} is nested more than {DEEPEST} deep")
+
+    def of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        named = dict(pairs)
+        if len(named) < len(pairs):
+            twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+            raise SchemaError(f"{twice!r:.60} stands twice in an object")
+        return named
+
+    def of_digits(digits: str) -> int:
+        if len(digits) > 400:
+            raise SchemaError(f"a number has {len(digits)} digits")
+        return int(digits)
+
+    return json.loads(text, object_pairs_hook=of_pairs, parse_int=of_digits)
+
+
+# --- the format ------------------------------------------------------------------------------------
+
+
+def _architecture(given: Any, place: Any) -> None:
+    record({"type": choice(*_ARGUMENTS)}, others=anything)(given, place)
+    record({"type": anything, **_ARGUMENTS[given["type"]]})(given, place)
+
+
+_ARGUMENTS: dict[str, dict[str, Check]] = {
+    "MLP": {
+        "n_in": whole(1), "widths": list_of(whole(1), least=1), "activation": choice(*ACTIVATIONS),
+        "output_activation": choice(*ACTIVATIONS), "bias": flag, "dropout": real(0.0, 1.0),
+    },
+    "Layer": {
+        "n_in": whole(1), "n_out": whole(1), "activation": choice(*ACTIVATIONS), "bias": flag, "name": text,
+    },
+    "Neuron": {"n_in": whole(1), "activation": choice(*ACTIVATIONS), "bias": flag, "name": text},
+    "Dropout": {"p": real(0.0, 1.0)},
+    "Sequential": {"layers": list_of(_architecture, least=1)},
+}  # fmt: skip
+
+_measured = real(finite=False)  # a validation loss or a metric may be infinite or nan
+_settings = record(
+    {
+        "loss": text, "optimizer": text, "schedule": text, "metrics": list_of(text), "examples": whole(1),
+        "batch_size": maybe(whole(1)), "shuffle": flag,
+    },
+    {"weights": flag},
+)  # fmt: skip
+_history = record(
+    dict.fromkeys(("loss", "validation_loss", "gradient_norm", "learning_rate"), list_of(_measured))
+    | dict.fromkeys(("metrics", "validation_metrics"), table_of(list_of(_measured)))
+)
+
+
+def _prediction(given: Any, place: Any) -> None:
+    (list_of(_measured) if isinstance(given, list) else _measured)(given, place)
+
+
+_training = record(
+    {
+        "settings": _settings,
+        "history": _history,
+        "steps": list_of(
+            record({"loss": real(), "size": whole(1), "norm": _measured, "predictions": list_of(_prediction)})
+        ),
+        "order": generator,
+        "parameters": list_of(real()),
+        "optimizer": record(
+            {"lr": real(0.0), "memory": table_of(list_of(_measured))}, {"kind": text}, others=anything
+        ),
+        "schedule": maybe(record({"first": whole()}, {"kind": text}, others=anything)),
+        "dropouts": list_of(generator),
+    },
+    {"callbacks": list_of(record({"type": text, "called": whole(), "state": anything})), "ending": flag},
+)
+_content = record(
+    {
+        "format": text, "version": whole(1), "architecture": maybe(_architecture),
+        "parameters": table_of(real()), "training": maybe(_training),
+    },
+    {"why": text, "digests": table_of(text)},
+)  # fmt: skip
+
+
+def _check(content: dict[str, Any]) -> None:
+    """All that can be said of a file by itself: its members, and that they fit each other.
+
+    Raises
+    ------
+    SchemaError : if something is not as it has to be; it says where.
+    """
+    tree(content)
+    _content(content, None)
+    if content["architecture"] is not None:
+        size, there = _size(content["architecture"]), len(content["parameters"])
+        if size != there:
+            raise SchemaError(f"architecture has {size} parameters, and there are {there} in parameters")
+    training = content["training"]
+    if training is None:
+        return
+    settings, history = training["settings"], training["history"]
+    epochs, examples = len(history["loss"]), settings["examples"]
+    validated = epochs if history["validation_loss"] else 0
+    for name, count in {
+        "gradient_norm": epochs,
+        "learning_rate": epochs,
+        "validation_loss": validated,
+    }.items():
+        _require_length(f"training.history.{name}", history[name], count)
+    for name, count in {"metrics": epochs, "validation_metrics": validated}.items():
+        if count and history[name].keys() != set(settings["metrics"]):
+            raise SchemaError(f"training.history.{name} has not those of training.settings.metrics")
+        for metric, numbers in history[name].items():
+            _require_length(f"training.history.{name}.{metric}", numbers, count)
+    size = settings["batch_size"] or examples
+    for number, step in enumerate(training["steps"]):
+        place = f"training.steps[{number}]"
+        if step["size"] != min(size, examples - number * size):
+            raise SchemaError(f"{place}.size is not that of this batch of {examples} examples by {size}")
+        _require_length(f"{place}.predictions", step["predictions"], step["size"] * bool(settings["metrics"]))
+        if len({len(each) if isinstance(each, (list, tuple)) else -1 for each in step["predictions"]}) > 1:
+            raise SchemaError(f"{place}.predictions must have one shape")
+    for name, numbers in training["optimizer"]["memory"].items():
+        _require_length(f"training.optimizer.memory.{name}", numbers, len(training["parameters"]))
+    for number, callback in enumerate(training.get("callbacks", [])):
+        if callback["called"] > epochs:
+            raise SchemaError(f"training.callbacks[{number}].called is beyond the {epochs} epochs")
+
+
+def _require_length(place: str, numbers: list[Any], length: int) -> None:
+    if len(numbers) != length:
+        raise SchemaError(f"{place} has {len(numbers)} items, and must have {length}")
+
+
+# --- digests ---------------------------------------------------------------------------------------
+
+
+def _digests(content: dict[str, Any]) -> dict[str, str]:
+    """A digest of each part, however it is laid out: a number that a damage has changed is told so."""
+    parts = {name: part for name, part in content.items() if name != "digests"}
+    if parts["training"] is not None:
+        parts |= {f"training.{name}": part for name, part in parts.pop("training").items()}
+    return {
+        name: hashlib.blake2b(
+            json.dumps(part, sort_keys=True, separators=(",", ":")).encode(), digest_size=16
+        ).hexdigest()
+        for name, part in parts.items()
+    }
+
+
+def _check_digests(content: dict[str, Any]) -> None:
+    if "digests" in content:  # earlier files have none
+        noted, found = content["digests"], _digests(content)
+        for name in sorted(noted.keys() | found.keys()):
+            if noted.get(name) != found.get(name):
+                raise SchemaError(f"{name} is not what was written: its digest is another")
 
 
 # --- architectures ---------------------------------------------------------------------------------
@@ -178,15 +401,25 @@ def _described(model: Module) -> dict[str, Any]:
     if describe is None:
         raise _Unknown(f"{type(model).__name__} is a class of your own")
     description = {"type": type(model).__name__, **describe(model)}
-    if _outline(_built(description)) != _outline(model):
+    if _outline(_built(description, seed=0)) != _outline(model):  # a seed: nothing is drawn elsewhere
         raise _Unknown("its layers were changed after it was made")
     return description
 
 
-def _built(description: dict[str, Any]) -> Module:
+def _built(description: dict[str, Any], seed: int | None = None) -> Module:
     arguments = dict(description)
     build = _BUILD[arguments.pop("type")]
-    return build(**arguments)
+    return build(**arguments, seed=seed)
+
+
+def _size(description: dict[str, Any]) -> int:
+    """How many parameters it has; it is asked before room is made for them."""
+    if description["type"] == "Sequential":
+        return sum(map(_size, description["layers"]))
+    if description["type"] == "Dropout":
+        return 0
+    widths = [description["n_in"], *description.get("widths", [description.get("n_out", 1)])]
+    return sum((n_in + description["bias"]) * n_out for n_in, n_out in pairwise(widths))
 
 
 def _activation(activation: Activation) -> str:
@@ -246,7 +479,7 @@ _BUILD: dict[str, Callable[..., Module]] = {
     "Layer": Layer,
     "Neuron": Neuron,
     "Dropout": Dropout,
-    "Sequential": lambda layers: Sequential(*map(_built, layers)),
+    "Sequential": lambda layers, seed: Sequential(*(_built(layer, seed) for layer in layers)),
 }
 
 

@@ -38,7 +38,7 @@ from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .schedules import Schedule
-from .storage import load_training, save
+from .storage import file_name, load_training, printable, save
 from .weights import Weighted, weights_of
 
 __all__ = ["DivergenceError", "fit"]
@@ -181,10 +181,11 @@ def fit(
     sizes = len(model.parameters()), len(data), batch_size, epochs
     compiled, name, reason = _compiled(make, backend, *sizes)
 
-    run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled, callbacks)
+    validated = held_out is not None
+    run = _Run(model, loss, optimizer, schedule, clips, measures, order, compiled, callbacks, validated)
     run.history.backend, run.history.backend_reason = name, reason
     if resume is not None:
-        run.restore(_state_of(resume))
+        run.restore(_state_of(resume), "" if isinstance(resume, History) else f"{file_name(resume)}: ")
     ended = run.begin()
     try:
         with mode(model, training=True), _progress_bar(epochs, run.history, progress) as advance:
@@ -255,10 +256,12 @@ class _Run:
         order: _Order,
         compiled: CompiledModel | None = None,
         callbacks: Sequence[Callback] = (),
+        validated: bool = False,
     ) -> None:
         self.model, self.loss, self.optimizer, self.schedule = model, loss, optimizer, schedule
         self.clips, self.metrics, self.order, self.compiled = clips, metrics, order, compiled
         self.parameters, self.callbacks = list(optimizer.parameters), callbacks
+        self.validated = validated
         self.called = [0] * len(callbacks)  # the last epoch that each was called after
         self.ending = False  # whether one of them has ended the training, while others are still to be called
         self.pending: list[int] = []  # those that an interrupted training has not called after its last epoch
@@ -585,30 +588,53 @@ class _Run:
             ],
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Stand where a snapshot was taken."""
+    def restore(self, state: dict[str, Any], source: str) -> None:
+        """Stand where a snapshot was taken, or on any error stay; `source` begins what an error says."""
         own = self.settings()
         for name, was in state["settings"].items():
             if own[name] != was:
                 raise ValueError(
-                    f"this training cannot be resumed with another {name}: "
+                    f"{source}this training cannot be resumed with another {name}: "
                     f"it had {was!r}, and now it is {own[name]!r}"
                 )
+        was = bool(state["history"]["validation_loss"])
+        if state["history"]["loss"] and was != self.validated:
+            raise ValueError(
+                f"{source}this training cannot be resumed with{'out' * was} validation data, for its history "
+                f"has {'a' if was else 'no'} validation loss"
+            )
         if len(state["parameters"]) != len(self.parameters) or len(state["dropouts"]) != len(self.dropouts):
             raise ValueError(
-                "this training cannot be resumed with another model: it had "
+                f"{source}this training cannot be resumed with another model: it had "
                 f"{len(state['parameters'])} parameters and {len(state['dropouts'])} dropouts, "
                 f"and now there are {len(self.parameters)} and {len(self.dropouts)}"
             )
-        self.restore_callbacks(state)
+        before, lr = self.snapshot(), self.optimizer.lr
+        try:
+            self.stand(state)
+        except BaseException as error:
+            self.stand(before)
+            self.optimizer.lr = lr
+            if source and isinstance(error, Exception):
+                raise ValueError(f"{source}{printable(str(error))}") from error
+            raise
+
+    def stand(self, state: dict[str, Any]) -> None:
+        """Take everything from a snapshot."""
+        with _loading("callbacks"):
+            self.restore_callbacks(state)
         for parameter, number in zip(self.parameters, state["parameters"]):
             parameter.data = float(number)
-        self.optimizer.load_state_dict(state["optimizer"])
+        with _loading("optimizer"):
+            self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
-            self.schedule.load_state_dict(state["schedule"])
-            self.first = state["schedule"]["first"]
+            with _loading("schedule"):
+                self.schedule.load_state_dict(state["schedule"])
+                self.first = state["schedule"]["first"]
+                if self.first > self.schedule.last_epoch:
+                    raise ValueError(f"its first epoch, {self.first}, is after its last")
         for dropout, each in zip(self.dropouts, state["dropouts"]):
-            dropout.generator = _generator(each)
+            dropout.generator = _put(dropout.generator, each)
         for name, numbers in state["history"].items():
             setattr(
                 self.history,
@@ -617,7 +643,7 @@ class _Run:
             )
         following = len(self.history) + 1
         self.steps = following, list(state["steps"])
-        self.order.generator = _generator(state["order"])
+        self.order.generator = _put(self.order.generator, state["order"])
         self.order.began = following, _state(self.order.generator)
         self.before = self.now()
 
@@ -683,10 +709,23 @@ def _plain(state: Any) -> Any:
     return state.tolist() if isinstance(state, (np.ndarray, np.generic)) else state
 
 
-def _generator(state: Mapping[str, Any]) -> np.random.Generator:
-    generator = np.random.Generator(getattr(np.random, state["bit_generator"])())
+def _put(generator: np.random.Generator, state: Mapping[str, Any]) -> np.random.Generator:
+    """The generator in that state, so that it stays shared with others; of another kind, a new one."""
+    kind = state["bit_generator"]
+    if type(generator.bit_generator).__name__ != kind:
+        generator = np.random.Generator(getattr(np.random, kind)(0))
     generator.bit_generator.state = state
     return generator
+
+
+@contextmanager
+def _loading(part: str) -> Iterator[None]:
+    """What a part of a snapshot is not taken for, in words; it may come from anywhere."""
+    try:
+        yield
+    except Exception as error:
+        fault = "" if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: "
+        raise ValueError(f"training.{part} cannot be loaded, for {fault}{error}") from error
 
 
 def _numbers(output: Any) -> Any:

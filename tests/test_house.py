@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -11,25 +12,27 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "later", "engine", "quotients", "checking", "symbols", "explanation", "drawing",
-    "spreadsheet", "explorer", "compiler",
+    "errors", "files", "later", "locks", "engine", "quotients", "checking", "symbols", "explanation",
+    "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
     "autograd.engine": [
-        "kind", "primitives", "value", "vector", "graph", "copying", "linearization", "differentiation",
+        "kind", "cython", "numerics", "rule", "primitive", "primitives", "node", "arguments", "modes",
+        "graph", "copying", "value", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["series", "passes", "runs", "wording", "pictures", "exploration"],
+    "autograd.explorer": ["series", "runs", "wording", "pictures", "exploration"],
     "autograd.compiler": [
-        "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing", "arrays",
-        "elementary", "code", "formulas", "memory", "sums", "kernel", "native", "selection", "program",
+        "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing",
+        "arrays", "elementary", "machine", "code", "formulas", "memory", "sums", "kernel", "native",
+        "selection", "program",
     ],
 }  # fmt: skip
 ROOF = "__init__"
 RUN_TIME = {"numpy", "graphviz"}
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
 AT_ONCE = {
-    "autograd": {"engine", "errors", "later"},
+    "autograd": {"engine", "errors", "later", "locks"},
     "nn": {
         "activations", "arguments", "arrays", "batches", "initializers", "layers", "losses", "module",
         "optimizers", "schedules",
@@ -244,6 +247,70 @@ def test_the_packages_import_without_any_extra():
     """With every extra made unimportable, as on a machine that has none."""
     program = f"import sys\nsys.modules.update(dict.fromkeys({EXTRAS!r}))\nimport autograd, nn\n"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+# What writes, moves or makes a file, of whatever module.
+_WRITE = {
+    "write_bytes", "write_text", "touch", "truncate", "tofile", "dump", "savetxt", "savez", "fdopen",
+    "savez_compressed", "FileIO", "FileHandler", "mkstemp", "NamedTemporaryFile", "TemporaryFile", "copyfile",
+    "copy2", "copytree", "move", "rename", "symlink", "symlink_to", "hardlink_to", "mknod", "mkfifo",
+    "imsave", "save_model",
+}  # fmt: skip
+_INTO = {"savefig", "print_figure", "Workbook"}  # write into what is given first
+
+
+def writes(source):
+    """The lines on which a program writes a file by itself; what is written into memory is none."""
+    tree = ast.parse(source)
+    memory = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            pairs = [(node.targets[0], node.value)]
+            if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = zip(node.targets[0].elts, node.value.elts, strict=True)
+            memory |= {
+                ast.unparse(a) for a, b in pairs if re.match(r"io\.(Bytes|String)IO\(", ast.unparse(b))
+            }
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        owner, _, name = ast.unparse(call.func).rpartition(".")
+        given = [ast.unparse(each) for each in [*call.args, *(keyword.value for keyword in call.keywords)]]
+        if name in ("write_text", "write_bytes"):
+            found = bool(owner)  # else it is ours
+        elif name in _INTO:
+            found = given[0] not in memory
+        elif owner == "os":
+            found = name in _WRITE | {"replace"} or (name == "open" and "os.devnull" not in given)
+        elif name in ("open", "ZipFile", "TarFile"):
+            found = any(re.fullmatch("'[rwaxbt+]+'", each) and set(each) & set("wax+") for each in given)
+        else:
+            found = name in _WRITE
+        if found:
+            yield call.lineno
+
+
+@pytest.mark.parametrize("path", sources("autograd") + sources("nn") + sources("demos"), ids=module_name)
+def test_files_are_written_in_one_place(path):
+    if path != ROOT / "autograd" / "files.py":
+        assert list(writes(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["open('a', 'w')", "open('a', mode='ab')", "p.open('x')", "p.write_text('a')", "Path(p).write_bytes(b'')"]
+    + [
+        "figure.savefig(path)",
+        "xlsxwriter.Workbook(path)",
+        "ZipFile(path, 'w')",
+        "np.savetxt(p, x)",
+        "p.touch()",
+    ]
+    + ["json.dump(x, file)", "os.replace(a, b)", "os.open(p, os.O_WRONLY)", "tempfile.NamedTemporaryFile()"]
+    + ["x.tofile(p)", "onnx.save_model(m, p)", "shutil.move(a, b)", "io.FileIO(p, 'w')"],
+)
+def test_a_second_place_would_be_found(source):
+    assert list(writes(source)) == [1]
 
 
 def attribute_docstring(package, name):

@@ -665,6 +665,13 @@ ROWS = [
     *TRAINING,
     # nn: what a course needs besides
     ("write_text(3, 'a')", TypeError, "write_text takes a path, got int: 3"),
+    ("write_bytes('a', 'text')", TypeError, "write_bytes takes bytes to write, got str: 'text'"),
+    ("write_bytes(b'a', b'')", TypeError, "write_bytes takes a path, got bytes: b'a'"),
+    ("write_bytes('.', b'')", IsADirectoryError, "a file is to be written, and this names a folder: '.'"),
+    ("write_bytes('a/', b'')", IsADirectoryError, "a file is to be written, and this names a folder: 'a/'"),
+    ("write_csv(3, ['a'], [])", TypeError, "write_csv takes a path, got int: 3"),
+    ("write_csv('a', ['a\\udc00'], [])", ValueError, "half of a surrogate pair and no character: 'a\\udc00"),
+    ("require_writable(3)", TypeError, "require_writable takes a path, got int: 3"),
     ("write_text('note.txt', b'a')", TypeError, "write_text takes a string to write, got bytes"),
     ("nn.Dropout(p=1.5)", ValueError, "p must be from 0 to below 1, got 1.5"),
     ("nn.Dropout('half')", TypeError, "p must be a number, got str: 'half'"),

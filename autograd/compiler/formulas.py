@@ -7,25 +7,38 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import GraphError, MissingExtraError
-from .code import DIRECT
+from .code import DIRECT, is_long
 from .elementary import ELEMENTARY
 from .families import FORWARD
+from .machine import require_room
 from .terms import Block, Term, ancestry, rewrite
 
 __all__ = ["all_simplified", "simplified", "why_not_native"]
 
 
 def why_not_native(terms: Sequence[Term]) -> Exception | None:
-    """What keeps the terms from being native code: a missing package, a row without native form; or None."""
+    """What keeps the terms from being native code, or None.
+
+    A package is missing, a row has no native form, or LLVM would run out of memory.
+    """
     try:
         import llvmlite  # noqa: F401  # whether it is there
     except ImportError:
         return MissingExtraError("backend='llvm'", "llvmlite", "jit")
     try:
-        rewrite(terms, simplified)
+        require_room(_letters(rewrite(terms, simplified)))
     except GraphError as error:
         return error
     return None
+
+
+def _letters(terms: Sequence[Term]) -> int:
+    """About how long the text of these terms will be; some texts are three times as long."""
+    letters = 0
+    for term in ancestry(terms):
+        letters += 10_000 if term.kind == "apply" and is_long(term.row) else 250
+        letters += 25 * term.data.size if term.kind == "constant" else 0
+    return letters
 
 
 def simplified(term: Term, args: list[Term]) -> Term | None:

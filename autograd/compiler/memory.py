@@ -44,8 +44,7 @@ class Memory(Code):
     rate: Any  # of a training
     count_int: Any
     last: Any
-    engine: Any
-    fused: bool  # of a training, whether its state has no gradient
+    fused: bool = False  # of a training, whether its state has no gradient
     first: Any  # the number of a block's first example
     first_lane: Any = None  # of eight of its lanes, where all of them are not taken at once
     phase: int = BEFORE

@@ -11,11 +11,13 @@ import ctypes
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.primitives import TABLE
+from ..locks import BUILDING
+from . import machine
 from .code import ALIGNED, is_long
 from .formulas import all_simplified, simplified
 from .kernel import Kernel
@@ -26,6 +28,17 @@ from .training import Training
 __all__ = ["NativeProgram"]
 
 STRAIGHT = 600  # of so many operations on a block of examples straight code is compiled in no time
+KEPT = 16  # functions of one program: a training with other settings is another one
+
+
+class _Function(NamedTuple):
+    """What a call needs to know of a kernel, which itself is a hundred times as large as its code."""
+
+    call: Any
+    lanes: int
+    size: int  # of its scratch memory, in numbers
+    record: int
+    fused: bool
 
 
 class NativeProgram:
@@ -45,13 +58,13 @@ class NativeProgram:
         self.width = block.inputs.size
         self.batched = any(term.batched for term in ancestry(self.terms))
         self.straight = sum(map(_work, ancestry(self.terms))) <= STRAIGHT
-        self._functions: dict[Any, Any] = {}
+        self._functions: dict[Any, _Function] = {}
         self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
 
     @property
     def source(self) -> str:
-        kernel = self._function("pass", 8 if self.width else 1)[0]
+        kernel, *_ = self._pass(8 if self.width else 1)
         lines = [f"; {term!r}" for term in ancestry(self.terms)]
         return "\n".join([*lines, "", str(kernel.module)])
 
@@ -67,28 +80,28 @@ class NativeProgram:
         plan = self._plans.get(B)
         if plan is None:
             plan = self._plan(B)
-        kernel, function, order, room, starts, ends = plan
+        function, order, room, starts, ends = plan
         results = np.empty(ends[-1], self.dtype)
         base = _pointer(results)
         places = [base + start * results.itemsize for start in starts]
-        self._call(kernel, function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
+        self._call(function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
         return tuple(results[start:end] for start, end in zip(starts, ends))
 
     def _plan(self, B: int) -> tuple[Any, ...]:
         """What passes over a batch of this size have in common."""
-        kernel, function = self._function("pass", self._lanes(B))
+        function = self._function("pass", self._lanes(B))
         *starts, size = itertools.accumulate(
             [B if term.batched else term.size for term in self.terms], initial=0
         )
-        order, room = _numbers(B.bit_length())[1], -(-B // kernel.lanes) * kernel.record
+        order, room = _numbers(B.bit_length())[1], -(-B // function.lanes) * function.record
         if len(self._plans) > 63:
             self._plans.clear()
-        self._plans[B] = plan = kernel, function, order, room, starts, [*starts[1:], size]
+        self._plans[B] = plan = function, order, room, starts, [*starts[1:], size]
         return plan
 
-    def _call(self, kernel: Any, function: Any, *args: Any, room: int = 0) -> Any:
+    def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
         """Call native code with scratch memory of its own as the last argument."""
-        size = (kernel.size + room) * self.dtype.itemsize + ALIGNED
+        size = (function.size + room) * self.dtype.itemsize + ALIGNED
         try:
             scratch, start = self._scratch.pop()  # another thread has memory of its own
         except IndexError:
@@ -97,14 +110,22 @@ class NativeProgram:
             scratch = ctypes.create_string_buffer(size)
             start = ctypes.addressof(scratch)
         try:
-            return function(*args, start + -start % ALIGNED)
+            return function.call(*args, start + -start % ALIGNED)
         finally:
             self._scratch.append((scratch, start))
 
-    def _function(self, purpose: Any, lanes: int, *args: Any) -> Any:
+    def _function(self, purpose: Any, lanes: int, *args: Any) -> _Function:
         made = self._functions.get((purpose, lanes))
         if made is None:
-            made = self._functions[purpose, lanes] = (self._train if args else self._pass)(lanes, *args)
+            with BUILDING:  # terms are added to their block
+                kernel, result, arguments = (self._train if args else self._pass)(lanes, *args)
+                kernel.module.triple = machine.triple()
+                arguments = [*arguments, ctypes.c_void_p]
+                call = machine.function(kernel.module.name, str(kernel.module), result, arguments)
+                if len(self._functions) >= KEPT:
+                    self._functions.clear()
+                made = _Function(call, lanes, kernel.size, kernel.record, kernel.fused)
+                self._functions[purpose, lanes] = made
         return made
 
     def _kernel(
@@ -127,7 +148,7 @@ class NativeProgram:
         kernel.mask = None
         return kernel, given
 
-    def _pass(self, lanes: int) -> Any:
+    def _pass(self, lanes: int) -> tuple[Kernel, Any, list[Any]]:
         """One pass over a batch: its results."""
 
         results: list[Any]
@@ -153,7 +174,7 @@ class NativeProgram:
                 self._copy(kernel, term, result)
         kernel.builder.ret_void()
         pointers = [ctypes.c_void_p] * len(self.terms)
-        return _compiled(kernel, None, [*[ctypes.c_void_p] * 3, ctypes.c_int64, *pointers])
+        return kernel, None, [*[ctypes.c_void_p] * 3, ctypes.c_int64, *pointers]
 
     @staticmethod
     def _copy(kernel: Kernel, term: Term, result: Any) -> None:
@@ -164,16 +185,15 @@ class NativeProgram:
         """Make the updates of a training; returns how many were made before a number was not finite."""
         t = training
         largest = int(np.diff(t.bounds).max())
-        kernel, function = self._function(t.kind, self._lanes(largest), t)
-        blocks = -(-largest // kernel.lanes)
-        room = blocks * kernel.lanes * self.width
+        function = self._function(t.kind, self._lanes(largest), t)
+        blocks = -(-largest // function.lanes)
+        room = blocks * function.lanes * self.width
         again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
-        room = blocks * kernel.record + (room if again else 0)
-        missing = 0 if kernel.fused else 2 * t.parameters - len(t.state)
+        room = blocks * function.record + (room if again else 0)
+        missing = 0 if function.fused else 2 * t.parameters - len(t.state)
         state = np.append(t.state, np.zeros(missing, self.dtype)) if missing > 0 else t.state
         try:
             done: int = self._call(
-                kernel,
                 function,
                 *map(_pointer, (state, t.batch, t.order, t.bounds)),
                 len(t.rates),
@@ -187,7 +207,7 @@ class NativeProgram:
                 t.state[...] = state[: len(t.state)]
         return done
 
-    def _train(self, lanes: int, training: Training) -> Any:
+    def _train(self, lanes: int, training: Training) -> tuple[Kernel, Any, list[Any]]:
         """Updates of the parameters, each from the gradient over a batch; the number of those made."""
         t, P = training, training.parameters
         given: list[Any]
@@ -281,7 +301,7 @@ class NativeProgram:
         kernel.loop(0, steps, 1, step)
         builder.ret(steps)
         arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2]
-        return _compiled(kernel, ctypes.c_int64, arguments)
+        return kernel, ctypes.c_int64, arguments
 
     def _update(self, kernel: Kernel, t: Training) -> Kernel:
         """The rule of the training as a program of its own, which reads the gradient from the state."""
@@ -394,34 +414,3 @@ def _numbers(bits: int) -> tuple[Any, int]:
     """0, 1, 2, ... up to 2 to the power of `bits`, and where they lie."""
     numbers = np.arange(1 << bits, dtype=np.int64)
     return numbers, _pointer(numbers)
-
-
-@functools.cache
-def _machine() -> Any:
-    """Code generation for this processor, with its widest vectors."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
-    )
-
-
-def _compiled(kernel: Kernel, result: Any, arguments: Sequence[Any]) -> Any:
-    """The kernel, and its function to be called with the arguments and scratch memory."""
-    import llvmlite.binding as llvm
-
-    kernel.module.triple = _machine().triple
-    module = llvm.parse_assembly(str(kernel.module))
-    module.verify()
-    if kernel.straight:  # loops are written as they are to run: passes would take twice as long as all else
-        options = llvm.create_pipeline_tuning_options(speed_level=1)  # at 2 it takes longer and is no faster
-        options.loop_vectorization = options.slp_vectorization = False  # there are vectors already
-        builder = llvm.create_pass_builder(_machine(), options)
-        builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, _machine.__wrapped__())
-    engine.finalize_object()
-    kernel.engine = engine  # the code lives as long as it
-    signature = ctypes.CFUNCTYPE(result, *arguments, ctypes.c_void_p)
-    return kernel, signature(engine.get_function_address(kernel.module.name))

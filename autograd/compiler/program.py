@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..engine.arguments import integer
+from ..engine.differentiation import grad
+from ..engine.modes import not_watching
+from ..engine.replay import replay
 from ..engine.value import Value
+from ..errors import GraphError
+from ..locks import BUILDING
 from .adjoint import gradient
 from .arrays import ArrayProgram
 from .formulas import why_not_native
@@ -44,6 +49,9 @@ def compile(
     program will always take that one. `where`, `maximum` and `relu` are recorded with both branches.
     To be told of comparisons, record within ``with warn_on_comparison():``.
 
+    Where a result is not finite, the examples that it came from are computed again as the engine does it:
+    the order of a sum decides whether it overflows on the way, and an array has another one.
+
     Parameters
     ----------
     output : the `Value` to compute and differentiate; or several, of which the first is differentiated
@@ -66,6 +74,7 @@ def compile(
         that the output depends on and that is neither in `wrt` nor in `inputs`.
     ImportError : for ``"llvm"`` without llvmlite; it names the extra.
     GraphError : for ``"llvm"``, if a primitive of the user has no form for native code; it says what to give.
+        Also if the graph is so large that LLVM would run out of memory, of which the process would die.
 
     Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2, for the adjoint program.
 
@@ -134,6 +143,7 @@ class Program:
     ) -> None:
         self.parameters, self.inputs, self.outputs = len(parameters), len(inputs), len(outputs)
         self.reduce, self.dtype = reduce, dtype
+        self._graph = list(outputs), [*parameters, *inputs]
         self._tape = record(outputs, parameters, inputs)
         self._lifted: dict[str, dict[str, list[Term]]] = {}
         self._made: dict[tuple[str, str], Any] = {}
@@ -146,6 +156,10 @@ class Program:
             ("numpy",) if obstacle is not None else ("numpy", "llvm") if backend == "auto" else (backend,)
         )
         self._backend = self._backends[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is made when it is asked for: machine code belongs to this process."""
+        return {**vars(self), "_lifted": {}, "_made": {}}
 
     @property
     def backend(self) -> str:
@@ -194,8 +208,40 @@ class Program:
         if not len(batch):
             empty = math.nan if self.reduce == "mean" else 0.0
             return empty, np.full(self.parameters, empty, self.dtype)
-        value, gradient = self._program(self._chosen_for(batch), "gradient")(parameters, batch)
-        return float(value[0]), gradient
+        (value,), gradient = self._run("gradient", parameters, batch)
+        finite = np.count_nonzero(np.isfinite(gradient))  # half the time of all()
+        if finite < self.parameters or not math.isfinite(value):
+            return self._one_by_one(parameters, batch, value, gradient)
+        return float(value), gradient
+
+    def _one_by_one(
+        self, parameters: Any, batch: Any, value: Any, gradient: Any
+    ) -> tuple[float, npt.NDArray[Any]]:
+        """Value and gradient that are not finite, from those of each example.
+
+        With parameters that are nan all is lost already, and it would take long to say so of each example.
+        """
+        if np.isnan(parameters).any():
+            return float(value), gradient
+        share = 2.0 ** -math.frexp(len(batch))[1]  # so that no sum overflows on the way
+        total = np.zeros(1 + self.parameters)
+        with np.errstate(all="ignore"):
+            for example in batch:
+                numbers = np.append(*self._run("gradient", parameters, example[None]))
+                if not np.isfinite(numbers).all():
+                    (output, *_), leaves = self._replay(parameters, example)
+                    with not_watching():
+                        numbers = np.array([output.data, *grad(output, leaves[: self.parameters])])
+                total += share * numbers
+            total /= share * len(batch) if self.reduce == "mean" else share
+            return float(self.dtype.type(total[0])), total[1:].astype(self.dtype)
+
+    def _replay(self, parameters: Any, example: Any) -> tuple[list[Value], list[Value]]:
+        """The graph and its leaves, recorded by the eager engine for these numbers."""
+        outputs, leaves = self._graph
+        numbers = [*parameters.tolist(), *example.tolist()]
+        fresh = replay(outputs, dict(zip(leaves, numbers, strict=True)))
+        return [fresh[output] for output in outputs], [fresh[leaf] for leaf in leaves]
 
     def evaluate(self, parameters: Any, batch: Any = None) -> npt.NDArray[Any]:
         """The recorded outputs for each example, (B, K): forward only.
@@ -214,10 +260,16 @@ class Program:
         parameters, batch = self._arguments(parameters, batch)
         if not len(batch):
             return np.empty((0, self.outputs), self.dtype)
-        results = self._program(self._chosen_for(batch), "evaluate")(parameters, batch)
+        results = self._run("evaluate", parameters, batch)
         table = np.empty((len(batch), self.outputs), self.dtype)
         for k, column in enumerate(results):
             table[:, k] = column
+        finite = np.isfinite(table)
+        if not finite.all() and not np.isnan(parameters).any():
+            for number in np.flatnonzero(~finite.all(axis=1)):
+                outputs, _ = self._replay(parameters, batch[number])
+                with np.errstate(over="ignore"):  # beyond float32
+                    table[number] = [output.data for output in outputs]
         return table
 
     def descend(
@@ -259,7 +311,21 @@ class Program:
             )
         if not len(batch):
             raise ValueError("descend needs at least one example, got an empty batch")
-        steps = integer(steps, "descend: steps", 1)
+        steps, rate = integer(steps, "descend: steps", 1), float(rate)
+        before = parameters.copy()
+        values = self._descend(parameters, batch, rate, steps)
+        if np.isfinite(before).all() and not (np.isfinite(values).all() and np.isfinite(parameters).all()):
+            parameters[...] = before  # again by calls, until they are not finite either
+            for step in range(steps):
+                values[step], gradient = self(parameters, batch)
+                parameters -= self.dtype.type(rate) * gradient
+                if not (np.isfinite(values[step]) and np.isfinite(parameters).all()):
+                    if step + 1 < steps:
+                        values[step + 1 :] = self._descend(parameters, batch, rate, steps - step - 1)
+                    break
+        return values
+
+    def _descend(self, parameters: Any, batch: Any, rate: float, steps: int) -> npt.NDArray[Any]:
         training = Training(
             state=parameters,
             parameters=self.parameters,
@@ -267,7 +333,7 @@ class Program:
             batch=batch,
             order=np.arange(len(batch)),
             bounds=np.repeat([[0, len(batch)]], steps, axis=0),
-            rates=np.full(steps, float(rate)),
+            rates=np.full(steps, rate),
         )
         self._make_updates(training)
         return training.values
@@ -300,8 +366,8 @@ class Program:
         return self._make_updates(training)
 
     def _make_updates(self, t: Training) -> int:
-        backend = self._chosen_for(t.batch, t)
-        done: int = self._program(backend, _purpose(t)).train(t)
+        self._choose(len(t.rates), int(np.diff(t.bounds).sum()))
+        done: int = self._made_for("training" if t.outputs else "gradient", lambda program: program.train(t))
         return done
 
     # --- arguments and back ends
@@ -374,25 +440,43 @@ class Program:
     def _program(self, backend: str, purpose: str) -> Any:
         made = self._made.get((backend, purpose))
         if made is None:
-            make = ArrayProgram if backend == "numpy" else NativeProgram
-            terms = self._terms(backend, purpose)
-            made = self._made[backend, purpose] = make(terms, self.reduce == "mean", self.dtype)
+            with BUILDING:  # terms are added to their block
+                make = ArrayProgram if backend == "numpy" else NativeProgram
+                terms = self._terms(backend, purpose)
+                made = make(terms, self.reduce == "mean", self.dtype)
+                made = self._made.setdefault((backend, purpose), made)
         return made
 
-    def _chosen_for(self, batch: Any, training: Training | None = None) -> str:
-        """The back end for a pass, or for a training, counted with all that was asked for before.
+    def _run(self, purpose: str, parameters: Any, batch: Any) -> tuple[Any, ...]:
+        """A pass over a batch."""
+        self._choose(1, len(batch))
+        results: tuple[Any, ...] = self._made_for(purpose, lambda program: program(parameters, batch))
+        return results
+
+    def _made_for(self, purpose: str, work: Callable[[Any], Any]) -> Any:
+        """What some work gives with the program of the chosen back end.
+
+        Native code may turn out too large when it is written; then arrays take its place, if they may.
+        """
+        backend = self._backend
+        try:
+            return work(self._program(backend, purpose))
+        except GraphError:
+            if backend == "numpy" or "numpy" not in self._backends:
+                raise
+            self._backends, self._backend = ("numpy",), "numpy"
+            return work(self._program("numpy", purpose))
+
+    def _choose(self, updates: int, visits: int) -> None:
+        """The back end for so much work, counted with all that was asked for before.
 
         Native code takes as long to compile as many passes take in numpy. So numpy runs until all that it has
         done would have been done sooner in native code, compiling included.
         """
-        self._updates += 1 if training is None else len(training.rates)
-        self._visits += len(batch) if training is None else int(np.diff(training.bounds).sum())
-        self._backend = rank_backends(self.parameters, self._updates, self._visits, self._backends)[0]
-        return self._backend
-
-
-def _purpose(training: Training) -> str:
-    return "training" if training.outputs else "gradient"
+        self._updates += updates
+        self._visits += visits
+        if len(self._backends) > 1:
+            self._backend = rank_backends(self.parameters, self._updates, self._visits, self._backends)[0]
 
 
 def _reduced(output: Term) -> Term:

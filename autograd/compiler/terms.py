@@ -106,7 +106,7 @@ class Term:
 
 
 # numpy's functions on terms, as the rules of optimizers use them
-_ROWS = {row.array: row for row in TABLE.values() if isinstance(row.array, np.ufunc)}
+_ROWS = {row.ufunc: row for row in TABLE.values() if row.ufunc is not None}
 
 
 def _each(arg: Any) -> Sequence[Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingExtraError
-from ..files import output_path, replacing
+from ..files import encoded, output_path, write_bytes
 from .text import marked_up, quoted
 
 _FORMATS = ("svg", "png", "pdf", "dot")
@@ -84,7 +84,7 @@ class Drawing:
         if format not in _FORMATS:
             raise ValueError(f"format must be one of {', '.join(_FORMATS)}, got {format!r:.60}")
         if format == "dot":
-            return self.source.encode()
+            return encoded(self.source)
         return _render(self.source, self.engine, format)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -104,9 +104,7 @@ class Drawing:
         MissingExtraError : if neither pygraphviz nor Graphviz's ``dot`` is installed.
         """
         path = output_path(path, [f".{known}" for known in _FORMATS], "graph.svg")
-        picture = self.render(path.suffix.lower().removeprefix("."))
-        with replacing(path) as unfinished:
-            unfinished.write_bytes(picture)
+        write_bytes(path, self.render(path.suffix.lower().removeprefix(".")))
         return path
 
     def _repr_svg_(self) -> str:

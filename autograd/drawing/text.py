@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..files import shortened
 from .style import PALETTE, SHAPES, WIDTH, WIDTH_ON_PATH
 
 Cluster = tuple[str, ...]  # nested frames, outermost first; what follows a NUL in a name is not shown
@@ -67,20 +68,22 @@ def dot_text(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str, titl
 
 # What XML and so SVG cannot hold: control characters and lone surrogates.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LONGEST = 48  # characters of a label that are shown; the tooltip has them all
+_LONGEST = 48  # characters of a label that are shown; the tooltip has more
+_MOST = 1_000  # characters of any text: Graphviz takes no string of 16,384 bytes
 
 
 def marked_up(text: str, newline: str = "<BR/>") -> str:
     r"""The text for an HTML-like label, so that exactly it is shown.
 
-    Graphviz expands ``\N`` (the node's name) and its like in these labels too, so backslashes double.
+    Graphviz expands ``\N`` (the node's name) and its like in these labels too, so backslashes double. Beyond
+    1,000 characters it says how many more there are.
 
     Examples
     --------
     >>> marked_up("a<b & {c|d}")
     'a&lt;b &amp; {c|d}'
     """
-    text = html.escape(_UNPRINTABLE.sub("\ufffd", text)).replace("\\", "\\\\")
+    text = html.escape(_UNPRINTABLE.sub("\ufffd", shortened(text, _MOST))).replace("\\", "\\\\")
     return text.replace("\n", newline)
 
 
@@ -92,7 +95,8 @@ def quoted(text: str) -> str:
     >>> print(quoted('"\\N" is <b>'))
     "&quot;\\N&quot; is &lt;b&gt;"
     """
-    return f'"{marked_up(text, chr(92) + "n")}"'
+    first = " " if text.startswith("\n") else ""  # Graphviz reads freed memory for a first line that is empty
+    return f'"{first}{marked_up(text, chr(92) + "n")}"'
 
 
 def _shortened(text: str) -> str:

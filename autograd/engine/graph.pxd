@@ -8,12 +8,12 @@ cdef int ANOTHER, CONSTANT
 cdef list _active
 cdef Clock clock
 
-@cython.locals(order=list, stack=list, node=Value, each=Value, left=Value, right=Value)
-cdef list _search(Value output, long mark, list leaves, list before)
+@cython.locals(order=list, stack=list, node=Value, each=Value, left=Value, right=Value, size=Py_ssize_t)
+cdef list _search(Value output, long mark, list leaves, list before, list untaken)
 
-cdef _reach(Value leaf, long mark, list leaves, list before)
+cdef _reach(Value node, long mark, list stack, list leaves, list before)
 
-@cython.locals(i=Py_ssize_t, node=Value, watched=bint, reached=long, row=Rule, left=Value, right=Value, source=int, other=int, adjoint=double, by_left=double, by_right=double)
+@cython.locals(node=Value, watched=bint, row=Rule, left=Value, right=Value, source=int, other=int, adjoint=double, by_left=double, by_right=double)
 cdef _sweep(list order, long mark, long newest)
 
 @cython.locals(operands=tuple, adjoint=double, k=Py_ssize_t, source=int, each=Value, chosen=Value)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import gc
 import math
 import operator
-import os
-import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AnomalyError, GraphError
+from ..locks import SWEEPING
 from .modes import watching
 from .node import MANY, clock, computation, describe, flat
 from .rule import ANOTHER, CONSTANT
@@ -126,10 +125,7 @@ def active_parents(node: Any) -> tuple[Any, ...]:
 
 # --- the reverse sweep -----------------------------------------------------------------------------
 
-_sweeping = threading.RLock()  # one at a time writes adjoints into the nodes
 _active: list[int] = []  # the marks of sweeps that are going on: several where a rule begins another
-if hasattr(os, "register_at_fork"):  # another thread may have held it
-    os.register_at_fork(after_in_child=_sweeping._at_fork_reinit)  # type: ignore[attr-defined]  # as threading does
 
 
 def backward(output: Any) -> None:
@@ -141,13 +137,17 @@ def backward(output: Any) -> None:
     """
     leaves: list[Any] = []
     before: list[Any] = []  # the gradients of the leaves, None where there was none
-    with _sweeping, collector_paused(), np.errstate(all="ignore"):
+    with SWEEPING, collector_paused(), np.errstate(all="ignore"):
         try:
             mark = clock.sweep()
-            order = _search(output, mark, leaves, before)
+            untaken: list[Any] = []
+            order = _search(output, mark, leaves, before, untaken)
+            for node in untaken:  # grows meanwhile: where nothing arrives, the gradient is 0
+                for parent in node.parents:
+                    if parent._mark < mark:
+                        _search(parent, mark, leaves, before, untaken)
             if output._mark > mark:  # it is no constant
                 output._grad = 1.0
-                output._mark = mark + 2
             _active.append(mark)
             try:
                 _sweep(order, mark, _newest(leaves))
@@ -160,57 +160,54 @@ def backward(output: Any) -> None:
         _add(leaves, before)
 
 
-def _search(output: Any, mark: int, leaves: list[Any], before: list[Any]) -> list[Any]:
+def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untaken: list[Any]) -> list[Any]:
     """The computed nodes that the output depends on, operands first, as in `ancestors`; and the leaves.
 
-    Constants are passed over.
+    Constants are passed over, and so is the branch that a `where` did not take: such nodes are `untaken`.
     """
     order: list[Any] = []
-    stack: list[Any] = [output] if output._left is not None else []
-    if output._left is None:
-        _reach(output, mark, leaves, before)
+    stack: list[Any] = []
+    _reach(output, mark, stack, leaves, before)
     while stack:
-        node = stack.pop()
+        node = stack[len(stack) - 1]  # compiled, -1 is no index
         if node._mark < mark:
-            if _active and node._mark // 3 * 3 in _active:
-                raise GraphError(
-                    f"a rule of this graph calls backward() on one that {describe(node)} belongs to as well"
-                )
             node._mark = mark
             node._grad = 0.0
-            stack.append(node)
+            size = len(stack)
             if node._right is MANY:
-                for each in reversed(node.parents):
+                if node._row.select is not None:
+                    untaken.append(node)
+                for each in reversed(flat(active(node))):
                     if each._mark < mark:
-                        if each._left is not None:
-                            stack.append(each)
-                        else:
-                            _reach(each, mark, leaves, before)
+                        _reach(each, mark, stack, leaves, before)
+            else:
+                left, right = node._left, node._right
+                if right is not None and right._mark < mark:
+                    _reach(right, mark, stack, leaves, before)
+                if left._mark < mark:
+                    _reach(left, mark, stack, leaves, before)
+            if len(stack) > size:
                 continue
-            left, right = node._left, node._right
-            if right is not None and right._mark < mark:
-                if right._left is not None:
-                    stack.append(right)
-                else:
-                    _reach(right, mark, leaves, before)
-            if left._mark < mark:
-                if left._left is not None:
-                    stack.append(left)
-                else:
-                    _reach(left, mark, leaves, before)
-        elif node._mark == mark:  # on top again: all that it depends on is done
+        stack.pop()
+        if node._mark == mark:  # on top again, or at once: all that it depends on is done
             node._mark = mark + 1
             order.append(node)
     return order
 
 
-def _reach(leaf: Any, mark: int, leaves: list[Any], before: list[Any]) -> None:
-    """Take a leaf into the sweep, unless it is a constant."""
-    if leaf._note.version >= 0:
-        before.append(leaf._grad if leaf._mark else None)
-        leaves.append(leaf)
-        leaf._grad = 0.0
-        leaf._mark = mark + 1
+def _reach(node: Any, mark: int, stack: list[Any], leaves: list[Any], before: list[Any]) -> None:
+    """Take a leaf into the sweep unless it is a constant, and let the search go on with any other node."""
+    if _active and node._mark // 2 * 2 in _active:
+        raise GraphError(
+            f"a rule of this graph calls backward() on one that {describe(node)} belongs to as well"
+        )
+    if node._left is not None:
+        stack.append(node)
+    elif node._note.version >= 0:
+        before.append(node._grad if node._mark else None)
+        leaves.append(node)
+        node._grad = 0.0
+        node._mark = mark + 1
 
 
 def _newest(leaves: list[Any]) -> int:
@@ -220,13 +217,7 @@ def _newest(leaves: list[Any]) -> int:
 def _sweep(order: list[Any], mark: int, newest: int) -> None:
     """Carry adjoints back through the order: each operand's grows by the node's, times the partial."""
     watched = watching()
-    reached = mark + 2
-    i = len(order)
-    while i > 0:
-        i -= 1
-        node = order[i]
-        if node._mark != reached:  # only through the branch that a `where` did not take
-            continue
+    for node in reversed(order):
         if node._note.version < newest:
             require_fresh(node)
         if node._right is MANY:
@@ -237,7 +228,10 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
             by_left, by_right = row.by_left, row.by_right
             if source == ANOTHER:
                 if right is None:
-                    by_left = float(row.slopes(node._number, left._number)[0])
+                    try:
+                        by_left = float(row.partials(node._number, left._number)[0])
+                    except (ArithmeticError, ValueError):
+                        by_left = float(row.slopes(node._number, left._number)[0])
                 else:
                     by_left, by_right = map(float, row.slopes(node._number, left._number, right._number))
             else:
@@ -246,10 +240,8 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
                 if other >= 0:
                     by_right = left._number if other == 1 else right._number if other else node._number
             if left._mark > mark:
-                left._mark = reached
                 left._grad += adjoint * by_left
             if right is not None and right._mark > mark:
-                right._mark = reached
                 right._grad += adjoint * by_right
         if watched:
             _require_finite(node)
@@ -261,7 +253,6 @@ def _propagate_to_many(node: Any, mark: int) -> None:
     if row.select is not None:
         (chosen,) = active(node)
         if chosen._mark > mark:
-            chosen._mark = mark + 2
             chosen._grad += adjoint
         return
     if row.copied:
@@ -277,7 +268,6 @@ def _propagate_to_many(node: Any, mark: int) -> None:
         if isinstance(slope, (list, tuple, np.ndarray)):
             for each, by_each in zip(operand, slope):
                 if each._mark > mark:
-                    each._mark = mark + 2
                     each._grad += adjoint * float(by_each)
         else:
             _give(operand, adjoint * slope, mark)
@@ -293,10 +283,8 @@ def _give(operand: Any, share: float, mark: int) -> None:
     if type(operand) is tuple:
         for each in operand:
             if each._mark > mark:
-                each._mark = mark + 2
                 each._grad += share
     elif operand._mark > mark:
-        operand._mark = mark + 2
         operand._grad += share
 
 
@@ -308,7 +296,6 @@ def _give_each(operand: Any, partials: Any, adjoint: float, mark: int) -> None:
     for i in range(len(operand)):
         each, partial = operand[i], partials[i]
         if each._mark > mark:
-            each._mark = mark + 2
             each._grad += adjoint * partial._number
 
 
@@ -327,9 +314,7 @@ def propagate_alone(node: Any) -> None:
     for parent in node.parents:
         if parent._note.version >= 0:
             parent._mark = mark + 1
-    own, node._mark = node._mark, mark + 2
     _sweep([node], mark, -1)
-    node._mark = own
 
 
 def _require_finite(node: Any) -> None:

@@ -22,7 +22,7 @@ from .primitives import TABLE
 
 __all__ = [
     "ComparisonWarning", "DetachedWarning", "Readings", "detect_anomaly", "no_grad", "not_watching",
-    "obey_modes", "peek", "readings", "told", "told_of_leaving", "told_of_result",
+    "obey_modes", "peek", "readings", "recording", "told", "told_of_leaving", "told_of_result",
     "warn_on_comparison", "watching",
 ]  # fmt: skip
 
@@ -67,6 +67,11 @@ def no_grad() -> Any:
     (9.0, ())
     """
     return _mode("recording", False)
+
+
+def recording() -> Any:
+    """Within ``with recording():`` this thread records, whatever is around."""
+    return _mode("recording", True)
 
 
 def detect_anomaly() -> Any:

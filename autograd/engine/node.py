@@ -44,7 +44,7 @@ class Clock:
     Attributes
     ----------
     note : what nodes that are recorded now get.
-    sweeps : three times how many sweeps there have been, see `Value._mark`.
+    sweeps : twice how many sweeps there have been, see `Value._mark`.
     unusual : how many modes are on: while it is 0 nobody has to look which.
     used : whether a node was recorded with this note: only then does setting a leaf need a new version.
     """
@@ -68,9 +68,9 @@ class Clock:
             self.note = Note(max(self.note.version + 1, least))
 
     def sweep(self) -> int:
-        """The mark of a new sweep; the two numbers above it are its too."""
+        """The mark of a new sweep; the number above it is its too."""
         with self.lock:
-            self.sweeps += 3
+            self.sweeps += 2
             return self.sweeps
 
 

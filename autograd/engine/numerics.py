@@ -8,6 +8,7 @@ from __future__ import annotations
 import decimal
 import functools
 import math
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,6 +38,12 @@ def product(a: Any, b: Any) -> tuple[Any, Any]:
     """a b, and the part of it that was lost in rounding, for numbers whose product is below 10²⁹⁰."""
     y, (a_high, a_low), (b_high, b_low) = a * b, halves(a), halves(b)
     return y, ((a_high * b_high - y) + (a_high * b_low + a_low * b_high)) + a_low * b_low
+
+
+def inner_product(weights: Sequence[float], inputs: Sequence[float], bias: float = 0.0) -> float:
+    """Σ wᵢ xᵢ + b, added from left to right, the bias last."""
+    # Not builtins.sum: since Python 3.12 it compensates, and the array form does not.
+    return functools.reduce(operator.add, map(operator.mul, weights, inputs), 0.0) + bias
 
 
 def polynomial(x: Any, coefficients: Sequence[float]) -> Any:

@@ -41,6 +41,7 @@ class Primitive(Rule):
         For an argument in `vectors`, a sequence of derivatives, or one number that holds for all.
     array : arrays to array, elementwise and with IEEE 754 results; a vector argument is stacked
         along the first axis.
+    ufunc : numpy's function that applies the row to `Value`s; by default `array`, if that is one.
     symbol : what a drawing prints, such as ``×`` or ``exp``.
     vectors : positions of the arguments that are sequences (`dot` has two).
     select : for an operation that copies one argument and ignores the others (`where`): the position
@@ -76,6 +77,7 @@ class Primitive(Rule):
     latex: str = ""
     sheet: str | Callable[..., Any] | None = None
     native: Callable[..., Any] | None = None
+    ufunc: Callable[..., Any] | None = None
     slope: tuple[float, ...] | None = None  # the partials, where they are constants
     plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
 
@@ -97,6 +99,13 @@ class Primitive(Rule):
         else:  # as the rules are applied in a sweep: nothing to look for
             if not named:
                 return self.evaluate(*args)
+        if not named:  # what most calls in a program are like needs no further look
+            first = args[0] if args else None
+            if (type(first) is tuple or type(first) is list) and first:
+                first = first[0]
+            bind = getattr(type(first), "__primitive__", None)
+            if bind is not None:
+                return bind(self, args)
         if named:
             try:
                 args = inspect.signature(self.forward).bind(*args, **named).args
@@ -218,6 +227,7 @@ def primitive(
     latex: str = "",
     sheet: str | Callable[..., Any] | None = None,
     native: Callable[..., Any] | None = None,
+    ufunc: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., float]], Primitive]:
     """Add a row to the table: decorate the forward rule, give the partials beside it.
 
@@ -229,7 +239,7 @@ def primitive(
         Partials that are constants, as those of a sum, may be given as a tuple.
     name : the row's name; by default the function's.
     array : the rule on arrays; by default the forward rule, applied element by element.
-    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet, native :
+    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet, native, ufunc :
         see `Primitive`.
 
     Returns
@@ -309,6 +319,7 @@ def primitive(
             latex=latex,
             sheet=sheet,
             native=native,
+            ufunc=ufunc or (array if isinstance(array, np.ufunc) else None),
             slope=constants,
         )
         # What help(), doctest and inspect.signature() look at.

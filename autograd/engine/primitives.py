@@ -131,7 +131,8 @@ def floordiv(a: float, b: float) -> float:
 
 @primitive(
     lambda y, a, n: (monomial(n, a, n, 1.0), 0.0),
-    array=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)), method="pow",
+    array=lambda a, n: _power_array(a, n), ufunc=np.power,
+    symbol="^", domain=(POSITIVE, (-3.0, 3.0)), method="pow",
     textbook=lambda y, a, n: (n * pow(a, n - 1.0), 0.0),
     kinks={(0.0, 0.0): (0.0, 0.0), (0.0, 1.0): (1.0, 0.0), (0.0, 0.5): (math.inf, 0.0)},
 )  # fmt: skip
@@ -144,12 +145,21 @@ def pow(a: float, n: float) -> float:
 @primitive(
     lambda y, a, b: (monomial(b, a, b, 1.0), _by_exponent(log(a), a, b, 0.0)),
     textbook=lambda y, a, b: (b * power(a, b - 1.0), y * log(a)),
-    array=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)),
+    array=lambda a, b: _power_array(a, b), ufunc=np.power, symbol="^", domain=(POSITIVE, (-3.0, 3.0)),
     kinks={(0.0, 0.0): (0.0, 0.0), (0.0, 2.0): (0.0, 0.0), (0.0, 0.5): (math.inf, 0.0)},
 )  # fmt: skip
 def power(a: float, b: float) -> float:
     """aᵇ with both differentiated: nan for a negative base and a fractional exponent."""
     return math.pow(a, b)
+
+
+def _power_array(a: Any, n: Any) -> Any:
+    """aⁿ; where all exponents are ½ numpy takes a root, which at −0 and −inf is another number."""
+    raised = np.power(a, n)
+    half = np.equal(n, 0.5)
+    if not half.any():
+        return raised
+    return np.where(half, np.where(np.equal(a, -np.inf), np.inf, raised + 0.0), raised)
 
 
 def _by_exponent(c: Any, a: Any, n: Any, k: Any) -> Any:
@@ -162,10 +172,17 @@ def _monomial_slopes(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
     return monomial(1.0, a, n, k), monomial(c * (n - k), a, n, k + 1.0), by_n, -by_n
 
 
+def _power_native(a: Any, n: Any, k: Any) -> Any:
+    """aⁿ⁻ᵏ; where n − k is rounded and a < 0, with the sign of the exponent that is meant, or nan."""
+    exponent, rest = numerics.difference(n, k)
+    sign = where(rest - floor(rest), math.nan, 1.0 - 2.0 * mod(abs(rest), 2.0))
+    return power(a, exponent) * where(step(-a), sign, 1.0)
+
+
 def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     with np.errstate(all="ignore"):
         exponent, rest = numerics.difference(n, k)
-        raised = np.power(a, exponent)
+        raised = _power_array(a, exponent)
         if np.ndim(rest) or rest:
             factor = np.power(np.copysign(1.0, a), rest) * (1.0 + rest * np.log(np.absolute(a)))
             usual = (rest != 0.0) & (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
@@ -189,7 +206,7 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
     expansion=lambda c, a, n, k: c * power(a, n - k),
     sheet=lambda c, a, n, k: _monomial_in_cells(c, a, n - k, k),
-    native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * power(a, n - k), 0.0),
+    native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * _power_native(a, n, k), 0.0),
 )  # fmt: skip
 def monomial(c: float, a: float, n: float, k: float) -> float:
     """c aⁿ⁻ᵏ with a whole number k: what aⁿ becomes when it is differentiated k times, with a coefficient.
@@ -890,7 +907,7 @@ def _elu_slope(x: Any, alpha: Any) -> Any:
 
 @primitive(
     lambda y, x, alpha=1.0: (_elu_slope(x, alpha), expm1(minimum(x, 0.0))),
-    array=lambda x, alpha=1.0: np.where(x <= 0.0, alpha * np.expm1(np.minimum(x, 0.0)), x),
+    array=lambda x, alpha=1.0: np.where(x <= 0.0, alpha * np.expm1(np.where(x <= 0.0, x, 0.0)), x),
     symbol="ELU", domain=(ANY, (0.1, 2.0)), method="elu",
     sheet=lambda x, alpha=1.0: where(step(x), x, alpha * expm1(x)),
     kinks={(0.0, 1.0): (1.0, 0.0), (0.0, 0.5): (0.5, 0.0)},
@@ -1255,7 +1272,8 @@ def hardtanh(x: float) -> float:
         0.5 * (1.0 + greater(a, b) - greater(b, a)),
         0.5 * (1.0 + greater(b, a) - greater(a, b)),
     ),
-    array=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
+    array=lambda a, b: np.where((a >= b) | (a != a), a, b),  # np.maximum gives either of 0 and −0
+    ufunc=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
     kinks={(1.0, 1.0): (0.5, 0.5), (math.inf, math.inf): (0.5, 0.5)},
 )  # fmt: skip
 def maximum(a: float, b: float) -> float:
@@ -1272,7 +1290,8 @@ def maximum(a: float, b: float) -> float:
         0.5 * (1.0 + greater(b, a) - greater(a, b)),
         0.5 * (1.0 + greater(a, b) - greater(b, a)),
     ),
-    array=np.minimum, symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
+    array=lambda a, b: np.where((a <= b) | (a != a), a, b), ufunc=np.minimum,
+    symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
     kinks={(1.0, 1.0): (0.5, 0.5), (-math.inf, -math.inf): (0.5, 0.5)},
 )  # fmt: skip
 def minimum(a: float, b: float) -> float:
@@ -1457,16 +1476,13 @@ def _dot_array(weights: Any, inputs: Any, bias: Any = 0.0) -> Any:
     return np.add.reduce(np.multiply(weights, inputs), axis=0) + bias
 
 
-@primitive(
+_dot = primitive(
     lambda y, weights, inputs, bias=0.0: (inputs, weights, 1.0),
     name="dot", symbol="w·x", exact=True,
     array=_dot_array,
     vectors=(0, 1), domain=(ANY, ANY, ANY),
     expansion=lambda weights, inputs, *bias: sum([*map(mul, weights, inputs), *bias]),
-)  # fmt: skip
-def _dot(weights: Sequence[float], inputs: Sequence[float], bias: float = 0.0) -> float:
-    # Not builtins.sum: since Python 3.12 it compensates, and the array form does not.
-    return functools.reduce(operator.add, map(operator.mul, weights, inputs), 0.0) + bias
+)(numerics.inner_product)  # fmt: skip
 
 
 def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
@@ -1489,7 +1505,8 @@ def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
     >>> dot([1.0, 2.0], [10.0, 100.0], 0.5)
     210.5
     """
-    weights, inputs = _sequence("dot", weights, 0), _sequence("dot", inputs, 0)
+    if type(weights) is not tuple or type(inputs) is not tuple:
+        weights, inputs = _sequence("dot", weights, 0), _sequence("dot", inputs, 0)
     if len(weights) != len(inputs):
         raise ValueError(
             f"dot needs as many inputs as weights, got {len(weights)} weights and {len(inputs)} inputs"

@@ -10,9 +10,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .numerics import inner_product
+
 __all__ = ["Rule"]
 
-_ARITHMETIC: list[Any] = [None, operator.add, operator.sub, operator.mul]
+_ARITHMETIC: list[Any] = [None, operator.add, operator.sub, operator.mul, inner_product]
 ANOTHER, CONSTANT = -2, -1  # a partial that has to be computed; one that is always the same
 
 
@@ -21,7 +23,7 @@ class Rule:
 
     Attributes
     ----------
-    arithmetic : which of Python's operators the forward rule is, 0 for any other rule.
+    arithmetic : which of some operators the forward rule is, 0 for any other rule.
     copied : for each argument where its partial comes from: 0 for the output, k for argument k, or CONSTANT.
         Empty if any partial has to be computed.
     constants : for each argument its partial, where that is constant.
@@ -66,3 +68,12 @@ class Rule:
         if self.arithmetic == 3:
             return a * b
         return a + b if self.arithmetic == 1 else a - b
+
+    def applied_to_sequences(self, operands: tuple[Any, ...]) -> float:
+        """The same of an inner product of nodes: without lists of their numbers."""
+        weights, inputs = operands[0], operands[1]
+        total = 0.0
+        for i in range(len(weights)):
+            w, x = weights[i], inputs[i]
+            total += w._number * x._number
+        return total + operands[2]._number if len(operands) > 2 else total

@@ -26,16 +26,18 @@ cdef Value _recorded(Rule row, double y, object left, object right)
 @cython.locals(leaf=Value)
 cdef Value _constant(object data)
 
+@cython.locals(y=double)
 cdef Value _unary(Rule row, Value operand)
 
 cdef object _as_operand(object other)
 
+@cython.locals(a=double, b=double, x=Value, y=Value)
 cdef object _binary(Rule row, object left, object right)
-
-@cython.locals(a=double, b=double)
-cdef Value _pair(Rule row, Value left, Value right)
 
 @cython.locals(operands=tuple)
 cpdef tuple sequence(object values)
 
 cdef double _read(Value value, str reading) except? -1.0
+
+@cython.locals(operands=tuple)
+cpdef object record(Rule row, tuple args)

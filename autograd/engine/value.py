@@ -119,9 +119,9 @@ class Value:
     # One or two operands lie in `_left` and `_right`: a tuple for each node would double what the garbage
     # collector visits. Of more operands, or where one is a sequence, `_left` is the tuple of operands and
     # `_right` is MANY; a leaf has None in both, or DETACHED in `_right`. `_mark` is the mark of the last
-    # sweep whose search has begun with the node, one more where it is done, two more where an adjoint has
-    # arrived; 0 for none, and -1 where the gradient was set by hand. The number is not called `_data`, which
-    # numpy's masked arrays take from whatever has one.
+    # sweep whose search has begun with the node, one more where it is done; 0 for none, and -1 where the
+    # gradient was set by hand. The number is not called `_data`, which numpy's masked arrays take from
+    # whatever has one.
     __slots__ = ("_grad", "_left", "_mark", "_note", "_number", "_right", "_row")
 
     _number: float
@@ -157,7 +157,8 @@ class Value:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
 
         On the leaves the gradient is added to what is there, so clear it between steps; on all other nodes
-        it belongs to this pass alone. Constants are not reached.
+        it belongs to this pass alone. Constants are not reached. Threads sweep one after the other, so those
+        that share a graph or its leaves add up all their gradients.
 
         Raises
         ------
@@ -510,7 +511,11 @@ def _constant(data: Any) -> Value:
 
 
 def _unary(row: Any, operand: Any) -> Value:
-    return _recorded(row, row.evaluate(operand._number), operand, None)
+    try:
+        y = float(row.forward(operand._number))
+    except (ArithmeticError, ValueError, TypeError):
+        y = row.evaluate(operand._number)
+    return _recorded(row, y, operand, None)
 
 
 def _binary(row: Any, left: Any, right: Any) -> Any:
@@ -519,12 +524,9 @@ def _binary(row: Any, left: Any, right: Any) -> Any:
         left, right = _as_operand(left), _as_operand(right)
         if left is NotImplemented or right is NotImplemented:
             return NotImplemented
-    return _pair(row, left, right)
-
-
-def _pair(row: Any, left: Any, right: Any) -> Value:
-    a, b = left._number, right._number
-    return _recorded(row, row.applied(a, b) if row.arithmetic else row.evaluate(a, b), left, right)
+    x, y = left, right
+    a, b = x._number, y._number
+    return _recorded(row, row.applied(a, b) if row.arithmetic else row.evaluate(a, b), x, y)
 
 
 def _as_operand(other: Any) -> Any:
@@ -572,8 +574,10 @@ def sequence(values: Any) -> tuple[Value, ...]:
 
 def record(row: Primitive, args: tuple[Any, ...]) -> Any:
     """Record a row applied to `Value`s, numbers, and sequences of them where it takes those."""
-    if not row.vectors and any(isinstance(arg, np.ndarray) and arg.ndim for arg in args):
-        return np.frompyfunc(row, len(args), 1)(*args)  # elementwise, as operators go
+    if not row.vectors:
+        for arg in args:
+            if isinstance(arg, np.ndarray) and arg.ndim:
+                return np.frompyfunc(row, len(args), 1)(*args)  # elementwise, as operators go
     operands = tuple(
         [
             arg if type(arg) is Value else sequence(arg) if position in row.vectors else _constant(arg)
@@ -581,9 +585,10 @@ def record(row: Primitive, args: tuple[Any, ...]) -> Any:
         ]
     )
     if row.plain:
-        return _pair(row, operands[0], operands[1]) if len(operands) == 2 else _unary(row, operands[0])
-    y = row.evaluate(*[graph.numbers_of(operand) for operand in operands])
-    return _recorded(row, y, operands, MANY)
+        return _binary(row, operands[0], operands[1]) if len(operands) == 2 else _unary(row, operands[0])
+    if row.arithmetic:
+        return _recorded(row, row.applied_to_sequences(operands), operands, MANY)
+    return _recorded(row, row.evaluate(*map(graph.numbers_of, operands)), operands, MANY)
 
 
 # --- reading ---------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from ..engine.modes import told_of_result
 from ..engine.replay import Pass, Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
-from ..files import output_path, write_text
+from ..files import encoded, output_path, write_text
 from .pictures import network_svg, pictures
 from .runs import Run, descent
 from .series import Series
@@ -134,7 +134,7 @@ def explore(
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described.
+    TypeError, ValueError : if an argument is not as described, or a label is no text that UTF-8 has.
     GraphTooLargeError : a `ValueError`, if more than `limit` boxes would be drawn, or 20,000 nodes.
     GraphError : if a leaf's data was set after the graph was recorded.
     MissingExtraError : if neither pygraphviz nor Graphviz is there to place the nodes.
@@ -289,7 +289,7 @@ def _page(story: dict[str, Any], series: Series) -> str:
         "{{title}}": html.escape(story["title"]),
         "{{style}}": variables() + (_FOLDER / "page.css").read_text(encoding="utf-8"),
         "{{script}}": (_FOLDER / "page.js").read_text(encoding="utf-8"),
-        "{{story}}": _packed(json.dumps(story, ensure_ascii=False, separators=(",", ":")).encode()),
+        "{{story}}": _packed(encoded(json.dumps(story, ensure_ascii=False, separators=(",", ":")))),
         "{{numbers}}": _packed(series.bytes()),
     }
     text = (_FOLDER / "page.html").read_text(encoding="utf-8")

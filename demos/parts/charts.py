@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import PALETTE
+from autograd import PALETTE, write_bytes
 from autograd.errors import MissingExtraError
 
-from .files import replacing
 from .rates import Curve, spelled
 
 __all__ = ["canvas", "compare_rates", "descents", "loss_of_run", "require_matplotlib", "styled"]
@@ -80,8 +79,9 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
 
 
 def _save(figure: Any, path: Path) -> None:
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    picture, format = io.BytesIO(), path.suffix.removeprefix(".")
+    figure.savefig(picture, format=format, dpi=150, metadata={"Date": None} if format == "svg" else None)
+    write_bytes(path, picture.getvalue())
 
 
 def compare_rates(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from autograd.files import replacing
-from autograd.files import write_text as write
+from autograd import require_writable
+from autograd import write_text as write
 
-__all__ = ["prepare_folder", "replacing", "write"]
+__all__ = ["prepare_folder", "write"]
 
 
 def prepare_folder(path: Path) -> None:
@@ -19,6 +18,4 @@ def prepare_folder(path: Path) -> None:
     OSError : if the folder cannot be made or written.
     """
     path.mkdir(parents=True, exist_ok=True)
-    trial = path / f".{os.getpid()}-trial"
-    trial.touch()
-    trial.unlink()
+    require_writable(path / "index.html")

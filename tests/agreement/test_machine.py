@@ -307,6 +307,13 @@ def given(operand):
     return operand.data if operand.constant else operand.value
 
 
+def one_operand(arg):
+    """What is given to many nodes, as the same operand for all of them."""
+    if isinstance(arg, list):
+        return sequence(arg)
+    return sequence([arg])[0] if isinstance(arg, float) else arg
+
+
 def number(interval, step):
     """A constant of the interval: small and dyadic if it has such a one at this step."""
     low, high = interval
@@ -452,7 +459,7 @@ class Machine(RuleBasedStateMachine):
             call = getattr(operator, f"__{row.method}__", None) or getattr(Value, row.method)
         with nullcontext() if recording else no_grad():
             if any(along):
-                each = [arg if runs else (arg,) * self.size for arg, runs in zip(args, along)]
+                each = [arg if runs else (one_operand(arg),) * self.size for arg, runs in zip(args, along)]
                 result = sequence([row(*one) for one in zip(*each, strict=True)])
             else:
                 result = call(*args)

@@ -1,9 +1,12 @@
 """`compile` and `Program`: what they promise and what they refuse; the numbers are judged in `agreement`."""
 
 import ast
+import contextlib
+import copy
 import dataclasses
 import itertools
 import math
+import pickle
 import sys
 import threading
 import time
@@ -21,11 +24,13 @@ from autograd import (
     Training,
     Value,
     compile,
+    detect_anomaly,
     dot,
     exp,
     log,
     logsumexp,
     mean,
+    no_grad,
     primitive,
     rank_backends,
     relu,
@@ -376,6 +381,66 @@ def test_the_source_of_native_code_is_llvms_language():
     assert len([line for line in comments if ": product(" in line]) == 3 + 2
     assert any(line.startswith("define") for line in lines)
     assert program.backend == "llvm"
+
+
+@backends
+@pytest.mark.parametrize("again", [lambda p: pickle.loads(pickle.dumps(p)), copy.deepcopy, copy.copy])
+def test_a_program_that_was_used_in_all_ways_pickles_and_copies(again, backend):
+    """Machine code stays behind; the other program makes its own, or finds it in the cache."""
+    program = program_of(lambda w, x: [log(neuron(w, x)), w[0]], 3, 2, backend=backend)
+    w, batch = np.array(W), np.abs(X)
+    program.descend(w.copy(), batch, 0.1, 3)
+    right = [program(w, batch), program(w, batch[:1]), program(-w, batch)]
+    outputs = program.evaluate(w, batch)
+    other = again(program)
+    assert (other.backend, other.source) == (backend, program.source)
+    for (value, gradient), (got, slopes) in zip(
+        right, [other(w, batch), other(w, batch[:1]), other(-w, batch)]
+    ):
+        np.testing.assert_array_equal([got, *slopes], [value, *gradient])
+    np.testing.assert_array_equal(other.evaluate(w, batch), outputs)
+
+
+def test_a_program_of_a_deep_graph_pickles():
+    x = y = Value(1.0)
+    for _ in range(20_000):
+        y = y * 0.999
+    program = pickle.loads(pickle.dumps(compile(y, [x], backend="numpy")))
+    assert copy.deepcopy(program)([1.0])[0] == pytest.approx(0.999**20_000, rel=1e-9)
+
+
+@backends
+def test_a_value_that_is_not_finite_is_the_engines_under_every_mode(backend):
+    """Its examples are recorded anew, whatever is switched on around the call."""
+    program = program_of(lambda w, x: sum([w[0] * x[0], x[0], -x[0]]) + log(w[1]), 2, 1, backend=backend)
+    for mode in no_grad, detect_anomaly, contextlib.nullcontext:
+        with mode():
+            value, gradient = program([1.0, 1.0], [[1e308], [1.5e308]])
+            assert program.evaluate([1.0, 1.0], [[1.5e308]]) == [[1.5e308]]
+        assert value == pytest.approx(1.25e308)
+        np.testing.assert_allclose(gradient, [1.25e308, 1.0])
+        value, gradient = program([1.0, 0.0], [[1.0], [2.0]])
+        np.testing.assert_array_equal([value, *gradient], [-math.inf, 1.5, math.inf])
+
+
+@backends
+def test_a_descent_goes_on_where_a_sum_overflowed_on_the_way(backend):
+    """Step by step as the eager engine; what has left the finite numbers for good is not followed."""
+
+    def f(w, x):
+        return sum([w[0] * x[0], w[0] * x[0], -w[0] * x[0]]) * 1e-308
+
+    program = program_of(f, 1, 1, backend=backend)
+    weights = np.array([1.0])
+    values = program.descend(weights, [[1e308]], 0.125, 4)
+    np.testing.assert_allclose(values, [1.0, 0.875, 0.75, 0.625], rtol=1e-12)
+    np.testing.assert_allclose(weights, [0.5], rtol=1e-12)
+    weights = np.array([1.0])
+    values = program_of(lambda w, x: -w[0] * w[0] * x[0], 1, 1, backend=backend).descend(
+        weights, [[1e150]], 1e10, 5
+    )
+    assert values[0] == -1e150
+    assert not np.isfinite(values[2:]).any()
 
 
 def test_the_numbers_do_not_depend_on_those_that_were_recorded():

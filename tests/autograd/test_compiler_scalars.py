@@ -18,7 +18,7 @@ from autograd.compiler.scalars import ScalarProgram, pays
 from autograd.compiler.terms import Block
 from autograd.engine.primitives import TABLE
 from nn import ACTIVATIONS, LOSSES, MLP, SGD, Adagrad, Adam, AdamW, ExponentialLR, RMSprop, fit
-from tests.agreement.test_compiled import CHOICES, CORNERS, LAYOUTS, of_numbers, spots, targets_for, undecided
+from tests.agreement.test_compiled import CHOICES, CORNERS, LAYOUTS, of_numbers, spots, targets_for
 from tests.agreement.test_random_graphs import programs, record, run
 
 inf, nan = math.inf, math.nan
@@ -104,7 +104,8 @@ def test_special_values(row):
     program = program_of(lambda w, x: f(w), count, 0)
     made, arrays = array_program(program, True), array_program(program, False)
     for spot in spots(row):
-        if not undecided(row, spot, "numpy"):
+        # What is added up in another order may overflow on the way, and `Program` answers then.
+        if row.name not in ("sum", "mean", "dot") or not {1e308, -1e308} & {*spot}:
             point = np.array(spot, float), np.empty((1, 0))
             assert_same(made(*point), arrays(*point), 1e-12, 1e-310)
 

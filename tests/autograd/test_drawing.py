@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 
 import graphviz
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from labels import LABELS
 
 from autograd import (
     Value,
@@ -545,6 +551,54 @@ def test_hostile_labels_are_shown_as_they_are(label: str) -> None:
         assert shown.replace("\xa0", " ").count(line) >= 4  # the leaf, its frame, the other leaf, the title
     tooltips = [title for element in tree.iter() for name, title in element.items() if name.endswith("title")]
     assert any(label in title for title in tooltips)
+
+
+# Graphviz may end the process that it works in: here one of its own, whose freed memory is overwritten.
+DRAWN = """
+import json, sys, xml.etree.ElementTree as ElementTree
+from autograd import Value, draw, explore
+from nn import MLP, diagram
+
+for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
+    print(number, flush=True)
+    x = Value(1.0, label)
+    x.scope = other
+    y = x * x
+    y.label, y.scope = other, label
+    model = MLP(2, [2, 1], seed=0)
+    for parameter, name in zip(model.parameters(), (label, "", other)):
+        parameter.label = name
+    for picture in (
+        draw(y, title=label, legend=True), draw(y, title=other, depth=1),
+        draw([y, x], derivatives=True, highlight=x),
+        diagram(model, inputs=[label, other], outputs=[label + other], title=label),
+        diagram(model, inputs=[other, other], outputs=[label], color_by="grad", legend=True),
+    ):
+        ElementTree.fromstring(picture.render("svg"))
+    if number % 5 == 0:
+        explore(y, title=label)
+"""
+
+
+@pytest.mark.render
+@pytest.mark.usefixtures("renderer")
+@settings(max_examples=2, phases=[Phase.generate])  # the first is plain; no shrinking, which takes minutes
+@given(st.lists(st.tuples(LABELS, LABELS), min_size=12, max_size=12), st.integers(1, 255))
+def test_no_label_ends_the_process(pairs: list[tuple[str, str]], byte: int) -> None:
+    pairs += [(f"\n{label}", f"{label}\n") for label in ("a", "", "\n", " ")] + [
+        ("n" * 100_000, "\\" * 20_000)
+    ]
+    environment = {**os.environ, "MALLOC_PERTURB_": str(byte), "PYTHONPATH": os.getcwd()}
+    done = subprocess.run(
+        [sys.executable, "-c", DRAWN],
+        env=environment,
+        input=json.dumps(pairs),
+        capture_output=True,
+        text=True,
+    )
+    last = [*done.stdout.split(), "-1"][len(done.stdout.split()) - 1]
+    assert done.returncode == 0, (byte, pairs[int(last)], done.stderr[-2000:])
+    assert len(done.stdout.split()) == len(pairs)
 
 
 @pytest.mark.render

@@ -5,6 +5,9 @@ import re
 
 import pytest
 import reader
+from hypothesis import given, settings
+from katex import fault
+from labels import LABELS
 
 from autograd import (
     GraphError,
@@ -178,6 +181,38 @@ def test_labels_are_only_names():
     assert [latex_name(name) for name in ("w12", "alpha_1", "Etotal", "E_total", "größe", "x.y")] == [
         "w_{12}", r"\alpha_{1}", r"\mathit{Etotal}", r"E_{\mathrm{total}}", r"\text{größe}", r"\mathrm{x.y}",
     ]  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(LABELS, LABELS)
+def test_no_label_is_markup(label, other):
+    """Whether or not a reader of Markdown knows formulas; tags and links begin as CommonMark says."""
+
+    def written(label, other):
+        x, y = Value(1.0, label), Value(2.0, other)
+        product = labelled(x * y, f"{label}y")
+        return explain(labelled(product.exp() + product, other), x), explain(product * 2.0, Value(1.0, label))
+
+    for derivation, plain in zip(written(label, other), written("a", "b"), strict=True):
+        text, usual = derivation.markdown, plain.markdown
+        assert not re.search(r"<[A-Za-z/!?]|\]\(", text)
+        assert text.splitlines() == text.split("\n")[:-1]
+        marked = [[line[:2] for line in lines.split("\n") if line[:1] in "#$"] for lines in (text, usual)]
+        assert marked[0] == marked[1]
+        assert len(re.findall(r"(?<!\\)\$", text)) == len(re.findall(r"(?<!\\)\$", usual))
+        for formula in re.findall(r"\$\$\n(.*?)\n\$\$", text, re.DOTALL):
+            assert fault(formula) == ""
+
+
+@pytest.mark.parametrize("read", [lambda d: d.text, lambda d: d.markdown, lambda d: d.latex])
+def test_a_label_that_is_no_text_or_too_long_says_so(read):
+    x = Value(1.0, "a\ud800")
+    with pytest.raises(ValueError, match="half of a surrogate pair"):
+        explain(x * x, x)
+    x = Value(1.0, "n" * 100_000)
+    text = read(explain(x.exp() * x, x)).replace("\\ ", " ")
+    assert "nnn… (99,800 more characters)" in text
+    assert len(text) < 20_000
 
 
 def test_latex_and_markdown_have_balanced_braces_and_environments():

@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from autograd.engine.replay import Passes
 from explored import Explored
 
 from autograd import (
@@ -28,6 +27,7 @@ from autograd import (
     sqrt,
     where,
 )
+from autograd.engine.replay import Passes
 from autograd.explorer.series import Series
 
 pytestmark = pytest.mark.render

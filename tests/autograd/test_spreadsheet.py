@@ -9,6 +9,9 @@ import zipfile
 import numpy as np
 import openpyxl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from labels import LABELS
 from office import calculated, computed, without_numbers
 
 import autograd
@@ -378,6 +381,35 @@ def test_a_label_is_text_in_every_cell_and_in_the_charts(tmp_path, label):
         cell = book[sheet][place.replace("$", "")]
         assert cell.data_type == "s"
         assert cell.value in headers
+
+
+@settings(max_examples=5)
+@given(st.lists(LABELS, min_size=8, max_size=8))
+@example(["12345" * 1000, "n" * 100_000, *"abcdef"])
+def test_no_label_is_run_followed_or_lost(tmp_path_factory, labels):
+    """The cells that compute are those of the same graph with plain names, and so are the file's parts."""
+
+    def said(labels):
+        leaves = [Value(float(k), label) for k, label in enumerate(labels[:6])]
+        h = labelled(dot(leaves[:3], leaves[3:]), labels[6])
+        path = tmp_path_factory.getbasetemp() / "labels.xlsx"
+        save_workbook(labelled(h * h, labels[7]), leaves[:2], path, epochs=1)
+        with zipfile.ZipFile(path) as file:
+            names = file.namelist()
+        cells = [cell for page in openpyxl.load_workbook(path) for row in page.iter_rows() for cell in row]
+        assert all(cell.hyperlink is None for cell in cells)
+        assert all(len(cell.value) < 20_000 for cell in cells if isinstance(cell.value, str))
+        return names, [cell.data_type for cell in cells], [cell.value is None for cell in cells]
+
+    assert said(labels) == said("abcdefgh")
+
+
+def test_what_is_longer_than_a_cell_is_there_as_far_as_there_is_room(tmp_path):
+    leaves = [Value(1.0, f"{number:0150}") for number in range(300)]
+    total = labelled(autograd.sum(leaves), "E")
+    page = openpyxl.load_workbook(save_workbook(total, leaves[:1], tmp_path / "t.xlsx", epochs=1))["training"]
+    (words,) = [cell.value for cell in page[FIRST - 2] if str(cell.value).startswith("E = ")]
+    assert re.fullmatch(r"E = .{15996}… \(\d+,\d{3} more characters\)", words)
 
 
 ALIASES = {

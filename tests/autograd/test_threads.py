@@ -1,6 +1,7 @@
 """Threads do not meet, and an interrupted sweep leaves a graph that can be swept again."""
 
 import copy
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from autograd import AnomalyError, Value, detect_anomaly, grad, no_grad, primitive
+from autograd import (
+    AnomalyError,
+    Value,
+    detect_anomaly,
+    grad,
+    locks,
+    maximum,
+    no_grad,
+    primitive,
+    sum,
+    where,
+)
 from nn import MLP, SGD, mse_loss
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +73,142 @@ def test_a_mode_is_on_in_its_own_thread_only(mode):
         finally:
             finish.set()
         assert held.result()
+
+
+THREADS = 4
+
+
+def together(work):
+    """What each thread gives that does the work at the same time, most of their switches within it."""
+    start = threading.Barrier(THREADS)
+
+    def begin(number):
+        start.wait(30)
+        return work(number)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(begin, range(THREADS)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def many_operands(w):
+    return sum([w[i % 2] * (i + w[1]) for i in range(400)])
+
+
+def deep(w):
+    y = w[0]
+    for _ in range(300):
+        y = where(y, maximum(y, w[1]) - y + w[0], w[1]) * w[1]
+    return y
+
+
+def nested(w):
+    """A rule that differentiates, and sweeps, a graph of its own within the sweep."""
+
+    def partials(y, a):
+        inner = Value(a)
+        square = inner * inner
+        square.backward()
+        return (inner.grad + grad(square * square, inner)[0] - 4.0 * a**3,)
+
+    square = primitive(partials=partials, name="square by a sweep")(lambda a: a * a)
+    y = w[0] + w[1]
+    for _ in range(20):
+        y = square(y) - y * y + w[0]
+    return y
+
+
+@pytest.mark.parametrize("graph", [many_operands, deep, nested])
+def test_threads_that_share_a_graph_or_its_leaves_add_up_all_their_gradients(graph):
+    """Small whole numbers: the sums are exact in every order."""
+    w = [Value(2.0, "v"), Value(1.0, "w")]
+    shared = graph(w)
+    own = [graph(w) if graph is not nested else shared for _ in range(THREADS)]
+    expected = grad(graph(w) if graph is not nested else shared, w)
+
+    def sweep(number):
+        for _ in range(10):
+            shared.backward()
+            assert grad(shared, w) == expected
+            own[number].backward()
+
+    together(sweep)
+    assert [leaf.grad for leaf in w] == [20 * THREADS * slope for slope in expected]
+
+
+def test_threads_may_look_into_a_network_while_others_sweep_it():
+    """Looking at a packed node makes its nodes."""
+    for number in range(5):
+        model = MLP(2, [6, 6, 1], activation="relu", seed=number)
+        expected = grad(model([1.0, 2.0]), model.parameters())
+        y = model([1.0, 2.0])
+
+        def look(number, y=y, model=model):
+            if number % 2:
+                return grad(y, model.parameters())
+            y.backward()
+            return None
+
+        found = together(look)
+        assert [each for each in found if each is not None] == [expected] * (THREADS // 2)
+        sums = [THREADS // 2 * slope for slope in expected]
+        assert [leaf.grad for leaf in model.parameters()] == pytest.approx(sums, rel=1e-12)
+
+
+def test_while_a_process_forks_no_other_thread_sweeps_or_builds():
+    with ThreadPoolExecutor(1) as pool:
+        for free in (False, True):
+            if not free:
+                locks._close()
+            for lock in (locks.SWEEPING, locks.BUILDING):
+                assert pool.submit(lock.acquire, blocking=False).result() is free
+                if free:
+                    pool.submit(lock.release).result()
+            if not free:
+                locks._open()
+
+
+FORKED = """
+import os, signal, threading
+from autograd import Value, compile, sin, sum
+w = Value(0.5, "w")
+y = sum([sin(w * i) * w for i in range(3000)])
+y.backward()
+expected, stop = w.grad, threading.Event()
+
+def busy():
+    while not stop.is_set():
+        y.backward()
+        {work}
+
+thread = threading.Thread(target=busy)
+thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # of a lock that nobody opens
+        before = w.grad
+        y.backward()
+        {work}
+        os._exit(0 if abs(w.grad - before - expected) < 1e-9 * abs(w.grad) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("work", ["pass", "compile(w * w, [w], backend='numpy')([1.0])"])
+def test_a_fork_in_the_middle_of_a_sweep_finds_no_lock_closed(work):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED.replace("{work}", work)],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def stopping_graph(at):

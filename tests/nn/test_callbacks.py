@@ -152,6 +152,7 @@ def test_what_is_finished_is_not_trained_again():
         ({"loss": "mse_loss"}, "another loss"),
         ({"metrics": []}, "another metrics"),
         ({"shuffle": False}, "another shuffle: it had True, and now it is False"),
+        ({"validation": None}, "without validation data, for its history has a validation loss"),
         (
             {"model": MLP(2, [6, 1], dropout=0.3)},
             "another model: it had 21 parameters and 1 dropouts, and now .* 25",
@@ -357,7 +358,7 @@ def test_a_checkpoint_from_before_there_were_states_is_still_loaded(tmp_path):
     path = tmp_path / "old.json"
     train(3, callbacks=[Checkpoint(path)])
     content = json.loads(path.read_text(encoding="utf-8"))
-    del content["training"]["callbacks"], content["training"]["settings"]["weights"]
+    del content["digests"], content["training"]["callbacks"], content["training"]["settings"]["weights"]
     del content["training"]["optimizer"]["kind"], content["training"]["schedule"]["kind"]
     path.write_text(json.dumps(content), encoding="utf-8")
     same(train(resume=path, callbacks=[EarlyStopping(patience=100)]), train())
@@ -372,7 +373,11 @@ def test_a_state_that_no_file_can_hold_is_named(tmp_path):
         train(2, callbacks=[Odd(), Checkpoint(tmp_path / "c.json")])
 
 
-@pytest.mark.parametrize("state", [3, {"best": []}, {"monitor": None, "best_epoch": 0.5, "best": []}])
+@pytest.mark.parametrize(
+    "state",
+    [3, {"best": []}, {"monitor": None, "best_epoch": 0.5, "best": []}]
+    + [{"monitor": None, "best_epoch": 1, "best": best} for best in (None, 7, "12")],
+)
 def test_a_state_that_is_none_is_refused(state):
     with pytest.raises(TypeError, match=r"takes what state_dict gave|best_epoch must be an integer"):
         EarlyStopping().load_state_dict(state)
@@ -385,12 +390,12 @@ def test_a_checkpoint_that_cannot_be_written_is_found_before_the_first_step(tmp_
     done = []
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("", encoding="utf-8")
-    for path in ("no/such/c.json", "folder", "file/c.json", "x" * 250 + ".json"):
+    for path in ("no/such/c.json", "folder", "file/c.json", "x" * 251 + ".json"):
         with pytest.raises(OSError):  # noqa: PT011  # which one depends on the system
             train(3, callbacks=[lambda epoch, history: done.append(epoch), Checkpoint(tmp_path / path)])
     assert done == []
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
-    with pytest.raises(FileNotFoundError, match="the folder to write to does not exist, make it first"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*, make it first"):
         train(3, callbacks=[Checkpoint(tmp_path / "no" / "c.json")])
 
 

@@ -143,6 +143,22 @@ def test_the_plot_has_a_panel_for_the_losses_and_one_for_each_metric(tmp_path):
         History().plot()
 
 
+def test_the_suffix_of_a_plot_says_what_it_is(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is in the extra plots")
+    for name, written, start in (
+        ("a.SVG", "a.SVG", b"<?xml"),
+        ("b.pdf", "b.pdf", b"%PDF"),
+        ("c", "c.png", b"\x89"),
+    ):
+        full().plot(tmp_path / name)
+        assert (tmp_path / written).read_bytes().startswith(start)
+    assert len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(ValueError, match=r"suffix must be one of .*png.*svg.*, got"):
+        full().plot(tmp_path / "loss.csv")
+    with pytest.raises(TypeError, match=r"plot takes a path such as 'loss\.svg', got int: 3"):
+        full().plot(3)
+
+
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"scalar-autograd\[plots\]"):

@@ -393,3 +393,35 @@ OPTIMIZER = SGD([Value(1.0)], lr=0.3)
 def test_bad_arguments_are_refused(act, error, message):
     with pytest.raises(error, match=message):
         act()
+
+
+def warm_up(optimizer):
+    return LinearWarmup(optimizer, 3, then=ExponentialLR(optimizer, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "message"),
+    [
+        (lambda optimizer: StepLR(optimizer, 2), {"last_epoch": -1}, "last_epoch must be at least 0"),
+        (lambda optimizer: StepLR(optimizer, 2), {"last_epoch": 1.0}, "last_epoch must be an integer"),
+        (lambda optimizer: StepLR(optimizer, 2), {"base_lr": math.nan}, "base_lr must be finite"),
+        (lambda optimizer: ExponentialLR(optimizer, 9.0), {"last_epoch": 10**6}, "gives no learning rate"),
+        (warm_up, {"then": {"kind": "ExponentialLR"}}, "takes what state_dict gave"),
+        (warm_up, {"base_lr": -1.0}, "base_lr must be finite and at least 0"),
+        (lambda optimizer: LinearWarmup(optimizer, 3), {"base_lr": "1"}, "base_lr must be a number"),
+        (ReduceLROnPlateau, {"best": math.nan}, "best must be finite"),
+        (ReduceLROnPlateau, {"num_bad_epochs": 0.5}, "num_bad_epochs must be an integer"),
+        (ReduceLROnPlateau, {"lr": -1.0}, "lr must be finite"),
+    ],
+)
+def test_a_state_that_is_refused_changes_nothing(make, change, message):
+    optimizer = SGD([Value(1.0)], lr=0.3)
+    schedule = make(optimizer)
+    for loss in (3.0, 2.0):
+        schedule.step(*[loss] * isinstance(schedule, ReduceLROnPlateau))
+    optimizer.lr = 0.123  # as a callback may set it
+    before = schedule.state_dict()
+    with pytest.raises((TypeError, ValueError), match=message):
+        schedule.load_state_dict(before | change)
+    assert schedule.state_dict() == before
+    assert optimizer.lr == 0.123

@@ -106,6 +106,7 @@ def written(tmp_path, text):
     return path
 
 
+NEURON = {"type": "Neuron", "n_in": 10**12, "activation": "linear", "bias": False, "name": ""}
 WHOLE = {"format": "scalar-autograd", "version": 1, "architecture": None, "parameters": {}, "training": None}
 
 
@@ -121,18 +122,32 @@ WHOLE = {"format": "scalar-autograd", "version": 1, "architecture": None, "param
         (json.dumps(WHOLE | {"version": "new"}), "has version 'new' of the format"),
         (
             '{"format": "scalar-autograd", "version": 1}',
-            "is damaged: it has no architecture and no parameters",
+            "is damaged: it has no architecture and no parameters and no training",
         ),
-        (json.dumps(WHOLE | {"architecture": {"type": "CNN"}}), "its architecture makes no sense"),
-        (json.dumps(WHOLE | {"architecture": {"type": "MLP", "n_in": -1, "widths": [2]}}), "makes no sense"),
-        (json.dumps(WHOLE | {"architecture": {"type": "MLP", "sizes": 3}}), "makes no sense"),
+        (
+            json.dumps(WHOLE | {"architecture": {"type": "CNN"}}),
+            "architecture.type must be one of MLP, Layer",
+        ),
+        (
+            json.dumps(WHOLE | {"architecture": {"type": "Dropout", "p": 1.0}}),
+            r"architecture\.p must be a fin",
+        ),
+        (
+            json.dumps(WHOLE | {"architecture": {"type": "MLP", "sizes": 3}}),
+            "architecture has no n_in and no",
+        ),
+        (json.dumps(WHOLE | {"architecture": NEURON}), "has 1000000000000 parameters, and there are 0 in"),
         (
             json.dumps(
                 WHOLE
-                | {"architecture": {"type": "Neuron", "n_in": 1, "bias": False}, "parameters": {"w0": "x"}}
+                | {"architecture": NEURON | {"n_in": 1, "activation": "softmax"}, "parameters": {"w0": 1.0}}
             ),
-            "do not fit the model: w0 must be a real number, got str",
+            "its architecture makes no sense .softmax needs",
         ),
+        (json.dumps(WHOLE | {"parameters": {"w0": "x"}}), "damaged: parameters.w0 must be a number, got str"),
+        (json.dumps(WHOLE).replace("null", "[" * 10**5 + "]" * 10**5), "is nested more than 50 deep"),
+        (json.dumps(WHOLE).replace("1", "1" + "0" * 5000), "a number has 5001 digits"),
+        (json.dumps(WHOLE).replace('"parameters"', '"format"'), "'format' stands twice in an object"),
     ],
 )
 def test_other_files_get_a_clear_word(text, message, tmp_path):
