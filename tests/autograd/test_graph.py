@@ -24,6 +24,7 @@ from autograd import (
     sum,
     tanh,
     topological_order,
+    where,
 )
 
 MILLION = 10**6
@@ -316,3 +317,51 @@ def test_adjoints_of_a_chain_are_those_of_the_last_sweep():
     nodes[3].backward()
     assert [node.grad for node in nodes[1:]] == [4.0, 2.0, 1.0, 2.0, 1.0]
     assert x.grad == 32.0 + 8.0
+
+
+def test_a_rule_that_sweeps_the_graph_it_is_in_is_refused():
+    """Its nodes hold the adjoints of the sweep that is going on; another graph may be swept within it."""
+    x, other = Value(2.0), Value(5.0)
+    inner, apart = x * x, other * other
+
+    def sweeping(which):
+        def partials(y, a):
+            which.backward()
+            which.backward()
+            return 3.0
+
+        return primitive(partials, name=f"sweeping_{which.data:g}")(lambda a: 3.0 * a)
+
+    x.grad = 1.0
+    with pytest.raises(GraphError, match=r"calls backward\(\) on one that a mul node belongs to"):
+        sweeping(inner)(inner).backward()
+    assert x.grad == 1.0
+    sweeping(apart)(inner).backward()
+    assert (x.grad, other.grad) == (13.0, 20.0)
+    inner.backward()
+    assert x.grad == 17.0
+
+
+def test_a_branch_not_taken_has_gradient_0_whatever_it_had():
+    x, c = Value(2.0), Value(1.0)
+    untaken = x * x
+    untaken.backward()
+    where(c, x + 1.0, exp(untaken)).backward()
+    assert (untaken.grad, untaken.reached, x.grad) == (0.0, True, 5.0)
+
+
+@pytest.mark.parametrize("grow", [
+    lambda y, x: y * x, lambda y, x: sum([y, x]), lambda y, x: dot([y, x], [x, x], y), lambda y, x: -y,
+    lambda y, x: where(x, y, x), lambda y, x: x + y,
+], ids=["binary", "sum", "dot", "unary", "where", "right"])  # fmt: skip
+def test_chains_of_every_shape_are_swept_and_freed(grow):
+    x = Value(1.0)
+    y = x
+    for _ in range(100_000):
+        y = grow(y, x) * 0.5
+    y.backward()
+    nodes = topological_order(y)
+    assert len(nodes) > 200_000
+    del nodes
+    y = None  # freed in a loop, or this is the last line that runs
+    assert x.reached
