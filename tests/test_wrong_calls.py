@@ -808,14 +808,26 @@ ROWS = [
 ]
 
 
+# What Python itself says, and how it says it where the class is compiled.
+OF_A_COMPILED_CLASS = {
+    "missing 1 required positional argument: 'data'": "takes at least 1 positional argument (0 given)",
+    "property 'op' of 'Value' object has no setter": "attribute 'op' of 'Value' objects is not writable",
+    "property 'parents' of 'Value' object has no setter": "'parents' of 'Value' objects is not writable",
+    "takes 1 positional argument but 2 were given": "takes exactly",
+}
+
+
 @pytest.mark.parametrize(("call", "error", "said"), ROWS, ids=[call for call, *_ in ROWS])
 def test_a_wrong_call_is_refused_with_the_error_that_fits(call, error, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Exception) as caught:  # noqa: PT011  # the exact type is asserted below
         eval(call, {**PUBLIC, **globals()})
     assert type(caught.value) is error
-    assert said in str(caught.value)
-    assert len(str(caught.value).replace(str(Path(__file__).parent), "")) < 400
+    message = str(caught.value).replace(
+        "autograd.engine.value.Value", "Value"
+    )  # as a compiled class is called
+    assert said in message or (autograd.engine.compiled and OF_A_COMPILED_CLASS.get(said, said) in message)
+    assert len(message.replace(str(Path(__file__).parent), "")) < 400
     assert list(tmp_path.iterdir()) == []
 
 
