@@ -23,7 +23,7 @@ from autograd import (
     readings,
 )
 
-from .examples import Example
+from .examples import Example, copies
 from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, cross_entropy
@@ -107,7 +107,7 @@ class CompiledModel:
         return np.array([parameter.data for parameter in self.parameters])
 
     def examples(self, batch: Iterable[Any]) -> list[Example]:
-        return [self.data[i] for i in batch]
+        return copies(self.data[i] for i in batch)
 
     # --- the program
 
@@ -176,9 +176,10 @@ class CompiledModel:
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
-        """Compare value and gradient with the eager engine's for examples of several kinds of target, and
-        the values for more: for one of each class, if there are classes, and for the least and the greatest
-        numbers, such as the −99 that marks what is missing."""
+        """Compare value and gradient with the eager engine's for examples of several kinds of target; the
+        values for more, with the least and the greatest features, such as the −99 that marks what is missing;
+        and the loss alone for every target there is. A model of the user's own is called with as many
+        examples as take no longer than a small part of a second, which may be all."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
             if isinstance(self.loss, Weighted):
@@ -187,8 +188,10 @@ class CompiledModel:
         each = list(kinds.values())
         few = sorted({*each[:4], *_spread(len(self.data), 4)})
         extremes = np.stack([self.batch.argmin(axis=0), self.batch.argmax(axis=0)], axis=1).ravel().tolist()
-        more = {*(each if len(each) <= 64 else ()), *_spread(len(self.data), 64), *extremes[-64:]}
-        if not (self._agrees(few) and self._agrees_forward(sorted(more))):
+        steady = all(module._steady() for module in self.model.modules())
+        count = 64 if steady else max(64, _NUMBERS // (1 + len(self.parameters)))
+        more = {*(each if len(each) <= 64 else ()), *_spread(len(self.data), count), *extremes[-64:]}
+        if not (self._agrees(few) and self._agrees_forward(sorted(more)) and self._agrees_on_targets(each)):
             raise NotCompiledError(
                 "the model or the loss is another computation for other examples: it decides by what Python "
                 "tells of them, such as their type, or draws at random; use where, maximum or minimum, "
@@ -200,6 +203,15 @@ class CompiledModel:
         with mode(self.model, training=False), no_grad():
             losses = [self.loss(self.model(x), target).data for x, target in self.examples(chosen)]
         return _close(self.evaluation.evaluate(self.numbers(), self.batch[chosen])[:, 0], losses, atol=1e-12)
+
+    def _agrees_on_targets(self, chosen: Sequence[int]) -> bool:
+        """Whether the losses of one prediction and the targets of all these are the eager engine's."""
+        with mode(self.model, training=False), no_grad():
+            prediction = self.model(self.data[0][0][:])
+            losses = [self.loss(prediction, target).data for _, target in self.examples(chosen)]
+        rows = self.batch[chosen]
+        rows[:, : len(self.data[0][0])] = self.data[0][0]
+        return _close(self.evaluation.evaluate(self.numbers(), rows)[:, 0], losses, atol=1e-12)
 
     def still_agrees(self) -> bool:
         """Whether what is trained still is what was recorded, and how: a callback may change it."""
@@ -337,6 +349,9 @@ class CompiledModel:
         return self._made[1]
 
     _made: tuple[str, Any] = "", None
+
+
+_NUMBERS = 100_000  # parameters that calls of the user's model go through while it is checked
 
 
 def _require_unchanged(kept: Kept) -> None:

@@ -30,7 +30,7 @@ from autograd import (
 from .arguments import random_generator, require_count, require_flag, require_positive
 from .batches import batches
 from .compiled import CompiledModel, NotCompiledError
-from .examples import Example, examples_of, split_of
+from .examples import Example, copies, examples_of, split_of
 from .history import History
 from .layers import Dropout
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
@@ -307,6 +307,7 @@ class _Run:
         if self.compiled is not None:
             return self.compiled.evaluate(self.compiled.matrix(held_out))
         with mode(self.model, training=False), no_grad():
+            held_out = copies(held_out)
             outputs = [self.model(x) for x, _ in held_out]
             losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
@@ -380,8 +381,9 @@ class _Run:
         done = len(steps)
         previous, self.before = self.before, self.now()
         try:
-            outputs = [self.model(x) for x, _ in examples]
-            total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, examples)])
+            given = copies(examples)
+            outputs = [self.model(x) for x, _ in given]
+            total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
             if not math.isfinite(total.data):
                 error = self.divergence(f"the loss became {total.data!r}", place, examples)
                 self.before = previous  # it is the last update that went wrong
@@ -526,7 +528,7 @@ class _Run:
         found = ""
         try:
             with detect_anomaly():
-                mean([self.loss(self.model(x), target) for x, target in examples]).backward()
+                mean([self.loss(self.model(x), target) for x, target in copies(examples)]).backward()
         except AnomalyError as error:
             found = f"; first, {error}"
         return DivergenceError(

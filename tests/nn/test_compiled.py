@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import reading
 from compiled import backends, needs_llvmlite
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import autograd
 import nn
@@ -479,34 +481,62 @@ def test_a_rare_class_that_is_told_by_its_type_is_not_frozen(always):
         run("numpy")
 
 
-@pytest.mark.parametrize("missing", ["feature", "target"])
-def test_a_mark_of_what_is_missing_that_is_told_by_its_type_is_not_frozen(missing, always):
-    """One in 500, whose numbers are all different; the extremes are compared with the eager engine."""
-    features, targets = RNG.normal(size=(500, 3)), RNG.normal(size=500)
+@settings(max_examples=40)
+@given(st.sampled_from(["feature", "target"]), st.floats(-3.0, 3.0) | st.just(-99.0), st.integers(0, 199))
+def test_a_mark_of_what_is_missing_that_is_told_by_its_type_is_not_frozen(missing, mark, row):
+    """One in 200, whose numbers are all different, at any place and among them in size."""
+    generator = np.random.default_rng(0)
+    features, targets = generator.normal(size=(200, 3)), generator.normal(size=200)
     if missing == "target":
-        targets[397] = -99.0
+        targets[row] = mark
     else:
-        features[397, 1] = 99.0
+        features[row, 1] = mark
 
     def known(number):
-        return not (isinstance(number, float) and abs(number) > 90.0)
+        return not (isinstance(number, float) and number == mark)
 
     class Careful(Module):
         def __init__(self):
             self.inner = mlp()()
 
         def __call__(self, x):
-            return self.inner([each if known(each) else 0.0 for each in x])
+            return self.inner([each if known(each) else 50.0 for each in x])
 
-    def run(backend):
-        model = Careful()
-        loss = lambda prediction, target: known(target) * (prediction - target) ** 2
-        options = {"loss": loss, "optimizer": Adam(model.parameters()), "epochs": 2, "seed": 0}
-        return fit(model, features, targets, backend=backend, **options)
-
-    assert run("auto").loss == run("eager").loss
+    model = Careful()
+    loss = lambda prediction, target: known(target) * (prediction - target) ** 2
+    options = {"loss": loss, "optimizer": Adam(model.parameters()), "epochs": 2, "seed": 0}
     with pytest.raises(NotCompiledError, match=ANOTHER):
-        run("numpy")
+        fit(model, features, targets, backend="numpy", **options)
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy", pytest.param("llvm", marks=needs_llvmlite)])
+def test_the_examples_are_the_codes_own_to_change(backend):
+    """A model and a loss that change the lists they are given change nothing of the data."""
+
+    class Scaling(Branching):
+        def __call__(self, x):
+            x[0] *= 3.0
+            x.append(x.pop(1) - 1.0)
+            return [super().__call__(x), x[2]]
+
+    def loss(prediction, target):
+        target[0] -= 0.5
+        return sum((p - t) ** 2 for p, t in zip(prediction, target, strict=True))
+
+    def changed(prediction, target):
+        return sum((p - t) ** 2 for p, t in zip(prediction, [target[0] - 0.5, target[1]], strict=True))
+
+    class Scaled(Branching):
+        def __call__(self, x):
+            x = [3.0 * x[0], x[2], x[1] - 1.0]
+            return [super().__call__(x), x[2]]
+
+    plain = lambda model, y, x: y
+    options = {"y": PAIRS, "validation": (X, PAIRS), "metrics": ["mean_absolute_error"], "epochs": 3}
+    agree(
+        train(backend, lambda: Scaling(plain), loss=loss, **options),
+        train("eager", lambda: Scaled(plain), loss=changed, **options),
+    )
 
 
 def test_reading_what_does_not_depend_on_the_example_is_compiled(always):
