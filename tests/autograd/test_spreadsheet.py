@@ -4,11 +4,14 @@ import csv
 import math
 import re
 import sys
+import tempfile
 import zipfile
 
 import numpy as np
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from office import calculated, computed, without_numbers
 
 import autograd
@@ -378,6 +381,27 @@ def test_a_label_is_text_in_every_cell_and_in_the_charts(tmp_path, label):
         cell = book[sheet][place.replace("$", "")]
         assert cell.data_type == "s"
         assert cell.value in headers
+
+
+HEADERS = st.sampled_from(
+    ["epoch", "E", "E_2", "epoch_2", "∂E/∂E", "∂E/∂w", "∂E/∂h4", "∂E/∂v1", "v1", "w", ""]
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(HEADERS, min_size=9, max_size=9), st.sampled_from(["E", "E_total", "epoch"]))
+def test_every_column_has_a_header_of_its_own(labels, name):
+    """Also where people give their numbers the names of other columns, such as of derivatives in between."""
+    w, x, *given = labels
+    nodes = [Value(0.7, w), Value(-1.3, x)]
+    for k, label in enumerate(given):
+        node = autograd.tanh(nodes[-1] * nodes[-2] + nodes[0])
+        nodes.append(labelled(node, label or f"h{k}"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = save_workbook(labelled(nodes[-1] ** 2, name), nodes[:1], f"{folder}/t.csv", epochs=1)
+        header, _ = csv.reader(path.read_text(encoding="utf-8").splitlines())
+    assert len(set(header)) == len(header)
+    assert any(column.startswith("∂") for column in header[:-1])
 
 
 ALIASES = {
