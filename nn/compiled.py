@@ -45,7 +45,7 @@ class CompiledModel:
 
     The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
     are inputs. Whether it is the same computation for other examples is checked: Python may read no number
-    while it is recorded (see `autograd.Readings`), nothing that the code keeps between calls may change (see
+    while it is recorded (see `autograd.Readings`), nor what the training changes, as a rate; nothing that the code keeps between calls may change (see
     `Kept`, which puts it back afterwards), and for some examples value and gradient must be those of the
     eager engine, and a few updates those of the optimizer, which keeps numbers with `Optimizer.memory`.
 
@@ -56,6 +56,7 @@ class CompiledModel:
     backend : ``"numpy"`` or ``"llvm"``.
     clips : the limits of the gradient, as of `Training`.
     predictions : whether a training notes them.
+    others : what else changes as the training goes on, a schedule and callbacks.
 
     Raises
     ------
@@ -73,9 +74,11 @@ class CompiledModel:
         backend: str,
         clips: Mapping[str, float | None],
         predictions: bool,
+        others: Sequence[Any] = (),
     ) -> None:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
         self.data, self.clips, self.noted = data, clips, predictions
+        self.changing = [optimizer, *others]
         self.updated = list(optimizer.parameters)
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
@@ -143,7 +146,12 @@ class CompiledModel:
         told = Readings([*inputs, *self.parameters], error=True)
         fault: Exception | None = None
         try:
-            with mode(self.model, training), _recording(self.dropouts) as masks, readings(told):
+            with (
+                mode(self.model, training),
+                _recording(self.dropouts) as masks,
+                readings(told),
+                _watched(self.changing) as seen,
+            ):
                 prediction = self.model(x)
                 single = not self.classes and not isinstance(example[1], list)
                 loss = self.loss(prediction, target[0] if single else target)
@@ -154,6 +162,12 @@ class CompiledModel:
                 f"the model or the loss reads a number of the example: {told.found[0]}. So it may be another "
                 "computation for other examples: use where, maximum or minimum in place of if, or "
                 "backend='eager'"
+            ) from None
+        if seen:
+            place = f" ({told.line_of(fault)})" if fault is not None else ""
+            raise NotCompiledError(
+                f"the model or the loss reads {seen[0]}{place}, which changes as the training goes on and "
+                "would be frozen: use backend='eager'"
             ) from None
         if fault is not None:
             raise NotCompiledError(
@@ -371,8 +385,13 @@ def _is_descent(optimizer: Optimizer) -> bool:
 _CHANGING = ("parameters", "_memory", "_lr")  # attributes of an optimizer that a rule is given
 
 
+def _settings_of(optimizer: Optimizer) -> dict[str, Any]:
+    attributes = object.__getattribute__(optimizer, "__dict__")
+    return {name: value for name, value in attributes.items() if name not in _CHANGING}
+
+
 def _settings(optimizer: Optimizer) -> str:
-    return repr({name: value for name, value in vars(optimizer).items() if name not in _CHANGING})
+    return repr(_settings_of(optimizer))
 
 
 def _rule(optimizer: Optimizer) -> Any:
@@ -428,6 +447,43 @@ class _Beginnings(dict[str, Array]):
         if name not in self:
             self.first[name] = array.copy()
         return super().setdefault(name, array)
+
+
+_SETTLED = (
+    "model",
+    "optimizer",
+    "parameters",
+    "zero_grad",
+)  # attributes that stay, or are watched themselves
+
+
+@contextmanager
+def _watched(changing: Iterable[Any]) -> Iterator[list[str]]:
+    """Within it, reading what these objects have in them is an error, and is noted: it may be caught.
+
+    Settings of an optimizer stay, unless a callback changes them, which is followed.
+    """
+    seen: list[str] = []
+
+    def watching(kind: Any) -> Any:
+        def look(self: Any, name: str) -> Any:
+            stays = name in _SETTLED or (name.startswith("__") and name != "__dict__")
+            if not stays and not (isinstance(self, Optimizer) and name in _settings_of(self)):
+                seen.append(f"{kind.__name__}.{name}")
+                raise RuntimeError(f"{seen[-1]} is read")
+            return super(watcher, self).__getattribute__(name)
+
+        watcher = type(kind)(kind.__name__, (kind,), {"__getattribute__": look, "__slots__": ()})
+        return watcher
+
+    kinds = [(each, type(each)) for each in changing]
+    try:
+        for each, kind in kinds:
+            each.__class__ = watching(kind)
+        yield seen
+    finally:
+        for each, kind in kinds:
+            object.__setattr__(each, "__class__", kind)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -583,6 +584,86 @@ def test_what_a_callback_changes_is_not_frozen(backend, always):
     found = run(backend)
     assert found[2].backend == "numpy"
     assert found[2].backend_reason.startswith("a callback changed what is trained, and it ")
+    agree(found, run("eager"))
+
+
+CHANGES_BY_TRAINING = {
+    "rate": lambda run: run.optimizer.lr,
+    "rate below a bound": lambda run: float(run.optimizer.lr < 0.04),
+    "memory": lambda run: len(run.optimizer.state_dict()["memory"]),
+    "settings and more": lambda run: len(repr(run.optimizer)),
+    "attributes": lambda run: vars(run.optimizer)["_lr"],
+    "epoch": lambda run: run.schedule.last_epoch,
+    "schedule": lambda run: run.schedule.rate(run.schedule.last_epoch),
+    "best epoch": lambda run: run.stop.best_epoch,
+    "guarded": lambda run: guarded(lambda: run.optimizer.lr),
+}
+
+
+def guarded(read):
+    try:
+        return read()
+    except Exception:
+        return 0.0
+
+
+@pytest.mark.parametrize("place", ["loss", "model"])
+@pytest.mark.parametrize("name", CHANGES_BY_TRAINING)
+def test_what_the_training_changes_is_not_frozen(name, place, always):
+    """Nothing of the example is read, and no callback changes anything."""
+    read = CHANGES_BY_TRAINING[name]
+
+    def run(backend):
+        run = SimpleNamespace()
+        factor = lambda: 1.0 + 0.1 * read(run)
+        rule = lambda model, y, x: factor() * y if place == "model" else y
+        loss = lambda y, t: (factor() if place == "loss" else 1.0) * (y - t) ** 2
+        model = Branching(rule)
+        run.optimizer = RMSprop(model.parameters(), lr=0.05)
+        run.schedule, run.stop = StepLR(run.optimizer, 2), EarlyStopping(patience=9)
+        options = {"loss": loss, "schedule": run.schedule, "callbacks": [run.stop], "epochs": 5}
+        return train(backend, lambda: model, optimizer=lambda parameters: run.optimizer, **options)
+
+    kinds = "RMSprop|StepLR|EarlyStopping"
+    with pytest.raises(NotCompiledError, match=rf"reads ({kinds})\.\w+.*, which changes as the training"):
+        run("numpy")
+    found, eager = run("auto"), run("eager")
+    assert found[2].backend == "eager"
+    assert (found[0].state_dict(), found[2]) == (eager[0].state_dict(), eager[2])
+    assert type(found[1]) is RMSprop
+
+
+def test_a_setting_of_the_optimizer_may_be_read(always):
+    def run(backend):
+        model = mlp()()
+        optimizer = SGD(model.parameters(), 0.05, momentum=0.5)
+        loss = lambda y, t: optimizer.momentum * (y - t) ** 2
+        return train(backend, lambda: model, optimizer=lambda parameters: optimizer, loss=loss, epochs=3)
+
+    found = run("auto")
+    assert found[2].backend == "numpy"
+    agree(found, run("eager"))
+
+
+@pytest.mark.parametrize("by", ["metric", "wrapped metric", "schedule"])
+def test_what_the_users_code_changes_between_epochs_is_not_frozen(by, always):
+    def run(backend):
+        count = [0]
+
+        def counted(*args):
+            count[0] += 1
+            return 1.0
+
+        loss = lambda y, t: (1.0 + count[0]) * (y - t) ** 2
+        options = {
+            "metric": {"metrics": [counted]},
+            "wrapped metric": {"metrics": [nn.of_labels(functools.partial(counted))]},
+            "schedule": {"schedule": lambda optimizer: nn.LambdaLR(optimizer, counted)},
+        }
+        return train(backend, loss=loss, epochs=4, **options[by])
+
+    found = run("auto")
+    assert found[2].backend_reason.startswith("a metric or the schedule changed what is trained, and it ")
     agree(found, run("eager"))
 
 
