@@ -46,9 +46,9 @@ class CompiledModel:
     The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
     are inputs. Whether it is the same computation for other examples is checked: Python may read no number
     while it is recorded (see `autograd.Readings`), nor what the training changes, such as the rate; nothing
-    that the code keeps between calls may change (see
-    `Kept`, which puts it back afterwards), and for some examples value and gradient must be those of the
-    eager engine, and a few updates those of the optimizer, which keeps numbers with `Optimizer.memory`.
+    that the code keeps between calls may change (see `Kept`, which puts it back afterwards), and for some
+    examples value and gradient must be those of the eager engine, and a few updates those of the optimizer,
+    which keeps numbers with `Optimizer.memory`.
 
     Parameters
     ----------
