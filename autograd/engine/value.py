@@ -77,6 +77,8 @@ def is_number(data: Any) -> bool:
     kind = getattr(dtype, "kind", "f")  # numpy has it, torch has not
     if kind not in "biuf" or getattr(dtype, "is_complex", False) or getattr(data, "shape", ()) != ():
         return False
+    if getattr(data, "mask", False):  # numpy would make it nan
+        return False
     return isinstance(data, Real) or (
         hasattr(data, "__float__") and not isinstance(data, (Value, Complex, str, bytes))
     )
@@ -883,9 +885,12 @@ def _operand(other: Any) -> Any:
     try:
         return constant_leaf(other)
     except TypeError:
-        if type(other).__module__ != "builtins" and hasattr(other, "__radd__"):
+        if type(other).__module__ != "builtins" and any(hasattr(other, name) for name in _REFLECTED):
             return NotImplemented
         raise
+
+
+_REFLECTED = [f"__r{row.method}__" for row in TABLE.values() if hasattr(operator, f"__{row.method}__")]
 
 
 def _method(row: Primitive) -> Callable[..., Any]:
