@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .quantities import EPOCH, RATE, quantity, split_derivative, updated
-from .sheets import Cell, Place, Sheet, read_number, reference
+from .sheets import Cell, Place, Sheet, letters, read_number, reference
 
 __all__ = ["Column", "Given", "Table", "find_tables", "givens"]
 
@@ -26,6 +26,7 @@ _WEIGHTS = [f"w{k}" for k in range(1, 9)]
 _FEWEST = 4  # names that make a header
 _ABOVE = 5  # rows from a header down to its numbers, at most
 _BLANK = 3  # rows without numbers that end a table
+_ERROR = re.compile(r"#[^\s\d]{1,20}|Err:\d{3}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
 @dataclass
@@ -70,6 +71,9 @@ class Table:
     rows : the rows of its numbers.
     ignored : the headers of columns that are no quantity, or one that is there already.
     turned : whether it lies on its side.
+    unread : those of `ignored` that hold numbers which may be a quantity.
+    twice : those of `ignored` that are there already, with other numbers.
+    skipped : rows of the grid that look like rows of the table, and were not read with it.
     """
 
     sheet: Sheet
@@ -78,6 +82,9 @@ class Table:
     columns: dict[str, Column]
     ignored: list[str]
     turned: bool
+    unread: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
 
     def place(self, name: str, row: int) -> Place:
         """Where the number of a quantity in a row of the table stands."""
@@ -126,7 +133,8 @@ class _Search:
     def __init__(self, sheet: Sheet, grid: Sheet, turned: bool) -> None:
         self.sheet, self.grid, self.turned = sheet, grid, turned
         self.names: dict[int, dict[int, str]] = {}  # by row and column
-        self.numbers: dict[int, set[int]] = {}  # by row the columns
+        self.numbers: dict[int, set[int]] = {}  # by row the columns with a number, or with an error for one
+        self.texts: dict[int, set[int]] = {}
         for (row, column), cell in grid.cells.items():
             if isinstance(cell.value, float):
                 self.numbers.setdefault(row, set()).add(column)
@@ -134,6 +142,10 @@ class _Search:
                 name = quantity(cell.value)
                 if name is not None:
                     self.names.setdefault(row, {})[column] = name
+                elif _ERROR.fullmatch(cell.value):  # stands where a number belongs
+                    self.numbers.setdefault(row, set()).add(column)
+                else:
+                    self.texts.setdefault(row, set()).add(column)
         self.spans: dict[Place, int] = {}  # of a merged cell its last column
         for (top, left), (bottom, right) in grid.merged:
             self.spans[top, left] = right
@@ -156,7 +168,31 @@ class _Search:
                 if table is not None:
                     found.append(table)
                     used.append((row, table.rows[-1], left, right))
+        for table in found:
+            table.skipped = self._skipped(table)
         return found
+
+    def _skipped(self, table: Table) -> list[int]:
+        """The rows from the header down, to where other names begin, that look like rows of the table."""
+        places = {column.position for column in table.columns.values()}
+        first, last = min(places), max(places)
+        found: list[int] = []
+        for row in sorted(set(self.numbers) | set(self.texts) | set(self.names)):
+            heads = sum(first <= column <= last for column in self.names.get(row, {}))
+            if row <= table.header or row in table.rows:
+                continue
+            if heads >= _FEWEST and row > table.rows[-1]:
+                break
+            numbers, texts = (len(places & held.get(row, set())) for held in (self.numbers, self.texts))
+            inside = row < table.rows[-1] and numbers
+            if inside or numbers >= self._enough(places) or texts > 0.5 * len(places):
+                found.append(row)
+        return found
+
+    @staticmethod
+    def _enough(places: set[int]) -> float:
+        """How many of a table's columns a row must fill to be one of its rows."""
+        return max(min(2, len(places)), 0.2 * len(places))
 
     def _table(self, header: int, names: dict[int, str]) -> Table | None:
         if len(set(names.values()) - {EPOCH, RATE}) < _FEWEST:
@@ -174,14 +210,16 @@ class _Search:
         rows = self._rows(begin, places)
         if not rows:
             return None
-        columns, ignored = self._columns(
+        columns, ignored, twice = self._columns(
             header, begin, rows, {at: names[each] for at, each in places.items()}
         )
-        ignored = [*self._unknown(header, begin, left, right, set(places)), *ignored]
+        unknown = self._unknown(header, rows, left, right, set(places))
+        unread = [title for column, title in unknown.items() if self._may_be_quantity(column, rows)]
+        ignored = [*unknown.values(), *ignored]
         if not _is_worth(columns, len(rows)):
             return None
         _measure(columns, self.grid, rows)
-        return Table(self.sheet, header, rows, columns, ignored, self.turned)
+        return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, twice)
 
     def _begin(self, header: int, names: dict[int, str]) -> int | None:
         """The first row with numbers below the names, unless a better header stands between."""
@@ -207,10 +245,11 @@ class _Search:
 
     def _columns(
         self, header: int, begin: int, rows: list[int], names: Mapping[int, str]
-    ) -> tuple[dict[str, Column], list[str]]:
-        """The columns from left to right, and the headers of those that are left out."""
+    ) -> tuple[dict[str, Column], list[str], list[str]]:
+        """The columns from left to right, the headers of those left out, and of these those that differ."""
         columns: dict[str, Column] = {}
         ignored: list[str] = []
+        twice_over: list[str] = []
         named: dict[str, list[Column]] = {}
         for position, name in sorted(names.items()):
             column = self._column(name, self._title(header, begin, position), position, rows)
@@ -229,8 +268,19 @@ class _Search:
             # Beside the table there may be another one, of epochs and losses, for some chart.
             best = max(same, key=lambda each: (self._run(header, each.position, names), -len(each.header)))
             columns[name] = best
-            ignored += [f"{each.header} (a second time)" for each in same if each is not best]
-        return dict(sorted(columns.items(), key=lambda item: item[1].position)), ignored
+            others = [each for each in same if each is not best]
+            ignored += [f"{each.header} (a second time)" for each in others]
+            twice_over += [
+                each.header
+                for each in others
+                if self._joined(header, each.position, best.position)
+                and not np.array_equal(each.values, best.values, equal_nan=True)
+            ]
+        return dict(sorted(columns.items(), key=lambda item: item[1].position)), ignored, twice_over
+
+    def _joined(self, header: int, one: int, other: int) -> bool:
+        """Whether there are headers all the way between two columns."""
+        return all((header, column) in self.grid.cells for column in range(min(one, other), max(one, other)))
 
     def _run(self, header: int, column: int, names: Mapping[int, str]) -> int:
         """How many names there are in the unbroken run of headers to which a column belongs."""
@@ -250,7 +300,7 @@ class _Search:
             heads = sum(min(places) <= column <= max(places) for column in self.names.get(row, {}))
             if heads >= _FEWEST:
                 break
-            if filled >= max(min(2, len(places)), 0.2 * len(places)):
+            if filled >= self._enough(places):
                 rows.append(row)
                 blank = 0
             else:
@@ -265,18 +315,31 @@ class _Search:
                 return " ".join(cell.value.split())
         return self.names[header][column]
 
-    def _unknown(self, header: int, begin: int, left: int, right: int, known: set[int]) -> list[str]:
-        """The other headers, from the gap on the left to that on the right."""
-        found = []
+    def _unknown(
+        self, header: int, rows: list[int], left: int, right: int, known: set[int]
+    ) -> dict[int, str]:
+        """The other headers by column, from the gap on the left to that on the right."""
+        found = {}
         column = left
         while (header, column - 1) in self.grid.cells:
             column -= 1
         while column <= right or (header, column) in self.grid.cells:
             cell = self.grid.cells.get((header, column))
-            if column not in known and cell is not None and isinstance(cell.value, str):
-                found.append(" ".join(cell.value.split())[:40])
+            if column not in known:
+                if cell is not None and isinstance(cell.value, str):
+                    found[column] = " ".join(cell.value.split())[:40]
+                elif left < column < right and any(column in self.numbers.get(row, ()) for row in rows):
+                    where = letters(column) if not self.turned else f"row {column}"
+                    found[column] = f"{where}, which has no heading"
             column += 1
         return found
+
+    def _may_be_quantity(self, column: int, rows: list[int]) -> bool:
+        """Whether it holds numbers, other than those that count the rows."""
+        cells = (self.grid.cells.get((row, column)) for row in rows)
+        numbers = [cell.value for cell in cells if cell is not None and isinstance(cell.value, float)]
+        steps = np.diff(numbers)
+        return bool(numbers) and not (len(steps) and np.all(steps == 1.0))
 
     def _column(self, name: str, title: str, position: int, rows: list[int]) -> Column:
         column = Column(name, title, position, np.full(len(rows), math.nan), np.zeros(len(rows)))
@@ -400,7 +463,7 @@ def _kind(name: str) -> str:
 # --- what is given beside --------------------------------------------------------------------------
 
 _STATED = re.compile(
-    r"([^\s,;:=]+(?: [^\s,;:=\d]+){0,2}(?: ?\([^()]*\))?) ?[=:] ?([+-−]?[\d.,]*\d(?:e-?\d+)?%?)",
+    r"([^\s,;:=]+(?: [^\s,;:=\d]+){0,2}(?: ?\([^()]*\))?) ?[=:] ?([+−-]?[\d.,]*\d(?:e-?\d+)?%?)",
     re.IGNORECASE,
 )
 
