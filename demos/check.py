@@ -182,7 +182,7 @@ def check_table(table: Table, beside: list[Given], book: Book, lr: float | None)
         Finding(name, [int(row) for row in judged.wrong(name)], diagnose(judged, name))
         for name in judged.wrong_columns
     ]
-    coarse = {} if findings else too_coarse(judged)
+    coarse = too_coarse(judged)
     return Checked(understood, judged, findings, beside, coarse, list(doubts(understood, judged, coarse)))
 
 
@@ -363,7 +363,7 @@ def nothing_found(book: Book, sheets: Sequence[Sheet]) -> str:
 
 def title(book: Book, table: Table) -> str:
     first, last = table.area
-    sheet = f", sheet {brief(table.sheet.name)}" if book.kind == "xlsx" else ""
+    sheet = f', sheet "{brief(table.sheet.name)}"' if book.kind == "xlsx" else ""
     hidden = " (hidden)" if table.sheet.hidden else ""
     where = f"{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
     return f"{brief(book.path.name, 100)}{sheet}{hidden}: the table in {where}"
@@ -417,7 +417,7 @@ def report(checked: Checked, book: Book, whole: bool) -> Iterator[str]:
                 yield ""
             yield from tell(finding, checked, book, whole)
     yield ""
-    for line in the_rest(judged):
+    for line in the_rest(checked):
         yield from wrapped(line)
 
 
@@ -499,7 +499,7 @@ def how_read(checked: Checked) -> Iterator[str]:
         if name in judged.states and (last := last_filled(column.values)) < len(table.rows) - 2
     ]
     if early:
-        yield f"some columns end before the table does: {listed(early, 40)}"
+        yield f"some columns end before the table does: {listed(early)}"
 
 
 def last_filled(values: Iterable[float]) -> int:
@@ -623,19 +623,25 @@ def full_derivation(judged: Judgement, name: str, row: int) -> str:
     return str(explain(nodes[pair[0]], nodes[pair[1]], digits=9))
 
 
-def the_rest(judged: Judgement) -> Iterator[str]:
+def the_rest(checked: Checked) -> Iterator[str]:
     """What else differs from a right sheet, and why that is no mistake."""
+    judged = checked.judged
     follows = [name for name, states in judged.states.items() if (states == FOLLOWS).any()]
     if follows:
         yield (
             f"{', '.join(map(short, follows))}: these are computed rightly from numbers that are wrong in "
             "the same row, and will be right with them."
         )
-    right = len(judged.states) - len(judged.wrong_columns) - len(follows)
+    right = [
+        name
+        for name, states in judged.states.items()
+        if np.isin(states, (MISSING, RIGHT)).all() and name not in checked.coarse
+    ]
     if right:
+        others, they = ("columns are", "They") if len(right) > 1 else ("column is", "It")
         yield (
-            f"The other {counted(right, 'column')} are right for the weights of their own row. They will "
-            "change too when the mistakes are mended, for the weights will."
+            f"{len(right)} other {others} right for the weights of the same row. {they} will change too when "
+            "the mistakes are mended, for the weights will."
         )
 
 
@@ -691,7 +697,7 @@ def options(argv: Sequence[str]) -> tuple[Path, float | None, bool]:
         prog=PROGRAM,
         description="Check a sheet of the assignment: the wrong cells, what belongs there, and why.",
         epilog="Exit status: 0 if all is right, 1 if something is wrong, 2 if the sheet cannot be read, 3 if "
-        "nothing wrong is seen but not all could be checked (what and why is printed), 70 if the program fails.",
+        "nothing wrong is seen but not all could be checked (each reason is said), 70 if the program fails.",
         allow_abbrev=False,
     )
     parser.add_argument("sheet", metavar="SHEET", help="an .xlsx workbook or a .csv file, of any dialect")

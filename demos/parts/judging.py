@@ -29,6 +29,8 @@ MISSING, UNKNOWN, RIGHT, FOLLOWS, WRONG = range(5)
 """What is said of a cell. UNKNOWN: there is nothing to compare it with. FOLLOWS: right for wrong numbers of
 its own row."""
 
+_FILLED = 1e-13  # what filling down a series of step 0 may add to a number, relatively
+
 States = npt.NDArray[np.int8]
 Flags = npt.NDArray[np.bool_]
 
@@ -133,7 +135,7 @@ class Judgement:
             self._fill(holes)
         for name in self.network.leaves:
             self.own[name] = self.full[name]
-            self.bad[name] = np.zeros(self.count, bool)
+            self.bad[name] = self._texts(name)
 
     def moves(self, name: str) -> bool:
         """Whether it changes: all weights do, a bias if there is a gradient for it, what is given if it does.
@@ -227,6 +229,7 @@ class Judgement:
 
     def _judge_constant(self, name: str) -> None:
         first = self.full[name].take(np.zeros(self.count, int))
+        first.error += _FILLED * np.abs(first.value)
         self.right[name] = first
         self.states[name] = self._states(name, self.fits(name, first), self._all(False), self._first_row())
 
@@ -250,6 +253,7 @@ class Judgement:
         else:
             follows = np.zeros(self.count, bool)
         self.right[name] = right
+        follows |= troubled & self._texts(name)
         self.states[name] = states = self._states(name, fits, follows)
         self.bad[name] = states >= FOLLOWS
         printed = self.seen[name]
@@ -278,6 +282,13 @@ class Judgement:
         """Whether the printed numbers are one of those that may be right."""
         return functools.reduce(np.logical_or, [self.fits(name, each) for each in possible])
 
+    def _texts(self, name: str) -> Flags:
+        """Where the column, if there is one, holds a text or an error in place of a number."""
+        found = self._all(False)
+        if name in self.columns:
+            found[[row for row in self.columns[name].texts if row < self.count]] = True
+        return found
+
     def _all(self, flag: bool) -> Flags:
         return np.full(self.count, flag)
 
@@ -302,7 +313,10 @@ class Judgement:
             states[inside & np.isnan(values) & known] = WRONG  # an empty cell in the middle
         for row in column.texts:
             if row < self.count:
-                states[row] = WRONG if known[row] or taken[row] else UNKNOWN
+                if taken[row] or (known[row] and not follows[row]):
+                    states[row] = WRONG
+                else:
+                    states[row] = FOLLOWS if follows[row] else UNKNOWN
         return states
 
     # --- gradients ---------------------------------------------------------------------------------

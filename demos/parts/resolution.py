@@ -15,7 +15,7 @@ import numpy as np
 
 from .judging import RIGHT, Flags, Judgement
 from .network import Array, Estimate, evaluate, names_in, propagated
-from .quantities import derivative
+from .quantities import derivative, split_derivative
 
 __all__ = ["decimals", "too_coarse"]
 
@@ -94,6 +94,10 @@ def _of_formula(judged: Judgement, name: str) -> tuple[Iterator[Array], Array]:
             for other in (*network.leaves, *network.formulas):
                 if other != each and other[:-1] == each[:-1]:
                     yield evaluate(formula, {**known, each: full[other].value}) - value
+        weights = [each for each in operands if each in network.trained and judged.moves(each)]
+        if weights and split_derivative(name) and judged.rate is not None and judged.gap == 1:
+            after = {each: judged.predictions(each)[0].value for each in weights}
+            yield evaluate(formula, {**known, **after}) - value  # the weights were updated already
 
     if not operands:
         return iter(()), np.zeros(judged.count)

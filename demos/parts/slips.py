@@ -680,7 +680,7 @@ def _of_one_number(judged: Judgement, case: _Case) -> Slip | None:
     if len(printed) < 2 or not np.all(np.abs(printed - printed[0]) <= 2.0 * case.printed.error):
         return None
     right = case.right.value
-    if np.all(np.abs(right - right[0]) <= 4.0 * (case.printed.error + case.right.error)):
+    if printed.any() and np.all(np.abs(right - right[0]) <= 4.0 * (case.printed.error + case.right.error)):
         return None  # where the right numbers do not change either, that is no sign
     first = int(case.rows[0])
     before = judged.seen[case.name].value[first - 1] if first else math.nan

@@ -434,12 +434,18 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
     lively = {
         name for name, column in columns.items() if len(set(column.values[~np.isnan(column.values)])) > 3
     }
-    lively = lively or {name for name in columns if _kind(name) not in ("given", "weight")}  # a row or two
+    lively = lively or {  # a row or two; how a zero is printed says nothing
+        name
+        for name, column in columns.items()
+        if _kind(name) not in ("given", "weight") and np.any(np.nan_to_num(column.values))
+    }
     for name, each in prints.items():
         for exponent in (False, True):
             some = [one for one in each.values() if one.exponent == exponent]
-            if some:
-                finest[name, exponent] = min(one.unit for one in some), max(one.digits for one in some)
+            if some:  # one number with more digits than all the others is an accident
+                turn = min(len(some) // 4, 1)
+                units, sizes = sorted(one.unit for one in some), sorted(-one.digits for one in some)
+                finest[name, exponent] = units[turn], -sizes[turn]
     for name, each in prints.items():
         alike = [other for other in lively if _kind(other) == _kind(name)] or list(lively)
         others = [finest[other, False] for other in alike if name not in lively and (other, False) in finest]

@@ -370,7 +370,7 @@ class _Reader:
             return
         used = self._by_use(found)
         options = [used] if used else [(each.value, reference(each.place)) for each in stated]
-        judged = found.judged(rate=exactly(1.0, self.count))
+        judged = found.judged()
         if options:
             value, source = max(options, key=lambda option: self._fit(judged, exactly(option[0], self.count)))
             self._settle(found, exactly(value, self.count), source)
