@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .parts.telling import brief, ready, say
+from .parts.telling import brief, lost, ready, say
 
 CRASHED = 70  # the exit status, EX_SOFTWARE of sysexits.h
 
@@ -56,4 +56,8 @@ def main(argv: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     ready()
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    if failure := lost():
+        say([f"python -m demos: what was printed could not be written: {failure.strerror}"], sys.stderr)
+        status = CRASHED
+    sys.exit(status)

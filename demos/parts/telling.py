@@ -10,13 +10,13 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-__all__ = ["brief", "clean", "ready", "say"]
+__all__ = ["brief", "clean", "lost", "ready", "say"]
 
 _LONGEST = 4_000  # letters of a line
 
 _PLAIN = {
-    "∂": "d", "∇": "grad ", "η": "eta", "σ": "sigma", "Σ": "sum ", "∑": "sum ", "½": "1/2", "×": "x",
-    "·": "*", "−": "-", "–": "-", "→": "->", "←": "<-", "≈": "~", "≤": "<=", "≥": ">=", "′": "'", "’": "'",
+    "∂": "d", "∇": "grad ", "η": "eta", "σ": "sigma", "Σ": "sum ", "∑": "sum ", "½": "1/2", "²": "^2",
+    "×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "←": "<-", "≈": "~", "≤": "<=", "≥": ">=", "′": "'",
 }  # fmt: skip
 
 
@@ -51,13 +51,18 @@ def say(lines: Iterable[str], file: TextIO | None = None) -> None:
 
 
 class _Patient(io.FileIO):
-    """A stream whose reader may leave, as `head` does: the rest is lost, and the work goes on."""
+    """A stream whose reader may leave, as `head` does, or whose disk may be full: the work goes on."""
+
+    failure: OSError | None = None
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:
-            return memoryview(data).nbytes
+            pass
+        except OSError as error:
+            self.failure = error
+        return memoryview(data).nbytes
 
 
 def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
@@ -78,11 +83,16 @@ def ready() -> None:
     os.close(free)
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
-        if stream is None:
-            continue
-        if stream.isatty():
+        if stream is not None and stream.isatty():
             stream.reconfigure(errors="plain")
             continue
         buffered = io.BufferedWriter(_Patient(number, "wb", closefd=False))
-        encoding = stream.encoding
+        encoding = "utf-8" if stream is None else stream.encoding
         setattr(sys, name, io.TextIOWrapper(buffered, encoding, "plain", line_buffering=number == 2))
+
+
+def lost() -> OSError | None:
+    """Why what was printed could not be written, if it could not."""
+    sys.stdout.flush()
+    raw = getattr(sys.stdout.buffer, "raw", None)
+    return raw.failure if isinstance(raw, _Patient) else None
