@@ -30,7 +30,6 @@ from typing import NoReturn
 import numpy as np
 
 from autograd import Value, explain, grad
-from autograd.errors import MissingExtraError
 from autograd.symbols import TEXT, Expression
 
 from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
@@ -262,10 +261,11 @@ def check(path: Path, lr: float | None, whole: bool) -> Report:
                 raise
             lines += [*wrapped(f"Sheet {brief(name)} cannot be read: {error}."), ""]
             statuses.append(UNREADABLE)
-    elsewhere = [given for sheet, tables in found for given in givens(sheet, tables, WANTED)]
-    for sheet, tables in found:
-        own = givens(sheet, tables, WANTED)
+    all_given = [givens(sheet, tables, WANTED) for sheet, tables in found]
+    elsewhere = list(itertools.chain.from_iterable(all_given))
+    for (sheet, tables), own in zip(found, all_given, strict=True):
         for table in tables:
+            book.limits.take("tables")
             others = [given for given in elsewhere if given not in own and given.name != RATE]
             beside = [*sorted(own, key=functools.partial(distance, table)), *others]
             lines.append(title(book, table))
@@ -283,7 +283,7 @@ def check(path: Path, lr: float | None, whole: bool) -> Report:
     if not any(tables for _, tables in found):
         raise SheetError("; ".join([nothing_found(book, [sheet for sheet, _ in found]), *lines[:1]]))
     without = [sheet.name for sheet, tables in found if not tables]
-    without += getattr(book, "others", ())
+    without += book.others
     if without:
         lines += wrapped(f"No table with the columns of the assignment on: {listed(without, 20)}")
     gravest = (WRONG, UNREADABLE, UNSURE, ALL_RIGHT)
@@ -729,7 +729,7 @@ def main(argv: Sequence[str]) -> int:
         path, lr, whole = options(argv)
         with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
             result = check(path, lr, whole)
-    except (OptionsError, SheetError, MissingExtraError, FormulaError) as error:
+    except (OptionsError, SheetError, FormulaError) as error:
         return fail(PROGRAM, error)
     say(result.lines)
     return result.status

@@ -6,6 +6,7 @@ that are wrong: that is tried for each reference, with each cell that it may hav
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from .formulas import Area, Calculator, Formula, FormulaError, Reference, parsed
 from .judging import Judgement
 from .quantities import RATE, split_derivative
-from .sheets import Book, Place, reference
+from .sheets import Book, Place, SheetError, moved, reference
 from .slips import short
 from .tables import Given
 
 __all__ = ["Reading", "reading"]
 
+_LOOKED_AT = 50  # rows, for those that hold the same formula
 _TRIED = 3  # rows in which a repaired formula must give the right number
 
 _Meant = Callable[[int], tuple[str, Place | None]]  # by row, a quantity and where it stands
@@ -107,38 +109,35 @@ class _Reader:
 
     def _filled_down(self, origin: int, row: int) -> str:
         """The formula of one row as it is in another when it is filled down."""
-        from openpyxl.formula.translate import Translator
-
-        text = self.table.sheet.formula(self.table.place(self.quantity, origin))
-        return str(
-            Translator(text, origin=self.table.cell(self.quantity, origin)).translate_formula(
-                self.table.cell(self.quantity, row)
-            )
-        )
+        before, after = (self.table.place(self.quantity, each) for each in (origin, row))
+        text = self.table.sheet.formula(before)
+        return moved(text, after[0] - before[0], after[1] - before[1])
 
     # --- repairs -----------------------------------------------------------------------------------
 
     def repairs(self, row: int) -> Iterator[str]:
-        """What to put in place of a reference so that the formula gives the right numbers; at most two."""
-        try:
-            lines = list(self._lines(row))
-        except FormulaError:
-            return
+        """What to put in place of a reference so that the formula gives the right numbers; at most two.
+
+        The search is given up where a formula, and with it what there is to try, is longer than any here should be.
+        """
+        with contextlib.suppress(FormulaError, SheetError):
+            yield from itertools.islice(self._repairs(row), 2)
+
+    def _repairs(self, row: int) -> Iterator[str]:
+        lines = list(self._lines(row))
         first = lines[0].formula
         groups: dict[str, list[int]] = {}
         for number, each in enumerate(first.references):
             groups.setdefault(each.text, []).append(number)
-        found = 0
         for numbers in groups.values():
             repair = self._repair(lines, numbers)
-            if repair is not None and found < 2:
-                found += 1
+            if repair is not None:
                 yield self._sentence(first, numbers, *repair, row)
 
     def _lines(self, row: int) -> Iterator[_Line]:
         """That row, and others that are wrong and hold the same formula, filled down."""
         wrong, found = self.judged.wrong(self.quantity), 0
-        for each in map(int, wrong[wrong >= row]):
+        for each in map(int, wrong[wrong >= row][:_LOOKED_AT]):
             text = self.table.sheet.formula(self.table.place(self.quantity, each))
             if found < _TRIED and self._filled_down(row, each) == text:
                 found += 1
@@ -189,6 +188,7 @@ class _Reader:
         cell = self.table.sheet.cells.get(place) if place is not None else None
         if cell is None or not isinstance(cell.value, float):
             return False
+        self.book.limits.take("steps to repair formulas", line.formula.cost)
         other: Area = (cell.value,)
         try:
             result = line.formula.compute(lambda number, _: other if number in chosen else line.held[number])

@@ -7,8 +7,11 @@ rate) is looked for in the cells around: ``η = 0.5`` in one cell, or a label an
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +29,7 @@ _WEIGHTS = [f"w{k}" for k in range(1, 9)]
 _FEWEST = 4  # names that make a header
 _ABOVE = 5  # rows from a header down to its numbers, at most
 _BLANK = 3  # rows without numbers that end a table
+_NONE: set[int] = set()
 _ERROR = re.compile(r"#[^\s\d]{1,20}|Err:\d{3}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -146,6 +150,7 @@ class _Search:
                     self.numbers.setdefault(row, set()).add(column)
                 else:
                     self.texts.setdefault(row, set()).add(column)
+        self.in_order: dict[int, list[int]] = {}  # the numbers of a row, once they were asked for
         self.spans: dict[Place, int] = {}  # of a merged cell its last column
         for (top, left), (bottom, right) in grid.merged:
             self.spans[top, left] = right
@@ -153,6 +158,8 @@ class _Search:
             for row in range(top + 1, min(bottom, top + _ABOVE) + 1):
                 if name is not None:
                     self.names.setdefault(row, {})[left] = name
+        self.places = {row: sorted(names) for row, names in self.names.items()}  # of the names
+        self.numbers_of, self.texts_of = _by_column(self.numbers), _by_column(self.texts)
 
     def tables(self) -> list[Table]:
         found: list[Table] = []
@@ -176,18 +183,37 @@ class _Search:
         """The rows from the header down, to where other names begin, that look like rows of the table."""
         places = {column.position for column in table.columns.values()}
         first, last = min(places), max(places)
+        numbers, texts = (
+            Counter(itertools.chain.from_iterable(held.get(column, ()) for column in places))
+            for held in (self.numbers_of, self.texts_of)
+        )
+        rows = set(table.rows)
         found: list[int] = []
-        for row in sorted(set(self.numbers) | set(self.texts) | set(self.names)):
-            heads = sum(first <= column <= last for column in self.names.get(row, {}))
-            if row <= table.header or row in table.rows:
+        for row in sorted({*numbers, *texts, *self.names}):
+            if row <= table.header or row in rows:
                 continue
-            if heads >= _FEWEST and row > table.rows[-1]:
+            if row > table.rows[-1] and self._heads(row, first, last) >= _FEWEST:
                 break
-            numbers, texts = (len(places & held.get(row, set())) for held in (self.numbers, self.texts))
-            inside = row < table.rows[-1] and numbers
-            if inside or numbers >= self._enough(places) or texts > 0.5 * len(places):
+            inside = row < table.rows[-1] and numbers[row]
+            if inside or numbers[row] >= self._enough(places) or texts[row] > 0.5 * len(places):
                 found.append(row)
         return found
+
+    def _heads(self, row: int, first: int, last: int) -> int:
+        """How many names there are in a row from one column to another."""
+        places = self.places.get(row, [])
+        return bisect.bisect_right(places, last) - bisect.bisect_left(places, first)
+
+    def _number(self, row: int, header: int, column: int) -> int | None:
+        """The first column with a number in a row, among those that a header is merged over."""
+        last = self.spans.get((header, column), column)
+        if last == column:
+            return column if column in self.numbers.get(row, ()) else None
+        if row not in self.in_order:
+            self.in_order[row] = sorted(self.numbers.get(row, ()))
+        there = self.in_order[row]
+        at = bisect.bisect_left(there, column)
+        return there[at] if at < len(there) and there[at] <= last else None
 
     @staticmethod
     def _enough(places: set[int]) -> float:
@@ -197,27 +223,31 @@ class _Search:
     def _table(self, header: int, names: dict[int, str]) -> Table | None:
         if len(set(names.values()) - {EPOCH, RATE}) < _FEWEST:
             return None
+        self.grid.limits.take("headers")
         begin = self._begin(header, names)
         if begin is None:
             return None
         places = {self._below(header, column, begin): column for column in names}
         left, right = min(places), max(places)
+        known = set(names.values())
         for row in range(header + 1, begin):  # a second line of names, for columns without one in the first
             for column, name in self.names.get(row, {}).items():
-                if left <= column <= right and column not in places and name not in names.values():
+                if left <= column <= right and column not in places and name not in known:
                     places[column] = column
                     names = {**names, column: name}
+                    known.add(name)
         rows = self._rows(begin, places)
         if not rows:
             return None
         columns, ignored, twice = self._columns(
             header, begin, rows, {at: names[each] for at, each in places.items()}
         )
-        unknown = self._unknown(header, rows, left, right, set(places))
-        unread = [title for column, title in unknown.items() if self._may_be_quantity(column, rows)]
-        ignored = [*unknown.values(), *ignored]
         if not _is_worth(columns, len(rows)):
             return None
+        held = self._held(rows)
+        unknown = self._unknown(header, held, left, right, set(places))
+        unread = [title for column, title in unknown.items() if _may_be_quantity(held.get(column, []))]
+        ignored = [*unknown.values(), *ignored]
         _measure(columns, self.grid, rows)
         return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, twice)
 
@@ -225,23 +255,17 @@ class _Search:
         """The first row with numbers below the names, unless a better header stands between."""
         left, right = min(names), max(names)
         for row in range(header + 1, header + _ABOVE + 1):
-            numbers = self.numbers.get(row, set())
-            there = sum(
-                any(each in numbers for each in range(column, self.spans.get((header, column), column) + 1))
-                for column in names
-            )
+            there = sum(self._number(row, header, column) is not None for column in names)
             if there >= min(3, len(names)):
                 return row
-            between = [column for column in self.names.get(row, {}) if left <= column <= right]
-            if len(between) >= 0.8 * len(names):
+            if self._heads(row, left, right) >= 0.8 * len(names):
                 return None
         return None
 
     def _below(self, header: int, column: int, begin: int) -> int:
         """The column with the numbers of a name: its own, or one of those that its cell is merged with."""
-        numbers = self.numbers.get(begin, set())
-        span = range(column, self.spans.get((header, column), column) + 1)
-        return next((each for each in span if each in numbers), column)
+        there = self._number(begin, header, column)
+        return column if there is None else there
 
     def _columns(
         self, header: int, begin: int, rows: list[int], names: Mapping[int, str]
@@ -260,47 +284,45 @@ class _Search:
             else:
                 named.setdefault(name, []).append(column)
         twice = all(len(named[name]) == 2 for name in _WEIGHTS if name in named)
+        runs = self._runs(header, names)
+        sizes = Counter(runs.values())
         for name, same in named.items():
             if name in _WEIGHTS and twice and updated(name) not in named and _differ(*same):
                 columns[name], again = same
                 columns[updated(name)] = replace(again, name=updated(name))
                 continue
             # Beside the table there may be another one, of epochs and losses, for some chart.
-            best = max(same, key=lambda each: (self._run(header, each.position, names), -len(each.header)))
+            best = max(same, key=lambda each: (sizes[runs[each.position]], -len(each.header)))
             columns[name] = best
             others = [each for each in same if each is not best]
             ignored += [f"{each.header} (a second time)" for each in others]
             twice_over += [
                 each.header
                 for each in others
-                if self._joined(header, each.position, best.position)
+                if runs[each.position] == runs[best.position]
                 and not np.array_equal(each.values, best.values, equal_nan=True)
             ]
         return dict(sorted(columns.items(), key=lambda item: item[1].position)), ignored, twice_over
 
-    def _joined(self, header: int, one: int, other: int) -> bool:
-        """Whether there are headers all the way between two columns."""
-        return all((header, column) in self.grid.cells for column in range(min(one, other), max(one, other)))
-
-    def _run(self, header: int, column: int, names: Mapping[int, str]) -> int:
-        """How many names there are in the unbroken run of headers to which a column belongs."""
-        left = right = column
-        while (header, left - 1) in self.grid.cells:
-            left -= 1
-        while (header, right + 1) in self.grid.cells:
-            right += 1
-        return sum(left <= each <= right for each in names)
+    def _runs(self, header: int, names: Iterable[int]) -> dict[int, int]:
+        """Of each column with a name, the first of those to which headers lead without a gap."""
+        runs: dict[int, int] = {}
+        before = first = None
+        for column in sorted(names):
+            if before is None or not all((header, each) in self.grid.cells for each in range(before, column)):
+                first = column
+            assert first is not None
+            runs[column] = first
+            before = column
+        return runs
 
     def _rows(self, begin: int, places: Iterable[int]) -> list[int]:
         places = set(places)
+        left, right, enough = min(places), max(places), self._enough(places)
         rows: list[int] = []
-        row, blank, last = begin, 0, self.grid.extent[0]
-        while row <= last and blank < _BLANK:
-            filled = len(places & self.numbers.get(row, set()))
-            heads = sum(min(places) <= column <= max(places) for column in self.names.get(row, {}))
-            if heads >= _FEWEST:
-                break
-            if filled >= self._enough(places):
+        row, blank = begin, 0
+        while blank < _BLANK and self._heads(row, left, right) < _FEWEST:
+            if len(places & self.numbers.get(row, _NONE)) >= enough:
                 rows.append(row)
                 blank = 0
             else:
@@ -315,8 +337,17 @@ class _Search:
                 return " ".join(cell.value.split())
         return self.names[header][column]
 
+    def _held(self, rows: list[int]) -> dict[int, list[float]]:
+        """By column the numbers in these rows; none if there are only errors."""
+        found: dict[int, list[float]] = {}
+        for row in rows:
+            for column in self.numbers.get(row, ()):
+                value = self.grid.cells[row, column].value
+                found.setdefault(column, []).extend([value] if isinstance(value, float) else [])
+        return found
+
     def _unknown(
-        self, header: int, rows: list[int], left: int, right: int, known: set[int]
+        self, header: int, held: Mapping[int, list[float]], left: int, right: int, known: set[int]
     ) -> dict[int, str]:
         """The other headers by column, from the gap on the left to that on the right."""
         found = {}
@@ -328,18 +359,11 @@ class _Search:
             if column not in known:
                 if cell is not None and isinstance(cell.value, str):
                     found[column] = " ".join(cell.value.split())[:40]
-                elif left < column < right and any(column in self.numbers.get(row, ()) for row in rows):
+                elif left < column < right and column in held:
                     where = letters(column) if not self.turned else f"row {column}"
                     found[column] = f"{where}, which has no heading"
             column += 1
         return found
-
-    def _may_be_quantity(self, column: int, rows: list[int]) -> bool:
-        """Whether it holds numbers, other than those that count the rows."""
-        cells = (self.grid.cells.get((row, column)) for row in rows)
-        numbers = [cell.value for cell in cells if cell is not None and isinstance(cell.value, float)]
-        steps = np.diff(numbers)
-        return bool(numbers) and not (len(steps) and np.all(steps == 1.0))
 
     def _column(self, name: str, title: str, position: int, rows: list[int]) -> Column:
         column = Column(name, title, position, np.full(len(rows), math.nan), np.zeros(len(rows)))
@@ -354,23 +378,39 @@ class _Search:
         return column
 
 
+def _by_column(held: Mapping[int, Iterable[int]]) -> dict[int, list[int]]:
+    """The rows of each column, given the columns of each row."""
+    found: dict[int, list[int]] = {}
+    for row, columns in held.items():
+        for column in columns:
+            found.setdefault(column, []).append(row)
+    return found
+
+
+def _may_be_quantity(numbers: list[float]) -> bool:
+    """Whether a column holds numbers, other than those that count the rows."""
+    steps = np.diff(numbers)
+    return bool(numbers) and not (len(steps) and np.all(steps == 1.0))
+
+
 def _split(names: dict[int, str]) -> Iterator[dict[int, str]]:
     """The names of one row as those of tables that stand side by side: where names begin again."""
     current: dict[int, str] = {}
+    seen: set[str] = set()
     columns = sorted(names)
-    while columns:
-        column = columns.pop(0)
-        if names[column] in current.values():
-            rest: dict[int, str] = {}
-            for each in [column, *columns]:
-                if names[each] in rest.values():
+    for turn, column in enumerate(columns):
+        if names[column] in seen:
+            rest: set[str] = set()
+            for each in itertools.islice(columns, turn, None):
+                if names[each] in rest:
                     break
-                rest[each] = names[each]
-            again = set(rest.values()) & set(current.values())
+                rest.add(names[each])
+            again = rest & seen
             if len(again) >= max(2 * _FEWEST, len(rest) / 2) and again - {EPOCH, RATE, *_WEIGHTS}:
                 yield current
-                current = {}
+                current, seen = {}, set()
         current[column] = names[column]
+        seen.add(names[column])
     if current:
         yield current
 
@@ -380,11 +420,13 @@ def _differ(before: Column, after: Column) -> bool:
     return bool(before.values[0] != after.values[0]) and not math.isnan(after.values[0])
 
 
+_LEAF = re.compile(r"[itwb]_?[ho]?\d")
+
+
 def _is_worth(columns: dict[str, Column], rows: int) -> bool:
     """Whether there is anything to compute."""
     named = set(columns) - {EPOCH, RATE}
-    leaves = re.compile(r"[itwb]_?[ho]?\d")
-    computed = [name for name in named if not leaves.fullmatch(name)]
+    computed = [name for name in named if not _LEAF.fullmatch(name)]
     if len(named) < _FEWEST:
         return False
     return bool(computed) or (rows > 2 and all(weight in named for weight in _WEIGHTS))
@@ -403,11 +445,15 @@ class _Print:
     exponent: bool
 
 
+_IN_BETWEEN = re.compile(r"[\s'’]")
+_TIMES_TEN = re.compile(r"[×x*]10\^")
+
+
 def _print(cell: Cell) -> _Print:
     text = cell.text.lower()
     if not text.isascii() or not text.replace("e", "").replace("-", "").replace(".", "").isdigit():
-        text = re.sub(r"[\s'’]", "", text.replace("−", "-").replace(",", "."))
-        text = re.sub(r"[×x*]10\^", "e", text)
+        text = _IN_BETWEEN.sub("", text.replace("−", "-").replace(",", "."))
+        text = _TIMES_TEN.sub("e", text)
     percent = text.endswith("%")
     mantissa, _, power = text.rstrip("%").partition("e")
     whole, _, decimals = mantissa.lstrip("+-").partition(".")
@@ -468,10 +514,20 @@ def _kind(name: str) -> str:
 
 # --- what is given beside --------------------------------------------------------------------------
 
-_STATED = re.compile(
-    r"([^\s,;:=]+(?: [^\s,;:=\d]+){0,2}(?: ?\([^()]*\))?) ?[=:] ?([+−-]?[\d.,]*\d(?:e-?\d+)?%?)",
-    re.IGNORECASE,
-)
+# A number that a text states, and, read backwards from its sign, the name before it: three words at most, and
+# what stands in parentheses. From the front each letter of a long text would begin a name, in quadratic time.
+_STATED = re.compile(r"[=:] ?([+−-]?[.,]*+\d++(?:[.,]++\d++)*+(?:e-?\d++)?%?)", re.IGNORECASE)
+_NAMED_BEFORE = re.compile(r" ?((?:\)[^()]*+\( ?)?(?:[^\s,;:=\d]++ ){0,2}[^\s,;:=]++)")
+_NAME_AT_MOST = 100  # letters
+
+
+def _stated(text: str) -> Iterator[tuple[str, str]]:
+    """The numbers that a text states, with their names, as in "learning rate (η) = 0.5"."""
+    for match in _STATED.finditer(text):
+        before = text[max(0, match.start() - _NAME_AT_MOST) : match.start()][::-1]
+        name = _NAMED_BEFORE.match(before)
+        if name is not None and name.end() < _NAME_AT_MOST:
+            yield name[1][::-1], match[1]
 
 
 def givens(sheet: Sheet, tables: Iterable[Table], wanted: Iterable[str]) -> list[Given]:
@@ -484,16 +540,23 @@ def givens(sheet: Sheet, tables: Iterable[Table], wanted: Iterable[str]) -> list
             first[0] <= place[0] <= last[0] and first[1] <= place[1] <= last[1] for first, last in areas
         )
 
+    def add(name: str, number: float, place: Place) -> None:
+        sheet.limits.take("numbers beside their names")
+        found.append(Given(name, number, place))
+
     spans = dict(sheet.merged)
-    found = []
+    found: list[Given] = []
     for place, cell in sheet.cells.items():
         if not isinstance(cell.value, str) or not free(place):
             continue
-        stated = [(quantity(name), number) for name, number in _STATED.findall(cell.value)]
+        stated = []
+        for text, number in _stated(cell.value):
+            sheet.limits.take("numbers stated in texts")
+            stated.append((quantity(text), number))
         for name, number in stated:
             value = read_number(number)
             if name in wanted and value is not None:
-                found.append(Given(name, value, place))
+                add(name, value, place)
         name = quantity(cell.value)
         if name not in wanted or any(name == each for each, _ in stated):
             continue
@@ -501,7 +564,7 @@ def givens(sheet: Sheet, tables: Iterable[Table], wanted: Iterable[str]) -> list
             number_there = sheet.cells[beside].value
             assert isinstance(number_there, float)
             if free(beside):
-                found.append(Given(name, number_there, beside))
+                add(name, number_there, beside)
     return found
 
 
