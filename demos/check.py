@@ -583,7 +583,7 @@ def derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
     network = judged.network
     if judged.taken[name][row] or (judged.gap > 1 and name == weight):
         return
-    if weight in network.trained and name in judged.right:
+    if weight in network.trained and judged.moves(weight):
         slope = derivative(network.output, weight)
         formula: Expression = network.symbol(weight) - network.symbol(RATE) * network.symbol(slope)
         at = row if judged.after or name != weight else row - 1

@@ -118,7 +118,7 @@ class _Reader:
     def repairs(self, row: int) -> Iterator[str]:
         """What to put in place of a reference so that the formula gives the right numbers; at most two.
 
-        The search is given up where a formula, and with it what there is to try, is longer than any here should be.
+        The search is given up where a formula, and so what there is to try, is longer than it should be.
         """
         with contextlib.suppress(FormulaError, SheetError):
             yield from itertools.islice(self._repairs(row), 2)

@@ -477,21 +477,25 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
             if not math.isnan(column.values[turn])
         }
     finest: dict[tuple[str, bool], tuple[int, int]] = {}
+    counted = {EPOCH, RATE}  # are typed in with as many digits as they need
     lively = {
-        name for name, column in columns.items() if len(set(column.values[~np.isnan(column.values)])) > 3
+        name
+        for name, column in columns.items()
+        if name not in counted and len(set(column.values[~np.isnan(column.values)])) > 3
     }
     lively = lively or {  # a row or two; how a zero is printed says nothing
         name
         for name, column in columns.items()
-        if _kind(name) not in ("given", "weight") and np.any(np.nan_to_num(column.values))
+        if _kind(name) not in ("given", "weight")
+        and name not in counted
+        and np.any(np.nan_to_num(column.values))
     }
     for name, each in prints.items():
         for exponent in (False, True):
             some = [one for one in each.values() if one.exponent == exponent]
-            if some:  # one number with more digits than all the others is an accident
-                turn = min(len(some) // 4, 1)
-                units, sizes = sorted(one.unit for one in some), sorted(-one.digits for one in some)
-                finest[name, exponent] = units[turn], -sizes[turn]
+            if some:
+                most = -_usual_least([-one.digits for one in some])
+                finest[name, exponent] = _usual_least([one.unit for one in some]), most
     for name, each in prints.items():
         alike = [other for other in lively if _kind(other) == _kind(name)] or list(lively)
         others = [finest[other, False] for other in alike if name not in lively and (other, False) in finest]
@@ -504,6 +508,12 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
             # two are rare enough to take the number as exact as the others.
             last = one.unit if expected <= one.unit <= expected + 1 else expected
             columns[name].slack[turn] = 0.51 * 10.0 ** min(last, 300)
+
+
+def _usual_least(numbers: list[int]) -> int:
+    """The least, unless it is alone by more than 3: one cell with all its digits is an accident."""
+    least, *others = sorted(numbers)
+    return others[0] if len(others) > 2 and others[0] - least > 3 else least
 
 
 def _kind(name: str) -> str:

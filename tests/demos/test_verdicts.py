@@ -1,13 +1,12 @@
-"""What the check says, held against what it could know: no damage of a right sheet, of any kind, is called right.
+"""What the check says, held against what it could know: no damage of a right sheet is called right.
 
 Right sheets are drawn and computed in plain Python (see `sheets_made`); one thing in them is then made false,
-or unreadable. The oracle is the damage itself: a sheet that states something false, or holds something that cannot
-be read, must not have status 0; and of one with status 0 every cell that anything computes was compared.
+or unreadable. The oracle is the damage itself: a sheet that states something false, or holds something that
+cannot be read, must not have status 0; and of one with status 0 every cell that is computed was compared.
 """
 
 import contextlib
 import io
-import math
 import os
 import re
 import subprocess
@@ -20,8 +19,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sheets_made import (
-    COLUMNS, FORWARD, FOUR_BIASES, GIVEN, RIGHT, SLOPES, TWO_BIASES, UPDATED, WEIGHTS,
-    Layout, Training, write_csv, write_xlsx,
+    COLUMNS,
+    FORWARD,
+    FOUR_BIASES,
+    GIVEN,
+    RIGHT,
+    SLOPES,
+    TWO_BIASES,
+    UPDATED,
+    WEIGHTS,
+    Layout,
+    Training,
+    write_csv,
+    write_xlsx,
 )  # fmt: skip
 
 from demos import __main__ as demos
@@ -30,6 +40,11 @@ from demos.parts.telling import brief, clean
 
 ROOT = Path(__file__).parents[2]
 COMPUTED = [*FORWARD, *SLOPES]
+
+
+def few(count):
+    """So many of the default profile's 150 examples, and more or less in another: a check takes 0.1 s."""
+    return settings(max_examples=max(1, settings.default.max_examples * count // 150))
 
 
 def checked(path, *options):
@@ -119,9 +134,11 @@ def a_column(draw, training, layout, grid):
     new = draw(
         st.sampled_from(
             [
-                [0.0 for _ in rows], [0.5 for _ in rows], [-value for value in values], [value / 2 for value in values],
-                [training.value(other, row) for row in rows], ["#REF!" for _ in rows], ["same" for _ in rows],
-                [training.value(name, max(row - 1, 0)) for row in rows], ["0" for _ in rows], ["0e0" for _ in rows],
+                [0.0 for _ in rows], [0.5 for _ in rows], ["0" for _ in rows], ["0e0" for _ in rows],
+                [-value for value in values], [value / 2 for value in values],
+                ["#REF!" for _ in rows], ["same" for _ in rows],
+                [training.value(other, row) for row in rows],
+                [training.value(name, max(row - 1, 0)) for row in rows],
             ]
         )
     )  # fmt: skip
@@ -140,19 +157,17 @@ def a_heading(draw, training, layout, grid):
     name = draw(st.sampled_from([*COMPUTED, *GIVEN]))
     heading = draw(st.sampled_from(["foo", "", "grad one", "(w)", *COLUMNS]))
     assume(heading != name)
-    return grid | {(layout.corner[0], layout.place(name, 0)[1]): heading}
+    return grid | {layout.place(name, -1): heading}
 
 
 def more_rows(draw, training, layout, grid):
     """Rows below, or a gap and rows below, that are no continuation."""
     gap, count = draw(st.integers(0, 9)), draw(st.integers(1, 3))
     content = draw(st.sampled_from([9.9, "#NUM!", "abc", "nan", -0.25]))
-    columns = [name for name in layout.columns if name not in GIVEN or content != 9.9]
-    share = draw(st.integers(len(columns) * 2 // 3, len(columns)))
-    first = layout.corner[0] + training.count + gap + 1
-    return grid | {
-        (first + row, layout.place(name, 0)[1]): content for row in range(count) for name in columns[:share]
-    }
+    names = [name for name in layout.columns if name not in GIVEN]
+    names = names[: draw(st.integers(len(names) * 2 // 3, len(names)))]
+    first = training.count + gap
+    return grid | {layout.place(name, first + row): content for row in range(count) for name in names}
 
 
 def a_row_between(draw, training, layout, grid):
@@ -165,7 +180,7 @@ def a_row_between(draw, training, layout, grid):
 
 
 def no_descent(draw, training, layout, grid):
-    """A rate that is 0 or less, said or not; updates left out, or uphill; or with another rate than the one said."""
+    """A rate that is 0 or less, said or not; updates left out, uphill, or with another rate than is said."""
     assume(training.count > 1)
     kind = draw(st.sampled_from(["zero", "negative", "frozen", "uphill", "another"]))
     texts = {"frozen": "{0}↑", "uphill": "{0}↑+η*∂E/∂{0}↑"}
@@ -173,36 +188,33 @@ def no_descent(draw, training, layout, grid):
     if kind in texts:
         training = training.with_slip({name: texts[kind].format(name) for name in WEIGHTS}, 1)
     elif kind in numbers:
-        training = training.with_given(**{"η": numbers[kind]})
+        training = training.with_given(η=numbers[kind])
     grid = layout.grid(training)
     return grid | {(1, 1): "learning rate", (1, 2): training.given["η"] + 0.1} if kind == "another" else grid
 
 
 def no_gradient(draw, training, layout, grid):
     """All of it 0, and the weights stay."""
-    slips = {f"∂E/∂{name}": "0" for name in WEIGHTS} | {name: f"{name}↑" for name in WEIGHTS}
-    return layout.grid(training.with_slip(slips))
+    training = training.with_slip(dict.fromkeys(SLOPES, "0"))
+    return layout.grid(training.with_slip({name: f"{name}↑" for name in WEIGHTS}, 1))
 
 
 def unread_gradients(draw, training, layout, grid):
     """Their headings are gone, or they are."""
-    top, left = layout.corner
     places = {layout.place(name, row) for name in SLOPES for row in range(-1, training.count)}
     if draw(st.booleans()):
         return {place: content for place, content in grid.items() if place not in places}
-    return grid | {
-        (top, left + list(layout.columns).index(name)): f"g {turn} g" for turn, name in enumerate(SLOPES)
-    }
+    return grid | {layout.place(name, -1): f"g {turn} g" for turn, name in enumerate(SLOPES)}
 
 
 DAMAGES = [
-    another_number, no_number, a_column, all_zero, a_heading, more_rows, a_row_between, no_descent, no_gradient,
-    unread_gradients,
+    another_number, no_number, a_column, all_zero, a_heading, more_rows, a_row_between, no_descent,
+    no_gradient, unread_gradients,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-@settings(max_examples=25)
+@few(10)
 @given(data=st.data())
 def test_no_damage_is_called_right(damage, folder, data):
     training = data.draw(trainings())
@@ -217,7 +229,7 @@ def test_no_damage_is_called_right(damage, folder, data):
     assert damage is not unread_gradients or "CANNOT TELL: gradients not checked" in text or status == 1, text
 
 
-@settings(max_examples=40)
+@few(25)
 @given(data=st.data())
 def test_of_a_right_sheet_every_cell_was_compared(folder, data):
     """And what the verdict rests on is said: how many cells, how many rows, to how many digits."""
@@ -242,7 +254,7 @@ def test_of_a_right_sheet_every_cell_was_compared(folder, data):
     )
     assert said, text
     assert (int(said[1]), said[2]) == (cells, rows)
-    assert int(said[3]) == min(digits or 15, 15)
+    assert int(said[3]) <= (digits or 15)  # less where a number is short by chance, as 0.02 · 0.79
 
 
 def min_change(training):
@@ -275,10 +287,10 @@ USUAL = {
 
 
 @pytest.mark.parametrize("slip", USUAL)
-@settings(max_examples=25)
+@few(5)
 @given(data=st.data())
 def test_a_usual_slip_is_right_at_no_number_of_digits(slip, folder, data):
-    """Where the digits would hide it, the check cannot tell; that it is seen at many digits is tested elsewhere."""
+    """Where the digits would hide it, the check cannot tell; at many digits it does, as other tests show."""
     texts, begin = USUAL[slip]
     training = data.draw(trainings(least=2))
     training = Training({name: x for name, x in training.given.items() if name[0] != "b"}, training.count)
@@ -348,27 +360,23 @@ def test_a_wrong_update_beside_its_weight_is_named(weight, slip, folder, monkeyp
     assert re.search(rf"WRONG: 1 of \d+ columns: {name}\n", text), text
 
 
-@pytest.mark.parametrize("gap", [2, 10])
+@pytest.mark.parametrize("gap", [3, 10])
 def test_rows_some_epochs_apart_are_computed_through_the_updates_between(gap, folder):
-    layout = Layout(["epoch", *COLUMNS])
-    training = Training(count=4 * gap)
 
-    def every(training, rate):
-        grid = Layout(["epoch", *COLUMNS, *(["η"] if rate else [])]).grid(training)
-        return {
-            (1 + (row + gap - 2) // gap, column): x
-            for (row, column), x in grid.items()
-            if row % gap == 2 % gap
-        } | {(1, column): x for (row, column), x in grid.items() if row == 1}
+    def every(training, columns):
+        grid = Layout(columns).grid(training)
+        kept = {row: 2 + (row - 2) // gap for row in range(2, training.count + 2) if (row - 2) % gap == 0}
+        kept[1] = 1
+        return {(kept[row], column): content for (row, column), content in grid.items() if row in kept}
 
-    for rate in (False, True):
-        status, text = checked(write_csv(folder / "apart.csv", every(training, rate)))
+    right = Training(count=4 * gap)
+    frozen = right.with_slip({name: f"{name}↑" for name in WEIGHTS}, 1)
+    for columns, of_frozen in [(["epoch", *COLUMNS, "η"], 1), (["epoch", *COLUMNS], 3)]:
+        status, text = checked(write_csv(folder / "apart.csv", every(right, columns)))
         assert status == 0, text
         assert f"{gap} epochs apart" in text
-        frozen = training.with_slip({name: f"{name}↑" for name in WEIGHTS}, 1)
-        status, text = checked(write_csv(folder / "apart.csv", every(frozen, rate)))
-        assert status == (1 if rate else 3), text
-    assert layout.columns[0] == "epoch"
+        status, text = checked(write_csv(folder / "apart.csv", every(frozen, columns)))
+        assert status == of_frozen, text
 
 
 # --- what reaches the terminal -----------------------------------------------------------------------------
@@ -390,7 +398,7 @@ def require_harmless(text, verdicts):
     assert len(said) == verdicts, text
 
 
-@settings(max_examples=40)
+@few(15)
 @given(heading=strange, cell=strange, sheet=strange, name=strange)
 def test_no_text_of_a_file_acts_on_the_terminal(heading, cell, sheet, name, folder):
     """Headings, cells, the names of sheets and of the file, in reports and in errors."""
@@ -419,16 +427,11 @@ def test_no_text_of_a_file_acts_on_the_terminal(heading, cell, sheet, name, fold
     if path.exists():
         status, text = checked(path)
         require_harmless(text, int(status != 2))
-    grid = {**grid, layout.place("a_h1", 1): cell or "x", (3, 32): heading, (4, 32): 1.0}
-    path = (
-        write_csv(folder / "strange.csv", grid | {(1, 1): heading}, encoding="utf-8")
-        if encodable(heading + cell)
-        else None
-    )
-    if path:
-        status, text = checked(path)
+    if encodable(heading + cell):
+        grid = {**grid, layout.place("a_h1", 1): cell or "x", (3, 32): heading, (4, 32): 1.0, (1, 1): heading}
+        status, text = checked(write_csv(folder / "strange.csv", grid))
         require_harmless(text, int(status != 2))
-    assert all(map(str.isprintable, clean(heading) + brief(cell)))
+    assert (clean(heading) + clean(brief(cell))).isprintable()
 
 
 def encodable(text):
@@ -443,7 +446,7 @@ def run(*words, stdout="", **environment):
     )
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8", "utf-16-le"])
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16-le"])
 def test_a_verdict_in_every_encoding(encoding, folder):
     path = write_csv(folder / "right.csv", Layout().grid(Training(count=3)))
     done = run("check", str(path), PYTHONIOENCODING=encoding, PYTHONUTF8="0")
@@ -464,7 +467,12 @@ REDIRECTIONS = {
 def test_a_demo_does_its_work_whoever_reads(name, tmp_path):
     """With its page written whole: ready() is what all demos begin with."""
     done = run(
-        "order", "--quick", "--out", str(tmp_path), stdout=REDIRECTIONS[name], PYTHONIOENCODING="cp1252"
+        "order",
+        "--quick",
+        "--out",
+        str(tmp_path),
+        stdout=REDIRECTIONS[name].replace("x", str(tmp_path / "x")),
+        PYTHONIOENCODING="cp1252",
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "index.html").stat().st_size > 1000
@@ -508,4 +516,4 @@ def test_the_statuses_are_documented(capsys):
     ):
         for text in (said, readme):
             assert re.search(rf"\b{status} if [^,;]*{word}", text), (status, text[-600:])
-    assert math.isfinite(demos.CRASHED)
+    assert demos.CRASHED == 70
