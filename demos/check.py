@@ -265,7 +265,6 @@ def check(path: Path, lr: float | None, whole: bool) -> Report:
     elsewhere = list(itertools.chain.from_iterable(all_given))
     for (sheet, tables), own in zip(found, all_given, strict=True):
         for table in tables:
-            book.limits.take("tables")
             others = [given for given in elsewhere if given not in own and given.name != RATE]
             beside = [*sorted(own, key=functools.partial(distance, table)), *others]
             lines.append(title(book, table))

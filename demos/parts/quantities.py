@@ -62,7 +62,8 @@ _SPACES = re.compile(r"(?<!\n)[ \t\xa0]+")
 _ORNAMENT = re.compile(r"[\s_{}$^`\"()\[\],;]")
 
 _LONGEST_REMARK = 200  # letters of a name with all that is added to it
-_LONGEST = 80  # of the name alone, which is looked at from each of its letters
+_LONGEST = 80  # of a derivative, which is looked at from each of its letters
+_LONGEST_NAME = 40
 
 
 def derivative(top: str, bottom: str) -> str:
@@ -140,6 +141,8 @@ def _bare(text: str) -> str:
 
 
 def _name(text: str) -> str | None:
+    if len(text) > _LONGEST_NAME:
+        return None
     for name, pattern in _PATTERNS:
         match = pattern.fullmatch(text)
         if match:
@@ -152,7 +155,8 @@ def _name(text: str) -> str | None:
 def _derivative(text: str) -> str | None:
     """A fraction of two differentials; also with one ∂ left out, without the line, or in words."""
     for top, bottom in _fractions(text):
-        above, below = _name(top), _name(bottom)
+        above = _name(top)
+        below = _name(bottom) if above else None
         if above and below and not {above, below} & {EPOCH, RATE} and above != below:
             return derivative(above, below)
     word = _WORDS_FOR_GRADIENT.match(text)

@@ -15,7 +15,6 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -32,10 +31,13 @@ Place = tuple[int, int]  # row and column, both counted from 1 as in A1
 LIMITS = {
     "bytes": 20_000_000,
     "parts": 5_000,
+    "sheets": 100,
+    "names of its own": 10_000,
     "bytes when unpacked": 64_000_000,
     "XML tags": 3_000_000,
     "cells": 330_000,
     "letters of text": 4_000_000,
+    "letters of formulas": 32_000_000,
     "different texts": 20_000,
     "merged areas": 10_000,
     "hidden columns": 100_000,
@@ -407,9 +409,12 @@ def _refuse_others(path: Path, data: bytes) -> None:
 
 def _put(sheet: Sheet, place: Place, cell: Cell) -> None:
     """Add a cell, and count it."""
-    if place in sheet.cells or not (1 <= place[0] <= _ROWS and 1 <= place[1] <= _COLUMNS):
-        raise ValueError(f"the cell {reference(place)} is there twice, or not on the sheet")
+    if not (1 <= place[0] <= _ROWS and 1 <= place[1] <= _COLUMNS):
+        raise SheetError(f"{sheet.limits.file} has more than {_ROWS:,} rows or {_COLUMNS:,} columns")
+    if place in sheet.cells:
+        raise ValueError(f"the cell {reference(place)} is there twice")
     sheet.limits.take("cells")
+    sheet.limits.take("letters of formulas", len(cell.formula))
     if isinstance(cell.value, str):
         if len(cell.value) > _IN_A_CELL:
             raise SheetError(f"{sheet.limits.file} has more than {_IN_A_CELL:,} letters in one cell")
@@ -575,6 +580,7 @@ class _Archive:
         for tag, attributes, text in elements:
             name = attributes.get("name", "")
             if tag == "sheet" and text is not None:
+                self.limits.take("sheets")
                 names.append(name)
                 kind, target = related[_reference_of(attributes)]
                 if kind == "worksheet":
@@ -582,6 +588,7 @@ class _Archive:
                 else:
                     self.others.append(name)
             elif tag == "definedName" and text:
+                self.limits.take("names of its own")
                 self.defined[name.casefold()] = text
         self._require_once("sheet", names)
         if not self.parts:
@@ -590,12 +597,14 @@ class _Archive:
 
     def _require_once(self, what: str, names: list[str]) -> None:
         """Refuse two of one name, of which programs may take either; they do not tell capitals apart."""
-        for name, count in Counter(map(str.casefold, names)).items():
-            if count > 1:
+        seen: set[str] = set()
+        for name in names:
+            if name.casefold() in seen:
                 raise SheetError(
-                    f"{self.path.name} has {count} {what}s of the name {name!r:.60}: rename all but one, or "
-                    "open it in a spreadsheet program and save it again"
+                    f"{self.path.name} has two {what}s of the name {name!r:.60}: rename one of them, or open "
+                    "it in a spreadsheet program and save it again"
                 )
+            seen.add(name.casefold())
 
     def _related(self, part: str) -> dict[str, tuple[str, str]]:
         """The parts that a part refers to: by identifier the kind and the name."""
@@ -606,6 +615,7 @@ class _Archive:
         found = {}
         for tag, attributes, text in self._elements(list_of_parts):
             if tag == "Relationship" and text is not None:
+                self.limits.take("parts")
                 target = attributes.get("Target", "")
                 full = target[1:] if target.startswith("/") else str(folder / target)
                 found[attributes.get("Id", "")] = attributes.get("Type", "").rsplit("/", 1)[-1], full
@@ -674,6 +684,7 @@ class _Archive:
             if tag == "t":
                 runs.append(text)
             elif tag == "si":
+                self.limits.take("letters of text", sum(map(len, runs)))
                 found.append("".join(runs))
                 runs.clear()
         return found

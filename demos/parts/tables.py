@@ -173,6 +173,7 @@ class _Search:
                     continue
                 table = self._table(row, names)
                 if table is not None:
+                    self.grid.limits.take("tables")
                     found.append(table)
                     used.append((row, table.rows[-1], left, right))
         for table in found:
@@ -389,8 +390,7 @@ def _by_column(held: Mapping[int, Iterable[int]]) -> dict[int, list[int]]:
 
 def _may_be_quantity(numbers: list[float]) -> bool:
     """Whether a column holds numbers, other than those that count the rows."""
-    steps = np.diff(numbers)
-    return bool(numbers) and not (len(steps) and np.all(steps == 1.0))
+    return bool(numbers) and (len(numbers) == 1 or any(b - a != 1.0 for a, b in itertools.pairwise(numbers)))
 
 
 def _split(names: dict[int, str]) -> Iterator[dict[int, str]]:
@@ -496,10 +496,16 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
             if some:
                 most = -_usual_least([-one.digits for one in some])
                 finest[name, exponent] = _usual_least([one.unit for one in some]), most
+    usual: dict[str, tuple[float, float]] = {}
+    for kind in {_kind(name) for name in prints.keys() - lively}:
+        alike = [other for other in lively if _kind(other) == kind] or list(lively)
+        others = [finest[other, False] for other in alike if (other, False) in finest]
+        if others:
+            usual[kind] = tuple(np.median(others, axis=0))
     for name, each in prints.items():
-        alike = [other for other in lively if _kind(other) == _kind(name)] or list(lively)
-        others = [finest[other, False] for other in alike if name not in lively and (other, False) in finest]
-        usual_unit, usual_digits = np.median(others, axis=0) if others else (math.inf, -math.inf)
+        usual_unit, usual_digits = math.inf, -math.inf
+        if name not in lively:
+            usual_unit, usual_digits = usual.get(_kind(name), (math.inf, -math.inf))
         for turn, one in each.items():
             unit = min(finest[name, one.exponent][0], usual_unit)
             digits = max(finest[name, one.exponent][1], usual_digits)
