@@ -178,11 +178,16 @@ def check_table(table: Table, beside: list[Given], book: Book, lr: float | None)
     understood = understand(table, beside, assumptions(), book, lr)
     judged = understood.judged()
     findings = [
-        Finding(name, [int(row) for row in judged.wrong(name)], diagnose(judged, name))
+        Finding(name, [int(row) for row in judged.wrong(name)], slip_of(judged, name, book))
         for name in judged.wrong_columns
     ]
     coarse = too_coarse(judged)
     return Checked(understood, judged, findings, beside, coarse, list(doubts(understood, judged, coarse)))
+
+
+def slip_of(judged: Judgement, name: str, book: Book) -> Slip | None:
+    """Which slip it was, if that can be told; of so many columns at most that it takes seconds."""
+    return diagnose(judged, name) if book.limits.has("wrong columns to find the slip of") else None
 
 
 def doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, Flags]) -> Iterator[str]:

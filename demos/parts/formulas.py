@@ -397,7 +397,9 @@ class Calculator:
             try:
                 if cell.value is None and at not in self._refused:
                     if at not in opened:
-                        formula = parsed(self.book.sheet(name).formula(place), self.book)
+                        text = self.book.sheet(name).formula(place)
+                        self.book.limits.take("letters of such formulas", len(text))
+                        formula = parsed(text, self.book)
                         opened[at] = formula, self._missing(name, formula)
                     formula, missing = opened[at]
                     needed = next(missing, None)

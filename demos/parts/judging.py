@@ -245,7 +245,7 @@ class Judgement:
         fits = self.fits(name, right)
         if not fits.all():
             passed = fits.copy()
-            for formula in formulas:
+            for formula in filter(names_in, formulas):  # a derivative may be a constant, as ∂h1/∂h2 is
                 for known in (self.own, self._shown(names_in(formula))):
                     passed |= self.fits(name, propagated(formula, known))
             follows = passed & ~fits & troubled

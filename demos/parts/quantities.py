@@ -43,6 +43,7 @@ _NAMES = {
     rf"|{_LOSS}-?(?:t|tot|totl|total|ttl|sum|all|overall|net|function|value)|e1\+e2|mean?squarederror)",
 }
 _PATTERNS = [(name, re.compile(pattern)) for name, pattern in _NAMES.items()]
+_ANY_NAME = re.compile("|".join(_NAMES.values()))
 
 _WORDS_FOR_GRADIENT = re.compile(
     r"^(?:(?:the)?(?:partial)?(?:gradients?|grad|derivatives?|slopes?|partial)(?:of|for|wrt)?|∇|nabla|g)"
@@ -87,7 +88,7 @@ def updated(weight: str) -> str:
     return f"{weight}'"
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=32_768)  # more than a file may have
 def quantity(text: str) -> str | None:
     """The quantity that a header or a label names; None for anything else.
 
@@ -141,7 +142,7 @@ def _bare(text: str) -> str:
 
 
 def _name(text: str) -> str | None:
-    if len(text) > _LONGEST_NAME:
+    if len(text) > _LONGEST_NAME or not _ANY_NAME.fullmatch(text):
         return None
     for name, pattern in _PATTERNS:
         match = pattern.fullmatch(text)

@@ -116,10 +116,7 @@ class _Reader:
     # --- repairs -----------------------------------------------------------------------------------
 
     def repairs(self, row: int) -> Iterator[str]:
-        """What to put in place of a reference so that the formula gives the right numbers; at most two.
-
-        The search is given up where a formula, and so what there is to try, is longer than it should be.
-        """
+        """What to put in place of a reference so that the formula gives the right numbers; at most two."""
         with contextlib.suppress(FormulaError, SheetError):
             yield from itertools.islice(self._repairs(row), 2)
 
@@ -188,7 +185,8 @@ class _Reader:
         cell = self.table.sheet.cells.get(place) if place is not None else None
         if cell is None or not isinstance(cell.value, float):
             return False
-        self.book.limits.take("steps to repair formulas", line.formula.cost)
+        if not self.book.limits.has("steps to repair formulas", line.formula.cost):
+            return False  # it is longer than any of the assignment
         other: Area = (cell.value,)
         try:
             result = line.formula.compute(lambda number, _: other if number in chosen else line.held[number])

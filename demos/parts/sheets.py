@@ -42,10 +42,13 @@ LIMITS = {
     "merged areas": 10_000,
     "hidden columns": 100_000,
     "formulas that were never calculated": 100_000,
+    "letters of such formulas": 5_000_000,
     "cells that such formulas read": 2_000_000,
     "steps to repair formulas": 3_000_000,
     "headers": 2_000,
     "tables": 24,
+    "rows of tables": 12_000,
+    "wrong columns to find the slip of": 100,
     "numbers beside their names": 300,
     "numbers stated in texts": 5_000,
 }
@@ -77,12 +80,16 @@ class Limits:
         ------
         SheetError : if there is more of it than `LIMITS` says.
         """
-        self.left[what] -= number
-        if self.left[what] < 0:
+        if not self.has(what, number):
             raise SheetError(
                 f"{self.file} has more than {LIMITS[what]:,} {what}, the most that is read here: keep the "
                 "first thousand rows of the table in a file of their own"
             )
+
+    def has(self, what: str, number: int = 1) -> bool:
+        """Count, and say whether there was so much left."""
+        self.left[what] -= number
+        return self.left[what] >= 0
 
     def text(self, text: str) -> None:
         """Count a text in a cell: each may be a name, and is looked at as one."""

@@ -238,6 +238,7 @@ class _Search:
                     names = {**names, column: name}
                     known.add(name)
         rows = self._rows(begin, places)
+        self.grid.limits.take("rows of tables", len(rows))
         if not rows:
             return None
         columns, ignored, twice = self._columns(
