@@ -117,7 +117,7 @@ class _Reader:
 
     def repairs(self, row: int) -> Iterator[str]:
         """What to put in place of a reference so that the formula gives the right numbers; at most two."""
-        with contextlib.suppress(FormulaError, SheetError):
+        with contextlib.suppress(FormulaError, SheetError):  # too long for any formula of the assignment
             yield from itertools.islice(self._repairs(row), 2)
 
     def _repairs(self, row: int) -> Iterator[str]:
@@ -185,11 +185,11 @@ class _Reader:
         cell = self.table.sheet.cells.get(place) if place is not None else None
         if cell is None or not isinstance(cell.value, float):
             return False
-        if not self.book.limits.has("steps to repair formulas", line.formula.cost):
-            return False  # it is longer than any of the assignment
+        self.book.limits.take("steps to repair formulas", line.formula.cost)
         other: Area = (cell.value,)
         try:
-            result = line.formula.compute(lambda number, _: other if number in chosen else line.held[number])
+            held = dict(enumerate(line.held)) | dict.fromkeys(chosen, other)
+            result = line.formula.compute(lambda number, _: held[number])
         except FormulaError:
             return False
         right = self.judged.right[self.quantity]
