@@ -102,7 +102,7 @@ class _Reader:
         above = formulas.get(row - 1, "")
         if row - 1 in self.judged.wrong(self.quantity) or not above:
             return ""
-        if self._filled_down(row - 1, row) == formulas[row]:
+        if self._filled_down(row - 1, row) == moved(formulas[row], 0, 0):
             return ""
         place = self.table.cell(self.quantity, row - 1)
         return f"the formula changes here: {place} above, which is right, holds {above}"
@@ -136,7 +136,7 @@ class _Reader:
         wrong, found = self.judged.wrong(self.quantity), 0
         for each in map(int, wrong[wrong >= row][:_LOOKED_AT]):
             text = self.table.sheet.formula(self.table.place(self.quantity, each))
-            if found < _TRIED and self._filled_down(row, each) == text:
+            if found < _TRIED and self._filled_down(row, each) == moved(text, 0, 0):
                 found += 1
                 formula = parsed(text, self.book)
                 name = self.table.sheet.name
