@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -255,11 +256,14 @@ def _factor(value: Value) -> float:
 _AREA = 100_000  # cells of one reference
 
 
-def _reference(text: str, book: Book | None) -> Reference:
+def _reference(token: re.Match[str], book: Book | None) -> Reference:
     """What a reference, or a name of the workbook, refers to."""
-    token = TOKEN.fullmatch(text if book is None else book.defined.get(text.casefold(), text))
-    if token is None or not token["cells"]:
-        raise FormulaError(f"{text:.60} is not a cell of this workbook")
+    text = token[0]
+    if not token["cells"]:
+        named = TOKEN.fullmatch(book.defined.get(text.casefold(), "")) if book is not None else None
+        if named is None or not named["cells"]:
+            raise FormulaError(f"{text:.60} is not a cell of this workbook")
+        token = named
     try:
         places = list(map(place_of, corners(token)))
     except ValueError as error:
@@ -304,7 +308,7 @@ def parsed(text: str, book: Book | None = None) -> Formula:
         if kind == "space":
             continue
         if expecting and kind in ("cells", "name", "number", "text", "error"):
-            formula.program.append(_operand(formula, kind, word, book))
+            formula.program.append(_operand(formula, kind, token, book))
             expecting = False
         elif expecting and (kind == "function" or word == "("):
             waiting.append(("open", word[:-1].upper().removeprefix("_XLFN."), 0))
@@ -347,8 +351,11 @@ def _release(waiting: list[tuple[str, str, int]], formula: Formula, binding: int
         formula.program.append((kind, word, 1 if kind == "prefix" else 2))
 
 
-def _operand(formula: Formula, kind: str, word: str, book: Book | None) -> tuple[str, str | float | int, int]:
+def _operand(
+    formula: Formula, kind: str, token: re.Match[str], book: Book | None
+) -> tuple[str, str | float | int, int]:
     """A step of the program: a constant, or the next reference, which takes the place of its text."""
+    word = token[0]
     if kind == "number":
         if not math.isfinite(float(word)):
             raise FormulaError(f"the number {word:.20} is too large")
@@ -358,7 +365,7 @@ def _operand(formula: Formula, kind: str, word: str, book: Book | None) -> tuple
     if kind in ("text", "error"):
         return "value", word if kind == "error" else word[1:-1].replace('""', '"'), 0
     formula.pieces[-1] = len(formula.references)
-    formula.references.append(_reference(word, book))
+    formula.references.append(_reference(token, book))
     return "cells", formula.pieces[-1], 0
 
 

@@ -540,11 +540,13 @@ _NAME_AT_MOST = 100  # letters
 
 def _stated(text: str) -> Iterator[tuple[str, str]]:
     """The numbers that a text states, with their names, as in "learning rate (η) = 0.5"."""
+    last = 0
     for match in _STATED.finditer(text):
-        before = text[max(0, match.start() - _NAME_AT_MOST) : match.start()][::-1]
+        before = text[max(last, match.start() - _NAME_AT_MOST) : match.start()][::-1]
         name = _NAMED_BEFORE.match(before)
         if name is not None and name.end() < _NAME_AT_MOST:
             yield name[1][::-1], match[1]
+        last = match.end()
 
 
 def givens(sheet: Sheet, tables: Iterable[Table], wanted: Iterable[str]) -> list[Given]:

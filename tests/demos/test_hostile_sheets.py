@@ -1,4 +1,4 @@
-"""Files from strangers: whatever is in them, the checker gives one of four answers, soon and in little memory.
+"""Files from strangers: whatever is in them, the checker gives one of four answers, soon, in little memory.
 
 Soon is counted, not timed: in steps of a pattern, in lines of Python, in what `LIMITS` counts.
 """
@@ -96,7 +96,7 @@ def patterns() -> dict[str, re.Pattern[str]]:
         for name, value in vars(module).items():
             for turn, each in enumerate(value if isinstance(value, list) else [value]):
                 for pattern in each if isinstance(each, tuple) else [each]:
-                    if isinstance(pattern, re.Pattern):
+                    if isinstance(pattern, re.Pattern) and pattern not in found.values():
                         found[f"{module.__name__}.{name}.{turn}"] = pattern
     return found
 
@@ -141,7 +141,7 @@ def test_every_pattern_is_linear(name, data):
 @pytest.mark.parametrize("pattern", ["[^=]+=", "a*a*b", '"(?:[^"]|"")*"x'])
 def test_a_pattern_that_is_not_linear_is_seen(pattern):
     counted = Backtracking(re.compile(pattern))
-    few, many = (max(counted.steps(count * unit, "search") for unit in 'a"') for count in (30, 120))
+    few, many = (max(counted.steps(count * unit, "search") for unit in 'a"') for count in (15, 60))
     assert many > 6 * few + 500
 
 
@@ -549,7 +549,7 @@ NAMES_IN_A_ROW = [*COLUMNS, *(f"d{a}/d{b}" for a in ("h1", "o2", "ah1") for b in
 SHAPES: dict[str, Callable[[int], str]] = {
     "names": lambda n: ",".join(itertools.islice(itertools.cycle(NAMES_IN_A_ROW), n)),
     "one name": lambda n: ",".join(["w1"] * n + COLUMNS[4:8]) + "\n" + ",".join(["1"] * (n + 4)),
-    "names without gaps": lambda n: ",".join(["i1", "i2", "t1", "t2"] * (n // 4)) + "\n" + ",".join(["1"] * n),
+    "names without gaps": lambda n: "i1,i2,t1,t2," * (n // 4) + "\n" + "1," * n,
     "headers": lambda n: "i1,i2,t1,t2\n1,2,3,4\n" * (n // 8),
     "headers without numbers": lambda n: "i1,i2,t1,t2\n" * (n // 4),
     "far columns": lambda n: f"h1{','*n}h2{','*n}o1{','*n}o2\n" + f"1{','*n}2\n" * 9,
@@ -582,7 +582,7 @@ def test_the_work_grows_as_the_file_does(shape, monkeypatch, tmp_path):
         return lines_run(lambda: answer(path), "demos")
 
     work(8)  # what is imported and compiled once
-    few, many = work(160), work(640)
+    few, many = work(100), work(400)
     assert many <= 6 * few + 2000
 
 
@@ -601,7 +601,10 @@ def many_times(begin: bytes, unit: bytes, count: int, end: bytes) -> Iterator[by
 
 def bomb(**parts: bytes | Iterable[bytes]) -> bytes:
     """A workbook of few bytes; `sheet`, `strings`, `book` and `related` may be parts of many."""
-    related = b'<R><Relationship Id="r1" Type="/worksheet" Target="s.xml"/><Relationship Id="r2" Type="/sharedStrings" Target="t.xml"/></R>'
+    related = (
+        b'<R><Relationship Id="r1" Type="/worksheet" Target="s.xml"/>'
+        b'<Relationship Id="r2" Type="/sharedStrings" Target="t.xml"/></R>'
+    )
     sheet = b"<row><c t='s'><v>0</v></c></row>"
     return packed(
         [
@@ -618,7 +621,6 @@ def bomb(**parts: bytes | Iterable[bytes]) -> bytes:
 
 
 BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "strings": ("XML tags", lambda: bomb(strings=many_times(b"<sst>", b"<si/>", 9_000_000, b"</sst>"))),
     "long strings": (
         "letters of text",
         lambda: bomb(

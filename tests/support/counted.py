@@ -189,7 +189,7 @@ def alphabet(pattern: re.Pattern[str]) -> list[str]:
 
 
 def lines_run(function: Callable[[], object], within: str) -> int:
-    """How many lines of Python, each turn of a loop anew, a call runs in files with `within` in their name."""
+    """How many lines of Python, each turn of a loop anew, a call runs in files with `within` in the name."""
     count = 0
 
     def within_frame(frame, event, _):
