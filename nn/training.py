@@ -32,7 +32,7 @@ from .batches import batches
 from .compiled import CompiledModel, NotCompiledError
 from .examples import Example, copies, examples_of, split_of
 from .history import History
-from .kept import is_users
+from .kept import Kept, is_users
 from .layers import Dropout
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
@@ -205,7 +205,7 @@ def fit(
                     advance()
                 if run.call_back(range(len(callbacks))):
                     break
-                if all(map(_only_looks, callbacks)) and not run.calls_users:
+                if all(map(_only_looks, callbacks)) and not run.users_code_changed_things():
                     continue
                 run.follow()
                 run.follow_callbacks()
@@ -273,6 +273,7 @@ class _Run:
         self.pending: list[int] = []  # those that an interrupted training has not called after its last epoch
         of_users = is_users(type(schedule)) or any(map(is_users, map(_function, metrics.values())))
         self.calls_users = of_users or isinstance(schedule, LambdaLR)  # code that may change things as well
+        self.kept: Kept | None = None  # what the model and the loss keep, after an epoch
         self.history = History(run=self)
         self.first = 0 if schedule is None else schedule.last_epoch
         self.steps: tuple[int, list[dict[str, Any]]] = 0, []  # an epoch, and what its updates so far gave
@@ -340,6 +341,16 @@ class _Run:
             except BaseException:
                 self.schedule.load_state_dict(before)
                 raise
+
+    def users_code_changed_things(self) -> bool:
+        """Whether metrics and schedules that are the user's code may have changed what is trained."""
+        if self.compiled is None or not self.calls_users:
+            return False
+        self.follow()
+        if self.kept is not None and not self.kept.changed():
+            return False
+        self.kept = Kept(model=self.model, loss=self.loss)
+        return True
 
     def begin(self) -> bool:
         """Tell the callbacks before the first step; whether one of them ends the training."""

@@ -645,7 +645,7 @@ def test_a_setting_of_the_optimizer_may_be_read(always):
     agree(found, run("eager"))
 
 
-@pytest.mark.parametrize("by", ["metric", "wrapped metric", "schedule"])
+@pytest.mark.parametrize("by", ["metric", "wrapped metric", "schedule", "schedule beside a callback"])
 def test_what_the_users_code_changes_between_epochs_is_not_frozen(by, always):
     def run(backend):
         count = [0]
@@ -660,10 +660,15 @@ def test_what_the_users_code_changes_between_epochs_is_not_frozen(by, always):
             "wrapped metric": {"metrics": [nn.of_labels(functools.partial(counted))]},
             "schedule": {"schedule": lambda optimizer: nn.LambdaLR(optimizer, counted)},
         }
+        options["schedule beside a callback"] = {
+            **options["schedule"],
+            "callbacks": [lambda epoch, history: None],
+        }
         return train(backend, loss=loss, epochs=4, **options[by])
 
     found = run("auto")
-    assert found[2].backend_reason.startswith("a metric or the schedule changed what is trained, and it ")
+    who = "a callback" if "callback" in by else "a metric or the schedule"
+    assert found[2].backend_reason.startswith(f"{who} changed what is trained, and it ")
     agree(found, run("eager"))
 
 
