@@ -126,8 +126,8 @@ def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable
     """Write a table of numbers with the names of its columns, as `write_text` does.
 
     A number has all of its digits. A name that a spreadsheet would take for a formula or a link (``=1+1``,
-    ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front; line breaks and tabs
-    become spaces.
+    ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front. Line breaks become
+    spaces, and tabs too.
 
     Parameters
     ----------
