@@ -55,6 +55,7 @@ class Check:
     error : the estimated error of `numeric`.
     right : whether the derivatives agree with the values; ``None`` if that cannot be told.
     note : what else there is to say: a kink, a jump, values too coarse to tell.
+    value : the number of `output`.
     """
 
     output: str
@@ -65,6 +66,7 @@ class Check:
     error: float
     right: bool | None
     note: str
+    value: float
 
     @property
     def relative_error(self) -> float:
@@ -76,7 +78,9 @@ class Check:
 
 @dataclass(frozen=True, repr=False)
 class GradcheckReport:
-    """What `gradcheck` found, a table when printed: true if some derivative is right, and none is wrong.
+    """What `gradcheck` found, a table when printed.
+
+    It is true if some derivative is right, none is wrong, and every value was finite.
 
     Attributes
     ----------
@@ -86,7 +90,7 @@ class GradcheckReport:
     checks: tuple[Check, ...]
 
     def __bool__(self) -> bool:
-        return not self.wrong and len(self.untold) < len(self.checks)
+        return not self.wrong and not self.infinite and len(self.untold) < len(self.checks)
 
     @property
     def wrong(self) -> tuple[Check, ...]:
@@ -97,6 +101,11 @@ class GradcheckReport:
     def untold(self) -> tuple[Check, ...]:
         """Those about which the values do not tell; the note says why."""
         return tuple(check for check in self.checks if check.right is None)
+
+    @property
+    def infinite(self) -> tuple[Check, ...]:
+        """Those of a value that is not finite, of which nothing can be checked."""
+        return tuple(check for check in self.checks if not math.isfinite(check.value))
 
     def __str__(self) -> str:
         agree = len(self.checks) - len(self.wrong) - len(self.untold)
@@ -115,7 +124,8 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
     Derivatives by reverse and by forward mode are compared with extrapolated difference quotients of
     `f`, called with fresh leaves each time. One is right if it lies within the estimated error of the
     quotients; at a kink, if it lies between the one-sided derivatives. Where the values are too coarse to
-    tell, or leap, it passes with a note, unless that is so of all of them: then nothing was checked.
+    tell, or leap, it passes with a note, unless that is so of all of them, or a value is not finite: then
+    nothing was checked.
 
     Parameters
     ----------
@@ -130,7 +140,8 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
     Raises
     ------
     GradcheckError : if a derivative is wrong, with a table of input, analytic and numeric derivative and
-        relative error, and the primitive suspected; or if there was nothing that the values tell.
+        relative error, and the primitive suspected; or if there was nothing that the values tell, of all
+        derivatives, or of an output or derivative that is not finite.
     TypeError : if an input is not a number or a `Value`, or `f` returns anything else.
     ValueError : if there are no inputs, or `order` is not a whole number from 1 on.
 
@@ -172,7 +183,9 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
             suspicion = _suspicion(function, derived, point, k, nan)
             raise GradcheckError(f"{_failures(report)}\n{suspicion}", report)
     if not report:
-        raise GradcheckError(f"nothing could be checked: choose other inputs\n{report}", report)
+        told = len(report.untold) < len(report.checks)
+        of = f" of {report.infinite[0].output}, which is {report.infinite[0].value}" if told else ""
+        raise GradcheckError(f"nothing{of} could be checked: choose other inputs\n{report}", report)
     return report
 
 
@@ -250,7 +263,7 @@ def _judge(output: str, input: str, analytic: float, forward: float, value: floa
     elif found.edge:
         note = "one-sided"
     numeric, error = (math.nan, math.nan) if estimate is None else (estimate.value, estimate.error)
-    return Check(output, input, analytic, forward, numeric, error, right, note)
+    return Check(output, input, analytic, forward, numeric, error, right, note, value)
 
 
 def _derivative(function: Function) -> Function:

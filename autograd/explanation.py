@@ -11,7 +11,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -227,6 +227,7 @@ class Outline:
     ----------
     branches : whether formulas hold for both branches of a `where`, and not just for the one recorded.
     inline : whether unlabelled arithmetic stands inside the formula of its reader; else it has a name too.
+    reserved : names that no node may have.
     computed : whether forward formulas keep the order of the engine's operations, for a computer to follow.
     order : all nodes of the graph, each after its parents.
     names : the symbol of each node that has one of its own. An unlabelled node that is another one
@@ -244,6 +245,7 @@ class Outline:
         branches: bool = False,
         inline: bool = True,
         computed: bool = False,
+        reserved: Iterable[str] = (),
     ) -> None:
         self.output, self.wrt, self._branches, self._computed = output, wrt, branches, computed
         self.order = topological_order(output)
@@ -256,7 +258,7 @@ class Outline:
         self.formulas: dict[Value, Expression] = {}
         self.opaque: dict[str, None] = {}
         self._depending = self._find_depending()
-        self._name(self._find_parts() if inline else set(), inline)
+        self._name(self._find_parts() if inline else set(), inline, reserved)
 
     def text(self, node: Value) -> str:
         return TEXT.write(self.expressions[node])
@@ -309,13 +311,13 @@ class Outline:
                 parts.add(node)
         return parts
 
-    def _name(self, parts: set[Value], inline: bool) -> None:
+    def _name(self, parts: set[Value], inline: bool, reserved: Iterable[str]) -> None:
         shown = {self.output, *self.wrt}
         short = {node: shortened(node.label, _LONGEST_NAME) for node in self.order}
         labels = set(short.values())
         for label in labels:
             encoded(label)  # or an error
-        numbers: dict[str, Iterator[int]] = {}
+        numbers: dict[str, Iterator[int]] = {name: itertools.count(2) for name in reserved}
 
         def free_name(label: str) -> str:
             """The label, of its second node with a number; without one v1, v2 and so on."""

@@ -125,8 +125,9 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[float]]) -> None:
     """Write a table of numbers with the names of its columns, as `write_text` does.
 
-    A number has all of its digits. A name that a spreadsheet would take for a formula (``=1+1``, ``@SUM(1)``,
-    ``-x``, also after a separator) gets an apostrophe in front, and line breaks and tabs become spaces.
+    A number has all of its digits. A name that a spreadsheet would take for a formula or a link (``=1+1``,
+    ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front. Line breaks become
+    spaces, and tabs too.
 
     Parameters
     ----------
@@ -158,7 +159,9 @@ def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable
 
 
 _BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
-_RUNS = re.compile(r"((?:^|[,;|])\s*)(?=[=+@＝＋－＠-])")  # in some countries a semicolon separates
+_RUNS = re.compile(  # in some countries a semicolon separates
+    r"((?:^|[,;|])\s*)(?=[=+@＝＋－＠-]|\{=|(?:https?|ftp|file|mailto|external|internal):)", re.IGNORECASE
+)
 
 
 def encoded(text: str) -> bytes:

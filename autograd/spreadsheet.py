@@ -147,7 +147,7 @@ class _Table:
 
     def __init__(self, output: Value, wrt: list[Value]) -> None:
         self.output, self.wrt = output, wrt
-        self.outline = outline = Outline(output, wrt, branches=True, computed=True)
+        self.outline = outline = Outline(output, wrt, branches=True, computed=True, reserved=["epoch"])
         for node in outline.order:
             require_fresh(node)
             if node.primitive is None and not math.isfinite(node.data):
@@ -155,6 +155,7 @@ class _Table:
                     f"save_workbook: all leaves must be finite, and {describe(node)} is {node.data}"
                 )
         symbols = outline.names
+        self.names = {symbol.text for symbol in symbols.values()}
         leaves = [node for node in symbols if node.primitive is None and node not in wrt]
         self.inputs = sorted(leaves, key=lambda node: _in_counting_order(symbols[node].text))
         self.nodes = [node for node in symbols if node.primitive is not None]
@@ -174,7 +175,7 @@ class _Table:
         for node in wrt:
             step = steps.get(node)
             symbol = step.derivative if step else Symbol("")
-            header = f"∂{loss}/∂{symbols[node].text}"
+            header = self._heading(loss, symbols[node])
             gradients.append(_Column(symbol, header, step.closed if step else Number(0.0)))
         self.between = self._between(gradients, {step.derivative: step for step in steps.values()}, loss)
         self.columns += [*self.between, *gradients]
@@ -194,9 +195,16 @@ class _Table:
             symbol = pending.pop()
             if symbol in steps and symbol not in found:
                 step = steps[symbol]
-                found[symbol] = _Column(symbol, f"∂{loss}/∂{step.name.text}", step.closed)
+                found[symbol] = _Column(symbol, self._heading(loss, step.name), step.closed)
                 pending += step.closed.names()
         return [found[symbol] for symbol in steps if symbol in found]  # nearer the output first
+
+    def _heading(self, loss: str, name: Symbol) -> str:
+        """The header of the derivative by a node, which is no other node's name."""
+        header = f"∂{loss}/∂{name.text}"
+        while header in self.names:
+            header += " (gradient)"
+        return header
 
     def gradient_of(self, position: int) -> _Column:
         """The gradient column of a trained column."""

@@ -737,7 +737,8 @@ def latex_name(text: str) -> str:
 
 
 def _text_number(data: float) -> str:
-    return _plain_number(data).replace("-", "−", 1) if data < 0.0 else _plain_number(data)
+    text = _plain_number(data)
+    return "−" + text[1:] if text.startswith("-") else text
 
 
 _TEXT_NUMBERS = {

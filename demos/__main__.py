@@ -1,13 +1,19 @@
-"""``python -m demos`` lists the demos; ``python -m demos NAME [options]`` runs one."""
+"""``python -m demos`` lists the demos; ``python -m demos NAME [options]`` runs one.
+
+An error in the program itself is one line and exit status 70; ``python -X dev -m demos ...`` shows where.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from .parts.telling import brief, lost, ready, say
+
+CRASHED = 70  # the exit status, EX_SOFTWARE of sysexits.h
 
 
 def names() -> list[str]:
@@ -31,18 +37,27 @@ def main(argv: Sequence[str]) -> int:
         return 0
     name, *options = argv
     if name not in names():
-        print(f"python -m demos: no demo {name!r:.60}; there is: {', '.join(names())}", file=sys.stderr)
+        say([f"python -m demos: no demo {name!r:.60}; there is: {', '.join(names())}"], sys.stderr)
         return 2
     try:
         status: int = importlib.import_module(f"demos.{name}").main(options)
     except KeyboardInterrupt:
-        print(f"python -m demos {name}: interrupted", file=sys.stderr)
+        say([f"python -m demos {name}: interrupted"], sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
-        return 141
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        what = f"{type(error).__name__}: {brief(error, 200)}" if str(error) else type(error).__name__
+        line = f"python -m demos {name}: an error in this program, not in what it was given: {what}"
+        say([f"{line}. python -X dev -m demos ... shows where"], sys.stderr)
+        return CRASHED
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ready()
+    status = main(sys.argv[1:])
+    if failure := lost():
+        say([f"python -m demos: what was printed could not be written: {failure.strerror}"], sys.stderr)
+        status = CRASHED
+    sys.exit(status)

@@ -9,42 +9,46 @@ and the right one with its derivation, and where it can be told, which slip it w
 in the formula is wrong.
 
 The sheet may look as people make it: columns in any order and under many names, a learning rate anywhere or
-nowhere, biases or none, rounded numbers, several tables, several sheets. The exit status is 0 if all is
-right, 1 if something is wrong, and 2 if the sheet cannot be read.
+nowhere, biases or none, rounded numbers, several tables, several sheets. "Right" is said only of what was
+checked: if gradients, rows or columns could not be read, or numbers have too few digits to show a usual slip,
+the check says so, and does not say right. The exit status is 0 if all is right, 1 if something is wrong, 2 if
+the sheet cannot be read, and 3 if nothing wrong is seen, but not all could be checked.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from autograd import Value, explain, grad
-from autograd.errors import MissingExtraError
 from autograd.symbols import TEXT, Expression
 
 from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
 from .parts.arguments import OptionsError, fail
 from .parts.formulas import Calculator, FormulaError
-from .parts.judging import FOLLOWS, MISSING, Judgement
+from .parts.judging import FOLLOWS, MISSING, RIGHT, UNKNOWN, Flags, Judgement
 from .parts.network import Network, Recorder
-from .parts.quantities import EPOCH, RATE, derivative, split_derivative
+from .parts.quantities import EPOCH, RATE, derivative, split_derivative, updated
 from .parts.repairs import reading
-from .parts.sheets import Book, Sheet, SheetError, open_book, reference
+from .parts.resolution import decimals, too_coarse
+from .parts.sheets import Book, Sheet, SheetError, letters, open_book, reference
 from .parts.slips import MANY, Slip, diagnose, short
 from .parts.tables import Given, Table, find_tables, givens
+from .parts.telling import brief, clean, say
 from .parts.understanding import Assumptions, NotUnderstood, Understanding, understand
 
 PROGRAM = "python -m demos check"
 
-RIGHT, WRONG, UNREADABLE = 0, 1, 2  # the exit status
+ALL_RIGHT, WRONG, UNREADABLE, UNSURE = range(4)  # the exit status
 
 TARGETS = ((0.5, 0.5), (0.01, 0.99))  # the pairs that courses use
 BIASES = {"b1": 0.35, "b2": 0.60}  # any numbers: the formulas are the same for all
@@ -147,12 +151,26 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """A table and what came out."""
+    """A table and what came out.
+
+    Attributes
+    ----------
+    coarse : of each column the cells that agree, but with too few digits to show a usual slip.
+    doubts : why it cannot be called right, though nothing in it may be wrong.
+    """
 
     understood: Understanding
     judged: Judgement
     findings: Sequence[Finding]
-    beside: list[Given] = field(default_factory=list)
+    beside: list[Given]
+    coarse: Mapping[str, Flags]
+    doubts: Sequence[str]
+
+    @property
+    def status(self) -> int:
+        if self.findings or self.understood.faults:
+            return WRONG
+        return UNSURE if self.doubts else ALL_RIGHT
 
 
 def check_table(table: Table, beside: list[Given], book: Book, lr: float | None) -> Checked:
@@ -160,42 +178,140 @@ def check_table(table: Table, beside: list[Given], book: Book, lr: float | None)
     understood = understand(table, beside, assumptions(), book, lr)
     judged = understood.judged()
     findings = [
-        Finding(name, [int(row) for row in judged.wrong(name)], diagnose(judged, name))
+        Finding(name, [int(row) for row in judged.wrong(name)], slip_of(judged, name, book))
         for name in judged.wrong_columns
     ]
-    return Checked(understood, judged, findings, beside)
+    coarse = too_coarse(judged)
+    return Checked(understood, judged, findings, beside, coarse, list(doubts(understood, judged, coarse)))
+
+
+def slip_of(judged: Judgement, name: str, book: Book) -> Slip | None:
+    """Which slip it was, if that can be told; of so many columns at most that it takes seconds."""
+    return diagnose(judged, name) if book.limits.has("wrong columns to find the slip of") else None
+
+
+def doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, Flags]) -> Iterator[str]:
+    """What was not checked of that which a right sheet rests on, the gravest first."""
+    table, network = judged.table, judged.network
+    slopes = {name: derivative(network.output, name) for name in filter(judged.moves, network.trained)}
+    unseen = [
+        slope for name, slope in slopes.items() if not compared(judged, slope) and not compared(judged, name)
+    ]
+    if not any(compared(judged, slope) for slope in slopes.values()):
+        unseen = list(slopes.values())
+    if unseen:
+        yield f"gradients not checked: no column was read as {listed(unseen)}"
+    yield from understood.doubts
+    if table.skipped:
+        yield f"not read: {places(table, table.skipped)}, which may be rows of the table"
+    given = {
+        name for name, source in understood.sources.items() if source not in ("assumed", "from the numbers")
+    }
+    held = {name.removesuffix("'") for name in judged.columns} | given
+    absent = [name for name in (*network.leaves, *network.formulas, *slopes.values()) if name not in held]
+    if absent and table.unread:
+        yield f"not read: {listed(table.unread)}; and no column was read as {listed(absent)}"
+    if table.twice:
+        yield f"there a second time, with other numbers: {listed(table.twice)}"
+    unknown = {
+        name: states == UNKNOWN
+        for name, states in judged.states.items()
+        if (states == UNKNOWN).any() and (judged.rate is not None or name.removesuffix("'") not in slopes)
+    }
+    if unknown:
+        yield f"not computed, for what is needed for it is no number: {cells(judged, unknown)}"
+    if coarse:
+        yield (
+            f"right to {counted(decimals(judged, list(coarse)), 'decimal')}, but a usual slip is smaller and "
+            f"would not be seen: {cells(judged, coarse)}"
+        )
+
+
+def compared(judged: Judgement, name: str) -> bool:
+    """Whether any number of the column was compared with a computed one."""
+    for each in (name, updated(name)):
+        states = judged.states.get(each)
+        if states is not None and ((states > UNKNOWN) & ~judged.taken[each]).any():
+            return True
+    return False
 
 
 # --- a file --------------------------------------------------------------------------------------------
 
 
-def check(path: Path, lr: float | None, whole: bool) -> int:
-    """Check every table of the file and print what came out; returns the exit status."""
+@dataclass(frozen=True)
+class Report:
+    """What came out for a file: the exit status, and the lines to tell it."""
+
+    status: int
+    lines: Sequence[str]
+
+
+def check(path: Path, lr: float | None, whole: bool) -> Report:
+    """Check every table of the file.
+
+    Raises
+    ------
+    SheetError : if it cannot be read, or has no table.
+    """
     book = open_book(path)
-    found = [(sheet, tables) for name in book.names for sheet, tables in [tables_of(book, name)]]
-    elsewhere = [given for sheet, tables in found for given in givens(sheet, tables, WANTED)]
+    lines: list[str] = []
     statuses: list[int] = []
-    for sheet, tables in found:
-        own = givens(sheet, tables, WANTED)
+    found: list[tuple[Sheet, list[Table]]] = []
+    for name in book.names:
+        try:
+            found.append(tables_of(book, name))
+        except SheetError as error:
+            if len(book.names) == 1:
+                raise
+            lines += [*wrapped(f"Sheet {brief(name)} cannot be read: {error}."), ""]
+            statuses.append(UNREADABLE)
+    all_given = [givens(sheet, tables, WANTED) for sheet, tables in found]
+    elsewhere = list(itertools.chain.from_iterable(all_given))
+    for (sheet, tables), own in zip(found, all_given, strict=True):
         for table in tables:
             others = [given for given in elsewhere if given not in own and given.name != RATE]
             beside = [*sorted(own, key=functools.partial(distance, table)), *others]
-            print(title(book, table))
+            lines.append(title(book, table))
             try:
                 require_calculated(book, table)
                 checked = check_table(table, beside, book, lr)
             except (NotUnderstood, SheetError) as error:
-                print(wrapped(f"It cannot be checked: {error}.") + "\n")
-                statuses.append(UNREADABLE)
+                unsure = isinstance(error, NotUnderstood)
+                lines += [*wrapped(f"{'CANNOT TELL' if unsure else 'It cannot be checked'}: {error}."), ""]
+                statuses.append(UNSURE if unsure else UNREADABLE)
                 continue
-            print(report(checked, book, whole) + "\n")
-            statuses.append(WRONG if checked.findings else RIGHT)
+            lines += [*report(checked, book, whole), ""]
+            statuses.append(checked.status)
+        lines += not_read(sheet, tables, own)
+    if not any(tables for _, tables in found):
+        raise SheetError("; ".join([nothing_found(book, [sheet for sheet, _ in found]), *lines[:1]]))
     without = [sheet.name for sheet, tables in found if not tables]
-    if not statuses:
-        raise SheetError(nothing_found(book, [sheet for sheet, _ in found]))
+    without += book.others
     if without:
-        print(f"No table with the columns of the assignment on: {', '.join(without)}")
-    return WRONG if WRONG in statuses else max(statuses)
+        lines += wrapped(f"No table with the columns of the assignment on: {listed(without, 20)}")
+    gravest = (WRONG, UNREADABLE, UNSURE, ALL_RIGHT)
+    return Report(min(statuses, key=gravest.index), lines)
+
+
+def not_read(sheet: Sheet, tables: Sequence[Table], own: Sequence[Given]) -> Iterator[str]:
+    """The numbers of a sheet with tables that stand outside them."""
+    areas = [table.area for table in tables]
+    used = {given.place for given in own}
+    outside = [
+        place
+        for place, cell in sheet.cells.items()
+        if isinstance(cell.value, float)
+        and place not in used
+        and not any(
+            top <= place[0] <= end and left <= place[1] <= right for (top, left), (end, right) in areas
+        )
+    ]
+    if tables and outside:
+        yield from wrapped(
+            f"Not read on this sheet: {counted(len(outside), 'number')} outside the tables, the first in "
+            f"{reference(min(outside))}"
+        )
 
 
 WANTED = ("i1", "i2", "t1", "t2", *WEIGHTS, "b1", "b2", "b3", "b4", "b_h1", "b_h2", "b_o1", "b_o2", RATE)
@@ -251,42 +367,85 @@ def nothing_found(book: Book, sheets: Sequence[Sheet]) -> str:
 
 def title(book: Book, table: Table) -> str:
     first, last = table.area
-    sheet = f", sheet {table.sheet.name}" if book.kind == "xlsx" else ""
+    sheet = f', sheet "{brief(table.sheet.name)}"' if book.kind == "xlsx" else ""
     hidden = " (hidden)" if table.sheet.hidden else ""
     where = f"{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
-    return f"{book.path.name}{sheet}{hidden}: the table in {where}"
+    return f"{brief(book.path.name, 100)}{sheet}{hidden}: the table in {where}"
 
 
-def report(checked: Checked, book: Book, whole: bool) -> str:
-    """What came out for one table, for a person to read."""
-    judged = checked.judged
-    parts = ["\n".join(wrapped(line) for line in how_read(checked))]
-    cells = sum(int((states != MISSING).sum()) for states in judged.states.values())
-    if not checked.findings:
-        both = f"{counted(len(judged.states), 'column')}, {counted(cells, 'cell')}"
-        parts.append(f"  RIGHT: all {both}, agree with the engine.")
-        return "\n".join(parts)
+def report(checked: Checked, book: Book, whole: bool) -> Iterator[str]:
+    """What came out for one table, for a person to read: the verdict, what it rests on, the mistakes."""
+    judged, faults = checked.judged, checked.understood.faults
+    count = sum(int((states != MISSING).sum()) for states in judged.states.values())
+    both = f"{counted(len(judged.states), 'column')}, {counted(count, 'cell')}"
     names = [finding.name for finding in checked.findings]
-    parts.append(
-        f"  WRONG: {len(names)} of {counted(len(judged.states), 'column')}: {', '.join(map(short, names))}"
-    )
+    if checked.status == WRONG:
+        if names:
+            columns = counted(len(judged.states), "column")
+            yield f"  WRONG: {len(names)} of {columns}: {', '.join(map(short, names))}"
+        for fault in faults:
+            yield from wrapped(f"{'also' if names else 'WRONG'}: {fault}")
+    elif checked.doubts:
+        first, *others = checked.doubts
+        yield from wrapped(f"CANNOT TELL: {first}. Nothing wrong is seen in what could be compared")
+        for doubt in others:
+            yield from wrapped(f"also: {doubt}")
+    else:
+        yield f"  RIGHT: all {both}, agree with the engine."
+    if checked.status != WRONG:
+        yield from wrapped(basis(checked))
+    for line in how_read(checked):
+        yield from wrapped(line)
+    if checked.status != WRONG:
+        return
+    for doubt in checked.doubts:
+        yield from wrapped(doubt)
+    if not names:
+        return
     if len(names) > MANY:
-        parts.append("\n" + wrapped(TOO_MANY))
+        yield from ("", *wrapped(TOO_MANY))
     groups: dict[str, list[Finding]] = {}
     for finding in checked.findings:
         words = finding.slip.words if finding.slip else ""
         groups.setdefault(words or finding.name, []).append(finding)
     for group in groups.values():
         slip = group[0].slip
+        yield ""
         if slip is not None:
             headline = f"{', '.join(short(finding.name) for finding in group)}: {slip.words}."
             if slip.others:
                 headline += f" (Or {'; or '.join(slip.others)}: these numbers do not tell them apart.)"
-            parts.append("\n" + wrapped(headline))
-        for finding in group:
-            parts.append(("" if slip else "\n") + "\n".join(tell(finding, checked, book, whole)))
-    parts.append("\n" + "\n".join(map(wrapped, the_rest(judged))))
-    return "\n".join(parts)
+            yield from wrapped(headline)
+        for turn, finding in enumerate(group):
+            if turn and slip is None:
+                yield ""
+            yield from tell(finding, checked, book, whole)
+    yield ""
+    for line in the_rest(checked):
+        yield from wrapped(line)
+
+
+def basis(checked: Checked) -> str:
+    """What was compared, to how many digits, and what was taken as it stands."""
+    judged, coarse = checked.judged, checked.coarse
+    sure = {
+        name: int(((states == RIGHT) & ~judged.taken[name] & ~coarse.get(name, np.array(False))).sum())
+        for name, states in judged.states.items()
+    }
+    names = [name for name, number in sure.items() if number]
+    if not names:
+        return "nothing could be compared to enough digits"
+    taken = [name for name in judged.states if judged.taken[name].any()]
+    rows = counted(judged.count, "row")
+    text = (
+        f"compared: {counted(sum(sure.values()), 'cell')} in {rows}, computed anew and equal to "
+        f"{counted(decimals(judged, names), 'decimal')} or more"
+    )
+    if taken:
+        text += f"; taken as they stand: {listed(taken, 16)} of the first row"
+    if judged.rate is None:
+        text += "; no update was compared"
+    return text
 
 
 def how_read(checked: Checked) -> Iterator[str]:
@@ -307,7 +466,7 @@ def how_read(checked: Checked) -> Iterator[str]:
     rate = understood.rate
     said = "" if rate is None else f"{rate.value[0]:.9g} ({understood.sources.get(RATE, '--lr')})"
     yield f"weights at first {numbers(WEIGHTS)}; " + (
-        f"learning rate η = {said}" if said else "no updates to check"
+        f"learning rate η = {said}" if said else "no learning rate"
     )
     yield from understood.notes
     table = understood.table
@@ -324,7 +483,7 @@ def how_read(checked: Checked) -> Iterator[str]:
     ]
     ignored = [*table.ignored, *unknown]
     if ignored:
-        yield f"not checked: {', '.join(ignored)}"
+        yield f"not checked: {listed(ignored, 40)}"
     if table.turned:
         yield "the table lies on its side: its rows were read as columns"
     hidden = sorted(
@@ -335,7 +494,7 @@ def how_read(checked: Checked) -> Iterator[str]:
         }
     )
     if hidden:
-        yield f"hidden columns, checked like the others: {', '.join(hidden)}"
+        yield f"hidden columns, checked like the others: {listed(hidden, 40)}"
     if any(row in table.sheet.hidden_rows for row in table.rows) and not table.turned:
         yield "some rows are hidden; they were checked like the others"
     early = [
@@ -344,7 +503,7 @@ def how_read(checked: Checked) -> Iterator[str]:
         if name in judged.states and (last := last_filled(column.values)) < len(table.rows) - 2
     ]
     if early:
-        yield f"some columns end before the table does: {', '.join(early)}"
+        yield f"some columns end before the table does: {listed(early)}"
 
 
 def last_filled(values: Iterable[float]) -> int:
@@ -361,8 +520,11 @@ def tell(finding: Finding, checked: Checked, book: Book, whole: bool) -> Iterato
     cell = table.sheet.cells.get(table.place(name, row))
     text = column.texts.get(row) or ("" if cell is None else cell.text)
     yield f"  {short(name)}: first wrong in {table.cell(name, row)}, {extent(finding.rows, len(table.rows))}"
-    yield f"      found  {text or 'nothing: the cell is empty'}"
+    yield f"      found  {brief(text) or 'nothing: the cell is empty'}"
     error = ""
+    if not math.isfinite(right):
+        yield "      right  a number"
+        return
     if math.isfinite(found) and right:
         error = f"   (relative error {abs(found - right) / abs(right):.1e})"
     elif math.isfinite(found):
@@ -371,20 +533,20 @@ def tell(finding: Finding, checked: Checked, book: Book, whole: bool) -> Iterato
     read = reading(judged, name, row, book, checked.beside)
     if read is not None:
         if read.formula:
-            yield f"      formula {read.formula}"
+            yield f"      formula {brief(read.formula, 400)}"
         if read.words:
-            yield f"      reads   {short(name)} = {read.words}"
+            yield f"      reads   {short(name)} = {brief(read.words, 400)}"
         if read.remark:
-            yield f"      {read.remark}"
+            yield f"      {brief(read.remark, 400)}"
         for repair in read.repairs:
-            yield f"      {repair}"
+            yield f"      {brief(repair, 400)}"
     elif finding.slip is not None and finding.slip.formula:
         yield f"      computed as  {finding.slip.formula}"
     if finding.slip is not None and finding.slip.share < 0.999:
         yield f"      (the slip explains {finding.slip.share:.0%} of these rows)"
     yield from (f"      {line}" for line in derivation(judged, name, row))
     if whole and (explained := full_derivation(judged, name, row)):
-        yield textwrap.indent(explained, "      | ")
+        yield from textwrap.indent(explained, "      | ").splitlines()
 
 
 def extent(rows: Sequence[int], count: int) -> str:
@@ -412,8 +574,8 @@ def right_number(judged: Judgement, name: str, row: int) -> float:
     nodes = point(judged, row)
     pair = split_derivative(name)
     exact = nodes[name].data if pair is None else grad(nodes[pair[0]], [nodes[pair[1]]])[0]
-    # The claim: the formulas that the table was judged by give what the engine gives.
-    assert math.isclose(
+    # The claim: the formulas that the table was judged by give what the engine gives, short of overflow.
+    assert not math.isfinite(exact) or math.isclose(
         exact, worked_out, rel_tol=1e-6, abs_tol=1e-12 + float(judged.right[name].error[row])
     ), name
     return exact
@@ -423,7 +585,9 @@ def derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
     """Where the right number comes from: its formula, and the same in numbers."""
     weight = name.removesuffix("'")
     network = judged.network
-    if weight in network.trained and name in judged.right and (row or judged.after or name != weight):
+    if judged.taken[name][row] or (judged.gap > 1 and name == weight):
+        return
+    if weight in network.trained and judged.moves(weight):
         slope = derivative(network.output, weight)
         formula: Expression = network.symbol(weight) - network.symbol(RATE) * network.symbol(slope)
         at = row if judged.after or name != weight else row - 1
@@ -463,19 +627,25 @@ def full_derivation(judged: Judgement, name: str, row: int) -> str:
     return str(explain(nodes[pair[0]], nodes[pair[1]], digits=9))
 
 
-def the_rest(judged: Judgement) -> Iterator[str]:
+def the_rest(checked: Checked) -> Iterator[str]:
     """What else differs from a right sheet, and why that is no mistake."""
+    judged = checked.judged
     follows = [name for name, states in judged.states.items() if (states == FOLLOWS).any()]
     if follows:
         yield (
             f"{', '.join(map(short, follows))}: these are computed rightly from numbers that are wrong in "
             "the same row, and will be right with them."
         )
-    right = len(judged.states) - len(judged.wrong_columns) - len(follows)
+    right = [
+        name
+        for name, states in judged.states.items()
+        if np.isin(states, (MISSING, RIGHT)).all() and name not in checked.coarse
+    ]
     if right:
+        others, they = ("columns are", "They") if len(right) > 1 else ("column is", "It")
         yield (
-            f"The other {counted(right, 'column')} are right for the weights of their own row. They will "
-            "change too when the mistakes are mended, for the weights will."
+            f"{len(right)} other {others} right for the weights of the same row. {they} will change too when "
+            "the mistakes are mended, for the weights will."
         )
 
 
@@ -483,8 +653,38 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
-def wrapped(text: str) -> str:
-    return textwrap.fill(text, 108, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names or headers, the first of them if there are many."""
+    shown = [brief(short(name)) for name in names[:most]]
+    return ", ".join([*shown, f"and {len(names) - most} more"] if len(names) > most else shown)
+
+
+def places(table: Table, lines: Sequence[int]) -> str:
+    """The rows of the sheet, or the columns if the table lies on its side."""
+    runs = [
+        [line for _, line in group]
+        for _, group in itertools.groupby(enumerate(lines), lambda turn: turn[1] - turn[0])
+    ]
+    name = letters if table.turned else str
+    shown = [name(run[0]) if len(run) == 1 else f"{name(run[0])} to {name(run[-1])}" for run in runs]
+    what = "column" if table.turned else "row"
+    return f"{what}{'' if len(lines) == 1 else 's'} {listed(shown)}"
+
+
+def cells(judged: Judgement, flags: Mapping[str, Flags]) -> str:
+    """How many cells of which columns, and the first of them."""
+    count = sum(int(each.sum()) for each in flags.values())
+    name, first = min(
+        ((name, int(np.argmax(each))) for name, each in flags.items()), key=lambda each: each[1]
+    )
+    names = [name for name in judged.table.columns if name in flags]
+    return f"{counted(count, 'cell')} of {listed(names, 40)}, the first is {judged.table.cell(name, first)}"
+
+
+def wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        clean(text), 108, initial_indent="  ", subsequent_indent="    ", break_long_words=False
+    )
 
 
 # --- the command ---------------------------------------------------------------------------------------
@@ -500,7 +700,8 @@ def options(argv: Sequence[str]) -> tuple[Path, float | None, bool]:
     parser = _Parser(
         prog=PROGRAM,
         description="Check a sheet of the assignment: the wrong cells, what belongs there, and why.",
-        epilog="Exit status: 0 if all is right, 1 if something is wrong, 2 if the sheet cannot be read.",
+        epilog="Exit status: 0 if all is right, 1 if something is wrong, 2 if the sheet cannot be read, 3 if "
+        "nothing wrong is seen but not all could be checked (each reason is said), 70 if the program fails.",
         allow_abbrev=False,
     )
     parser.add_argument("sheet", metavar="SHEET", help="an .xlsx workbook or a .csv file, of any dialect")
@@ -531,6 +732,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         path, lr, whole = options(argv)
         with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
-            return check(path, lr, whole)
-    except (OptionsError, SheetError, MissingExtraError, FormulaError) as error:
+            result = check(path, lr, whole)
+    except (OptionsError, SheetError, FormulaError) as error:
         return fail(PROGRAM, error)
+    say(result.lines)
+    return result.status

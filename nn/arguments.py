@@ -199,6 +199,8 @@ def random_generator(seed: Any) -> np.random.Generator:
         ...
     TypeError: seed must be None, an integer from 0 on or a numpy Generator, got str: 'today'
     """
+    if isinstance(seed, np.ndarray) and not seed.shape:
+        seed = seed[()]
     try:
         return np.random.default_rng(_global_seed() if seed is None else seed)
     except (TypeError, ValueError) as error:

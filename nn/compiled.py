@@ -23,7 +23,7 @@ from autograd import (
     readings,
 )
 
-from .examples import Example
+from .examples import Example, copies
 from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, cross_entropy
@@ -45,9 +45,10 @@ class CompiledModel:
 
     The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
     are inputs. Whether it is the same computation for other examples is checked: Python may read no number
-    while it is recorded (see `autograd.Readings`), nothing that the code keeps between calls may change (see
-    `Kept`, which puts it back afterwards), and for some examples value and gradient must be those of the
-    eager engine, and a few updates those of the optimizer, which keeps numbers with `Optimizer.memory`.
+    while it is recorded (see `autograd.Readings`), nor what the training changes, such as the rate; nothing
+    that the code keeps between calls may change (see `Kept`, which puts it back afterwards), and for some
+    examples value and gradient must be those of the eager engine, and a few updates those of the optimizer,
+    which keeps numbers with `Optimizer.memory`.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ class CompiledModel:
     backend : ``"numpy"`` or ``"llvm"``.
     clips : the limits of the gradient, as of `Training`.
     predictions : whether a training notes them.
+    others : what else changes as the training goes on, a schedule and callbacks.
 
     Raises
     ------
@@ -73,9 +75,11 @@ class CompiledModel:
         backend: str,
         clips: Mapping[str, float | None],
         predictions: bool,
+        others: Sequence[Any] = (),
     ) -> None:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
         self.data, self.clips, self.noted = data, clips, predictions
+        self.changing = [optimizer, *others]
         self.updated = list(optimizer.parameters)
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
@@ -107,7 +111,7 @@ class CompiledModel:
         return np.array([parameter.data for parameter in self.parameters])
 
     def examples(self, batch: Iterable[Any]) -> list[Example]:
-        return [self.data[i] for i in batch]
+        return copies(self.data[i] for i in batch)
 
     # --- the program
 
@@ -143,7 +147,12 @@ class CompiledModel:
         told = Readings([*inputs, *self.parameters], error=True)
         fault: Exception | None = None
         try:
-            with mode(self.model, training), _recording(self.dropouts) as masks, readings(told):
+            with (
+                mode(self.model, training),
+                _recording(self.dropouts) as masks,
+                readings(told),
+                _watched(self.changing) as seen,
+            ):
                 prediction = self.model(x)
                 single = not self.classes and not isinstance(example[1], list)
                 loss = self.loss(prediction, target[0] if single else target)
@@ -154,6 +163,12 @@ class CompiledModel:
                 f"the model or the loss reads a number of the example: {told.found[0]}. So it may be another "
                 "computation for other examples: use where, maximum or minimum in place of if, or "
                 "backend='eager'"
+            ) from None
+        if seen:
+            place = f" ({told.line_of(fault)})" if fault is not None else ""
+            raise NotCompiledError(
+                f"the model or the loss reads {seen[0]}{place}, which changes as the training goes on and "
+                "would be frozen: use backend='eager'"
             ) from None
         if fault is not None:
             raise NotCompiledError(
@@ -176,9 +191,10 @@ class CompiledModel:
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
-        """Compare value and gradient with the eager engine's for examples of several kinds of target, and
-        the values for more: for one of each class, if there are classes, and for the least and the greatest
-        numbers, such as the −99 that marks what is missing."""
+        """Compare value and gradient with the eager engine's for examples of several kinds of target; the
+        values for more, with the least and the greatest features, such as the −99 that marks what is missing;
+        and the loss alone for every target there is. A model of the user's own is called with as many
+        examples as take no longer than a small part of a second, which may be all."""
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
             if isinstance(self.loss, Weighted):
@@ -187,8 +203,10 @@ class CompiledModel:
         each = list(kinds.values())
         few = sorted({*each[:4], *_spread(len(self.data), 4)})
         extremes = np.stack([self.batch.argmin(axis=0), self.batch.argmax(axis=0)], axis=1).ravel().tolist()
-        more = {*(each if len(each) <= 64 else ()), *_spread(len(self.data), 64), *extremes[-64:]}
-        if not (self._agrees(few) and self._agrees_forward(sorted(more))):
+        steady = all(module._steady() for module in self.model.modules())
+        count = 64 if steady else max(64, _NUMBERS // (1 + len(self.parameters)))
+        more = {*(each if len(each) <= 64 else ()), *_spread(len(self.data), count), *extremes[-64:]}
+        if not (self._agrees(few) and self._agrees_forward(sorted(more)) and self._agrees_on_targets(each)):
             raise NotCompiledError(
                 "the model or the loss is another computation for other examples: it decides by what Python "
                 "tells of them, such as their type, or draws at random; use where, maximum or minimum, "
@@ -200,6 +218,15 @@ class CompiledModel:
         with mode(self.model, training=False), no_grad():
             losses = [self.loss(self.model(x), target).data for x, target in self.examples(chosen)]
         return _close(self.evaluation.evaluate(self.numbers(), self.batch[chosen])[:, 0], losses, atol=1e-12)
+
+    def _agrees_on_targets(self, chosen: Sequence[int]) -> bool:
+        """Whether the losses of one prediction and the targets of all these are the eager engine's."""
+        with mode(self.model, training=False), no_grad():
+            prediction = self.model(self.data[0][0][:])
+            losses = [self.loss(prediction, target).data for _, target in self.examples(chosen)]
+        rows = self.batch[chosen]
+        rows[:, : len(self.data[0][0])] = self.data[0][0]
+        return _close(self.evaluation.evaluate(self.numbers(), rows)[:, 0], losses, atol=1e-12)
 
     def still_agrees(self) -> bool:
         """Whether what is trained still is what was recorded, and how: a callback may change it."""
@@ -339,6 +366,9 @@ class CompiledModel:
     _made: tuple[str, Any] = "", None
 
 
+_NUMBERS = 100_000  # parameters that calls of the user's model go through while it is checked
+
+
 def _require_unchanged(kept: Kept) -> None:
     changed = kept.changed()
     if changed:
@@ -356,8 +386,13 @@ def _is_descent(optimizer: Optimizer) -> bool:
 _CHANGING = ("parameters", "_memory", "_lr")  # attributes of an optimizer that a rule is given
 
 
+def _settings_of(optimizer: Optimizer) -> dict[str, Any]:
+    attributes = object.__getattribute__(optimizer, "__dict__")
+    return {name: value for name, value in attributes.items() if name not in _CHANGING}
+
+
 def _settings(optimizer: Optimizer) -> str:
-    return repr({name: value for name, value in vars(optimizer).items() if name not in _CHANGING})
+    return repr(_settings_of(optimizer))
 
 
 def _rule(optimizer: Optimizer) -> Any:
@@ -413,6 +448,43 @@ class _Beginnings(dict[str, Array]):
         if name not in self:
             self.first[name] = array.copy()
         return super().setdefault(name, array)
+
+
+_SETTLED = (
+    "model",
+    "optimizer",
+    "parameters",
+    "zero_grad",
+)  # attributes that stay, or are watched themselves
+
+
+@contextmanager
+def _watched(changing: Iterable[Any]) -> Iterator[list[str]]:
+    """Within it, reading what these objects have in them is an error, and is noted: it may be caught.
+
+    Settings of an optimizer stay, unless a callback changes them, which is followed.
+    """
+    seen: list[str] = []
+
+    def watching(kind: Any) -> Any:
+        def look(self: Any, name: str) -> Any:
+            stays = name in _SETTLED or (name.startswith("__") and name != "__dict__")
+            if not stays and not (isinstance(self, Optimizer) and name in _settings_of(self)):
+                seen.append(f"{kind.__name__}.{name}")
+                raise RuntimeError(f"{seen[-1]} is read")
+            return super(watcher, self).__getattribute__(name)
+
+        watcher = type(kind)(kind.__name__, (kind,), {"__getattribute__": look, "__slots__": ()})
+        return watcher
+
+    kinds = [(each, type(each)) for each in changing]
+    try:
+        for each, kind in kinds:
+            each.__class__ = watching(kind)
+        yield seen
+    finally:
+        for each, kind in kinds:
+            object.__setattr__(each, "__class__", kind)
 
 
 @contextmanager

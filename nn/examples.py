@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from .arrays import features_of, finite_array
 from .losses import Loss
 from .module import Module
 
-__all__ = ["examples_of", "split_of"]
+__all__ = ["copies", "examples_of", "split_of"]
 
 Example = tuple[list[float], Any]
 
@@ -40,8 +41,8 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     # Each loss knows which targets it takes; it is asked with the prediction for the first example.
     examples = list(zip(features.astype(np.float64).tolist(), targets.tolist()))
     with no_grad():
-        prediction = model(examples[0][0])
-        for i, (_, target) in enumerate(examples):
+        prediction = model(examples[0][0][:])
+        for i, (_, target) in enumerate(copies(examples)):
             try:
                 value = loss(prediction, target)
             except (TypeError, ValueError) as error:
@@ -52,6 +53,11 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
                     f"{type(value).__name__}: {value!r:.60}"
                 )
     return examples
+
+
+def copies(examples: Iterable[Example]) -> list[Example]:
+    """The examples as the model and the loss get them: in lists of their own, which they may change."""
+    return [(x[:], target[:] if isinstance(target, list) else target) for x, target in examples]
 
 
 def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:

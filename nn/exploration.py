@@ -15,7 +15,7 @@ from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad
 
 from .arguments import require_count, require_number
 from .diagrams import diagram
-from .examples import Example, examples_of
+from .examples import Example, copies, examples_of
 from .losses import Loss, find_loss
 from .module import Module, mode
 from .optimizers import SGD, Optimizer
@@ -218,7 +218,8 @@ class _Training:
                 batch_size=self.batch_size, schedule=self.schedule, progress=progress, callbacks=[note],
             )  # fmt: skip
         with mode(self.model, training=False), no_grad():
-            losses.append(mean([self.loss(self.model(x), target) for x, target in self.examples]).data)
+            given = copies(self.examples)
+            losses.append(mean([self.loss(self.model(x), target) for x, target in given]).data)
         last = len(self.numbers) - 1
         shown = Run.kept(last, self.frames)
         batches = 1 if self.batch_size is None else -(-len(self.examples) // self.batch_size)
@@ -248,6 +249,6 @@ class _Training:
             for epoch in epochs:
                 for parameter, number in zip(self.parameters, self.numbers[epoch], strict=True):
                     parameter.data = number
-                total = mean([self.loss(self.model(x), target) for x, target in self.examples])
+                total = mean([self.loss(self.model(x), target) for x, target in copies(self.examples)])
                 rows.append(grad(total, self.parameters))
         return np.array(rows)

@@ -23,7 +23,7 @@ import numpy as np
 
 from autograd import Value
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "is_users"]
 
 
 class Kept:
@@ -111,9 +111,9 @@ class Kept:
             get = functools.partial(getattr, each, "cell_contents", None)
             self._keep_one(name, get, functools.partial(setattr, each, "cell_contents"))
             yield name, get()
-        elif isinstance(each, FunctionType) and _is_users(each):
+        elif isinstance(each, FunctionType) and is_users(each):
             yield from self._function(each)
-        elif isinstance(each, type) and _is_users(each):
+        elif isinstance(each, type) and is_users(each):
             named = vars(each)
             for attribute, item in list(named.items()):
                 if not attribute.startswith("__") or isinstance(item, FunctionType):
@@ -127,12 +127,12 @@ class Kept:
                     )
         elif isinstance(each, Iterator):  # nobody knows where it stands, nor puts it back
             self._keep(name, lambda: [object()], lambda parts: None)
-        elif isinstance(each, SimpleNamespace) or _is_users(type(each)):
+        elif isinstance(each, SimpleNamespace) or is_users(type(each)):
             yield from self._entries(name, getattr(each, "__dict__", {}), "{}.{}")
             for kind in type(each).__mro__:
                 yield name, kind
                 for slot, descriptor in vars(kind).items():
-                    if isinstance(descriptor, MemberDescriptorType) and _is_users(kind):
+                    if isinstance(descriptor, MemberDescriptorType) and is_users(kind):
                         get = functools.partial(getattr, each, slot, None)
                         self._keep_one(f"{name}.{slot}", get, functools.partial(setattr, each, slot))
                         yield f"{name}.{slot}", get()
@@ -169,7 +169,7 @@ class Kept:
 _LIBRARIES = (*site.getsitepackages(), sysconfig.get_path("stdlib"))
 
 
-def _is_users(code: Any) -> bool:
+def is_users(code: Any) -> bool:
     """Whether a function or a class is the user's own, and not of a library."""
     module = code.__module__ or ""
     place = str(getattr(sys.modules.get(module), "__file__", ""))

@@ -30,14 +30,15 @@ from autograd import (
 from .arguments import random_generator, require_count, require_flag, require_positive
 from .batches import batches
 from .compiled import CompiledModel, NotCompiledError
-from .examples import Example, examples_of, split_of
+from .examples import Example, copies, examples_of, split_of
 from .history import History
+from .kept import Kept, is_users
 from .layers import Dropout
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
-from .schedules import Schedule
+from .schedules import LambdaLR, Schedule
 from .storage import file_name, load_training, printable, save
 from .weights import Weighted, weights_of
 
@@ -103,7 +104,8 @@ def fit(
         ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
         code, see `autograd.compile`: the model and the loss have to be the same computation for every
         example. Where Python reads one of its numbers, to decide by it or otherwise, that is an error; and
-        where the code counts its calls, draws at random, or changes else what it keeps between them. All
+        where the code reads the optimizer's rate or a schedule's epoch, counts its calls, draws at random, or
+        changes else what it keeps between them. All
         give the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
         `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are the
         same again.
@@ -175,8 +177,10 @@ def fit(
         data, held_out = loss.weighted(data, weights[0]), held_out and loss.weighted(held_out, weights[1])
     callbacks = _callbacks(callbacks)
     order = _Order(len(data), batch_size, shuffle, random_generator(seed))
+    watched = [each for each in callbacks if _only_looks(each) and hasattr(each, "__dict__")]
+    others = watched if schedule is None else [schedule, *watched]
     make = functools.partial(
-        CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures)
+        CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures), others=others
     )
     sizes = len(model.parameters()), len(data), batch_size, epochs
     compiled, name, reason = _compiled(make, backend, *sizes)
@@ -201,13 +205,15 @@ def fit(
                     advance()
                 if run.call_back(range(len(callbacks))):
                     break
-                if all(vars(type(each)).get("only_looks") for each in callbacks):
+                if all(map(_only_looks, callbacks)) and not run.users_code_changed_things():
                     continue
+                run.follow()
                 run.follow_callbacks()
                 if run.compiled is not None and not run.compiled.still_agrees():
                     run.compiled, name, reason = _compiled(make, backend, *sizes)
                     run.history.backend = name
-                    run.history.backend_reason = f"a callback changed what is trained, and {reason}"
+                    who = "a metric or the schedule" if all(map(_only_looks, callbacks)) else "a callback"
+                    run.history.backend_reason = f"{who} changed what is trained, and {reason}"
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:
@@ -265,6 +271,9 @@ class _Run:
         self.called = [0] * len(callbacks)  # the last epoch that each was called after
         self.ending = False  # whether one of them has ended the training, while others are still to be called
         self.pending: list[int] = []  # those that an interrupted training has not called after its last epoch
+        of_users = is_users(type(schedule)) or any(map(is_users, map(_function, metrics.values())))
+        self.calls_users = of_users or isinstance(schedule, LambdaLR)  # code that may change things as well
+        self.kept: Kept | None = None  # what the model and the loss keep, after an epoch
         self.history = History(run=self)
         self.first = 0 if schedule is None else schedule.last_epoch
         self.steps: tuple[int, list[dict[str, Any]]] = 0, []  # an epoch, and what its updates so far gave
@@ -310,6 +319,7 @@ class _Run:
         if self.compiled is not None:
             return self.compiled.evaluate(self.compiled.matrix(held_out))
         with mode(self.model, training=False), no_grad():
+            held_out = copies(held_out)
             outputs = [self.model(x) for x, _ in held_out]
             losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
@@ -331,6 +341,16 @@ class _Run:
             except BaseException:
                 self.schedule.load_state_dict(before)
                 raise
+
+    def users_code_changed_things(self) -> bool:
+        """Whether metrics and schedules that are the user's code may have changed what is trained."""
+        if self.compiled is None or not self.calls_users:
+            return False
+        self.follow()
+        if self.kept is not None and not self.kept.changed():
+            return False
+        self.kept = Kept(model=self.model, loss=self.loss)
+        return True
 
     def begin(self) -> bool:
         """Tell the callbacks before the first step; whether one of them ends the training."""
@@ -383,8 +403,9 @@ class _Run:
         done = len(steps)
         previous, self.before = self.before, self.now()
         try:
-            outputs = [self.model(x) for x, _ in examples]
-            total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, examples)])
+            given = copies(examples)
+            outputs = [self.model(x) for x, _ in given]
+            total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
             if not math.isfinite(total.data):
                 error = self.divergence(f"the loss became {total.data!r}", place, examples)
                 self.before = previous  # it is the last update that went wrong
@@ -529,7 +550,7 @@ class _Run:
         found = ""
         try:
             with detect_anomaly():
-                mean([self.loss(self.model(x), target) for x, target in examples]).backward()
+                mean([self.loss(self.model(x), target) for x, target in copies(examples)]).backward()
         except AnomalyError as error:
             found = f"; first, {error}"
         return DivergenceError(
@@ -685,6 +706,18 @@ class _Run:
                     f"{error}"
                 ) from None
         save(self.model, path, training=training)
+
+
+def _only_looks(callback: Any) -> bool:
+    """Whether a callback changes nothing that is trained."""
+    return bool(vars(type(callback)).get("only_looks"))
+
+
+def _function(metric: Any) -> Any:
+    """The function, or the class, of a metric that may be wrapped."""
+    metric = getattr(metric, "metric", metric)
+    metric = getattr(metric, "func", metric)
+    return metric if hasattr(metric, "__name__") else type(metric)
 
 
 def _keeps(callback: Any) -> bool:

@@ -34,6 +34,8 @@ def is_number(data: Any) -> bool:
     kind = getattr(dtype, "kind", "f")  # numpy has it, torch has not
     if kind not in "biuf" or getattr(dtype, "is_complex", False) or getattr(data, "shape", ()) != ():
         return False
+    if getattr(data, "mask", False):  # numpy would make it nan
+        return False
     return isinstance(data, Real) or (
         hasattr(data, "__float__")
         and not hasattr(data, "_number")

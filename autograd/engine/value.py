@@ -73,7 +73,7 @@ _DEEP = 100
 
 
 @no_gc
-@freelist(131072)
+@freelist(131072)  # nodes of a graph that was freed: new pages of memory cost as much again as recording
 @cclass
 class Value:
     """A scalar in a recorded graph: a leaf made from a number, or the result of an operation.
@@ -540,9 +540,12 @@ def _as_operand(other: Any) -> Any:
     try:
         return _constant(other)
     except TypeError:
-        if type(other).__module__ != "builtins" and hasattr(other, "__radd__"):
+        if type(other).__module__ != "builtins" and any(hasattr(other, name) for name in _REFLECTED):
             return NotImplemented
         raise
+
+
+_REFLECTED = [f"__r{row.method}__" for row in TABLE.values() if hasattr(operator, f"__{row.method}__")]
 
 
 def sequence(values: Any) -> tuple[Value, ...]:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from .telling import say
+
 __all__ = ["Options", "OptionsError", "fail"]
 
 
@@ -18,8 +20,7 @@ class OptionsError(ValueError):
 
 def fail(program: str, message: object) -> int:
     """Say on one line of stderr what is wrong; returns the exit status."""
-    line = " ".join(str(message).split())
-    print(f"{program}: error: {line}", file=sys.stderr)
+    say([f"{program}: error: {' '.join(str(message).split())}"], sys.stderr)
     return 2
 
 

@@ -2,7 +2,8 @@
 
 The arithmetic of one table is all there is to compute, so a formula becomes a short program for a stack
 machine, and the functions are those that people use for it. A spreadsheet's rules hold: −A1^2 is
-(−A1)², an empty cell counts as 0, and an error is a value of its own, such as ``#DIV/0!``.
+(−A1)², an empty cell counts as 0, and an error is a value of its own, such as ``#DIV/0!``. Nothing here
+recurses, for a formula may be nested, and cells may hang on each other, as deep as a file likes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .sheets import Book, Place, Sheet, column_of, read_number
+from .sheets import IN_A_FORMULA, TOKEN, Book, Place, Sheet, corners, place_of, read_number
 
 __all__ = ["Calculator", "Formula", "FormulaError", "Reference", "parsed"]
 
@@ -37,14 +38,12 @@ class Reference:
     text : as the formula writes it.
     sheet : the name of the sheet; ``""`` for the formula's own.
     first, last : its corners.
-    fixed : whether the row is (as in A$1), so that it stays when the formula is filled down.
     """
 
     text: str
     sheet: str
     first: Place
     last: Place
-    fixed: bool
 
     def places(self) -> Iterator[Place]:
         for row in range(self.first[0], self.last[0] + 1):
@@ -74,6 +73,11 @@ class Formula:
     references: list[Reference] = field(default_factory=list)
     program: list[tuple[str, str | float | int, int]] = field(default_factory=list)
 
+    @property
+    def cost(self) -> int:
+        """How many steps it takes to compute it, and how many cells it reads."""
+        return len(self.program) + sum(each.size for each in self.references)
+
     def words(self, name: Callable[[Reference], str]) -> str:
         """The formula with names for its references."""
         return "".join(
@@ -87,21 +91,6 @@ class Formula:
         ------
         FormulaError : if it has a function that is not known here.
         """
-        try:
-            result = self._run(look)
-            if isinstance(result, tuple):
-                result = _single(result)
-            return 0.0 if result is None else result
-        except FormulaError:
-            raise
-        except _CellError as error:
-            return str(error)
-        except ZeroDivisionError:
-            return "#DIV/0!"
-        except (OverflowError, ValueError):
-            return "#NUM!"
-
-    def _run(self, look: Callable[[int, Reference], Area]) -> Operand:
         stack: list[Operand] = []
         for kind, what, count in self.program:
             if kind == "value":
@@ -114,7 +103,9 @@ class Formula:
                 del stack[len(stack) - count :]
                 stack.append(_applied(kind, str(what), operands))
         (result,) = stack
-        return result
+        if isinstance(result, tuple):
+            result = result[0] if len(result) == 1 else "#VALUE!"
+        return 0.0 if result is None else result
 
 
 def _single(operand: Operand) -> Value:
@@ -168,7 +159,6 @@ _INFIX: dict[str, tuple[int, Callable[[float, float], float]]] = {
     "/": (4, operator.truediv),
     "+": (3, operator.add),
     "-": (3, operator.sub),
-    "&": (2, lambda a, b: math.nan),
     "=": (1, lambda a, b: float(a == b)),
     "<>": (1, lambda a, b: float(a != b)),
     "<": (1, lambda a, b: float(a < b)),
@@ -212,48 +202,80 @@ _OF_LISTS: dict[str, Callable[[list[float]], float]] = {
 
 
 def _applied(kind: str, name: str, operands: Sequence[Operand]) -> Operand:
+    """What an operator or a function comes to; an error is a value too, for IF may leave it aside."""
+    try:
+        result = _result(kind, name, operands)
+    except FormulaError:
+        raise
+    except _CellError as error:
+        return str(error)
+    except ZeroDivisionError:
+        return "#DIV/0!"
+    except (OverflowError, ValueError):
+        return "#NUM!"
+    return "#NUM!" if isinstance(result, float) and not math.isfinite(result) else result
+
+
+def _result(kind: str, name: str, operands: Sequence[Operand]) -> Operand:
     if kind == "prefix":
         return -_number(operands[0]) if name == "-" else _single(operands[0])
     if kind == "postfix":
         return _number(operands[0]) / 100.0
     if kind == "infix":
-        return _INFIX[name][1](_number(operands[0]), _number(operands[1]))
+        binding, compute = _INFIX[name]
+        if binding == 1 and any(isinstance(each, str) and each[:1] != "#" for each in map(_single, operands)):
+            raise FormulaError("texts are not compared here")
+        return compute(_number(operands[0]), _number(operands[1]))
     if name in _OF_LISTS:
         return _OF_LISTS[name](_numbers(operands))
     if name in _OF_NUMBERS:
-        return float(_OF_NUMBERS[name](*map(_number, operands)))
+        numbers = list(map(_number, operands))
+        try:
+            return float(_OF_NUMBERS[name](*numbers))
+        except TypeError:
+            raise FormulaError(f"{name} does not take {len(numbers)} arguments") from None
     areas = [operand if isinstance(operand, tuple) else (operand,) for operand in operands]
     if name == "SUMPRODUCT" and areas and len({len(area) for area in areas}) == 1:
-        return math.fsum(
-            math.prod(value if isinstance(value, float) else 0.0 for value in row) for row in zip(*areas)
-        )
+        return math.fsum(math.prod(map(_factor, row)) for row in zip(*areas))
     if name == "SUMXMY2" and len(areas) == 2 and len(areas[0]) == len(areas[1]):
         return math.fsum((_number(a) - _number(b)) ** 2 for a, b in zip(*areas))
     if name == "IF" and len(operands) in (2, 3):
         return _single(operands[1] if _number(operands[0]) else operands[2] if len(operands) == 3 else 0.0)
-    raise FormulaError(f"the function {name} is not known here")
+    raise FormulaError(f"the function {name:.40} is not known here")
+
+
+def _factor(value: Value) -> float:
+    """What a cell counts in a SUMPRODUCT: a text counts 0."""
+    if isinstance(value, str) and value.startswith("#"):
+        raise _CellError(value)
+    return value if isinstance(value, float) else 0.0
 
 
 # --- taking formulas apart -------------------------------------------------------------------------
 
-_REFERENCE = re.compile(
-    r"(?:'((?:[^']|'')+)'!|([^'!\[\]]+)!)?(\$?)([A-Za-z]{1,3})(\$?)(\d{1,7})(?::\$?([A-Za-z]{1,3})\$?(\d{1,7}))?"
-)
+_AREA = 100_000  # cells of one reference
 
 
-def _reference(text: str, book: Book | None) -> Reference:
-    if book is not None and text.casefold() in book.defined:
-        text = book.defined[text.casefold()]
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
-        raise FormulaError(f"{text} is not a cell of this workbook")
-    quoted, plain, _, column, fixed, row, last_column, last_row = match.groups()
-    first = int(row), column_of(column.upper())
-    last = (int(last_row), column_of(last_column.upper())) if last_row else first
-    if last < first or (last[0] - first[0] + 1) * (last[1] - first[1] + 1) > 100_000:
-        raise FormulaError(f"{text} is not an area that is computed with here")
-    name = quoted.replace("''", "'") if quoted else plain or ""
-    return Reference(text, name, first, last, bool(fixed))
+def _reference(token: re.Match[str], book: Book | None) -> Reference:
+    """What a reference, or a name of the workbook, refers to."""
+    text = token[0]
+    if not token["cells"]:
+        named = TOKEN.fullmatch(book.defined.get(text.casefold(), "")) if book is not None else None
+        if named is None or not named["cells"]:
+            raise FormulaError(f"{text:.60} is not a cell of this workbook")
+        token = named
+    try:
+        places = list(map(place_of, corners(token)))
+    except ValueError as error:
+        raise FormulaError(str(error)) from None
+    rows, columns = zip(*places)
+    sheet = (token["sheet"] or "")[:-1]
+    if sheet.startswith("'"):
+        sheet = sheet[1:-1].replace("''", "'")
+    found = Reference(text, sheet, (min(rows), min(columns)), (max(rows), max(columns)))
+    if found.size > _AREA:
+        raise FormulaError(f"{text:.60} has more than {_AREA:,} cells")
+    return found
 
 
 def parsed(text: str, book: Book | None = None) -> Formula:
@@ -273,57 +295,52 @@ def parsed(text: str, book: Book | None = None) -> Formula:
     >>> formula.words(lambda each: {"D": "t1", "$": "a_o1"}[each.text[0]])
     '0.5*(t1-a_o1)^2'
     """
-    from openpyxl.formula import Tokenizer
-
+    if text[:1] != "=" or len(text) > IN_A_FORMULA:
+        raise FormulaError(f"{text:.60} is not a formula of at most {IN_A_FORMULA:,} letters")
     formula = Formula()
     waiting: list[tuple[str, str, int]] = []  # operators, and what has been opened: see `_release`
-    counts: list[int] = []  # of each open function how many arguments it has so far
+    counts: list[int] = []  # of each open parenthesis how many arguments it has so far
+    expecting = True  # an operand, not an operator
     before = ""
-    try:
-        tokens = Tokenizer(text).items
-    except Exception as error:  # it raises its own and others'
-        raise FormulaError(f"{text:.60} is not a formula") from error
-    for token in tokens:
-        kind, subtype, word = token.type, token.subtype, token.value
-        if kind == "OPERAND" and subtype == "RANGE":
-            formula.pieces.append(len(formula.references))
-            formula.program.append(("cells", len(formula.references), 0))
-            formula.references.append(_reference(word, book))
+    for token in TOKEN.finditer(text, 1):
+        kind, word = str(token.lastgroup), token[0]
+        formula.pieces.append(word)
+        if kind == "space":
+            continue
+        if expecting and kind in ("cells", "name", "number", "text", "error"):
+            formula.program.append(_operand(formula, kind, token, book))
+            expecting = False
+        elif expecting and (kind == "function" or word == "("):
+            waiting.append(("open", word[:-1].upper().removeprefix("_XLFN."), 0))
+            counts.append(1)
+        elif expecting and word in ("+", "-"):
+            waiting.append(("prefix", word, _PREFIX))
+        elif word == ")" and counts and (not expecting or before == "function"):
+            _release(waiting, formula, 0)
+            _, name, _ = waiting.pop()
+            count = 0 if expecting else counts[-1]
+            counts.pop()
+            if name:
+                formula.program.append(("call", name, count))
+            elif count > 1:
+                raise FormulaError(f"{text:.60} has areas of several parts, which are not known here")
+            expecting = False
+        elif not expecting and word == "%":
+            formula.program.append(("postfix", word, 1))
+        elif not expecting and word in _INFIX:
+            _release(waiting, formula, _INFIX[word][0])
+            waiting.append(("infix", word, _INFIX[word][0]))
+            expecting = True
+        elif not expecting and word in (",", ";") and counts:
+            _release(waiting, formula, 0)
+            counts[-1] += 1
+            expecting = True
         else:
-            formula.pieces.append(word)
-            if kind == "OPERAND":
-                formula.program.append(("value", _constant(subtype, word), 0))
-            elif kind == "OPERATOR-PREFIX":
-                waiting.append(("prefix", word, _PREFIX))
-            elif kind == "OPERATOR-POSTFIX":
-                formula.program.append(("postfix", word, 1))
-            elif kind == "OPERATOR-INFIX":
-                if word not in _INFIX:
-                    raise FormulaError(f"the operator {word!r} is not known here")
-                _release(waiting, formula, _INFIX[word][0])
-                waiting.append(("infix", word, _INFIX[word][0]))
-            elif kind in ("FUNC", "PAREN") and subtype == "OPEN":
-                waiting.append(("open", word[:-1].upper().removeprefix("_XLFN."), 0))
-                counts.append(1)
-            elif kind in ("FUNC", "PAREN"):
-                _release(waiting, formula, 0)
-                if not waiting:
-                    raise FormulaError(f"{text:.60} closes a parenthesis that was not opened")
-                _, name, _ = waiting.pop()
-                count = counts.pop()
-                if name:
-                    formula.program.append(("call", name, 0 if before == "OPEN" else count))
-            elif kind == "SEP" and counts:
-                _release(waiting, formula, 0)
-                counts[-1] += 1
-            elif kind != "WHITE-SPACE":
-                raise FormulaError(f"{text:.60} has parts that are not known here")
-        if kind != "WHITE-SPACE":
-            before = subtype
-    _release(waiting, formula, 0)
-    if waiting or not formula.program:
+            raise FormulaError(f"{text:.60} has parts that are not known here: {word:.20}")
+        before = kind
+    if expecting or counts:
         raise FormulaError(f"{text:.60} is not complete")
-    _require_sound(formula, text)
+    _release(waiting, formula, 0)
     return formula
 
 
@@ -334,22 +351,22 @@ def _release(waiting: list[tuple[str, str, int]], formula: Formula, binding: int
         formula.program.append((kind, word, 1 if kind == "prefix" else 2))
 
 
-def _require_sound(formula: Formula, text: str) -> None:
-    depth = 0
-    for _, _, count in formula.program:
-        if depth < count:
-            raise FormulaError(f"{text:.60} is not complete")
-        depth += 1 - count
-    if depth != 1:
-        raise FormulaError(f"{text:.60} has parts that are not known here")
-
-
-def _constant(subtype: str, word: str) -> float | str:
-    if subtype == "NUMBER":
-        return float(word)
-    if subtype == "LOGICAL":
-        return float(word.upper() == "TRUE")
-    return word.strip('"')
+def _operand(
+    formula: Formula, kind: str, token: re.Match[str], book: Book | None
+) -> tuple[str, str | float | int, int]:
+    """A step of the program: a constant, or the next reference, which takes the place of its text."""
+    word = token[0]
+    if kind == "number":
+        if not math.isfinite(float(word)):
+            raise FormulaError(f"the number {word:.20} is too large")
+        return "value", float(word), 0
+    if word.upper() in ("TRUE", "FALSE"):
+        return "value", float(word.upper() == "TRUE"), 0
+    if kind in ("text", "error"):
+        return "value", word if kind == "error" else word[1:-1].replace('""', '"'), 0
+    formula.pieces[-1] = len(formula.references)
+    formula.references.append(_reference(token, book))
+    return "cells", formula.pieces[-1], 0
 
 
 # --- a sheet that nobody calculated ----------------------------------------------------------------
@@ -360,6 +377,7 @@ class Calculator:
 
     def __init__(self, book: Book) -> None:
         self.book = book
+        self._names = {name.casefold(): name for name in book.names}
         self._refused: set[tuple[str, Place]] = set()
 
     def fill(self, sheet: Sheet, every: bool = False) -> None:
@@ -371,72 +389,61 @@ class Calculator:
             for cell in sheet.cells.values():
                 if cell.formula:
                     cell.value = None
-        for place in [place for place, cell in sheet.cells.items() if cell.value is None]:
-            wanted = sheet.name, place
-            try:
-                self._settle(wanted)
-            except FormulaError:
-                self._refused.add(wanted)
+        missing = [(sheet.name, place) for place, cell in sheet.cells.items() if cell.value is None]
+        self.book.limits.take("formulas that were never calculated", len(missing))
+        for wanted in missing:
+            self._settle(wanted)
 
     def _settle(self, wanted: tuple[str, Place]) -> None:
-        """Compute a cell after all that it needs; a loop, for a thousand rows hang on each other."""
-        pending = [wanted]
-        opened: dict[tuple[str, Place], Formula] = {}
-        while pending:
-            name, place = pending[-1]
-            sheet = self.book.sheet(name)
-            cell = sheet.cells[place]
-            if cell.value is not None:
-                pending.pop()
-                continue
-            if (name, place) in self._refused:
-                raise FormulaError(f"{_named(sheet, place)}, which cannot be computed here")
-            if (name, place) not in opened:
-                try:
-                    formula = parsed(sheet.formula(place), self.book)
-                except FormulaError as error:
-                    raise FormulaError(f"{_named(sheet, place)}: {error}") from None
-                opened[name, place] = formula
-                pending += self._missing(name, formula)
-                continue
-            formula = opened[name, place]
-            if any(each in opened and each in pending for each in self._missing(name, formula)):
-                raise FormulaError(f"{_named(sheet, place)}: its formula needs its own value")
+        """Compute a cell after all that it needs, along the path of what needs what."""
+        path = [wanted]
+        opened: dict[tuple[str, Place], tuple[Formula, Iterator[tuple[str, Place]]]] = {}
+        while path:
+            name, place = at = path[-1]
+            cell = self.book.sheet(name).cells[place]
             try:
-                cell.value = formula.compute(self._looker(name))
-            except FormulaError as error:
-                raise FormulaError(f"{_named(sheet, place)}: {error}") from None
-            cell.text = repr(cell.value) if isinstance(cell.value, float) else str(cell.value)
-            pending.pop()
+                if cell.value is None and at not in self._refused:
+                    if at not in opened:
+                        text = self.book.sheet(name).formula(place)
+                        self.book.limits.take("letters of such formulas", len(text))
+                        formula = parsed(text, self.book)
+                        opened[at] = formula, self._missing(name, formula)
+                    formula, missing = opened[at]
+                    needed = next(missing, None)
+                    if needed in opened or needed in self._refused:
+                        raise FormulaError("it needs its own value, or one that cannot be computed here")
+                    if needed is not None:
+                        path.append(needed)
+                        continue
+                    cell.value = formula.compute(self._looker(name))
+                    cell.text = repr(cell.value) if isinstance(cell.value, float) else str(cell.value)
+            except FormulaError:
+                self._refused.add(at)
+            opened.pop(at, None)
+            path.pop()
 
     def _looker(self, home: str) -> Callable[[int, Reference], Area]:
         return lambda _, each: self.values(home, each)
 
-    def _missing(self, home: str, formula: Formula) -> list[tuple[str, Place]]:
-        found = []
+    def _missing(self, home: str, formula: Formula) -> Iterator[tuple[str, Place]]:
+        """The cells that a formula needs and that have no value yet."""
         for each in formula.references:
             name = self._sheet_of(home, each)
             cells = self.book.sheet(name).cells
-            found += [
-                (name, place) for place in each.places() if place in cells and cells[place].value is None
-            ]
-        return found
+            self.book.limits.take("cells that such formulas read", each.size)
+            for place in each.places():
+                if place in cells and cells[place].value is None:
+                    yield name, place
 
     def _sheet_of(self, home: str, each: Reference) -> str:
         if not each.sheet:
             return home
-        for name in self.book.names:
-            if name.casefold() == each.sheet.casefold():
-                return name
-        raise FormulaError(f"there is no sheet {each.sheet!r} in this workbook")
+        if each.sheet.casefold() not in self._names:
+            raise FormulaError(f"there is no sheet {each.sheet!r:.60} in this workbook")
+        return self._names[each.sheet.casefold()]
 
     def values(self, home: str, each: Reference) -> Area:
         """The values of the cells of a reference in a formula of the sheet `home`."""
+        self.book.limits.take("cells that such formulas read", each.size)
         cells = self.book.sheet(self._sheet_of(home, each)).cells
         return tuple(cells[place].value if place in cells else None for place in each.places())
-
-
-def _named(sheet: Sheet, place: Place) -> str:
-    from .sheets import reference
-
-    return f"{reference(place)} holds {sheet.formula(place):.60}"

@@ -12,20 +12,24 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from autograd.symbols import Expression
 
-from .network import Array, Estimate, Network, names_in, propagated, total
+from .network import Array, Estimate, Network, evaluate, names_in, propagated, total
 from .quantities import TOTAL, derivative, split_derivative, updated
 from .tables import Column, Table
 
-__all__ = ["FOLLOWS", "MISSING", "RIGHT", "WRONG", "Judgement", "exactly"]
+__all__ = ["FOLLOWS", "MISSING", "RIGHT", "UNKNOWN", "WRONG", "Judgement", "exactly"]
 
-MISSING, RIGHT, FOLLOWS, WRONG = range(4)
-"""What is said of a cell. One that FOLLOWS is right for wrong numbers of its own row."""
+MISSING, UNKNOWN, RIGHT, FOLLOWS, WRONG = range(5)
+"""What is said of a cell. UNKNOWN: there is nothing to compare it with. FOLLOWS: right for wrong numbers of
+its own row."""
+
+_FILLED = 1e-13  # what filling down a series of step 0 may add to a number, relatively
 
 States = npt.NDArray[np.int8]
 Flags = npt.NDArray[np.bool_]
@@ -43,6 +47,7 @@ class Judgement:
     ----------
     states : of each column what is said of each of its cells.
     right : what belongs there.
+    taken : of each column which of its cells are taken as they stand, for nothing computes them.
     own : each quantity as its own row has it: as printed where that is wrong, else as computed.
     seen : each quantity as printed, where it is.
     """
@@ -56,7 +61,7 @@ class Judgement:
         *,
         rows: int | None = None,
         after: bool = False,
-        consecutive: bool = True,
+        gap: int = 1,
     ) -> None:
         """Judge the table.
 
@@ -68,12 +73,12 @@ class Judgement:
         rate : the learning rate of each row; None if it is not known, and then no update is judged.
         rows : how many rows to look at; all by default.
         after : whether a row holds its weights after its own update.
-        consecutive : whether each row is one update after the one above.
+        gap : how many updates there are from one row to the next.
         """
         self.table, self.network = table, network
         self.count = len(table.rows) if rows is None else min(rows, len(table.rows))
         self.rate = None if rate is None else rate.take(slice(0, self.count))
-        self.after, self.consecutive = after, consecutive
+        self.after, self.gap = after, gap
         self._given = {name: each.take(slice(0, self.count)) for name, each in given.items()}
         self.columns = {name: column for name, column in table.columns.items() if self._is_known(name)}
         self.full: dict[str, Estimate] = {}
@@ -82,6 +87,8 @@ class Judgement:
         self.bad: dict[str, Flags] = {}
         self.states: dict[str, States] = {}
         self.right: dict[str, Estimate] = {}
+        self.taken: dict[str, Flags] = {}
+        self._replays: dict[bytes, dict[str, Estimate]] = {}  # by learning rate
         self._leaves()
         self._forward()
         self._gradients()
@@ -128,7 +135,7 @@ class Judgement:
             self._fill(holes)
         for name in self.network.leaves:
             self.own[name] = self.full[name]
-            self.bad[name] = np.zeros(self.count, bool)
+            self.bad[name] = self._texts(name)
 
     def moves(self, name: str) -> bool:
         """Whether it changes: all weights do, a bias if there is a gradient for it, what is given if it does.
@@ -177,7 +184,7 @@ class Judgement:
     def _fill(self, holes: list[str]) -> None:
         """Weights that a row does not print, from the row above it: w − η ∂E/∂w."""
         missing = np.any([np.isnan(self.full[name].value) for name in holes], axis=0)
-        if self.rate is None:
+        if self.rate is None or self.gap > 1:
             return
         for row in np.flatnonzero(missing):
             if row == 0:
@@ -207,8 +214,13 @@ class Judgement:
 
     def _forward(self) -> None:
         for name in self.network.leaves:
-            if name in self.columns and not self.moves(name):
+            if name not in self.columns:
+                continue
+            if not self.moves(name):
                 self._judge_constant(name)
+            elif name not in self.network.trained:  # another example in each row
+                self.right[name] = self.full[name]
+                self.states[name] = self._states(name, self._all(True), self._all(False), self._all(True))
         for name, formula in self.network.formulas.items():
             self.full[name] = propagated(formula, self.full)
             operands = names_in(formula)
@@ -217,8 +229,9 @@ class Judgement:
 
     def _judge_constant(self, name: str) -> None:
         first = self.full[name].take(np.zeros(self.count, int))
+        first.error += _FILLED * np.abs(first.value)
         self.right[name] = first
-        self.states[name] = self._states(name, self.fits(name, first), np.zeros(self.count, bool))
+        self.states[name] = self._states(name, self.fits(name, first), self._all(False), self._first_row())
 
     def _settle(
         self, name: str, formulas: Iterable[Expression], operands: Iterable[str], troubled: Flags
@@ -232,7 +245,7 @@ class Judgement:
         fits = self.fits(name, right)
         if not fits.all():
             passed = fits.copy()
-            for formula in formulas:
+            for formula in filter(names_in, formulas):  # a derivative may be a constant, as ∂h1/∂h2 is
                 for known in (self.own, self._shown(names_in(formula))):
                     passed |= self.fits(name, propagated(formula, known))
             follows = passed & ~fits & troubled
@@ -240,6 +253,7 @@ class Judgement:
         else:
             follows = np.zeros(self.count, bool)
         self.right[name] = right
+        follows |= troubled & self._texts(name)
         self.states[name] = states = self._states(name, fits, follows)
         self.bad[name] = states >= FOLLOWS
         printed = self.seen[name]
@@ -268,19 +282,41 @@ class Judgement:
         """Whether the printed numbers are one of those that may be right."""
         return functools.reduce(np.logical_or, [self.fits(name, each) for each in possible])
 
-    def _states(self, name: str, fits: Flags, follows: Flags) -> States:
+    def _texts(self, name: str) -> Flags:
+        """Where the column, if there is one, holds a text or an error in place of a number."""
+        found = self._all(False)
+        if name in self.columns:
+            found[[row for row in self.columns[name].texts if row < self.count]] = True
+        return found
+
+    def _all(self, flag: bool) -> Flags:
+        return np.full(self.count, flag)
+
+    def _first_row(self) -> Flags:
+        first = self._all(False)
+        first[:1] = True
+        return first
+
+    def _states(self, name: str, fits: Flags, follows: Flags, taken: Flags | None = None) -> States:
+        """What is said of each cell of a column; those that are `taken` as they stand need no computing."""
         column, values = self.columns[name], self.seen[name].value
-        states = np.where(fits, RIGHT, np.where(follows, FOLLOWS, WRONG)).astype(np.int8)
+        right = self.right[name]
+        known = np.isfinite(right.value) & np.isfinite(right.error)
+        self.taken[name] = taken = self._all(False) if taken is None else taken
+        states = np.select([taken, ~known, fits, follows], [RIGHT, UNKNOWN, RIGHT, FOLLOWS], WRONG)
+        states = states.astype(np.int8)
         states[np.isnan(values)] = MISSING
         there = np.flatnonzero(~np.isnan(values))
-        known = np.isfinite(self.right[name].value)
         if len(there):
             inside = np.zeros(self.count, bool)
             inside[there[0] : there[-1]] = True
             states[inside & np.isnan(values) & known] = WRONG  # an empty cell in the middle
         for row in column.texts:
             if row < self.count:
-                states[row] = WRONG if known[row] else MISSING
+                if taken[row] or (known[row] and not follows[row]):
+                    states[row] = WRONG
+                else:
+                    states[row] = FOLLOWS if follows[row] else UNKNOWN
         return states
 
     # --- gradients ---------------------------------------------------------------------------------
@@ -323,38 +359,28 @@ class Judgement:
     # --- updates -----------------------------------------------------------------------------------
 
     def _updates(self) -> None:
-        if self.rate is None:
-            return
-        for name in self.network.trained:
-            if not self.moves(name):
-                continue
+        for name in filter(self.moves, self.network.trained):
             later = updated(name)
-            predicted = self.predictions(name)
-            if later in self.columns or (self.after and name in self.columns):
-                shown = name if self.after else later
-                self.right[shown] = predicted[0]
-                fits = self.fits_any(shown, predicted)
-                self.states[shown] = self._states(shown, fits, np.zeros(self.count, bool))
-            if name not in self.columns or self.after:
-                continue
-            if not self.consecutive:
-                self.states[name] = np.where(
-                    np.isnan(self.seen[name].value) & ~self._texts(name), MISSING, RIGHT
-                ).astype(np.int8)
-                continue
-            below = [self.moved_down(each) for each in predicted]
+            predicted = [] if self.rate is None else self.predictions(name)
+            if self.after and name in self.columns:
+                self._judge_update(name, predicted, self._all(False))
+            elif name in self.columns:
+                below = [self.moved_down(each) for each in predicted]
+                if later in self.columns and self.gap == 1:
+                    below.append(self.moved_down(self.seen[later]))
+                self._judge_update(name, below, self._first_row())
             if later in self.columns:
-                below.append(self.moved_down(self.seen[later]))
-            self.right[name] = below[0]
-            fits = self.fits_any(name, below)
-            fits[0] = True
-            fits &= self._keeps_up(name)
-            self.states[name] = self._states(name, fits, np.zeros(self.count, bool))
+                self._judge_update(
+                    later, [] if self.rate is None else self.predictions(name, gap=1), self._all(False)
+                )
 
-    def _texts(self, name: str) -> Flags:
-        found = np.zeros(self.count, bool)
-        found[[row for row in self.columns[name].texts if row < self.count]] = True
-        return found
+    def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags) -> None:
+        """Judge a weight by the numbers that an update may give; unknown if there are none."""
+        self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
+        fits = self.fits_any(shown, possible) if possible else self._all(False)
+        if self.rate is not None and shown in self.network.trained and not self.after:
+            fits &= self._keeps_up(shown)
+        self.states[shown] = self._states(shown, fits, self._all(False), taken)
 
     @staticmethod
     def moved_down(each: Estimate) -> Estimate:
@@ -362,16 +388,45 @@ class Judgement:
             np.concatenate([[math.nan], each.value[:-1]]), np.concatenate([[0.0], each.error[:-1]])
         )
 
-    def predictions(self, name: str, rate: Estimate | None = None) -> list[Estimate]:
+    def predictions(self, name: str, rate: Estimate | None = None, gap: int | None = None) -> list[Estimate]:
         """The weight after the update of each row: by its printed gradient, and by the right one."""
         rate = rate or self.rate
         assert rate is not None
         weight = self.full[name]
+        if (gap or self.gap) > 1:
+            return [self._replayed(rate)[name]]
         found = []
         for slope in self._slopes(name):
             step, error = self._step(rate, slope)
             error = weight.error + error + 4e-15 * (np.abs(weight.value) + np.abs(step))
             found.append(Estimate(weight.value - step, error))
+        return found
+
+    def _replayed(self, rate: Estimate) -> dict[str, Estimate]:
+        """Each weight after as many updates of its row as there are to the next, by the right gradients."""
+        key = rate.value.tobytes()
+        if key in self._replays:
+            return self._replays[key]
+        network = self.network
+        moving = list(filter(self.moves, network.trained))
+        # Below the numbers themselves, a copy for each weight that is moved as far as it may be off.
+        values: dict[str, Array | float] = {
+            name: np.tile(self.full[name].value, (1 + len(moving), 1)) for name in network.leaves
+        }
+        for turn, name in enumerate(moving, 1):
+            cast(Array, values[name])[turn] += self.full[name].error
+        for _ in range(self.gap):
+            for name, formula in network.formulas.items():
+                values[name] = evaluate(formula, values)
+            slopes = [evaluate(network.closed(derivative(network.output, name)), values) for name in moving]
+            for name, slope in zip(moving, slopes, strict=True):
+                values[name] = values[name] - rate.value * slope
+        found = {}
+        for name in moving:
+            weight = cast(Array, values[name])
+            error = np.abs(weight[1:] - weight[0]).sum(axis=0) + 4e-15 * self.gap * (1.0 + np.abs(weight[0]))
+            found[name] = Estimate(weight[0], error)
+        self._replays[key] = found
         return found
 
     def drifts(self, name: str, rate: Estimate | None = None) -> list[Estimate]:
@@ -404,8 +459,8 @@ class Judgement:
         return bool(error[len(error) // 2] > 1e-12)
 
     def _keeps_up(self, name: str) -> Flags:
-        if not self.is_coarse(name):
-            return np.ones(self.count, bool)
+        if self.gap > 1 or not self.is_coarse(name):
+            return self._all(True)
         return self.fits_any(name, self.drifts(name))
 
     # --- what came out -----------------------------------------------------------------------------

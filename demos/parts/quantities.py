@@ -43,11 +43,28 @@ _NAMES = {
     rf"|{_LOSS}-?(?:t|tot|totl|total|ttl|sum|all|overall|net|function|value)|e1\+e2|mean?squarederror)",
 }
 _PATTERNS = [(name, re.compile(pattern)) for name, pattern in _NAMES.items()]
+_ANY_NAME = re.compile("|".join(_NAMES.values()))
 
 _WORDS_FOR_GRADIENT = re.compile(
     r"^(?:(?:the)?(?:partial)?(?:gradients?|grad|derivatives?|slopes?|partial)(?:of|for|wrt)?|∇|nabla|g)"
 )
 _RESPECT = re.compile(r"(?:wrt|w\.r\.t\.?|withrespectto|by|over)")
+_GRADIENT_OF = re.compile(r"-?(?:grad|gradient)$")
+_BEGINS_AS_LOSS = re.compile(_LOSS)
+_TRAINED = re.compile(r"[wb](?:[ho])?[1-8]")
+_FRACTION = re.compile(r"∂(.+)/∂(.+)")
+
+_REMARK = re.compile(r"[(\[](?:[^()\[\]*+/^\d-]*|[\d.]+)[)\]]")
+_INSIDE = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_UNSEEN = re.compile(r"[\u200b-\u200f\u2060\ufeff\u00ad]")
+_PARTIAL = re.compile(r"\\partial|\\delta|partial(?=\s*[ewaoh]\b)")
+_DASH = re.compile("[−–—‐‑]")
+_SPACES = re.compile(r"(?<!\n)[ \t\xa0]+")
+_ORNAMENT = re.compile(r"[\s_{}$^`\"()\[\],;]")
+
+_LONGEST_REMARK = 200  # letters of a name with all that is added to it
+_LONGEST = 80  # of a derivative, which is looked at from each of its letters
+_LONGEST_NAME = 40
 
 
 def derivative(top: str, bottom: str) -> str:
@@ -62,7 +79,7 @@ def split_derivative(name: str) -> tuple[str, str] | None:
     >>> split_derivative("∂E_total/∂w1"), split_derivative("w1")
     (('E_total', 'w1'), None)
     """
-    match = re.fullmatch(r"∂(.+)/∂(.+)", name)
+    match = _FRACTION.fullmatch(name)
     return (match[1], match[2]) if match else None
 
 
@@ -71,7 +88,7 @@ def updated(weight: str) -> str:
     return f"{weight}'"
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=32_768)  # more than a file may have
 def quantity(text: str) -> str | None:
     """The quantity that a header or a label names; None for anything else.
 
@@ -82,10 +99,10 @@ def quantity(text: str) -> str | None:
     >>> [quantity(text) for text in ("∂E/∂w1", "ðE_t/ðw1", "dEtotal_dW1", "∂a_o1 / ∂o1", "w1 (new)")]
     ['∂E_total/∂w1', '∂E_total/∂w1', '∂E_total/∂w1', '∂a_o1/∂o1', "w1'"]
     """
-    if len(text) > 200:
+    if len(text) > _LONGEST_REMARK:
         return None
     for part in _readings(text):
-        name = _name(part) or _derivative(part)
+        name = (_name(part) or _derivative(part)) if len(part) <= _LONGEST else None
         if name is not None:
             return name
     return None
@@ -100,10 +117,10 @@ def _readings(text: str) -> Iterator[str]:
         if head != plain:
             yield _bare(head)
     # What stands in parentheses is a remark unless it computes something: w1 (old), but not a (1 − a).
-    without = re.sub(r"[(\[](?:[^()\[\]*+/^\d-]*|[\d.]+)[)\]]", "", plain)
+    without = _REMARK.sub("", plain)
     if without != plain:
         yield _bare(without)
-        inside = re.search(r"[(\[]([^()\[\]]*)[)\]]", plain)
+        inside = _INSIDE.search(plain)
         if inside:
             yield _bare(inside[1])
 
@@ -111,20 +128,22 @@ def _readings(text: str) -> Iterator[str]:
 def _plain(text: str) -> str:
     """Lower case, without indices set low, LaTeX's commands and dashes of many kinds."""
     text = unicodedata.normalize("NFKC", text).strip().casefold()
-    text = re.sub(r"[\u200b-\u200f\u2060\ufeff\u00ad]", "", text)
-    text = re.sub(r"\\partial|\\delta|partial(?=\s*[ewaoh]\b)", "∂", text)
+    text = _UNSEEN.sub("", text)
+    text = _PARTIAL.sub("∂", text)
     text = text.replace("\\frac", "").replace("}{", "/").replace("\\", "")
-    text = re.sub(r"[−–—‐‑]", "-", text)
+    text = _DASH.sub("-", text)
     text = text.replace("÷", "/").replace("⁄", "/").replace("∕", "/").replace("ς", "σ")
-    return re.sub(r"(?<!\n)[ \t\xa0]+", " ", text)
+    return _SPACES.sub(" ", text)
 
 
 def _bare(text: str) -> str:
-    text = re.sub(r"[\s_{}$^`\"()\[\],;]", "", text)
+    text = _ORNAMENT.sub("", text)
     return text.strip(":=.-") if len(text) > 1 else text
 
 
 def _name(text: str) -> str | None:
+    if len(text) > _LONGEST_NAME or not _ANY_NAME.fullmatch(text):
+        return None
     for name, pattern in _PATTERNS:
         match = pattern.fullmatch(text)
         if match:
@@ -137,29 +156,29 @@ def _name(text: str) -> str | None:
 def _derivative(text: str) -> str | None:
     """A fraction of two differentials; also with one ∂ left out, without the line, or in words."""
     for top, bottom in _fractions(text):
-        above, below = _name(top), _name(bottom)
+        above = _name(top)
+        below = _name(bottom) if above else None
         if above and below and not {above, below} & {EPOCH, RATE} and above != below:
             return derivative(above, below)
     word = _WORDS_FOR_GRADIENT.match(text)
     rest = (
         text[word.end() :] if word else text[1:] if text[:1] in "d∂ð" else ""
     )  # δw1 may be the step −η ∂E/∂w1
-    rest = rest or (text[: -len(tail[0])] if (tail := re.search(r"-?(?:grad|gradient)$", text)) else "")
-    if rest and re.fullmatch(r"[wb](?:[ho])?[1-8]", rest):
+    rest = rest or (text[: -len(tail[0])] if (tail := _GRADIENT_OF.search(text)) else "")
+    if rest and _TRAINED.fullmatch(rest):
         return derivative(TOTAL, _name(rest) or rest)
     return _derivative(rest) if word and rest else None
 
 
 def _fractions(text: str) -> Iterator[tuple[str, str]]:
     """The ways to take a text for top and bottom of a derivative."""
-    signs = re.escape(_ROUND_D)
     if text.count("/") == 1:
         top, bottom = text.split("/")
         with_sign = top[:1] in _ROUND_D or bottom[:1] in _ROUND_D
-        tops, bottoms = ([part, re.sub(f"^[{signs}]", "", part)] for part in (top, bottom))
+        tops, bottoms = ([part, part[1:] if part[:1] in _ROUND_D else part] for part in (top, bottom))
         for above in reversed(tops):
             for below in reversed(bottoms):
-                if with_sign or re.fullmatch(rf"{_LOSS}.*", above):
+                if with_sign or _BEGINS_AS_LOSS.match(above):
                     yield above, below
     for match in _RESPECT.finditer(text):
         yield text[: match.start()].lstrip(_ROUND_D), text[match.end() :].lstrip(_ROUND_D)

@@ -6,6 +6,7 @@ that are wrong: that is tried for each reference, with each cell that it may hav
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from .formulas import Area, Calculator, Formula, FormulaError, Reference, parsed
 from .judging import Judgement
 from .quantities import RATE, split_derivative
-from .sheets import Book, Place, reference
+from .sheets import Book, Place, SheetError, moved, reference
 from .slips import short
 from .tables import Given
 
 __all__ = ["Reading", "reading"]
 
+_LOOKED_AT = 50  # rows, for those that hold the same formula
 _TRIED = 3  # rows in which a repaired formula must give the right number
 
 _Meant = Callable[[int], tuple[str, Place | None]]  # by row, a quantity and where it stands
@@ -100,47 +102,41 @@ class _Reader:
         above = formulas.get(row - 1, "")
         if row - 1 in self.judged.wrong(self.quantity) or not above:
             return ""
-        if self._filled_down(row - 1, row) == formulas[row]:
+        if self._filled_down(row - 1, row) == moved(formulas[row], 0, 0):
             return ""
         place = self.table.cell(self.quantity, row - 1)
         return f"the formula changes here: {place} above, which is right, holds {above}"
 
     def _filled_down(self, origin: int, row: int) -> str:
         """The formula of one row as it is in another when it is filled down."""
-        from openpyxl.formula.translate import Translator
-
-        text = self.table.sheet.formula(self.table.place(self.quantity, origin))
-        return str(
-            Translator(text, origin=self.table.cell(self.quantity, origin)).translate_formula(
-                self.table.cell(self.quantity, row)
-            )
-        )
+        before, after = (self.table.place(self.quantity, each) for each in (origin, row))
+        text = self.table.sheet.formula(before)
+        return moved(text, after[0] - before[0], after[1] - before[1])
 
     # --- repairs -----------------------------------------------------------------------------------
 
     def repairs(self, row: int) -> Iterator[str]:
         """What to put in place of a reference so that the formula gives the right numbers; at most two."""
-        try:
-            lines = list(self._lines(row))
-        except FormulaError:
-            return
+        with contextlib.suppress(FormulaError, SheetError):  # too long for any formula of the assignment
+            yield from itertools.islice(self._repairs(row), 2)
+
+    def _repairs(self, row: int) -> Iterator[str]:
+        lines = list(self._lines(row))
         first = lines[0].formula
         groups: dict[str, list[int]] = {}
         for number, each in enumerate(first.references):
             groups.setdefault(each.text, []).append(number)
-        found = 0
         for numbers in groups.values():
             repair = self._repair(lines, numbers)
-            if repair is not None and found < 2:
-                found += 1
+            if repair is not None:
                 yield self._sentence(first, numbers, *repair, row)
 
     def _lines(self, row: int) -> Iterator[_Line]:
         """That row, and others that are wrong and hold the same formula, filled down."""
         wrong, found = self.judged.wrong(self.quantity), 0
-        for each in map(int, wrong[wrong >= row]):
+        for each in map(int, wrong[wrong >= row][:_LOOKED_AT]):
             text = self.table.sheet.formula(self.table.place(self.quantity, each))
-            if found < _TRIED and self._filled_down(row, each) == text:
+            if found < _TRIED and self._filled_down(row, each) == moved(text, 0, 0):
                 found += 1
                 formula = parsed(text, self.book)
                 name = self.table.sheet.name
@@ -189,9 +185,11 @@ class _Reader:
         cell = self.table.sheet.cells.get(place) if place is not None else None
         if cell is None or not isinstance(cell.value, float):
             return False
+        self.book.limits.take("steps to repair formulas", line.formula.cost)
         other: Area = (cell.value,)
         try:
-            result = line.formula.compute(lambda number, _: other if number in chosen else line.held[number])
+            held = dict(enumerate(line.held)) | dict.fromkeys(chosen, other)
+            result = line.formula.compute(lambda number, _: held[number])
         except FormulaError:
             return False
         right = self.judged.right[self.quantity]

@@ -1,7 +1,8 @@
 """Sheets as people save them, read cell by cell: .xlsx workbooks and .csv files of any dialect.
 
 A cell has its value, the text that is seen, and in a workbook its formula too. Whatever cannot be
-read is a `SheetError`, whose message says what the file is and what to do.
+read is a `SheetError`, whose message says what the file is and what to do. Files come from strangers: what
+they may hold is counted while they are read (see `LIMITS`), and nothing in them is taken on trust.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import csv
 import io
 import math
 import re
+import stat
 import struct
 import zipfile
 import zlib
@@ -17,21 +19,84 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
-from xml.etree import ElementTree
+from xml.parsers import expat
 
-from autograd.errors import MissingExtraError
-
-__all__ = ["Book", "Cell", "Place", "Sheet", "SheetError", "letters", "open_book", "read_number"]
+__all__ = [
+    "IN_A_FORMULA", "LIMITS", "TOKEN", "Book", "Cell", "Limits", "Place", "Sheet", "SheetError", "corners",
+    "moved", "open_book", "place_of", "read_number", "reference",
+]  # fmt: skip
 
 Place = tuple[int, int]  # row and column, both counted from 1 as in A1
 
-_MOST_BYTES = 200_000_000  # of a file, and of each part of a workbook when unpacked twice that
-_MOST_CELLS = 1_000_000  # of a sheet
+LIMITS = {
+    "bytes": 20_000_000,
+    "parts": 5_000,
+    "sheets": 100,
+    "names of its own": 10_000,
+    "bytes when unpacked": 64_000_000,
+    "XML tags": 2_200_000,
+    "cells": 330_000,
+    "letters of text": 4_000_000,
+    "letters of formulas": 32_000_000,
+    "different texts": 20_000,
+    "merged areas": 10_000,
+    "hidden columns": 100_000,
+    "formulas that were never calculated": 170_000,
+    "letters of such formulas": 8_000_000,
+    "cells that such formulas read": 2_000_000,
+    "steps to repair formulas": 3_000_000,
+    "headers": 2_000,
+    "tables": 24,
+    "rows of tables": 12_000,
+    "wrong columns to find the slip of": 100,
+    "numbers beside their names": 300,
+    "numbers stated in texts": 5_000,
+}
+"""The most that is read of one file, all its sheets together: any file is answered within seconds."""
+
+_ROWS, _COLUMNS = 1_048_576, 16_384  # of a sheet, in every spreadsheet program
+_IN_A_CELL = 32_767  # letters, likewise
+IN_A_FORMULA = 8_192
+_IN_A_NUMBER = 400  # letters: the smallest number written out has 340
+_AT_ONCE = 1_000_000  # bytes of one line or one tag, which are in memory whole
+_DEEP = 100  # elements within each other
 
 
 class SheetError(ValueError):
     """A file that cannot be read as a sheet; the message says what to do."""
+
+
+class Limits:
+    """What may still be read of a file."""
+
+    def __init__(self, file: str) -> None:
+        self.file, self.left = file, dict(LIMITS)
+        self._seen: set[str] = set()
+
+    def take(self, what: str, number: int = 1) -> None:
+        """Count.
+
+        Raises
+        ------
+        SheetError : if there is more of it than `LIMITS` says.
+        """
+        if not self.has(what, number):
+            raise SheetError(
+                f"{self.file} has more than {LIMITS[what]:,} {what}, the most that is read here: keep the "
+                "first thousand rows of the table in a file of their own"
+            )
+
+    def has(self, what: str, number: int = 1) -> bool:
+        """Count, and say whether there was so much left."""
+        self.left[what] -= number
+        return self.left[what] >= 0
+
+    def text(self, text: str) -> None:
+        """Count a text in a cell: each may be a name, and is looked at as one."""
+        self.take("letters of text", len(text))
+        if text not in self._seen:
+            self.take("different texts")
+            self._seen.add(text)
 
 
 @dataclass(slots=True)
@@ -61,6 +126,7 @@ class Sheet:
     hidden_columns, hidden_rows : what its reader does not see.
     hidden : whether the whole sheet is hidden.
     computed : how many of its formulas nobody had calculated, so that their numbers were computed here.
+    limits : what may still be read of its file.
     """
 
     name: str
@@ -71,7 +137,7 @@ class Sheet:
     hidden: bool = False
     computed: int = 0
     shared: dict[Place, Place] = field(default_factory=dict)  # where the formula of a cell is written out
-    _translators: dict[Place, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=lambda: Limits("the sheet"))
 
     def formula(self, place: Place) -> str:
         """The formula of the cell with its own references; ``""`` for none."""
@@ -81,11 +147,7 @@ class Sheet:
         first = self.shared.get(place)
         if first is None or first not in self.cells:
             return cell.formula
-        if first not in self._translators:
-            from openpyxl.formula.translate import Translator
-
-            self._translators[first] = Translator(self.cells[first].formula, origin=reference(first))
-        return str(self._translators[first].translate_formula(reference(place)))
+        return moved(self.cells[first].formula, place[0] - first[0], place[1] - first[1])
 
     @property
     def extent(self) -> Place:
@@ -95,18 +157,19 @@ class Sheet:
         return max(rows, default=0), max(columns, default=0)
 
     def transposed(self) -> Sheet:
-        """The sheet with rows for columns. Its formulas stay as they are."""
+        """The sheet with rows for columns. Its cells are the same: their formulas stay as they are."""
 
         def turn(place: Place) -> Place:
             return place[1], place[0]
 
         return Sheet(
             self.name,
-            {turn(place): Cell(cell.value, cell.text) for place, cell in self.cells.items()},
+            {turn(place): cell for place, cell in self.cells.items()},
             [(turn(first), turn(last)) for first, last in self.merged],
             self.hidden_rows,
             self.hidden_columns,
             self.hidden,
+            limits=self.limits,
         )
 
 
@@ -117,13 +180,17 @@ class Book:
     Attributes
     ----------
     names : the names of the sheets, in order.
+    others : the names of what is no sheet of cells, such as a chart that fills one.
     defined : what the workbook calls cells of its own: a name and its reference.
+    limits : what may still be read of it.
     kind : ``"xlsx"`` or ``"csv"``.
     """
 
     path: Path
     kind: str
     names: list[str]
+    limits: Limits
+    others: list[str] = field(default_factory=list)
     defined: Mapping[str, str] = field(default_factory=dict)
     _sheets: dict[str, Sheet] = field(default_factory=dict)
     _archive: _Archive | None = None
@@ -159,30 +226,91 @@ def reference(place: Place, fixed: bool = False) -> str:
     return f"${letters(place[1])}${place[0]}" if fixed else f"{letters(place[1])}{place[0]}"
 
 
+_COLUMN = re.compile("[A-Z]{1,3}")
+_CELL = re.compile(r"(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})")
+
+
 @cache
 def column_of(name: str) -> int:
     """The number of a column, given its letters."""
-    if not re.fullmatch("[A-Z]{1,3}", name):
-        raise ValueError(f"{name!r} is not the name of a column")
     number = 0
-    for letter in name:
-        number = 26 * number + ord(letter) - 64
+    if _COLUMN.fullmatch(name):
+        for letter in name:
+            number = 26 * number + ord(letter) - 64
+    if not 1 <= number <= _COLUMNS:
+        raise ValueError(f"{name!r:.60} is not the name of a column")
     return number
 
 
 def place_of(name: str) -> Place:
     """The place of a cell, given its name."""
-    match = re.fullmatch(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})", name)
-    if match is None:
-        raise ValueError(f"{name!r} is not the name of a cell")
-    return int(match[2]), column_of(match[1])
+    match = _CELL.fullmatch(name)
+    if match is None or not 1 <= int(match[4]) <= _ROWS:
+        raise ValueError(f"{name!r:.60} is not the name of a cell")
+    return int(match[4]), column_of(match[2])
+
+
+# One token of a formula. Whatever it is, some alternative takes it, and in one step over its letters: a quote
+# that is not closed is taken up to the end, for with each quote a new beginning the time would be quadratic.
+TOKEN = re.compile(
+    r"""(?P<space>\s++)
+    |(?P<text>"(?:[^"]|"")*+")
+    |(?P<cells>(?P<sheet>'(?:[^']|'')++'!|[^\W\d][\w.]*+!)?
+        \$?[A-Za-z]{1,3}\$?[0-9]{1,7}(?::\$?[A-Za-z]{1,3}\$?[0-9]{1,7})?(?![\w.(!]))
+    |(?P<number>(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)
+    |(?P<error>\#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A))
+    |(?P<function>[^\W\d][\w.]*+\()
+    |(?P<name>[^\W\d][\w.]*+)
+    |(?P<operator><=|>=|<>|[-+*/^&=<>%(),;])
+    |(?P<other>"(?:[^"]|"")*+|'(?:[^']|'')*+'?|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def corners(token: re.Match[str]) -> list[str]:
+    """The names of the first and the last cell of a reference, or of its only one."""
+    return token["cells"].removeprefix(token["sheet"] or "").upper().split(":")
+
+
+def moved(formula: str, down: int, across: int) -> str:
+    """The formula as it is so many rows further down and columns further right, when it is filled there.
+
+    References come out in capitals, also if nothing moves.
+
+    >>> moved("=A$1*SUM(B2:C3)+LOG10(2)", 2, 1)
+    '=B$1*SUM(C4:D5)+LOG10(2)'
+    >>> moved("=B2", -2, 0)
+    '=#REF!'
+    """
+
+    def shifted(name: str) -> str:
+        match = _CELL.fullmatch(name)
+        assert match is not None
+        row, column = place_of(name)
+        row += 0 if match[3] else down
+        column += 0 if match[1] else across
+        if not (1 <= row <= _ROWS and 1 <= column <= _COLUMNS):
+            raise ValueError(f"{name} would leave the sheet")
+        return f"{match[1]}{letters(column)}{match[3]}{row}"
+
+    def put(token: re.Match[str]) -> str:
+        if not token["cells"]:
+            return token[0]
+        try:
+            return (token["sheet"] or "") + ":".join(map(shifted, corners(token)))
+        except ValueError:
+            return "#REF!"
+
+    return TOKEN.sub(put, formula) if len(formula) <= IN_A_FORMULA else formula
 
 
 _NUMBER = re.compile(
     r"([+-]?)((?:\d+(?:[.,]\d*)*|[.,]\d+))(?:\s*(?:e|×10\^|\*10\^|x10\^)([+-]?\d+))?(%?)", re.I
 )
-
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)  # most of them, and fast
+_STORED = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)  # in a workbook
+_IN_BETWEEN = re.compile("[ \xa0\u202f'’]")
+_MARK = re.compile("[.,]")
 
 
 def read_number(text: str) -> float | None:
@@ -190,13 +318,21 @@ def read_number(text: str) -> float | None:
 
     >>> read_number("0.15"), read_number("1,5E-05"), read_number("−2 %"), read_number("w1")
     (0.15, 1.5e-05, -0.02, None)
+
+    Raises
+    ------
+    SheetError : if it has more than 400 letters.
     """
-    if _PLAIN.fullmatch(text):
+    if len(text) <= _IN_A_NUMBER and _PLAIN.fullmatch(text):
         return _finite(text)
-    plain = re.sub("[ \xa0\u202f'’]", "", text.strip()).replace("−", "-").replace("–", "-")
+    plain = _IN_BETWEEN.sub("", text.strip()).replace("−", "-").replace("–", "-")
     match = _NUMBER.fullmatch(plain)
     if match is None:
         return None
+    if len(plain) > _IN_A_NUMBER:
+        raise SheetError(
+            f"the number {plain:.20}… has {len(plain):,} letters: at most {_IN_A_NUMBER} are read"
+        )
     sign, digits, exponent, percent = match.groups()
     marks = [mark for mark in digits if mark in ".,"]
     if len(marks) > 1:  # the last one is the decimal mark, unless it is repeated: 1.234,5 and 1,234,567
@@ -204,7 +340,7 @@ def read_number(text: str) -> float | None:
         if marks.count(marks[-1]) > 1:
             digits = digits.replace(".", "").replace(",", "")
         else:
-            digits = re.sub("[.,]", "", digits[:last]) + "." + digits[last + 1 :]
+            digits = _MARK.sub("", digits[:last]) + "." + digits[last + 1 :]
     return _finite(f"{sign}{digits.replace(',', '.')}e{exponent or 0}", 100.0 if percent else 1.0)
 
 
@@ -218,37 +354,43 @@ def open_book(path: Path) -> Book:
 
     Raises
     ------
-    SheetError : if there is no such file, or if it is not a sheet that can be read.
-    MissingExtraError : if openpyxl is not installed, for a workbook.
+    SheetError : if there is no such file, if it is not a sheet that can be read, or if it passes a limit.
     """
-    try:
-        if path.is_dir():
-            raise SheetError(f"{path} is a folder: give the name of the .xlsx or .csv file in it")
-        size = path.stat().st_size
-        if size > _MOST_BYTES:
-            raise SheetError(
-                f"{path.name} has {size / 1e6:.0f} MB, which is more than {_MOST_BYTES / 1e6:.0f} MB: "
-                "keep the first thousand rows of the table and save it again"
-            )
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise SheetError(f"there is no file {path}") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, SheetError):
-            raise
-        raise SheetError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    limits = Limits(path.name)
+    data = _bytes(path, limits)
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise SheetError(f"{path.name} is empty: save the sheet again")
     _refuse_others(path, data)
     if data[:2] == b"PK":
-        return _open_workbook(path, data)
+        return _open_workbook(path, data, limits)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         raise SheetError(
             f"{path.name} is not an .xlsx file, whatever its name says, or it is damaged: "
             "open it in a spreadsheet program and save it as .xlsx"
         )
-    sheet = _read_text(path.name, data)
-    return Book(path, "csv", [sheet.name], _sheets={sheet.name: sheet})
+    sheet = _read_text(path.name, data, limits)
+    return Book(path, "csv", [sheet.name], limits, _sheets={sheet.name: sheet})
+
+
+def _bytes(path: Path, limits: Limits) -> bytes:
+    """What is in the file, which must be one: a pipe may never end, and a device need not."""
+    try:
+        kind = path.stat()
+        if stat.S_ISDIR(kind.st_mode):
+            raise SheetError(f"{path} is a folder: give the name of the .xlsx or .csv file in it")
+        if not stat.S_ISREG(kind.st_mode):
+            raise SheetError(f"{path} is a pipe or a device: save the sheet as a file and give its name")
+        limits.take("bytes", kind.st_size)
+        with path.open("rb") as file:
+            data = file.read(LIMITS["bytes"] + 1)  # what the system makes up has no size
+        limits.take("bytes", len(data) - kind.st_size)
+        return data
+    except FileNotFoundError:
+        raise SheetError(f"there is no file {path}") from None
+    except SheetError:
+        raise
+    except (OSError, ValueError) as error:
+        raise SheetError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 _SAVE_AS = "open it in a spreadsheet program and save it as .xlsx"
@@ -267,49 +409,75 @@ def _refuse_others(path: Path, data: bytes) -> None:
         raise SheetError(f"{path.name} is a web page: {_SAVE_AS}")
     if head.startswith(b"<?xml"):
         raise SheetError(f"{path.name} is XML, not an .xlsx workbook: {_SAVE_AS}")
+    if head.startswith(b"{") and b'"cells"' in data:
+        raise SheetError(f"{path.name} is a notebook: what can be checked is the .xlsx or .csv file itself")
     for begin, what in ((b"%pdf", "a PDF"), (b"\x89png", "a picture"), (b"\xff\xd8\xff", "a picture")):
         if head.startswith(begin):
             raise SheetError(f"{path.name} is {what}: what can be checked is the .xlsx or .csv file itself")
 
 
+def _put(sheet: Sheet, place: Place, cell: Cell) -> None:
+    """Add a cell, and count it."""
+    if not (1 <= place[0] <= _ROWS and 1 <= place[1] <= _COLUMNS):
+        raise SheetError(f"{sheet.limits.file} has more than {_ROWS:,} rows or {_COLUMNS:,} columns")
+    if place in sheet.cells:
+        raise ValueError(f"the cell {reference(place)} is there twice")
+    sheet.limits.take("cells")
+    sheet.limits.take("letters of formulas", len(cell.formula))
+    if isinstance(cell.value, str):
+        if len(cell.value) > _IN_A_CELL:
+            raise SheetError(f"{sheet.limits.file} has more than {_IN_A_CELL:,} letters in one cell")
+        sheet.limits.text(cell.value)
+    sheet.cells[place] = cell
+
+
 # --- text files ------------------------------------------------------------------------------------
 
+_SEPARATOR = re.compile(r'"?sep=([,;|:\t])"?\s*', re.IGNORECASE)
+_FORMULA = re.compile(r"=\s*+[^=\s]")
 
-def _read_text(name: str, data: bytes) -> Sheet:
-    text = _decoded(name, data)
-    lines = text.splitlines()
-    stated = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(), re.IGNORECASE) if lines else None
-    delimiter = stated[1] if stated else _delimiter("\n".join(lines[:200]))
-    sheet = Sheet(name)
+
+def _read_text(name: str, data: bytes, limits: Limits) -> Sheet:
+    encoding = _encoding(name, data)
+    stream = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
+    head = stream.read(100_000)
+    stated = _SEPARATOR.fullmatch(head.splitlines()[0])
+    delimiter = stated[1] if stated else _delimiter(head)
+    stream.seek(0)
+    sheet = Sheet(name, limits=limits)
+    length = 0  # of the line of the table, which may have line breaks in its cells
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        while line := stream.readline(_AT_ONCE):
+            length += len(line)
+            if length >= _AT_ONCE:
+                raise SheetError(f"{name} has more than {_AT_ONCE:,} letters in one line: {_SAVE_AS}")
+            yield line
+
     try:
-        for row, words in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1):
+        for row, words in enumerate(csv.reader(lines(), delimiter=delimiter, strict=True), 1):
+            length = 0
             if row == 1 and stated:
                 continue
             for column, word in enumerate(words, 1):
                 word = word.strip()
                 if word:
-                    number = None if word.startswith("=") else read_number(word)
-                    formula = word if re.match(r"=\s*[^=\s]", word) else ""
+                    number = None if word[0] == "=" else read_number(word)
+                    formula = word if word[0] == "=" and _FORMULA.match(word) else ""
                     value = number if number is not None else None if formula else word
-                    sheet.cells[row, column] = Cell(value, word, formula)
-            if len(sheet.cells) > _MOST_CELLS:
-                raise SheetError(_too_many(name))
-    except csv.Error as error:
+                    _put(sheet, (row, column), Cell(value, word, formula))
+    except SheetError:
+        raise
+    except (csv.Error, ValueError) as error:
         raise SheetError(
             f"{name} is not a table in text form ({error}): save the sheet as .csv again"
         ) from None
     return sheet
 
 
-def _too_many(name: str) -> str:
-    return (
-        f"{name} has more than {_MOST_CELLS:,} cells: keep the first thousand rows of the table and save it "
-        "again"
-    )
-
-
-def _decoded(name: str, data: bytes) -> str:
-    """The text, by its byte order mark, else by what fits."""
+def _encoding(name: str, data: bytes) -> str:
+    """How the text is written: by its byte order mark, else by what fits."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encodings = ["utf-16"]
     elif data[1:200:2].count(0) > data[:200:2].count(0) + 10:
@@ -322,21 +490,23 @@ def _decoded(name: str, data: bytes) -> str:
         encodings = ["utf-8-sig", "cp1252", "latin-1"]
     for encoding in encodings:
         try:
-            return data.decode(encoding)
+            data.decode(encoding)
         except UnicodeDecodeError:
             continue
+        return encoding
     raise SheetError(f"{name} breaks off in the middle of a character: save it as .csv again, in UTF-8")
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(head: str) -> str:
     """What separates the cells: that by which most of them are numbers, then by which there are most."""
+    lines = head.splitlines()[:200]
 
     def score(delimiter: str) -> tuple[int, int]:
         try:
-            cells = [word for words in csv.reader(io.StringIO(text), delimiter=delimiter) for word in words]
-        except csv.Error:
+            cells = [word for words in csv.reader(lines, delimiter=delimiter) for word in words]
+            return sum(read_number(word) is not None for word in cells), len(cells)
+        except (csv.Error, SheetError):
             return 0, 0
-        return sum(read_number(word) is not None for word in cells), len(cells)
 
     return max((",", ";", "\t", "|"), key=score)
 
@@ -344,8 +514,8 @@ def _delimiter(text: str) -> str:
 # --- workbooks -------------------------------------------------------------------------------------
 
 # The file is read here, and not by openpyxl, which gives either values or formulas (so it reads
-# everything twice, and ten times slower) and gives up on a workbook for a style that it does not know.
-# openpyxl takes formulas apart.
+# everything twice, and ten times slower), gives up on a workbook for a style that it does not know, and keeps
+# whatever a file makes it keep.
 
 _BROKEN = (
     zipfile.BadZipFile,
@@ -357,11 +527,11 @@ _BROKEN = (
     NotImplementedError,  # zipfile on a compression that it does not know
     RuntimeError,
     OSError,
-    ElementTree.ParseError,
+    expat.ExpatError,
 )  # what the readers of archives and of XML raise on damaged ones
 
 
-def _damaged(path: Path, error: BaseException) -> SheetError:
+def _damaged(path: Path, error: object) -> SheetError:
     detail = " ".join(str(error).split()) or type(error).__name__
     return SheetError(
         f"{path.name} is damaged or only part of it is there ({detail:.80}): "
@@ -369,26 +539,30 @@ def _damaged(path: Path, error: BaseException) -> SheetError:
     )
 
 
-def _open_workbook(path: Path, data: bytes) -> Book:
+def _open_workbook(path: Path, data: bytes, limits: Limits) -> Book:
+    limits.take("parts", data.count(b"PK\1\2"))  # before there is an object for each
     try:
-        import openpyxl.formula  # noqa: F401  # a workbook may hold formulas
-    except ImportError:
-        raise MissingExtraError("reading an .xlsx file", "openpyxl", "xlsx") from None
-    try:
-        archive = _Archive(path, zipfile.ZipFile(io.BytesIO(data)))
-        return Book(path, "xlsx", list(archive.parts), archive.defined, _archive=archive)
+        archive = _Archive(path, zipfile.ZipFile(io.BytesIO(data)), limits)
+        return Book(
+            path, "xlsx", list(archive.parts), limits, archive.others, archive.defined, _archive=archive
+        )
     except SheetError:
         raise
     except _BROKEN as error:
         raise _damaged(path, error) from error
 
 
+# An element of a part when it begins and, with its text, when it ends: its tag without the namespace, of
+# which there is one for each flavour of the format, and its attributes.
+_Element = tuple[str, dict[str, str], str | None]
+
+
 class _Archive:
     """The parts of a workbook."""
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self.path, self.archive = path, archive
-        held = set(archive.namelist())
+    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
+        self.path, self.archive, self.limits = path, archive, limits
+        held = archive.namelist()
         if "mimetype" in held or "content.xml" in held:
             raise SheetError(f"{path.name} is an OpenDocument file: {_SAVE_AS}")
         if any(name.endswith("workbook.bin") for name in held):
@@ -399,58 +573,138 @@ class _Archive:
             raise SheetError(
                 f"{path.name} is an archive, but not an .xlsx workbook: unpack it and give the file in it"
             )
+        self._require_once("part", held)
         main = next(
             (target for kind, target in self._related("").values() if kind == "officeDocument"),
             "xl/workbook.xml",
         )
-        workbook = self._parsed(main)
-        if _local(workbook) != "workbook":
-            raise SheetError(f"{path.name} is not a workbook: {_SAVE_AS}")
         related = self._related(main)
         self.parts: dict[str, tuple[str, bool]] = {}  # of each sheet its part, and whether it is hidden
         self.defined: dict[str, str] = {}
-        for element in workbook.iter():
-            if _local(element) == "sheet":
-                kind, target = related[_attribute(element, "id")]
+        self.others: list[str] = []
+        names = []
+        elements = self._elements(main)
+        if next(elements)[0] != "workbook":
+            raise SheetError(f"{path.name} is not a workbook: {_SAVE_AS}")
+        for tag, attributes, text in elements:
+            name = attributes.get("name", "")
+            if tag == "sheet" and text is not None:
+                self.limits.take("sheets")
+                names.append(name)
+                kind, target = related[_reference_of(attributes)]
                 if kind == "worksheet":
-                    hidden = element.get("state", "visible") != "visible"
-                    self.parts[element.get("name", "")] = target, hidden
-            elif _local(element) == "definedName" and element.text:
-                self.defined[element.get("name", "").casefold()] = element.text
+                    self.parts[name] = target, attributes.get("state", "visible") != "visible"
+                else:
+                    self.others.append(name)
+            elif tag == "definedName" and text:
+                self.limits.take("names of its own")
+                self.defined[name.casefold()] = text
+        self._require_once("sheet", names)
         if not self.parts:
             raise SheetError(f"{path.name} has no sheet with cells")
         self._strings = next((target for kind, target in related.values() if kind == "sharedStrings"), "")
 
+    def _require_once(self, what: str, names: list[str]) -> None:
+        """Refuse two of one name, of which programs may take either; they do not tell capitals apart."""
+        seen: set[str] = set()
+        for name in names:
+            if name.casefold() in seen:
+                raise SheetError(
+                    f"{self.path.name} has two {what}s of the name {name!r:.60}: rename one of them, or open "
+                    "it in a spreadsheet program and save it again"
+                )
+            seen.add(name.casefold())
+
     def _related(self, part: str) -> dict[str, tuple[str, str]]:
         """The parts that a part refers to: by identifier the kind and the name."""
         folder, name = PurePosixPath(part).parent, PurePosixPath(part).name
-        try:
-            root = self._parsed(str(folder / "_rels" / f"{name}.rels"))
-        except KeyError:
+        list_of_parts = str(folder / "_rels" / f"{name}.rels")
+        if list_of_parts not in self.archive.namelist():
             return {}
         found = {}
-        for element in root:
-            target = element.get("Target", "")
-            full = target[1:] if target.startswith("/") else str(folder / target)
-            kind = element.get("Type", "").rsplit("/", 1)[-1]
-            found[element.get("Id", "")] = kind, full
+        for tag, attributes, text in self._elements(list_of_parts):
+            if tag == "Relationship" and text is not None:
+                self.limits.take("parts")
+                target = attributes.get("Target", "")
+                full = target[1:] if target.startswith("/") else str(folder / target)
+                found[attributes.get("Id", "")] = attributes.get("Type", "").rsplit("/", 1)[-1], full
         return found
 
-    def _parsed(self, part: str) -> ElementTree.Element:
-        if self.archive.getinfo(part).file_size > _MOST_BYTES:
-            raise SheetError(_too_many(self.path.name))
-        return ElementTree.fromstring(self.archive.read(part))
+    def _elements(self, part: str) -> Iterator[_Element]:
+        """The elements of a part, each twice: as it begins and as it ends."""
+        found: list[_Element] = []
+        within: list[tuple[str, dict[str, str]]] = []
+        texts: list[str] = []
+
+        def begin(name: str, attributes: dict[str, str]) -> None:
+            tag = name.rpartition(":")[2]
+            if texts and texts[-1]:  # what makes lines and indents in a part is no text
+                if not texts[-1].isspace():
+                    raise ValueError(f"text beside an element: {texts[-1]:.20}")
+                texts[-1] = ""
+            found.append((tag, attributes, None))
+            within.append((tag, attributes))
+            texts.append("")
+            if len(within) > _DEEP:
+                raise SheetError(f"{self.path.name} has more than {_DEEP} XML elements within each other")
+
+        def end(name: str) -> None:
+            tag, attributes = within.pop()
+            text = texts.pop()
+            if tag != "t" or within[-1][0] != "rPh":  # how the text is read aloud
+                found.append((tag, attributes, text))
+
+        def data(text: str) -> None:
+            texts[-1] += text
+            if len(texts[-1]) > _IN_A_CELL:
+                raise SheetError(f"{self.path.name} has more than {_IN_A_CELL:,} letters in one cell")
+
+        def refuse(*_: object) -> None:
+            raise SheetError(
+                f"{self.path.name} declares a document type, which no spreadsheet has: {_SAVE_AS}"
+            )
+
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = begin, end
+        parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = data, refuse
+        if self.archive.getinfo(part).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(
+                "a compression that no spreadsheet program uses"
+            )  # nor can it be unpacked in steps
+        with self.archive.open(part) as stream:
+            fed = 0
+            while piece := stream.read(1 << 16):
+                self.limits.take("bytes when unpacked", len(piece))
+                fed += len(piece)
+                parser.Parse(piece)
+                self.limits.take("XML tags", len(found))
+                if fed - parser.CurrentByteIndex > _AT_ONCE:
+                    raise SheetError(f"{self.path.name} has more than {_AT_ONCE:,} bytes in one XML tag")
+                yield from found
+                found.clear()
+            parser.Parse(b"", True)
+            yield from found
 
     @cached_property
     def strings(self) -> list[str]:
         """The texts that cells refer to by number."""
-        return [_text_of(item) for item in self._parsed(self._strings)] if self._strings else []
+        found: list[str] = []
+        runs: list[str] = []  # the pieces of a text, which may be formatted differently
+        for tag, _, text in self._elements(self._strings) if self._strings else ():
+            if text is None:
+                continue
+            if tag == "t":
+                runs.append(text)
+            elif tag == "si":
+                self.limits.take("letters of text", sum(map(len, runs)))
+                found.append("".join(runs))
+                runs.clear()
+        return found
 
     def sheet(self, name: str) -> Sheet:
         part, hidden = self.parts[name]
         try:
-            if self.archive.getinfo(part).file_size > 2 * _MOST_BYTES:
-                raise SheetError(_too_many(f"{self.path.name}, sheet {name!r},"))
             return self._read(name, part, hidden)
         except SheetError:
             raise
@@ -458,91 +712,72 @@ class _Archive:
             raise _damaged(self.path, error) from error
 
     def _read(self, name: str, part: str, hidden: bool) -> Sheet:
-        sheet = Sheet(name, hidden=hidden)
+        sheet = Sheet(name, hidden=hidden, limits=self.limits)
         masters: dict[str, Place] = {}
-        row = column = 0
-        with self.archive.open(part) as stream:
-            for _, element in ElementTree.iterparse(stream):
-                kind = _local(element)
-                if kind == "row":
-                    row = int(element.get("r") or row + 1)
-                    column = 0
-                    if element.get("hidden") in ("1", "true"):
-                        sheet.hidden_rows.add(row)
-                    for item in element:
-                        named = item.get("r")
-                        column = column_of(named.rstrip("0123456789")) if named else column + 1
-                        self._add(sheet, (row, column), item, masters)
-                    if len(sheet.cells) > _MOST_CELLS:
-                        raise SheetError(_too_many(f"{self.path.name}, sheet {name!r},"))
-                    element.clear()
-                elif kind == "col" and element.get("hidden") in ("1", "true"):
-                    first, last = int(element.get("min", 1)), int(element.get("max", 1))
-                    sheet.hidden_columns.update(range(first, min(last, 16_384) + 1))
-                elif kind == "mergeCell":
-                    first_name, _, last_name = element.get("ref", "").partition(":")
-                    sheet.merged.append((place_of(first_name), place_of(last_name or first_name)))
+        place = 0, 0
+        data = formula = ""
+        for tag, attributes, text in self._elements(part):
+            if tag == "c" and text is None:
+                named = attributes.get("r")
+                place = place_of(named) if named else (place[0], place[1] + 1)
+                data = formula = ""
+            elif tag == "c":
+                self._add(sheet, place, attributes.get("t", "n"), data, formula)
+            elif tag == "row" and text is None:
+                place = int(attributes.get("r") or place[0] + 1), 0
+                if attributes.get("hidden") in ("1", "true"):
+                    sheet.hidden_rows.add(place[0])
+            elif text is None:
+                continue
+            elif tag in ("v", "t"):
+                data += text
+            elif tag == "f":
+                formula = self._formula(sheet, place, attributes, text, masters)
+            elif tag == "mergeCell":
+                self.limits.take("merged areas")
+                begin, _, end = attributes.get("ref", "").partition(":")
+                sheet.merged.append((place_of(begin), place_of(end or begin)))
+            elif tag == "col" and attributes.get("hidden") in ("1", "true"):
+                first, last = (int(attributes.get(name, "1")) for name in ("min", "max"))
+                columns = range(max(first, 1), min(last, _COLUMNS) + 1)
+                self.limits.take("hidden columns", len(columns))
+                sheet.hidden_columns.update(columns)
         return sheet
 
-    def _add(self, sheet: Sheet, place: Place, item: ElementTree.Element, masters: dict[str, Place]) -> None:
-        kind = item.get("t", "n")
-        data: str | None = None
-        formula = ""
-        for child in item:
-            which = _local(child)
-            if which == "v":
-                data = child.text
-            elif which == "is":
-                data = _text_of(child)
-            elif which == "f":
-                formula = self._formula(sheet, place, child, masters)
-        if kind == "s" and data is not None:
+    def _add(self, sheet: Sheet, place: Place, kind: str, data: str, formula: str) -> None:
+        if kind == "s" and data:
+            if not 0 <= int(data) < len(self.strings):
+                raise ValueError(f"there is no text {data}")
             data = self.strings[int(data)]
-        if data is None and not formula:
-            return
-        if data is None or (kind == "str" and not data):
-            sheet.cells[place] = Cell(None, "", formula)
+        if not data:
+            if formula:
+                _put(sheet, place, Cell(None, "", formula))
         elif kind in ("n", ""):
+            if not _STORED.fullmatch(data):
+                raise ValueError(f"{data:.40} is no number")
             number = float(data)
-            sheet.cells[place] = Cell(number if math.isfinite(number) else data, repr(number), formula)
+            _put(sheet, place, Cell(number if math.isfinite(number) else data, repr(number), formula))
         elif kind == "b":
-            sheet.cells[place] = Cell("TRUE" if data == "1" else "FALSE", data, formula)
+            _put(sheet, place, Cell("TRUE" if data == "1" else "FALSE", data, formula))
         elif data.strip():
             written = read_number(data) if kind != "e" else None  # a number that is kept as text
-            sheet.cells[place] = Cell(data.strip() if written is None else written, data.strip(), formula)
+            _put(sheet, place, Cell(data.strip() if written is None else written, data.strip(), formula))
 
     def _formula(
-        self, sheet: Sheet, place: Place, element: ElementTree.Element, masters: dict[str, Place]
+        self, sheet: Sheet, place: Place, attributes: dict[str, str], text: str, masters: dict[str, Place]
     ) -> str:
-        text = f"={element.text}" if element.text else ""
-        group = element.get("si")
-        if element.get("t") == "shared" and group is not None:
-            if text:
-                masters[group] = place
-            elif group in masters:
-                sheet.shared[place] = masters[group]
-                return "="  # see Sheet.formula
-        return text
+        group = attributes.get("si")
+        if attributes.get("t") != "shared" or not group:
+            return f"={text}" if text else ""
+        if text:
+            masters[group] = place
+            return f"={text}"
+        if group not in masters:
+            return f"=the shared formula {group}, which is nowhere written out"
+        sheet.shared[place] = masters[group]
+        return "="  # see Sheet.formula
 
 
-def _local(element: ElementTree.Element) -> str:
-    """The tag without its namespace: there is one for each flavour of the format."""
-    return element.tag.rsplit("}", 1)[-1]
-
-
-def _attribute(element: ElementTree.Element, name: str) -> str:
-    """An attribute with any namespace."""
-    return next((value for key, value in element.items() if key.rsplit("}", 1)[-1] == name), "")
-
-
-def _text_of(element: ElementTree.Element) -> str:
-    """The text of a string, whose parts may be formatted, without how it is read aloud."""
-    return "".join(_texts(element))
-
-
-def _texts(element: ElementTree.Element) -> Iterator[str]:
-    for child in element:
-        if _local(child) == "t":
-            yield child.text or ""
-        elif _local(child) == "r":
-            yield from _texts(child)
+def _reference_of(attributes: Mapping[str, str]) -> str:
+    """By what identifier a sheet refers to its part; the attribute's namespace may have any prefix."""
+    return next((value for name, value in attributes.items() if name.rpartition(":")[2] == "id"), "")

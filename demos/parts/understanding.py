@@ -28,6 +28,8 @@ __all__ = ["Assumptions", "NotUnderstood", "Understanding", "understand"]
 _INPUTS, _TARGETS = ("i1", "i2"), ("t1", "t2")
 _BIASES = (("b1", "b2"), ("b1", "b2", "b3", "b4"), ("b_h1", "b_h2", "b_o1", "b_o2"))
 _LOOK = 12  # rows by which readings are compared
+_MOST_UPDATES = 1_000  # from one row to the next
+_USUAL_RATE = 0.5  # for a sheet that shows none
 
 
 class NotUnderstood(ValueError):
@@ -65,6 +67,8 @@ class Understanding:
     rate : the learning rate of each row; None if there is no telling, for there is no update.
     sources : where each of these numbers is from, by name.
     notes : what there is to say about how the sheet was read.
+    faults : what the sheet says of its learning rate that cannot be right.
+    doubts : why the sheet cannot be called right, though nothing in it may be wrong.
     """
 
     table: Table
@@ -73,8 +77,10 @@ class Understanding:
     rate: Estimate | None = None
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     after: bool = False
-    consecutive: bool = True
+    gap: int = 1
     loss: str = ""
 
     def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
@@ -85,7 +91,7 @@ class Understanding:
             rate or self.rate,
             rows=rows,
             after=self.after,
-            consecutive=self.consecutive,
+            gap=self.gap,
         )
 
 
@@ -325,61 +331,82 @@ class _Reader:
         if column is None or self.count < 3:
             return
         gaps = np.diff(column.values)
-        if np.isfinite(gaps).all() and (gaps > 1).all() and len(set(gaps)) == 1:
-            found.consecutive = False
+        if not np.all(gaps == gaps[0]):
+            found.doubts.append(f"the numbers in column {column.header} do not go up evenly")
+        elif gaps[0] > 1 and gaps[0].is_integer():
+            if found.after or gaps[0] > _MOST_UPDATES:
+                raise NotUnderstood(
+                    f"its rows are {gaps[0]:g} epochs apart, too far to compute one from the one before"
+                )
+            found.gap = int(gaps[0])
             found.notes.append(
-                f"the rows are {gaps[0]:g} epochs apart, so the updates between them are not checked"
+                f"the rows are {found.gap} epochs apart: each is computed from the one before by "
+                f"{found.gap} updates"
             )
 
     # --- the learning rate -------------------------------------------------------------------------
 
     def _rate(self, found: Understanding, lr: float | None) -> None:
-        if self.count < 2 and not (
-            found.after or any(updated(name) in self.table.columns for name in found.network.trained)
-        ):
-            if lr is not None:
-                found.rate = exactly(lr, self.count)
-            return
-        column = self.table.columns.get(RATE)
+        column, stated = self.table.columns.get(RATE), self._stated(RATE)
+        updates = found.after or any(updated(name) in self.table.columns for name in found.network.trained)
+        if column is not None and column.texts:
+            row, text = next(iter(column.texts.items()))
+            place = self.table.cell(RATE, row)
+            found.faults.append(f"{place} holds {text:.40}, where a learning rate belongs")
         if lr is not None:
+            said = [(float(value), f"column {RATE}") for value in set(column.values if column else ())]
+            said += [(each.value, reference(each.place)) for each in stated]
+            if said and all(value != lr for value, _ in said):
+                found.doubts.append(f"--lr says η = {lr:g}, but {said[0][1]} says {said[0][0]:g}")
             self._settle(found, exactly(lr, self.count), "--lr")
             return
         if column is not None and not np.isnan(column.values).all():
             values = np.where(np.isnan(column.values), _median(column.values), column.values)
             self._settle(found, Estimate(values, np.zeros(self.count)), f"column {column.header}")
             return
+        if self.count < 2 and not updates:
+            if stated:
+                self._settle(found, exactly(stated[0].value, self.count), reference(stated[0].place))
+            return
         used = self._by_use(found)
-        stated = self._stated(RATE)
         options = [used] if used else [(each.value, reference(each.place)) for each in stated]
-        judged = found.judged(rate=exactly(1.0, self.count))
+        judged = found.judged()
         if options:
             value, source = max(options, key=lambda option: self._fit(judged, exactly(option[0], self.count)))
             self._settle(found, exactly(value, self.count), source)
             others = {each.value for each in stated}
             if used and others and value not in others:
-                found.notes.append(
+                found.doubts.append(
                     f"the updates use η = {value:g} ({source}), but "
                     f"{reference(stated[0].place)} says {stated[0].value:g}"
                 )
             return
-        if not any(name in judged.columns for name in found.network.trained):
-            self._guess(found)
+        if found.gap > 1 or not any(name in judged.columns for name in found.network.trained):
+            self._guess(found, judged)
             return
-        best = max(
-            self._ratios(judged),
-            key=lambda each: self._fit(judged, each),
-            default=None,
-        )
+        ratios = list(self._ratios(judged))
+        downhill = [each for each in ratios if each.value[0] > 0.0 and self._fit(judged, each)]
+        best = max(downhill or ratios, key=lambda each: self._fit(judged, each), default=None)
         if best is None or not self._fit(judged, best):
-            if found.consecutive:
-                raise NotUnderstood(
-                    "the learning rate is nowhere stated, and the updates do not tell it: give it with --lr"
-                )
-            return
-        self._settle(found, best, "from the updates")
+            found.doubts.append(
+                "the updates are not checked: the learning rate is nowhere stated, and they do not tell it. "
+                "Give it with --lr"
+            )
+        elif best.value[0] > 0.0:
+            self._settle(found, best, "from the updates")
+        elif best.value[0] < 0.0:  # uphill: judged by the same rate with the right sign
+            self._settle(found, Estimate(-best.value, best.error), "from the updates, whose sign is turned")
+        else:
+            self._settle(found, exactly(_USUAL_RATE, self.count), "assumed: no weight ever changes")
 
     def _settle(self, found: Understanding, rate: Estimate, source: str) -> None:
         found.rate, found.sources[RATE] = rate, source
+        if not np.all(rate.value > 0.0):
+            worst = float(np.min(np.nan_to_num(rate.value, nan=-math.inf)))
+            found.faults.append(
+                f"the learning rate η = {worst:g} ({source}) is not greater than 0: no update makes the loss "
+                "smaller"
+            )
 
     def _fit(self, judged: Judgement, rate: Estimate) -> float:
         """How many of the updates the learning rate explains, from 0 to 1."""
@@ -437,16 +464,20 @@ class _Reader:
                     return exactly(short, self.count)
         return Estimate(np.full(self.count, rate), np.full(self.count, error))
 
-    def _guess(self, found: Understanding) -> None:
-        """Without weights in the table: the rate by which the rest of it comes out best."""
-        found.rate = min(
-            (exactly(rate, self.count) for rate in self.assumed.rates),
-            key=lambda rate: found.judged(_LOOK, rate).mistakes,
-        )
-        found.sources[RATE] = "by trying"
-        judged = found.judged(_LOOK)
-        if judged.mistakes > 0.5 * sum(len(states) for states in judged.states.values()):
-            raise NotUnderstood("the learning rate is nowhere stated: give it with --lr")
+    def _guess(self, found: Understanding, judged: Judgement) -> None:
+        """The rate that suits the table best, of those of courses and round ones near what weights tell."""
+        means = [float(each.value[0]) / found.gap for each in self._ratios(judged)] if found.gap > 1 else []
+        near = {float(f"{rate:.{digits}g}") for rate in means if rate > 0.0 for digits in (1, 2)}
+        options = [exactly(rate, self.count) for rate in (*self.assumed.rates, *sorted(near))]
+        rate = min(options, key=lambda each: found.judged(_LOOK, each).mistakes)
+        best = found.judged(_LOOK, rate)
+        cells = sum(len(states) for states in best.states.values())
+        if best.mistakes > 0.5 * cells or (found.gap > 1 and not self._fit(best, rate)):
+            found.doubts.append(
+                "the updates are not checked: the learning rate is nowhere stated. Give it with --lr"
+            )
+        else:
+            self._settle(found, rate, "by trying")
 
     def _by_use(self, found: Understanding) -> tuple[float, str] | None:
         """The number outside the table that the update formulas multiply with, if most of them agree."""

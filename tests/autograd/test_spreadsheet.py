@@ -4,6 +4,7 @@ import csv
 import math
 import re
 import sys
+import tempfile
 import zipfile
 
 import numpy as np
@@ -410,6 +411,27 @@ def test_what_is_longer_than_a_cell_is_there_as_far_as_there_is_room(tmp_path):
     page = openpyxl.load_workbook(save_workbook(total, leaves[:1], tmp_path / "t.xlsx", epochs=1))["training"]
     (words,) = [cell.value for cell in page[FIRST - 2] if str(cell.value).startswith("E = ")]
     assert re.fullmatch(r"E = .{15996}… \(\d+,\d{3} more characters\)", words)
+
+
+HEADERS = st.sampled_from(
+    ["epoch", "E", "E_2", "epoch_2", "∂E/∂E", "∂E/∂w", "∂E/∂h4", "∂E/∂v1", "v1", "w", ""]
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(HEADERS, min_size=9, max_size=9), st.sampled_from(["E", "E_total", "epoch"]))
+def test_every_column_has_a_header_of_its_own(labels, name):
+    """Also where people give their numbers the names of other columns, such as of derivatives in between."""
+    w, x, *given = labels
+    nodes = [Value(0.7, w), Value(-1.3, x)]
+    for k, label in enumerate(given):
+        node = autograd.tanh(nodes[-1] * nodes[-2] + nodes[0])
+        nodes.append(labelled(node, label or f"h{k}"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = save_workbook(labelled(nodes[-1] ** 2, name), nodes[:1], f"{folder}/t.csv", epochs=1)
+        header, _ = csv.reader(path.read_text(encoding="utf-8").splitlines())
+    assert len(set(header)) == len(header)
+    assert any(column.startswith("∂") for column in header[:-1])
 
 
 ALIASES = {

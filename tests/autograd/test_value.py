@@ -125,6 +125,14 @@ def test_what_is_no_real_number_is_refused_everywhere(wrong):
         pow(x, 2, 3)
 
 
+@pytest.mark.parametrize("masked", [np.ma.masked, np.ma.masked_array(1.0, True)])
+def test_a_masked_number_is_no_number(masked):
+    for use in (Value, lambda v: setattr(Value(3.0), "data", v)):
+        with pytest.raises(TypeError, match="takes a real number, got Masked"):
+            use(masked)
+    assert Value(np.ma.masked_array(1.0, False)).data == 1.0
+
+
 @numbers
 @pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
 def test_comparisons_are_by_data(compare, number):
@@ -177,6 +185,18 @@ def test_what_has_operators_of_its_own_decides(operate):
     assert (Value(3.0) < Elementwise(2.0, 4.0)) == [False, True]
     with pytest.raises(TypeError, match="an operation on a Value takes a real number, got list"):
         operate(Value(3.0), [1.0])
+
+
+@pytest.mark.parametrize("own", OPERATORS)
+@pytest.mark.parametrize("operate", OPERATORS)
+def test_what_has_one_operator_of_its_own_decides_that_one(operate, own):
+    """As a vector, which takes a factor and no summand."""
+    other = type("Other", (), {f"__r{own.__name__}__": lambda self, value: "taken"})()
+    if operate is own:
+        assert operate(Value(3.0), other) == "taken"
+    else:
+        with pytest.raises(TypeError, match=r"unsupported operand type.* 'Value' and 'Other'"):
+            operate(Value(3.0), other)
 
 
 def test_leaving_the_graph_is_told_once_for_each_line():

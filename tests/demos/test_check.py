@@ -156,8 +156,17 @@ def test_rounding_is_no_error(digits, form, run, tmp_path):
         "short": lambda x: repr(round(x, digits)),
     }
     training = Training(given(OTHER_TARGETS, TWO_BIASES, lr=2.0), count=30)
+    slipped = training.with_slip(CASES["a_h1 in ∂E/∂w3 and ∂E/∂w4"].slips)
     layout = Layout(columns_of(training), text=texts[form])
-    require_right(run(write_csv(tmp_path / "rounded.csv", layout.grid(training))))
+    report = run(write_csv(tmp_path / "rounded.csv", layout.grid(training)))
+    cells = [("∂E/∂w3", row) for row in range(30)]
+    # Where the commonest slip of all is printed as the right number is, a right sheet cannot be told.
+    if all(texts[form](training.value(*cell)) == texts[form](slipped.value(*cell)) for cell in cells):
+        assert report.status == 3
+        assert "but a usual slip is smaller and would not be seen" in report.text
+    elif report.status != 3 or digits >= 8:
+        require_right(report)
+    assert "WRONG" not in report.text
 
 
 @pytest.mark.parametrize("seed", range(12))

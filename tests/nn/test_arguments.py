@@ -7,7 +7,7 @@ import pytest
 
 import nn
 from autograd import Value
-from nn.arguments import require_count, require_number
+from nn.arguments import random_generator, require_count, require_number
 
 
 def test_counts():
@@ -18,6 +18,11 @@ def test_counts():
     for bad in (0, -3):
         with pytest.raises(ValueError, match=f"n must be at least 1, got {bad}"):
             require_count("n", bad)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int8, np.array])
+def test_a_seed_is_any_integer(kind):
+    assert random_generator(kind(3)).random() == np.random.default_rng(3).random()
 
 
 def test_numbers():
@@ -69,7 +74,7 @@ def remade(text):
         )
     for i in range(2):
         text = text.replace(f"(layer{i}): ", "," * i)
-    return eval(text, vars(nn) | {"Value": Value, "cosh": math.cosh})
+    return eval(text, {name: getattr(nn, name) for name in nn.__all__} | {"Value": Value, "cosh": math.cosh})
 
 
 @pytest.mark.parametrize("text", DESCRIPTIONS)

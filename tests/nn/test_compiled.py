@@ -13,11 +13,14 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import reading
 from compiled import backends, needs_llvmlite
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import autograd
 import nn
@@ -479,34 +482,62 @@ def test_a_rare_class_that_is_told_by_its_type_is_not_frozen(always):
         run("numpy")
 
 
-@pytest.mark.parametrize("missing", ["feature", "target"])
-def test_a_mark_of_what_is_missing_that_is_told_by_its_type_is_not_frozen(missing, always):
-    """One in 500, whose numbers are all different; the extremes are compared with the eager engine."""
-    features, targets = RNG.normal(size=(500, 3)), RNG.normal(size=500)
+@settings(max_examples=40)
+@given(st.sampled_from(["feature", "target"]), st.floats(-3.0, 3.0) | st.just(-99.0), st.integers(0, 199))
+def test_a_mark_of_what_is_missing_that_is_told_by_its_type_is_not_frozen(missing, mark, row):
+    """One in 200, whose numbers are all different, at any place and among them in size."""
+    generator = np.random.default_rng(0)
+    features, targets = generator.normal(size=(200, 3)), generator.normal(size=200)
     if missing == "target":
-        targets[397] = -99.0
+        targets[row] = mark
     else:
-        features[397, 1] = 99.0
+        features[row, 1] = mark
 
     def known(number):
-        return not (isinstance(number, float) and abs(number) > 90.0)
+        return not (isinstance(number, float) and number == mark)
 
     class Careful(Module):
         def __init__(self):
             self.inner = mlp()()
 
         def __call__(self, x):
-            return self.inner([each if known(each) else 0.0 for each in x])
+            return self.inner([each if known(each) else 50.0 for each in x])
 
-    def run(backend):
-        model = Careful()
-        loss = lambda prediction, target: known(target) * (prediction - target) ** 2
-        options = {"loss": loss, "optimizer": Adam(model.parameters()), "epochs": 2, "seed": 0}
-        return fit(model, features, targets, backend=backend, **options)
-
-    assert run("auto").loss == run("eager").loss
+    model = Careful()
+    loss = lambda prediction, target: known(target) * (prediction - target) ** 2
+    options = {"loss": loss, "optimizer": Adam(model.parameters()), "epochs": 2, "seed": 0}
     with pytest.raises(NotCompiledError, match=ANOTHER):
-        run("numpy")
+        fit(model, features, targets, backend="numpy", **options)
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy", pytest.param("llvm", marks=needs_llvmlite)])
+def test_the_examples_are_the_codes_own_to_change(backend):
+    """A model and a loss that change the lists they are given change nothing of the data."""
+
+    class Scaling(Branching):
+        def __call__(self, x):
+            x[0] *= 3.0
+            x.append(x.pop(1) - 1.0)
+            return [super().__call__(x), x[2]]
+
+    def loss(prediction, target):
+        target[0] -= 0.5
+        return sum((p - t) ** 2 for p, t in zip(prediction, target, strict=True))
+
+    def changed(prediction, target):
+        return sum((p - t) ** 2 for p, t in zip(prediction, [target[0] - 0.5, target[1]], strict=True))
+
+    class Scaled(Branching):
+        def __call__(self, x):
+            x = [3.0 * x[0], x[2], x[1] - 1.0]
+            return [super().__call__(x), x[2]]
+
+    plain = lambda model, y, x: y
+    options = {"y": PAIRS, "validation": (X, PAIRS), "metrics": ["mean_absolute_error"], "epochs": 3}
+    agree(
+        train(backend, lambda: Scaling(plain), loss=loss, **options),
+        train("eager", lambda: Scaled(plain), loss=changed, **options),
+    )
 
 
 def test_reading_what_does_not_depend_on_the_example_is_compiled(always):
@@ -553,6 +584,91 @@ def test_what_a_callback_changes_is_not_frozen(backend, always):
     found = run(backend)
     assert found[2].backend == "numpy"
     assert found[2].backend_reason.startswith("a callback changed what is trained, and it ")
+    agree(found, run("eager"))
+
+
+CHANGES_BY_TRAINING = {
+    "rate": lambda run: run.optimizer.lr,
+    "rate below a bound": lambda run: float(run.optimizer.lr < 0.04),
+    "memory": lambda run: len(run.optimizer.state_dict()["memory"]),
+    "settings and more": lambda run: len(repr(run.optimizer)),
+    "attributes": lambda run: vars(run.optimizer)["_lr"],
+    "epoch": lambda run: run.schedule.last_epoch,
+    "schedule": lambda run: run.schedule.rate(run.schedule.last_epoch),
+    "best epoch": lambda run: run.stop.best_epoch,
+    "guarded": lambda run: guarded(lambda: run.optimizer.lr),
+}
+
+
+def guarded(read):
+    try:
+        return read()
+    except Exception:
+        return 0.0
+
+
+@pytest.mark.parametrize("place", ["loss", "model"])
+@pytest.mark.parametrize("name", CHANGES_BY_TRAINING)
+def test_what_the_training_changes_is_not_frozen(name, place, always):
+    """Nothing of the example is read, and no callback changes anything."""
+    read = CHANGES_BY_TRAINING[name]
+
+    def run(backend):
+        run = SimpleNamespace()
+        factor = lambda: 1.0 + 0.1 * read(run)
+        rule = lambda model, y, x: factor() * y if place == "model" else y
+        loss = lambda y, t: (factor() if place == "loss" else 1.0) * (y - t) ** 2
+        model = Branching(rule)
+        run.optimizer = RMSprop(model.parameters(), lr=0.05)
+        run.schedule, run.stop = StepLR(run.optimizer, 2), EarlyStopping(patience=9)
+        options = {"loss": loss, "schedule": run.schedule, "callbacks": [run.stop], "epochs": 5}
+        return train(backend, lambda: model, optimizer=lambda parameters: run.optimizer, **options)
+
+    kinds = "RMSprop|StepLR|EarlyStopping"
+    with pytest.raises(NotCompiledError, match=rf"reads ({kinds})\.\w+.*, which changes as the training"):
+        run("numpy")
+    found, eager = run("auto"), run("eager")
+    assert found[2].backend == "eager"
+    assert (found[0].state_dict(), found[2]) == (eager[0].state_dict(), eager[2])
+    assert type(found[1]) is RMSprop
+
+
+def test_a_setting_of_the_optimizer_may_be_read(always):
+    def run(backend):
+        model = mlp()()
+        optimizer = SGD(model.parameters(), 0.05, momentum=0.5)
+        loss = lambda y, t: optimizer.momentum * (y - t) ** 2
+        return train(backend, lambda: model, optimizer=lambda parameters: optimizer, loss=loss, epochs=3)
+
+    found = run("auto")
+    assert found[2].backend == "numpy"
+    agree(found, run("eager"))
+
+
+@pytest.mark.parametrize("by", ["metric", "wrapped metric", "schedule", "schedule beside a callback"])
+def test_what_the_users_code_changes_between_epochs_is_not_frozen(by, always):
+    def run(backend):
+        count = [0]
+
+        def counted(*args):
+            count[0] += 1
+            return 1.0
+
+        loss = lambda y, t: (1.0 + count[0]) * (y - t) ** 2
+        options = {
+            "metric": {"metrics": [counted]},
+            "wrapped metric": {"metrics": [nn.of_labels(functools.partial(counted))]},
+            "schedule": {"schedule": lambda optimizer: nn.LambdaLR(optimizer, counted)},
+        }
+        options["schedule beside a callback"] = {
+            **options["schedule"],
+            "callbacks": [lambda epoch, history: None],
+        }
+        return train(backend, loss=loss, epochs=4, **options[by])
+
+    found = run("auto")
+    who = "a callback" if "callback" in by else "a metric or the schedule"
+    assert found[2].backend_reason.startswith(f"{who} changed what is trained, and it ")
     agree(found, run("eager"))
 
 
