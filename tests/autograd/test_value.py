@@ -11,6 +11,7 @@ import operator
 import random
 import statistics
 import struct
+import sys
 import threading
 import warnings
 from decimal import Decimal
@@ -32,6 +33,7 @@ from autograd import (
     detect_anomaly,
     dot,
     elu,
+    engine,
     exp,
     grad,
     leaky_relu,
@@ -780,6 +782,15 @@ def test_a_graph_makes_no_reference_cycles():
         assert after <= before + 5
     finally:
         gc.enable()
+
+
+def test_a_node_is_small_and_compiled_no_business_of_the_collector():
+    """It is never part of a cycle, so nobody has to look for one."""
+    x = Value(1.0)
+    y = x * x + 2.0
+    assert gc.is_tracked(y) != engine.compiled
+    number = 0 if engine.compiled else sys.getsizeof(y.data)  # Python's objects hold it as an object
+    assert sys.getsizeof(y) + number <= (96 if engine.compiled else 112)
 
 
 def test_backward_leaves_the_collector_as_it_was():
