@@ -1,21 +1,39 @@
 # make demo, make test: everything included. Set-up happens once per extra and again when
-# pyproject.toml changes; .venv/.EXTRA marks it done.
+# pyproject.toml changes; .venv/.EXTRA marks it done. The engine is compiled with it, and again when its
+# sources change; .venv/.engine marks that.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TOLD := $(BIN)/python -c "from autograd import engine; \
+	engine.compiled or print('the engine is not compiled here, and runs as plain Python')"
+PLAIN := AUTOGRAD_PURE_PYTHON=1
+ENGINE := setup.py $(wildcard autograd/engine/*.py autograd/engine/*.pxd)
+ifneq ($(wildcard $(VENV)/.engine),)  # a file that is gone, or came with an older time, is seen only as an import sees it
+ENGINE += $(shell $(BIN)/python -W error -c "import runpy; runpy.run_path('autograd/engine/kind.py')['choose']([])" \
+	2>/dev/null || echo stale)
+endif
+ENGINE_TESTS := autograd/engine tests/test_readme.py tests/agreement/test_machine.py \
+	tests/agreement/test_random_graphs.py $(patsubst %,tests/autograd/test_%.py,anomaly copying differentiation \
+	graph kind micrograd numerics primitives size special_values threads value)
 
-.PHONY: demo test fresh check bench memory mutate accuracy coverage clean
+.NOTPARALLEL:
+.PHONY: stale demo test plain fresh check bench memory mutate accuracy coverage clean
 
-demo: $(VENV)/.demos
+demo: $(VENV)/.demos $(VENV)/.engine
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.engine
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# The engine's tests once more, on its sources as they are.
+plain: $(VENV)/.test
+	$(PLAIN) $(BIN)/python -m pytest -n auto --dist loadfile $(ENGINE_TESTS)
 
 # The generated tests on examples that nobody has seen; SEED repeats a run, FRESH_SECONDS bounds it.
 FRESH_SECONDS ?= 150
-fresh: $(VENV)/.test
+fresh: $(VENV)/.test $(VENV)/.engine
 	@seed=$${SEED:-$$($(BIN)/python -c "import secrets; print(secrets.randbelow(2**32))")}; \
 	echo "fresh seeds: make fresh SEED=$$seed repeats this run"; \
 	HYPOTHESIS_PROFILE=fresh FRESH_SECONDS=$(FRESH_SECONDS) \
@@ -26,28 +44,35 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.bench $(VENV)/.engine
 	$(BIN)/python -m tests.benchmarks
 
-memory: $(VENV)/.test
+memory: $(VENV)/.test $(VENV)/.engine
 	$(BIN)/python -m tests.memory
 
-accuracy: $(VENV)/.test
+accuracy: $(VENV)/.test $(VENV)/.engine
 	$(BIN)/python -m tests.accuracy
 
+# These two look into the engine's Python.
 coverage: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term tests/agreement tests/autograd tests/nn tests/test_wrong_calls.py autograd nn
+	$(PLAIN) $(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term tests/agreement tests/autograd tests/nn tests/test_wrong_calls.py autograd nn
 
 mutate: $(VENV)/.test
-	$(BIN)/python -m tests.mutation
+	$(PLAIN) $(BIN)/python -m tests.mutation
 
 clean:
-	rm -rf $(VENV) $(OUT) build dist *.egg-info .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(OUT) autograd/engine/_compiled build dist *.egg-info .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.%: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	$(INSTALL) --editable ".[$*]"
+	@$(TOLD)
+	touch $@ $(VENV)/.engine
+
+$(VENV)/.engine: $(ENGINE)
+	$(INSTALL) --no-deps --editable .
+	@$(TOLD)
 	touch $@
 
 .PRECIOUS: $(VENV)/.%

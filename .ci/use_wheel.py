@@ -1,4 +1,7 @@
-"""What somebody does who installed the wheel alone: import, train, draw, and meet a missing extra."""
+"""What somebody does who installed a wheel alone: import, train, draw, and meet a missing extra.
+
+python use_wheel.py KIND    of a wheel whose engine is `compiled` or `plain`
+"""
 
 import importlib.metadata
 import os
@@ -7,11 +10,12 @@ import sys
 
 import autograd
 import nn
-from autograd import Value, draw, explain, grad, gradcheck, jacobian, save_workbook
+from autograd import Value, draw, engine, explain, grad, gradcheck, jacobian, save_workbook
 from nn import MLP, SGD, diagram, fit
 
 assert "site-packages" in autograd.__file__, autograd.__file__
 assert "site-packages" in nn.__file__, nn.__file__
+assert engine.compiled is (sys.argv[1] == "compiled"), engine.__path__
 for package in (autograd, nn):
     assert (pathlib.Path(package.__file__).parent / "py.typed").exists(), package
 for suffix in ("html", "css", "js"):
@@ -55,4 +59,5 @@ try:
 except autograd.MissingExtraError as error:
     message = str(error)
 assert "scalar-autograd[xlsx]" in message, message
-print("wheel", importlib.metadata.version("scalar-autograd"), "works with numpy and graphviz alone")
+version = importlib.metadata.version("scalar-autograd")
+print(f"{sys.argv[1]} wheel {version} works with numpy and graphviz alone")

@@ -10,11 +10,21 @@
 
 from typing import TYPE_CHECKING
 
-from .engine import copying as _copying
+from .engine.arguments import is_number
 from .engine.differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .engine.graph import topological_order
+from .engine.modes import (
+    ComparisonWarning,
+    DetachedWarning,
+    Readings,
+    detect_anomaly,
+    no_grad,
+    peek,
+    readings,
+    warn_on_comparison,
+)
+from .engine.primitive import Primitive, primitive
 from .engine.primitives import (
-    Primitive,
     acos,
     acosh,
     asin,
@@ -49,7 +59,6 @@ from .engine.primitives import (
     mean,
     minimum,
     norm,
-    primitive,
     relu,
     sigmoid,
     sign,
@@ -67,19 +76,7 @@ from .engine.primitives import (
     where,
 )
 from .engine.primitives import sum as sum
-from .engine.value import (
-    ComparisonWarning,
-    DetachedWarning,
-    Readings,
-    Value,
-    detect_anomaly,
-    is_number,
-    no_grad,
-    peek,
-    readings,
-    warn_on_comparison,
-)
-from .engine.vector import Dense, Vector
+from .engine.value import Value, sequence
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
 from .later import on_first_use as on_first_use
 
@@ -113,7 +110,6 @@ __all__ = [
     "AnomalyError",
     "Check",
     "ComparisonWarning",
-    "Dense",
     "Derivation",
     "DetachedWarning",
     "Drawing",
@@ -129,7 +125,6 @@ __all__ = [
     "Run",
     "Training",
     "Value",
-    "Vector",
     "acos",
     "acosh",
     "asin",
@@ -183,6 +178,7 @@ __all__ = [
     "relu",
     "require_writable",
     "save_workbook",
+    "sequence",
     "sigmoid",
     "sign",
     "silu",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .engine.arguments import integer
 from .engine.differentiation import (
     Inputs,
     as_output,
@@ -26,8 +27,9 @@ from .engine.differentiation import (
 )
 from .engine.graph import ancestors
 from .engine.linearization import Linearization
-from .engine.value import Value, describe, integer, not_watching
-from .engine.vector import Vector
+from .engine.modes import not_watching
+from .engine.node import describe
+from .engine.value import Value
 from .errors import GradcheckError
 from .quotients import SAFETY, Slopes, slopes
 
@@ -286,9 +288,13 @@ def _noise(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[float]:
         return number if exact else number + chance.choice((-1, 1)) * math.ulp(number)
 
     def replay(node: Any) -> Any:
-        if type(node) is Vector:
-            return [moved[element] for element in node.values]
-        row, args = node.primitive, [moved[operand] for operand in node.operands]
+        row, args = (
+            node.primitive,
+            [
+                [moved[each] for each in operand] if type(operand) is tuple else moved[operand]
+                for operand in node.operands
+            ],
+        )
         if row is None or node not in depending:
             return node.data
         if row.vectors:  # terms may cancel within the row
@@ -311,7 +317,7 @@ def _depending(inputs: Sequence[Value], order: Sequence[Any]) -> set[Any]:
     """The inputs, and the nodes of an order that depend on them."""
     depending: set[Any] = set(inputs)
     for node in order:
-        if not depending.isdisjoint(node.operands):
+        if not depending.isdisjoint(node.parents):
             depending.add(node)
     return depending
 
@@ -346,7 +352,7 @@ def _suspect(function: Function, point: Sequence[float], order: int) -> str | No
     leaves = list(map(Value, point))
     nodes = ancestors(function(*leaves))
     depending = _depending(leaves, nodes)
-    rows = [node for node in nodes if type(node) is Value and node.primitive and node in depending]
+    rows = [node for node in nodes if node.primitive and node in depending]
     for node in rows[:SUSPECTS]:
         row, numbers = _alone(node, depending)
         names = [f"[{i}]" for i in range(len(numbers))]
@@ -363,7 +369,7 @@ def _suspect(function: Function, point: Sequence[float], order: int) -> str | No
 
 def _alone(node: Any, depending: set[Any]) -> tuple[Function, list[float]]:
     """The row of a node as a function of those operands that depend on the inputs, and their numbers."""
-    operands = [list(each.values) if type(each) is Vector else each for each in node.operands]
+    operands = [list(each) if type(each) is tuple else each for each in node.operands]
     flat = [x for each in operands for x in (each if isinstance(each, list) else [each])]
 
     def function(*variables: Value) -> list[Value]:

@@ -16,11 +16,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .engine.arguments import integer
 from .engine.differentiation import grad
-from .engine.graph import topological_order
+from .engine.graph import numbers_of, topological_order
 from .engine.primitives import TABLE, Primitive
-from .engine.value import Value, integer
-from .engine.vector import Vector
+from .engine.value import Value
 from .files import encoded, shortened
 from .symbols import (
     LATEX,
@@ -289,11 +289,11 @@ class Outline:
             return
         chosen = None
         if row.select is not None and not self._branches:
-            chosen = row.select(*[operand._number for operand in node.operands])
+            chosen = row.select(*[operand.data for operand in node.operands])
         for position, operand in enumerate(node.operands):
             if chosen is not None and position != chosen:
                 continue
-            for index, element in enumerate(operand.values if type(operand) is Vector else [operand]):
+            for index, element in enumerate(operand if type(operand) is tuple else [operand]):
                 yield element, position, index
 
     def _find_parts(self) -> set[Value]:
@@ -350,8 +350,8 @@ class Outline:
 
     def _arguments(self, node: Value) -> list[Any]:
         return [
-            [self.expressions[element] for element in operand.values]
-            if type(operand) is Vector
+            [self.expressions[element] for element in operand]
+            if type(operand) is tuple
             else self.expressions[operand]
             for operand in node.operands
         ]
@@ -431,7 +431,7 @@ class Outline:
     def _slopes(self, node: Value) -> list[tuple[Sequence[Expression], Sequence[float]]]:
         """For each argument of the node's row the derivatives by its elements, as formulas and as numbers."""
         row: Any = node.primitive
-        data = [each.numbers() if type(each) is Vector else each._number for each in node.operands]
+        data = list(map(numbers_of, node.operands))
         if row.select is not None and not self._branches:
             return [((Number(1.0),), (1.0,))] * len(data)
         numbers = [_listed(slope) for slope in row.slopes(node.data, *data)]

@@ -17,9 +17,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .engine.arguments import integer, number
 from .engine.graph import require_fresh
-from .engine.value import Value, describe, integer, number, told_of_result
-from .engine.vector import Vector
+from .engine.modes import told_of_result
+from .engine.node import describe
+from .engine.replay import replay
+from .engine.value import Value
 from .errors import GraphTooLargeError, MissingExtraError
 from .explanation import Outline, Step
 from .files import output_path, shortened, write_bytes, write_csv
@@ -230,9 +233,10 @@ class _Table:
 
     def rows(self, lr: float, epochs: int) -> Iterator[list[float]]:
         """The numbers of each row without the epoch, by the engine: the graph recorded anew each time."""
-        data = {node: node.data for node in self.outline.order if node.primitive is None}
+        leaves = [node for node in self.outline.order if node.primitive is None and not node.constant]
+        data = {node: node.data for node in leaves}
         for _ in range(epochs):
-            fresh = self._record(data)
+            fresh = replay([self.output], data)
             fresh[self.output].backward()
             gradient = [fresh[node].grad for node in self.wrt]
             numbers = [fresh[node].data for node in [*self.inputs, *self.wrt, *self.nodes]]
@@ -244,23 +248,6 @@ class _Table:
             yield numbers + gradient
             for node, slope in zip(self.wrt, gradient, strict=True):
                 data[node] -= lr * slope
-
-    def _record(self, data: dict[Value, float]) -> dict[Value, Value]:
-        """The graph recorded anew, with other numbers in its leaves."""
-        fresh: dict[Value, Value] = {}
-        for node in self.outline.order:
-            if node.primitive is None:
-                fresh[node] = node if node.constant else Value(data[node])
-                continue
-            fresh[node] = node.primitive(
-                *[
-                    Vector([fresh[element] for element in operand.values])
-                    if type(operand) is Vector
-                    else fresh[operand]
-                    for operand in node.operands
-                ]
-            )
-        return fresh
 
 
 def _in_counting_order(name: str) -> list[tuple[str, int, str]]:

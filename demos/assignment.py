@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Explorer, Value, Vector, draw, explore, save_workbook, topological_order, write_csv
+from autograd import Explorer, Value, draw, explore, save_workbook, topological_order, write_csv
 from autograd.errors import MissingExtraError
 from nn import MLP, SGD, diagram, half_squared_error
 
@@ -104,12 +104,12 @@ def forward(model: MLP, settings: Settings) -> dict[str, Value]:
     The order is that of the table's columns: what is given, the weights, then all that follows from
     them, E_total last.
     """
-    i1, i2 = inputs = Vector(Value(data) for data in settings.inputs)
+    i1, i2 = inputs = [Value(data) for data in settings.inputs]
     t1, t2 = (Value(data) for data in settings.targets)
 
     # A neuron returns its activation, which remembers the weighted sum that it was computed from.
     hidden_layer, output_layer = model.layers
-    a_h1, a_h2 = hidden = Vector(neuron(inputs) for neuron in hidden_layer.neurons)
+    a_h1, a_h2 = hidden = [neuron(inputs) for neuron in hidden_layer.neurons]
     a_o1, a_o2 = (neuron(hidden) for neuron in output_layer.neurons)
     (h1,), (h2,), (o1,), (o2,) = a_h1.parents, a_h2.parents, a_o1.parents, a_o2.parents
 

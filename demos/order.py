@@ -89,7 +89,8 @@ def depth_first(node: Value, visited: set[Value]) -> Iterator[Value]:
 
 def in_order(output: Value) -> Iterable[Value]:
     """The topological order from its end: each node after every node that uses it."""
-    return reversed(topological_order(output))
+    found: list[Value] = topological_order(output)
+    return reversed(found)
 
 
 # Other orders and other recursions that learners try.

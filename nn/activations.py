@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd import (
-    Primitive,
     Value,
     elu,
     gelu,
@@ -60,7 +59,7 @@ class Activation:
         """The outputs for all the weighted sums of a layer."""
         if self.linear:
             return sums
-        if self.layerwise or isinstance(self.function, Primitive):  # a row runs along a Vector
+        if self.layerwise:
             outputs: Sequence[Any] = self.function(sums)
             return outputs
         return list(map(self.function, sums))

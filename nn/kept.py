@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, Vector
+from autograd import Value
 
 __all__ = ["Kept", "is_users"]
 
@@ -193,8 +193,8 @@ def _refill(container: Any, parts: list[Any]) -> None:
 def _computed(each: Any) -> bool:
     """Whether it is numbers of the graph alone, or as many as nothing."""
     if isinstance(each, (list, tuple)):
-        return bool(each) and all(isinstance(item, (Value, Vector)) for item in each)
-    return isinstance(each, (Value, Vector))
+        return bool(each) and all(isinstance(item, Value) for item in each)
+    return isinstance(each, Value)
 
 
 def _differing(before: list[Any], now: list[Any]) -> Iterator[int]:

@@ -1,8 +1,6 @@
 """`Neuron`, `Layer`, `MLP`: weighted sums and activations, a = f(Wx + b); `Dropout`, `Sequential`.
 
-A layer computes what its neurons would compute one after the other, to the last bit, but hands all of
-them to the engine at once: a `Vector` of weight rows makes one packed node, which is what makes a layer
-cheap to record and to sweep (see `autograd.Vector`).
+What the neurons of a layer read is one tuple, which all of their nodes share: an operand of the engine.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Dense, Primitive, Value, Vector, dot
+from autograd import Value, dot, sequence
 
 from .activations import ACTIVATIONS, Activation, find_activation
 from .arguments import Described, random_generator, require_count, require_flag, require_fraction, scalar
@@ -24,8 +22,6 @@ __all__ = ["MLP", "Dropout", "Layer", "Neuron", "Sequential"]
 
 Function = str | Callable[[Any], Any]
 Seed = int | np.random.Generator | None
-
-_changes = 0  # how often an attribute of any neuron was set: while it stays, layers need not look again
 
 
 class Neuron(Described, Module):
@@ -46,7 +42,7 @@ class Neuron(Described, Module):
 
     Attributes
     ----------
-    w : the weights, a `Vector` of n_in `Value`s labelled w0, w1, ...
+    w : the weights, a tuple of n_in `Value`s labelled w0, w1, ...
     b : the bias, a `Value` labelled b, or None.
     activation : f, an `Activation`.
 
@@ -65,7 +61,7 @@ class Neuron(Described, Module):
     (5.0, [('w0', 2.0), ('w1', 1.0), ('b', 1.0)])
     """
 
-    w: Vector
+    w: tuple[Value, ...]
     b: Value | None
     activation: Activation
 
@@ -90,18 +86,16 @@ class Neuron(Described, Module):
             )
         initializer = initializer or self.activation.initializer
         (weights,) = draw_weights(initializer, random_generator(seed), require_count("n_in", n_in), 1)
-        self.w = weights  # type: ignore[assignment]  # __setattr__ makes the Vector
+        self.w = weights  # type: ignore[assignment]  # __setattr__ makes Values of them
         self.b = Value(0.0) if require_flag("bias", bias) else None
 
     def __setattr__(self, attribute: str, value: Any) -> None:
-        global _changes
-        _changes += 1
         if attribute == "w":
             if not hasattr(value, "__iter__"):
                 raise TypeError(
                     f"w must be a sequence of Values and numbers, got {type(value).__name__}: {value!r:.60}"
                 )
-            value = Vector([self._named(weight, f"w{i}") for i, weight in enumerate(value)])
+            value = tuple([self._named(weight, f"w{i}") for i, weight in enumerate(value)])
         elif attribute == "b" and value is not None:
             value = self._named(value, "b")
         elif attribute == "activation":
@@ -129,7 +123,7 @@ class Neuron(Described, Module):
 
     @property
     def n_in(self) -> int:
-        return self.w.width
+        return len(self.w)
 
     def parameters(self) -> list[Value]:
         """The weights, then the bias if there is one."""
@@ -213,54 +207,16 @@ class Layer(Described, Module):
         return self._activation
 
     def __call__(self, x: Any) -> Any:
-        neurons = self.neurons
-        if len(neurons) == 1:
-            return neurons[0](x)
+        if len(self.neurons) == 1:
+            return self.neurons[0](x)
         x = _inputs(x, self)
-        self._look()
-        outputs: Any
-        if self._dense is None:
-            outputs = Vector([neuron(x) for neuron in neurons])
-        else:
-            outputs = self._dense(x)
-        for function, scopes in self._then:
-            outputs = Vector.of(function(outputs)).within(scopes)
+        outputs = sequence([neuron(x) for neuron in self.neurons])
+        if not self._activation.layerwise:
+            return outputs
+        outputs = sequence(self._activation(outputs))
+        for output in outputs:
+            output.scope = self._name
         return outputs
-
-    def dense(self) -> Dense | None:
-        """The whole layer at once, if it can be: alike neurons whose activation is a row of the table."""
-        self._look()
-        return None if self._then or len(self.neurons) == 1 else self._dense
-
-    def _look(self) -> None:
-        """Neurons that are alike are computed at once; what is not a row of the table, afterwards."""
-        neurons = self.neurons
-        if _changes == self._seen and neurons == self._gathered:
-            return
-        self._seen = _changes
-        self._gathered = list(neurons)
-        self._dense = None
-        self._then = [(self._activation, [self._name] * len(neurons))] if self._activation.layerwise else []
-        if {type(neuron) for neuron in neurons} != {Neuron}:
-            return
-        kinds = {(neuron.activation, neuron.b is None, len(neuron.w)) for neuron in neurons}
-        (activation, no_bias, width), *others = kinds
-        if others or width != self.n_in:
-            return
-        scopes = [neuron._name for neuron in neurons]
-        weights = Vector([neuron.w for neuron in neurons])
-        biases = None if no_bias else Vector([neuron.b for neuron in neurons])
-        row = None
-        if isinstance(activation.function, Primitive) and activation.function.plain:
-            row = activation.function
-        elif not activation.linear:
-            self._then.insert(0, (activation, scopes))
-        self._dense = Dense([(weights, biases, row, scopes)])
-
-    _gathered: list[Neuron] | None = None  # the neurons at the last look, when _changes was _seen
-    _seen = -1
-    _dense: Dense | None
-    _then: list[tuple[Activation, list[str]]]
 
     @property
     def bias(self) -> bool:
@@ -445,36 +401,12 @@ class MLP(Described, Module):
         return self.layers[-1].n_out
 
     def __call__(self, x: Any) -> Any:
-        if self.dropout is not None and self.training:
-            for layer in self.layers[:-1]:
-                x = self.dropout(layer(x))
-            x = self.layers[-1](x)
-            return x if type(x) is Value else list(x)
-        wholes = [layer.dense() if type(layer) is Layer else None for layer in self.layers]
-        if wholes != self._joined:
-            self._join(wholes)
-        if self._hidden is not None:
-            x = self._hidden(_inputs(x, self.layers[0]))
-        for layer in self._others:
+        for layer in self.layers[:-1]:
             x = layer(x)
+            if self.dropout is not None and self.training:
+                x = self.dropout(x)
+        x = self.layers[-1](x)
         return x if type(x) is Value else list(x)
-
-    def _join(self, wholes: list[Dense | None]) -> None:
-        """The first layers, as many as are wholes, are computed at once, the others in turn."""
-        layers: list[Any] = []
-        count = 0
-        for layer, whole in zip(self.layers, wholes):
-            if whole is None or (count > 0 and layer.n_in != self.layers[count - 1].n_out):
-                break
-            layers += whole.layers
-            count += 1
-        self._hidden = Dense(layers) if layers else None
-        self._others = self.layers[count:]
-        self._joined = wholes
-
-    _joined: list[Dense | None] | None = None  # what these two were made from
-    _hidden: Dense | None
-    _others: list[Layer]
 
     def _settings(self) -> dict[str, Any]:
         if type(self).__init__ is not MLP.__init__:  # a class of one's own has settings of its own
@@ -509,14 +441,14 @@ def _activation(activation: Function, nonlin: bool | None) -> Function:
     return activation if nonlin is None else "relu" if require_flag("nonlin", nonlin) else "linear"
 
 
-def _inputs(x: Any, reader: Any) -> Vector:
+def _inputs(x: Any, reader: Any) -> tuple[Value, ...]:
     """The inputs of a neuron or a layer as one operand; a lone number counts as one input."""
-    if type(x) is Vector and x.width == reader.n_in:
-        return x
+    if type(x) is tuple and len(x) == reader.n_in and type(x[0]) is Value:
+        return sequence(x)
     name = reader._name or f"a {type(reader).__name__}"
     try:
         x = _listed(x)
-        inputs = Vector.of(x if hasattr(x, "__iter__") else (x,))
+        inputs = sequence(x if hasattr(x, "__iter__") else (x,))
     except TypeError as error:
         raise TypeError(f"{name} takes one example, {reader.n_in} Values or numbers: {error}") from None
     if len(inputs) != reader.n_in:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, Vector, no_grad
+from autograd import Value, no_grad
 
 from .arguments import require_flag, require_number
 from .arrays import features_of
@@ -25,7 +25,7 @@ class Module:
     """The base class of everything that has parameters; its attributes say which.
 
     A parameter is a leaf `Value`, and a child is another `Module`, that is an attribute or stands in a
-    list, a tuple, a `Vector` or an object array that is one. Attributes whose name begins with an
+    list, a tuple or an object array that is one. Attributes whose name begins with an
     underscore are not looked at. A subclass may override `parameters` to choose for itself.
 
     A parameter is named by its way from the module: the attribute, or for an item of a sequence the
@@ -232,7 +232,7 @@ class Module:
 def _named_items(name: str, attribute: Any) -> Iterator[tuple[str, Value | Module]]:
     if isinstance(attribute, Module) or (isinstance(attribute, Value) and not attribute.op):
         yield name, attribute
-    elif isinstance(attribute, (Vector, list, tuple)) or (
+    elif isinstance(attribute, (list, tuple)) or (
         isinstance(attribute, np.ndarray) and attribute.dtype == object and attribute.ndim > 0
     ):
         singular = _singular(name)

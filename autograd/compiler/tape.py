@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..engine.graph import collector_paused
+from ..engine.node import describe
 from ..engine.primitives import TABLE, Primitive
-from ..engine.value import Value, describe
-from ..engine.vector import Vector
+from ..engine.value import Value
 
 __all__ = ["FAMILIES", "Tape", "record"]
 
@@ -138,25 +138,24 @@ def record(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequen
 def _computed(outputs: Sequence[Value]) -> list[Value]:
     """The nodes that are computed, operands first: a depth-first search that leaves out the leaves.
 
-    A network has many more leaves than nodes, and its `Vector`s of leaves need not be looked into.
+    A network has many more leaves than nodes, and a sequence that many nodes read is looked into once.
     """
     order: list[Value] = []
-    seen: set[Any] = set()
+    seen: set[int] = set()
     stack: list[Any] = [output for output in reversed(outputs) if output.primitive is not None]
     while stack:
         node = stack.pop()
         if node is None:
             order.append(stack.pop())
-        elif node not in seen:
-            seen.add(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            if type(node) is tuple:
+                stack += [each for each in node[::-1] if each.primitive is not None]
+                continue
             stack += (node, None)
-            for operand in reversed(node.operands):
-                if type(operand) is Value:
-                    if operand._primitive is not None and operand not in seen:
-                        stack.append(operand)
-                elif not operand.of_leaves and operand not in seen:
-                    seen.add(operand)
-                    stack += [each for each in operand.values[::-1] if each._primitive is not None]
+            stack += [
+                each for each in node.operands[::-1] if type(each) is tuple or each.primitive is not None
+            ]
     return order
 
 
@@ -164,16 +163,18 @@ def _uses(order: Sequence[Any], outputs: Sequence[Value]) -> tuple[dict[Any, int
     """How often each computed node is read, and the last row that reads it."""
     counts: dict[Any, int] = dict.fromkeys(outputs, 2)  # an output has a reader that is not on the tape
     readers: dict[Any, Any] = {}
+    computed: dict[int, list[Any]] = {}  # of a sequence the nodes among its elements
     for node in order:
         for operand in node.operands:
-            if type(operand) is Vector:
-                elements = () if operand.of_leaves else operand.values
-            else:
-                elements = (operand,)
+            elements: Any = (operand,)
+            if type(operand) is tuple:
+                if id(operand) not in computed:
+                    computed[id(operand)] = [each for each in operand if each.primitive is not None]
+                elements = computed[id(operand)]
             for each in elements:
-                if each._primitive is not None:
+                if each.primitive is not None:
                     counts[each] = counts.get(each, 0) + 1
-                    readers[each] = node._primitive
+                    readers[each] = node.primitive
     return counts, readers
 
 
@@ -188,14 +189,14 @@ class _Writer:
     ) -> None:
         self.tape, self.counts, self.readers = tape, counts, readers
         self.written: dict[Any, int] = dict(given)
-        self.sequences: dict[Vector, tuple[int, ...]] = {}
+        self.sequences: dict[int, tuple[int, ...]] = {}  # by the id of a sequence of nodes
         self.products: dict[Any, tuple[int, int]] = {}  # not written yet, and read once, by a sum
         self.sums: dict[Any, list[Any]] = {}  # likewise: positions, and products as pairs of them
 
     def read(self, node: Any) -> None:
         row, operands, tape = node.primitive, node.operands, self.tape
         if row in (ADD, SUM, MEAN):
-            terms = self._terms(operands[0].values if type(operands[0]) is Vector else operands)
+            terms = self._terms(operands[0] if type(operands[0]) is tuple else operands)
             if row is not MEAN and self._waits(node):
                 self.sums[node] = terms
             else:
@@ -205,7 +206,7 @@ class _Writer:
                 self.written[node] = position
             return
         positions: list[Any] = [
-            self._sequence(operand) if type(operand) is Vector else self.position(operand)
+            self._sequence(operand) if type(operand) is tuple else self.position(operand)
             for operand in operands
         ]
         if row is MUL and self._waits(node):
@@ -223,14 +224,14 @@ class _Writer:
         else:
             self.written[node] = tape.node(row, tuple(positions))
 
-    def _sequence(self, vector: Vector) -> tuple[int, ...]:
-        known = self.sequences.get(vector)
+    def _sequence(self, nodes: tuple[Value, ...]) -> tuple[int, ...]:
+        known = self.sequences.get(id(nodes))
         if known is None:
             try:
-                known = tuple(map(self.written.__getitem__, vector.values))
+                known = tuple(map(self.written.__getitem__, nodes))
             except KeyError:  # some are not written yet
-                known = tuple(map(self.position, vector.values))
-            self.sequences[vector] = known
+                known = tuple(map(self.position, nodes))
+            self.sequences[id(nodes)] = known
         return known
 
     def position(self, node: Any) -> int:

@@ -10,7 +10,6 @@ from itertools import chain
 from typing import Any, NoReturn
 
 from ..engine.value import Value
-from ..engine.vector import Vector
 from ..errors import GraphTooLargeError
 from .boxes import Look
 from .style import PALETTE
@@ -44,7 +43,7 @@ class Groups:
     operation, the same label and operands from the same groups are repeats of one another, such as the
     losses of many examples; and so are leaves with the same label that the same groups read.
 
-    What is said of a `Vector` is said once for all nodes that read it, so that the time is in
+    What is said of a sequence is said once for all nodes that read it, so that the time is in
     proportion to the parameters of a model rather than to its edges.
     """
 
@@ -52,7 +51,7 @@ class Groups:
         self.view, self.depth, self.opened = view, depth, opened
         self._operations = set(view.operations)
         self._first: dict[Value, Any] = {}  # the number of a node's group, before leaves are told apart
-        self._within: dict[Any, dict[int, None]] = {}  # Vector -> the numbers of its elements
+        self._within: dict[int, dict[int, None]] = {}  # by the id of a sequence the numbers of its elements
         loose = self._number(limit)
         readers = self._readers(loose)
         for node in loose:  # leaves with the same label that others read are others
@@ -86,16 +85,7 @@ class Groups:
         numbers: dict[Any, int] = {}  # key -> number; a key made of numbers stays small
         of_scope: dict[str, int] = {}
         loose: list[Value] = []
-        for node in view.order:
-            if type(node) is Vector:
-                elements = view.elements(node)
-                numbered = (
-                    chain.from_iterable(map(self._within.__getitem__, elements))
-                    if node.nested
-                    else map(first.__getitem__, elements)
-                )
-                self._within[node] = dict.fromkeys(numbered)
-                continue
+        for node in view.values:
             scope = node.scope
             if scope in of_scope:
                 first[node] = of_scope[scope]
@@ -109,7 +99,7 @@ class Groups:
                     key = node
                 elif node in operations:
                     inputs = chain.from_iterable(
-                        self._within[operand] if type(operand) is Vector else (first[operand],)
+                        self._numbers_within(operand) if type(operand) is tuple else (first[operand],)
                         for operand in view.operands(node)
                     )
                     row = view.row(node)
@@ -122,18 +112,25 @@ class Groups:
                 refuse(f"more than {limit:,} of its {len(view.values):,} nodes", limit, self.depth)
         return loose
 
+    def _numbers_within(self, sequence: tuple[Value, ...]) -> dict[int, None]:
+        if id(sequence) not in self._within:
+            self._within[id(sequence)] = dict.fromkeys(map(self._first.__getitem__, sequence))
+        return self._within[id(sequence)]
+
     def _readers(self, leaves: Collection[Value]) -> dict[Any, set[int]]:
-        """For each of the leaves the groups that read it, itself or in a `Vector`."""
-        loose = set(leaves)
+        """For each of the leaves the groups that read it, itself or in a sequence."""
         readers: dict[Any, set[int]] = {node: set() for node in leaves}
+        sequences: dict[int, tuple[tuple[Value, ...], set[int]]] = {}
         for node in self.view.operations:
             for operand in self.view.operands(node):
-                if type(operand) is Vector or operand in loose:
-                    readers.setdefault(operand, set()).add(self._first[node])
-        for vector in reversed(self._within):
-            for element in self.view.elements(vector):
-                if element in loose:
-                    readers[element].update(readers.get(vector, ()))
+                if type(operand) is tuple:
+                    sequences.setdefault(id(operand), (operand, set()))[1].add(self._first[node])
+                elif operand in readers:
+                    readers[operand].add(self._first[node])
+        for sequence, groups in sequences.values():
+            for element in sequence:
+                if element in readers:
+                    readers[element].update(groups)
         return readers
 
     def _connect(self) -> None:
@@ -154,12 +151,13 @@ class Groups:
                 ends[group, scope] += 1
             for operand in view.operands(node):
                 elements: tuple[Value, ...] = (operand,)
-                if type(operand) is Vector:
-                    elements = view.elements(operand)
-                    inside = len(self._within[operand]) == 1 and of[elements[0]] == group
-                    if (operand, group, scope) in done or (inside and self._operations.isdisjoint(elements)):
+                if type(operand) is tuple:
+                    elements = operand
+                    inside = len(self._numbers_within(operand)) == 1 and of[elements[0]] == group
+                    key = id(operand), group, scope
+                    if key in done or (inside and self._operations.isdisjoint(elements)):
                         continue
-                    done.add((operand, group, scope))
+                    done.add(key)
                 for parent in elements:
                     tail = of[parent]
                     if tail != group:

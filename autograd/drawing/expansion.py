@@ -9,7 +9,6 @@ from typing import Any
 
 from ..engine.primitives import Primitive
 from ..engine.value import Value
-from ..engine.vector import Vector
 from .text import Cluster
 from .view import View, parts
 
@@ -34,7 +33,7 @@ class Expanded(View):
         self._operands: dict[Any, tuple[Any, ...]] = {}  # of inner nodes, where they differ
         self._clusters: dict[Value, Cluster] = {}  # of opened and inner nodes
         self._grads: dict[Value, float | None] = {}  # of inner nodes
-        self._seen: set[Any] = set(self.order)
+        self._seen: set[Any] = set(self.values)
         self._same: dict[Any, Any] = {}  # inner node -> the equal inner node recorded before it
         self._known: dict[Any, Value] = {}  # what makes inner nodes equal -> the first of them
         self._numbers: Counter[str] = Counter()  # of the frames around expansions
@@ -50,11 +49,8 @@ class Expanded(View):
         end = self.end(node)
         return self._operands.get(end) or end.operands
 
-    def elements(self, vector: Vector) -> tuple[Any, ...]:
-        return self._operands.get(vector) or vector.values
-
     def grad(self, node: Value) -> float | None:
-        return self._grads.get(node, node._grad)
+        return self._grads[node] if node in self._grads else super().grad(node)
 
     def cluster(self, node: Value) -> Cluster:
         return self._clusters.get(node) or parts(node.scope)
@@ -67,18 +63,18 @@ class Expanded(View):
         while pending:
             pending = False
             order: list[Any] = []
-            for node in self.order:
-                row = self.row(node) if type(node) is Value and node not in tried else None
+            for node in self.values:
+                row = self.row(node) if node not in tried else None
                 if row is not None and row.name in self._names and len(parts(node.scope)) < self._depth:
                     tried.add(node)
                     outer = within.get(node, frozenset())
                     if row.name not in outer:
                         inner = self._expand(node, row)
-                        within.update((new, outer | {row.name}) for new in inner if type(new) is Value)
+                        within.update((new, outer | {row.name}) for new in inner)
                         order += inner
                         pending = True
                 order.append(node)
-            self.order = order
+            self.values = order
         return within
 
     def _expand(self, node: Value, row: Primitive) -> list[Any]:
@@ -86,23 +82,16 @@ class Expanded(View):
 
         Three probabilities of one softmax are three expansions, but three exponentials and one sum.
         """
-        operands = [
-            Vector(self.elements(operand)) if type(operand) is Vector else operand
-            for operand in self.operands(node)
-        ]
         assert row.expansion is not None
-        end = row.expansion(*operands)
+        end = row.expansion(*self.operands(node))
         if type(end) is not Value or end in self._seen or not end.operands:  # under no_grad, for one
             return []
         fresh: list[Any] = []
         frame: Cluster = ()
         for new in self._postorder([end], self._seen):
-            inputs = tuple(self._same.get(operand, operand) for operand in self.inputs(new))
+            inputs = tuple(map(self._shared, new.operands))
             self._operands[new] = inputs
             if new is end:
-                continue
-            if type(new) is Vector:
-                fresh.append(new)
                 continue
             signature = (new.primitive, self._signature(new)) if inputs else new
             if signature in self._known:
@@ -119,6 +108,12 @@ class Expanded(View):
         for new in [*fresh, node]:
             self._clusters[new] = frame
         return fresh
+
+    def _shared(self, operand: Any) -> Any:
+        """An operand, with the equal inner nodes that were recorded before in the place of its own."""
+        if type(operand) is tuple:
+            return tuple([self._same.get(each, each) for each in operand])
+        return self._same.get(operand, operand)
 
     def _signature(self, node: Value) -> tuple[int, ...]:
         """The parents, without their order where it changes nothing: a sum is correctly rounded."""
@@ -137,14 +132,14 @@ class Expanded(View):
             elif node not in found and node not in seen:
                 found.add(node)
                 stack += (node, None)
-                stack += self.inputs(node)[::-1]
+                stack += self.parents(node)[::-1]
         return order
 
     def _spread_gradients(self, inner: Iterable[Value]) -> None:
         """Carry the gradients of the opened nodes through their expansions, by the chain rule."""
         self._grads = dict.fromkeys(inner)
-        for node in reversed(self.order):
-            adjoint = self.grad(node) if type(node) is Value else None
+        for node in reversed(self.values):
+            adjoint = self.grad(node)
             if adjoint is None or (node not in self._ends and node not in self._grads):
                 continue
             for parent, slope in self.links(node):

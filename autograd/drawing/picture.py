@@ -6,9 +6,11 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from ..engine.arguments import integer
 from ..engine.graph import collector_paused
+from ..engine.modes import told_of_result
 from ..engine.primitives import TABLE
-from ..engine.value import Value, integer, told_of_result
+from ..engine.value import Value
 from ..errors import GraphError
 from .boxes import Look, one_by_one
 from .collapse import Groups, collapsed, refuse
@@ -159,7 +161,7 @@ def _rows_to_expand(expand: bool | Collection[str]) -> frozenset[str]:
 def _require_in(view: View, node: Any) -> None:
     if not isinstance(node, Value):
         raise TypeError(f"highlight takes a Value of the graph, got {type(node).__name__}: {node!r:.60}")
-    if node not in set(view.order):
+    if node not in set(view.values):
         raise GraphError(
             f"{node.label or 'the node'} cannot be highlighted: the output does not depend on it"
         )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
-from ..engine.graph import ancestors
+from ..engine.graph import ancestors, numbers_of
+from ..engine.node import flat
 from ..engine.primitives import Primitive
 from ..engine.value import Value
-from ..engine.vector import Vector
 from .text import Cluster
 
 
@@ -19,9 +18,8 @@ class View:
     Attributes
     ----------
     outputs : the nodes to draw with all that they depend on.
-    order : all `Value`s and `Vector`s, operands first.
-    values : the `Value`s among them.
-    operations : the `Value`s that were computed.
+    values : all nodes, operands first.
+    operations : those that were computed.
     """
 
     def __init__(self, outputs: Sequence[Value]) -> None:
@@ -29,8 +27,7 @@ class View:
         self._arrange(ancestors(outputs))
 
     def _arrange(self, order: list[Any]) -> None:
-        self.order = order
-        self.values: list[Value] = [node for node in order if type(node) is Value]
+        self.values: list[Value] = order
         self.operations = [node for node in self.values if node.primitive is not None]
 
     def end(self, node: Value) -> Value:
@@ -43,36 +40,21 @@ class View:
     def operands(self, node: Value) -> tuple[Any, ...]:
         return node.operands
 
-    def elements(self, vector: Vector) -> tuple[Any, ...]:
-        return vector.values
-
     def grad(self, node: Value) -> float | None:
-        return node._grad
+        return node.grad if node.reached else None
 
     def cluster(self, node: Value) -> Cluster:
         return parts(node.scope)
 
-    def inputs(self, node: Any) -> tuple[Any, ...]:
-        """The operands of a `Value`, the elements of a `Vector`."""
-        return self.elements(node) if type(node) is Vector else self.operands(node)
-
     def parents(self, node: Value) -> tuple[Value, ...]:
-        """The operands, and in the place of each `Vector` its elements."""
-        return tuple(
-            chain.from_iterable(
-                self.elements(operand) if type(operand) is Vector else (operand,)
-                for operand in self.operands(node)
-            )
-        )
+        """The operands, and in the place of each sequence its elements."""
+        return flat(self.operands(node))
 
     def links(self, node: Value) -> Iterator[tuple[Value, float | None]]:
         """Each parent with the local derivative by it, ``None`` for what the node does not read."""
         row, operands = self.row(node), self.operands(node)
         assert row is not None, "a leaf has no parents"
-        args: list[Any] = [
-            [element.data for element in self.elements(operand)] if type(operand) is Vector else operand.data
-            for operand in operands
-        ]
+        args: list[Any] = list(map(numbers_of, operands))
         slopes: Sequence[Any]
         if row.select is not None:
             chosen = row.select(*args)
@@ -80,18 +62,17 @@ class View:
         else:
             slopes = row.slopes(self.end(node).data, *args)
         for operand, slope in zip(operands, slopes):
-            if type(operand) is not Vector:
+            if type(operand) is not tuple:
                 yield operand, slope
                 continue
-            elements = self.elements(operand)
             shared = isinstance(slope, (int, float))  # one number that holds for all
-            yield from zip(elements, [slope] * len(elements) if shared else map(float, slope))
+            yield from zip(operand, [slope] * len(operand) if shared else map(float, slope))
 
     def reached(self, start: Value) -> frozenset[Any]:
         """The nodes on paths from `start` to an output: in this graph, all that depend on `start`."""
         reached: set[Any] = {start}
-        for node in self.order:
-            if not reached.isdisjoint(self.inputs(node)):
+        for node in self.values:
+            if not reached.isdisjoint(self.parents(node)):
                 reached.add(node)
         return frozenset(reached)
 

@@ -7,71 +7,105 @@ is copied its operands are.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from .graph import Node, ancestors, collector_paused
-from .primitives import Primitive
-from .value import Value, advance, make_node, told_of_result
-from .vector import Vector
+from .graph import ancestors, collector_paused
+from .modes import told_of_result
+from .node import DETACHED, MANY, Note, clock
+from .primitive import Primitive
 
-__all__: list[str] = []
+__all__ = ["copy_of", "deep_copy_of", "reduced"]
+
+_SLOTS = ("_number", "_grad", "_mark", "_row", "_left", "_right", "_note")
 
 
-def _deepcopy(self: Node, memo: dict[int, Any]) -> Any:
+def copy_of(node: Any) -> Any:
+    """Another node with the same operands."""
+    kind: Any = type(node)
+    copy = kind.__new__(kind)
+    for slot in _SLOTS:
+        setattr(copy, slot, getattr(node, slot))
+    return copy
+
+
+def deep_copy_of(node: Any, memo: dict[int, Any]) -> Any:
     """A copy of the node and of the graph below it; its backward pass fills the copied leaves."""
-    told_of_result(self, "a copy")
+    told_of_result(node, "a copy")
     with collector_paused():
-        for node in ancestors([self], memo):
-            build, (*state, operands) = _recipe(node)
-            memo[id(node)] = build(*state, tuple([memo[id(operand)] for operand in operands]))
-    return memo[id(self)]
+        for one in ancestors([node], memo):
+            memo[id(one)] = copy = copy_of(one)
+            copy._left, copy._right = _copied(one._left, memo), _copied(one._right, memo)
+    return memo[id(node)]
 
 
-def _recipe(node: Node) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """The function and the arguments that make this node again, its operands last."""
-    if type(node) is Vector:
-        return _build_vector, (node._scopes, node.values)
-    return _build_value, (
-        node._number, node._grad, getattr(node, "_tag", None), node._time, node._primitive, node.operands,
+def _copied(operand: Any, memo: dict[int, Any]) -> Any:
+    """The copy of an operand, or of a tuple of them, shared as the tuple was; anything else itself."""
+    if type(operand) is tuple:
+        if id(operand) not in memo:
+            # The tuple is kept beside its copy, so that no other has its id meanwhile.
+            memo[id(operand)] = tuple([_copied(each, memo) for each in operand])
+            memo.setdefault(id(memo), []).append(operand)
+        return memo[id(operand)]
+    return memo.get(id(operand), operand)
+
+
+def reduced(node: Any) -> tuple[Any, ...]:
+    """How pickle saves a node: how to build it, preceded by its ancestors unless they were announced."""
+    told_of_result(node, "a pickle")
+    note = node._note
+    args = (
+        type(node), node._number, node._grad, node._mark, node._row, node.operands, node._right is DETACHED,
+        note.version, (note.label, note.scope, note.place),
     )  # fmt: skip
+    if id(node) not in _announced.ids:
+        before = ancestors([node])[:-1]
+        if len(before) > _SHALLOW:
+            return _build_after, (_Prelude(before), *args)
+    return _build, args
 
 
-def _build_vector(scopes: Any, values: tuple[Any, ...]) -> Vector:
-    vector = Vector(values)
-    vector._scopes = scopes
-    vector.numbers()  # as recording a node on it does: the sweep asks how new they are
-    return vector
-
-
-def _build_value(
-    data: float,
-    grad: float | None,
-    tag: tuple[str, str, str] | None,
-    time: int,
-    primitive: Primitive | None,
-    operands: tuple[Any, ...],
-) -> Value:
-    advance(time)  # the clock of another process may have been ahead
-    node = make_node(primitive, data, operands, time)
-    node._grad = grad
-    if tag is not None:
-        node._tag = tag
+def _build(
+    kind: Any, y: float, grad: float, mark: int, row: Primitive | None, operands: Any, cut: bool,
+    version: int, words: tuple[str, str, str],
+) -> Any:  # fmt: skip
+    if version > clock.note.version:  # the clock of another process may have been ahead
+        clock.tick(version)
+    clock.used = True
+    node = kind.__new__(kind)
+    node._number, node._grad, node._row = y, grad, row
+    node._mark = -1 if mark else 0  # the sweeps of another process have other numbers
+    node._note = _note(version, *words)
+    node._left = node._right = None
+    if row is not None and not row.plain:
+        node._left, node._right = operands, MANY
+    elif operands:
+        node._left, node._right = (*operands, None)[:2]
+    elif cut:
+        node._right = DETACHED
     return node
+
+
+_note = functools.lru_cache(Note)  # most nodes share one
+
+
+def _build_after(prelude: Any, *args: Any) -> Any:
+    return _build(*args)
 
 
 class _Prelude:
     """The ancestors of a node, pickled one by one and before it; forgotten when loaded."""
 
-    def __init__(self, nodes: list[Node]) -> None:
+    def __init__(self, nodes: list[Any]) -> None:
         self.nodes = nodes
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (), None, self._one_by_one()
 
-    def _one_by_one(self) -> Iterator[Node | None]:
+    def _one_by_one(self) -> Iterator[Any]:
         """While this runs, the pickler meets no operand that it has not saved."""
         mine = set(map(id, self.nodes)) - _announced.ids
         _announced.ids |= mine
@@ -90,23 +124,3 @@ class _Announced(threading.local):
 
 _announced = _Announced()
 _SHALLOW = 50  # ancestors: as many the pickler may follow by recursion
-
-
-def _reduce(self: Node, protocol: Any) -> tuple[Any, ...]:
-    """How pickle saves a node: how to build it, preceded by its ancestors unless they were announced."""
-    told_of_result(self, "a pickle")
-    build, args = _recipe(self)
-    if id(self) not in _announced.ids:
-        before = ancestors([self])[:-1]
-        if len(before) > _SHALLOW:
-            return _build_after, (_Prelude(before), build, *args)
-    return build, args
-
-
-def _build_after(prelude: Any, build: Callable[..., Any], *args: Any) -> Any:
-    return build(*args)
-
-
-for _class in (Value, Vector):
-    _class.__deepcopy__ = _deepcopy  # type: ignore[union-attr]  # a loop variable is a union
-    _class.__reduce_ex__ = _reduce  # type: ignore[method-assign]  # on purpose: a floor above

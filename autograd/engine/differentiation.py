@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
+from .arguments import Number, is_number, number
 from .linearization import Linearization
-from .value import Number, Value, is_number, number, told_of_result
-from .vector import Vector
+from .modes import told_of_result
+from .value import Value
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
 
@@ -339,7 +340,7 @@ def outputs_of(what: str, result: Any) -> tuple[list[Value], bool]:
 
 
 def is_sequence(result: Any) -> bool:
-    return isinstance(result, (list, tuple, Vector)) or (isinstance(result, np.ndarray) and result.ndim > 0)
+    return isinstance(result, (list, tuple)) or (isinstance(result, np.ndarray) and result.ndim > 0)
 
 
 def as_output(what: str, output: Any, where: str) -> Value:

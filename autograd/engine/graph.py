@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Container, Iterable, Iterator
+import operator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ..errors import AnomalyError, GraphError
 from ..locks import SWEEPING
-from .value import MANY, Value, computation, describe, told_of_result, watching
-from .vector import Dense, Vector, columns
+from .modes import watching
+from .node import MANY, clock, computation, describe, flat
+from .rule import ANOTHER, CONSTANT
 
-__all__ = ["ancestors", "backward", "topological_order"]
-
-Node: TypeAlias = Value | Vector
+__all__ = [
+    "active",
+    "active_parents",
+    "ancestors",
+    "anomaly",
+    "backward",
+    "collector_paused",
+    "numbers_of",
+    "propagate_alone",
+    "require_fresh",
+    "topological_order",
+]
 
 
 @contextmanager
@@ -35,33 +46,37 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def ancestors(outputs: Iterable[Node], known: Container[int] = ()) -> list[Node]:
-    """Every node that the outputs depend on and the outputs, operands first (`Vector`s included).
+def ancestors(
+    outputs: Iterable[Any],
+    known: Container[int] = (),
+    through: Callable[[Any], Sequence[Any]] = operator.attrgetter("operands"),
+) -> list[Any]:
+    """Every node that the outputs depend on and the outputs, operands first.
 
-    Nodes whose `id` is `known` are left out, with all that only they depend on.
+    Nodes whose `id` is `known` are left out, with all that only they depend on. What a node depends on
+    are the operands that `through` gives.
 
-    An iterative depth-first search in postorder. A node is pushed again by each node that uses it and
-    seen only once; ``None`` on the stack says that all operands of the node below it are done.
+    An iterative depth-first search in postorder. A node, or a sequence that is an operand, is pushed again by
+    each node that uses it and seen only once; ``None`` on the stack says that all operands of the node below
+    it are done.
     """
-    order: list[Node] = []
-    seen: set[Node] = set()
+    order: list[Any] = []
+    seen: set[int] = set()
     stack: list[Any] = list(outputs)[::-1]
     while stack:
         node = stack.pop()
         if node is None:
             order.append(stack.pop())
-        elif node not in seen and id(node) not in known:
-            seen.add(node)
-            operands = node.values if type(node) is Vector else node.operands
-            if operands:
+        elif id(node) not in seen and id(node) not in known:
+            seen.add(id(node))
+            operands = node if type(node) is tuple else through(node)
+            if type(node) is not tuple:
                 stack += (node, None)
-                stack += operands[::-1]
-            else:
-                order.append(node)
+            stack += operands[::-1]
     return order
 
 
-def topological_order(*outputs: Value) -> list[Value]:
+def topological_order(*outputs: Any) -> list[Any]:
     """Every `Value` that the outputs depend on and the outputs themselves, each after its parents.
 
     Examples
@@ -73,314 +88,247 @@ def topological_order(*outputs: Value) -> list[Value]:
     ['x', 'mul', 'add']
     """
     for output in outputs:
-        if type(output) is not Value:
+        if not hasattr(output, "parents"):
             raise TypeError(f"topological_order takes Values, got {type(output).__name__}: {output!r:.60}")
-    return [node for node in ancestors(outputs) if type(node) is Value]
+    found: list[Any] = ancestors(outputs)
+    return found
 
 
-def require_fresh(node: Node) -> None:
+def require_fresh(node: Any) -> None:
     """Refuse a node one of whose operands was set after it was recorded.
 
     Raises
     ------
     GraphError : naming the operand and the node.
     """
-    for operand in node.operands:
-        for parent in _elements(operand):
-            if parent._time > node._time:
-                raise GraphError(
-                    f"the data of {describe(parent)} was set after {describe(node)} was recorded, "
-                    "so this graph mixes old and new numbers: run the forward pass again before "
-                    "differentiating, and set data only after backward()"
-                )
+    for parent in node.parents:
+        if parent._note.version > node._note.version:
+            raise GraphError(
+                f"the data of {describe(parent)} was set after {describe(node)} was recorded, "
+                "so this graph mixes old and new numbers: run the forward pass again before "
+                "differentiating, and set data only after backward()"
+            )
 
 
-def _elements(operand: Node) -> Iterator[Any]:
-    """The `Value`s of a gathered Vector, of the rows of a matrix; anything else is its own element."""
-    if type(operand) is Vector and operand._primitive is None:
-        for element in operand.operands:
-            yield from _elements(element)
-    else:
-        yield operand
+def active(node: Any) -> tuple[Any, ...]:
+    """The operands that the derivative of a node goes to: of a `where` the branch that was taken alone."""
+    row: Any = node._row
+    if node._right is MANY and row.select is not None:
+        return (node._left[row.select(*[operand._number for operand in node._left])],)
+    return node.operands  # type: ignore[no-any-return]  # a Value's, whose class stands above
 
 
-def backward(self: Value) -> None:
-    """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
+def active_parents(node: Any) -> tuple[Any, ...]:
+    """The `parents` among the `active` operands."""
+    return flat(active(node))
 
-    On the leaves the gradient is added to what is there, so clear it between steps; on all other nodes
-    it belongs to this pass alone. Constants are not reached. Threads sweep one after the other, so those that
-    share a graph or its leaves add up all their gradients.
+
+# --- the reverse sweep -----------------------------------------------------------------------------
+
+_active: list[int] = []  # the marks of sweeps that are going on: several where a rule begins another
+
+
+def backward(output: Any) -> None:
+    """The reverse sweep from one node: adjoints into `_grad`, which leaves add to what they had before.
 
     Raises
     ------
-    GraphError : if a leaf's data was set after the graph was recorded; no gradient is changed then.
-    AnomalyError : under `detect_anomaly`, at the first gradient that is not finite.
-
-    Examples
-    --------
-    >>> from autograd import Value
-    >>> x = Value(3.0)
-    >>> y = x * x
-    >>> (2 * y).backward()
-    >>> (3 * y).backward()
-    >>> x.grad
-    30.0
+    GraphError, AnomalyError : see `Value.backward`; the gradients of leaves are as they were then.
     """
-    told_of_result(self, "backward()")
-    if type(self) is not Value:
-        raise TypeError(f"backward starts from one Value, got {type(self).__name__}: {self!r:.60}")
-    with SWEEPING:  # the adjoints are kept in the nodes, which another thread may be sweeping
-        _backward(self)
-
-
-def _backward(self: Value) -> None:
-    # One float object that only this sweep knows: a node is in the sweep when its grad IS `zero`, so
-    # the search needs no set of visited nodes and the adjoints are cleared on the way.
-    if watching():
-        ancestors([self])  # which unpacks all, so that single elements can be told
-    zero = float("0")
-    order: list[Node] = []
-    gathered: list[Vector] = []
-    leaves: list[Value] = []
-    before: list[float | None] = []
-    try:
-        with collector_paused(), np.errstate(all="ignore"):
-            newest = _search(self, zero, order, gathered, leaves, before)
-            _sweep(self, order, gathered, zero, newest)
-    except BaseException:  # KeyboardInterrupt too: the leaves' sums are as they were
-        for leaf, earlier in zip(leaves, before, strict=False):
-            leaf._grad = earlier
-        raise
-    for leaf, earlier in zip(leaves, before, strict=True):
-        if leaf._time < 0:
-            leaf._grad = None
-        elif earlier is not None:
-            leaf._grad += earlier  # type: ignore[operator]  # the sweep left a float
-
-
-def _search(
-    output: Value,
-    zero: float,
-    order: list[Node],
-    gathered: list[Vector],
-    leaves: list[Value],
-    before: list[float | None],
-) -> int:
-    """The nodes in postorder, by depth-first search, apart from them `Vector`s of leaves, and the leaves.
-
-    Returns the newest leaf's time.
-
-    The search stands at `node`, and `path` is how it came there. Nodes with more than two operands
-    have the iterator over the rest of them in `unseen`; constants among these (time -1) and `Vector`s
-    of nothing but constants, such as the features of an example, are passed over.
-    """
-    path: list[Any] = []
-    unseen: list[tuple[Any, Iterator[Any]]] = []
-    push, pop, done = path.append, path.pop, order.append
-
-    def reach(leaf: Value) -> None:
-        leaves.append(leaf)
-        before.append(leaf._grad)
-        leaf._grad = zero
-
-    node: Any = None
-    operand: Any = output
-    if output._left is None:
-        reach(output)
-        return output._time
-    while True:
-        if operand._left is None:
-            reach(operand)
-        else:
-            operand._grad = zero
-            push(node)
-            node = operand
-        while True:  # climb to a node with an operand that has not been seen
-            operand = node._right
-            if operand is MANY:
-                if not unseen or unseen[-1][0] is not node:
-                    unseen.append((node, iter(node._left)))
-                for operand in unseen[-1][1]:
-                    if operand._grad is not zero and operand._time >= 0:
-                        if operand._left is not None:
-                            break
-                        reach(operand)
-                else:
-                    operand = None
-                    unseen.pop()
-                if operand is not None:
-                    break
-                if type(node) is Vector and node.of_leaves:
-                    gathered.append(node)
-                    node = pop()
-                    continue
-            elif node._left._grad is not zero:
-                operand = node._left
-                break
-            elif operand is not None and operand._grad is not zero:
-                break
-            done(node)
-            node = pop()
-            if node is None:
-                return max([leaf._time for leaf in leaves], default=-1)
-
-
-def _sweep(output: Value, order: list[Node], gathered: list[Vector], zero: float, newest: int) -> None:
-    """Carry adjoints from the output back through the order, adding them up at each operand.
-
-    The adjoints of leaves wait to the end, since nothing depends on them: `Vector`s of leaves come last,
-    and just before them the examples that went through one network, all together.
-    """
-    watched = watching()
-    alike: dict[Dense, list[Vector]] = {}
-    output._grad = 1.0
-    node: Any
-    for node in reversed(order):
-        adjoint = node._grad
-        if adjoint is zero:  # reached only through the branch that a `where` did not take
-            continue
-        right = node._right
-        if right is MANY:
-            if node._time < newest and node._primitive is not None:
-                require_fresh(node)
-            if type(node) is Value:
-                _sweep_many(node, adjoint)
-            elif node._primitive is None:
-                _hand_on(node)
-            elif node._dense is None:
-                _sweep_packed(node)
-            elif not watched and all(operand.of_leaves for operand in node._left):
-                alike.setdefault(node._dense, []).append(node)
-            else:
-                _sweep_dense(node._dense, [node])
-        else:
-            if node._time < newest:
-                require_fresh(node)
-            row = node._primitive
-            left = node._left
+    leaves: list[Any] = []
+    before: list[Any] = []  # the gradients of the leaves, None where there was none
+    with SWEEPING, collector_paused(), np.errstate(all="ignore"):
+        try:
+            mark = clock.sweep()
+            untaken: list[Any] = []
+            order = _search(output, mark, leaves, before, untaken)
+            for node in untaken:  # grows meanwhile: where nothing arrives, the gradient is 0
+                for parent in node.parents:
+                    if parent._mark < mark:
+                        _search(parent, mark, leaves, before, untaken)
+            if output._mark > mark:  # it is no constant
+                output._grad = 1.0
+            _active.append(mark)
             try:
+                _sweep(order, mark, _newest(leaves))
+            finally:
+                _active.pop()
+        except BaseException:  # KeyboardInterrupt too
+            for leaf, earlier in zip(leaves, before):
+                leaf.grad = earlier
+            raise
+        _add(leaves, before)
+
+
+def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untaken: list[Any]) -> list[Any]:
+    """The computed nodes that the output depends on, operands first, as in `ancestors`; and the leaves.
+
+    Constants are passed over, and so is the branch that a `where` did not take: such nodes are `untaken`.
+    """
+    order: list[Any] = []
+    stack: list[Any] = []
+    _reach(output, mark, stack, leaves, before)
+    while stack:
+        node = stack[len(stack) - 1]  # compiled, -1 is no index
+        if node._mark < mark:
+            node._mark = mark
+            node._grad = 0.0
+            size = len(stack)
+            if node._right is MANY:
+                if node._row.select is not None:
+                    untaken.append(node)
+                for each in reversed(flat(active(node))):
+                    if each._mark < mark:
+                        _reach(each, mark, stack, leaves, before)
+            else:
+                left, right = node._left, node._right
+                if right is not None and right._mark < mark:
+                    _reach(right, mark, stack, leaves, before)
+                if left._mark < mark:
+                    _reach(left, mark, stack, leaves, before)
+            if len(stack) > size:
+                continue
+        stack.pop()
+        if node._mark == mark:  # on top again, or at once: all that it depends on is done
+            node._mark = mark + 1
+            order.append(node)
+    return order
+
+
+def _reach(node: Any, mark: int, stack: list[Any], leaves: list[Any], before: list[Any]) -> None:
+    """Take a leaf into the sweep unless it is a constant, and let the search go on with any other node."""
+    if _active and node._mark // 2 * 2 in _active:
+        raise GraphError(
+            f"a rule of this graph calls backward() on one that {describe(node)} belongs to as well"
+        )
+    if node._left is not None:
+        stack.append(node)
+    elif node._note.version >= 0:
+        before.append(node._grad if node._mark else None)
+        leaves.append(node)
+        node._grad = 0.0
+        node._mark = mark + 1
+
+
+def _newest(leaves: list[Any]) -> int:
+    return max([leaf._note.version for leaf in leaves], default=-1)
+
+
+def _sweep(order: list[Any], mark: int, newest: int) -> None:
+    """Carry adjoints back through the order: each operand's grows by the node's, times the partial."""
+    watched = watching()
+    for node in reversed(order):
+        if node._note.version < newest:
+            require_fresh(node)
+        if node._right is MANY:
+            _propagate_to_many(node, mark)
+        else:
+            row, left, right, adjoint = node._row, node._left, node._right, node._grad
+            source, other = row.left, row.right
+            by_left, by_right = row.by_left, row.by_right
+            if source == ANOTHER:
                 if right is None:
-                    by_left = (row.slope or row.partials(node._number, left._number))[0]
+                    try:
+                        by_left = float(row.partials(node._number, left._number)[0])
+                    except (ArithmeticError, ValueError):
+                        by_left = float(row.slopes(node._number, left._number)[0])
                 else:
-                    by_left, by_right = row.slope or row.partials(node._number, left._number, right._number)
-            except (ArithmeticError, ValueError):
-                by_left, *by_rest = row.slopes(node._number, *[operand._number for operand in node.operands])
-                by_right = by_rest[0] if by_rest else 0.0
-            left._grad += adjoint * by_left
-            if right is not None:
+                    by_left, by_right = map(float, row.slopes(node._number, left._number, right._number))
+            else:
+                if source >= 0:
+                    by_left = right._number if source == 2 else left._number if source else node._number
+                if other >= 0:
+                    by_right = left._number if other == 1 else right._number if other else node._number
+            if left._mark > mark:
+                left._grad += adjoint * by_left
+            if right is not None and right._mark > mark:
                 right._grad += adjoint * by_right
         if watched:
             _require_finite(node)
-    for dense, nodes in alike.items():
-        _sweep_dense(dense, nodes)
-    for node in reversed(gathered):
-        if node._grad is not zero:
-            _hand_on(node)
-            if watched:
-                _require_finite(node)
 
 
-def _sweep_many(node: Any, adjoint: float) -> None:
-    """The chain rule at a node whose row selects, or takes sequences or many numbers."""
-    row = node._primitive
-    operands = node._left
-    args = [operand._number for operand in operands]
+def _propagate_to_many(node: Any, mark: int) -> None:
+    """The chain rule at a node whose row selects, or takes sequences or more than two numbers."""
+    row, operands, adjoint = node._row, node._left, node._grad
     if row.select is not None:
-        chosen = operands[row.select(*args)]
-        if chosen._time >= 0:
+        (chosen,) = active(node)
+        if chosen._mark > mark:
             chosen._grad += adjoint
         return
-    for operand, slope in zip(operands, row.slopes(node._number, *args)):
-        if operand._time >= 0:
-            operand._grad += adjoint * (np.array(slope) if isinstance(slope, (list, tuple)) else slope)
-
-
-def _propagate(self: Value) -> None:
-    """The chain rule at one node alone: the `grad` of each parent grows by this node's share."""
-    row = self._primitive
-    if row is None:
+    if row.copied:
+        for k in range(len(operands)):
+            source = row.copied[k]
+            if source == CONSTANT:
+                _give(operands[k], adjoint * row.constants[k], mark)
+            else:
+                _give_each(operands[k], node if source == 0 else operands[source - 1], adjoint, mark)
         return
-    require_fresh(self)
-    operands = self.operands
-    args = [operand.numbers() if type(operand) is Vector else operand._number for operand in operands]
-    if row.select is not None:
-        operands, slopes = (operands[row.select(*args)],), [1.0]
-    else:
-        slopes = list(row.slopes(self._number, *args))
-    for operand, slope in zip(operands, slopes):
-        elements = operand.values if type(operand) is Vector else (operand,)
-        for element, each in zip(elements, np.broadcast_to(slope, len(elements)).tolist()):
-            if not element.constant:
-                element.grad += self.grad * each
-
-
-def _hand_on(vector: Any) -> None:
-    """A gathered Vector's adjoints belong to its elements."""
-    operands = vector._left
-    adjoint, vector._grad = vector._grad, None
-    if vector.nested:
-        shares: Any = np.broadcast_to(adjoint, vector._number.shape).T
-    else:
-        shares = adjoint.tolist() if type(adjoint) is np.ndarray else [adjoint] * len(operands)
-    for operand, share in zip(operands, shares):
-        if operand._time >= 0:
-            operand._grad += share
-
-
-def _sweep_dense(dense: Dense, nodes: list[Any]) -> None:
-    """The chain rule through layers of neurons, for all examples at once."""
-    adjoint = np.array([node.adjoints() for node in nodes])
-    read = [node._left[0] for node in nodes]
-    results = [
-        (weights[0], np.array(sums), np.array(outputs))
-        for weights, sums, outputs in (zip(*layer) for layer in zip(*[node._results for node in nodes]))
-    ]
-    inputs = [np.array([vector._number for vector in read]), *[outputs for *_, outputs in results]]
-    for depth, _, of_sums, of_inputs in dense.back(results, adjoint):  # noqa: B007  # the last are used below
-        weights, biases, _, _ = dense.layers[depth]
-        if weights._time >= 0:
-            weights._grad += inputs[depth].T @ of_sums
-        if biases is not None and biases._time >= 0:
-            biases._grad += np.add.reduce(of_sums)
-    for vector, share in zip(read, of_inputs):
-        if vector._time >= 0:
-            vector._grad += share
-
-
-def _sweep_packed(vector: Vector) -> None:
-    """The chain rule along a packed node: what its elements share receives the sum."""
-    row: Any = vector._primitive
-    adjoint = vector.adjoints()
-    slopes = row.slopes_on_arrays(vector._number, *columns(vector._left, vector._runs))
-    for operand, slope, along in zip(vector._left, slopes, vector._runs):
-        if operand._time < 0:
-            continue
-        if along:
-            operand._grad += adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
-        elif np.ndim(slope) == 2:
-            operand._grad += np.broadcast_to(slope, (len(slope), vector.width)) @ adjoint
+    args = [numbers_of(operand) for operand in operands]
+    for operand, slope in zip(operands, row.slopes(node._number, *args)):
+        if isinstance(slope, (list, tuple, np.ndarray)):
+            for each, by_each in zip(operand, slope):
+                if each._mark > mark:
+                    each._grad += adjoint * float(by_each)
         else:
-            operand._grad += np.add.reduce(adjoint * slope, axis=-1).item()
+            _give(operand, adjoint * slope, mark)
+
+
+def numbers_of(operand: Any) -> Any:
+    """The number of a node, a list of them for a sequence."""
+    return [each._number for each in operand] if type(operand) is tuple else operand._number
+
+
+def _give(operand: Any, share: float, mark: int) -> None:
+    """The same share to a node, or to each of a sequence."""
+    if type(operand) is tuple:
+        for each in operand:
+            if each._mark > mark:
+                each._grad += share
+    elif operand._mark > mark:
+        operand._grad += share
+
+
+def _give_each(operand: Any, partials: Any, adjoint: float, mark: int) -> None:
+    """A share in proportion to the number of the node, or of the sequence, that the partial is a copy of."""
+    if type(partials) is not tuple:
+        _give(operand, adjoint * partials._number, mark)
+        return
+    for i in range(len(operand)):
+        each, partial = operand[i], partials[i]
+        if each._mark > mark:
+            each._grad += adjoint * partial._number
+
+
+def _add(leaves: list[Any], before: list[Any]) -> None:
+    for i in range(len(leaves)):
+        if before[i] is not None:
+            leaves[i]._grad += before[i]
+
+
+def propagate_alone(node: Any) -> None:
+    """The chain rule at one node and nowhere else, with the adjoint that it has: micrograd's `_backward`."""
+    if node._row is None:
+        return
+    require_fresh(node)
+    mark = clock.sweep()
+    for parent in node.parents:
+        if parent._note.version >= 0:
+            parent._mark = mark + 1
+    _sweep([node], mark, -1)
 
 
 def _require_finite(node: Any) -> None:
     """Refuse a gradient that is no longer finite after the node has handed on its own."""
-    for operand in node.operands:
-        elements = operand.values if type(operand) is Vector else (operand,)
-        for element, gradient in zip(elements, np.broadcast_to(operand._grad, len(elements)).tolist()):
-            if not element.constant and not math.isfinite(gradient):
-                raise anomaly("gradient", element, gradient, node)
+    for parent in node.parents:
+        if parent._note.version >= 0 and not math.isfinite(parent._grad):
+            raise anomaly("gradient", parent, parent._grad, node)
 
 
-def anomaly(kind: str, node: Value, derivative: float, reader: Any = None) -> AnomalyError:
+def anomaly(kind: str, node: Any, derivative: float, reader: Any = None) -> AnomalyError:
     """What `detect_anomaly` says of a derivative that is not finite; `reader` is the node that gave it."""
-    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node.data}"
-    if reader is not None and type(reader) is Value:
+    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node._number}"
+    if reader is not None:
         text += f"; it came from {describe(reader)}: {computation(reader)}"
     elif node.op:
         text += f"; {computation(node)}"
     return AnomalyError(text)
-
-
-Value.backward = backward
-Value._propagate = _propagate

@@ -8,22 +8,19 @@ With `create_graph` the partials are `Value`s, and so is what comes of them.
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .graph import Node, ancestors, anomaly, collector_paused, require_fresh
+from .graph import active, active_parents, ancestors, anomaly, collector_paused, numbers_of, require_fresh
+from .modes import not_watching, watching
 from .primitives import sum
-from .value import Value, not_watching, watching
-from .vector import Vector
+from .value import Value
 
 __all__ = ["Linearization"]
-
-Step = tuple[Any, Sequence[Any]]  # a node, and the operands whose change it feels
 
 
 class Linearization:
@@ -45,35 +42,28 @@ class Linearization:
         self, inputs: Sequence[Value], outputs: Sequence[Value], create_graph: bool, keep: bool = False
     ) -> None:
         self.inputs, self.outputs, self.create_graph = inputs, outputs, create_graph
-        self._kept: dict[Node, Sequence[Any]] | None = {} if keep else None
+        self._kept: dict[int, list[tuple[Any, Any]]] | None = {} if keep else None
         self._times = _product if create_graph else operator.mul
         with collector_paused():
             self._path = _path_between(inputs, outputs)
-        self._relevant: set[Node] = {*inputs, *[node for node, _ in self._path]}
+        self._relevant = {id(node) for node in (*inputs, *self._path)}
 
     def pull(self, output: Value) -> list[Any]:
-        """Reverse mode: the derivative of one output by every input, in one sweep.
-
-        The adjoint of a `Vector` is an array, or one number that holds for all its elements.
-        """
-        adjoints: dict[Node, Any] = {output: 1.0}
-        times, relevant, watched = self._times, self._relevant, watching()
+        """Reverse mode: the derivative of one output by every input, in one sweep."""
+        adjoints: dict[int, Any] = {id(output): 1.0}
+        times, watched = self._times, watching()
         # What a rule records on the way may be infinite where its result is not: results are watched here.
         with collector_paused(), np.errstate(all="ignore"), not_watching():
-            for node, operands in reversed(self._path):
-                adjoint = adjoints.get(node)
+            for node in reversed(self._path):
+                adjoint = adjoints.get(id(node))
                 if adjoint is None:  # it leads to other outputs only
                     continue
-                if type(node) is Vector:
-                    shares: Iterable[Any] = np.broadcast_to(adjoint, len(operands)).tolist()
-                else:
-                    shares = map(times, itertools.repeat(adjoint), self._slopes(node, operands))
-                for operand, share in zip(operands, shares):
-                    if operand in relevant:
-                        before = adjoints.get(operand)
-                        adjoints[operand] = total = share if before is None else before + share
-                        if watched:
-                            _require_finite("gradient", operand, total)
+                for parent, partial in self._partials(node):
+                    key = id(parent)
+                    share, before = times(adjoint, partial), adjoints.get(key)
+                    adjoints[key] = total = share if before is None else before + share
+                    if watched:
+                        _require_finite("gradient", parent, total)
         return self._results(adjoints, self.inputs)
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
@@ -81,105 +71,91 @@ class Linearization:
 
         An input whose tangent is the number 0 stands still, and so does what depends on no other: it
         has no tangent, which is not the same as a tangent of 0 where a partial derivative is infinite.
-        The tangent of a `Vector` is a list with ``None`` for the elements that stand still.
         """
-        moving: dict[Node, Any] = {
-            node: tangent
+        moving: dict[int, Any] = {
+            id(node): tangent
             for node, tangent in zip(self.inputs, tangents, strict=True)
             if isinstance(tangent, Value) or tangent != 0.0
         }
         times, watched = self._times, watching()
         with collector_paused(), np.errstate(all="ignore"), not_watching():
-            for node, operands in self._path:
-                if type(node) is Vector:
-                    moving[node] = list(map(moving.get, operands))
-                    continue
-                terms = []
-                for operand, slope in zip(operands, self._slopes(node, operands)):
-                    tangent = moving.get(operand)
-                    if type(operand) is not Vector:
-                        if tangent is not None:
-                            terms.append(times(tangent, slope))
-                    elif tangent is not None:
-                        each = np.broadcast_to(slope, len(tangent)).tolist()
-                        terms += [times(t, s) for t, s in zip(tangent, each) if t is not None]
+            for node in self._path:
+                terms = [
+                    times(moving[id(parent)], partial)
+                    for parent, partial in self._partials(node)
+                    if id(parent) in moving
+                ]
                 if terms:
-                    moving[node] = tangent = _total(terms)
+                    moving[id(node)] = tangent = _total(terms)
                     if watched:
                         _require_finite("tangent", node, tangent)
         return self._results(moving, self.outputs)
 
-    def _slopes(self, node: Any, operands: Sequence[Any]) -> Sequence[Any]:
-        """The partial derivative of a node by each of the operands that it feels."""
-        if self._kept is not None and node in self._kept:
-            return self._kept[node]
+    def _partials(self, node: Any) -> list[tuple[Any, Any]]:
+        """The parents of a node that lie on the way to inputs, each with the partial derivative by it."""
+        if self._kept is not None and id(node) in self._kept:
+            return self._kept[id(node)]
         require_fresh(node)
-        row = node.primitive
+        row, operands = node.primitive, active(node)
         if row.select is not None:
-            slopes: Sequence[Any] = (1.0,)
+            partials: Sequence[Any] = (1.0,)
         elif row.slope is not None:
-            slopes = row.slope
+            partials = row.slope
         elif self.create_graph:
-            slopes = row.partials(node, *operands)
-        elif row.vectors:
-            slopes = row.slopes(node.data, *[x.numbers() if type(x) is Vector else x.data for x in operands])
+            partials = row.partials(node, *operands)
         else:
-            slopes = row.slopes(node.data, *[operand.data for operand in operands])
-        if row.vectors:
-            slopes = [np.array(slope) if isinstance(slope, Sequence) else slope for slope in slopes]
+            partials = row.slopes(node._number, *map(numbers_of, operands))
+        relevant = self._relevant
+        pairs: list[tuple[Any, Any]] = []
+        for operand, partial in zip(operands, partials):
+            if type(operand) is not tuple:
+                if id(operand) in relevant:
+                    pairs.append((operand, partial))
+            else:
+                several = isinstance(partial, (list, tuple, np.ndarray))
+                for i, parent in enumerate(operand):
+                    if id(parent) in relevant:
+                        pairs.append((parent, partial[i] if several else partial))
         if self._kept is not None:
-            self._kept[node] = slopes
-        return slopes
+            self._kept[id(node)] = pairs
+        return pairs
 
-    def _results(self, derivatives: dict[Node, Any], nodes: Sequence[Value]) -> list[Any]:
+    def _results(self, derivatives: dict[int, Any], nodes: Sequence[Value]) -> list[Any]:
         """By node; what was not reached has derivative 0."""
-        results = [derivatives.get(node, 0.0) for node in nodes]
+        results = [derivatives.get(id(node), 0.0) for node in nodes]
         if self.create_graph:
             return [result if isinstance(result, Value) else Value(result) for result in results]
         return list(map(float, results))
 
 
-def _path_between(inputs: Sequence[Node], outputs: Sequence[Node]) -> list[Step]:
-    """The steps through which the inputs reach the outputs, operands first.
+def _path_between(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[Any]:
+    """The nodes through which the inputs reach the outputs, operands first.
 
     A branch that a `where` did not take leads nowhere: its nodes are not on the path, so nobody asks
     for their partials.
     """
-    dependent = set(inputs)
-    path: list[Step] = []
-    everywhere = True  # every node found leads to an output
-    for node in ancestors(outputs):
-        operands: Sequence[Any] = node.operands
-        if operands:
-            select = None if type(node) is Vector else node.primitive.select  # type: ignore[union-attr]  # no leaf
-            if select is not None:
-                operands = (operands[select(*[operand.data for operand in operands])],)
-                everywhere = False
-            if not dependent.isdisjoint(operands):
-                dependent.add(node)
-                path.append((node, operands))
-    if everywhere:
-        return path
-    live = set(outputs)
-    for node, operands in reversed(path):
-        if node in live:
-            live.update(operands)
-    return [step for step in path if step[0] in live]
+    dependent = set(map(id, inputs))
+    path: list[Any] = []
+    for node in ancestors(outputs, through=active):
+        if not dependent.isdisjoint(map(id, active_parents(node))):
+            dependent.add(id(node))
+            path.append(node)
+    return path
 
 
 def _total(terms: list[Any]) -> Any:
     return terms[0] if len(terms) == 1 else terms[0] + terms[1] if len(terms) == 2 else sum(terms)
 
 
-def _product(derivative: Any, slope: Any) -> Any:
-    """derivative · slope, without a factor of exactly 1: a rule's constant, or what sweeps begin with."""
-    if type(slope) is float and slope == 1.0:
+def _product(derivative: Any, partial: Any) -> Any:
+    """derivative · partial, without a factor of exactly 1: a rule's constant, or what sweeps begin with."""
+    if type(partial) is float and partial == 1.0:
         return derivative
     if type(derivative) is float and derivative == 1.0:
-        return slope
-    return derivative * slope
+        return partial
+    return derivative * partial
 
 
 def _require_finite(kind: str, node: Any, derivative: Any) -> None:
-    if type(node) is Value and not math.isfinite(derivative):
+    if not math.isfinite(derivative):
         raise anomaly(kind, node, float(derivative))

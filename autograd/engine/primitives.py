@@ -9,8 +9,7 @@ rule contains an `if`, a comparison, `math.` or `np.`: a branch is a primitive (
 Adding an operation touches one row; `Value`'s operators and methods, the drawings and the tests read
 this table.
 
-Python's float arithmetic raises where IEEE 754 has an answer (``1 / 0``, ``exp(1000)``). A forward
-rule may raise like that: the row's `array` form, which does not, then decides.
+What a row is stands in `primitive`, the tricks that keep digits in `numerics`.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from __future__ import annotations
 import builtins
 import decimal
 import functools
-import inspect
 import math
 import operator
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
+from . import numerics
+from .primitive import ANY, POSITIVE, TABLE, Interval, Primitive, primitive
 
 __all__ = [
     "TABLE",
@@ -85,373 +84,8 @@ __all__ = [
     "where",
 ]  # fmt: skip
 
-Interval = tuple[float, float]
-Point = tuple[float, ...]
-
-TABLE: dict[str, Primitive] = {}
-"""Every row by name, in the order of this file, user-defined rows last."""
-
-ANY: Interval = (-50.0, 50.0)
-POSITIVE: Interval = (1e-3, 50.0)
 NARROW: Interval = (-5.0, 5.0)
 MODEST: Interval = (-40.0, 40.0)  # where finite differences tell steps and angles
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Primitive:
-    """One row of the table; calling it applies it to floats, `Value`s or arrays.
-
-    Attributes
-    ----------
-    name : the operation's name, which is what `Value.op` shows.
-    forward : floats to float. For an argument in `vectors`, a list of floats.
-    partials : ``partials(y, *args)``: the derivative of the output `y` by each argument, in order.
-        For an argument in `vectors`, a sequence of derivatives, or one number that holds for all.
-    array : arrays to array, elementwise and with IEEE 754 results; a vector argument is stacked
-        along the first axis.
-    ufunc : numpy's function that applies the row to `Value`s; by default `array`, if that is one.
-    symbol : what a drawing prints, such as ``×`` or ``exp``.
-    vectors : positions of the arguments that are sequences (`dot` has two).
-    select : for an operation that copies one argument and ignores the others (`where`): the position
-        copied, given the arguments. The sweep then never visits the others.
-    domain : per argument the interval that tests sample, within the domain of the operation.
-    kinks : points where the derivative is a convention or infinite, with the partials there.
-    exact : whether the array form gives the bits of the forward rule, without a warning from numpy.
-    method : the name under which `Value` has this operation, an operator or a method; ``""`` for none.
-    expansion : the same function in simpler primitives, for drawing and explaining it opened up.
-    textbook : the partials as textbooks write them, where that loses digits and `partials` does not: an
-        explanation shows them wherever they give the same number.
-    latex : how LaTeX writes it: a command such as ``\\sin``, or a template with ``{0}`` for the argument;
-        by default its name.
-    sheet : how a spreadsheet computes it: a template such as ``EXP({0})``, or the same function in
-        simpler primitives; by default its `expansion`.
-    native : the same function in simpler primitives that keeps its digits, which native code computes; by
-        default `sheet` or `expansion`, if they are functions, or the forward rule if it is plain arithmetic.
-    """
-
-    name: str
-    forward: Callable[..., float]
-    partials: Callable[..., Sequence[Any]]
-    array: Callable[..., Any]
-    symbol: str
-    vectors: tuple[int, ...] = ()
-    select: Callable[..., int] | None = None
-    domain: tuple[Interval, ...] = (ANY,)
-    kinks: Mapping[Point, Point] = field(default_factory=dict)
-    exact: bool = False
-    method: str = ""
-    expansion: Callable[..., Any] | None = None
-    textbook: Callable[..., Sequence[Any]] | None = None
-    latex: str = ""
-    sheet: str | Callable[..., Any] | None = None
-    native: Callable[..., Any] | None = None
-    ufunc: Callable[..., Any] | None = None
-    slope: tuple[float, ...] | None = None  # the partials, where they are constants
-    plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
-
-    def __post_init__(self) -> None:
-        try:
-            parameters = list(inspect.signature(self.forward).parameters.values())
-        except ValueError:  # some functions written in C do not tell
-            parameters = []
-        few = 0 < len(parameters) <= 2 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
-        object.__setattr__(self, "plain", few and not self.vectors and self.select is None)
-
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        """Apply to floats for a float, to arrays elementwise; `Value`s are recorded."""
-        for arg in args:
-            if type(arg) is not float:
-                break
-        else:  # as the rules are applied in a sweep: nothing to look for
-            if not named:
-                return self.evaluate(*args)
-        if named:
-            try:
-                args = inspect.signature(self.forward).bind(*args, **named).args
-            except TypeError as error:
-                raise TypeError(f"{self.name}() {error}") from None
-        if self.vectors:  # what is gone through once is kept: the elements are looked at here already
-            args = tuple([list(arg) if hasattr(arg, "__next__") else arg for arg in args])
-        arrays = False
-        for position, arg in enumerate(args):
-            kind = type(arg)
-            if kind is float:
-                continue
-            if kind is np.ndarray and not arg.dtype.hasobject:
-                arrays = True
-                continue
-            if kind is str:  # two of them compare like numbers
-                raise TypeError(f"{self.name} takes real numbers and Values, got str: {arg!r:.60}")
-            bind = getattr(type(arg), "__primitive__", None)
-            if bind is not None:
-                return bind(self, args)
-            if position in self.vectors:
-                for item in arg:
-                    bind = getattr(type(item), "__primitive__", None)
-                    if bind is not None:
-                        return bind(self, args)
-                    arrays = arrays or isinstance(item, np.ndarray)
-            if isinstance(arg, (np.ndarray, np.floating)):
-                if arg.dtype == object:
-                    with np.errstate(all="ignore"):
-                        return np.frompyfunc(self, len(args), 1)(*args)
-                arrays = True
-        if arrays:
-            return self.array(*(_stacked(args, self.vectors) if self.vectors else args))
-        return self.evaluate(*args)
-
-    def evaluate(self, *args: Any) -> float:
-        """The forward value on floats, by IEEE 754 where Python would raise."""
-        try:
-            return float(self.forward(*args))
-        except (ArithmeticError, ValueError):
-            with np.errstate(all="ignore"):
-                return float(self.array(*map(_as_array, args)))
-        except TypeError as error:
-            raise TypeError(
-                f"{self.name} takes real numbers and Values, got {args!r:.100}: {error}"
-            ) from error
-
-    def slopes(self, y: float, *args: Any) -> Sequence[Any]:
-        """The partials at a point given in floats, by IEEE 754 where Python would raise."""
-        try:
-            return self.partials(y, *args)
-        except (ArithmeticError, ValueError):
-            with np.errstate(all="ignore"):
-                return [
-                    float(slope) if np.ndim(slope) == 0 else slope
-                    for slope in self.partials(np.float64(y), *map(_as_array, args))
-                ]
-
-    def slopes_on_arrays(self, y: Any, *args: Any) -> Sequence[Any]:
-        """The partials elementwise; a rule that takes floats only is applied to one after the other."""
-        try:
-            return self.partials(y, *args)
-        except (TypeError, ValueError):  # math.cos takes no array, and `if` has no answer for one
-            points = [each.ravel().tolist() for each in np.broadcast_arrays(y, *args)]
-            slopes = np.array([self.slopes(*point) for point in zip(*points, strict=True)], dtype=np.float64)
-            return [column.reshape(np.shape(y)) for column in slopes.T]
-
-    def __repr__(self) -> str:
-        return f"<primitive {self.name}>"
-
-    def __reduce__(self) -> tuple[Callable[[str], Primitive], tuple[str]]:
-        return _row, (self.name,)
-
-
-def _as_array(arg: Any) -> Any:
-    return np.float64(arg) if isinstance(arg, (int, float)) else np.asarray(arg, dtype=np.float64)
-
-
-def _stacked(args: Sequence[Any], vectors: tuple[int, ...]) -> list[Any]:
-    """Sequences of numbers and arrays as one array each, the sequence along its first axis."""
-    items = [item for i, arg in enumerate(args) for item in (arg if i in vectors else [arg])]
-    shape = np.broadcast_shapes(*map(np.shape, items))
-    return [
-        np.array([np.broadcast_to(item, shape) for item in arg]).reshape(-1, *shape) if i in vectors else arg
-        for i, arg in enumerate(args)
-    ]
-
-
-def _row(name: str) -> Primitive:
-    """The row of that name: how a pickled graph finds its operations again."""
-    try:
-        return TABLE[name]
-    except KeyError:
-        raise LookupError(
-            f"this graph uses a primitive {name!r} that is not in the table: "
-            "run the code that defines it with primitive(...) before loading the graph"
-        ) from None
-
-
-def primitive(
-    partials: Callable[..., Any] | tuple[float, ...],
-    *,
-    name: str | None = None,
-    array: Callable[..., Any] | None = None,
-    symbol: str | None = None,
-    vectors: tuple[int, ...] = (),
-    select: Callable[..., int] | None = None,
-    domain: tuple[Interval, ...] = (ANY,),
-    kinks: Mapping[Point, Point] | None = None,
-    exact: bool = False,
-    method: str = "",
-    expansion: Callable[..., Any] | None = None,
-    textbook: Callable[..., Sequence[Any]] | None = None,
-    latex: str = "",
-    sheet: str | Callable[..., Any] | None = None,
-    native: Callable[..., Any] | None = None,
-    ufunc: Callable[..., Any] | None = None,
-) -> Callable[[Callable[..., float]], Primitive]:
-    """Add a row to the table: decorate the forward rule, give the partials beside it.
-
-    Parameters
-    ----------
-    partials : ``partials(y, *args)`` returns the derivative of the output `y` by each argument: a tuple
-        with one entry for each, or the entry itself for a single argument. Write it in arithmetic and
-        other primitives, without ``if``, ``math.`` or ``np.``; then derivatives of every order follow.
-        Partials that are constants, as those of a sum, may be given as a tuple.
-    name : the row's name; by default the function's.
-    array : the rule on arrays; by default the forward rule, applied element by element.
-    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet, native, ufunc :
-        see `Primitive`.
-
-    Returns
-    -------
-    A decorator that turns the forward rule into a `Primitive`, callable on floats and on `Value`s.
-
-    Raises
-    ------
-    ValueError : if the name is already in the table.
-    TypeError : if `partials` is not callable.
-
-    Examples
-    --------
-    >>> from autograd import Value, primitive
-    >>> @primitive(partials=lambda y, x: 3 * x * x)
-    ... def cube(x):
-    ...     return x * x * x
-    >>> x = Value(2.0)
-    >>> cube(x).backward()
-    >>> x.grad
-    12.0
-    """
-    constants = partials if isinstance(partials, tuple) else None
-    if constants is not None:
-        partials = lambda y, *args: constants  # noqa: E731  # a rule like any other
-    elif not callable(partials):
-        raise TypeError(
-            f"partials must be a function partials(y, *args), got {type(partials).__name__}: "
-            "write @primitive(partials=lambda y, x: ...) above the forward rule"
-        )
-
-    for what, given, kind in (("name", name, str), ("symbol", symbol, str), ("vectors", vectors, tuple)):
-        if given is not None and not isinstance(given, kind):
-            raise TypeError(f"{what} must be a {kind.__name__}, got {type(given).__name__}: {given!r:.60}")
-    for what, rule in (("array", array), ("select", select), ("expansion", expansion), ("native", native)):
-        if rule is not None and not callable(rule):
-            raise TypeError(f"{what} must be a function, got {type(rule).__name__}: {rule!r:.60}")
-
-    def add_row(forward: Callable[..., float]) -> Primitive:
-        if not callable(forward):
-            raise TypeError(
-                "primitive decorates a function, the forward rule, "
-                f"got {type(forward).__name__}: {forward!r:.60}"
-            )
-        title = name or forward.__name__
-        if constants is not None and len(constants) != len(inspect.signature(forward).parameters):
-            raise ValueError(f"partials of {title} must be one for each argument, got {constants!r:.60}")
-        if title in TABLE:
-            raise ValueError(f"a primitive named {title!r} is in the table already; choose another name")
-
-        def partials_of(y: Any, *args: Any) -> Sequence[Any]:
-            slopes = partials(y, *args)
-            slopes = slopes if isinstance(slopes, tuple) else (slopes,)
-            if len(slopes) < len(args):
-                raise TypeError(f"partials of {title} gave {len(slopes)} for {len(args)} arguments")
-            for slope in slopes:
-                if isinstance(slope, str) or slope is None:
-                    raise TypeError(
-                        f"partials of {title} must be numbers, got {type(slope).__name__}: {slope!r:.60}"
-                    )
-            return slopes
-
-        TABLE[title] = row = Primitive(
-            name=title,
-            forward=forward,
-            # This file's own rules are known to give tuples and go without the check.
-            partials=partials if getattr(partials, "__globals__", None) is globals() else partials_of,
-            array=array or _element_by_element(forward, vectors),
-            symbol=symbol or title,
-            vectors=vectors,
-            select=select,
-            domain=domain,
-            kinks=kinks or {},
-            exact=exact,
-            method=method,
-            expansion=expansion,
-            textbook=textbook,
-            latex=latex,
-            sheet=sheet,
-            native=native,
-            ufunc=ufunc or (array if isinstance(array, np.ufunc) else None),
-            slope=constants,
-        )
-        # What help(), doctest and inspect.signature() look at.
-        vars(row).update(
-            __doc__=forward.__doc__, __wrapped__=forward, __module__=forward.__module__, __name__=title
-        )
-        return row
-
-    return add_row
-
-
-# --- what forward rules compute with where float64 is not enough -----------------------------------
-
-_WIDE = decimal.Context(prec=40, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=[])
-_LARGEST = sys.float_info.max
-_NEAR = 1e-290, 1e290  # between them a factor is far from overflow and from the subnormal numbers
-
-
-def _difference(a: Any, b: Any) -> tuple[Any, Any]:
-    """a − b, and the part of it that was lost in rounding (Knuth 1997, section 4.2.2, theorem B)."""
-    difference = a - b
-    seen = difference - a
-    return difference, (a - (difference - seen)) - (b + seen)
-
-
-def _halves(x: Any) -> tuple[Any, Any]:
-    """x as the sum of two numbers of 26 bits, products of which are exact (Dekker 1971)."""
-    wide = 134217729.0 * x  # by 2²⁷ + 1
-    high = wide - (wide - x)
-    return high, x - high
-
-
-def _product(a: Any, b: Any) -> tuple[Any, Any]:
-    """a b, and the part of it that was lost in rounding, for numbers whose product is below 10²⁹⁰."""
-    product, (a_high, a_low), (b_high, b_low) = a * b, _halves(a), _halves(b)
-    return product, ((a_high * b_high - product) + (a_high * b_low + a_low * b_high)) + a_low * b_low
-
-
-def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
-    """Σ cⱼ xʲ by Horner's rule."""
-    return functools.reduce(lambda sum, c: sum * x + c, coefficients[-2::-1], coefficients[-1])
-
-
-def _by_halves(factor: Any, half: Any) -> Any:
-    """factor · half², where half² may be subnormal and the product is not."""
-    return half * factor * half
-
-
-def _one_by_one(forward: Callable[..., float], hard: Any, results: Any, *args: Any) -> Any:
-    """The array of results with those that are `hard` computed by the forward rule instead.
-
-    A sequence among the arguments has one axis more than the results, its first.
-    """
-    if not np.any(hard):
-        return results
-    results = np.array(results)
-    for place in map(tuple, np.argwhere(hard)):
-        numbers = []
-        for arg in map(np.asarray, args):
-            vector = arg.ndim > results.ndim
-            whole = np.broadcast_to(arg, (*arg.shape[:vector], *results.shape))
-            numbers.append(whole[(slice(None), *place) if vector else place].tolist())
-        results[place] = forward(*numbers)
-    return results
-
-
-def _element_by_element(forward: Callable[..., float], vectors: tuple[int, ...]) -> Callable[..., Any]:
-    """The array form of a row that has no other: its forward rule, once for each result."""
-    if not vectors:
-        return np.vectorize(forward, otypes=[float])
-
-    def array(*args: Any) -> Any:
-        shapes = [np.shape(arg)[1:] if i in vectors else np.shape(arg) for i, arg in enumerate(args)]
-        results = np.empty(np.broadcast_shapes(*shapes))
-        return _one_by_one(forward, np.ones(results.shape, dtype=bool), results, *args)
-
-    return array
 
 
 # --- arithmetic: these rows are Value's operators --------------------------------------------------
@@ -540,25 +174,30 @@ def _monomial_slopes(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
 
 def _power_native(a: Any, n: Any, k: Any) -> Any:
     """aⁿ⁻ᵏ; where n − k is rounded and a < 0, with the sign of the exponent that is meant, or nan."""
-    exponent, rest = _difference(n, k)
+    exponent, rest = numerics.difference(n, k)
     sign = where(rest - floor(rest), math.nan, 1.0 - 2.0 * mod(abs(rest), 2.0))
     return power(a, exponent) * where(step(-a), sign, 1.0)
 
 
 def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     with np.errstate(all="ignore"):
-        exponent, rest = _difference(n, k)
+        exponent, rest = numerics.difference(n, k)
         raised = _power_array(a, exponent)
         if np.ndim(rest) or rest:
             factor = np.power(np.copysign(1.0, a), rest) * (1.0 + rest * np.log(np.absolute(a)))
             usual = (rest != 0.0) & (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
             raised = np.where(usual, raised * factor, raised)
         size = np.absolute(raised)
-        if (size + 1.0 / size).sum() < _NEAR[1]:  # then none is huge, tiny or nan
+        if (size + 1.0 / size).sum() < numerics.NEAR[1]:  # then none is huge, tiny or nan
             return c * raised
-        far = ((size <= _NEAR[0]) | (size >= _NEAR[1])) & (a != 0.0) & np.isfinite(a) & np.isfinite(exponent)
+        far = (
+            ((size <= numerics.NEAR[0]) | (size >= numerics.NEAR[1]))
+            & (a != 0.0)
+            & np.isfinite(a)
+            & np.isfinite(exponent)
+        )
         y = np.where((c == 0.0) & (k > 0.0), 0.0, c * raised)
-    return _one_by_one(monomial.forward, far, y, c, a, n, k)
+    return numerics.one_by_one(monomial.forward, far, y, c, a, n, k)
 
 
 @primitive(
@@ -579,7 +218,7 @@ def monomial(c: float, a: float, n: float, k: float) -> float:
     """
     if c == 0.0 and k > 0.0:
         return 0.0
-    exponent, rest = _difference(n, k)
+    exponent, rest = numerics.difference(n, k)
     try:
         raised = math.pow(a, exponent)
     except OverflowError:
@@ -588,9 +227,9 @@ def monomial(c: float, a: float, n: float, k: float) -> float:
         return c * raised
     if rest:  # of a fraction, or from 2⁵³ on of a whole number: there it makes the sign of a negative base
         raised *= math.pow(math.copysign(1.0, a), rest) * (1.0 + rest * math.log(math.fabs(a)))
-    if _NEAR[0] < math.fabs(raised) < _NEAR[1]:
+    if numerics.NEAR[0] < math.fabs(raised) < numerics.NEAR[1]:
         return c * raised
-    with decimal.localcontext(_WIDE):
+    with decimal.localcontext(numerics.WIDE):
         base = +decimal.Decimal(a)  # rounded to the context's digits: there may be 750
         return float(decimal.Decimal(c) * base ** (decimal.Decimal(n) - decimal.Decimal(k)))
 
@@ -780,7 +419,7 @@ def _logaddexp_native(a: Any, b: Any) -> Any:
 def _logaddexp_slopes(a: Any, b: Any) -> tuple[Any, ...]:
     # Next to an infinite one the other does not count, and two share: as of their maximum.
     (p, q), ahead = softmax([a, b]), 0.5 * (greater(a, b) - greater(b, a))
-    finite = 1.0 - greater(maximum(a, b), _LARGEST)
+    finite = 1.0 - greater(maximum(a, b), numerics.LARGEST)
     return where(finite, p, 0.5 + ahead), where(finite, q, 0.5 - ahead)
 
 
@@ -873,9 +512,9 @@ def components(y: Any, values: Sequence[Any]) -> list[Any]:
 def _components(y: Any, values: Sequence[Any]) -> list[Any]:
     # y may be infinite where the values are not, and a subnormal one has few digits. Of one infinite value
     # the component is ±1, of two nobody knows.
-    scale = where(greater(y, _LARGEST), 2.0**-1000, where(greater(2.0**-1000, y), 2.0**1000, 1.0))
+    scale = where(greater(y, numerics.LARGEST), 2.0**-1000, where(greater(2.0**-1000, y), 2.0**1000, 1.0))
     scaled = [scale * value for value in values]
-    infinite = [greater(abs(value), _LARGEST) for value in values]
+    infinite = [greater(abs(value), numerics.LARGEST) for value in values]
     length, alone = where(scale - 1.0, norm(scaled), y), where(sum(infinite) - 1.0, y - y, 1.0)
     return [
         where(far, alone * sign(value), value / where(length, length, 1.0))
@@ -1321,7 +960,7 @@ def _silu_bend(x: Any) -> Any:
     u = tanh(0.5 * d)
     beyond = -(u * (0.7322441613135383 + d) + 0.8335565596009648 * d) / (1.0 + 0.8335565596009648 * u)
     factor = where(step(abs(x) - 1.7), beyond, 2.0 - inside * tanh(0.5 * inside))
-    far = _by_halves(2.0 - minimum(abs(x), 2000.0), exp(-0.5 * abs(x)))
+    far = numerics.by_halves(2.0 - minimum(abs(x), 2000.0), exp(-0.5 * abs(x)))
     return where(step(abs(x) - 700.0), far, sigmoid_slope(inside) * factor)
 
 
@@ -1367,8 +1006,8 @@ def silu(x: float) -> float:
 
 def _exp_minus_cx2(x: Any, c: Any) -> Any:
     inside = minimum(abs(x), 1e100)
-    square, lost = _product(inside, inside)
-    exponent, lost_too = _product(c, square)
+    square, lost = numerics.product(inside, inside)
+    exponent, lost_too = numerics.product(c, square)
     return exp(-exponent) * (1.0 - minimum(c * lost + lost_too, 0.5))  # more only where the power is 0
 
 
@@ -1380,7 +1019,7 @@ def _exp_minus_cx2_in_cells(x: Any, c: Any) -> Any:
 def _exp_minus_cx2_slopes(x: Any, c: Any) -> tuple[Any, Any]:
     half = exp_minus_cx2(x, 0.5 * c)  # y may be subnormal where x y is not
     x = maximum(minimum(x, 1e100), -1e100)
-    return -2.0 * c * _by_halves(x, half), -_by_halves(square(x), half)
+    return -2.0 * c * numerics.by_halves(x, half), -numerics.by_halves(square(x), half)
 
 
 @primitive(
@@ -1415,13 +1054,13 @@ _ERF = (
 def _erf_near(x: Any) -> Any:
     """erf(x) for |x| ≤ 0.51."""
     x = maximum(minimum(x, 0.51), -0.51)
-    return x * _polynomial(x * x, _ERF)
+    return x * numerics.polynomial(x * x, _ERF)
 
 
 def _erfcx(x: Any) -> Any:
     """eˣ² erfc(x), which is near 1/(1 + 2x), for 0.48 ≤ x ≤ 28."""
     x = maximum(minimum(x, 28.0), 0.48)
-    return _polynomial((x - 4.0) / (x + 4.0), _ERFCX) / (1.0 + 2.0 * x)
+    return numerics.polynomial((x - 4.0) / (x + 4.0), _ERFCX) / (1.0 + 2.0 * x)
 
 
 def _erfc_far(x: Any) -> Any:
@@ -1489,10 +1128,10 @@ def _gelu_slope(x: Any) -> Any:
     """Φ(x) + x φ(x), whose terms cancel near its zero x₀ = −0.7518: there it is a series in x − x₀."""
     size = maximum(minimum(abs(x), 100.0), 0.7)
     ratio = 0.5 * _erfcx(_ROOT_HALF * size) - 0.3989422804014327 * size
-    below = _by_halves(ratio, exp_minus_cx2(size, 0.25))
+    below = numerics.by_halves(ratio, exp_minus_cx2(size, 0.25))
     inside = maximum(minimum(x, 0.71), -1.1)
     d = (inside + 0.7517915246935645) - 1.4956759177009883e-17  # −x₀ to 32 digits
-    near_zero = d * _polynomial(minimum(d, 0.51), _GELU_SLOPE)
+    near_zero = d * numerics.polynomial(minimum(d, 0.51), _GELU_SLOPE)
     bell = 0.3989422804014327 * exp_minus_cx2(inside, 0.5)
     middle = 0.5 + 0.5 * _erf_near(_ROOT_HALF * inside) + inside * bell
     usual = where(step(inside + 0.25), where(step(x - 0.7), 1.0 - below, middle), near_zero)
@@ -1505,7 +1144,7 @@ def _gelu_bend(x: Any) -> Any:
     low = -9.667293313452913e-17
     product = ((1.4142135623730951 - inside) + low) * ((1.4142135623730951 + inside) + low)
     factor = where(step(abs(inside) - 1.0), product, 2.0 - inside * inside)
-    return 0.3989422804014327 * _by_halves(factor, exp_minus_cx2(inside, 0.25))
+    return 0.3989422804014327 * numerics.by_halves(factor, exp_minus_cx2(inside, 0.25))
 
 
 def _gelu_slope_in_cells(x: Any) -> Any:
@@ -1837,16 +1476,13 @@ def _dot_array(weights: Any, inputs: Any, bias: Any = 0.0) -> Any:
     return np.add.reduce(np.multiply(weights, inputs), axis=0) + bias
 
 
-@primitive(
+_dot = primitive(
     lambda y, weights, inputs, bias=0.0: (inputs, weights, 1.0),
     name="dot", symbol="w·x", exact=True,
     array=_dot_array,
     vectors=(0, 1), domain=(ANY, ANY, ANY),
     expansion=lambda weights, inputs, *bias: sum([*map(mul, weights, inputs), *bias]),
-)  # fmt: skip
-def _dot(weights: Sequence[float], inputs: Sequence[float], bias: float = 0.0) -> float:
-    # Not builtins.sum: since Python 3.12 it compensates, and the array form does not.
-    return functools.reduce(operator.add, map(operator.mul, weights, inputs), 0.0) + bias
+)(numerics.inner_product)  # fmt: skip
 
 
 def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
@@ -1869,55 +1505,21 @@ def dot(weights: Any, inputs: Any, bias: Any = None) -> Any:
     >>> dot([1.0, 2.0], [10.0, 100.0], 0.5)
     210.5
     """
-    width, size = getattr(weights, "width", None), getattr(inputs, "width", None)
-    if width is None or size is None:  # not two Vectors, which know the length of their rows
+    if type(weights) is not tuple or type(inputs) is not tuple:
         weights, inputs = _sequence("dot", weights, 0), _sequence("dot", inputs, 0)
-        rows = len(weights) > 0 and isinstance(weights[0], Sequence)
-        width, size = len(weights[0]) if rows else len(weights), len(inputs)
-    if width != size:
-        raise ValueError(f"dot needs as many inputs as weights, got {width} weights and {size} inputs")
+    if len(weights) != len(inputs):
+        raise ValueError(
+            f"dot needs as many inputs as weights, got {len(weights)} weights and {len(inputs)} inputs"
+        )
     return _dot(weights, inputs) if bias is None else _dot(weights, inputs, bias)
-
-
-_GONE = -746.0  # eˣ is 0 from here on
-
-
-def _exponentials(values: Sequence[float], top: float) -> list[float]:
-    """exp(v − top) for each v, with what the difference lost in rounding put back."""
-    exponentials = []
-    for value in values:
-        gap, rest = _difference(value, top)
-        exponentials.append(0.0 if gap < _GONE else math.exp(gap) * (1.0 + rest))
-    return exponentials
-
-
-def _exponentials_array(values: Any, top: Any) -> Any:
-    gap, rest = _difference(values, top)
-    return np.where(gap < _GONE, 0.0, np.exp(gap) * (1.0 + rest))
-
-
-def _split_top(values: Sequence[float]) -> tuple[float, float]:
-    """The largest value m, and ln Σ exp(vᵢ − m) from the other terms alone, which keeps its digits."""
-    top = max(values)
-    rest = list(values)
-    rest.remove(top)
-    return top, math.log1p(math.fsum(_exponentials(rest, top)))
-
-
-def _split_top_array(values: Any) -> tuple[Any, Any]:
-    top = np.max(values, axis=0)
-    others = _exponentials_array(values, top)
-    first = np.expand_dims(np.argmax(values, axis=0), 0)
-    np.put_along_axis(others, first, 0.0, axis=0)
-    return top, np.log1p(np.sum(others, axis=0))
 
 
 def _logsumexp_array(values: Any) -> Any:
     with np.errstate(all="ignore"):
-        top, rest = _split_top_array(np.asarray(values))
+        top, rest = numerics.split_top_array(np.asarray(values))
         y = np.where(np.isinf(top), top, top + rest)
         cancels = np.absolute(y) < 0.5 * np.absolute(top)
-    return _one_by_one(_logsumexp.forward, cancels, y, values)
+    return numerics.one_by_one(_logsumexp.forward, cancels, y, values)
 
 
 @primitive(
@@ -1929,10 +1531,10 @@ def _logsumexp_array(values: Any) -> Any:
 def _logsumexp(values: Sequence[float]) -> float:
     if math.isinf(max(values)) and not any(value != value for value in values):
         return max(values)
-    top, rest = _split_top(values)
+    top, rest = numerics.split_top(values)
     y = top + rest
     if math.fabs(y) < -0.5 * top:  # Σ exp(vᵢ) is near 1, and the two cancel
-        with decimal.localcontext(_WIDE) as context:
+        with decimal.localcontext(numerics.WIDE) as context:
             context.prec += max(0, math.ceil(-math.log10(-top)))  # so that 1 + m is told from 1
             exponentials = [(+decimal.Decimal(value)).exp() for value in values]
             return float(builtins.sum(exponentials, decimal.Decimal()).ln())
@@ -1955,7 +1557,7 @@ def logsumexp(values: Any) -> Any:
 
 
 def _probabilities(values: Sequence[float]) -> list[float]:
-    exponentials = _exponentials(values, max(values))
+    exponentials = numerics.exponentials_of(values, max(values))
     total = math.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
 
@@ -1963,15 +1565,15 @@ def _probabilities(values: Sequence[float]) -> list[float]:
 def _softmax_array(x: Any, others: Any) -> Any:
     with np.errstate(all="ignore"):
         top = np.maximum(x, np.max(others, axis=0, initial=-np.inf))
-        own = _exponentials_array(x, top)
-        return own / (own + np.sum(_exponentials_array(others, top), axis=0))
+        own = numerics.exponentials_array(x, top)
+        return own / (own + np.sum(numerics.exponentials_array(others, top), axis=0))
 
 
 def _softmax_share_array(part: Any, rest: Any) -> Any:
     with np.errstate(all="ignore"):
         top = np.maximum(np.max(part, axis=0), np.max(rest, axis=0))
-        own = np.sum(_exponentials_array(part, top), axis=0)
-        return own / (own + np.sum(_exponentials_array(rest, top), axis=0))
+        own = np.sum(numerics.exponentials_array(part, top), axis=0)
+        return own / (own + np.sum(numerics.exponentials_array(rest, top), axis=0))
 
 
 def _softmax_share_in_cells(part: Sequence[Any], rest: Sequence[Any]) -> Any:
@@ -1993,7 +1595,7 @@ def _softmax_share_slopes(y: Any, part: Sequence[Any], rest: Sequence[Any]) -> t
     sheet=_softmax_share_in_cells,
 )  # fmt: skip
 def _softmax_share(part: Sequence[float], rest: Sequence[float]) -> float:
-    exponentials = _exponentials([*part, *rest], max(*part, *rest))
+    exponentials = numerics.exponentials_of([*part, *rest], max(*part, *rest))
     return math.fsum(exponentials[: len(part)]) / math.fsum(exponentials)
 
 
@@ -2051,7 +1653,9 @@ def _one_against_others(row: Primitive, values: Sequence[Any]) -> list[Any]:
 
 def _log_softmax_array(x: Any, others: Any) -> Any:
     with np.errstate(all="ignore"):
-        top, rest = _split_top_array(np.concatenate([np.broadcast_to(x, (1, *np.shape(others)[1:])), others]))
+        top, rest = numerics.split_top_array(
+            np.concatenate([np.broadcast_to(x, (1, *np.shape(others)[1:])), others])
+        )
         return (x - top) - rest
 
 
@@ -2068,7 +1672,7 @@ def _log_softmax_array(x: Any, others: Any) -> Any:
     native=lambda x, others: -log1p(sum([exp(other - x) for other in others])),
 )  # fmt: skip
 def _log_softmax(x: float, others: Sequence[float]) -> float:
-    top, rest = _split_top([x, *others])
+    top, rest = numerics.split_top([x, *others])
     return (x - top) - rest
 
 

@@ -3,7 +3,6 @@
 Each module imports only from those before it:
 
 - `series`: columns of numbers, each kept once, as bytes for the page.
-- `passes`: the forward and the backward pass on any numbers in the leaves, term by term.
 - `runs`: trainings, as the numbers that the parameters took.
 - `wording`: a name for every node, and formulas in which the page fills in numbers.
 - `pictures`: the graph as SVG with its scopes opened or closed, and the network.

@@ -19,11 +19,13 @@ import numpy as np
 
 from ..drawing import Drawing
 from ..drawing.style import DECADES, variables
+from ..engine.arguments import integer, number
 from ..engine.graph import topological_order
-from ..engine.value import Value, integer, number, told_of_result
+from ..engine.modes import told_of_result
+from ..engine.replay import Pass, Passes
+from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
-from .passes import Pass, Passes
 from .pictures import network_svg, pictures
 from .runs import Run, descent
 from .series import Series

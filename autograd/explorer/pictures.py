@@ -17,8 +17,8 @@ from ..drawing.boxes import Look, one_by_one
 from ..drawing.collapse import Group, Groups, collapsed
 from ..drawing.text import Arrow, Box, Cluster, dot_text, frames
 from ..drawing.view import View, parts
+from ..engine.replay import Passes
 from ..engine.value import Value
-from .passes import Passes
 
 _ROOM = "888888888"  # as wide as the widest number that the page writes in its place
 _MOST_STATES = 64  # so many ways to open scopes are all drawn; of more, those with one path open
@@ -256,7 +256,7 @@ def _multiplied(passes: Passes) -> dict[Value, int]:
     for node in passes.nodes:
         if node.op == "dot":
             weights, inputs = node.operands[:2]
-            for weight, factor in zip(weights.values, inputs.values, strict=True):
+            for weight, factor in zip(weights, inputs, strict=True):
                 found.setdefault(weight, passes.index[factor])
     return found
 

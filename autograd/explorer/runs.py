@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.replay import Passes
 from ..engine.value import Value
-from .passes import Passes
 from .series import Floats
 
 __all__ = ["Run", "descent"]

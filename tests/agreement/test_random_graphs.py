@@ -21,7 +21,6 @@ from oracle import exactly, flatten, mp, mpf
 from autograd import (
     GradcheckError,
     Value,
-    Vector,
     compile,
     grad,
     gradcheck,
@@ -29,10 +28,11 @@ from autograd import (
     hvp,
     jacobian,
     jvp,
+    sequence,
     value_and_grad,
 )
 from autograd.engine.primitives import TABLE
-from autograd.explorer.passes import Passes
+from autograd.engine.replay import Passes
 
 ROWS = sorted(TABLE)
 LARGEST = 50.0  # of a value
@@ -196,8 +196,8 @@ def record(name, args):
 
 
 def record_in_vectors(name, args):
-    """Operands that are sequences are handed over as `Vector`s."""
-    return TABLE[name](*[Vector(arg) if isinstance(arg, list) else arg for arg in args])
+    """Operands that are sequences are handed over as operands made before."""
+    return TABLE[name](*[sequence(arg) if isinstance(arg, list) else arg for arg in args])
 
 
 OPERATORS = {

@@ -34,7 +34,6 @@ from autograd import (
 )
 from autograd import sum as node_sum
 from autograd.engine.primitives import TABLE
-from autograd.engine.vector import Vector
 from autograd.symbols import SHEET, Symbol, in_cells
 
 FIRST = 9  # the row of the first epoch
@@ -198,7 +197,7 @@ def all_numbers(program):
 
 
 def elements(operands):
-    return [list(arg.values) if type(arg) is Vector else arg for arg in operands]
+    return [list(arg) if type(arg) is tuple else arg for arg in operands]
 
 
 def flat(args):

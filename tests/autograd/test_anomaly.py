@@ -5,8 +5,9 @@ import math
 import pickle
 
 import pytest
+from along import along
 
-from autograd import AnomalyError, Value, Vector, detect_anomaly, dot, grad, jvp, relu, softmax
+from autograd import AnomalyError, Value, detect_anomaly, dot, grad, jvp, relu, softmax
 from nn import MLP
 
 
@@ -87,10 +88,10 @@ def test_within_a_layer_the_single_weight_is_told(when):
             graph.backward()
 
 
-def test_a_packed_layer_tells_the_neuron():
-    weights = Vector([Vector([Value(1.0, "w0")]), Vector([Value(math.inf, "w1")])])
+def test_a_layer_tells_the_neuron():
+    weights = ((Value(1.0, "w0"),), (Value(math.inf, "w1"),))
     with detect_anomaly(), pytest.raises(AnomalyError, match=r"^dot gave inf from \[inf\], \[2\.0\]"):
-        relu(dot(weights, Vector([2.0])))
+        along(relu, along(dot, weights, ((2.0,), (2.0,))))
 
 
 def test_labels_and_scopes_set_later_keep_the_line():

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import oracle
 import pytest
+from along import along
 from oracle import flatten, like
 
 from autograd import (
@@ -16,7 +17,6 @@ from autograd import (
     GradcheckReport,
     GraphError,
     Value,
-    Vector,
     acos,
     asin,
     cos,
@@ -477,7 +477,7 @@ FUNCTIONS = {
     ),
     "logits of all sizes": (lambda a, b, c: logsumexp([a, b, c]), [1000.0, 999.0, -1000.0]),
     "a layer": (
-        lambda a, b: sum(tanh(dot(Vector([Vector([a, 1.0]), Vector([2.0, b])]), Vector([a, 0.5])))),
+        lambda a, b: sum(along(tanh, along(dot, ((a, 1.0), (2.0, b)), ((a, 0.5),) * 2))),
         [0.4, 1.1],
     ),
     "different scales": (lambda a, b: a * b + exp(a * 1e-5), [3e7, 1e-9]),

@@ -10,16 +10,17 @@ import sys
 from itertools import pairwise
 
 import pytest
+from along import along, numbers
 
 from autograd import (
     GraphError,
     Value,
-    Vector,
     dot,
     exp,
     grad,
     log_softmax,
     primitive,
+    sequence,
     sigmoid,
     softmax,
     sqrt,
@@ -28,6 +29,7 @@ from autograd import (
     topological_order,
     where,
 )
+from autograd.engine.node import Note, clock
 
 WAYS = {
     "deepcopy": copy.deepcopy,
@@ -38,9 +40,9 @@ ways = pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
 
 
 def everything(x, w):
-    """One node of each kind: one, two and many operands, shared Vectors, packed rows, a branch."""
-    shared = Vector([x, w, 3.0])
-    layer = tanh(dot(Vector([Vector([x, w]), Vector([w, 0.5])]), Vector([x, 1.0])))
+    """One node of each kind: one, two and many operands, shared sequences, layers, a branch."""
+    shared = sequence([x, w, 3.0])
+    layer = along(tanh, along(dot, ((x, w), (w, 0.5)), (sequence([x, 1.0]),) * 2))
     parts = [x * w, exp(x), x**2, 2**w, sum(shared), dot(shared, shared), softmax([x, w])[0], -x,
              log_softmax([x, w])[1], where(x > 0, sqrt(x), w), sum(layer), layer[0] * x, 1 / x]  # fmt: skip
     return sum(parts)
@@ -108,15 +110,15 @@ def test_identity_is_kept_whichever_comes_first(duplicate):
 
 
 @ways
-def test_a_vector_is_copied_with_its_sharing(duplicate):
+def test_a_sequence_is_copied_with_its_sharing(duplicate):
     x = Value(2.0)
-    layer = exp(Vector([x, 1.0]))
+    layer = along(exp, sequence([x, 1.0]))
     first, second, twin = duplicate((sum(layer), dot(layer, layer), layer))
     assert first.operands[0] is twin
     assert second.operands == (twin, twin)
-    assert twin.numbers() == layer.numbers()
+    assert numbers(twin) == numbers(layer)
     second.backward()
-    assert [node.grad for node in twin] == pytest.approx([2 * n for n in twin.numbers()], rel=1e-15)
+    assert [node.grad for node in twin] == pytest.approx([2 * n for n in numbers(twin)], rel=1e-15)
 
 
 def test_a_shallow_copy_shares_the_parents():
@@ -186,11 +188,11 @@ def test_a_long_chain(duplicate):
 
 
 @ways
-def test_a_long_chain_of_vectors(duplicate):
+def test_a_long_chain_of_sequences(duplicate):
     x = Value(0.5)
-    layer = Vector([x, 1.0])
+    layer = sequence([x, 1.0])
     for _ in range(2_000):
-        layer = sigmoid(layer)
+        layer = along(sigmoid, layer)
     twin, twin_x = duplicate([sum(layer), x])
     assert twin.data == sum(layer).data
     assert grad(twin, [twin_x]) == pytest.approx(grad(sum(layer), [x]), rel=1e-12)
@@ -308,7 +310,7 @@ def test_a_graph_from_a_process_with_a_later_clock_is_not_stale(monkeypatch):
     for k in range(50):
         x.data = 2.0 + k
     data = pickle.dumps(x * x)
-    monkeypatch.setattr("autograd.engine.value._now", 0)  # as in a process that has just begun
+    monkeypatch.setattr(clock, "note", Note(0))  # as in a process that has just begun
     y = pickle.loads(data)
     y.backward()
     (leaf, _) = y.parents

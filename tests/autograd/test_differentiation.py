@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from along import along
 from oracle import mp, mpf
 
 import autograd
@@ -11,7 +12,6 @@ from autograd import (
     AnomalyError,
     GraphError,
     Value,
-    Vector,
     cos,
     detect_anomaly,
     dot,
@@ -29,6 +29,7 @@ from autograd import (
     no_grad,
     primitive,
     relu,
+    sequence,
     sigmoid,
     sin,
     softmax,
@@ -96,7 +97,7 @@ def test_an_input_given_twice_and_inputs_of_any_kind_of_sequence():
     x, y = Value(2.0), Value(3.0)
     assert grad(x * y, [x, x, y]) == [3.0, 3.0, 2.0]
     assert grad(x * y, (x, y)) == [3.0, 2.0]
-    assert grad(x * y, Vector([x, y])) == [3.0, 2.0]
+    assert grad(x * y, (x, y)) == [3.0, 2.0]
     assert grad(x * y, iter([x, y])) == [3.0, 2.0]
     assert grad(x * y, x) == [3.0]
     assert grad(x * y, []) == []
@@ -129,9 +130,9 @@ FUNCTIONS = {
     ),
     "softmax": (lambda x: softmax([x, x * x])[0], lambda x: 1 / (1 + mp.exp(x * x - x))),
     "dot": (lambda x: dot([x, x * x], [x, 2.0], cos(x)), lambda x: x * x + 2 * x * x + mp.cos(x)),
-    "packed": (lambda x: sum(exp(Vector([x, 2 * x]))), lambda x: mp.exp(x) + mp.exp(2 * x)),
+    "layer": (lambda x: sum(along(exp, (x, 2 * x))), lambda x: mp.exp(x) + mp.exp(2 * x)),
     "matrix": (
-        lambda x: sum(tanh(dot(Vector([Vector([x, 1.0]), Vector([2.0, x])]), Vector([x, 0.5])))),
+        lambda x: sum(along(tanh, along(dot, ((x, 1.0), (2.0, x)), ((x, 0.5),) * 2))),
         lambda x: mp.tanh(x * x + mpf("0.5")) + mp.tanh(2.5 * x),
     ),
 }  # fmt: skip
@@ -305,16 +306,16 @@ def test_a_sequence_gives_rows_and_a_single_output_its_row_alone():
     assert jacobian(lambda x: (), [2.0]) == []
     assert jacobian(lambda: [Value(1.0), 2.0], []) == [[], []]
     assert hessian(lambda: Value(1.0), []) == []
-    for outputs in (tuple, Vector, lambda them: np.array(them, dtype=object)):
+    for outputs in (tuple, sequence, lambda them: np.array(them, dtype=object)):
         f = lambda x, y, outputs=outputs: outputs([x * y, x])
         assert jacobian(f, [2.0, 3.0]) == [[3.0, 2.0], [1.0, 0.0]]
 
 
 def test_inputs_of_any_kind():
-    """A list, a tuple, an array, a Vector, an iterator; numbers, numpy's numbers and Values; one alone."""
+    """A list, a tuple, an array, an iterator; numbers, numpy's numbers and Values; one alone."""
     f = lambda x, y: x * x * y
     x, y = Value(2.0), Value(3.0)
-    for inputs in ([2, 3], (2.0, 3.0), np.array([2.0, 3.0]), np.array([x, y]), Vector([x, y]), iter([x, 3])):
+    for inputs in ([2, 3], (2.0, 3.0), np.array([2.0, 3.0]), np.array([x, y]), iter([x, 3])):
         assert jacobian(f, inputs) == [12.0, 4.0]
     assert hessian(f, [np.float32(2.0), True + 2]) == [[6.0, 4.0], [4.0, 0.0]]
     assert jacobian(lambda x: x * x, 3.0) == [6.0]
@@ -485,7 +486,7 @@ def test_forward_mode_over_rows_of_sequences():
         lambda x, y: softmax([x, y, 1.0])[1],
         lambda x, y: log_softmax([x, y, 1.0])[0],
         lambda x, y: mean([x, x * y, 2.0]),
-        lambda x, y: sum(tanh(dot(Vector([Vector([x, 1.0]), Vector([2.0, y])]), Vector([y, 0.5])))),
+        lambda x, y: sum(along(tanh, along(dot, ((x, 1.0), (2.0, y)), ((y, 0.5),) * 2))),
     ]
     for f in cases:
         for tangents in ([1.0, 0.0], [0.0, 1.0], [0.7, -1.3]):
@@ -662,7 +663,7 @@ def test_a_function_that_returns_something_else_among_values(name, bad):
 
 
 @pytest.mark.parametrize("name", ["value_and_grad", "hessian", "hvp"])
-@pytest.mark.parametrize("outputs", [list, tuple, Vector], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("outputs", [list, tuple], ids=lambda kind: kind.__name__)
 def test_several_outputs_where_one_is_needed(name, outputs):
     with pytest.raises(TypeError, match=f"^{name}: f must return one Value, got a .* of 2: use jacobian"):
         CALLS[name](lambda x, y: outputs([x, y]), [1.0, 2.0])

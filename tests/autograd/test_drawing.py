@@ -18,13 +18,13 @@ from labels import LABELS
 
 from autograd import (
     Value,
-    Vector,
     dot,
     log_softmax,
     mean,
     no_grad,
     primitive,
     relu,
+    sequence,
     sigmoid,
     softmax,
     sum,
@@ -63,15 +63,15 @@ def network(sizes: list[int], examples: int) -> list[Value]:
     for number, (n_in, n_out) in enumerate(pairwise(sizes)):
         scopes = [f"layer{number}.neuron{j}" for j in range(n_out)]
         rows = [
-            Vector([labelled(Value(0.01 * (i - j)), f"{scope}.w{i}", scope) for i in range(n_in)])
+            tuple([labelled(Value(0.01 * (i - j)), f"{scope}.w{i}", scope) for i in range(n_in)])
             for j, scope in enumerate(scopes)
         ]
-        layers.append((Vector(rows), scopes))
+        layers.append((rows, scopes))
     outputs = []
     for example in range(examples):
-        x = Vector([float(example + i) for i in range(sizes[0])])
+        x = sequence([float(example + i) for i in range(sizes[0])])
         for rows, scopes in layers:
-            x = relu(dot(rows, x).within(scopes)).within(scopes)
+            x = tuple(labelled(relu(labelled(dot(row, x), "", at)), "", at) for row, at in zip(rows, scopes))
         outputs.append(x[0])
     return outputs
 

@@ -12,7 +12,6 @@ from labels import LABELS
 from autograd import (
     GraphError,
     Value,
-    Vector,
     dot,
     explain,
     grad,
@@ -254,7 +253,7 @@ def test_what_cannot_be_explained():
 
 
 def test_layers_and_fused_rows():
-    x = Vector([Value(0.5, "a"), Value(1.5, "b"), Value(-0.3, "c")])
+    x = [Value(0.5, "a"), Value(1.5, "b"), Value(-0.3, "c")]
     out = labelled(-log_softmax(x)[0] + softmax(x)[1] + maximum(x[0], x[1]), "L")
     for k, name in enumerate("abc"):
         derivation = explain(out, x[k])

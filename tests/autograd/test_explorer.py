@@ -18,7 +18,6 @@ from autograd import (
     Explorer,
     Run,
     Value,
-    Vector,
     dot,
     explore,
     grad,
@@ -28,7 +27,7 @@ from autograd import (
     sqrt,
     where,
 )
-from autograd.explorer.passes import Passes
+from autograd.engine.replay import Passes
 from autograd.explorer.series import Series
 
 pytestmark = pytest.mark.render
@@ -235,7 +234,7 @@ def scoped(sizes: list[int]) -> Value:
         outputs = []
         for neuron in range(size):
             scope = f"layer{layer}.neuron{neuron}"
-            weights = Vector(Value(0.01 * (k + neuron), f"{scope}.w{k}", scope) for k in range(len(values)))
+            weights = tuple(Value(0.01 * (k + neuron), f"{scope}.w{k}", scope) for k in range(len(values)))
             outputs.append(named(relu(named(dot(weights, values), "", scope)), "", scope))
         values = outputs
     return named(values[0] ** 2, "L")

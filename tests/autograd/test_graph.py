@@ -6,16 +6,15 @@ import math
 import os
 import pickle
 import sys
-from itertools import pairwise
 
 import pytest
+from along import along
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import (
     GraphError,
     Value,
-    Vector,
     dot,
     exp,
     grad,
@@ -25,6 +24,7 @@ from autograd import (
     sum,
     tanh,
     topological_order,
+    where,
 )
 
 MILLION = 10**6
@@ -69,9 +69,9 @@ def test_order_is_the_same_each_time():
     assert names() == names() == ["a", "b", "mul", "exp", "mul", "add"]
 
 
-def test_order_includes_the_nodes_of_packed_rows():
+def test_order_includes_the_nodes_of_layers():
     x = Value(1.0)
-    layer = tanh(dot(Vector([Vector([x, 2.0]), Vector([3.0, x])]), Vector([x, 1.0])))
+    layer = along(tanh, along(dot, ((x, 2.0), (3.0, x)), ((x, 1.0),) * 2))
     y = sum(layer)
     order = topological_order(y)
     assert_topological(order, y)
@@ -112,7 +112,7 @@ def test_repeated_operands():
     assert grad(x - x, [x]) == [0.0]
     assert grad(sum([x, x, x]), [x]) == [3.0]
     assert grad(dot([x, x], [x, x], x), [x]) == [13.0]
-    shared = Vector([x, x])
+    shared = (x, x)
     assert grad(dot(shared, shared), [x]) == [12.0]
 
 
@@ -198,15 +198,15 @@ def test_a_long_chain_is_differentiated_copied_and_pickled():
     assert not x.reached
 
 
-def test_a_long_chain_of_unary_nodes_and_of_vectors():
+def test_a_long_chain_of_unary_nodes_and_of_sequences():
     x = Value(0.5)
     y = x
     for _ in range(20_000):
         y = -y
     assert grad(y, [x]) == [1.0]
-    layer = Vector([x, x])
+    layer = (x, x)
     for _ in range(20_000):
-        layer = relu(layer)
+        layer = along(relu, layer)
     total = sum(layer)
     total.backward()
     assert x.grad == 2.0
@@ -272,7 +272,7 @@ def test_an_interrupted_sweep_leaves_the_leaves_as_they_were():
     stop = interrupting(1)
     x, other, fresh = Value(2.0), Value(3.0), Value(5.0)
     x.grad, other.grad = 10.0, 20.0
-    layer = exp(Vector([x, other]))
+    layer = along(exp, (x, other))
     inner = stop(x * other)
     y = inner * other + sum(layer) + fresh
     with pytest.raises(KeyboardInterrupt):
@@ -316,5 +316,52 @@ def test_adjoints_of_a_chain_are_those_of_the_last_sweep():
     nodes[-1].backward()
     nodes[3].backward()
     assert [node.grad for node in nodes[1:]] == [4.0, 2.0, 1.0, 2.0, 1.0]
-    assert all(later is not earlier for earlier, later in pairwise(nodes))
     assert x.grad == 32.0 + 8.0
+
+
+def test_a_rule_that_sweeps_the_graph_it_is_in_is_refused():
+    """Its nodes hold the adjoints of the sweep that is going on; another graph may be swept within it."""
+    x, other = Value(2.0), Value(5.0)
+    inner, apart = x * x, other * other
+
+    def sweeping(which):
+        def partials(y, a):
+            which.backward()
+            which.backward()
+            return 3.0
+
+        return primitive(partials, name=f"sweeping_{which.data:g}")(lambda a: 3.0 * a)
+
+    x.grad = 1.0
+    with pytest.raises(GraphError, match=r"calls backward\(\) on one that a mul node belongs to"):
+        sweeping(inner)(inner).backward()
+    assert x.grad == 1.0
+    sweeping(apart)(inner).backward()
+    assert (x.grad, other.grad) == (13.0, 20.0)
+    inner.backward()
+    assert x.grad == 17.0
+
+
+def test_a_branch_not_taken_has_gradient_0_whatever_it_had():
+    x, c = Value(2.0), Value(1.0)
+    untaken = x * x
+    untaken.backward()
+    where(c, x + 1.0, exp(untaken)).backward()
+    assert (untaken.grad, untaken.reached, x.grad) == (0.0, True, 5.0)
+
+
+@pytest.mark.parametrize("grow", [
+    lambda y, x: y * x, lambda y, x: sum([y, x]), lambda y, x: dot([y, x], [x, x], y), lambda y, x: -y,
+    lambda y, x: where(x, y, x), lambda y, x: x + y,
+], ids=["binary", "sum", "dot", "unary", "where", "right"])  # fmt: skip
+def test_chains_of_every_shape_are_swept_and_freed(grow):
+    x = Value(1.0)
+    y = x
+    for _ in range(100_000):
+        y = grow(y, x) * 0.5
+    y.backward()
+    nodes = topological_order(y)
+    assert len(nodes) > 200_000
+    del nodes
+    y = None  # freed in a loop, or this is the last line that runs
+    assert x.reached

@@ -269,7 +269,7 @@ def test_the_constructor_and_the_closure_of_micrograd_show_primitive():
         lambda: Value(3.0, (), "", "the label"),
         lambda: Value(3.0, _children=(x,), _op="sin"),
         lambda: setattr(x * x, "_backward", lambda: None),
-        lambda: type("Mine", (Value,), {"half": lambda self: self * 0.5}),
+        lambda: type("Mine", (Value,), {"half": lambda self: self * 0.5})(1.0),
     ):
         with pytest.raises((TypeError, AttributeError), match=r"@primitive\(partials=lambda y, x: 3 \* x"):
             make()

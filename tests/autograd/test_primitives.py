@@ -14,7 +14,7 @@ import pytest
 from oracle import derivative, exactly, flatten, mp, mpf
 
 import autograd
-from autograd import Value, Vector, grad, peek, warn_on_comparison
+from autograd import Value, grad, peek, sequence, warn_on_comparison
 from autograd.engine.primitives import TABLE
 
 EPS = 2.0**-52
@@ -505,7 +505,7 @@ def test_a_row_of_sequences_without_array_form_is_applied_one_by_one():
 
 @rows
 def test_recording_a_row_reads_nothing(row):
-    """Of numbers as Values, as a `Vector` and as what is gone through once; nobody is told of the engine."""
+    """Of numbers as Values, as one operand and as what is gone through once; nobody is told of the engine."""
 
     def values(arg):
         return [Value(number) for number in arg] if isinstance(arg, list) else Value(arg)
@@ -516,9 +516,7 @@ def test_recording_a_row_reads_nothing(row):
             y = row(*once)
             again = row(*[iter(arg) if isinstance(arg, list) else arg for arg in once])
             assert repr(peek(again)) == repr(peek(y))
-            row(*[Vector(arg) if isinstance(arg, list) else arg for arg in once])
-            if len(args) == 1 and not isinstance(args[0], list):
-                row(Vector([once[0], 1.0]))
+            row(*[sequence(arg) if isinstance(arg, list) else arg for arg in once])
             if row.method:
                 getattr(once[0], row.method if hasattr(once[0], row.method) else f"__{row.method}__")(
                     *once[1:]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import autograd
-from autograd import GraphTooLargeError, Value, Vector, draw, explain, grad, topological_order
+from autograd import GraphTooLargeError, Value, draw, explain, grad, topological_order
 
 ROOT = Path(__file__).parents[2]
 MILLION = 10**6
@@ -69,7 +69,7 @@ def test_a_million_operands_of_one_node():
 
 def test_a_leaf_that_is_used_a_million_times():
     x = Value(0.5, "x")
-    total = autograd.dot([x] * MILLION, Vector([1.0] * MILLION))
+    total = autograd.dot([x] * MILLION, [1.0] * MILLION)
     total.backward()
     assert x.grad == MILLION
     assert grad(total, x) == [MILLION]

@@ -16,7 +16,7 @@ import oracle
 import pytest
 from oracle import flatten, like, mp, mpf
 
-from autograd import Value, Vector, grad, sum
+from autograd import Value, grad
 from autograd.engine.primitives import TABLE
 
 inf, nan = math.inf, math.nan
@@ -389,20 +389,3 @@ def test_two_special_operands(row):
 
 
 # --- all forms of a row ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row.plain], ids=lambda row: row.name)
-def test_a_row_along_vectors_gives_what_it_gives_one_by_one(row):
-    """The packed form, value and gradient, over all special operands and all pairs of them."""
-    spots = list(itertools.product([*SPECIAL, nan], repeat=len(row.domain)))
-    columns = list(map(list, zip(*spots)))
-    packed = [Vector(map(Value, column)) for column in columns]
-    nodes = row(*packed)
-    alone = [[Value(x) for x in column] for column in columns]
-    for place, one in enumerate(map(row, *alone)):
-        assert agree(nodes.numbers()[place], one.data), spots[place]
-        one.backward()
-    sum(nodes).backward()
-    for vector, column in zip(packed, alone, strict=True):
-        for place, (mine, other) in enumerate(zip(vector, column, strict=True)):
-            assert agree(mine.grad, other.grad, 2), (spots[place], mine.grad, other.grad)

@@ -14,7 +14,6 @@ import pytest
 from autograd import (
     AnomalyError,
     Value,
-    Vector,
     detect_anomaly,
     grad,
     locks,
@@ -69,7 +68,7 @@ def test_a_mode_is_on_in_its_own_thread_only(mode):
             y = x.exp() * x.log()  # recorded, and nobody minds that it is not finite
             y.backward()
             assert len(y.parents) == 2
-            layer = Vector([x, x])
+            layer = (x, x)
             assert grad((layer[0] * layer[1]).exp(), x) == [0.0]
         finally:
             finish.set()

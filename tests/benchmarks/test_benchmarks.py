@@ -95,7 +95,7 @@ def made_up():
         for n in (10, 100)
     ]
     whole = {"ours": [0.3], "jax": [1.0]}
-    first, *_, large, fourth = (program.name for program in engine.PROGRAMS)
+    _, first, *_, large, fourth = (program.name for program in engine.PROGRAMS)
     measured = engine.Measured(
         {
             first: {engine.OURS: [0.1, 0.2, 0.3], engine.PEER: [2.1, 3.0, 6.1]},
@@ -124,7 +124,7 @@ def test_targets_are_judged_by_the_ratios_within_the_rounds():
 
 def test_targets_of_the_engine_say_how_many_times_faster_or_how_much_more():
     judged = {target.claim: target for target in targets(made_up())}
-    first, *_, large, _ = (program.name for program in engine.PROGRAMS)
+    _, first, *_, large, _ = (program.name for program in engine.PROGRAMS)
     faster = judged[f"{engine.PLAIN}: {first}"]
     assert (faster.measured, faster.limit, faster.verdict) == (pytest.approx(61 / 3), 2.0, "met")
     assert dataclasses.replace(faster, limit=20.34).verdict == "MISSED"

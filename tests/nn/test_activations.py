@@ -5,7 +5,7 @@ import math
 import pytest
 
 import autograd
-from autograd import Value, Vector
+from autograd import Value
 from nn import ACTIVATIONS, Layer, Neuron
 from nn.activations import find_activation
 
@@ -32,7 +32,7 @@ def test_every_name_is_tested_here():
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_elementwise_activations_follow_their_formula(name):
-    outputs = find_activation(name)(Vector(map(Value, SUMS)))
+    outputs = find_activation(name)(list(map(Value, SUMS)))
     assert [y.data for y in outputs] == pytest.approx([FORMULAS[name](x) for x in SUMS], rel=1e-14)
     assert [find_activation(name).function(x) for x in SUMS] == [y.data for y in outputs]
 
@@ -40,7 +40,7 @@ def test_elementwise_activations_follow_their_formula(name):
 def test_softmax_and_its_logarithm_follow_their_formula():
     total = math.fsum(map(math.exp, SUMS))
     expected = [math.exp(x) / total for x in SUMS]
-    sums = Vector(map(Value, SUMS))
+    sums = list(map(Value, SUMS))
     assert [y.data for y in find_activation("softmax")(sums)] == pytest.approx(expected, rel=1e-14)
     assert [math.exp(y.data) for y in find_activation("log_softmax")(sums)] == pytest.approx(
         expected, rel=1e-14

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 import autograd
 import nn
-from autograd import GraphError, Value, Vector, greater, primitive, tanh, warn_on_comparison, where
+from autograd import GraphError, Value, greater, primitive, tanh, warn_on_comparison, where
 from nn import (
     MLP,
     SGD,
@@ -424,7 +424,7 @@ def test_what_python_reads_is_not_compiled(name, always):
     assert run[0].state_dict() == model.state_dict()
 
 
-FORMS = {"list": list, "Vector": Vector, "array": lambda values: np.array(values, dtype=object)}
+FORMS = {"list": list, "tuple": tuple, "array": lambda values: np.array(values, dtype=object)}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -457,7 +457,7 @@ def test_no_layer_reads_what_it_records(activation, form):
         for each in (model.train(), model.eval()):
             each(x)
             each([0.25, 0.5, 0.75])
-        nn.ACTIVATIONS[activation](Vector([Value(0.25), Value(-0.5)]))
+        nn.ACTIVATIONS[activation]((Value(0.25), Value(-0.5)))
         repr(model)
         model.zero_grad()
         list(model.named_parameters())

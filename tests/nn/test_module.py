@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from autograd import Value, Vector, no_grad
+from autograd import Value, no_grad
 from nn import (
     ACTIVATIONS,
     MLP,
@@ -41,7 +41,7 @@ class Net(Module):
         self.hidden = Layer(2, 2, seed=0)
         self.heads = [Neuron(2, seed=1), Neuron(2, seed=2)]
         self.scale = Value(1.0)
-        self.biases = Vector([Value(1.0), Value(2.0)])
+        self.biases = (Value(1.0), Value(2.0))
         self.matrix = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
         self.epoch = 3
         self._cache = Value(5.0)

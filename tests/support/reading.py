@@ -78,7 +78,7 @@ ANYWHERE = {  # of a float they say the same as of a Value with that number, or 
     "caught": caught,
     "mapped by the engine": lambda t: autograd.sum(map(float, [t, 1.0])),
     "filtered by the engine": lambda t: autograd.sum(filter(None, [t, 1.0])),
-    "taken by the engine": lambda t: autograd.Vector(itertools.takewhile(bool, [t, 1.0])),
+    "taken by the engine": lambda t: autograd.sequence(itertools.takewhile(bool, [t, 1.0])),
 }
 
 OF_FLOATS = {  # of a float by number, of a Value by identity

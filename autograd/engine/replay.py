@@ -1,4 +1,4 @@
-"""The forward and the backward pass of a recorded graph, with every term of every sum.
+"""A recorded graph on other numbers: recorded again, or passed through with every term of every sum.
 
 The engine's sweep keeps the sums; a page that shows how they come about needs what is added.
 """
@@ -9,10 +9,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..drawing.view import View
-from ..engine.graph import require_fresh
-from ..engine.value import Value
-from ..engine.vector import Vector
+from .graph import ancestors, require_fresh, topological_order
+from .modes import not_watching, recording
+from .value import Value
+
+__all__ = ["Pass", "Passes", "replay"]
+
+
+def replay(outputs: Sequence[Value], numbers: Mapping[Value, float]) -> dict[Value, Value]:
+    """Record a graph again, with these numbers in some of its leaves: of each node the new one.
+
+    Leaves that are not given stay the same, in both graphs.
+    """
+    fresh: dict[Value, Any] = {leaf: Value(number) for leaf, number in numbers.items()}
+    sequences: dict[int, tuple[Value, ...]] = {}
+
+    def new(operand: Any) -> Any:
+        if type(operand) is not tuple:
+            return fresh[operand]
+        if id(operand) not in sequences:
+            sequences[id(operand)] = tuple([fresh[each] for each in operand])
+        return sequences[id(operand)]
+
+    with recording(), not_watching():
+        for node in ancestors(outputs):
+            if node.primitive is not None:
+                fresh[node] = node.primitive(*map(new, node.operands))
+            else:
+                fresh.setdefault(node, node)
+    return fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +87,7 @@ class Passes:
 
     def __init__(self, output: Value) -> None:
         self.output = output
-        self.nodes = View([output]).values
+        self.nodes = topological_order(output)
         self.index = {node: place for place, node in enumerate(self.nodes)}
         self.edges: list[tuple[int, int]] = []
         self._steps: list[tuple[int, Any, list[Any], list[int]]] = []  # node, row, operands, edges
@@ -79,8 +104,8 @@ class Passes:
             self._steps.append((head, node.primitive, operands, edges))
 
     def _places(self, operand: Any) -> Any:
-        if type(operand) is Vector:
-            return [self.index[element] for element in operand.values]
+        if type(operand) is tuple:
+            return [self.index[element] for element in operand]
         return self.index[operand]
 
     def run(self, leaves: Mapping[Value, float]) -> Pass:

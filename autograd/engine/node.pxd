@@ -1,0 +1,10 @@
+cdef class Note:
+    cdef public long version
+    cdef public str label, scope, place
+
+
+cdef class Clock:
+    cdef public Note note
+    cdef public long sweeps, unusual
+    cdef public bint used
+    cdef public object lock
