@@ -251,7 +251,7 @@ def test_what_no_cell_or_no_formula_is(text):
 
 @given(needed=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=10))
 def test_cells_that_need_each_other_are_computed_or_left(needed):
-    """Each is 1 more than the sum of those that it needs, where what is not there is 0; circles have no value."""
+    """Each is 1 more than the sum of what it needs, where what is not there is 0; circles have no value."""
     count = len(needed)
     known: dict[int, float] = {}
     for _ in needed:
