@@ -418,7 +418,8 @@ class Calculator:
                     cell.value = formula.compute(self._looker(name))
                     cell.text = repr(cell.value) if isinstance(cell.value, float) else str(cell.value)
             except FormulaError:
-                self._refused.add(at)
+                self._refused.update(path)  # each needs the next
+                return
             opened.pop(at, None)
             path.pop()
 

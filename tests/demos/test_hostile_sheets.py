@@ -121,21 +121,32 @@ def test_every_pattern_is_at_the_head_of_its_module():
     assert len(PATTERNS) > 30
 
 
+def require_linear(name: str, begin: str, unit: str, end: str) -> None:
+    """Four times the text, about four times the steps: with n² they would be sixteen times as many."""
+    counted = Backtracking(PATTERNS[name])
+    for method in methods(name.split(".")[-2]):
+        few, many = (counted.steps(begin + count * unit + end, method) for count in (30, 120))
+        assert many <= 6 * few + 500, f"{method} of {name} on {begin!r} + n * {unit!r} + {end!r}"
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_every_pattern_is_linear_in_each_of_its_letters(name):
+    for unit in alphabet(PATTERNS[name]):
+        require_linear(name, "", unit, "")
+
+
 @pytest.mark.parametrize("name", PATTERNS)
 @settings(max_examples=12)
 @given(data=st.data())
 def test_every_pattern_is_linear(name, data):
-    """Four times the text, about four times the steps: with n² they would be sixteen times as many."""
+    """On what is made of its letters; and it is run as `re` runs it."""
     pattern = PATTERNS[name]
-    counted = Backtracking(pattern)
     texts = st.lists(st.sampled_from(alphabet(pattern)), min_size=1, max_size=3).map("".join)
     begin, unit, end = data.draw(st.tuples(texts | st.just(""), texts, texts | st.just("")))
-    for method in methods(name.split(".")[-2]):
-        few, many = (counted.steps(begin + count * unit + end, method) for count in (30, 120))
-        assert many <= 6 * few + 500, f"{method} of {pattern.pattern} on {begin!r} + n * {unit!r} + {end!r}"
+    require_linear(name, begin, unit, end)
     text = begin + 3 * unit + end
     match = pattern.match(text)
-    assert counted.end(text) == (match and match.end())  # it runs as `re` does
+    assert Backtracking(pattern).end(text) == (match and match.end())
 
 
 @pytest.mark.parametrize("pattern", ["[^=]+=", "a*a*b", '"(?:[^"]|"")*"x'])
@@ -236,6 +247,26 @@ def test_errors_are_values(text, value):
 def test_what_no_cell_or_no_formula_is(text):
     with pytest.raises(FormulaError):
         parsed(text).compute(lambda number, each: (1.0,))
+
+
+@given(needed=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=10))
+def test_cells_that_need_each_other_are_computed_or_left(needed):
+    """Each is 1 more than the sum of what it needs, where what is not there is 0; circles have no value."""
+    count = len(needed)
+    known: dict[int, float] = {}
+    for _ in needed:
+        for cell, others in enumerate(needed):
+            inside = [other for other in others if other < count]
+            if all(other in known for other in inside):
+                known[cell] = 1.0 + sum(known[other] for other in inside)
+    text = "\n".join("=1" + "".join(f"+A{other + 1}" for other in others) for others in needed)
+    with file_with(text.encode(), ".csv") as path:
+        book = sheets.open_book(path)
+    sheet = book.sheet(path.name)
+    formulas.Calculator(book).fill(sheet)
+    assert {place[0] - 1: cell.value for place, cell in sheet.cells.items()} == {
+        cell: known.get(cell) for cell in range(count)
+    }
 
 
 # --- text files --------------------------------------------------------------------------------------
@@ -795,7 +826,7 @@ def test_what_is_given_by_mistake_is_named(kind):
         assert said in refused(path)
 
 
-def test_two_of_one_name_are_refused():
+def test_what_programs_read_differently_is_refused():
     """Programs may take either: what one of them shows may not be what is checked here."""
     row = b"<row><c><v>1</v></c></row>"
     book = b'<workbook><sheets><sheet name="S" id="r1"/><sheet name="s" id="r1"/></sheets></workbook>'
@@ -807,6 +838,10 @@ def test_two_of_one_name_are_refused():
             "two parts of the name",
         ),
         (bomb(sheet=cells), "the cell A1 is there twice"),
+        (bomb(sheet=BEGIN + b"<row><c t='s'><v>-1</v></c></row>" + END), "there is no text -1"),
+        (bomb(sheet=BEGIN + b"<row><c t='s'><v>1</v></c></row>" + END), "there is no text 1"),
+        (bomb(sheet=BEGIN + b"<row><c><v>1_0</v></c></row>" + END), "1_0 is no number"),
+        (bomb(sheet=BEGIN + b"<row><c><v>1<a/>2</v></c></row>" + END), "text beside an element"),
     ):
         with file_with(data, ".xlsx") as path:
             assert said in refused(path)

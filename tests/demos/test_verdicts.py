@@ -44,7 +44,7 @@ COMPUTED = [*FORWARD, *SLOPES]
 
 def few(count):
     """So many of the default profile's 150 examples, and more or less in another: a check takes 0.1 s."""
-    return settings(max_examples=max(1, settings.default.max_examples * count // 150))
+    return settings(max_examples=max(count // 2, settings.default.max_examples * count // 150))
 
 
 def checked(path, *options):
@@ -155,7 +155,7 @@ def all_zero(draw, training, layout, grid):
 def a_heading(draw, training, layout, grid):
     """A column that nobody can tell, or that is called by another's name, or by none."""
     name = draw(st.sampled_from([*COMPUTED, *GIVEN]))
-    heading = draw(st.sampled_from(["foo", "", "grad one", "(w)", *COLUMNS]))
+    heading = draw(st.sampled_from(["foo", "", "grad one", "(w)"]) | st.sampled_from(COLUMNS))
     assume(heading != name)
     return grid | {layout.place(name, -1): heading}
 
@@ -297,8 +297,8 @@ def test_a_usual_slip_is_right_at_no_number_of_digits(slip, folder, data):
     slipped = training.with_slip(texts, begin)
     cells = [(name, row) for name in texts for row in range(begin, training.count)]
     assume(any(abs(slipped.value(*cell) / (slipped.right(*cell) or 1.0) - 1.0) > 1e-6 for cell in cells))
-    digits, form = data.draw(st.integers(1, 11)), data.draw(st.sampled_from("fg"))
-    layout = Layout(text=lambda x: f"{x:.{digits}{form}}")
+    digits, form = data.draw(st.integers(2, 8)), data.draw(st.sampled_from("fg"))
+    layout = Layout(corner=(4, 1), rate=(1, 2), text=lambda x: f"{x:.{digits}{form}}")
     status, text = checked(write_csv(folder / "slip.csv", layout.grid(slipped)))
     assert status != 0, text
     status, text = checked(write_csv(folder / "right.csv", layout.grid(training)))
@@ -455,12 +455,7 @@ def test_a_verdict_in_every_encoding(encoding, folder):
     assert f"learning rate {eta} = 0.5" in done.stdout.decode(encoding)
 
 
-REDIRECTIONS = {
-    "closed": ">&-",
-    "all closed": "<&- >&- 2>&-",
-    "a reader who left": "| head -c 0",
-    "cp1252": ">/dev/null",
-}
+REDIRECTIONS = {"all closed": "<&- >&- 2>&-", "a reader who left": "| head -c 0"}
 
 
 @pytest.mark.parametrize("name", REDIRECTIONS)
