@@ -25,6 +25,7 @@ DIRECTIVES = {
     "boundscheck": False,
     "wraparound": False,
     "initializedcheck": False,
+    "nonecheck": True,  # None where a node belongs is an error, no crash
 }
 
 

@@ -112,8 +112,11 @@ class Neuron(Described, Module):
         return parameter
 
     def __call__(self, x: Any) -> Any:
+        return self._output(_inputs(x, self))
+
+    def _output(self, x: tuple[Value, ...]) -> Any:
+        """The output for inputs that are known to fit."""
         w, b, scope = self.w, self.b, self._name
-        x = _inputs(x, self)
         total = dot(w, x) if b is None else dot(w, x, b)
         total.scope = scope
         output = self.activation.function(total)
@@ -210,7 +213,12 @@ class Layer(Described, Module):
         if len(self.neurons) == 1:
             return self.neurons[0](x)
         x = _inputs(x, self)
-        outputs = sequence([neuron(x) for neuron in self.neurons])
+        outputs = sequence(
+            [
+                neuron._output(x) if type(neuron) is Neuron and len(neuron.w) == len(x) else neuron(x)
+                for neuron in self.neurons
+            ]
+        )
         if not self._activation.layerwise:
             return outputs
         outputs = sequence(self._activation(outputs))

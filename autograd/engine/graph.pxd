@@ -13,7 +13,7 @@ cdef list _search(Value output, long mark, list leaves, list before, list untake
 
 cdef _reach(Value node, long mark, list stack, list leaves, list before)
 
-@cython.locals(node=Value, watched=bint, row=Rule, left=Value, right=Value, source=int, other=int, adjoint=double, by_left=double, by_right=double)
+@cython.locals(node=Value, watched=bint, row=Rule, left=Value, right=Value, source=int, other=int, adjoint=double, by_left=double, by_right=double, args=list, partials=object)
 cdef _sweep(list order, long mark, long newest)
 
 @cython.locals(operands=tuple, adjoint=double, k=Py_ssize_t, source=int, each=Value, chosen=Value)

@@ -227,13 +227,16 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
             source, other = row.left, row.right
             by_left, by_right = row.by_left, row.by_right
             if source == ANOTHER:
-                if right is None:
-                    try:
-                        by_left = float(row.partials(node._number, left._number)[0])
-                    except (ArithmeticError, ValueError):
-                        by_left = float(row.slopes(node._number, left._number)[0])
-                else:
-                    by_left, by_right = map(float, row.slopes(node._number, left._number, right._number))
+                args = [left._number]
+                if right is not None:
+                    args.append(right._number)
+                try:
+                    partials = row.partials(node._number, *args)
+                except (ArithmeticError, ValueError):
+                    partials = row.slopes(node._number, *args)
+                by_left = float(partials[0])
+                if right is not None:
+                    by_right = float(partials[1])
             else:
                 if source >= 0:
                     by_left = right._number if source == 2 else left._number if source else node._number

@@ -19,6 +19,10 @@ cdef long _EXACT
 cdef list _waiting
 cdef int _depth
 cdef int _DEEP
+cdef Note _last
+
+@cython.locals(last=Note)
+cdef Note _noted(long version, str label, str scope, str place)
 
 @cython.locals(node=Value)
 cdef Value _recorded(Rule row, double y, object left, object right)
@@ -31,7 +35,7 @@ cdef Value _unary(Rule row, Value operand)
 
 cdef object _as_operand(object other)
 
-@cython.locals(a=double, b=double, x=Value, y=Value)
+@cython.locals(z=double, x=Value, y=Value)
 cdef object _binary(Rule row, object left, object right)
 
 @cython.locals(operands=tuple)

@@ -73,7 +73,7 @@ _DEEP = 100
 
 
 @no_gc
-@freelist(131072)  # nodes of a graph that was freed: new pages of memory cost as much again as recording
+@freelist(64)  # more were no faster in a graph of 100,000 nodes, and keep their memory
 @cclass
 class Value:
     """A scalar in a recorded graph: a leaf made from a number, or the result of an operation.
@@ -327,7 +327,7 @@ class Value:
     @scope.setter
     def scope(self, scope: str) -> None:
         note = self._note
-        self._note = Note(note.version, note.label, _text("scope", scope), note.place)
+        self._note = _noted(note.version, note.label, _text("scope", scope), note.place)
 
     @property
     def data(self) -> float:
@@ -480,6 +480,18 @@ class Value:
 # --- recording -------------------------------------------------------------------------------------
 
 
+_last = Note(0)
+
+
+def _noted(version: int, label: str, scope: str, place: str) -> Note:
+    """The note with these words; neighbours in a layer have the same one."""
+    global _last
+    last = _last
+    if last.version != version or last.scope != scope or last.label != label or last.place != place:
+        last = _last = Note(version, label, scope, place)
+    return last
+
+
 def _recorded(row: Any, y: float, left: Any, right: Any) -> Value:
     """A new node: whatever is recorded comes through here."""
     node = Value.__new__(Value)
@@ -525,8 +537,13 @@ def _binary(row: Any, left: Any, right: Any) -> Any:
         if left is NotImplemented or right is NotImplemented:
             return NotImplemented
     x, y = left, right
-    a, b = x._number, y._number
-    return _recorded(row, row.applied(a, b) if row.arithmetic else row.evaluate(a, b), x, y)
+    if row.arithmetic:
+        return _recorded(row, row.applied(x._number, y._number), x, y)
+    try:
+        z = float(row.forward(x._number, y._number))
+    except (ArithmeticError, ValueError, TypeError):
+        z = row.evaluate(x._number, y._number)
+    return _recorded(row, z, x, y)
 
 
 def _as_operand(other: Any) -> Any:
@@ -622,4 +639,4 @@ def _compared(compare: Callable[[Any, Any], bool], sign: str, value: Any, other:
 def _text(what: str, text: Any) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{what} must be a string, got {type(text).__name__}: {text!r:.60}")
-    return text
+    return text if type(text) is str else str.__str__(text)  # of a class of strings the words
