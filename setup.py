@@ -22,8 +22,6 @@ DIRECTIVES = {
     "binding": True,  # functions have a signature
     "annotation_typing": False,  # the .pxd files alone say what is a C type: an int of Python has no bounds
     "cdivision": True,  # IEEE 754: a double by 0 is inf or nan
-    "boundscheck": False,
-    "wraparound": False,
     "initializedcheck": False,
     "nonecheck": True,  # None where a node belongs is an error, no crash
 }

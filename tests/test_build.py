@@ -21,8 +21,8 @@ def checkout(tmp_path):
     room = tmp_path / "autograd" / "engine"
     room.mkdir(parents=True)
     shutil.copy(ROOT / "setup.py", tmp_path)
-    for name in ("__init__.py", "kind.py"):
-        shutil.copy(ROOT / "autograd" / "engine" / name, room)
+    shutil.copy(ROOT / "autograd" / "engine" / "kind.py", room)
+    (room / "__init__.py").write_text("from .kind import choose\n\ncompiled = choose(__path__)\n")
     (tmp_path / "autograd" / "__init__.py").touch()
     (room / "one.py").write_text("def f(x):\n    return x + x\n")
     (room / "one.pxd").write_text("cpdef double f(double x)\n")
