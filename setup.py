@@ -23,6 +23,7 @@ DIRECTIVES = {
     "annotation_typing": False,  # the .pxd files alone say what is a C type: an int of Python has no bounds
     "cdivision": True,  # IEEE 754: a double by 0 is inf or nan
     "initializedcheck": False,
+    "nonecheck": True,  # None where a node belongs is an error, no crash
 }
 
 

@@ -29,7 +29,7 @@ ANY: Interval = (-50.0, 50.0)
 POSITIVE: Interval = (1e-3, 50.0)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Primitive(Rule):
     """One row of the table; calling it applies it to floats, `Value`s or arrays.
 
@@ -87,7 +87,7 @@ class Primitive(Rule):
         except ValueError:  # some functions written in C do not tell
             parameters = []
         few = 0 < len(parameters) <= 2 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
-        self.plain = few and not self.vectors and self.select is None
+        object.__setattr__(self, "plain", few and not self.vectors and self.select is None)
         trusted = self.slope is not None or _is_own(self.partials)
         self.read(self.forward, self.partials if trusted else None, len(parameters))
 

@@ -6,6 +6,7 @@ partial is a constant or a copy of something at hand is found by running the rul
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,7 +46,8 @@ class Rule:
         self, forward: Callable[..., float], partials: Callable[..., Sequence[Any]] | None, arity: int
     ) -> None:
         """Look at the rules of a row; `partials` is None where it may not be run before its time."""
-        self.arithmetic = _ARITHMETIC.index(forward) if forward in _ARITHMETIC else 0
+        put = functools.partial(object.__setattr__, self)  # a row is frozen
+        put("arithmetic", _ARITHMETIC.index(forward) if forward in _ARITHMETIC else 0)
         stand_ins = [object() for _ in range(arity + 1)]
         found: list[Any] = []
         if partials is not None:
@@ -53,15 +55,16 @@ class Rule:
                 found = list(partials(*stand_ins))
             except Exception:  # they are no numbers, so a rule that computes fails on them
                 found = []
-        if all(partial in stand_ins or type(partial) is float for partial in found):
-            self.copied = tuple(
-                [stand_ins.index(partial) if partial in stand_ins else CONSTANT for partial in found]
-            )
-            self.constants = tuple([partial if type(partial) is float else 0.0 for partial in found])
-        else:
-            self.copied = self.constants = ()
-        self.left, self.right = (*self.copied, ANOTHER, ANOTHER)[:2]
-        self.by_left, self.by_right = (*self.constants, 0.0, 0.0)[:2]
+        if not all(partial in stand_ins or type(partial) is float for partial in found):
+            found = []
+        copied = [stand_ins.index(partial) if partial in stand_ins else CONSTANT for partial in found]
+        constants = [partial if type(partial) is float else 0.0 for partial in found]
+        put("copied", tuple(copied))
+        put("constants", tuple(constants))
+        for name, source in zip(("left", "right"), (*copied, ANOTHER, ANOTHER)):
+            put(name, source)
+        for name, constant in zip(("by_left", "by_right"), (*constants, 0.0, 0.0)):
+            put(name, constant)
 
     def applied(self, a: float, b: float) -> float:
         """The result of `arithmetic`, which never raises on floats."""

@@ -639,4 +639,4 @@ def _compared(compare: Callable[[Any, Any], bool], sign: str, value: Any, other:
 def _text(what: str, text: Any) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{what} must be a string, got {type(text).__name__}: {text!r:.60}")
-    return text
+    return text if type(text) is str else str.__str__(text)  # of a class of strings the words

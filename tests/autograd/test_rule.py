@@ -69,3 +69,10 @@ def test_a_users_rule_is_not_run_before_its_time():
     x = Value(3.0)
     itself(x).backward()
     assert (x.grad, asked) == (3.0, [3.0])
+
+
+def test_a_row_is_frozen():
+    """What was read off it would not follow."""
+    for name in ("partials", "forward", "left", "arithmetic"):
+        with pytest.raises(AttributeError):
+            setattr(TABLE["mul"], name, None)

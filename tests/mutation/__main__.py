@@ -57,11 +57,13 @@ def changed(row: Primitive, position: int, change: Callable[[Any], Any]) -> Iter
 
     object.__setattr__(row, "partials", partials)
     object.__setattr__(row, "slope", None if slope is None else partials(None))
+    row.read(row.forward, partials, len(row.domain))
     try:
         yield
     finally:
         object.__setattr__(row, "partials", rule)
         object.__setattr__(row, "slope", slope)
+        row.read(row.forward, rule, len(row.domain))
 
 
 def zero(row: Primitive, position: int) -> bool:
