@@ -8,6 +8,8 @@ cdef int ANOTHER, CONSTANT
 cdef list _active
 cdef Clock clock
 
+cpdef tuple active(Value node)
+
 @cython.locals(order=list, stack=list, node=Value, each=Value, left=Value, right=Value, size=Py_ssize_t)
 cdef list _search(Value output, long mark, list leaves, list before, list untaken)
 

@@ -177,9 +177,10 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untake
             if node._right is MANY:
                 if node._row.select is not None:
                     untaken.append(node)
-                for each in reversed(flat(active(node))):
-                    if each._mark < mark:
-                        _reach(each, mark, stack, leaves, before)
+                for operand in reversed(active(node)):
+                    for each in reversed(operand) if type(operand) is tuple else (operand,):
+                        if each._mark < mark:
+                            _reach(each, mark, stack, leaves, before)
             else:
                 left, right = node._left, node._right
                 if right is not None and right._mark < mark:

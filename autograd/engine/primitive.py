@@ -98,7 +98,10 @@ class Primitive(Rule):
                 break
         else:  # as the rules are applied in a sweep: nothing to look for
             if not named:
-                return self.evaluate(*args)
+                try:
+                    return float(self.forward(*args))
+                except (ArithmeticError, ValueError, TypeError):
+                    return self.evaluate(*args)
         if not named:  # what most calls in a program are like needs no further look
             first = args[0] if args else None
             if (type(first) is tuple or type(first) is list) and first:

@@ -43,5 +43,5 @@ cpdef tuple sequence(object values)
 
 cdef double _read(Value value, str reading) except? -1.0
 
-@cython.locals(operands=tuple)
+@cython.locals(operands=list, vectors=tuple, plain=bint, several=tuple)
 cpdef object record(Rule row, tuple args)

@@ -594,21 +594,25 @@ def sequence(values: Any) -> tuple[Value, ...]:
 
 def record(row: Primitive, args: tuple[Any, ...]) -> Any:
     """Record a row applied to `Value`s, numbers, and sequences of them where it takes those."""
-    if not row.vectors:
-        for arg in args:
-            if isinstance(arg, np.ndarray) and arg.ndim:
-                return np.frompyfunc(row, len(args), 1)(*args)  # elementwise, as operators go
-    operands = tuple(
-        [
-            arg if type(arg) is Value else sequence(arg) if position in row.vectors else _constant(arg)
-            for position, arg in enumerate(args)
-        ]
-    )
-    if row.plain:
+    vectors, plain = row.vectors, row.plain
+    if plain and len(args) == 1 and type(args[0]) is Value:
+        return _unary(row, args[0])
+    operands: list[Any] = []
+    for arg in args:
+        if type(arg) is Value:
+            operands.append(arg)
+        elif len(operands) in vectors:
+            operands.append(sequence(arg))
+        elif isinstance(arg, np.ndarray) and arg.ndim and not vectors:
+            return np.frompyfunc(row, len(args), 1)(*args)  # elementwise, as operators go
+        else:
+            operands.append(_constant(arg))
+    if plain:
         return _binary(row, operands[0], operands[1]) if len(operands) == 2 else _unary(row, operands[0])
     if row.arithmetic:
-        return _recorded(row, row.applied_to_sequences(operands), operands, MANY)
-    return _recorded(row, row.evaluate(*map(graph.numbers_of, operands)), operands, MANY)
+        several = tuple(operands)
+        return _recorded(row, row.applied_to_sequences(several), several, MANY)
+    return _recorded(row, row.evaluate(*map(graph.numbers_of, operands)), tuple(operands), MANY)
 
 
 # --- reading ---------------------------------------------------------------------------------------
