@@ -131,7 +131,8 @@ def test_a_page_reaches_no_server(browser, written):
         address = f"http://127.0.0.1:{server.server_port}/"
         fetch = "address => fetch(address, {mode: 'no-cors'}).then(() => 'answered', () => 'refused')"
         try:
-            with pytest.raises(AssertionError, match=f"request: {address}"), opened(browser, written()) as page:
+            asks = pytest.raises(AssertionError, match=f"request: {address}")
+            with asks, opened(browser, written()) as page:
                 assert page.evaluate(fetch, address) == "refused"
         finally:
             server.shutdown()
