@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AnomalyError, GraphError
-from ..locks import SWEEPING
+from ..locks import SWEEPING, let_forks_pass
 from .modes import watching
 from .node import MANY, clock, computation, describe, flat
 from .rule import ANOTHER, CONSTANT
@@ -137,6 +137,7 @@ def backward(output: Any) -> None:
     """
     leaves: list[Any] = []
     before: list[Any] = []  # the gradients of the leaves, None where there was none
+    let_forks_pass()
     with SWEEPING, collector_paused(), np.errstate(all="ignore"):
         try:
             mark = clock.sweep()
