@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import TABLE, Primitive
+from ..engine.primitive import Primitive, is_own
+from ..engine.primitives import TABLE
 from .terms import Shape, Term, ancestry
 from .training import Training, descent
 
@@ -187,7 +188,7 @@ class _Writer:
 
     def _rule(self, row: Primitive) -> str:
         """The name of a row's forward rule. One of a user may give an int: `evaluate` sees to it."""
-        own = getattr(row.forward, "__module__", "") == Primitive.__module__
+        own = is_own(row.forward)
         name = row.name if own else f"rule{len(self.rules)}"
         self.rules[name] = row.forward if own else row.evaluate
         return name

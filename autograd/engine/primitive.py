@@ -88,7 +88,7 @@ class Primitive(Rule):
             parameters = []
         few = 0 < len(parameters) <= 2 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
         object.__setattr__(self, "plain", few and not self.vectors and self.select is None)
-        trusted = self.slope is not None or _is_own(self.partials)
+        trusted = self.slope is not None or is_own(self.partials)
         self.read(self.forward, self.partials if trusted else None, len(parameters))
 
     def __call__(self, *args: Any, **named: Any) -> Any:
@@ -183,7 +183,7 @@ class Primitive(Rule):
         return _row, (self.name,)
 
 
-def _is_own(rule: Callable[..., Any]) -> bool:
+def is_own(rule: Callable[..., Any]) -> bool:
     """Whether it is a rule of our own table: known to give a tuple, and the same every time."""
     return getattr(rule, "__module__", None) == f"{__package__}.primitives"
 
@@ -308,7 +308,7 @@ def primitive(
         TABLE[title] = row = Primitive(
             name=title,
             forward=forward,
-            partials=partials if constants is not None or _is_own(partials) else partials_of,
+            partials=partials if constants is not None or is_own(partials) else partials_of,
             array=array or element_by_element(forward, vectors),
             symbol=symbol or title,
             vectors=vectors,

@@ -165,11 +165,29 @@ def test_while_a_process_forks_no_other_thread_sweeps_or_builds():
             if not free:
                 locks._close()
             for lock in (locks.SWEEPING, locks.BUILDING):
-                assert pool.submit(lock.acquire, blocking=False).result() is free
+                assert pool.submit(lock.lock.acquire, blocking=False).result() is free
                 if free:
-                    pool.submit(lock.release).result()
+                    pool.submit(lock.lock.release).result()
             if not free:
                 locks._open()
+
+
+def test_whoever_waits_for_a_lock_comes_next():
+    """Also beside a thread that closes it again as soon as it has opened it; and the owner may close it twice."""
+    lock, stop, waiting = locks.Lock(), threading.Event(), 50
+
+    def busy():
+        while not stop.is_set():
+            with lock, lock:
+                sum([1.0] * 1000)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(busy)
+        for _ in range(waiting):
+            with lock:
+                assert not done.done()
+        stop.set()
+        done.result()
 
 
 FORKED = """

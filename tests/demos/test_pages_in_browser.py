@@ -1,5 +1,8 @@
 """The demos' pages in a real browser: quiet, by themselves, readable by all, and on a telephone."""
 
+import http.server
+import threading
+
 import pytest
 from browser import opened, overflow, violations
 from galleries import run_quick
@@ -107,11 +110,33 @@ def test_a_page_is_told_of_the_window_and_of_what_the_reader_prefers(browser, wr
         with opened(browser, written(), **options) as page:
             matches = "queries => queries.map(query => matchMedia(query).matches)"
             queries = ["(prefers-color-scheme: dark)", "(prefers-reduced-motion)"]
-            assert not page.evaluate("navigator.onLine")
             return page.evaluate("[innerWidth, innerHeight]") + page.evaluate(matches, queries)
 
     assert told() == [1280, 800, False, False]
     assert told(width=300, height=200, scheme="dark", reduced_motion=True) == [300, 200, True, True]
+
+
+def test_a_page_reaches_no_server(browser, written):
+    """Not even one that answers; `navigator.onLine` says no longer that it cannot."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        fetch = "address => fetch(address, {mode: 'no-cors'}).then(() => 'answered', () => 'refused')"
+        try:
+            asks = pytest.raises(AssertionError, match=f"request: {address}")
+            with asks, opened(browser, written()) as page:
+                assert page.evaluate(fetch, address) == "refused"
+        finally:
+            server.shutdown()
+    assert asked == []
 
 
 def test_a_violation_is_a_line_with_the_rule_the_element_and_what_is_wrong(browser, written):
