@@ -173,7 +173,7 @@ def test_while_a_process_forks_no_other_thread_sweeps_or_builds():
 
 
 def test_whoever_waits_for_a_lock_comes_next():
-    """Also beside a thread that closes it again as soon as it has opened it; and the owner may close it twice."""
+    """Also beside a thread that closes it again as soon as it has opened it; its owner may close it twice."""
     lock, stop, waiting = locks.Lock(), threading.Event(), 50
 
     def busy():
