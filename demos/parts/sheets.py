@@ -308,7 +308,7 @@ _NUMBER = re.compile(
     r"([+-]?)((?:\d+(?:[.,]\d*)*|[.,]\d+))(?:\s*(?:e|×10\^|\*10\^|x10\^)([+-]?\d+))?(%?)", re.I
 )
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)  # most of them, and fast
-_STORED = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)  # in a workbook
+_STORED = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)  # in a workbook
 _IN_BETWEEN = re.compile("[ \xa0\u202f'’]")
 _MARK = re.compile("[.,]")
 

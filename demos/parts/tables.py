@@ -352,16 +352,20 @@ class _Search:
         self, header: int, held: Mapping[int, list[float]], left: int, right: int, known: set[int]
     ) -> dict[int, str]:
         """The other headers by column, from the gap on the left to that on the right."""
+
+        def filled(column: int) -> bool:
+            return (header, column) in self.grid.cells or column in held
+
         found = {}
         column = left
-        while (header, column - 1) in self.grid.cells:
+        while filled(column - 1):
             column -= 1
-        while column <= right or (header, column) in self.grid.cells:
+        while column <= right or filled(column):
             cell = self.grid.cells.get((header, column))
             if column not in known:
                 if cell is not None and isinstance(cell.value, str):
                     found[column] = " ".join(cell.value.split())[:40]
-                elif left < column < right and column in held:
+                elif column in held:
                     where = letters(column) if not self.turned else f"row {column}"
                     found[column] = f"{where}, which has no heading"
             column += 1

@@ -245,6 +245,8 @@ def test_of_a_right_sheet_every_cell_was_compared(folder, data):
     assert "WRONG" not in text
     told = digits is None or min_change(training) > 10.0**-digits
     assume(told)
+    if training.count == 1:  # nothing tells a number that is short by chance from one that was cut
+        assume("but a usual slip is smaller" not in text)
     assert status == 0, text
     computed = sum(name in COMPUTED for name in columns)
     cells = computed * training.count + (len(columns) - computed) * (training.count - 1)
