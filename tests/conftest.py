@@ -17,7 +17,7 @@ settings.register_profile("default", max_examples=150, derandomize=True, **COMMO
 # Shrinking knows no bound of time: the blob that a failure prints repeats it, another profile shrinks it.
 NO_SHRINKING = (Phase.explicit, Phase.generate)
 settings.register_profile(
-    "fresh", max_examples=50, derandomize=False, print_blob=True, phases=NO_SHRINKING, **COMMON
+    "fresh", max_examples=25, derandomize=False, print_blob=True, phases=NO_SHRINKING, **COMMON
 )
 settings.register_profile("long", max_examples=2000, derandomize=False, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
