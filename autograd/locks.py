@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
-__all__ = ["BUILDING", "SWEEPING", "let_forks_pass"]
+__all__ = ["BUILDING", "SWEEPING", "built_once", "let_forks_pass"]
+
+T = TypeVar("T")
 
 SWEEPING: Any = threading.RLock()
 """Around what changes nodes: a reverse sweep, which keeps adjoints in them. A rule may start another sweep
@@ -17,6 +20,24 @@ BUILDING: Any = threading.RLock()
 
 _ORDER = SWEEPING, BUILDING  # a rule may compile within a sweep; nothing that compiles sweeps
 _door = threading.Lock()  # closed while a fork waits for the locks, or has them
+
+
+class built_once(Generic[T]):
+    """A property that is computed when it is first read, and kept.
+
+    As `functools.cached_property`, which in Python 3.11 has a lock of its own that a fork may find closed.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute, self.name = compute, compute.__name__
+
+    def __get__(self, instance: Any, owner: Any = None) -> T:
+        with BUILDING:
+            kept = vars(instance)
+            if self.name not in kept:
+                kept[self.name] = self.compute(instance)
+            made: T = kept[self.name]
+            return made
 
 
 def let_forks_pass() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.primitives import TABLE
+from ..locks import built_once
 from .families import FORWARD
 from .listing import Listing, view
 from .scalars import Loaded, ScalarProgram, pays
@@ -62,12 +63,12 @@ class ArrayProgram:
     def source(self) -> str:
         return self._source + (f"\n\n{self._scalars.source}" if self._scalars else "")
 
-    @functools.cached_property
+    @built_once
     def _scalars(self) -> ScalarProgram | None:
         """For one example, if it pays: floats are of double precision."""
         return ScalarProgram(self._terms) if self.dtype == np.float64 and pays(self._terms) else None
 
-    @functools.cached_property
+    @built_once
     def _prepare_own(self) -> Prepare:
         return self._written(own=True)[1]
 
@@ -115,7 +116,7 @@ class ArrayProgram:
             for term, arrays in zip(self._terms, zip(*parts))
         )
 
-    @functools.cached_property
+    @built_once
     def _sums(self) -> set[Term]:
         """The terms that are sums over the batch, or shares of them."""
         block = self._terms[0].block

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..locks import built_once
 
 __all__ = ["Rule", "Training", "descent"]
 
@@ -130,7 +131,7 @@ class Training:
         """What native code for it depends on."""
         return self.rule, self.names, self.updated, self.clip_value, self.clip_norm, self.careful
 
-    @functools.cached_property
+    @built_once
     def repeated(self) -> bool:
         """Whether all updates are from the same stretch of examples."""
         return np.array_equal(self.bounds[1:], self.bounds[:-1])
