@@ -105,7 +105,8 @@ def compile(
         raise TypeError(f"dtype must be float64 or float32, got {dtype!r:.60}") from None
     if dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ValueError(f"dtype must be float64 or float32, got {dtype}")
-    return Program(outputs, parameters, variables, reduce, backend, dtype)
+    with BUILDING:  # what it imports first is whole when another thread forks
+        return Program(outputs, parameters, variables, reduce, backend, dtype)
 
 
 def _leaves(what: str, values: Any, computed: bool = False) -> list[Value]:
