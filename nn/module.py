@@ -52,7 +52,7 @@ class Module:
     training = True
 
     def __call__(self, x: Any) -> Any:
-        raise NotImplementedError(
+        raise NotImplementedError(  # abstract: each module computes its own
             f"{type(self).__name__} does not say what it computes: define __call__(self, x)"
         )
 

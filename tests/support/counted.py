@@ -99,7 +99,7 @@ class Backtracking:
             if {AT_BEGINNING: at == 0, AT_END: at == size, AT_BOUNDARY: word[0] != word[1]}[what]:
                 yield at
         else:
-            raise NotImplementedError(f"{kind} in {self.pattern.pattern}")
+            raise NotImplementedError(f"{kind} in {self.pattern.pattern}")  # none of ours has it
 
     def _repeat(self, fewest: int, most: int, nodes, at: int) -> Iterator[int]:
         if len(nodes) == 1 and nodes[0][0] in SINGLE:
