@@ -30,7 +30,7 @@ from typing import NoReturn
 import numpy as np
 
 from autograd import Value, explain, grad
-from autograd.symbols import TEXT, Expression
+from autograd.symbolic import TEXT, Expression
 
 from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
 from .parts.arguments import OptionsError, fail

@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from autograd.symbols import Expression
+from autograd.symbolic import Expression
 
 from .network import Array, Estimate, Network, evaluate, names_in, propagated, total
 from .quantities import TOTAL, derivative, split_derivative, updated

@@ -1,7 +1,7 @@
 """A recorded network as formulas: every quantity of every row of a table at once, with its uncertainty.
 
 The graph is recorded once; its forward formulas and its derivatives come from the engine's own outline of
-it (see `autograd.explanation`). They are evaluated on arrays, one number for each row. A number that
+it (see `autograd.symbolic`). They are evaluated on arrays, one number for each row. A number that
 was printed is only known to half of its last digit, and one that was computed to a few units in the last
 place: how far that can carry is found by moving each operand as far as it may be off.
 """
@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import Value, topological_order
-from autograd.explanation import Outline, Step
-from autograd.symbols import Apply, Expression, Number, Symbol
+from autograd.symbolic import Apply, Expression, Number, Outline, Step, Symbol
 
 from .quantities import derivative, split_derivative
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd.engine.primitives import TABLE
-from autograd.symbols import TEXT, Apply, Expression, Number, Symbol
+from autograd.symbolic import TEXT, Apply, Expression, Number, Symbol
 
 from .judging import Flags, Judgement
 from .network import Array, Estimate, evaluate, names_in, propagated, substituted

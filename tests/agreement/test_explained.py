@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, explain, grad
 from autograd.engine.primitives import TABLE
-from autograd.symbols import TEXT
+from autograd.symbolic import TEXT
 
 _spec = importlib.util.spec_from_file_location(
     "random_graphs", Path(__file__).with_name("test_random_graphs.py")

@@ -31,8 +31,7 @@ from autograd import (
     where,
 )
 from autograd.engine.primitives import TABLE
-from autograd.explanation import Outline
-from autograd.symbols import SHEET, Number, Symbol, in_cells
+from autograd.symbolic import SHEET, Number, Outline, Symbol, in_cells
 from nn import MLP, cross_entropy
 
 FIRST = 9  # the row of the first epoch

@@ -28,7 +28,7 @@ from autograd import (
     where,
 )
 from autograd.engine.replay import Passes
-from autograd.explorer.series import Series
+from autograd.explorer.columns import Series
 
 pytestmark = pytest.mark.render
 

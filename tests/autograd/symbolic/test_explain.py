@@ -24,7 +24,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.engine.primitives import TABLE
-from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
+from autograd.symbolic import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
 
 FUNCTIONS = reader.reference_functions(TABLE)
 A, C = "a_o1 (1 − a_o1)", "a_o2 (1 − a_o2)"

@@ -5,7 +5,7 @@ import math
 import pytest
 from oracle import mp, mpf
 
-from autograd.quotients import SAFETY, slopes
+from autograd.verify.finite_differences import SAFETY, slopes
 
 
 def guarded(f):
