@@ -1,8 +1,8 @@
 """`make mutate`: one sign or factor changed in any partial of any row makes at least one test fail.
 
 Every partial of every row is changed in memory, one at a time: its sign, a factor of 1 + 1e-9, and 0 in its
-place; one that is 0 everywhere gets 1e-9 added. Then the tests of tests/autograd/test_primitives.py that take
-a row are run on that row. A change that no test notices is printed, and the exit status is 1.
+place; one that is 0 everywhere gets 1e-9 added. Then the tests of tests/autograd/engine/test_primitives.py
+that take a row are run on that row. A change that no test notices is printed, and the exit status is 1.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 
 def tests_of_a_row() -> dict[str, Callable[[Primitive], None]]:
     """The tests that take nothing but a row."""
-    path = TESTS / "autograd" / "test_primitives.py"
+    path = TESTS / "autograd" / "engine" / "test_primitives.py"
     spec = importlib.util.spec_from_file_location("test_primitives", path)
     assert spec is not None
     assert spec.loader is not None
