@@ -3,9 +3,9 @@
 import math
 
 import pytest
-from oracle import mp, mpf
 
 from autograd.verify.finite_differences import SAFETY, slopes
+from tests.support.oracle import mp, mpf
 
 
 def guarded(f):
