@@ -36,11 +36,11 @@ from sheets_made import (
     write_xlsx,
 )
 
+from autograd.spreadsheet.formulas import FormulaError, parsed
+from autograd.spreadsheet.vocabulary import quantity
 from demos import check
-from demos.parts.formulas import FormulaError, parsed
-from demos.parts.quantities import quantity
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
 TARGETS = {"half": {}, "far": OTHER_TARGETS}
 BIASES = {"none": {}, "two": TWO_BIASES, "four": FOUR_BIASES}
