@@ -24,16 +24,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from counted import Backtracking, alphabet, lines_run
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
 from autograd.spreadsheet import cells, formulas
 from autograd.spreadsheet.cells import LIMITS, moved
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
 from demos.parts import telling
+from tests.support.counted import Backtracking, alphabet, lines_run
+from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
 ROOT = Path(__file__).parents[3]
 STATUSES = {0, 1, 2, 3}
