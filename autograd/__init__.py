@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .spreadsheet import save_workbook
     from .symbolic import Derivation, explain
     from .verify import Check, GradcheckReport, gradcheck
+    from .version import __version__ as __version__
 else:
     __getattr__, __dir__ = on_first_use(
         __name__,
@@ -100,6 +101,7 @@ else:
             "spreadsheet": ["save_workbook"],
             "symbolic": ["Derivation", "explain"],
             "verify": ["Check", "GradcheckReport", "gradcheck"],
+            "version": ["__version__"],
         },
     )
 

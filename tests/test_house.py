@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "later", "locks", "engine", "verify", "symbolic",
+    "errors", "files", "version", "later", "locks", "engine", "verify", "symbolic",
     "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
@@ -24,6 +24,10 @@ FLOORS_WITHIN = {
     "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
     "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
+    "autograd.spreadsheet": [
+        "vocabulary", "cells", "tables", "formulas", "expected", "grading", "inference", "diagnosis",
+        "repairs", "resolution", "workbook",
+    ],
     "autograd.compiler": [
         "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing",
         "arrays", "elementary", "machine", "code", "formulas", "memory", "sums", "kernel", "native",

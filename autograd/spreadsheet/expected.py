@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, topological_order
-from autograd.symbolic import Apply, Expression, Number, Outline, Step, Symbol
-
-from .quantities import derivative, split_derivative
+from ..engine.graph import topological_order
+from ..engine.value import Value
+from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
+from .vocabulary import derivative, split_derivative
 
 __all__ = ["Estimate", "Network", "evaluate", "names_in", "propagated", "substituted"]
 
