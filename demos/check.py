@@ -32,8 +32,7 @@ import numpy as np
 from autograd import Value, explain, grad
 from autograd.symbols import TEXT, Expression
 
-from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
-from .parts.arguments import OptionsError, fail
+from .assignment.run import SIX_RATES, WEIGHTS, Settings, build, forward
 from .parts.formulas import Calculator, FormulaError
 from .parts.judging import FOLLOWS, MISSING, RIGHT, UNKNOWN, Flags, Judgement
 from .parts.network import Network, Recorder
@@ -43,8 +42,9 @@ from .parts.resolution import decimals, too_coarse
 from .parts.sheets import Book, Sheet, SheetError, letters, open_book, reference
 from .parts.slips import MANY, Slip, diagnose, short
 from .parts.tables import Given, Table, find_tables, givens
-from .parts.telling import brief, clean, say
 from .parts.understanding import Assumptions, NotUnderstood, Understanding, understand
+from .shared.options import OptionsError, fail
+from .shared.terminal import brief, clean, say
 
 PROGRAM = "python -m demos check"
 

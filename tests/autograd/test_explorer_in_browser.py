@@ -13,7 +13,7 @@ import pytest
 from browser import opened, overflow, violations
 
 from autograd import Run, Value, explore, sqrt, where
-from demos import assignment
+from demos.assignment import run as assignment
 from nn import MLP
 
 pytestmark = pytest.mark.render

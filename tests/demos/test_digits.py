@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from autograd import Program
 from demos import __main__ as runner
 from demos import digits
-from demos.parts import datasets
+from demos.shared import datasets
 
 PICTURES = ["digits", "training", "confusion", "mistakes", "neurons"]
 

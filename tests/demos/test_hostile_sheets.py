@@ -33,6 +33,7 @@ from demos import check
 from demos.parts import formulas, sheets
 from demos.parts.formulas import FormulaError, parsed
 from demos.parts.sheets import LIMITS, moved
+from demos.shared import terminal
 
 ROOT = Path(__file__).parents[2]
 STATUSES = {0, 1, 2, 3}
@@ -83,10 +84,9 @@ NAMES = [
     "sheets",
     "slips",
     "tables",
-    "telling",
     "understanding",
 ]
-MODULES = [check, *(importlib.import_module(f"demos.parts.{name}") for name in NAMES)]
+MODULES = [check, *(importlib.import_module(f"demos.parts.{name}") for name in NAMES), terminal]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:

@@ -14,7 +14,7 @@ import pytest
 from pages import Page
 
 from autograd import Value, sigmoid, topological_order
-from demos import order
+from demos.order import run as order
 
 ROOT = Path(__file__).parents[2]
 DEPTH_FIRST = order.WAYS["depth first, each node once"]

@@ -7,7 +7,8 @@ import pytest
 from browser import opened, overflow, violations
 from galleries import run_quick
 
-from demos import assignment, order
+from demos.assignment import run as assignment
+from demos.order import run as order
 
 PAGES = ["assignment/index.html", "assignment/derivation.html", "order/index.html"]
 

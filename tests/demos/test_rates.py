@@ -8,8 +8,8 @@ import pytest
 from galleries import page_of, refusal, run_quick
 
 from demos import rates
-from demos.parts import plots
 from demos.rates import Problem, Training, verdict
+from nn import plots
 
 GOAL = 0.1
 EPOCHS = np.arange(50)

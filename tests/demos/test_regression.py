@@ -12,7 +12,7 @@ from pages import Page
 from sklearn.datasets import load_diabetes
 
 from demos import regression
-from demos.parts import datasets
+from demos.shared import datasets
 
 PICTURES = ["losses", "predictions", "residuals"]
 NETWORK, LINE = regression.NETWORK, regression.LINE

@@ -36,7 +36,7 @@ from sheets_made import (
 
 from demos import __main__ as demos
 from demos import check
-from demos.parts.telling import brief, clean
+from demos.shared.terminal import brief, clean
 
 ROOT = Path(__file__).parents[2]
 COMPUTED = [*FORWARD, *SLOPES]

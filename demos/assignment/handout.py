@@ -14,8 +14,8 @@ from autograd import Derivation, Value, explain
 from autograd.explanation import Equation
 from autograd.symbols import LATEX, Symbol
 
-from . import page
-from .page import number
+from ..shared import page
+from ..shared.page import number
 
 __all__ = ["Handout"]
 
