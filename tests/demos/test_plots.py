@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from autograd import PALETTE
+from demos.assignment import charts
 from demos.shared import figures as pictures
 from nn import History, plots
 
