@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from oracle import flatten
 
 from autograd import Training
-from autograd.compiler import arrays, native
+from autograd.compiler.llvm import backend as native
+from autograd.compiler.numpy import backend as arrays
 from tests.agreement.test_compiled import ACCURACY
 from tests.agreement.test_random_graphs import record, run
 

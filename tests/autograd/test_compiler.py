@@ -40,7 +40,7 @@ from autograd import (
     warn_on_comparison,
     where,
 )
-from autograd.compiler import arrays
+from autograd.compiler.numpy import backend as arrays
 from nn import MLP, mse_loss
 
 RNG = np.random.default_rng(0)

@@ -16,7 +16,8 @@ import pytest
 from compiled import eager, needs_llvmlite, program_of
 
 from autograd import GraphError, Value, compile, dot, exp, sin, tanh
-from autograd.compiler import machine, native
+from autograd.compiler import machine
+from autograd.compiler.llvm import backend as native
 from nn import MLP, Adam, fit, training
 
 pytestmark = needs_llvmlite
