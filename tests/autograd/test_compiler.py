@@ -13,7 +13,6 @@ import time
 
 import numpy as np
 import pytest
-from compiled import backends, eager, needs_llvmlite, program_of
 
 from autograd import (
     ComparisonWarning,
@@ -42,6 +41,7 @@ from autograd import (
 )
 from autograd.compiler.numpy import backend as arrays
 from nn import MLP, mse_loss
+from tests.support.compiled import backends, eager, needs_llvmlite, program_of
 
 RNG = np.random.default_rng(0)
 

@@ -12,8 +12,6 @@ import openpyxl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from labels import LABELS
-from office import calculated, computed, without_numbers
 
 import autograd
 from autograd import (
@@ -34,6 +32,8 @@ from autograd.engine.primitives import TABLE
 from autograd.explanation import Outline
 from autograd.symbols import SHEET, Number, Symbol, in_cells
 from nn import MLP, cross_entropy
+from tests.support.labels import LABELS
+from tests.support.office import calculated, computed, without_numbers
 
 FIRST = 9  # the row of the first epoch
 RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)

@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sheets_made import (
+
+from demos import check
+from demos.parts.formulas import FormulaError, parsed
+from demos.parts.quantities import quantity
+from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
     FOUR_BIASES,
@@ -35,10 +39,6 @@ from sheets_made import (
     write_csv,
     write_xlsx,
 )
-
-from demos import check
-from demos.parts.formulas import FormulaError, parsed
-from demos.parts.quantities import quantity
 
 ROOT = Path(__file__).parents[2]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]

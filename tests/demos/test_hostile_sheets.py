@@ -24,15 +24,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from counted import Backtracking, alphabet, lines_run
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
 from demos import check
 from demos.parts import formulas, sheets
 from demos.parts.formulas import FormulaError, parsed
 from demos.parts.sheets import LIMITS, moved
+from tests.support.counted import Backtracking, alphabet, lines_run
+from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
 ROOT = Path(__file__).parents[2]
 STATUSES = {0, 1, 2, 3}

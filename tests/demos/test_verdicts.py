@@ -18,7 +18,11 @@ from xml.sax.saxutils import quoteattr
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sheets_made import (
+
+from demos import __main__ as demos
+from demos import check
+from demos.parts.telling import brief, clean
+from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
     FOUR_BIASES,
@@ -33,10 +37,6 @@ from sheets_made import (
     write_csv,
     write_xlsx,
 )  # fmt: skip
-
-from demos import __main__ as demos
-from demos import check
-from demos.parts.telling import brief, clean
 
 ROOT = Path(__file__).parents[2]
 COMPUTED = [*FORWARD, *SLOPES]

@@ -5,9 +5,9 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from compiled import backends, eager, program_of
 
 from autograd import log_softmax, logsumexp, softmax, sum
+from tests.support.compiled import backends, eager, program_of
 
 inf, nan = math.inf, math.nan
 FAMILIES = {

@@ -8,7 +8,6 @@ import threading
 
 import numpy as np
 import pytest
-from compiled import eager, program_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -18,8 +17,9 @@ from autograd.compiler.numpy.backend import ArrayProgram
 from autograd.compiler.numpy.scalar_codegen import ScalarProgram, pays
 from autograd.engine.primitives import TABLE
 from nn import ACTIVATIONS, LOSSES, MLP, SGD, Adagrad, Adam, AdamW, ExponentialLR, RMSprop, fit
-from tests.agreement.test_compiled import CHOICES, CORNERS, LAYOUTS, of_numbers, spots, targets_for
-from tests.agreement.test_random_graphs import programs, record, run
+from tests.support.compiled import eager, program_of
+from tests.support.compiled_cases import CHOICES, CORNERS, LAYOUTS, of_numbers, spots, targets_for
+from tests.support.random_graphs import programs, record, run
 
 inf, nan = math.inf, math.nan
 PAYS = "autograd.compiler.numpy.backend.pays"

@@ -9,7 +9,7 @@ import pytest
 from autograd import engine
 from autograd.engine import kind
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

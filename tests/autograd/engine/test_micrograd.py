@@ -13,7 +13,7 @@ import nn
 from autograd import Value, primitive
 from nn import MLP, Layer, Neuron
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def kitchen_sink(Value):

@@ -11,7 +11,7 @@ import pytest
 import autograd
 from autograd import GraphTooLargeError, Value, draw, explain, grad, topological_order
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MILLION = 10**6
 
 

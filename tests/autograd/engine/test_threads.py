@@ -25,7 +25,7 @@ from autograd import (
 )
 from nn import MLP, SGD, mse_loss
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def gradient_of(seed):
