@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import TABLE, Primitive
-from ..errors import GraphError
-from .families import PULLBACK
-from .terms import ADD, MUL, Block, Indices, Shape, Term, ancestry
+from ...engine.primitives import TABLE, Primitive
+from ...errors import GraphError
+from .fused_rules import PULLBACK
+from .nodes import ADD, MUL, Block, Indices, Shape, Term, ancestry
 
 __all__ = ["gradient"]
 

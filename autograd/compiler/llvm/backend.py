@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.primitives import TABLE
-from ..locks import BUILDING
-from . import machine
-from .code import ALIGNED, is_long
-from .formulas import all_simplified, simplified
-from .kernel import Kernel
-from .memory import AFTER, BEFORE, reduces
-from .terms import Block, Term, ancestry, rewrite
-from .training import Training
+from ...engine.primitives import TABLE
+from ...locks import BUILDING
+from .. import machine
+from ..ir.nodes import Block, Term, ancestry, rewrite
+from ..update_loop import Training
+from .builder import ALIGNED, is_long
+from .layout import AFTER, BEFORE, reduces
+from .legalize import all_simplified, simplified
+from .lowering import Kernel
 
 __all__ = ["NativeProgram"]
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.primitives import TABLE, Primitive
+from ...engine.primitives import TABLE, Primitive
 
 __all__ = ["Block", "Term", "ancestry", "rewrite"]
 

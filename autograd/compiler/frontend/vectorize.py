@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import Primitive
-from .tape import BATCHED, DOT, FAMILIES, SUM, Tape
-from .terms import ADD, MONOMIAL, MUL, POW, POWER, Block, Indices, Term
+from ...engine.primitives import Primitive
+from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Block, Indices, Term
+from .capture import BATCHED, DOT, FAMILIES, SUM, Tape
 
 __all__ = ["lift"]
 

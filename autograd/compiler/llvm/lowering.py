@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..engine.primitives import TABLE
-from .code import is_long
-from .memory import AFTER, BEFORE, WITHIN, source_of
-from .places import tiles
-from .sums import Sums
-from .terms import Indices, Term
+from ...engine.primitives import TABLE
+from ..ir.index_maps import tiles
+from ..ir.nodes import Indices, Term
+from .builder import is_long
+from .layout import AFTER, BEFORE, WITHIN, source_of
+from .reductions import Sums
 
 __all__ = ["Kernel"]
 

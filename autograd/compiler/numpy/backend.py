@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import TABLE
-from ..locks import built_once
-from .families import FORWARD
-from .listing import Listing, view
-from .scalars import Loaded, ScalarProgram, pays
-from .terms import MUL, Term, ancestry, rewrite
-from .training import Training, descent
+from ...engine.primitives import TABLE
+from ...locks import built_once
+from ..ir.fused_rules import FORWARD
+from ..ir.nodes import MUL, Term, ancestry, rewrite
+from ..update_loop import Training, descent
+from .codegen import Listing, view
+from .scalar_codegen import Loaded, ScalarProgram, pays
 
 __all__ = ["ArrayProgram"]
 

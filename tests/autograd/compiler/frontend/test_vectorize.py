@@ -25,12 +25,12 @@ from autograd import (
     tanh,
     topological_order,
 )
-from autograd.compiler.adjoint import gradient
-from autograd.compiler.arrays import ArrayProgram
-from autograd.compiler.lift import lift
-from autograd.compiler.places import affine
-from autograd.compiler.tape import Tape, record
-from autograd.compiler.terms import Block, Term, ancestry, rewrite
+from autograd.compiler.frontend.capture import Tape, record
+from autograd.compiler.frontend.vectorize import lift
+from autograd.compiler.ir.adjoint import gradient
+from autograd.compiler.ir.index_maps import affine
+from autograd.compiler.ir.nodes import Block, Term, ancestry, rewrite
+from autograd.compiler.numpy.backend import ArrayProgram
 from autograd.engine.primitives import TABLE
 from nn import MLP
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitive import Primitive, is_own
-from ..engine.primitives import TABLE
-from .terms import Shape, Term, ancestry
-from .training import Training, descent
+from ...engine.primitive import Primitive, is_own
+from ...engine.primitives import TABLE
+from ..ir.nodes import Shape, Term, ancestry
+from ..update_loop import Training, descent
 
 __all__ = ["Loaded", "ScalarProgram", "pays"]
 

@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import Training, Value, compile, dot, exp, grad, log, primitive, sin, sum, tanh, where
-from autograd.compiler.arrays import ArrayProgram
-from autograd.compiler.scalars import ScalarProgram, pays
-from autograd.compiler.terms import Block
+from autograd.compiler.ir.nodes import Block
+from autograd.compiler.numpy.backend import ArrayProgram
+from autograd.compiler.numpy.scalar_codegen import ScalarProgram, pays
 from autograd.engine.primitives import TABLE
 from nn import ACTIVATIONS, LOSSES, MLP, SGD, Adagrad, Adam, AdamW, ExponentialLR, RMSprop, fit
 from tests.support.compiled import eager, program_of
@@ -22,7 +22,7 @@ from tests.support.compiled_cases import CHOICES, CORNERS, LAYOUTS, of_numbers, 
 from tests.support.random_graphs import programs, record, run
 
 inf, nan = math.inf, math.nan
-PAYS = "autograd.compiler.arrays.pays"
+PAYS = "autograd.compiler.numpy.backend.pays"
 
 
 def array_program(program, floats, purpose="training"):

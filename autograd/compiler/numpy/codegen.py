@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import TABLE
-from .places import affine, distinct, tiles
-from .terms import Indices, Shape, Term, ancestry
+from ...engine.primitives import TABLE
+from ..ir.index_maps import affine, distinct, tiles
+from ..ir.nodes import Indices, Shape, Term, ancestry
 
 __all__ = ["Listing", "view"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .memory import PACKED, STRETCH, TILE, Memory
-from .places import affine
-from .terms import Term
+from ..ir.index_maps import affine
+from ..ir.nodes import Term
+from .layout import PACKED, STRETCH, TILE, Memory
 
 __all__ = ["Sums"]
 

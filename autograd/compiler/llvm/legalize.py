@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import GraphError, MissingExtraError
-from .code import DIRECT, is_long
-from .elementary import ELEMENTARY
-from .families import FORWARD
-from .machine import require_room
-from .terms import Block, Term, ancestry, rewrite
+from ...errors import GraphError, MissingExtraError
+from ..ir.fused_rules import FORWARD
+from ..ir.nodes import Block, Term, ancestry, rewrite
+from ..machine import require_room
+from .builder import DIRECT, is_long
+from .libm import ELEMENTARY
 
 __all__ = ["all_simplified", "simplified", "why_not_native"]
 

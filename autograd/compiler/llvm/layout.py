@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .code import ALIGNED, Code
-from .places import affine, tiles
-from .terms import Indices, Term, ancestry
+from ..ir.index_maps import affine, tiles
+from ..ir.nodes import Indices, Term, ancestry
+from .builder import ALIGNED, Code
 
 __all__ = ["AFTER", "BEFORE", "WITHIN", "Memory", "reduces", "source_of"]
 

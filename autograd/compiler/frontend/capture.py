@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..engine.graph import collector_paused
-from ..engine.node import describe
-from ..engine.primitives import TABLE, Primitive
-from ..engine.value import Value
+from ...engine.graph import collector_paused
+from ...engine.node import describe
+from ...engine.primitives import TABLE, Primitive
+from ...engine.value import Value
 
 __all__ = ["FAMILIES", "Tape", "record"]
 

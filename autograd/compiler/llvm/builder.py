@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.primitives import TABLE, Primitive
-from .elementary import ELEMENTARY, SHORT
+from ...engine.primitives import TABLE, Primitive
+from .libm import ELEMENTARY, SHORT
 
 __all__ = ["ALIGNED", "DIRECT", "Code", "is_long"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .terms import Indices, Shape, Term
+from .nodes import Indices, Shape, Term
 
 __all__ = ["affine", "distinct", "tiles"]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..engine.primitives import exp, log1p
-from .terms import Term
+from ...engine.primitives import exp, log1p
+from .nodes import Term
 
 __all__ = ["FORWARD", "PULLBACK"]
 
