@@ -42,9 +42,9 @@ from autograd.spreadsheet.tables import Given, Table, find_tables, givens
 from autograd.spreadsheet.vocabulary import EPOCH, RATE, derivative, split_derivative, updated
 from autograd.symbolic import TEXT, Expression
 
-from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
-from .parts.arguments import OptionsError, fail
-from .parts.telling import brief, clean, say
+from .assignment.run import SIX_RATES, WEIGHTS, Settings, build, forward
+from .shared.options import OptionsError, fail
+from .shared.terminal import brief, clean, say
 
 PROGRAM = "python -m demos check"
 

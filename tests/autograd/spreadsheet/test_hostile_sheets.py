@@ -31,7 +31,7 @@ from autograd.spreadsheet import cells, formulas
 from autograd.spreadsheet.cells import LIMITS, moved
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
-from demos.parts import telling
+from demos.shared import terminal
 from tests.support.counted import Backtracking, alphabet, lines_run
 from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
@@ -77,7 +77,7 @@ def packed(parts: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> bytes:
 # --- patterns ----------------------------------------------------------------------------------------
 
 NAMES = ["formulas", "grading", "vocabulary", "repairs", "cells", "diagnosis", "tables", "inference"]
-MODULES = [check, telling, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
+MODULES = [check, terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:

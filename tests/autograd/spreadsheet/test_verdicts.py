@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from demos import __main__ as demos
 from demos import check
-from demos.parts.telling import brief, clean
+from demos.shared.terminal import brief, clean
 from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
