@@ -27,11 +27,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from autograd import terminal
 from autograd.spreadsheet import cells, formulas
 from autograd.spreadsheet.cells import LIMITS, moved
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
-from demos.shared import terminal
 from tests.support.counted import Backtracking, alphabet, lines_run
 from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
@@ -76,8 +76,11 @@ def packed(parts: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> bytes:
 
 # --- patterns ----------------------------------------------------------------------------------------
 
-NAMES = ["formulas", "grading", "vocabulary", "repairs", "cells", "diagnosis", "tables", "inference"]
-MODULES = [check, terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
+NAMES = [
+    "assignment", "cells", "checking", "diagnosis", "formulas", "grading", "inference", "mutations",
+    "repairs", "report", "tables", "vocabulary",
+]  # fmt: skip
+MODULES = [terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
