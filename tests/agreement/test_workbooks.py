@@ -33,7 +33,7 @@ from autograd import (
 )
 from autograd import sum as node_sum
 from autograd.engine.primitives import TABLE
-from autograd.symbols import SHEET, Symbol, in_cells
+from autograd.symbolic import SHEET, Symbol, in_cells
 from tests.support.office import calculated, computed, without_numbers
 
 FIRST = 9  # the row of the first epoch

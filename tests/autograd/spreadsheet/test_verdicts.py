@@ -19,9 +19,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from autograd.terminal import brief, clean
 from demos import __main__ as demos
 from demos import check
-from demos.shared.terminal import brief, clean
 from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,

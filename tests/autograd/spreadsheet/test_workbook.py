@@ -29,8 +29,7 @@ from autograd import (
     where,
 )
 from autograd.engine.primitives import TABLE
-from autograd.explanation import Outline
-from autograd.symbols import SHEET, Number, Symbol, in_cells
+from autograd.symbolic import SHEET, Number, Outline, Symbol, in_cells
 from nn import MLP, cross_entropy
 from tests.support.labels import LABELS
 from tests.support.office import calculated, computed, without_numbers

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from autograd import primitive
 from autograd.engine.primitives import TABLE
-from autograd.symbols import LATEX, OPERATORS, PYTHON, SHEET, TEXT, Apply, Number, Symbol, in_cells
+from autograd.symbolic import LATEX, OPERATORS, PYTHON, SHEET, TEXT, Apply, Number, Symbol, in_cells
 from tests.support.office import calculated, computed
 from tests.support.precedence import Reader
 

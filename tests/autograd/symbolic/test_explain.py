@@ -21,7 +21,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.engine.primitives import TABLE
-from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
+from autograd.symbolic import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
 from tests.support import reader
 from tests.support.katex import fault
 from tests.support.labels import LABELS
