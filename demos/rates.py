@@ -29,7 +29,7 @@ from nn import MLP, SGD, DivergenceError, History, fit, plots
 from nn.initializers import Initializer, uniform
 
 from .shared import page
-from .shared.report import Gallery, run, whole
+from .shared.report import Report, run, whole
 
 Array = npt.NDArray[np.float64]
 
@@ -192,41 +192,41 @@ def work(given: dict[str, Any], folder: Path) -> None:
         for name, how in INITIALISATIONS.items()
     }
 
-    gallery = Gallery(folder, "Learning rates, and what a loss curve says about them")
-    gallery.say(
+    report = Report(folder, "Learning rates, and what a loss curve says about them")
+    report.say(
         f"A network with {HIDDEN} hidden neurons learns {len(x)} points of the curve `y = 1 + sin 2x` by "
         f"batch gradient descent, in {problem.epochs} epochs. From column to column only the learning rate "
         "changes, from row to row only the activation or the first weights.",
         f"Every curve is on the same axes. The dashed line is the goal, a loss of {problem.goal:.2g}, a "
         "tenth of the variance of y. A curve that ends in a triangle has left for good.",
     )
-    gallery.add(
+    report.add(
         page.details("How the verdicts are computed", page.listing(inspect.getsource(verdict), "verdict"))
     )
-    gallery.section("activations", "1 Activations")
-    gallery.say(
+    report.section("activations", "1 Activations")
+    report.say(
         "Each row goes from too small, over right, to divergent, but not at the same rates: the slope of a "
         "sigmoid is at most ¼, so that its network learns slowly where the others are done. A rate that "
         "overshoots throws the weights across the valley; it may fall back into it, or into a worse one."
     )
-    show(gallery, "activations", activations, problem)
-    gallery.section("initialisations", "2 Initialisations")
-    gallery.say(
+    show(report, "activations", activations, problem)
+    report.section("initialisations", "2 Initialisations")
+    report.say(
         "The activation is tanh now. From zeros nothing is learned at any rate: every hidden neuron gives 0, "
         "so no weight has a gradient, and only the bias of the output moves. Tiny weights have tiny "
         "gradients: it takes long to get away from 0. Large ones make the valley steep: a rate that "
         "was right for Xavier's is too large."
     )
-    show(gallery, "initialisations", initialisations, problem)
-    opened = gallery.close()
+    show(report, "initialisations", initialisations, problem)
+    opened = report.close()
     print(summary(activations, initialisations, opened))
     check(activations, initialisations)
 
 
-def show(gallery: Gallery, name: str, rows: Rows, problem: Problem) -> None:
+def show(report: Report, name: str, rows: Rows, problem: Problem) -> None:
     """The curves of a table as a picture, and its verdicts in words."""
     columns = [f"η = {rate:g}" for rate in RATES]
-    gallery.show(
+    report.show(
         name,
         plots.multiples(
             {name: [(each.losses, each.verdict) for each in row] for name, row in rows.items()},
@@ -241,7 +241,7 @@ def show(gallery: Gallery, name: str, rows: Rows, problem: Problem) -> None:
         "The loss by epoch, logarithmic, and the verdict on each curve.",
     )
     words = [[name, *(each.verdict for each in row)] for name, row in rows.items()]
-    gallery.add(page.table(["", *columns], words, f"The verdicts, by {name[:-1]}"))
+    report.add(page.table(["", *columns], words, f"The verdicts, by {name[:-1]}"))
 
 
 def summary(activations: Rows, initialisations: Rows, opened: Path) -> str:
