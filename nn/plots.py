@@ -20,7 +20,7 @@ import numpy.typing as npt
 from autograd import PALETTE, MissingExtraError, write_bytes
 
 __all__ = [
-    "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
+    "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
     "png", "require_matplotlib", "save", "styled", "svg", "walks",
 ]  # fmt: skip
 

@@ -404,11 +404,6 @@ def test_the_comment_notices_a_curve_that_breaks_down():
     assert "from epoch 4 on the loss is not a finite number" in told[1]
 
 
-def test_rounding_is_not_overshoot():
-    assert curve(1.0, [1.0, 1e-20, 3e-20, 1e-21]).rises() == []
-    assert curve(1.0, [1.0, 1e-3, 3e-3, 1e-4]).rises() == [3]
-
-
 def test_one_epoch_has_nothing_to_compare():
     assert "nothing to compare" in comment([curve(1.0, [1.0])], [curve(100.0, [1.0])])[0]
 
