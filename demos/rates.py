@@ -121,7 +121,7 @@ class Problem:
         except DivergenceError:
             losses.append(math.inf)
         weights = [weight.data for layer in model.layers for neuron in layer.neurons for weight in neuron.w]
-        return Training(losses, weights, LossCurve(losses).verdict(self.goal))
+        return Training(losses, weights, LossCurve(np.array(losses)).verdict(self.goal))
 
     def row(self, activation: str, initialisation: str | Initializer | None = None) -> list[Training]:
         """A training with each rate."""
@@ -157,7 +157,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
     report.add(
         page.details(
             "How the verdicts are computed",
-            page.listing(textwrap.dedent(inspect.getsource(LossCurve.verdict)), "verdict"),
+            page.listing(rule, "verdict"),
         )
     )
     report.section("activations", "1 Activations")
