@@ -27,11 +27,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from autograd import terminal
 from autograd.spreadsheet import cells, formulas
 from autograd.spreadsheet.cells import LIMITS, moved
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
-from demos.shared import terminal
 from tests.support.counted import Backtracking, alphabet, lines_run
 from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
