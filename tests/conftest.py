@@ -6,19 +6,10 @@ import random
 import time
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
-pytest.register_assert_rewrite("tests.support")
+from tests.support import profiles
 
-COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)
-# Shrinking knows no bound of time: the blob that a failure prints repeats it, another profile shrinks it.
-NO_SHRINKING = (Phase.explicit, Phase.generate)
-settings.register_profile(
-    "fresh", max_examples=25, derandomize=False, print_blob=True, phases=NO_SHRINKING, **COMMON
-)
-settings.register_profile("long", max_examples=2000, derandomize=False, **COMMON)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+profiles.load()
 
 SECONDS = float(os.environ.get("FRESH_SECONDS", "inf"))
 BEGAN = time.monotonic()
@@ -26,6 +17,9 @@ BEGAN = time.monotonic()
 
 def pytest_collection_modifyitems(config, items):
     """With little time, other tests come first for another seed; all workers have the same order."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
     if math.isfinite(SECONDS):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
 

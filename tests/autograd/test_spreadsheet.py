@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import openpyxl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import autograd
@@ -34,6 +34,7 @@ from autograd.symbols import SHEET, Number, Symbol, in_cells
 from nn import MLP, cross_entropy
 from tests.support.labels import LABELS
 from tests.support.office import calculated, computed, without_numbers
+from tests.support.profiles import tries
 
 FIRST = 9  # the row of the first epoch
 RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
@@ -384,7 +385,7 @@ def test_a_label_is_text_in_every_cell_and_in_the_charts(tmp_path, label):
         assert cell.value in headers
 
 
-@settings(max_examples=5)
+@tries(5)
 @given(st.lists(LABELS, min_size=8, max_size=8))
 @example(["12345" * 1000, "n" * 100_000, *"abcdef"])
 def test_no_label_is_run_followed_or_lost(tmp_path_factory, labels):
@@ -418,7 +419,7 @@ HEADERS = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(st.lists(HEADERS, min_size=9, max_size=9), st.sampled_from(["E", "E_total", "epoch"]))
 def test_every_column_has_a_header_of_its_own(labels, name):
     """Also where people give their numbers the names of other columns, such as of derivatives in between."""

@@ -5,11 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nn import LOSSES, MLP, SGD, Adam, binary_cross_entropy_with_logits, fit, mse_loss
 from tests.support.compiled import HAS_LLVMLITE, needs_llvmlite
+from tests.support.profiles import tries
 
 RNG = np.random.default_rng(5)
 N = 9
@@ -104,7 +105,7 @@ def test_a_weight_multiplies_the_loss_of_its_example(kind, backend):
     assert history.validation_metrics[name][-1] == pytest.approx(found, rel=1e-11)
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(
     weights=st.lists(st.integers(0, 5), min_size=N, max_size=N),
     backend=st.sampled_from(["eager", "numpy"]),

@@ -7,7 +7,11 @@ import openpyxl
 import pytest
 
 OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
-calculated = pytest.mark.skipif(OFFICE is None, reason="needs LibreOffice (soffice) to recalculate the file")
+needs_office = pytest.mark.skipif(OFFICE is None, reason="needs LibreOffice (soffice), which recalculates")
+
+
+def calculated(test):
+    return pytest.mark.office(needs_office(test))
 
 
 def computed(folder, *paths):
