@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "later", "locks", "engine", "quotients", "checking", "symbols", "explanation",
+    "errors", "files", "version", "later", "locks", "engine", "quotients", "checking", "symbols", "explanation",
     "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
@@ -22,6 +22,10 @@ FLOORS_WITHIN = {
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["series", "runs", "wording", "pictures", "exploration"],
+    "autograd.spreadsheet": [
+        "vocabulary", "cells", "tables", "formulas", "expected", "grading", "inference", "diagnosis",
+        "repairs", "resolution", "workbook",
+    ],
     "autograd.compiler": [
         "tape", "terms", "places", "lift", "families", "adjoint", "training", "scalars", "listing",
         "arrays", "elementary", "machine", "code", "formulas", "memory", "sums", "kernel", "native",

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Value, topological_order
-from autograd.explanation import Outline, Step
-from autograd.symbols import Apply, Expression, Number, Symbol
-
-from .quantities import derivative, split_derivative
+from ..engine.graph import topological_order
+from ..engine.value import Value
+from ..explanation import Outline, Step
+from ..symbols import Apply, Expression, Number, Symbol
+from .vocabulary import derivative, split_derivative
 
 __all__ = ["Estimate", "Network", "evaluate", "names_in", "propagated", "substituted"]
 

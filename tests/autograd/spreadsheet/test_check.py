@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from autograd.spreadsheet.formulas import FormulaError, parsed
+from autograd.spreadsheet.vocabulary import quantity
 from demos import check
-from demos.parts.formulas import FormulaError, parsed
-from demos.parts.quantities import quantity
 from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
@@ -40,7 +40,7 @@ from tests.support.sheets_made import (
     write_xlsx,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
 TARGETS = {"half": {}, "far": OTHER_TARGETS}
 BIASES = {"none": {}, "two": TWO_BIASES, "four": FOUR_BIASES}

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .sheets import IN_A_FORMULA, TOKEN, Book, Place, Sheet, corners, place_of, read_number
+from .cells import IN_A_FORMULA, TOKEN, Book, Place, Sheet, corners, place_of, read_number
 
 __all__ = ["Calculator", "Formula", "FormulaError", "Reference", "parsed"]
 

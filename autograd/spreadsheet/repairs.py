@@ -11,12 +11,12 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from .cells import Book, Place, SheetError, moved, reference
+from .diagnosis import short
 from .formulas import Area, Calculator, Formula, FormulaError, Reference, parsed
-from .judging import Judgement
-from .quantities import RATE, split_derivative
-from .sheets import Book, Place, SheetError, moved, reference
-from .slips import short
+from .grading import Judgement
 from .tables import Given
+from .vocabulary import RATE, split_derivative
 
 __all__ = ["Reading", "reading"]
 

@@ -39,7 +39,7 @@ from tests.support.sheets_made import (
     write_xlsx,
 )  # fmt: skip
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMPUTED = [*FORWARD, *SLOPES]
 
 
@@ -346,7 +346,7 @@ def test_the_learning_rate_that_is_said_is_the_one_that_is_used(folder):
 @pytest.mark.parametrize("slip", ["{0}+η*∂E/∂{0}", "{0}", "{0}-∂E/∂{0}", "η*∂E/∂{0}", "7"])
 def test_a_wrong_update_beside_its_weight_is_named(weight, slip, folder, monkeypatch):
     """The layout w1 ... w1 new, with the slip told as everywhere else."""
-    from demos.parts.slips import diagnose
+    from autograd.spreadsheet.diagnosis import diagnose
 
     monkeypatch.setattr(check, "diagnose", diagnose)
     name = f"{weight}'"

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from .cells import Book, reference
+from .expected import Estimate, Network
 from .formulas import Calculator, FormulaError, parsed
-from .judging import Judgement, exactly
-from .network import Estimate, Network
-from .quantities import EPOCH, RATE, derivative, updated
-from .sheets import Book, reference
+from .grading import Judgement, exactly
 from .tables import Given, Table
+from .vocabulary import EPOCH, RATE, derivative, updated
 
 __all__ = ["Assumptions", "NotUnderstood", "Understanding", "understand"]
 

@@ -17,16 +17,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .engine.arguments import integer, number
-from .engine.graph import require_fresh
-from .engine.modes import told_of_result
-from .engine.node import describe
-from .engine.replay import replay
-from .engine.value import Value
-from .errors import GraphTooLargeError, MissingExtraError
-from .explanation import Outline, Step
-from .files import output_path, shortened, write_bytes, write_csv
-from .symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
+from ..engine.arguments import integer, number
+from ..engine.graph import require_fresh
+from ..engine.modes import told_of_result
+from ..engine.node import describe
+from ..engine.replay import replay
+from ..engine.value import Value
+from ..errors import GraphTooLargeError, MissingExtraError
+from ..explanation import Outline, Step
+from ..files import output_path, shortened, write_bytes, write_csv
+from ..symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
 
 __all__ = ["save_workbook"]
 

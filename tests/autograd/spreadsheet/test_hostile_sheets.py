@@ -27,15 +27,16 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from autograd.spreadsheet import cells, formulas
+from autograd.spreadsheet.cells import LIMITS, moved
+from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
-from demos.parts import formulas, sheets
-from demos.parts.formulas import FormulaError, parsed
-from demos.parts.sheets import LIMITS, moved
+from demos.parts import telling
 from tests.support.counted import Backtracking, alphabet, lines_run
 from tests.support.profiles import tries
 from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STATUSES = {0, 1, 2, 3}
 FEW = tries(40)  # each is a whole check of a file
 
@@ -76,18 +77,8 @@ def packed(parts: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> bytes:
 
 # --- patterns ----------------------------------------------------------------------------------------
 
-NAMES = [
-    "formulas",
-    "judging",
-    "quantities",
-    "repairs",
-    "sheets",
-    "slips",
-    "tables",
-    "telling",
-    "understanding",
-]
-MODULES = [check, *(importlib.import_module(f"demos.parts.{name}") for name in NAMES)]
+NAMES = ["formulas", "grading", "vocabulary", "repairs", "cells", "diagnosis", "tables", "inference"]
+MODULES = [check, telling, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
@@ -263,7 +254,7 @@ def test_cells_that_need_each_other_are_computed_or_left(needed):
                 known[cell] = 1.0 + sum(known[other] for other in inside)
     text = "\n".join("=1" + "".join(f"+A{other + 1}" for other in others) for others in needed)
     with file_with(text.encode(), ".csv") as path:
-        book = sheets.open_book(path)
+        book = cells.open_book(path)
     sheet = book.sheet(path.name)
     formulas.Calculator(book).fill(sheet)
     assert {place[0] - 1: cell.value for place, cell in sheet.cells.items()} == {
@@ -571,11 +562,11 @@ def test_limits_of_one_thing_hold(what, suffix, monkeypatch, tmp_path):
     write = write_csv if suffix == ".csv" else lambda path, grid: write_xlsx(path, {"S": grid})
     write(path, Layout(text=repr).grid(SMALL))
     assert answer(path)[0] in (0, 3)
-    monkeypatch.setattr(sheets, what, 2)
-    sheets.column_of.cache_clear()
+    monkeypatch.setattr(cells, what, 2)
+    cells.column_of.cache_clear()
     applies = (what, suffix) not in {("_DEEP", ".csv"), ("_AT_ONCE", ".xlsx")}  # no tag in it is unfinished
     assert answer(path)[0] in ({2} if applies else {0, 3})
-    sheets.column_of.cache_clear()
+    cells.column_of.cache_clear()
 
 
 NAMES_IN_A_ROW = [*COLUMNS, *(f"d{a}/d{b}" for a in ("h1", "o2", "ah1") for b in COLUMNS[:12])]
@@ -612,7 +603,7 @@ def test_the_work_grows_as_the_file_does(shape, monkeypatch, tmp_path):
     def work(size: int) -> int:
         path = tmp_path / f"{size}.csv"
         path.write_text(SHAPES[shape](size), encoding="utf-8")
-        return lines_run(lambda: answer(path), "demos")
+        return lines_run(lambda: answer(path), "spreadsheet")
 
     work(8)  # what is imported and compiled once
     few, many = work(100), work(400)

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .judging import RIGHT, Flags, Judgement
-from .network import Array, Estimate, evaluate, names_in, propagated
-from .quantities import derivative, split_derivative
+from .expected import Array, Estimate, evaluate, names_in, propagated
+from .grading import RIGHT, Flags, Judgement
+from .vocabulary import derivative, split_derivative
 
 __all__ = ["decimals", "too_coarse"]
 

@@ -18,12 +18,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from autograd.engine.primitives import TABLE
-from autograd.symbols import TEXT, Apply, Expression, Number, Symbol
-
-from .judging import Flags, Judgement
-from .network import Array, Estimate, evaluate, names_in, propagated, substituted
-from .quantities import RATE, TOTAL, derivative, split_derivative
+from ..engine.primitives import TABLE
+from ..symbols import TEXT, Apply, Expression, Number, Symbol
+from .expected import Array, Estimate, evaluate, names_in, propagated, substituted
+from .grading import Flags, Judgement
+from .vocabulary import RATE, TOTAL, derivative, split_derivative
 
 __all__ = ["MANY", "Slip", "diagnose", "short"]
 

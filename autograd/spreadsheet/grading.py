@@ -17,11 +17,10 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from autograd.symbols import Expression
-
-from .network import Array, Estimate, Network, evaluate, names_in, propagated, total
-from .quantities import TOTAL, derivative, split_derivative, updated
+from ..symbols import Expression
+from .expected import Array, Estimate, Network, evaluate, names_in, propagated, total
 from .tables import Column, Table
+from .vocabulary import TOTAL, derivative, split_derivative, updated
 
 __all__ = ["FOLLOWS", "MISSING", "RIGHT", "UNKNOWN", "WRONG", "Judgement", "exactly"]
 

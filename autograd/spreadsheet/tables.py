@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from .quantities import EPOCH, RATE, quantity, split_derivative, updated
-from .sheets import Cell, Place, Sheet, letters, read_number, reference
+from .cells import Cell, Place, Sheet, letters, read_number, reference
+from .vocabulary import EPOCH, RATE, quantity, split_derivative, updated
 
 __all__ = ["Column", "Given", "Table", "find_tables", "givens"]
 
