@@ -26,7 +26,7 @@ ENGINE_TESTS := autograd/engine tests/autograd/engine tests/test_readme.py tests
 demo: $(VENV)/.demos $(VENV)/.engine
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
 
-# Engine and nn, with no package beyond pytest and hypothesis.
+# Engine and nn, with no package beyond pytest, hypothesis and mpmath.
 quick: $(VENV)/.quick $(VENV)/.engine
 	$(FEW_EXAMPLES) $(PYTEST) -m "not slow" autograd/engine nn tests/autograd/engine tests/nn
 
