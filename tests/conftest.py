@@ -1,9 +1,11 @@
-"""Hypothesis profiles, and a browser."""
+"""The profile of hypothesis, what tests of each marker need, and a browser."""
 
 import math
 import os
 import random
 import time
+from importlib.util import find_spec
+from shutil import which
 
 import pytest
 
@@ -11,6 +13,17 @@ from tests.support import profiles
 
 profiles.load()
 
+# Of each marker whether what its tests need is missing, and what helps.
+NEEDS = {
+    "office": (
+        not (which("soffice") or which("libreoffice")),
+        "no LibreOffice (soffice), which recalculates workbooks: install libreoffice-calc",
+    ),
+    "render": (
+        find_spec("pygraphviz") is None and which("dot") is None,
+        "no renderer of drawings: pip install pygraphviz, or install Graphviz",
+    ),
+}
 SECONDS = float(os.environ.get("FRESH_SECONDS", "inf"))
 BEGAN = time.monotonic()
 
@@ -24,7 +37,10 @@ def pytest_collection_modifyitems(config, items):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
 
 
-def pytest_runtest_setup():
+def pytest_runtest_setup(item):
+    for marker, (missing, reason) in NEEDS.items():
+        if missing and item.get_closest_marker(marker):
+            pytest.skip(reason)
     if time.monotonic() - BEGAN > SECONDS:
         pytest.skip(f"the {SECONDS:g} seconds for fresh seeds are over")
 

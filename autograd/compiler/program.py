@@ -16,15 +16,15 @@ from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError
 from ..locks import BUILDING
-from .adjoint import gradient
-from .arrays import ArrayProgram
-from .formulas import why_not_native
-from .lift import lift
-from .native import NativeProgram
+from .frontend.capture import record
+from .frontend.vectorize import lift
+from .ir.adjoint import gradient
+from .ir.nodes import ADD, MUL, Term
+from .llvm.backend import NativeProgram
+from .llvm.legalize import why_not_native
+from .numpy.backend import ArrayProgram
 from .selection import rank_backends
-from .tape import record
-from .terms import ADD, MUL, Term
-from .training import Training
+from .update_loop import Training
 
 __all__ = ["Program", "compile"]
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Training
-from autograd.compiler import arrays, native
+from autograd.compiler.llvm import backend as native
+from autograd.compiler.numpy import backend as arrays
 from tests.support.compiled import backends, eager, needs_llvmlite, program_of
 from tests.support.compiled_cases import ACCURACY
 from tests.support.oracle import flatten

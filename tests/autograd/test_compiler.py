@@ -39,7 +39,7 @@ from autograd import (
     warn_on_comparison,
     where,
 )
-from autograd.compiler import arrays
+from autograd.compiler.numpy import backend as arrays
 from nn import MLP, mse_loss
 from tests.support.compiled import backends, eager, needs_llvmlite, program_of
 

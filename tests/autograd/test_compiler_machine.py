@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from autograd import GraphError, Value, compile, dot, exp, sin, tanh
-from autograd.compiler import machine, native
+from autograd.compiler import machine
+from autograd.compiler.llvm import backend as native
 from nn import MLP, Adam, fit, training
 from tests.support.compiled import eager, needs_llvmlite, program_of
 

@@ -4,14 +4,8 @@ import shutil
 import subprocess
 
 import openpyxl
-import pytest
 
 OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
-needs_office = pytest.mark.skipif(OFFICE is None, reason="needs LibreOffice (soffice), which recalculates")
-
-
-def calculated(test):
-    return pytest.mark.office(needs_office(test))
 
 
 def computed(folder, *paths):

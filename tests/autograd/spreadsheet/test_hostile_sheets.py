@@ -27,11 +27,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from autograd import terminal
 from autograd.spreadsheet import cells, formulas
 from autograd.spreadsheet.cells import LIMITS, moved
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
-from demos.parts import telling
 from tests.support.counted import Backtracking, alphabet, lines_run
 from tests.support.profiles import tries
 from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
@@ -78,7 +78,7 @@ def packed(parts: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> bytes:
 # --- patterns ----------------------------------------------------------------------------------------
 
 NAMES = ["formulas", "grading", "vocabulary", "repairs", "cells", "diagnosis", "tables", "inference"]
-MODULES = [check, telling, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
+MODULES = [check, terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from autograd.terminal import brief, clean
 from demos import __main__ as demos
 from demos import check
-from demos.parts.telling import brief, clean
 from tests.support.profiles import tries
 from tests.support.sheets_made import (
     COLUMNS,
