@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "version", "later", "locks", "engine", "verify", "symbolic",
+    "errors", "files", "terminal", "version", "later", "locks", "engine", "verify", "symbolic",
     "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
