@@ -85,6 +85,10 @@ class ArrayProgram:
             results: tuple[Any, ...] = compute(parameters, batch, *numbers)
         return results
 
+    def rows(self, parameters: Any, batch: Any) -> Any:
+        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        return np.concatenate([array.reshape(-1, len(batch)) for array in self(parameters, batch)])
+
     def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
         B = len(batch)
         # It is put back afterwards: another thread needs arrays of its own.

@@ -76,6 +76,19 @@ class NativeProgram:
         return 32 if self.terms[0].block.parameters.size > 512 and examples >= 32 else 16
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
+        results, starts, ends = self._results(parameters, batch)
+        return tuple(
+            results[start:end].reshape(term.size, -1)[:, : len(batch)] if term.batched else results[start:end]
+            for term, start, end in zip(self.terms, starts, ends)
+        )
+
+    def rows(self, parameters: Any, batch: Any) -> Any:
+        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        results, *_ = self._results(parameters, batch)
+        return results.reshape(sum(term.size for term in self.terms), -1)[:, : len(batch)]
+
+    def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
+        """The numbers of all terms in one array, and where those of each term begin and end in it."""
         B = len(batch)
         plan = self._plans.get(B)
         if plan is None:
@@ -85,15 +98,17 @@ class NativeProgram:
         base = _pointer(results)
         places = [base + start * results.itemsize for start in starts]
         self._call(function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
-        return tuple(results[start:end] for start, end in zip(starts, ends))
+        return results, starts, ends
 
     def _plan(self, B: int) -> tuple[Any, ...]:
         """What passes over a batch of this size have in common."""
         function = self._function("pass", self._lanes(B))
+        blocks = -(-B // function.lanes)
+        each = blocks * function.lanes  # whole blocks are written
         *starts, size = itertools.accumulate(
-            [B if term.batched else term.size for term in self.terms], initial=0
+            [term.size * (each if term.batched else 1) for term in self.terms], initial=0
         )
-        order, room = _numbers(B.bit_length())[1], -(-B // function.lanes) * function.record
+        order, room = _numbers(B.bit_length())[1], blocks * function.record
         if len(self._plans) > 63:
             self._plans.clear()
         self._plans[B] = plan = function, order, room, starts, [*starts[1:], size]
@@ -160,8 +175,15 @@ class NativeProgram:
         batched = [(term, result) for term, result in zip(self.terms, results) if term.batched]
 
         def write(first: Any) -> None:
+            builder, (rest, whole) = kernel.builder, map(kernel.whole_number, (lanes - 1, lanes))
+            each = builder.mul(builder.sdiv(builder.add(count, rest), whole), whole)
             for term, result in batched:
-                self._note(kernel, term, result, first, first, 1, 0)
+
+                def row(i: Any, term: Term = term, result: Any = result) -> None:
+                    place = builder.add(builder.mul(kernel.whole_number(i), each), kernel.whole_number(first))
+                    kernel.store(kernel.get(term, (i,), lanes), result, place, lanes)
+
+                kernel.every(term.size, row)
 
         kernel.run(
             count,
