@@ -14,9 +14,8 @@ ifneq ($(wildcard $(VENV)/.engine),)  # a file that is gone, or came with an old
 ENGINE += $(shell $(BIN)/python -W error -c "import runpy; runpy.run_path('autograd/engine/kind.py')['choose']([])" \
 	2>/dev/null || echo stale)
 endif
-ENGINE_TESTS := autograd/engine tests/test_readme.py tests/agreement/test_machine.py \
-	tests/agreement/test_random_graphs.py $(patsubst %,tests/autograd/test_%.py,anomaly copying differentiation \
-	graph kind micrograd numerics primitives size special_values threads value)
+ENGINE_TESTS := autograd/engine tests/autograd/engine tests/test_readme.py tests/agreement/test_machine.py \
+	tests/agreement/test_random_graphs.py
 
 .NOTPARALLEL:
 .PHONY: stale demo test plain fresh check bench memory mutate accuracy coverage clean

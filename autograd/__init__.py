@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .explorer import Explorer, Run, explore
     from .files import require_writable, write_bytes, write_csv, write_text
     from .spreadsheet import save_workbook
+    from .version import __version__ as __version__
 else:
     __getattr__, __dir__ = on_first_use(
         __name__,
@@ -100,6 +101,7 @@ else:
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
             "spreadsheet": ["save_workbook"],
+            "version": ["__version__"],
         },
     )
 

@@ -1,16 +1,14 @@
-"""Hypothesis profiles, the path to what tests share, and a browser."""
+"""Hypothesis profiles, and a browser."""
 
 import math
 import os
 import random
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-sys.path.insert(0, str(Path(__file__).parent / "support"))  # not tests/: its folder `autograd` would be found
+pytest.register_assert_rewrite("tests.support")
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)
@@ -40,7 +38,7 @@ def pytest_runtest_setup():
 @pytest.fixture(scope="module")
 def browser():
     """A headless browser, or a skip that says what is missing."""
-    from browser import headless
+    from tests.support.browser import headless
 
     with headless() as program:
         yield program

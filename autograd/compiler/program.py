@@ -16,16 +16,16 @@ from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError
 from ..locks import BUILDING
-from .adjoint import gradient, gradient_by_inputs
-from .arrays import ArrayProgram
-from .formulas import why_not_native
-from .lift import lift
-from .native import NativeProgram
+from .frontend.capture import record
+from .frontend.vectorize import lift
+from .ir.adjoint import gradient, gradient_by_inputs
+from .ir.nodes import ADD, MUL, Term, ancestry
+from .ir.tangent import tangents
+from .llvm.backend import NativeProgram
+from .llvm.legalize import why_not_native
+from .numpy.backend import ArrayProgram
 from .selection import rank_backends
-from .tangent import tangents
-from .tape import record
-from .terms import ADD, MUL, Term, ancestry
-from .training import Training
+from .update_loop import Training
 
 __all__ = ["Program", "compile"]
 
@@ -654,9 +654,7 @@ class Program:
     def _run(self, purpose: Purpose, parameters: Any, batch: Any, rows: bool = False) -> Any:
         """A pass over a batch."""
         self._choose(purpose, 1, len(batch))
-        return self._made_for(
-            purpose, lambda program: (program.rows if rows else program)(parameters, batch)
-        )
+        return self._made_for(purpose, lambda program: (program.rows if rows else program)(parameters, batch))
 
     def _made_for(self, purpose: Purpose, work: Callable[[Any], Any]) -> Any:
         """What some work gives with the program of the chosen back end.
@@ -681,7 +679,10 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if len(self._backends) > 1:
-            size = max(self.parameters, sum(term.size for term in ancestry(self._terms("numpy", purpose)) if term.batched))
+            size = max(
+                self.parameters,
+                sum(term.size for term in ancestry(self._terms("numpy", purpose)) if term.batched),
+            )
             self._backend = rank_backends(size, passes, visits, self._backends)[0]
 
 

@@ -9,15 +9,16 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from compiled import backends, eager, needs_llvmlite, program_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import flatten
 
 from autograd import Training
-from autograd.compiler import arrays, native
-from tests.agreement.test_compiled import ACCURACY
-from tests.agreement.test_random_graphs import record, run
+from autograd.compiler.llvm import backend as native
+from autograd.compiler.numpy import backend as arrays
+from tests.support.compiled import backends, eager, needs_llvmlite, program_of
+from tests.support.compiled_cases import ACCURACY
+from tests.support.oracle import flatten
+from tests.support.random_graphs import record, run
 
 CONSTANTS = [1.0, 0.5, -2.0]
 UNITS = ["tanh", "sigmoid", "sin", "relu", "softplus", "atan", "silu"]

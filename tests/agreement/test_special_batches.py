@@ -10,13 +10,13 @@ import math
 import operator
 
 import numpy as np
-from compiled import eager, needs_llvmlite, program_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Value, compile, dot, grad, mean, norm, sum, topological_order
 from autograd.engine.primitives import TABLE
-from tests.agreement.test_compiled import flat_positions, of_numbers
+from tests.support.compiled import eager, needs_llvmlite, program_of
+from tests.support.compiled_cases import flat_positions, of_numbers
 
 inf, nan = math.inf, math.nan
 ORDINARY = [1.0, -1.0, 0.3, -2.5, 0.5, 2.0, 3.0]

@@ -16,7 +16,6 @@ import operator
 import openpyxl
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from office import calculated, computed, without_numbers
 
 from autograd import (
     Value,
@@ -35,6 +34,7 @@ from autograd import (
 from autograd import sum as node_sum
 from autograd.engine.primitives import TABLE
 from autograd.symbols import SHEET, Symbol, in_cells
+from tests.support.office import calculated, computed, without_numbers
 
 FIRST = 9  # the row of the first epoch
 FLOOR = 2.0**-46

@@ -5,10 +5,7 @@ import random
 import re
 from dataclasses import replace
 
-import oracle
 import pytest
-from along import along
-from oracle import flatten, like
 
 from autograd import (
     AnomalyError,
@@ -45,6 +42,9 @@ from autograd import (
 )
 from autograd.engine.linearization import Linearization
 from autograd.engine.primitives import TABLE
+from tests.support import oracle
+from tests.support.along import along
+from tests.support.oracle import flatten, like
 
 ROWS = list(TABLE.values())
 

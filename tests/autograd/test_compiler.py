@@ -13,7 +13,6 @@ import time
 
 import numpy as np
 import pytest
-from compiled import backends, eager, needs_llvmlite, program_of
 
 from autograd import (
     ComparisonWarning,
@@ -40,8 +39,9 @@ from autograd import (
     warn_on_comparison,
     where,
 )
-from autograd.compiler import arrays
+from autograd.compiler.numpy import backend as arrays
 from nn import MLP, mse_loss
+from tests.support.compiled import backends, eager, needs_llvmlite, program_of
 
 RNG = np.random.default_rng(0)
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiled import eager, needs_llvmlite, program_of
 
 from autograd import GraphError, Value, compile, dot, exp, sin, tanh
-from autograd.compiler import machine, native
+from autograd.compiler import machine
+from autograd.compiler.llvm import backend as native
 from nn import MLP, Adam, fit, training
+from tests.support.compiled import eager, needs_llvmlite, program_of
 
 pytestmark = needs_llvmlite
 ROOT = Path(__file__).parents[2]
@@ -225,8 +226,7 @@ def test_memory_that_is_not_to_be_had_is_an_error(monkeypatch):
 
 LIMITED = """
 import resource, sys
-sys.path.insert(0, "tests/autograd"); sys.path.insert(0, "tests/support")
-from test_compiler_machine import tangle
+from tests.autograd.test_compiler_machine import tangle
 from autograd import GraphError, compile
 y, w, x = tangle(int(sys.argv[1]))
 compile(w[0] * x[0], [w[0]], x, backend="llvm")([0.5], [[1.0]])  # LLVM is there

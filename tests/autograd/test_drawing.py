@@ -14,7 +14,6 @@ import graphviz
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from labels import LABELS
 
 from autograd import (
     Value,
@@ -32,6 +31,7 @@ from autograd import (
 )
 from autograd.drawing import PALETTE, Drawing, draw
 from autograd.errors import GraphError, GraphTooLargeError, MissingExtraError
+from tests.support.labels import LABELS
 
 HOSTILE = [
     '<b>"bold"</b>',

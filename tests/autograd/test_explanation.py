@@ -4,10 +4,7 @@ import math
 import re
 
 import pytest
-import reader
 from hypothesis import given, settings
-from katex import fault
-from labels import LABELS
 
 from autograd import (
     GraphError,
@@ -25,6 +22,9 @@ from autograd import (
 )  # fmt: skip
 from autograd.engine.primitives import TABLE
 from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
+from tests.support import reader
+from tests.support.katex import fault
+from tests.support.labels import LABELS
 
 FUNCTIONS = reader.reference_functions(TABLE)
 A, C = "a_o1 (1 − a_o1)", "a_o2 (1 − a_o2)"

@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from explored import Explored
 
 from autograd import (
     Drawing,
@@ -29,6 +28,7 @@ from autograd import (
 )
 from autograd.engine.replay import Passes
 from autograd.explorer.series import Series
+from tests.support.explored import Explored
 
 pytestmark = pytest.mark.render
 

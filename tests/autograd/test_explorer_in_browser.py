@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from browser import opened, overflow, violations
 
 from autograd import Run, Value, explore, sqrt, where
-from demos import assignment
+from demos.assignment import run as assignment
 from nn import MLP
+from tests.support.browser import opened, overflow, violations
 
 pytestmark = pytest.mark.render
 

@@ -11,12 +11,12 @@ import openpyxl
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from office import calculated, computed
-from precedence import Reader
 
 from autograd import primitive
 from autograd.engine.primitives import TABLE
 from autograd.symbols import LATEX, OPERATORS, PYTHON, SHEET, TEXT, Apply, Number, Symbol, in_cells
+from tests.support.office import calculated, computed
+from tests.support.precedence import Reader
 
 NAMES = {"a": 0.75, "b": -1.5, "c": 2.0, "w_1": -0.4, "x": 3.0}
 CELLS = dict(zip(NAMES, ("A1", "B1", "C1", "D1", "E1")))

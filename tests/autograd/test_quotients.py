@@ -3,9 +3,9 @@
 import math
 
 import pytest
-from oracle import mp, mpf
 
 from autograd.quotients import SAFETY, slopes
+from tests.support.oracle import mp, mpf
 
 
 def guarded(f):

@@ -171,7 +171,7 @@ def test_in_grey_the_larger_is_further_from_the_paper_and_the_sign_makes_no_diff
 COLOUR = re.compile(r"(?<![\w&])#(?:[0-9a-f]{6}|[0-9a-f]{3})\b", re.IGNORECASE)
 OWN_COLOURS = {
     "autograd/drawing/style.py": "the style sheet",
-    "autograd/spreadsheet.py": "cells look as a spreadsheet's own styles for input and notes do",
+    "autograd/spreadsheet/workbook.py": "cells look as a spreadsheet's own styles for input and notes do",
 }
 
 

@@ -1,8 +1,8 @@
 """`make mutate`: one sign or factor changed in any partial of any row makes at least one test fail.
 
 Every partial of every row is changed in memory, one at a time: its sign, a factor of 1 + 1e-9, and 0 in its
-place; one that is 0 everywhere gets 1e-9 added. Then the tests of tests/autograd/test_primitives.py that take
-a row are run on that row. A change that no test notices is printed, and the exit status is 1.
+place; one that is 0 everywhere gets 1e-9 added. Then the tests of tests/autograd/engine/test_primitives.py
+that take a row are run on that row. A change that no test notices is printed, and the exit status is 1.
 """
 
 import importlib.util
@@ -14,10 +14,9 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS / "support"))  # where the tests find their oracle
+from autograd.engine.primitives import TABLE, Primitive
 
-from autograd.engine.primitives import TABLE, Primitive  # noqa: E402  # below the path, as all that the oracle is used by
+TESTS = Path(__file__).parents[1]
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "sign": lambda slope: -slope,
@@ -29,7 +28,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 
 def tests_of_a_row() -> dict[str, Callable[[Primitive], None]]:
     """The tests that take nothing but a row."""
-    path = TESTS / "autograd" / "test_primitives.py"
+    path = TESTS / "autograd" / "engine" / "test_primitives.py"
     spec = importlib.util.spec_from_file_location("test_primitives", path)
     assert spec is not None
     assert spec.loader is not None

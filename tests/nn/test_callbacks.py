@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiled import HAS_LLVMLITE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +35,7 @@ from nn import (
     fit,
     load,
 )
+from tests.support.compiled import HAS_LLVMLITE
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)

@@ -17,8 +17,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import reading
-from compiled import backends, needs_llvmlite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +46,8 @@ from nn import (
 )
 from nn.compiled import NotCompiledError
 from nn.optimizers import Optimizer
+from tests.support import reading
+from tests.support.compiled import backends, needs_llvmlite
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)

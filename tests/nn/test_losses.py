@@ -7,12 +7,12 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from compiled import needs_llvmlite
 
 import nn
 from autograd import Value, compile
 from nn import LOSSES, cross_entropy, huber_loss
 from nn.losses import find_loss
+from tests.support.compiled import needs_llvmlite
 
 mpmath.mp.dps = 60
 mpf = mpmath.mpf

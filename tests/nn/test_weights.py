@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from compiled import HAS_LLVMLITE, needs_llvmlite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nn import LOSSES, MLP, SGD, Adam, binary_cross_entropy_with_logits, fit, mse_loss
+from tests.support.compiled import HAS_LLVMLITE, needs_llvmlite
 
 RNG = np.random.default_rng(5)
 N = 9
