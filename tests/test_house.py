@@ -12,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "version", "later", "locks", "engine", "quotients", "checking", "symbols", "explanation",
+    "errors", "files", "version", "later", "locks", "engine", "quotients", "checking", "symbols",
+    "explanation",
     "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {

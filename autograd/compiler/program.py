@@ -280,7 +280,7 @@ class Program:
         return table
 
     def jacobian(self, parameters: Any, batch: Any = None, wrt: str = "parameters") -> npt.NDArray[Any]:
-        """The derivatives of every recorded output for each example: J[b, k, n] = ∂f_k(w, x_b)/∂w_n, or by x_n.
+        """The derivatives of every output for each example: J[b, k, n] = ∂f_k(w, x_b)/∂w_n, or by x_n.
 
         Parameters
         ----------
@@ -309,7 +309,7 @@ class Program:
         return self._derived("jacobian", parameters, batch, wrt)
 
     def hessian(self, parameters: Any, batch: Any = None, wrt: str = "parameters") -> npt.NDArray[Any]:
-        """The second derivatives of every recorded output for each example: H[b, k, n, m] = ∂²f_k/∂w_n ∂w_m.
+        """The second derivatives of every output for each example: H[b, k, n, m] = ∂²f_k/∂w_n ∂w_m.
 
         Parameters, Raises: as for `jacobian`.
 
@@ -411,7 +411,7 @@ class Program:
             return np.stack(rows, axis=-1)
         given = parameters if wrt == "inputs" else parameters[:0]
         table = self._run((kind, wrt), given, np.ascontiguousarray(columns), rows=True)
-        result = np.moveaxis(table.reshape(*shape, B), -1, 0)
+        result: npt.NDArray[Any] = np.moveaxis(table.reshape(*shape, B), -1, 0)
         if not math.isfinite(table.sum()) and not np.isnan(parameters).any():
             strange = np.flatnonzero(~np.isfinite(table).all(axis=0))
             for number in strange:
@@ -679,10 +679,8 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if len(self._backends) > 1:
-            size = max(
-                self.parameters,
-                sum(term.size for term in ancestry(self._terms("numpy", purpose)) if term.batched),
-            )
+            batched = [term.size for term in ancestry(self._terms("numpy", purpose)) if term.batched]
+            size = max(self.parameters, sum(batched))
             self._backend = rank_backends(size, passes, visits, self._backends)[0]
 
 

@@ -24,7 +24,7 @@ WHERE = TABLE["where"]
 
 
 def gradient(block: Block, output: Term) -> Term:
-    """The derivatives (P,) of the reduced output by the parameters; each example's adjoint is ``block.seed``."""
+    """The derivatives (P,) of the output by the parameters; each example's adjoint is ``block.seed``."""
     adjoint = block.seed if output.batched else block.over_batch(block.seed)
     return _derivatives(block, output, block.parameters, adjoint)
 

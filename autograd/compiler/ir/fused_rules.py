@@ -13,13 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-<<<<<<< HEAD:autograd/compiler/families.py
-from ..engine.primitives import TABLE, exp, log1p
-from .terms import Term
-=======
-from ...engine.primitives import exp, log1p
+from ...engine.primitives import TABLE, exp, log1p
 from .nodes import Term
->>>>>>> main:autograd/compiler/ir/fused_rules.py
 
 __all__ = ["FORWARD", "PULLBACK", "PUSHFORWARD"]
 

@@ -1,7 +1,7 @@
 """The tangent program: forward mode on terms, with the partials of the table.
 
-From the leaves on, each term gets ẏ = Σ ∂y/∂aᵢ · ȧᵢ from the tangents of its arguments. A `where` passes on the
-tangent of the branch that is taken, so the other branch does no harm, whatever its numbers are. On the
+From the leaves on, each term gets ẏ = Σ ∂y/∂aᵢ · ȧᵢ from the tangents of its arguments. A `where` has the
+tangent of the branch that is taken; the other branch does no harm, whatever its numbers are. Applied to the
 adjoint program it gives second derivatives: forward over reverse.
 
 Source: Griewank and Walther 2008, Evaluating Derivatives, sections 3.1 and 5.1.
@@ -81,7 +81,7 @@ def _chain_rule(term: Term, found: dict[Term, Term]) -> Term:
 def _selected(term: Term, found: dict[Term, Term]) -> Term:
     """The tangent of the argument that was taken."""
     block = term.block
-    zero, one = block.constant(0.0), block.constant(1.0)
+    zero = block.constant(0.0)
     if term.row is WHERE:
         condition, *branches = term.args
         return block.apply(WHERE, [condition, *[found.get(branch, zero) for branch in branches]])

@@ -206,9 +206,8 @@ class NativeProgram:
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
         t = training
-        largest = int(np.diff(t.bounds).max())
-        function = self._function(t.kind, self._lanes(largest), t)
-        blocks = -(-largest // function.lanes)
+        function = self._function(t.kind, self._lanes(t.largest), t)
+        blocks = -(-t.largest // function.lanes)
         room = blocks * function.lanes * self.width
         again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
         room = blocks * function.record + (room if again else 0)
@@ -219,7 +218,7 @@ class NativeProgram:
                 function,
                 *map(_pointer, (state, t.batch, t.order, t.bounds)),
                 len(t.rates),
-                *map(_pointer, (t.rates, t.values, t.norms, t.noted)),
+                *map(_pointer, (t.rates, t.values, t.norms, t.noted, t.previous)),
                 int(again),
                 blocks,
                 room=room,
@@ -238,13 +237,13 @@ class NativeProgram:
         together = not t.careful and t.clip_norm is None and t.clip_value is None
         moving = gradient.block.take(gradient, np.arange(t.updated))
         changed = self._rule_terms(t, gradient.block, moving) if together else {}
-        types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole", "whole"
+        types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 5, "whole", "whole"
         kernel, given = self._kernel("train", lanes, *types, terms=[value, *changed.values(), *outputs])
         if not together or not kernel.ends_with(list(changed.values())):
             together = False
             kernel, given = self._kernel("train", lanes, *types)
         kernel.fused = together
-        state, batch, order, spans, steps, rates, values, norms, noted, again, blocks = given
+        state, batch, order, spans, steps, rates, values, norms, noted, previous, again, blocks = given
         builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
         kernel.parameters = state
         if together:
@@ -311,6 +310,7 @@ class NativeProgram:
             if t.careful:
                 kernel.store(kernel.length(state, P, t.updated), norms, number)
                 self._leave_unless_finite(kernel, result, number)
+                copy(state, previous)
             self._clip(kernel, t)
             update.rate = kernel.rate
             update.emit(BEFORE)
@@ -318,11 +318,21 @@ class NativeProgram:
                 if term.kind == "constant":  # nothing has computed it
                     kernel.in_eights(t.updated, functools.partial(self._fill, update, term))
             if t.careful:
-                self._leave_unless_finite(kernel, kernel.nothing(state, t.updated), number)
+                nothing = kernel.nothing(state, t.updated)
+                self._leave_unless_finite(kernel, nothing, number, lambda: copy(previous, state))
+
+        def copy(source: Any, target: Any) -> None:
+            for start in [0, *[(2 + row) * P for row in range(len(t.names))]]:
+
+                def at(i: Any, size: int, start: int = start) -> None:
+                    place = kernel.plus(i, start)
+                    kernel.store(kernel.load(source, place, size), target, place, size)
+
+                kernel.in_eights(t.updated, at)
 
         kernel.loop(0, steps, 1, step)
         builder.ret(steps)
-        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2]
+        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 2]
         return kernel, ctypes.c_int64, arguments
 
     def _update(self, kernel: Kernel, t: Training) -> Kernel:
@@ -392,9 +402,13 @@ class NativeProgram:
             change(lambda g, size: builder.fmul(g, kernel.splat(factor, size)))
 
     @staticmethod
-    def _leave_unless_finite(kernel: Kernel, number: Any, made: Any) -> None:
+    def _leave_unless_finite(
+        kernel: Kernel, number: Any, made: Any, before: Callable[[], None] | None = None
+    ) -> None:
         builder = kernel.builder
         with builder.if_then(builder.fcmp_unordered("uno", builder.fsub(number, number), number)):
+            if before is not None:
+                before()
             builder.ret(made)
 
     @staticmethod

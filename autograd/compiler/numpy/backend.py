@@ -173,6 +173,7 @@ class ArrayProgram:
                 t.norms[number] = _length(gradient)
                 if not np.isfinite(t.values[number]):
                     return number
+                t.previous[...] = t.state
             if t.clip_value is not None:
                 np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
             if t.clip_norm is not None:
@@ -187,6 +188,7 @@ class ArrayProgram:
                     array[...] = changed[name]
                 data[...] = new
             if t.careful and not np.isfinite(data).all():
+                t.state[...] = t.previous
                 return number
         return len(t.rates)
 
