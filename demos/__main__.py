@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .shared.terminal import brief, lost, ready, say
+from autograd.terminal import brief, lost, ready, say
 
 HERE = Path(__file__).parent
 CRASHED = 70  # the exit status, EX_SOFTWARE of sysexits.h

@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from ..symbols import Expression
+from ..symbolic import Expression
 from .expected import Array, Estimate, Network, evaluate, names_in, propagated, total
 from .tables import Column, Table
 from .vocabulary import TOTAL, derivative, split_derivative, updated
@@ -342,7 +342,7 @@ class Judgement:
             self._settle(name, formulas, operands, troubled)
 
     def _constant(self, formula: Expression) -> Estimate:
-        return exactly(formula.numbers({}), self.count)
+        return exactly(formula.evaluate({}), self.count)
 
     def derive(self, name: str) -> None:
         """A derivative that no column prints."""

@@ -1,7 +1,7 @@
 """A recorded graph as a workbook in which every number is a live formula, trained row by row.
 
 One row is one epoch of gradient descent: the forward pass, the gradients, and in the next row the
-weights after the update. The formulas are those of `explanation`, so they come from the table's rules;
+weights after the update. The formulas are those of `symbolic`, so they come from the table's rules;
 the numbers that the file shows before anybody recalculates it are the engine's.
 """
 
@@ -24,9 +24,8 @@ from ..engine.node import describe
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphTooLargeError, MissingExtraError
-from ..explanation import Outline, Step
 from ..files import output_path, shortened, write_bytes, write_csv
-from ..symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
+from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
 
 __all__ = ["save_workbook"]
 
@@ -190,13 +189,13 @@ class _Table:
     def _between(self, gradients: list[_Column], steps: dict[Symbol, Step], loss: str) -> list[_Column]:
         """The derivatives that the gradients refer to, because written out they would be too long."""
         found: dict[Symbol, _Column] = {}
-        pending = [name for column in gradients for name in (column.formula or Number(0.0)).names()]
+        pending = [name for column in gradients for name in (column.formula or Number(0.0)).symbols()]
         while pending:
             symbol = pending.pop()
             if symbol in steps and symbol not in found:
                 step = steps[symbol]
                 found[symbol] = _Column(symbol, self._heading(loss, step.name), step.closed)
-                pending += step.closed.names()
+                pending += step.closed.symbols()
         return [found[symbol] for symbol in steps if symbol in found]  # nearer the output first
 
     def _heading(self, loss: str, name: Symbol) -> str:
@@ -243,7 +242,7 @@ class _Table:
             known = {column.symbol: value for column, value in zip(self.columns, numbers)}
             for column in self.between:
                 assert column.formula is not None
-                known[column.symbol] = column.formula.numbers(known)
+                known[column.symbol] = column.formula.evaluate(known)
                 numbers.append(known[column.symbol])
             yield numbers + gradient
             for node, slope in zip(self.wrt, gradient, strict=True):

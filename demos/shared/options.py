@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .terminal import say
+from autograd.terminal import say
 
 __all__ = ["Options", "OptionsError", "fail"]
 

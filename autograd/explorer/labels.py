@@ -8,8 +8,7 @@ from typing import Any
 
 from ..engine.replay import Passes
 from ..engine.value import Value
-from ..explanation import Outline
-from ..symbols import TEXT, Expression, Notation, Number, Symbol
+from ..symbolic import TEXT, Expression, Notation, Number, Outline, Symbol
 
 _LONGEST = 24  # names and numbers in a formula that is written out
 _CLOSED_FORMS = 64  # parameters that get a closed form
@@ -61,7 +60,7 @@ class Wording:
         numeric, forms = _with_slots(places), {}
         for node in wrt:
             formula = steps[node].closed if node in steps else Number(0.0)
-            if formula.size <= _LONGEST and all(name in places for name in formula.names()):
+            if formula.size <= _LONGEST and all(name in places for name in formula.symbols()):
                 forms[self._passes.index[node]] = (TEXT.write(formula), numeric.write(formula))
         return forms
 
