@@ -283,7 +283,7 @@ def closed_form(nodes: Nodes, label: str) -> float:
     """∂E_total/∂label as its closed form gives it, computed from the numbers that its names have."""
     derivation = explained(nodes, label)
     closed = derivation.steps[-1].closed
-    return float(closed.numbers({symbol: derivation.values[symbol.text] for symbol in closed.names()}))
+    return float(closed.evaluate({symbol: derivation.values[symbol.text] for symbol in closed.symbols()}))
 
 
 def over_both_outputs(nodes: Nodes, activation: str) -> list[str]:
