@@ -16,8 +16,9 @@ from tests.accuracy import judge, points
 from tests.accuracy.judge import OURS, is_normal, truth, ulps
 from tests.accuracy.subjects import subjects
 from tests.support import oracle
+from tests.support.profiles import scaled
 
-POINTS = 100
+POINTS = scaled(100)
 mpf = oracle.mpf
 SUBJECTS = subjects()
 ROWS = [subject for subject in SUBJECTS if subject.name in TABLE]
