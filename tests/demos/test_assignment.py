@@ -22,6 +22,7 @@ from demos.assignment.page import closed_form, explained
 from demos.shared import page
 from demos.shared.options import Options
 from tests.support.pages import Page
+from tests.support.profiles import slow
 
 ROOT = Path(__file__).parents[2]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
@@ -340,6 +341,7 @@ def test_the_summary_is_short_and_says_where_the_page_is(out):
     assert len(out.printed.splitlines()) < 40
 
 
+@pytest.mark.slow
 def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, capsys):
     options = ["--seed", "5", "--epochs", "4", "--out", str(tmp_path)]
     assert assignment.main(options) == 0
@@ -353,12 +355,16 @@ def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, caps
     "options",
     [
         ["--weights", "0 0 0 0 0 0 0 0"],  # the loss is 0 from the start
-        ["--epochs", "1"],
-        ["--inputs", "0", "0"],
-        ["--inputs", "1e200", "1"],
-        ["--weights", "90 90 90 90 90 90 90 90"],  # saturated
         ["--lr", "1e300"],
-        ["--lr", "1000", "--epochs", "15"],  # the loss does not go down
+        *slow(
+            [
+                ["--epochs", "1"],
+                ["--inputs", "0", "0"],
+                ["--inputs", "1e200", "1"],
+                ["--weights", "90 90 90 90 90 90 90 90"],  # saturated
+                ["--lr", "1000", "--epochs", "15"],  # the loss does not go down
+            ]
+        ),
     ],
 )
 def test_unusual_but_valid_numbers_are_handed_in_too(options, tmp_path, capsys):
