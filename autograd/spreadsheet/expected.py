@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..engine.value import Value
 from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
 from .vocabulary import RATE, derivative, split_derivative
 
-__all__ = ["Estimate", "Network", "descended", "evaluate", "names_in", "propagated", "substituted"]
+__all__ = ["Estimate", "Network", "descended", "evaluate", "names_in", "propagated"]
 
 Array = npt.NDArray[np.float64]
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -49,30 +49,16 @@ class Estimate:
 
 def names_in(formula: Expression) -> list[str]:
     """The names in a formula, each once."""
-    return [symbol.text for symbol in formula.names()]
-
-
-def substituted(formula: Expression, replacement: Callable[[Symbol], Expression]) -> Expression:
-    """The formula with each symbol replaced; its shape stays as it is."""
-    if isinstance(formula, Symbol):
-        return replacement(formula)
-    if isinstance(formula, Apply):
-        return Apply(formula.row, tuple(substituted(each, replacement) for each in formula.operands))
-    return formula
+    return list(dict.fromkeys(symbol.text for symbol in formula.symbols()))
 
 
 def evaluate(formula: Expression, values: Mapping[str, Array | float]) -> Any:
-    """What the formula comes to on arrays of numbers, by IEEE 754."""
+    """What the formula comes to on numbers by name: floats, or arrays of one shape."""
 
-    def run(part: Expression) -> Any:
-        if isinstance(part, Symbol):
-            return values[part.text]
-        if isinstance(part, Number):
-            return part.data
-        assert isinstance(part, Apply)
-        return part.row.array(*map(run, part.operands))
+    def apply(each: Apply, operands: list[Any]) -> Any:
+        return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
-    return run(formula)
+    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], apply)
 
 
 def propagated(formula: Expression, known: Mapping[str, Estimate]) -> Estimate:
@@ -149,7 +135,7 @@ class Network:
         self.losses -= self.targets
 
     def _own(self, formula: Expression) -> Expression:
-        return substituted(formula, lambda symbol: self.symbol(symbol.text))
+        return formula.substituted(lambda symbol: self.symbol(symbol.text))
 
     def symbol(self, name: str) -> Symbol:
         """The one symbol of that name."""

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import (
@@ -31,7 +31,7 @@ from autograd import (
 )
 from autograd.engine.primitives import TABLE
 from nn import ACTIVATIONS, LOSSES, MLP
-from tests.support.compiled import backends, eager, needs_llvmlite, program_of
+from tests.support.compiled import backends, eager, needs_llvmlite, program_of, slowly_in_native_code
 from tests.support.compiled_cases import (
     ACCURACY,
     CHOICES,
@@ -43,6 +43,7 @@ from tests.support.compiled_cases import (
     spots,
     targets_for,
 )
+from tests.support.profiles import tries
 from tests.support.random_graphs import programs, record, record_by_operators, record_in_vectors, run
 
 inf, nan = math.inf, math.nan
@@ -125,14 +126,14 @@ def test_random_graphs_as_arrays(compilation):
 
 
 @needs_llvmlite
-@settings(max_examples=20)
+@tries(20)
 @given(compilations())
 def test_random_graphs_as_native_code(compilation):
     check_compilation(compilation, "llvm")
 
 
 @backends
-@settings(max_examples=3)
+@tries(3)
 @given(compilation=compilations(batches=[1000]))
 def test_random_graphs_for_a_thousand_examples(backend, compilation):
     check_compilation(compilation, backend)
@@ -169,7 +170,7 @@ def test_every_row_at_special_values(row, backend):
     assert found == []
 
 
-@backends
+@slowly_in_native_code
 @pytest.mark.parametrize("length", [1, 2])
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
 def test_every_row_of_constants_and_others(row, length, backend):
@@ -193,7 +194,7 @@ EXPONENTS = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, 2.5, 5e-324, 1e308
 EXPONENTS += [0.5, -0.5, 1.5, 1 / 3]
 
 
-@backends
+@slowly_in_native_code
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_powers_with_an_exponent_that_is_known(exponent, backend):
     """They are computed as products where they can be; 0⁰ has derivative 0."""
@@ -312,14 +313,14 @@ def test_random_choices_as_arrays(case):
 
 @needs_llvmlite
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-@settings(max_examples=15)
+@tries(15)
 @given(branching())
 def test_random_choices_as_native_code(case):
     check_branching(case, "llvm")
 
 
 @backends
-@settings(max_examples=30)
+@tries(30)
 @given(
     conditions=st.lists(st.sampled_from([-2.0, -1.0, 0.0, 1.0, 2.0]), min_size=2, max_size=9),
     terms=st.integers(1, 3),

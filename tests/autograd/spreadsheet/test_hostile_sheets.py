@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from autograd import terminal
@@ -33,11 +33,12 @@ from autograd.spreadsheet.cells import LIMITS, moved
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
 from tests.support.counted import Backtracking, alphabet, lines_run
+from tests.support.profiles import tries
 from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
 ROOT = Path(__file__).parents[3]
 STATUSES = {0, 1, 2, 3}
-FEW = settings(max_examples=40)  # each is a whole check of a file
+FEW = tries(40)  # each is a whole check of a file
 
 
 def answer(path: Path, *options: str) -> tuple[int, str, str]:
@@ -123,6 +124,7 @@ def require_linear(name: str, begin: str, unit: str, end: str) -> None:
         assert many <= 6 * few + 500, f"{method} of {name} on {begin!r} + n * {unit!r} + {end!r}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATTERNS)
 def test_every_pattern_is_linear_in_each_of_its_letters(name):
     for unit in alphabet(PATTERNS[name]):
@@ -130,7 +132,7 @@ def test_every_pattern_is_linear_in_each_of_its_letters(name):
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-@settings(max_examples=12)
+@tries(12)
 @given(data=st.data())
 def test_every_pattern_is_linear(name, data):
     """On what is made of its letters; and it is run as `re` runs it."""
@@ -596,6 +598,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_work_grows_as_the_file_does(shape, monkeypatch, tmp_path):
     """Four times the file, about four times the lines of Python that are run, without any limit."""
@@ -723,6 +726,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_in_little_memory(tmp_path):
     """Each names the limit that it passes; the process that reads them all never has 500 MB."""
     paths = []

@@ -1,0 +1,41 @@
+"""How many examples hypothesis tries: the profile that HYPOTHESIS_PROFILE names."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+PROFILES = {
+    "quick": {"max_examples": 20, "derandomize": True},
+    "default": {"max_examples": 150, "derandomize": True},
+    # Shrinking may take for ever: the blob that a failure prints repeats it, another profile shrinks it.
+    "fresh": {
+        "max_examples": 25,
+        "derandomize": False,
+        "print_blob": True,
+        "phases": (Phase.explicit, Phase.generate),
+    },
+    "long": {"max_examples": 2000, "derandomize": False},
+}
+COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
+
+
+def load():
+    for name, options in PROFILES.items():
+        settings.register_profile(name, **COMMON, **options)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def tries(count):
+    """How many examples a test tries in which each takes long, see `scaled`."""
+    return settings(max_examples=scaled(count))
+
+
+def scaled(count):
+    """`count` in the default profile; in another as large a share of it, and at least 1."""
+    return max(1, round(count * settings().max_examples / PROFILES["default"]["max_examples"]))
+
+
+def slow(values):
+    """Values for `pytest.mark.parametrize` that only `make test-all` tries."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
