@@ -73,10 +73,10 @@ def check_workbook(
     >>> import pathlib, tempfile
     >>> from autograd.spreadsheet import assignment
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "sheet.csv"
-    >>> _ = path.write_text("w1,w2,h1,a_h1,w3,w4,h2\\n0.15,0.2,0.0275,0.5,0.25,0.3,0.0425\\n")
+    >>> _ = path.write_text("w1,w2,h1,a_h1,w3,w4,h2\\n0.15,0.2,0.0275,0.5001,0.25,0.3,0.0425\\n")
     >>> report = check_workbook(path, assignment())
     >>> [(each.cell, each.given, round(each.expected, 6)) for each in report.findings]
-    [('D2', 0.5, 0.506875)]
+    [('D2', 0.5001, 0.506875)]
     """
     with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
         return _checked(open_book(Path(path)), problem, lr)

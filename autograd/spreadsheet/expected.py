@@ -47,9 +47,10 @@ class Estimate:
         return Estimate(self.value[rows], self.error[rows])
 
 
-def names_in(formula: Expression) -> list[str]:
+@functools.lru_cache(maxsize=4096)
+def names_in(formula: Expression) -> tuple[str, ...]:
     """The names in a formula, each once."""
-    return list(dict.fromkeys(symbol.text for symbol in formula.symbols()))
+    return tuple(dict.fromkeys(symbol.text for symbol in formula.symbols()))
 
 
 def evaluate(formula: Expression, values: Mapping[str, Array | float]) -> Any:

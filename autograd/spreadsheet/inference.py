@@ -360,10 +360,15 @@ class _Reader:
         if found.gap > 1 or not any(name in judged.columns for name in found.network.trained):
             self._guess(found, judged)
             return
-        ratios = list(self._ratios(judged))
-        downhill = [each for each in ratios if each.value[0] > 0.0 and self._fit(judged, each)]
-        best = max(downhill or ratios, key=lambda each: self._fit(judged, each), default=None)
-        if best is None or not self._fit(judged, best):
+        best, most = None, (False, 0.0)  # downhill, if that explains any of them
+        for ratio in self._ratios(judged):
+            share = self._fit(judged, ratio)
+            score = bool(ratio.value[0] > 0.0 and share), share
+            if best is None or score > most:
+                best, most = ratio, score
+            if most == (True, 1.0):
+                break
+        if best is None or not most[1]:
             found.doubts.append(
                 "the updates are not checked: the learning rate is nowhere stated, and they do not tell it. "
                 "Give it with --lr"

@@ -35,16 +35,16 @@ def decimals(judged: Judgement, names: list[str]) -> int:
 
 def too_coarse(judged: Judgement) -> dict[str, Flags]:
     """The cells that agree, but have too few digits to be told from a usual slip, by column."""
-    if all(_is_exact(judged, name) for name in judged.states):
+    compared = {
+        name: flags
+        for name, states in judged.states.items()
+        if (flags := (states == RIGHT) & ~judged.taken[name]).any()
+        and (name not in judged.network.leaves or judged.moves(name))
+    }
+    if all(_is_exact(judged, name) for name in compared):
         return {}
-    found = {}
-    for name in judged.states:
-        flags = (judged.states[name] == RIGHT) & ~judged.taken[name]
-        if flags.any() and (name not in judged.network.leaves or judged.moves(name)):
-            flags &= _hides(judged, name)
-            if flags.any():
-                found[name] = flags
-    return found
+    hidden = {name: flags & _hides(judged, name) for name, flags in compared.items()}
+    return {name: flags for name, flags in hidden.items() if flags.any()}
 
 
 def _is_exact(judged: Judgement, name: str) -> bool:
