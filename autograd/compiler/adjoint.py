@@ -107,7 +107,7 @@ class _Sweep:
             [block.take(arg, index) for index in _elements(arg)] if i in row.vectors else arg
             for i, arg in enumerate(args)
         ]
-        for i, (arg, slope) in enumerate(zip(args, row.slope or _partials(row, term, operands))):
+        for i, (arg, slope) in enumerate(zip(args, _partials(row, term, operands))):
             if arg not in self.moving:
                 continue
             slopes = slope if isinstance(slope, Sequence) else [slope]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engine.arguments import integer
-from ..engine.differentiation import grad
+from ..engine.gradient import grad
 from ..engine.modes import not_watching
 from ..engine.replay import replay
 from ..engine.value import Value
