@@ -6,6 +6,8 @@ python use_wheel.py KIND    of a wheel whose engine is `compiled` or `plain`
 import importlib.metadata
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 
 import autograd
@@ -19,7 +21,7 @@ assert engine.compiled is (sys.argv[1] == "compiled"), engine.__path__
 for package in (autograd, nn):
     assert (pathlib.Path(package.__file__).parent / "py.typed").exists(), package
 for suffix in ("html", "css", "js"):
-    assert (pathlib.Path(autograd.__file__).parent / "explorer" / f"page.{suffix}").exists(), suffix
+    assert (pathlib.Path(autograd.__file__).parent / "explorer" / "web" / f"page.{suffix}").exists(), suffix
 assert not {"pygraphviz", "matplotlib", "tqdm", "openpyxl"} & set(sys.modules)
 
 x = Value(3.0, "x")
@@ -60,4 +62,11 @@ except autograd.MissingExtraError as error:
     message = str(error)
 assert "scalar-autograd[xlsx]" in message, message
 version = importlib.metadata.version("scalar-autograd")
+assert autograd.__version__ == version
+for command in (
+    [shutil.which("backprop", path=pathlib.Path(sys.executable).parent)],
+    [sys.executable, "-m", "autograd"],
+):
+    done = subprocess.run([*command, "x**2", "x=3"], capture_output=True, check=True)
+    assert done.stdout.decode().startswith("f = 9.0"), done
 print(f"{sys.argv[1]} wheel {version} works with numpy and graphviz alone")

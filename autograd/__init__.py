@@ -15,7 +15,6 @@ from .engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
 from .engine.gradient import grad
 from .engine.graph import topological_order
 from .engine.modes import detect_anomaly, no_grad
-from .engine.readings import ComparisonWarning, DetachedWarning, Readings, peek, readings, warn_on_comparison
 from .engine.primitive import Primitive, primitive
 from .engine.primitives import (
     acos,
@@ -69,30 +68,33 @@ from .engine.primitives import (
     where,
 )
 from .engine.primitives import sum as sum
+from .engine.readings import ComparisonWarning, DetachedWarning, Readings, peek, readings, warn_on_comparison
 from .engine.value import Value, sequence
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
 from .later import on_first_use as on_first_use
 
 if TYPE_CHECKING:
-    from .checking import Check, GradcheckReport, gradcheck
     from .compiler import Program, Training, rank_backends
     from .compiler import compile as compile
     from .drawing import PALETTE, Drawing, draw
-    from .explanation import Derivation, explain
     from .explorer import Explorer, Run, explore
     from .files import require_writable, write_bytes, write_csv, write_text
     from .spreadsheet import save_workbook
+    from .symbolic import Derivation, explain
+    from .verify import Check, GradcheckReport, gradcheck
+    from .version import __version__ as __version__
 else:
     __getattr__, __dir__ = on_first_use(
         __name__,
         {
-            "checking": ["Check", "GradcheckReport", "gradcheck"],
             "compiler": ["Program", "Training", "compile", "rank_backends"],
             "drawing": ["PALETTE", "Drawing", "draw"],
-            "explanation": ["Derivation", "explain"],
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
             "spreadsheet": ["save_workbook"],
+            "symbolic": ["Derivation", "explain"],
+            "verify": ["Check", "GradcheckReport", "gradcheck"],
+            "version": ["__version__"],
         },
     )
 

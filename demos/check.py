@@ -30,21 +30,21 @@ from typing import NoReturn
 import numpy as np
 
 from autograd import Value, explain, grad
-from autograd.symbols import TEXT, Expression
+from autograd.spreadsheet.cells import Book, Sheet, SheetError, letters, open_book, reference
+from autograd.spreadsheet.diagnosis import MANY, Slip, diagnose, short
+from autograd.spreadsheet.expected import Network, Recorder
+from autograd.spreadsheet.formulas import Calculator, FormulaError
+from autograd.spreadsheet.grading import FOLLOWS, MISSING, RIGHT, UNKNOWN, Flags, Judgement
+from autograd.spreadsheet.inference import Assumptions, NotUnderstood, Understanding, understand
+from autograd.spreadsheet.repairs import reading
+from autograd.spreadsheet.resolution import decimals, too_coarse
+from autograd.spreadsheet.tables import Given, Table, find_tables, givens
+from autograd.spreadsheet.vocabulary import EPOCH, RATE, derivative, split_derivative, updated
+from autograd.symbolic import TEXT, Expression
+from autograd.terminal import brief, clean, say
 
-from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
-from .parts.arguments import OptionsError, fail
-from .parts.formulas import Calculator, FormulaError
-from .parts.judging import FOLLOWS, MISSING, RIGHT, UNKNOWN, Flags, Judgement
-from .parts.network import Network, Recorder
-from .parts.quantities import EPOCH, RATE, derivative, split_derivative, updated
-from .parts.repairs import reading
-from .parts.resolution import decimals, too_coarse
-from .parts.sheets import Book, Sheet, SheetError, letters, open_book, reference
-from .parts.slips import MANY, Slip, diagnose, short
-from .parts.tables import Given, Table, find_tables, givens
-from .parts.telling import brief, clean, say
-from .parts.understanding import Assumptions, NotUnderstood, Understanding, understand
+from .assignment.run import SIX_RATES, WEIGHTS, Settings, build, forward
+from .shared.options import OptionsError, fail
 
 PROGRAM = "python -m demos check"
 

@@ -1,7 +1,7 @@
 """Derivatives of functions: gradients, Jacobians, Hessians and directional derivatives, of any order.
 
-Each takes a function, records it once and sweeps the graph; no `.grad` is read or written anywhere. By
-default they return floats. With ``create_graph=True`` the derivatives are recorded graphs, as those of `grad`.
+Each takes a function, records it once and sweeps the graph; no `.grad` is read or written anywhere. They
+return floats, or with ``create_graph=True`` recorded graphs, as `grad` does.
 
 A function is differentiated by its arguments, whatever else it uses. Here the inner derivative is by y,
 at y = x, with x itself held constant; it is 1, not 2, and the outer one is 1:

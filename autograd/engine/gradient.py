@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from .graph import (
-    active, ancestors, collector_paused, edges, numbers_of, require_finite, require_fresh, reverse_sweep,
+    active,
+    ancestors,
+    collector_paused,
+    edges,
+    numbers_of,
+    require_finite,
+    require_fresh,
+    reverse_sweep,
 )  # fmt: skip
 from .modes import not_watching, told_of_result, watching
 from .node import flat

@@ -18,7 +18,7 @@ from ..errors import GraphError
 from ..locks import SWEEPING, let_forks_pass
 from .messages import anomaly, describe
 from .modes import watching
-from .node import MANY, clock, flat
+from .node import MANY, clock
 from .rule import COMPUTED, INNER
 
 __all__ = [
@@ -151,8 +151,7 @@ def reverse_sweep(
     order : nodes, each after its parents.
     adjoints : what the sweep begins with, such as 1 for the output; it is filled in. A node without one is
         passed by.
-    partials : gives each parent of a node with the partial by it. It is called when the adjoint of the node is
-        complete.
+    partials : gives each parent of a node with the partial by it; called when the node's adjoint is complete.
     times : adjoint times partial.
 
     Yields

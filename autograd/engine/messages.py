@@ -11,7 +11,9 @@ from typing import Any
 
 from ..errors import AnomalyError
 
-__all__ = ["ENGINE", "HERE", "anomaly", "computation", "describe", "lies_in", "place", "quoted", "users_frame"]
+__all__ = [
+    "ENGINE", "HERE", "anomaly", "computation", "describe", "lies_in", "place", "quoted", "users_frame",
+]  # fmt: skip
 
 HERE, ENGINE = (
     tuple(str(Path(__file__).parents[2] / package) + os.sep for package in packages)

@@ -171,13 +171,14 @@ def primitive(
             "write @primitive(partials=lambda y, x: ...) above the forward rule"
         )
     for what, kind in (("name", str), ("symbol", str), ("vectors", tuple)):
-        if not isinstance(facts[what], kind | None):
-            raise TypeError(
-                f"{what} must be a {kind.__name__}, got {type(facts[what]).__name__}: {facts[what]!r:.60}"
-            )
+        given = facts[what]
+        if not isinstance(given, kind | None):
+            raise TypeError(f"{what} must be a {kind.__name__}, got {type(given).__name__}: {given!r:.60}")
     for what in ("array", "select", "expansion", "native"):
         if facts[what] is not None and not callable(facts[what]):
-            raise TypeError(f"{what} must be a function, got {type(facts[what]).__name__}: {facts[what]!r:.60}")
+            raise TypeError(
+                f"{what} must be a function, got {type(facts[what]).__name__}: {facts[what]!r:.60}"
+            )
 
     def add_row(forward: Callable[..., float]) -> Primitive:
         if not callable(forward):

@@ -10,7 +10,6 @@ found by running the partials once, on stand-ins.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import operator
 from collections.abc import Callable, Sequence
@@ -55,7 +54,7 @@ class Rule:
     by_right: float
 
     def read(self, row: Any, arity: int, trusted: bool) -> None:
-        """Look at the rules of a row; unless it is `trusted`, its partials may not be run before their time."""
+        """Look at the rules of a row; unless it is `trusted`, its partials are not run before their time."""
         stand_ins = [object() for _ in range(arity + 1)]
         try:
             found = list(row.partials(*stand_ins)) if trusted else []
@@ -63,11 +62,15 @@ class Rule:
             found = []
         if not all(partial in stand_ins or type(partial) is float for partial in found):
             found = []
-        facts = {f"_{name}": getattr(row, name) for name in ("name", "forward", "partials", "array", "vectors")}
+        facts = {
+            f"_{name}": getattr(row, name) for name in ("name", "forward", "partials", "array", "vectors")
+        }
         facts["arithmetic"] = _ARITHMETIC.index(row.forward) if row.forward in _ARITHMETIC else 0
         for side, partial in zip(("left", "right"), [*found, None, None]):
             known = type(partial) is float
-            facts[side] = stand_ins.index(partial) if partial in stand_ins else CONSTANT if known else COMPUTED
+            facts[side] = (
+                stand_ins.index(partial) if partial in stand_ins else CONSTANT if known else COMPUTED
+            )
             facts[f"by_{side}"] = partial if known else 0.0
         for name, fact in facts.items():
             object.__setattr__(self, name, fact)  # a row is frozen

@@ -255,7 +255,9 @@ class Value:
     gelu_tanh, softsign, hardtanh = map(_method, ("gelu_tanh", "softsign", "hardtanh"))
     step, sign, floor, ceil = map(_method, ("step", "sign", "floor", "ceil"))
     leaky_relu, elu, maximum, minimum = map(_method, ("leaky_relu", "elu", "maximum", "minimum"))
-    greater, hypot, atan2, logaddexp, where = map(_method, ("greater", "hypot", "atan2", "logaddexp", "where"))
+    greater, hypot, atan2, logaddexp, where = map(
+        _method, ("greater", "hypot", "atan2", "logaddexp", "where")
+    )
     arcsin, arccos, arctan = asin, acos, atan  # np.arcsin(v) asks v for a method of numpy's name
     arcsinh, arccosh, arctanh, arctan2 = asinh, acosh, atanh, atan2
 

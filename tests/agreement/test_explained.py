@@ -1,24 +1,16 @@
 """`explain` on random graphs: its formulas, read and evaluated by somebody else, give the gradient."""
 
-import importlib.util
 import re
-from pathlib import Path
 
-import katex
 import pytest
-import reader
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, explain, grad
 from autograd.engine.primitives import TABLE
-from autograd.symbols import TEXT
+from autograd.symbolic import TEXT
+from tests.support import katex, random_graphs, reader
 
-_spec = importlib.util.spec_from_file_location(
-    "random_graphs", Path(__file__).with_name("test_random_graphs.py")
-)
-random_graphs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(random_graphs)
 FUNCTIONS = reader.reference_functions(TABLE)
 
 

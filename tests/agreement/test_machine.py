@@ -19,7 +19,6 @@ from contextlib import nullcontext
 from fractions import Fraction
 from typing import ClassVar
 
-import oracle
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -32,10 +31,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from oracle import exactly, flatten, like, mpf
 
 from autograd import GraphError, Value, grad, no_grad, sequence
 from autograd.engine.primitives import TABLE
+from tests.support import oracle
+from tests.support.oracle import exactly, flatten, like, mpf
 
 ROUNDING = 1e-12  # of a derivative, relative to the sum of the sizes of its terms
 UNDERFLOW = 1e-250  # what may be lost where a number on the way is subnormal

@@ -2,21 +2,16 @@
 
 `ROUTES` and `SECOND_ROUTES` list the ways to a gradient and to second derivatives; another joins as a line.
 
-A graph is a program of instructions ``(row, arguments)`` over numbered nodes. It is run by the engine and
-by interpreters that share no code with it: mpmath's value and forward-mode derivative with the formulas
-of `oracle`, and exact integers for polynomials. A program keeps away from kinks and from the edges of
-domains, and stays within bounds, so that all derivatives exist and rounding cannot hide a mistake.
+The engine runs a program, and interpreters that share no code with it judge: the duals of
+`tests.support.random_graphs`, and exact integers for polynomials.
 """
 
 import math
-import operator
 
-import oracle
+import numpy as np
 import pytest
-from compiled import needs_llvmlite
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import exactly, flatten, mp, mpf
 
 from autograd import (
     GradcheckError,
@@ -28,198 +23,24 @@ from autograd import (
     hvp,
     jacobian,
     jvp,
-    sequence,
     value_and_grad,
 )
-from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
-
-ROWS = sorted(TABLE)
-LARGEST = 50.0  # of a value
-STEEPEST = 1e4  # of the sum over all paths of the products of |partials|
-NEAR_A_KINK = 1e-2
-
-# Rows whose arguments are brought into bounds by a sine before them.
-BOUNDED = ("asin", "acos", "atanh", "tan", "exp", "expm1", "sinh", "cosh", "power")
-# How far from a kink the arguments are.
-from_zero = abs
-from_a_tie = lambda a, b: abs(a - b)  # as the others of the table below
-from_a_whole_number = lambda a, b=1.0: abs(a / b - round(a / b))
-from_the_origin = lambda *numbers: max(map(abs, numbers))
-KINKED = {
-    **dict.fromkeys(("abs", "relu", "step", "sign", "softsign", "cbrt"), from_zero),
-    **dict.fromkeys(("leaky_relu", "elu"), lambda x, _: abs(x)),
-    **dict.fromkeys(("maximum", "minimum", "greater"), from_a_tie),
-    **dict.fromkeys(("floor", "ceil", "mod", "floordiv"), from_a_whole_number),
-    **dict.fromkeys(("hypot", "norm", "norm_slope"), from_the_origin),
-    "hardtanh": lambda x: abs(abs(x) - 1.0),
-    "atan2": lambda a, b: max(abs(a), b),  # it jumps where b is negative
-}
-
-
-# --- the independent reference: values and derivatives by forward mode -----------------------------
-
-
-class Dual:
-    """A number, its derivative by each leaf, and the same with every term taken absolutely."""
-
-    def __init__(self, value, slopes, sizes):
-        self.value, self.slopes, self.sizes = value, slopes, sizes
-
-
-def leaf_duals(numbers):
-    n = len(numbers)
-    return [
-        Dual(mpf(x), [mpf(i == j) for j in range(n)], [float(i == j) for j in range(n)])
-        for i, x in enumerate(numbers)
-    ]
-
-
-def apply_dual(name, args, n):
-    """One step of the chain rule in forward mode, with the oracle's explicit partials."""
-    entry = oracle.reference(name)
-    values = [[d.value for d in arg] if isinstance(arg, list) else arg.value for arg in args]
-    partials = [mpf(p) for p in flatten(entry.partials(*values))]
-    duals = flatten(args)
-    slopes = [mp.fsum([p * d.slopes[j] for p, d in zip(partials, duals)]) for j in range(n)]
-    sizes = [math.fsum(abs(float(p)) * d.sizes[j] for p, d in zip(partials, duals)) for j in range(n)]
-    return Dual(mpf(entry.value(*values)), slopes, sizes)
-
-
-# --- programs --------------------------------------------------------------------------------------
-
-
-def constants(name, args):
-    """Arguments that are written as numbers: the exponent of pow, the condition of where."""
-    return [i in oracle.reference(name).undifferentiated for i in range(len(args))]
-
-
-def positive(name, position):
-    """Whether the domain in the table says that this argument is not to be negative."""
-    low, high = TABLE[name].domain[position]
-    return low > -1.0 and high > 1.0
-
-
-@st.composite
-def programs(draw, names=None, largest=LARGEST, size=14):
-    """A list of leaves, a list of instructions and the nodes that are outputs.
-
-    An argument is the number of a node, a list of those, or a float (a constant).
-    """
-    number = st.integers(-200, 200).map(lambda k: k / 100 + 0.003)
-    leaves = draw(st.lists(number, min_size=1, max_size=4))
-    n = len(leaves)
-    duals = leaf_duals(leaves)
-    code = []
-
-    def append(name, *args):
-        """Add an instruction if its result is within bounds; the number of the node, or None."""
-        operands = [
-            [duals[i] for i in arg] if isinstance(arg, list)
-            else Dual(mpf(arg), [mpf(0)] * n, [0.0] * n) if isinstance(arg, float)
-            else duals[arg]
-            for arg in args
-        ]  # fmt: skip
-        inputs = [float(d.value) for d in flatten(operands)]
-        if name in KINKED and KINKED[name](*inputs) < NEAR_A_KINK:
-            return None
-        result = apply_dual(name, operands, n)
-        if abs(result.value) > largest or sum(result.sizes) > STEEPEST:
-            return None
-        duals.append(result)
-        code.append((name, args))
-        return len(duals) - 1
-
-    def pick():
-        """A node; often a recent one, so that graphs are deep, and often the same, so that they share."""
-        return draw(st.one_of(st.integers(0, len(duals) - 1), st.just(len(duals) - 1)))
-
-    def tame(name, position, i):
-        """The node i brought into the domain of the row by safe rows before it."""
-        if i is not None and name in BOUNDED:
-            i = append("sin", i)
-            if i is not None and name in ("asin", "acos", "atanh"):
-                i = append("mul", i, 0.9)
-        if i is not None and positive(name, position):
-            i = append("mul", i, i)
-            if i is not None:
-                i = append("add", i, 0.5 + TABLE[name].domain[position][0])
-        return i
-
-    for _ in range(draw(st.integers(1, size))):
-        name = draw(st.sampled_from(names or ROWS))
-        row = TABLE[name]
-        length = draw(st.integers(1, 3))
-        args = []
-        for position in range(len(row.domain)):
-            if position in row.vectors:
-                args.append([pick() for _ in range(length)])
-            elif name == "pow" and position == 1:
-                args.append(float(draw(st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5, -1.5]))))
-            elif name == "where" and position == 0:
-                args.append(float(draw(st.booleans())))
-            elif draw(st.integers(0, 5)) == 0 and not (name == "div" and position == 1):
-                args.append(
-                    0.75 + max(0.0, row.domain[position][0])
-                    if positive(name, position) or name in BOUNDED
-                    else draw(number)
-                )
-            else:
-                args.append(tame(name, position, pick()))
-        if not any(arg is None for arg in args):
-            append(name, *args)
-    if not code:
-        append("sin", 0)
-    roots = draw(st.lists(st.integers(n, len(duals) - 1), min_size=1, max_size=3))
-    return leaves, code, roots, duals
-
-
-def run(leaves, code, apply):
-    """The nodes of a program, by any way of applying a row to arguments."""
-    nodes = list(leaves)
-    for name, args in code:
-        nodes.append(
-            apply(
-                name,
-                [
-                    [nodes[i] for i in arg] if isinstance(arg, list)
-                    else arg if isinstance(arg, float) else nodes[arg]
-                    for arg in args
-                ],
-            )
-        )  # fmt: skip
-    return nodes
-
-
-def record(name, args):
-    return TABLE[name](*args)
-
-
-def record_in_vectors(name, args):
-    """Operands that are sequences are handed over as operands made before."""
-    return TABLE[name](*[sequence(arg) if isinstance(arg, list) else arg for arg in args])
-
-
-OPERATORS = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
-    "neg": operator.neg, "pow": operator.pow, "power": operator.pow, "abs": abs,
-}  # fmt: skip
-
-
-def record_by_operators(name, args):
-    """Spelt the way people write, where there is an operator or a method; only Values have them."""
-    if name in OPERATORS and any(isinstance(arg, Value) for arg in args):
-        return OPERATORS[name](*args)
-    if isinstance(args[0], Value) and hasattr(args[0], name):
-        return getattr(args[0], name)(*args[1:])
-    return TABLE[name](*args)
-
-
-def as_value(node):
-    return node if isinstance(node, Value) else Value(node)
-
-
-# --- the tests -------------------------------------------------------------------------------------
+from tests.support.compiled import needs_llvmlite
+from tests.support.oracle import exactly, flatten, mpf
+from tests.support.profiles import tries
+from tests.support.random_graphs import (
+    ROWS,
+    Dual,
+    apply_dual,
+    as_value,
+    leaf_duals,
+    programs,
+    record,
+    record_by_operators,
+    record_in_vectors,
+    run,
+)
 
 
 def close(got, exact, size, accuracy=1e-10):
@@ -264,12 +85,18 @@ def by_differences(f, point):
     return [(4 * quotient(j, 1e-4) - quotient(j, 2e-4)) / 3 for j in range(len(point))]
 
 
+def output_of(f, leaves):
+    """What does not depend on the leaves is no program of theirs; it is 0 times them then."""
+    y = f(*leaves)
+    return y if y.op else 0.0 * leaves[0]
+
+
 def by_a_program(backend):
+    """The leaves are the parameters."""
+
     def route(f, point):
-        """The leaves are the parameters; what does not depend on them is no program of theirs."""
         leaves = list(map(Value, point))
-        y = f(*leaves)
-        return compile(y, leaves, backend=backend)(point)[1] if y.op else [0.0] * len(leaves)
+        return compile(output_of(f, leaves), leaves, backend=backend)(point)[1]
 
     return route
 
@@ -281,6 +108,29 @@ def by_steps(f, point):
     passes = Passes(output)
     grads = passes.run(dict(zip(leaves, point, strict=True))).grads
     return [grads[passes.index[leaf]] if leaf in passes.index else 0.0 for leaf in leaves]
+
+
+def by_compiled_rows(backend):
+    """As the second of two outputs, by parameters."""
+
+    def slopes(f, point):
+        leaves = list(map(Value, point))
+        program = compile([leaves[0] * 2.0, output_of(f, leaves)], leaves, backend=backend)
+        return program.jacobian(point)[0, 1].tolist()
+
+    return slopes
+
+
+def by_compiled_tangents(backend):
+    """By inputs: a batch of one point, with another direction for each."""
+
+    def slopes(f, point):
+        leaves = list(map(Value, point))
+        program = compile(output_of(f, leaves), [], leaves, backend=backend)
+        _, tangents = program.jvp([], [point] * len(point), np.eye(len(point)), "inputs")
+        return tangents[:, 0].tolist()
+
+    return slopes
 
 
 # Every way to the gradient of a function at a point, and how close it comes: a new one is a new line.
@@ -296,10 +146,15 @@ ROUTES = {
     ),
     "step by step": (by_steps, 1e-10),
     "compiled to arrays": (by_a_program("numpy"), 1e-10),
+    "compiled jacobian": (by_compiled_rows("numpy"), 1e-10),
+    "compiled jvp": (by_compiled_tangents("numpy"), 1e-10),
     "central differences": (by_differences, 1e-6),
 }
 # Compiling takes so long that this one goes fewer graphs.
-NATIVE = {"compiled to native code": (by_a_program("llvm"), 1e-10)}
+NATIVE = {
+    "compiled to native code": (by_a_program("llvm"), 1e-10),
+    "native jacobian": (by_compiled_rows("llvm"), 1e-10),
+}
 
 
 def check_routes(program, routes, spellings):
@@ -323,7 +178,7 @@ def test_every_route_gives_the_gradient_of_the_reference(program):
 
 
 @needs_llvmlite
-@settings(max_examples=25)
+@tries(25)
 @given(programs())
 def test_native_code_gives_the_gradient_of_the_reference(program):
     check_routes(program, NATIVE, (record,))
@@ -365,6 +220,32 @@ def forward_over_forward(f, point):
     return [[jvp(slope(one), point, other)[1] for other in units(len(point))] for one in units(len(point))]
 
 
+def by_compiled_hessian(backend):
+    """By inputs in a batch of three, of which the middle one counts, and by parameters."""
+
+    def hessians(f, point):
+        leaves = list(map(Value, point))
+        y = output_of(f, leaves)
+        batch = np.array([[0.5] * len(point), point, [0.25] * len(point)])
+        by_inputs = compile(y, [], leaves, backend=backend).hessian([], batch, "inputs")[1, 0]
+        by_parameters = compile(y, leaves, backend=backend).hessian(point)[0, 0]
+        assert by_parameters == pytest.approx(by_inputs, rel=1e-9, abs=1e-9 * (1 + np.abs(by_inputs).max()))
+        return by_inputs
+
+    return hessians
+
+
+def by_compiled_products(backend):
+    """The rows of the Hessian one by one, as products with unit vectors; one for each example."""
+
+    def hessians(f, point):
+        leaves = list(map(Value, point))
+        program = compile(output_of(f, leaves), [], leaves, backend=backend)
+        return program.hvp([], [point] * len(point), np.eye(len(point)), "inputs")[:, 0]
+
+    return hessians
+
+
 # Every way to the second derivatives.
 SECOND_ROUTES = {
     "hessian": hessian,
@@ -373,11 +254,28 @@ SECOND_ROUTES = {
     "forward over reverse": lambda f, point: [hvp(f, point, unit) for unit in units(len(point))],
     "reverse over forward": reverse_over_forward,
     "forward over forward": forward_over_forward,
+    "compiled hessian": by_compiled_hessian("numpy"),
+    "compiled hvp": by_compiled_products("numpy"),
+}
+SECOND_NATIVE = {
+    "native hessian": by_compiled_hessian("llvm"),
+    "native hvp": by_compiled_products("llvm"),
 }
 
 
 @given(programs(names=SMOOTH, size=6))
 def test_every_second_route_gives_the_derivative_of_the_reference(program):
+    check_second_routes(program, SECOND_ROUTES)
+
+
+@needs_llvmlite
+@settings(max_examples=20)
+@given(programs(names=SMOOTH, size=6))
+def test_native_code_gives_the_second_derivative_of_the_reference(program):
+    check_second_routes(program, SECOND_NATIVE)
+
+
+def check_second_routes(program, routes):
     """∂²/∂xᵢ∂xⱼ for all i and j, against mpmath's difference of the forward-mode slope."""
     numbers, code, roots, duals = program
     n, root = len(numbers), roots[0]
@@ -400,7 +298,7 @@ def test_every_second_route_gives_the_derivative_of_the_reference(program):
     ]
     sizes = [1 + size for size in duals[root].sizes]
     f = program_function(code, root, record)
-    for name, route in SECOND_ROUTES.items():
+    for name, route in routes.items():
         got = [[x.data if isinstance(x, Value) else x for x in row] for row in route(f, numbers)]
         for j in range(n):
             for i in range(n):
@@ -408,7 +306,7 @@ def test_every_second_route_gives_the_derivative_of_the_reference(program):
                 assert got[j][i] == pytest.approx(exact[j][i], rel=1e-9, abs=allowed), (name, i, j)
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(programs(size=8))
 def test_gradcheck_agrees_on_random_graphs(program):
     """With all outputs, of which some share nodes, and none of them too coarse to judge but for a 0."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from autograd import Value, draw, explore, save_workbook, write_bytes, write_csv, write_text
-from demos.parts import charts
-from demos.parts.files import write
+from demos.assignment import charts
+from demos.shared.files import write
 from nn import MLP, SGD, Checkpoint, diagram, fit, save, to_onnx
 
 ROOT = Path(__file__).parents[2]
@@ -119,8 +119,7 @@ def test_what_is_no_file_is_refused_and_stays(writer, tmp_path):
 
 WATCHED = """
 import os, sys
-sys.path[:0] = [{here!r}, {support!r}]
-import test_writers
+from tests.agreement import test_writers
 
 folder, opened = sys.argv[1], []
 
@@ -146,10 +145,8 @@ print(os.listdir(folder))
 
 def test_nothing_but_the_temporary_file_is_opened(tmp_path):
     """Of Python's own files and of the libraries': none of them writes in the place of the old one."""
-    here = Path(__file__).parent
-    program = WATCHED.format(here=str(here), support=str(here.parent / "support"))
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", WATCHED, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     *lines, names = done.stdout.splitlines()

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labels import LABELS
 
 from autograd import files, require_writable, write_bytes, write_csv, write_text
+from tests.support.labels import LABELS
 
 ROOT = Path(__file__).parents[2]
 

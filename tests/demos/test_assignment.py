@@ -13,13 +13,13 @@ from xml.etree import ElementTree
 import numpy as np
 import openpyxl
 import pytest
-from pages import Page
 
 from demos import __main__ as runner
-from demos import assignment
-from demos.parts import page
-from demos.parts.lesson import derive, evaluate
-from demos.parts.rates import Curve, comment
+from demos.assignment import run as assignment
+from demos.assignment.page import derive, evaluate
+from demos.shared import page
+from nn.curves import Curve, comment
+from tests.support.pages import Page
 
 ROOT = Path(__file__).parents[2]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]

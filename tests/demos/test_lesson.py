@@ -6,9 +6,9 @@ import re
 import warnings
 
 import pytest
-from galleries import page_of, refusal, run_quick
 
 from demos import lesson
+from tests.support.galleries import page_of, refusal, run_quick
 
 PICTURES = ("network", "graph", "variants", "rates")
 

@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 import pytest
-from galleries import page_of, refusal, run_quick
 
 from demos import moons
 from nn import MLP, History
+from tests.support.galleries import page_of, refusal, run_quick
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

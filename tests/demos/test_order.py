@@ -11,10 +11,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from pages import Page
 
 from autograd import Value, sigmoid, topological_order
-from demos import order
+from demos.order import run as order
+from tests.support.pages import Page
 
 ROOT = Path(__file__).parents[2]
 DEPTH_FIRST = order.WAYS["depth first, each node once"]

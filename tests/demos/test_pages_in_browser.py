@@ -4,10 +4,11 @@ import http.server
 import threading
 
 import pytest
-from browser import opened, overflow, violations
-from galleries import run_quick
 
-from demos import assignment, order
+from demos.assignment import run as assignment
+from demos.order import run as order
+from tests.support.browser import opened, overflow, violations
+from tests.support.galleries import run_quick
 
 PAGES = ["assignment/index.html", "assignment/derivation.html", "order/index.html"]
 

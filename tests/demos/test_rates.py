@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from galleries import page_of, refusal, run_quick
 
 from demos import rates
-from demos.parts import plots
 from demos.rates import Problem, Training, verdict
+from nn import plots
+from tests.support.galleries import page_of, refusal, run_quick
 
 GOAL = 0.1
 EPOCHS = np.arange(50)

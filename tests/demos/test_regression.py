@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from galleries import page_of, refusal, run_quick
-from pages import Page
 from sklearn.datasets import load_diabetes
 
 from demos import regression
-from demos.parts import datasets
+from demos.shared import datasets
+from tests.support.galleries import page_of, refusal, run_quick
+from tests.support.pages import Page
 
 PICTURES = ["losses", "predictions", "residuals"]
 NETWORK, LINE = regression.NETWORK, regression.LINE

@@ -6,11 +6,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from galleries import page_of, refusal, run_quick
 
 from demos import variants
 from demos.variants import METHODS, Points, Training, best_of_rates, compare_variants, descend
 from nn import SGD, Adam
+from tests.support.galleries import page_of, refusal, run_quick
 
 START = (0.5, -1.0)
 

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from compiled import needs_llvmlite
+
+from tests.support.compiled import needs_llvmlite
 
 ROOT = Path(__file__).parents[2]
 MOST = 30_000  # bytes for each repetition: pages come one by one, and what leaked were 60,000 and more

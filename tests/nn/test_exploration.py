@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from explored import Explored
 
 from autograd import explore, grad, mean
 from nn import MLP, SGD, Adam, CosineAnnealingLR, Dropout, Layer, Sequential, explore_model, fit, mse_loss
+from tests.support.explored import Explored
 
 pytestmark = pytest.mark.render
 

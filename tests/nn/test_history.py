@@ -6,10 +6,10 @@ import pickle
 import re
 
 import pytest
-from compiled import needs_llvmlite
 
 from autograd import MissingExtraError
 from nn import MLP, SGD, History, fit
+from tests.support.compiled import needs_llvmlite
 
 NAN, INF = float("nan"), float("inf")
 

@@ -4,7 +4,6 @@ import functools
 import math
 
 import pytest
-from compiled import needs_llvmlite
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from nn import (
     StepLR,
     fit,
 )
+from tests.support.compiled import needs_llvmlite
 
 # The rates of 12 epochs from 0.3 on, of torch 2.13; frozen. LinearWarmup is its LinearLR, and with `then` its
 # SequentialLR.

@@ -4,7 +4,7 @@ import contextlib
 import io
 from xml.etree import ElementTree
 
-from pages import Page
+from tests.support.pages import Page
 
 
 def run_quick(demo, folder, *options):

@@ -3,8 +3,8 @@
 import math
 import re
 
-import oracle
-from oracle import mpf
+from tests.support import oracle
+from tests.support.oracle import mpf
 
 SIGNS = {"·": "*", "−": "-", "^": "**"}
 NAMES = {

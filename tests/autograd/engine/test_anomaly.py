@@ -5,10 +5,10 @@ import math
 import pickle
 
 import pytest
-from along import along
 
 from autograd import AnomalyError, Value, detect_anomaly, dot, grad, jvp, relu, softmax
 from nn import MLP
+from tests.support.along import along
 
 
 def line_of(text):

@@ -10,7 +10,6 @@ import sys
 from itertools import pairwise
 
 import pytest
-from along import along, numbers
 
 from autograd import (
     GraphError,
@@ -30,6 +29,7 @@ from autograd import (
     where,
 )
 from autograd.engine.node import Note, clock
+from tests.support.along import along, numbers
 
 WAYS = {
     "deepcopy": copy.deepcopy,

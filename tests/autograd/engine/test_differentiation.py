@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from along import along
-from oracle import mp, mpf
 
 import autograd
 from autograd import (
@@ -42,6 +40,8 @@ from autograd import (
 )
 from autograd.engine.linearization import Linearization
 from autograd.engine.primitives import TABLE
+from tests.support.along import along
+from tests.support.oracle import mp, mpf
 
 
 def test_floats_or_values():

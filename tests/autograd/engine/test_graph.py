@@ -8,7 +8,6 @@ import pickle
 import sys
 
 import pytest
-from along import along
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from autograd import (
     topological_order,
     where,
 )
+from tests.support.along import along
 
 MILLION = 10**6
 

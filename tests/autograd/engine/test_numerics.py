@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from along import along
 
 import autograd
 from autograd import (
@@ -34,6 +33,7 @@ from autograd import (
     where,
 )
 from autograd.engine.primitives import TABLE
+from tests.support.along import along
 
 inf, nan = math.inf, math.nan
 

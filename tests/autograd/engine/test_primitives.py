@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import oracle
 import pytest
-from oracle import derivative, exactly, flatten, mp, mpf
 
 import autograd
 from autograd import Value, grad, peek, sequence, warn_on_comparison
 from autograd.engine.primitives import TABLE
+from tests.support import oracle
+from tests.support.oracle import derivative, exactly, flatten, mp, mpf
 
 EPS = 2.0**-52
 ROWS = list(TABLE.values())

@@ -51,7 +51,12 @@ def test_what_is_recorded_is_the_forward_rule(row, data):
     node = row(*given)
     assert repr(node.data) == repr(row.evaluate(*args))
     if not row.vectors:
-        again = {"add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b}[row.name]
+        again = {
+            "add": lambda a, b: a + b,
+            "sub": lambda a, b: a - b,
+            "mul": lambda a, b: a * b,
+            "div": lambda a, b: a / b,
+        }[row.name]
         assert repr(again(*given).data) == repr(node.data)
 
 

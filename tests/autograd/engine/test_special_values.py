@@ -12,12 +12,12 @@ import math
 import random
 import sys
 
-import oracle
 import pytest
-from oracle import flatten, like, mp, mpf
 
 from autograd import Value, grad
 from autograd.engine.primitives import TABLE
+from tests.support import oracle
+from tests.support.oracle import flatten, like, mp, mpf
 
 inf, nan = math.inf, math.nan
 TINY, LARGEST = 5e-324, sys.float_info.max

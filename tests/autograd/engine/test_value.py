@@ -21,8 +21,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import reading
-from along import along
 
 import autograd
 from autograd import (
@@ -58,6 +56,8 @@ from autograd import (
 from autograd.engine import kind
 from autograd.engine import value as value_module
 from autograd.engine.primitives import TABLE
+from tests.support import reading
+from tests.support.along import along
 
 
 class Scalar:

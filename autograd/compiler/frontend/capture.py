@@ -1,0 +1,300 @@
+"""A recorded graph as a tape of numbers: what is computed from what, and nothing else.
+
+Objects are left behind here: a node is its position on the tape. On the way constants are folded, what
+was recorded twice is written once, and the chains that people write are recognised: ``b + w0 * x0 +
+w1 * x1`` becomes one dot product, ``l0 + l1 + l2`` one sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...engine.graph import collector_paused
+from ...engine.messages import describe
+from ...engine.primitives import TABLE, Primitive
+from ...engine.value import Value
+
+__all__ = ["FAMILIES", "Tape", "record"]
+
+Operand = Any  # the position of a node, or a tuple of positions
+
+ADD, MUL, DIV, POW = (TABLE[name] for name in ("add", "mul", "div", "pow"))
+SUM, MEAN, DOT = (TABLE[name] for name in ("sum", "mean", "dot"))
+FAMILIES = (TABLE["softmax"], TABLE["log_softmax"])  # one against others: cheaper for all of them together
+
+PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # of a dot product the lower of two stands on the left
+
+
+class Tape:
+    """Nodes in topological order: parameters first, then inputs, then what is computed from them.
+
+    Attributes
+    ----------
+    parameters, inputs : how many there are; they are the first nodes.
+    rows : for each node its row of the table, None for leaves.
+    operands : for each node the positions of its operands, a tuple of positions for a sequence. Of a node
+        of `FAMILIES` the sequence of all its arguments in the order of the tape, and its own place there.
+    constants : the numbers of the nodes that are known already, by position.
+    ranks : for each node PARAMETER, COMPUTED (from parameters alone), CONSTANT or BATCHED (from inputs).
+    outputs : the positions of the outputs.
+    """
+
+    def __init__(self, parameters: int, inputs: int) -> None:
+        self.parameters, self.inputs = parameters, inputs
+        self.rows: list[Primitive | None] = [None] * (parameters + inputs)
+        self.operands: list[tuple[Operand, ...]] = [()] * (parameters + inputs)
+        self.ranks = [PARAMETER] * parameters + [BATCHED] * inputs
+        self.constants: dict[int, float] = {}
+        self.outputs: list[int] = []
+        self._known: dict[Any, int] = {}
+        self._spans: dict[tuple[int, ...], tuple[int, int]] = {}
+
+    def begins_with(self, other: Tape) -> bool:
+        """Whether this is the other tape, to which a back end may have added constants of its own."""
+        n = len(other.rows)
+        own = {position: number for position, number in self.constants.items() if position < n}
+        return (
+            (self.parameters, self.inputs, self.outputs) == (other.parameters, other.inputs, other.outputs)
+            and (self.rows[:n], self.operands[:n]) == (other.rows, other.operands)
+            and repr(own) == repr(other.constants)  # which tells 0 from −0, and not nan from nan
+        )
+
+    def span(self, operand: Operand) -> tuple[int, int]:
+        """The lowest and the highest rank in a sequence; of a single node its rank twice."""
+        if type(operand) is not tuple:
+            return (self.ranks[operand],) * 2
+        span = self._spans.get(operand)  # a look-up goes through the whole sequence
+        if span is None:
+            ranks = set(map(self.ranks.__getitem__, operand)) or {CONSTANT}
+            span = self._spans[operand] = min(ranks), max(ranks)
+        return span
+
+    def constant(self, number: float) -> int:
+        key = (number, math.copysign(1.0, number)) if number == number else "nan"
+        return self._write(key, None, (), CONSTANT, number)
+
+    def node(self, row: Primitive, operands: tuple[Operand, ...]) -> int:
+        """The node that applies a row to nodes: computed at once, or found, or written."""
+        known = self._known.get((row, operands))
+        if known is not None:
+            return known
+        spans = list(map(self.span, operands))
+        if all(span == (CONSTANT, CONSTANT) for span in spans):
+            return self.constant(row.evaluate(*[self.number(operand) for operand in operands]))
+        return self._write((row, operands), row, operands, _rank_of(spans))
+
+    def one_against_others(self, row: Primitive, own: int, others: Iterable[int]) -> int:
+        """A node of a family, with its arguments in the order that all its relatives have them in."""
+        values = tuple(sorted((own, *others)))
+        if self.span(values) == (CONSTANT, CONSTANT):
+            return self.constant(
+                row.evaluate(self.constants[own], [self.constants[other] for other in others])
+            )
+        operands = (values, values.index(own))
+        return self._write((row, operands), row, operands, _rank_of([self.span(values)]))
+
+    def _write(self, key: Any, row: Any, operands: Any, rank: int, number: float | None = None) -> int:
+        position = self._known.setdefault(key, len(self.rows))
+        if position == len(self.rows):
+            self.rows.append(row)
+            self.operands.append(operands)
+            self.ranks.append(rank)
+            if number is not None:
+                self.constants[position] = number
+        return position
+
+    def number(self, operand: Operand) -> Any:
+        """The number of a constant operand, a list of them for a sequence."""
+        if type(operand) is tuple:
+            return [self.constants[each] for each in operand]
+        return self.constants[operand]
+
+
+def _rank_of(spans: Iterable[tuple[int, int]]) -> int:
+    return BATCHED if any(highest == BATCHED for _, highest in spans) else COMPUTED
+
+
+def record(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequence[Value]) -> Tape:
+    """The tape of the outputs as a function of parameters and inputs.
+
+    Raises
+    ------
+    ValueError : if an output depends on a leaf that is neither; it names the leaf.
+    """
+    tape = Tape(len(parameters), len(inputs))
+    given = {leaf: position for position, leaf in enumerate([*parameters, *inputs])}
+    with collector_paused():
+        order = _computed(outputs)
+        counts, readers = _uses(order, outputs)
+        writer = _Writer(tape, counts, readers, given)
+        for node in order:
+            writer.read(node)
+        tape.outputs = [writer.position(output) for output in outputs]
+    return tape
+
+
+def _computed(outputs: Sequence[Value]) -> list[Value]:
+    """The nodes that are computed, operands first: a depth-first search that leaves out the leaves.
+
+    A network has many more leaves than nodes, and a sequence that many nodes read is looked into once.
+    """
+    order: list[Value] = []
+    seen: set[int] = set()
+    stack: list[Any] = [output for output in reversed(outputs) if output.primitive is not None]
+    while stack:
+        node = stack.pop()
+        if node is None:
+            order.append(stack.pop())
+        elif id(node) not in seen:
+            seen.add(id(node))
+            if type(node) is tuple:
+                stack += [each for each in node[::-1] if each.primitive is not None]
+                continue
+            stack += (node, None)
+            stack += [
+                each for each in node.operands[::-1] if type(each) is tuple or each.primitive is not None
+            ]
+    return order
+
+
+def _uses(order: Sequence[Any], outputs: Sequence[Value]) -> tuple[dict[Any, int], dict[Any, Any]]:
+    """How often each computed node is read, and the last row that reads it."""
+    counts: dict[Any, int] = dict.fromkeys(outputs, 2)  # an output has a reader that is not on the tape
+    readers: dict[Any, Any] = {}
+    computed: dict[int, list[Any]] = {}  # of a sequence the nodes among its elements
+    for node in order:
+        for operand in node.operands:
+            elements: Any = (operand,)
+            if type(operand) is tuple:
+                if id(operand) not in computed:
+                    computed[id(operand)] = [each for each in operand if each.primitive is not None]
+                elements = computed[id(operand)]
+            for each in elements:
+                if each.primitive is not None:
+                    counts[each] = counts.get(each, 0) + 1
+                    readers[each] = node.primitive
+    return counts, readers
+
+
+class _Writer:
+    """Reads recorded nodes in topological order, and writes what they mean to a tape.
+
+    What only a sum reads is not written yet: its terms become terms of that sum.
+    """
+
+    def __init__(
+        self, tape: Tape, counts: dict[Any, int], readers: dict[Any, Any], given: dict[Value, int]
+    ) -> None:
+        self.tape, self.counts, self.readers = tape, counts, readers
+        self.written: dict[Any, int] = dict(given)
+        self.sequences: dict[int, tuple[int, ...]] = {}  # by the id of a sequence of nodes
+        self.products: dict[Any, tuple[int, int]] = {}  # not written yet, and read once, by a sum
+        self.sums: dict[Any, list[Any]] = {}  # likewise: positions, and products as pairs of them
+
+    def read(self, node: Any) -> None:
+        row, operands, tape = node.primitive, node.operands, self.tape
+        if row in (ADD, SUM, MEAN):
+            terms = self._terms(operands[0] if type(operands[0]) is tuple else operands)
+            if row is not MEAN and self._waits(node):
+                self.sums[node] = terms
+            else:
+                position = self._sum(terms)
+                if row is MEAN:
+                    position = tape.node(DIV, (position, tape.constant(float(len(operands[0])))))
+                self.written[node] = position
+            return
+        positions: list[Any] = [
+            self._sequence(operand) if type(operand) is tuple else self.position(operand)
+            for operand in operands
+        ]
+        if row is MUL and self._waits(node):
+            left, right = positions
+            self.products[node] = (left, right) if self._rank(left) <= self._rank(right) else (right, left)
+        elif row is DOT:
+            left, right, *bias = positions
+            if tape.span(left)[1] > tape.span(right)[1]:
+                left, right = right, left
+            self.written[node] = tape.node(row, (left, right, *bias))
+        elif row in FAMILIES:
+            self.written[node] = tape.one_against_others(row, *positions)
+        elif row is POW and tape.constants.get(positions[1]) == 2.0:
+            self.written[node] = tape.node(MUL, (positions[0], positions[0]))
+        else:
+            self.written[node] = tape.node(row, tuple(positions))
+
+    def _sequence(self, nodes: tuple[Value, ...]) -> tuple[int, ...]:
+        known = self.sequences.get(id(nodes))
+        if known is None:
+            try:
+                known = tuple(map(self.written.__getitem__, nodes))
+            except KeyError:  # some are not written yet
+                known = tuple(map(self.position, nodes))
+            self.sequences[id(nodes)] = known
+        return known
+
+    def position(self, node: Any) -> int:
+        """Where the node stands on the tape, written now if it had not been."""
+        position = self.written.get(node)
+        if position is None:  # a leaf: what waits is read by a sum, which opens it
+            if not node.constant:
+                raise ValueError(
+                    f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
+                    "wrt nor in inputs: name it in one of them, or write its .data in its place"
+                )
+            position = self.written[node] = self.tape.constant(node.data)
+        return position
+
+    def _rank(self, position: int) -> int:
+        return self.tape.ranks[position]
+
+    def _waits(self, node: Any) -> bool:
+        return self.counts.get(node) == 1 and self.readers[node] in (ADD, SUM, MEAN)
+
+    def _terms(self, nodes: Iterable[Any]) -> list[Any]:
+        """The terms of a sum: sums among them opened, which may be long chains, so the longest is kept."""
+        parts: list[list[Any]] = []
+        for node in nodes:
+            if node in self.sums:
+                parts.append(self.sums.pop(node))
+            elif node in self.products:
+                parts.append([self.products.pop(node)])
+            else:
+                parts.append([self.position(node)])
+        longest = max(parts, key=len, default=[])
+        for part in parts:
+            if part is not longest:
+                longest += part
+        return longest
+
+    def _sum(self, terms: list[Any]) -> int:
+        """A sum written as a dot product as far as its terms are products.
+
+        What depends on inputs is added up apart from what does not, which is the same for all examples.
+        """
+        tape = self.tape
+        if len(terms) > 1:  # without the 0 that Python's sum() begins with
+            terms = [term for term in terms if tape.constants.get(term) != 0.0] or terms[:1]
+        batched = [
+            max(map(self._rank, term)) == BATCHED if type(term) is tuple else self._rank(term) == BATCHED
+            for term in terms
+        ]
+        if any(batched) and not all(batched):
+            parts = [[term for term, b in zip(terms, batched) if b is side] for side in (True, False)]
+            return tape.node(ADD, tuple(map(self._sum, parts)))
+        pairs = [term for term in terms if type(term) is tuple]
+        singles = [term for term in terms if type(term) is not tuple]
+        if len(pairs) == 1:
+            singles.append(tape.node(MUL, pairs[0]))
+        elif pairs:
+            left, right = map(tuple, zip(*pairs))
+            if len(singles) == 1:
+                return tape.node(DOT, (left, right, singles[0]))
+            singles.append(tape.node(DOT, (left, right)))
+        if len(singles) == 1:
+            (position,) = singles
+            return int(position)
+        if len(singles) == 2:
+            return tape.node(ADD, tuple(singles))
+        return tape.node(SUM, (tuple(singles),))

@@ -1,0 +1,226 @@
+"""From a tape of numbers to terms on rows: what is computed alike is computed together.
+
+Nodes of one row of the table whose operands come from the same groups form a group, and a group becomes
+one term. No node of a group depends on another, for its operands lie in groups that were there before.
+The order of a group's nodes is free, so they are put in the order of their operands: then an operand is
+mostly a slice. Dot products of l different sequences with r others, all with all, are one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.primitives import Primitive
+from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Block, Indices, Term
+from .capture import BATCHED, DOT, FAMILIES, SUM, Tape
+
+__all__ = ["lift"]
+
+Key = Any
+
+
+def lift(tape: Tape, fold: bool = False) -> tuple[Block, list[Term]]:
+    """The array program of a tape, and its outputs, each of shape (1,).
+
+    With `fold`, biases are weights of one input more, which is 1: then a matrix product adds them.
+    """
+    lifter = _Lifter(tape, tape.constant(1.0) if fold else None)
+    outputs = [
+        lifter.block.take(lifter.term(position), np.array([lifter.place[position]]))
+        for position in tape.outputs
+    ]
+    return lifter.block, outputs
+
+
+class _Lifter:
+    """Groups, and for each node its group and its row in the term of that group."""
+
+    def __init__(self, tape: Tape, one: int | None) -> None:
+        self.tape, self.one = tape, one
+        self.block = Block(tape.parameters, tape.inputs)
+        self.group: list[int] = [0] * tape.parameters + [1] * tape.inputs
+        self.place = np.zeros(len(tape.rows), dtype=np.intp)
+        self.place[: tape.parameters] = np.arange(tape.parameters)
+        self.place[tape.parameters : tape.parameters + tape.inputs] = np.arange(tape.inputs)
+        constants = np.array(list(tape.constants.values()) or [0.0])
+        self.place[list(tape.constants)] = np.arange(len(tape.constants))
+        self.terms: list[Any] = [self.block.parameters, self.block.inputs, self.block.constant(constants)]
+
+        groups: dict[Key, list[int]] = {}
+        keys: dict[Key, int] = {}
+        self._patterns: dict[tuple[int, ...], Any] = {}
+        for node in range(tape.parameters + tape.inputs, len(tape.rows)):
+            row = tape.rows[node]
+            if row is None:
+                self.group.append(2)
+                continue
+            key = self._key(row, tape.operands[node])
+            self.group.append(keys.setdefault(key, len(keys) + 3))
+            groups.setdefault(key, []).append(node)
+        self._origins = np.array(self.group, dtype=np.intp)
+        for nodes in groups.values():
+            row = tape.rows[nodes[0]]
+            self.terms.append(self._term(row, nodes))
+
+    def term(self, node: int) -> Term:
+        term: Term = self.terms[self.group[node]]
+        return term
+
+    # --- groups
+
+    def _key(self, row: Primitive, operands: tuple[Any, ...]) -> Key:
+        """What nodes of one group have in common: the row, and the groups that its operands come from."""
+        if row in FAMILIES:
+            return (row, self._pattern(operands[0]))
+        parts = [
+            self._pattern(operand) if type(operand) is tuple else self.group[operand] for operand in operands
+        ]
+        if row in (POW, POWER, MONOMIAL):  # their exponents decide how they are computed
+            parts += [self.tape.constants.get(operand) for operand in operands[1:]]
+        return (row, *parts)
+
+    def _pattern(self, sequence: tuple[int, ...]) -> Any:
+        """The groups of a sequence's elements: how many, and from which."""
+        pattern = self._patterns.get(sequence)
+        if pattern is None:
+            origins = list(map(self.group.__getitem__, sequence))
+            alike = len(set(origins)) == 1
+            pattern = self._patterns[sequence] = (len(origins), origins[0] if alike else tuple(origins))
+        return pattern
+
+    # --- terms
+
+    def _term(self, row: Any, nodes: list[int]) -> Term:
+        """The term of a group; it says for each of the nodes where in it they stand."""
+        if row in FAMILIES:
+            return self._family(row, nodes)
+        if row is DOT:
+            term = self._matrix_product(nodes)
+            if term is not None:
+                return term
+        operands = [self.tape.operands[node] for node in nodes]
+        columns: list[Any] = []
+        for column in zip(*operands):
+            several = type(column[0]) is tuple
+            columns.append(
+                np.array(column, dtype=np.intp).reshape(len(nodes), -1).T if several else np.array(column)
+            )
+        order = self._sorted(columns)
+        self.place[np.array(nodes)[order]] = np.arange(len(nodes))
+        if row is DOT:
+            left, right, *bias = (self._rows(column[..., order], column.ndim - 1) for column in columns)
+            return self._plus(self._along(self.block.apply(MUL, [left, right])), bias)
+        args = [self._rows(column[..., order], column.ndim - 1) for column in columns]
+        if row is SUM:
+            return self._along(args[0])
+        if row.name == "logsumexp":
+            return self.block.joint(row, args[0])
+        return self._flat(self.block.apply(row, args), len(nodes))
+
+    def _along(self, x: Term) -> Term:
+        """The sum over the first axis, which is gone then."""
+        total = self.block.total(x)
+        return self.block.reshape(total, total.shape[1:])
+
+    def _plus(self, term: Term, bias: Sequence[Term]) -> Term:
+        return self.block.apply(ADD, [term, bias[0]]) if bias else term
+
+    def _flat(self, term: Term, size: int) -> Term:
+        """With one row for each node; a computation that is the same for all of them was broadcast."""
+        return self.block.broadcast(term, (size,))
+
+    def _sorted(self, columns: list[Any]) -> Indices:
+        """The order of a group's nodes that makes their operands ascend, the first operand first."""
+        keys = []
+        for column in columns:
+            first = column[0] if column.ndim == 2 and len(column) else column
+            if column.ndim == 1 or len(column):
+                keys.append(self.place[first])
+        return np.lexsort(keys[::-1]) if keys else np.arange(columns[0].shape[-1])
+
+    def _matrix_product(self, nodes: list[int]) -> Term | None:
+        """The dot products of l sequences with r others as one product, if all are taken with all."""
+        tape, block = self.tape, self.block
+        operands = [tape.operands[node] for node in nodes]
+        lefts, rights = (list(dict.fromkeys(operand[i] for operand in operands)) for i in (0, 1))
+        pairs = {operand[:2] for operand in operands}
+        if len(lefts) * len(rights) != len(nodes) or len(pairs) != len(nodes) or not lefts[0]:
+            return None
+        if self._batched(lefts[0]):  # then the other too: the tape has the lower rank on the left
+            return None
+        turned = len(lefts) == 1 and not self._batched(rights[0]) and len(rights) > 1
+        if turned:
+            lefts, rights = rights, lefts
+        lefts, rights = self._ascending(lefts), self._ascending(rights)
+        wide = len(rights)
+        row_of = {sequence: i for i, sequence in enumerate(lefts)}
+        column_of = {sequence: i for i, sequence in enumerate(rights)}
+        biases = np.zeros(len(nodes), dtype=np.intp)
+        for node, (left, right, *bias) in zip(nodes, operands):
+            if turned:
+                left, right = right, left
+            self.place[node] = place = row_of[left] * wide + column_of[right]
+            if bias:
+                biases[place] = bias[0]
+        table = biases.reshape(len(lefts), wide)
+        biased = len(operands[0]) == 3
+        if biased and self._folds(table, rights):
+            lefts = [(*left, bias) for left, bias in zip(lefts, table[:, 0].tolist())]
+            rights = [(*right, self.one) for right in rights]
+            biased = False
+        term = block.product(self._rows(np.array(lefts), whole=2), self._rows(np.array(rights).T, whole=2))
+        if biased:
+            term = self._plus(term, [self._rows(table)])
+        return block.broadcast(term, (len(lefts), wide))
+
+    def _folds(self, biases: Indices, rights: list[Any]) -> bool:
+        """Whether biases may be weights: one for each row, and few inputs to be copied beside the 1."""
+        if self.one is None or not self._batched(rights[0]) or (biases != biases[:, :1]).any():
+            return False
+        raw = all(self.group[node] == 1 for node in rights[0])
+        return self.tape.span(tuple(biases[:, 0].tolist()))[1] != BATCHED and not (
+            raw and len(rights[0]) > 64
+        )
+
+    def _batched(self, sequence: tuple[int, ...]) -> bool:
+        return self.tape.span(sequence)[1] == BATCHED
+
+    def _ascending(self, sequences: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Sequences in the order in which their elements stand in their terms."""
+        if len(sequences) == 1:
+            return sequences
+        first = self.place[np.array(sequences)[:, :8]]
+        return [sequences[i] for i in np.lexsort(first.T[::-1])]
+
+    def _family(self, row: Primitive, nodes: list[int]) -> Term:
+        """All the probabilities of each set of arguments at once, as (arguments, sets)."""
+        operands = [self.tape.operands[node] for node in nodes]
+        sets = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
+        column_of = {values: i for i, values in enumerate(sets)}
+        for node, (values, own) in zip(nodes, operands):
+            self.place[node] = own * len(sets) + column_of[values]
+        return self.block.joint(row, self._rows(np.array(sets).T, whole=2))
+
+    # --- operands
+
+    def _rows(self, nodes: Indices, whole: int = 0) -> Term:
+        """The term with these nodes as its rows.
+
+        Along an axis where they are all the same it has length 1, but for the first `whole` axes.
+        """
+        for axis in range(whole, nodes.ndim):
+            if nodes.shape[axis] > 1 and (nodes == nodes.take([0], axis)).all():
+                nodes = nodes.take([0], axis)
+        origins = self._origins[nodes]
+        distinct = np.unique(origins).tolist()
+        if len(distinct) == 1:
+            return self.block.take(self.terms[distinct[0]], self.place[nodes])
+        flat, where = nodes.reshape(-1), origins.reshape(-1)
+        pieces = []
+        for origin in distinct:
+            index = np.flatnonzero(where == origin)
+            pieces.append((index, self.block.take(self.terms[origin], self.place[flat[index]])))
+        return self.block.put(nodes.shape, pieces)

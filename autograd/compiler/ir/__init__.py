@@ -1,0 +1,1 @@
+"""The array program: its nodes, what they compute together, and the adjoint program."""

@@ -1,0 +1,452 @@
+"""The llvm back end: the array program as one native function, vectorised over the examples.
+
+A block of examples is taken through forward and adjoint program at once. Small programs become straight
+code without loops, whose numbers stay in registers; large ones loops over rows, so that their code does
+not grow with them. A whole training is one function too, with the update of the parameters in it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...engine.primitives import TABLE
+from ...locks import BUILDING
+from .. import machine
+from ..ir.nodes import Block, Term, ancestry, rewrite
+from ..update_loop import Training
+from .builder import ALIGNED, is_long
+from .layout import AFTER, BEFORE, reduces
+from .legalize import all_simplified, simplified
+from .lowering import Kernel
+
+__all__ = ["NativeProgram"]
+
+STRAIGHT = 600  # of so many operations on a block of examples straight code is compiled in no time
+KEPT = 16  # functions of one program: a training with other settings is another one
+
+
+class _Function(NamedTuple):
+    """What a call needs to know of a kernel, which itself is a hundred times as large as its code."""
+
+    call: Any
+    lanes: int
+    size: int  # of its scratch memory, in numbers
+    record: int
+    fused: bool
+
+
+class NativeProgram:
+    """Terms as native code: what `ArrayProgram` is for numpy.
+
+    Parameters
+    ----------
+    terms : what to compute: the value and the gradient, or outputs for each example.
+    mean : whether to take the mean over the batch, or else the sum.
+    dtype : float64 or float32.
+    """
+
+    def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
+        self.mean, self.dtype = mean, np.dtype(dtype)
+        self.terms = rewrite(terms, simplified)
+        block = self.terms[0].block
+        self.width = block.inputs.size
+        self.batched = any(term.batched for term in ancestry(self.terms))
+        self.straight = sum(map(_work, ancestry(self.terms))) <= STRAIGHT
+        self._functions: dict[Any, _Function] = {}
+        self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
+        self._scratch: list[Any] = []
+
+    @property
+    def source(self) -> str:
+        kernel, *_ = self._pass(8 if self.width else 1)
+        lines = [f"; {term!r}" for term in ancestry(self.terms)]
+        return "\n".join([*lines, "", str(kernel.module)])
+
+    def _lanes(self, examples: int) -> int:
+        if not self.batched or examples < 4:
+            return 1
+        if self.straight or examples < 16:
+            return 8
+        return 32 if self.terms[0].block.parameters.size > 512 and examples >= 32 else 16
+
+    def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
+        results, starts, ends = self._results(parameters, batch)
+        return tuple(
+            results[start:end].reshape(term.size, -1)[:, : len(batch)] if term.batched else results[start:end]
+            for term, start, end in zip(self.terms, starts, ends)
+        )
+
+    def rows(self, parameters: Any, batch: Any) -> Any:
+        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        results, *_ = self._results(parameters, batch)
+        return results.reshape(sum(term.size for term in self.terms), -1)[:, : len(batch)]
+
+    def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
+        """The numbers of all terms in one array, and where those of each term begin and end in it."""
+        B = len(batch)
+        plan = self._plans.get(B)
+        if plan is None:
+            plan = self._plan(B)
+        function, order, room, starts, ends = plan
+        results = np.empty(ends[-1], self.dtype)
+        base = _pointer(results)
+        places = [base + start * results.itemsize for start in starts]
+        self._call(function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
+        return results, starts, ends
+
+    def _plan(self, B: int) -> tuple[Any, ...]:
+        """What passes over a batch of this size have in common."""
+        function = self._function("pass", self._lanes(B))
+        blocks = -(-B // function.lanes)
+        each = blocks * function.lanes  # whole blocks are written
+        *starts, size = itertools.accumulate(
+            [term.size * (each if term.batched else 1) for term in self.terms], initial=0
+        )
+        order, room = _numbers(B.bit_length())[1], blocks * function.record
+        if len(self._plans) > 63:
+            self._plans.clear()
+        self._plans[B] = plan = function, order, room, starts, [*starts[1:], size]
+        return plan
+
+    def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
+        """Call native code with scratch memory of its own as the last argument."""
+        size = (function.size + room) * self.dtype.itemsize + ALIGNED
+        try:
+            scratch, start = self._scratch.pop()  # another thread has memory of its own
+        except IndexError:
+            scratch = b""
+        if len(scratch) < size:
+            scratch = ctypes.create_string_buffer(size)
+            start = ctypes.addressof(scratch)
+        try:
+            return function.call(*args, start + -start % ALIGNED)
+        finally:
+            self._scratch.append((scratch, start))
+
+    def _function(self, purpose: Any, lanes: int, *args: Any) -> _Function:
+        made = self._functions.get((purpose, lanes))
+        if made is None:
+            with BUILDING:  # terms are added to their block
+                kernel, result, arguments = (self._train if args else self._pass)(lanes, *args)
+                kernel.module.triple = machine.triple()
+                arguments = [*arguments, ctypes.c_void_p]
+                call = machine.function(kernel.module.name, str(kernel.module), result, arguments)
+                if len(self._functions) >= KEPT:
+                    self._functions.clear()
+                made = _Function(call, lanes, kernel.size, kernel.record, kernel.fused)
+                self._functions[purpose, lanes] = made
+        return made
+
+    def _kernel(
+        self, name: str, lanes: int, result: str, *arguments: str, terms: Sequence[Term] | None = None
+    ) -> tuple[Kernel, list[Any]]:
+        """A kernel at the beginning of a new function; "pointer" and "whole" are the types of arguments."""
+        from llvmlite import ir
+
+        real = ir.DoubleType() if self.dtype == np.float64 else ir.FloatType()
+        kernel = Kernel(name, self.terms if terms is None else terms, lanes, real, self.straight)
+        types = {"pointer": kernel.pointer, "whole": kernel.whole, "none": ir.VoidType()}
+        kind = ir.FunctionType(types[result], [types[each] for each in (*arguments, "pointer")])
+        function = ir.Function(kernel.module, kind, name)
+        function.attributes.add("nounwind")
+        for argument in function.args:
+            if argument.type == kernel.pointer:
+                argument.add_attribute("noalias")
+        kernel.builder = ir.IRBuilder(function.append_basic_block())
+        *given, kernel.scratch = function.args
+        kernel.mask = None
+        return kernel, given
+
+    def _pass(self, lanes: int) -> tuple[Kernel, Any, list[Any]]:
+        """One pass over a batch: its results."""
+
+        results: list[Any]
+        kernel, (parameters, batch, order, count, *results) = self._kernel(
+            "pass", lanes, "none", "pointer", "pointer", "pointer", "whole", *["pointer"] * len(self.terms)
+        )
+        kernel.parameters, kernel.batch, kernel.examples_order = parameters, batch, order
+        kernel.history_base = kernel.address(kernel.scratch, kernel.size)
+        batched = [(term, result) for term, result in zip(self.terms, results) if term.batched]
+
+        def write(first: Any) -> None:
+            builder, (rest, whole) = kernel.builder, map(kernel.whole_number, (lanes - 1, lanes))
+            each = builder.mul(builder.sdiv(builder.add(count, rest), whole), whole)
+            for term, result in batched:
+
+                def row(i: Any, term: Term = term, result: Any = result) -> None:
+                    place = builder.add(builder.mul(kernel.whole_number(i), each), kernel.whole_number(first))
+                    kernel.store(kernel.get(term, (i,), lanes), result, place, lanes)
+
+                kernel.every(term.size, row)
+
+        kernel.run(
+            count,
+            self.mean,
+            lambda first: kernel.examples(batch, order, first, self.width),
+            write if batched else None,
+        )
+        for term, result in zip(self.terms, results):
+            if not term.batched:
+                self._copy(kernel, term, result)
+        kernel.builder.ret_void()
+        pointers = [ctypes.c_void_p] * len(self.terms)
+        return kernel, None, [*[ctypes.c_void_p] * 3, ctypes.c_int64, *pointers]
+
+    @staticmethod
+    def _copy(kernel: Kernel, term: Term, result: Any) -> None:
+        kernel.phase = AFTER
+        kernel.every(term.size, lambda i: kernel.store(kernel.get(term, (i,), 1), result, i))
+
+    def train(self, training: Training) -> int:
+        """Make the updates of a training; returns how many were made before a number was not finite."""
+        t = training
+        function = self._function(t.kind, self._lanes(t.largest), t)
+        blocks = -(-t.largest // function.lanes)
+        room = blocks * function.lanes * self.width
+        again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
+        room = blocks * function.record + (room if again else 0)
+        missing = 0 if function.fused else 2 * t.parameters - len(t.state)
+        state = np.append(t.state, np.zeros(missing, self.dtype)) if missing > 0 else t.state
+        try:
+            done: int = self._call(
+                function,
+                *map(_pointer, (state, t.batch, t.order, t.bounds)),
+                len(t.rates),
+                *map(_pointer, (t.rates, t.values, t.norms, t.noted, t.previous)),
+                int(again),
+                blocks,
+                room=room,
+            )
+        finally:
+            if missing > 0:
+                t.state[...] = state[: len(t.state)]
+        return done
+
+    def _train(self, lanes: int, training: Training) -> tuple[Kernel, Any, list[Any]]:
+        """Updates of the parameters, each from the gradient over a batch; the number of those made."""
+        t, P = training, training.parameters
+        given: list[Any]
+        value, gradient, *outputs = self.terms
+        # Without a look at the gradient on the way, the update is part of the loop that computes it.
+        together = not t.careful and t.clip_norm is None and t.clip_value is None
+        moving = gradient.block.take(gradient, np.arange(t.updated))
+        changed = self._rule_terms(t, gradient.block, moving) if together else {}
+        types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 5, "whole", "whole"
+        kernel, given = self._kernel("train", lanes, *types, terms=[value, *changed.values(), *outputs])
+        if not together or not kernel.ends_with(list(changed.values())):
+            together = False
+            kernel, given = self._kernel("train", lanes, *types)
+        kernel.fused = together
+        state, batch, order, spans, steps, rates, values, norms, noted, previous, again, blocks = given
+        builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
+        kernel.parameters = state
+        if together:
+            kernel.homes |= {term: (state, number * P) for number, term in changed.items()}
+        else:
+            if gradient.kind in ("put", "apply", "broadcast") and gradient not in kernel.accumulated:
+                kernel.homes[gradient] = state, P
+            update = self._update(kernel, t)
+            update.scratch = kernel.address(kernel.scratch, kernel.size)
+            kernel.size += update.size
+            update.builder, update.parameters = builder, state
+        kernel.batch, kernel.history_base = batch, kernel.address(kernel.scratch, kernel.size)
+        gathered = kernel.address(kernel.history_base, kernel.times(blocks, kernel.record))
+        local = kernel.address(kernel.scratch, kernel.places[inputs])
+        is_again = builder.icmp_signed("!=", again, kernel.whole_number(0))
+
+        def bounds(step: Any) -> tuple[Any, Any]:
+            first, end = (
+                builder.load(
+                    builder.gep(spans, [kernel.plus(kernel.times(step, 2), k)], source_etype=whole), typ=whole
+                )
+                for k in (0, 1)
+            )
+            return first, builder.sub(end, first)
+
+        def gather(examples: Any, first: Any) -> None:
+            kernel.homes[inputs] = kernel.address(gathered, kernel.times(first, self.width)), 0
+            kernel.examples(batch, examples, first, self.width)
+
+        with builder.if_then(is_again):
+            kernel.size_of(bounds(kernel.whole_number(0))[1])
+            kernel.loop(0, kernel.count_int, lanes, lambda first: gather(order, first))
+
+        def step(number: Any) -> None:
+            begin, count = bounds(number)
+            examples = builder.gep(order, [begin], source_etype=whole)
+            kernel.examples_order = examples
+            kernel.values.clear()
+
+            def read(first: Any) -> None:
+                there = kernel.address(gathered, kernel.times(first, self.width))
+                kernel.homes[inputs] = builder.select(is_again, there, local), 0
+                with builder.if_then(builder.not_(is_again)):
+                    kernel.examples(batch, examples, first, self.width)
+
+            def note(first: Any) -> None:
+                for k, term in enumerate(outputs):
+                    self._note(
+                        kernel, term, noted, kernel.plus(begin, first), kernel.plus(first, 0), len(outputs), k
+                    )
+
+            kernel.rate = kernel.load(rates, number)
+            kernel.run(count, self.mean, read, note if outputs else None)
+            result = kernel.get(value, (0,), 1)
+            kernel.store(result, values, number)
+            if together:
+                return
+            if gradient not in kernel.homes:
+                kernel.phase = AFTER
+                kernel.every(
+                    gradient.size,
+                    lambda i: kernel.store(kernel.get(gradient, (i,), 1), state, kernel.plus(i, P)),
+                )
+            if t.careful:
+                kernel.store(kernel.length(state, P, t.updated), norms, number)
+                self._leave_unless_finite(kernel, result, number)
+                copy(state, previous)
+            self._clip(kernel, t)
+            update.rate = kernel.rate
+            update.emit(BEFORE)
+            for term in update.terms:
+                if term.kind == "constant":  # nothing has computed it
+                    kernel.in_eights(t.updated, functools.partial(self._fill, update, term))
+            if t.careful:
+                nothing = kernel.nothing(state, t.updated)
+                self._leave_unless_finite(kernel, nothing, number, lambda: copy(previous, state))
+
+        def copy(source: Any, target: Any) -> None:
+            for start in [0, *[(2 + row) * P for row in range(len(t.names))]]:
+
+                def at(i: Any, size: int, start: int = start) -> None:
+                    place = kernel.plus(i, start)
+                    kernel.store(kernel.load(source, place, size), target, place, size)
+
+                kernel.in_eights(t.updated, at)
+
+        kernel.loop(0, steps, 1, step)
+        builder.ret(steps)
+        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 2]
+        return kernel, ctypes.c_int64, arguments
+
+    def _update(self, kernel: Kernel, t: Training) -> Kernel:
+        """The rule of the training as a program of its own, which reads the gradient from the state."""
+        block = Block(t.parameters, 0)
+        gradient = block.take(block.parameters, np.arange(t.parameters, t.parameters + t.updated))
+        changed = self._rule_terms(t, block, gradient)
+        update = Kernel("update", list(changed.values()), 1, kernel.real, straight=False, numbers_first=True)
+        update.module, update.tables = kernel.module, kernel.tables
+        update.homes |= {term: (kernel.parameters, number * t.parameters) for number, term in changed.items()}
+        return update
+
+    @staticmethod
+    def _rule_terms(t: Training, block: Block, gradient: Term) -> dict[int, Term]:
+        """What the rule of the training puts into the rows of the state that it changes.
+
+        The numbers of the state are those of ``block.parameters``, and go on beyond the parameters.
+        """
+        rows = {
+            number: block.take(
+                block.parameters, np.arange(number * t.parameters, number * t.parameters + t.updated)
+            )
+            for number in (0, *range(2, 2 + len(t.names)))
+        }
+        memory = {name: rows[2 + number] for number, name in enumerate(t.names)}
+        new = {0: t.rule(rows[0], gradient, block.rate, memory)}
+        new |= {2 + number: memory[name] for number, name in enumerate(t.names)}
+        changed = {}
+        for number, value in new.items():
+            term = block.broadcast(block.term(value), (t.updated,))
+            if term.kind == "take":  # another row as it is: to be read in the loop with all else
+                term = block.apply(TABLE["add"], [term, block.constant(0.0)])
+            if value is not rows[number]:
+                changed[number] = term
+        return dict(zip(changed, all_simplified(block, list(changed.values()))))
+
+    @staticmethod
+    def _fill(update: Kernel, term: Term, i: Any, size: int) -> None:
+        base, start = update.homes[term]
+        update.store(update.get(term, (i,), size, rows=True), base, update.plus(i, start), size)
+
+    @staticmethod
+    def _clip(kernel: Kernel, t: Training) -> None:
+        """Bring the gradient within the limits, in its place."""
+        builder, state, P = kernel.builder, kernel.parameters, t.parameters
+
+        def change(rule: Callable[[Any, int], Any]) -> None:
+            def at(i: Any, size: int) -> None:
+                place = kernel.plus(i, P)
+                kernel.store(rule(kernel.load(state, place, size), size), state, place, size)
+
+            kernel.in_eights(t.updated, at)
+
+        if t.clip_value is not None:
+            low, high = -t.clip_value, t.clip_value
+
+            def clipped(g: Any, size: int) -> Any:
+                above = kernel.apply(TABLE["maximum"], [g, kernel.number(low, size)])
+                return kernel.apply(TABLE["minimum"], [above, kernel.number(high, size)])
+
+            change(clipped)
+        if t.clip_norm is not None:
+            norm = builder.fadd(kernel.length(state, P, t.updated), kernel.number(1e-6))
+            factor = builder.fdiv(kernel.number(t.clip_norm), norm)
+            short = builder.fcmp_ordered(">=", factor, kernel.number(1.0))
+            factor = builder.select(short, kernel.number(1.0), factor)
+            change(lambda g, size: builder.fmul(g, kernel.splat(factor, size)))
+
+    @staticmethod
+    def _leave_unless_finite(
+        kernel: Kernel, number: Any, made: Any, before: Callable[[], None] | None = None
+    ) -> None:
+        builder = kernel.builder
+        with builder.if_then(builder.fcmp_unordered("uno", builder.fsub(number, number), number)):
+            if before is not None:
+                before()
+            builder.ret(made)
+
+    @staticmethod
+    def _note(kernel: Kernel, term: Term, table: Any, row: Any, first: Any, width: int, k: int) -> None:
+        """An output of each example of a block in its row of a table."""
+        builder, ir = kernel.builder, kernel.ir
+        value = kernel.get(term, (0,), kernel.lanes)
+        for lane in range(kernel.lanes):
+            each = value
+            if kernel.lanes > 1:
+                each = builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+            with builder.if_then(builder.icmp_signed("<", kernel.plus(first, lane), kernel.count_int)):
+                kernel.store(each, table, kernel.plus(kernel.times(kernel.plus(row, lane), width), k))
+
+
+def _pointer(array: Any) -> int:
+    """Where the numbers of an array begin."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):  # not to be written, or empty; this takes longer
+        return int(array.ctypes.data)
+
+
+def _work(term: Term) -> int:
+    """How many operations on a block of examples straight code for a term has."""
+    if not term.batched and not (term.kind in ("outer", "over_batch") and reduces(term)):
+        return 0
+    if term.kind == "product":
+        return term.size * term.args[1].shape[0]
+    if term.kind == "outer":
+        return term.size * term.args[0].shape[1]
+    if term.kind == "apply" and is_long(term.row):
+        return 40 * term.size
+    return max([term.size, *(arg.size for arg in term.args)])
+
+
+@functools.cache
+def _numbers(bits: int) -> tuple[Any, int]:
+    """0, 1, 2, ... up to 2 to the power of `bits`, and where they lie."""
+    numbers = np.arange(1 << bits, dtype=np.int64)
+    return numbers, _pointer(numbers)

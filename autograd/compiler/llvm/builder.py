@@ -1,0 +1,373 @@
+"""Native code as it is being written: numbers, memory, loops, and the rows of the table."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...engine.primitives import TABLE, Primitive
+from .libm import ELEMENTARY, SHORT
+
+__all__ = ["ALIGNED", "DIRECT", "Code", "is_long"]
+
+ALIGNED = 64  # bytes: a vector of eight doubles
+
+
+class Code(ABC):
+    """A function of native code; `builder` stands where the next instruction goes.
+
+    A number of rows, or a place, is a Python number or a value of the function. A value has one lane or
+    several; what is done to it is done in each.
+    """
+
+    builder: Any
+
+    def __init__(self, name: str, real: Any) -> None:
+        from llvmlite import ir
+
+        self.ir, self.real = ir, real
+        self.whole, self.pointer = ir.IntType(64), ir.PointerType()
+        self.module = ir.Module(name=name)
+        self.tables: dict[Any, Any] = {}
+
+    @property
+    @abstractmethod
+    def unrolled(self) -> bool:
+        """Whether loops over rows are written out."""
+
+    # --- values
+
+    def number(self, value: float, lanes: int = 1) -> Any:
+        ir = self.ir
+        return ir.Constant(self._type(lanes), [value] * lanes if lanes > 1 else value)
+
+    def _type(self, lanes: int) -> Any:
+        return self.ir.VectorType(self.real, lanes) if lanes > 1 else self.real
+
+    def whole_number(self, value: Any) -> Any:
+        return value if isinstance(value, self.ir.Value) else self.ir.Constant(self.whole, value)
+
+    def plus(self, a: Any, b: Any) -> Any:
+        if isinstance(a, int) and isinstance(b, int):
+            return a + b
+        if isinstance(a, int) and a == 0:
+            return b
+        if isinstance(b, int) and b == 0:
+            return a
+        return self.builder.add(self.whole_number(a), self.whole_number(b))
+
+    def times(self, a: Any, b: int) -> Any:
+        if isinstance(a, int):
+            return a * b
+        return 0 if b == 0 else a if b == 1 else self.builder.mul(self.whole_number(a), self.whole_number(b))
+
+    def least(self, a: Any, b: Any) -> Any:
+        """The smaller of two whole numbers."""
+        a, b = self.whole_number(a), self.whole_number(b)
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def splat(self, value: Any, lanes: int) -> Any:
+        if lanes == 1:
+            return value
+        ir = self.ir
+        kind = ir.VectorType(value.type, lanes)
+        first = self.builder.insert_element(
+            ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
+        )
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+        return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), mask)
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        ir, kind = self.ir, a.type
+        lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+        name = f"llvm.fma.{lanes}f{8 * self.bytes}"
+        function = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(kind, [kind] * 3), name
+        )
+        return self.builder.call(function, [a, b, c])
+
+    def address(self, base: Any, offset: Any) -> Any:
+        return self.builder.gep(base, [self.whole_number(offset)], source_etype=self.real)
+
+    def load(self, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> Any:
+        align = self.bytes * lanes if aligned else self.bytes
+        return self.builder.load(self.address(base, offset), typ=self._type(lanes), align=min(align, ALIGNED))
+
+    def store(self, value: Any, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> None:
+        align = self.bytes * lanes if aligned else self.bytes
+        self.builder.store(value, self.address(base, offset), align=min(align, ALIGNED))
+
+    @property
+    def bytes(self) -> int:
+        return 8 if isinstance(self.real, self.ir.DoubleType) else 4
+
+    def table(self, data: Any) -> Any:
+        """An array of constants in the module."""
+        ir = self.ir
+        key = (data.shape, data.tobytes())
+        if key not in self.tables:
+            kind = ir.ArrayType(self.whole if data.dtype.kind == "i" else self.real, data.size)
+            self.tables[key] = table = ir.GlobalVariable(self.module, kind, f"table{len(self.tables)}")
+            table.initializer = ir.Constant(kind, data.reshape(-1).tolist())
+            table.global_constant, table.linkage = True, "internal"
+        return self.tables[key]
+
+    # --- loops
+
+    def loop(
+        self, start: Any, stop: Any, step: int, body: Callable[..., Any], carry: Sequence[Any] = ()
+    ) -> list[Any]:
+        """``for i in range(start, stop, step)``; the body gives anew what is carried."""
+        numbers = isinstance(start, int) and isinstance(stop, int)
+        if numbers and len(range(start, stop, step)) < 2:
+            for i in range(start, stop, step):
+                carry = body(i, *carry) or ()
+            return list(carry)
+        builder, function = self.builder, self.builder.function
+        before = builder.block
+        inside, after = (function.append_basic_block() for _ in range(2))
+        if numbers:
+            builder.branch(inside)
+        else:
+            builder.cbranch(
+                builder.icmp_signed("<", self.whole_number(start), self.whole_number(stop)), inside, after
+            )
+        builder.position_at_end(inside)
+        i = builder.phi(self.whole)
+        i.add_incoming(self.whole_number(start), before)
+        carried = [builder.phi(value.type) for value in carry]
+        for phi, value in zip(carried, carry):
+            phi.add_incoming(value, before)
+        values = list(body(i, *carried) or ())
+        following = builder.add(i, self.whole_number(step))
+        last = builder.block
+        i.add_incoming(following, last)
+        for phi, value in zip(carried, values, strict=True):
+            phi.add_incoming(value, last)
+        builder.cbranch(builder.icmp_signed("<", following, self.whole_number(stop)), inside, after)
+        builder.position_at_end(after)
+        if numbers:
+            return values
+        results = [builder.phi(value.type) for value in values]
+        for phi, value, first in zip(results, values, carry):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, last)
+        return results
+
+    def every(self, length: int, body: Callable[..., Any], carry: Sequence[Any] = ()) -> Sequence[Any]:
+        """The rows of an axis: one after the other in straight code, otherwise a loop."""
+        if length == 1 or self.unrolled:
+            for i in range(length):
+                carry = body(i, *carry) or ()
+            return carry
+        return self.loop(0, length, 1, body, carry)
+
+    def each(self, shape: Sequence[int], body: Callable[..., Any]) -> None:
+        """The rows of all axes."""
+        if not shape:
+            body()
+        else:
+            self.every(shape[0], lambda i: self.each(shape[1:], lambda *rest: body(i, *rest)))
+
+    def in_fours(self, length: int, body: Callable[..., list[Any]], carry: Sequence[Any]) -> Sequence[Any]:
+        """As `every`, with four rows in each turn of a loop."""
+        if length < 8 or self.unrolled:
+            return self.every(length, body, carry)
+
+        def four(i: Any, *carried: Any) -> Sequence[Any]:
+            for k in range(4):
+                carried = tuple(body(self.plus(i, k), *carried))
+            return carried
+
+        carry = self.loop(0, length - length % 4, 4, four, carry)
+        for i in range(length - length % 4, length):
+            carry = body(i, *carry)
+        return carry
+
+    def tiles(self, length: int, tile: int, body: Callable[[Any, int], None]) -> None:
+        """The rows of an axis, several at once: the body takes the first and how many."""
+        if self.unrolled:
+            for i in range(0, length, tile):
+                body(i, min(tile, length - i))
+            return
+        full = length - length % tile
+        if full == tile:
+            body(0, tile)
+        elif full:
+            self.loop(0, full, tile, lambda i: body(i, tile))
+        if length > full:
+            body(full, length - full)
+
+    def in_eights(self, length: int, body: Callable[[Any, int], None]) -> None:
+        """A loop over numbers that lie in a row, eight at a time, and over those left one by one."""
+        full = length - length % 8
+        self.loop(0, full, 8, lambda i: body(i, 8))
+        self.loop(full, length, 1, lambda i: body(i, 1))
+
+    # --- vectors
+
+    def lane_sum(self, value: Any) -> Any:
+        ir = self.ir
+        total = self.builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+        for lane in range(1, value.type.count):
+            each = self.builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+            total = self.builder.fadd(total, each)
+        return total
+
+    def together(self, values: Sequence[Any]) -> Any:
+        """A vector of numbers; of one, the number."""
+        if len(values) == 1:
+            return values[0]
+        ir = self.ir
+        vector = ir.Constant(self._type(len(values)), ir.Undefined)
+        for lane, value in enumerate(values):
+            vector = self.builder.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
+        return vector
+
+    def transposed(self, rows: Sequence[Any]) -> list[Any]:
+        """The columns of eight vectors, by exchanging halves, quarters and eighths of pairs of them."""
+        ir, vectors = self.ir, list(rows)
+        kind = ir.VectorType(ir.IntType(32), 8)
+        for width in (1, 2, 4):
+            kept = [lane if not lane & width else 8 + lane - width for lane in range(8)]
+            masks = [ir.Constant(kind, [lane + shift for lane in kept]) for shift in (0, width)]
+            for i in [i for i in range(8) if not i & width]:
+                pair = vectors[i], vectors[i + width]
+                vectors[i], vectors[i + width] = (self.builder.shuffle_vector(*pair, mask) for mask in masks)
+        return vectors
+
+    def transposed_sum(self, vectors: list[Any]) -> Any:
+        """A vector of the sums of eight vectors, by adding halves that are interleaved."""
+        ir, builder = self.ir, self.builder
+        for width in (1, 2, 4):
+            low = [lane + (8 - width if lane % (2 * width) >= width else 0) for lane in range(8)]
+            kind = ir.VectorType(ir.IntType(32), 8)
+            masks = [ir.Constant(kind, low), ir.Constant(kind, [lane + width for lane in low])]
+            vectors = [
+                builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks))
+                for a, b in zip(vectors[::2], vectors[1::2])
+            ]
+        return vectors[0]
+
+    def length(self, base: Any, start: int, size: int) -> Any:
+        """The length √Σ x² of numbers in a row; they are scaled where a square would overflow or vanish."""
+        builder = self.builder
+
+        def sum_of_squares(factor: Any) -> Any:
+            def square(i: Any, total: Any, lanes: int) -> list[Any]:
+                x = builder.fmul(self.load(base, self.plus(i, start), lanes), self.splat(factor, lanes))
+                return [self.fma(x, x, total)]
+
+            full = size - size % 8
+            (total,) = self.loop(0, full, 8, lambda i, total: square(i, total, 8), [self.number(0.0, 8)])
+            (total,) = self.loop(full, size, 1, lambda i, total: square(i, total, 1), [self.lane_sum(total)])
+            return total
+
+        def larger(i: Any, largest: Any) -> list[Any]:
+            x = self.apply(TABLE["abs"], [self.load(base, self.plus(i, start))])
+            return [self.apply(TABLE["maximum"], [largest, x])]
+
+        low, high = (1e-280, 1e280) if self.bytes == 8 else (1e-25, 1e25)
+        plain = sum_of_squares(self.number(1.0))
+        near = builder.and_(
+            builder.fcmp_ordered(">", plain, self.number(low)),
+            builder.fcmp_ordered("<", plain, self.number(high)),
+        )
+        with builder.if_else(near) as (then, otherwise):
+            with then:
+                usual, usual_block = self.apply(TABLE["sqrt"], [plain]), builder.block
+            with otherwise:
+                (largest,) = self.loop(0, size, 1, larger, [self.number(0.0)])
+                zero = builder.fcmp_ordered("==", largest, self.number(0.0))
+                factor = builder.fdiv(self.number(1.0), largest)
+                root = self.apply(TABLE["sqrt"], [sum_of_squares(factor)])
+                scaled = builder.select(zero, largest, builder.fmul(root, largest))
+                infinite = builder.fcmp_ordered("==", largest, self.number(math.inf))
+                scaled, scaled_block = builder.select(infinite, largest, scaled), builder.block
+        length = builder.phi(self.real)
+        length.add_incoming(usual, usual_block)
+        length.add_incoming(scaled, scaled_block)
+        return length
+
+    def nothing(self, base: Any, size: int) -> Any:
+        """Σ (x − x) of numbers in a row: 0 if all are finite, otherwise nan."""
+        full = size - size % 8
+
+        def gap(i: Any, total: Any, lanes: int) -> list[Any]:
+            x = self.load(base, i, lanes)
+            return [self.builder.fadd(total, self.builder.fsub(x, x))]
+
+        (total,) = self.loop(0, full, 8, lambda i, total: gap(i, total, 8), [self.number(0.0, 8)])
+        (total,) = self.loop(full, size, 1, lambda i, total: gap(i, total, 1), [self.lane_sum(total)])
+        return total
+
+    # --- rows of the table
+
+    def apply(self, row: Primitive, values: list[Any]) -> Any:
+        """The code of a row on values of one type."""
+        direct = DIRECT.get(row.name)
+        if direct is not None:
+            return direct(self, *values)
+        emit = ELEMENTARY[row.name]
+        if self.bytes == 8:
+            return emit(self.builder, *values)
+        ir, kind = self.ir, values[0].type
+        lanes = kind.count if isinstance(kind, ir.VectorType) else 1
+        double = ir.VectorType(ir.DoubleType(), lanes) if lanes > 1 else ir.DoubleType()
+        result = emit(self.builder, *[self.builder.fpext(value, double) for value in values])
+        return self.builder.fptrunc(result, kind)
+
+
+def is_long(row: Primitive) -> bool:
+    """Whether the code of a row is long, as that of exp."""
+    return row.name in ELEMENTARY and row.name not in SHORT
+
+
+# --- rows that are an instruction or two -----------------------------------------------------------
+
+
+def _binary(name: str) -> Callable[..., Any]:
+    return lambda code, a, b: getattr(code.builder, name)(a, b)
+
+
+def _filled(code: Code, like: Any, number: float) -> Any:
+    lanes = like.type.count if isinstance(like.type, code.ir.VectorType) else 1
+    return code.number(number, lanes)
+
+
+def _relu(code: Code, x: Any) -> Any:
+    zero = _filled(code, x, 0.0)
+    return code.builder.select(code.builder.fcmp_ordered("<=", x, zero), zero, x)
+
+
+def _step(code: Code, x: Any) -> Any:
+    builder, zero, one = code.builder, _filled(code, x, 0.0), _filled(code, x, 1.0)
+    return builder.select(
+        builder.fcmp_ordered(">", x, zero), one, builder.select(builder.fcmp_unordered("uno", x, x), x, zero)
+    )
+
+
+def _greater(code: Code, a: Any, b: Any) -> Any:
+    builder = code.builder
+    decided = builder.select(builder.fcmp_ordered(">", a, b), _filled(code, a, 1.0), _filled(code, a, 0.0))
+    return builder.select(builder.fcmp_unordered("uno", a, b), _filled(code, a, math.nan), decided)
+
+
+def _where(code: Code, condition: Any, a: Any, b: Any) -> Any:
+    builder = code.builder
+    return builder.select(builder.fcmp_unordered("!=", condition, _filled(code, a, 0.0)), a, b)
+
+
+DIRECT: dict[str, Callable[..., Any]] = {
+    "add": _binary("fadd"),
+    "sub": _binary("fsub"),
+    "mul": _binary("fmul"),
+    "div": _binary("fdiv"),
+    "neg": lambda code, x: code.builder.fneg(x),
+    "relu": _relu,
+    "step": _step,
+    "greater": _greater,
+    "where": _where,
+}

@@ -1,0 +1,240 @@
+"""The numpy back end: the array program as Python source on arrays, and for one example on floats.
+
+The source is readable, and it is what `Program.source` shows; `listing` and `scalars` write it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.primitives import TABLE
+from ...locks import built_once
+from ..ir.fused_rules import FORWARD
+from ..ir.nodes import MUL, Term, ancestry, rewrite
+from ..update_loop import Training, descent
+from .codegen import Listing, view
+from .scalar_codegen import Loaded, ScalarProgram, pays
+
+__all__ = ["ArrayProgram"]
+
+RELU, STEP = TABLE["relu"], TABLE["step"]
+
+STRETCH = 4096  # examples at once
+_SIZES = 8  # of batches, for which arrays are kept
+_NEAR = 1e-280, 1e280  # squares that have lost nothing
+Prepare = Callable[[int], Callable[[Any], Loaded]]  # `prepare` of a training
+
+
+class ArrayProgram:
+    """Terms as a function of parameters and batch.
+
+    Parameters
+    ----------
+    terms : what to compute.
+    mean : whether to take the mean over the batch, or else the sum.
+    dtype : of all arrays.
+
+    Attributes
+    ----------
+    source : the Python source; after that of arrays that on floats, where it runs for a batch of one.
+    """
+
+    def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
+        self.mean, self.dtype = mean, np.dtype(dtype)
+        self._terms = rewrite(terms, _expanded)
+        self._source, self._prepare = self._written(own=False)
+        self._prepared: dict[int, Loaded] = {}
+        self._own: list[Prepare] = []  # of trainings that are done
+
+    def _written(self, own: bool) -> tuple[str, Callable[[int], Any]]:
+        """The source, and its `prepare`; see `Listing`."""
+        listing = Listing(self._terms, self.dtype, own)
+        source = listing.source()
+        scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **listing.constants}
+        exec(compile(source, "<compiled by autograd>", "exec"), scope)
+        return source, scope["prepare"]
+
+    @property
+    def source(self) -> str:
+        return self._source + (f"\n\n{self._scalars.source}" if self._scalars else "")
+
+    @built_once
+    def _scalars(self) -> ScalarProgram | None:
+        """For one example, if it pays: floats are of double precision."""
+        return ScalarProgram(self._terms) if self.dtype == np.float64 and pays(self._terms) else None
+
+    @built_once
+    def _prepare_own(self) -> Prepare:
+        return self._written(own=True)[1]
+
+    def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
+        """The arrays of the terms; one that is batched with the examples along its last axis."""
+        B = len(batch)
+        in_floats = self._scalars(parameters, batch) if B == 1 and self._scalars else None
+        if in_floats is not None:
+            return in_floats
+        numbers, compute = self._numbers(B), self._compute
+        if B > STRETCH:
+            compute = functools.partial(self._in_stretches, compute)
+        with np.errstate(all="ignore"):
+            results: tuple[Any, ...] = compute(parameters, batch, *numbers)
+        return results
+
+    def rows(self, parameters: Any, batch: Any) -> Any:
+        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        return np.concatenate([array.reshape(-1, len(batch)) for array in self(parameters, batch)])
+
+    def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
+        B = len(batch)
+        # It is put back afterwards: another thread needs arrays of its own.
+        load, run = prepared = self._prepared.pop(B, None) or self._prepare(B)
+        try:
+            results: tuple[Any, ...] = run(parameters, load(batch, *numbers), *numbers)
+        finally:
+            if len(self._prepared) >= _SIZES:
+                self._prepared.clear()
+            self._prepared[B] = prepared
+        return results
+
+    def _in_stretches(
+        self, compute: Callable[..., Any], parameters: Any, batch: Any, seed: float, *_: float
+    ) -> tuple[Any, ...]:
+        """The results over a large batch, of which a stretch at a time stays in the caches."""
+        parts = []
+        for first in range(0, len(batch), STRETCH):
+            stretch = batch[first : first + STRETCH]
+            count = float(len(stretch))
+            found = compute(parameters, stretch, seed, count, seed * count)
+            parts.append([array.copy() for array in found])
+        return tuple(
+            np.concatenate(arrays, axis=-1)
+            if term.batched
+            else sum(arrays)
+            if term in self._sums
+            else arrays[0]
+            for term, arrays in zip(self._terms, zip(*parts))
+        )
+
+    @built_once
+    def _sums(self) -> set[Term]:
+        """The terms that are sums over the batch, or shares of them."""
+        block = self._terms[0].block
+        shares = {block.seed, block.count}
+        return {term for term in self._terms if shares.intersection(ancestry([term]))}
+
+    def _numbers(self, B: int) -> tuple[float, float, float]:
+        """The adjoint of each example's output, how many there are, and the product of the two."""
+        whole = 1.0 if self.mean else float(B)
+        return whole / B, float(B), whole
+
+    def train(self, training: Training) -> int:
+        """Make the updates of a training; returns how many were made before a number was not finite."""
+        t = training
+        alone = bool((t.bounds[:, 1] - t.bounds[:, 0] == 1).all())
+        done = self._scalars.descend(t) if alone and self._scalars else 0
+        if done == len(t.rates):
+            return done
+        try:
+            prepare = self._own.pop()
+        except IndexError:
+            prepare = functools.lru_cache(_SIZES)(self._prepare_own)
+        try:
+            with np.errstate(all="ignore"):
+                return self._updates(t, prepare, done)
+        finally:
+            self._own.append(prepare)
+
+    def _updates(self, t: Training, prepare: Prepare, done: int) -> int:
+        parameters, data = t.state[: t.parameters], t.row(0)
+        prepared = functools.lru_cache(_SIZES)(lambda B: prepare(B)(parameters))
+        memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
+        loaded = False
+        for number, (first, end) in enumerate(t.bounds[done:].tolist(), start=done):
+            if not loaded:
+                numbers = self._numbers(end - first)
+                load, run = prepared(min(end - first, STRETCH))
+                if end - first == 1 and self._scalars:
+                    load, run = self._scalars.before(load, run)
+                elif end - first > STRETCH:
+                    load, run = self._of_stretches(prepared)
+                views = load(t.examples(first, end), *numbers)
+                loaded = t.repeated
+            value, slopes, *outputs = run(parameters, views, *numbers)
+            t.values[number] = value[0]
+            for k, column in enumerate(outputs):
+                t.noted[first:end, k] = column
+            gradient = slopes[: t.updated]
+            if t.careful:
+                t.norms[number] = _length(gradient)
+                if not np.isfinite(t.values[number]):
+                    return number
+                t.previous[...] = t.state
+            if t.clip_value is not None:
+                np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
+            if t.clip_norm is not None:
+                gradient *= np.minimum(1.0, t.clip_norm / (_length(gradient) + 1e-6))  # nan stays
+            if t.rule is descent:  # in place
+                gradient *= t.rates[number]
+                data -= gradient
+            else:
+                changed = dict(memory)
+                new = t.rule(data, gradient, t.rates[number], changed)
+                for name, array in memory.items():
+                    array[...] = changed[name]
+                data[...] = new
+            if t.careful and not np.isfinite(data).all():
+                t.state[...] = t.previous
+                return number
+        return len(t.rates)
+
+    def _of_stretches(self, prepared: Callable[[int], Loaded]) -> Loaded:
+        """`load` and `run` for a large batch, which is loaded anew for each update."""
+
+        def compute(parameters: Any, stretch: Any, *numbers: float) -> Any:
+            load, run = prepared(len(stretch))
+            return run(parameters, load(stretch, *numbers), *numbers)
+
+        return lambda batch, *numbers: batch, functools.partial(self._in_stretches, compute)
+
+
+def _length(gradient: Any) -> float:
+    """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
+    gradient = gradient.astype(np.float64, copy=False)
+    with np.errstate(all="ignore"):
+        square = float(gradient @ gradient)
+        largest = float(np.abs(gradient).max(initial=0.0))
+        if _NEAR[0] < square < _NEAR[1] or not 0.0 < largest < math.inf:
+            return math.sqrt(square) if square == square else math.nan
+        scaled = gradient / largest
+        return largest * math.sqrt(float(scaled @ scaled))
+
+
+def _expanded(term: Term, args: list[Term]) -> Term | None:
+    """Families written out; Σ a b over the batch as one product; and step(x) as step(relu(x)), which is the
+    same, where relu(x) is there."""
+    if term.kind == "joint":
+        return FORWARD[term.row.name](*args)
+    if term.kind == "over_batch":
+        return _inner_product(*args)
+    if term.kind == "apply" and term.row is STEP:
+        rectified = args[0].block.find(RELU, args)
+        return None if rectified is None else args[0].block.apply(STEP, [rectified])
+    return None
+
+
+def _inner_product(x: Term) -> Term | None:
+    """The sum over the batch of x, if x is the sum of products: Σ a b, without an array of the products."""
+    block, summed = x.block, x.args[0] if x.kind == "take" and x.size == x.args[0].size == 1 else x
+    (products,) = summed.args if summed.kind == "total" else (summed,)
+    if x.size > 1 or products.kind != "apply" or products.row is not MUL:
+        return None
+    a, b = products.args
+    if not (a.batched and b.batched and a.shape == b.shape):
+        return None
+    row = 1, products.size
+    return block.reshape(block.outer(block.reshape(a, row), block.reshape(b, row)), x.shape)

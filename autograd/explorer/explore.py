@@ -1,0 +1,300 @@
+"""`explore`: a recorded graph as a page to step through."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import html
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..drawing import Drawing
+from ..drawing.style import DECADES, variables
+from ..engine.arguments import integer, number
+from ..engine.graph import topological_order
+from ..engine.modes import told_of_result
+from ..engine.replay import Pass, Passes
+from ..engine.value import Value
+from ..errors import GraphTooLargeError
+from ..files import encoded, output_path, write_text
+from .columns import Series
+from .labels import Wording
+from .pictures import network_svg, pictures
+from .runs import Run, descent
+
+__all__ = ["Explorer", "explore"]
+
+_FOLDER = Path(__file__).parent / "web"
+
+
+@dataclass(frozen=True, repr=False)
+class Explorer:
+    """A page on which a graph is stepped through; a notebook shows it inline.
+
+    Attributes
+    ----------
+    html : the whole page: one file that loads nothing.
+    title : its heading.
+    """
+
+    html: str
+    title: str
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file that ends in ``.html``, whole or not at all.
+
+        Returns
+        -------
+        The path.
+
+        Raises
+        ------
+        TypeError : if `path` is not a path.
+        ValueError : for another suffix.
+        FileNotFoundError : if the folder does not exist.
+        """
+        checked = output_path(path, (".html", ".htm"), "explorer.html")
+        write_text(checked, self.html)
+        return checked
+
+    def __repr__(self) -> str:
+        return f"<Explorer, {len(self.html) // 1000:,} kB of HTML: .save(path) or .html>"
+
+    def inline(self, height: str = "56rem") -> str:
+        """The page as an element of another: in a frame, so that neither sees the other's styles.
+
+        Parameters
+        ----------
+        height : of the frame, as CSS has it.
+
+        Returns
+        -------
+        HTML, an ``<iframe>`` that holds the whole page.
+        """
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" title="{html.escape(self.title)}" '
+            f'style="width: 100%; height: {html.escape(height)}; border: 0"></iframe>'
+        )
+
+    def _repr_html_(self) -> str:
+        return self.inline()
+
+
+@functools.singledispatch
+def explore(
+    output: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    wrt: Iterable[Value] | None = None,
+    lr: float | Iterable[float] = 0.5,
+    epochs: int = 0,
+    runs: Sequence[Run] = (),
+    network: Drawing | None = None,
+    title: str = "",
+    frames: int = 101,
+    limit: int = 300,
+) -> Explorer:
+    """Step through backpropagation on a recorded graph, node by node, on a page of its own.
+
+    The page goes through the forward pass (each node with its formula and the numbers in it), the loss,
+    the backward pass (edge by edge: incoming gradient × local derivative, and the running sum where paths
+    meet) and the update. A click on a node shows its numbers, lights up its paths and derives its gradient
+    factor by factor. With `epochs` there is a slider through a training, and learning rates to compare.
+    The scopes of a model (`Value.scope`) open and close.
+
+    With a model of `nn` in the place of `output`, see `nn.explore_model`.
+
+    Parameters
+    ----------
+    output : the loss, or any recorded `Value`.
+    path : where to write the page, a name ending in ``.html``; None to write nothing.
+    wrt : the leaves that are trained: they are shown as parameters, and get an update. By default those that
+        were recorded in a model (with a `Value.scope`).
+    lr : the learning rate η of w ← w − η ∂E/∂w, or several to switch between, the one shown first first.
+    epochs : how many updates the training has, 0 or more.
+    runs : trainings recorded elsewhere, in place of `lr` and `epochs`.
+    network : a `Drawing` whose links say which element stands for which node, such as `nn.diagram` gives;
+        it is shown beside the graph, and what is selected in one is selected in the other.
+    title : the heading of the page.
+    frames : at most so many epochs of a training are shown, evenly spread, at least 2.
+    limit : the most boxes to draw with all scopes closed.
+
+    Returns
+    -------
+    An `Explorer`, which a notebook shows inline.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described, or a label is no text that UTF-8 has.
+    GraphTooLargeError : a `ValueError`, if more than `limit` boxes would be drawn, or 20,000 nodes.
+    GraphError : if a leaf's data was set after the graph was recorded.
+    MissingExtraError : if neither pygraphviz nor Graphviz is there to place the nodes.
+
+    Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors".
+
+    Examples
+    --------
+    >>> from autograd import Value, explore
+    >>> w, x = Value(0.5, "w"), Value(3.0, "x")
+    >>> error = (w * x - 6) ** 2
+    >>> error.label = "E"
+    >>> page = explore(error, wrt=[w], lr=[0.05, 0.12], epochs=20)
+    >>> page.html.startswith("<!DOCTYPE html>")
+    True
+    """
+    if not isinstance(output, Value):
+        raise TypeError(
+            f"explore takes a recorded Value, or a model of nn, got {type(output).__name__}: {output!r:.60}"
+        )
+    told_of_result(output, "explore()")
+    wrt = _leaves(output, wrt)
+    rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Iterable) else [lr])]
+    if not rates or not all(map(math.isfinite, rates)):
+        raise ValueError(f"explore: lr must be a finite number or several, got {lr!r:.60}")
+    epochs = integer(epochs, "explore: epochs", 0)
+    frames = integer(frames, "explore: frames", 2)
+    limit = integer(limit, "explore: limit", 1)
+    if network is not None and not isinstance(network, Drawing):
+        raise TypeError(f"explore: network must be a Drawing, got {type(network).__name__}: {network!r:.60}")
+    if not isinstance(title, str):
+        raise TypeError(f"explore: title must be a string, got {type(title).__name__}: {title!r:.60}")
+    if path is not None:
+        output_path(path, (".html", ".htm"), "explorer.html")  # before any work
+    size = len(topological_order(output))
+    if size > _MOST_NODES:
+        raise GraphTooLargeError(
+            f"the graph has {size:,} nodes, and more than {_MOST_NODES:,} are not explored: explore the loss "
+            "of one example, or a node nearer to the inputs"
+        )
+    passes = Passes(output)
+    trainings = list(runs) or [descent(passes, wrt, rate, epochs, frames) for rate in rates]
+    for run in trainings:
+        if not isinstance(run, Run) or np.shape(run.parameters)[1] != len(wrt):
+            raise ValueError(f"explore: runs must be Runs of {len(wrt)} parameters (wrt), got {run!r:.60}")
+    story, numbers = _story(passes, wrt, trainings, limit)
+    story["decades"] = DECADES
+    story["network"] = "" if network is None else network_svg(network, passes)
+    story["title"] = title or f"Backpropagation through {story['nodes'][-1]['name']}"
+    page = Explorer(_page(story, numbers), story["title"])
+    if path is not None:
+        page.save(path)
+    return page
+
+
+_MOST_NODES = 20_000
+
+
+def _leaves(output: Value, wrt: Any) -> list[Value]:
+    if wrt is None:
+        return [
+            node for node in topological_order(output) if node.scope and not node.op and not node.constant
+        ]
+    leaves: list[Any] = list(wrt) if isinstance(wrt, Iterable) else [None]
+    for leaf in leaves:
+        if not isinstance(leaf, Value) or leaf.op:
+            raise TypeError(f"explore: wrt must be leaves of the graph, got {leaf!r:.60}")
+    return list(dict.fromkeys(leaves))
+
+
+def _story(
+    passes: Passes, wrt: Sequence[Value], runs: Sequence[Run], limit: int
+) -> tuple[dict[str, Any], Series]:
+    """All that the page says, and the columns of its numbers: a row for each frame of each run."""
+    taken: list[Pass] = []
+    places, start = [], 0
+    for run in runs:
+        for parameters in run.parameters.tolist():
+            taken.append(passes.run(dict(zip(wrt, parameters, strict=True))))
+        places.append((start, len(taken)))
+        start = len(taken)
+    series = Series(len(taken))
+
+    def columns(name: str) -> list[int]:
+        return [series.add(column) for column in np.array([getattr(each, name) for each in taken]).T]
+
+    def given(arrays: Iterable[Any]) -> list[int]:
+        return [series.add(column) for column in np.concatenate(list(arrays)).T]
+
+    wording = Wording(passes)
+    after = given(run.after for run in runs)
+    gradients = given(run.parameters * math.nan if run.gradients is None else run.gradients for run in runs)
+    updates = {leaf: (after[place], gradients[place]) for place, leaf in enumerate(wrt)}
+    closed = wording.closed_forms(wrt)
+    nodes: list[dict[str, Any]] = []
+    for place, (node, data, grad) in enumerate(
+        zip(passes.nodes, columns("data"), columns("grads"), strict=True)
+    ):
+        formula, filled = wording.formulas(node) if node.op else ("", "")
+        about = {
+            "name": wording.names[node], "kind": _kind(node, passes, updates), "op": node.op,
+            "symbol": node.primitive.symbol if node.primitive else "", "scope": node.scope,
+            "data": data, "grad": grad, "formula": formula, "filled": filled,
+        }  # fmt: skip
+        if node in updates:
+            about["after"], about["gradient"] = updates[node]
+        if place in closed:
+            about["closed"], about["closedFilled"] = closed[place]
+        nodes.append(about)
+    written = [
+        text for node in passes.nodes if node.op for text in wording.slopes(node)
+    ]  # in the order of the edges
+    edges = [
+        {
+            "tail": tail, "head": head, "slope": slope, "share": share, "taken": read,
+            "formula": text, "filled": filled,
+        }
+        for (tail, head), slope, share, read, (text, filled) in zip(
+            passes.edges, *map(columns, ("partials", "contributions", "taken")), written, strict=True
+        )
+    ]  # fmt: skip
+    told = [
+        {
+            "label": run.label,
+            "start": first,
+            "stop": last,
+            "epochs": list(run.epochs),
+            "losses": [loss if math.isfinite(loss) else None for loss in run.losses],
+            "lr": run.lr,
+            "own": run.gradients is None,
+            "update": run.update,
+        }
+        for run, (first, last) in zip(runs, places, strict=True)
+    ]
+    drawn = [vars(picture) for picture in pictures(passes, wording.names, wrt, limit)]
+    story = {"nodes": nodes, "edges": edges, "runs": told, "pictures": drawn, "frames": series.frames}
+    return story, series
+
+
+def _kind(node: Value, passes: Passes, updates: Any) -> str:
+    if node.constant:
+        return "constant"
+    if node.op:
+        return "output" if node is passes.output else "result"
+    return "parameter" if node in updates or node.scope else "input"
+
+
+def _page(story: dict[str, Any], series: Series) -> str:
+    """The page as one file, which holds what it shows packed, so that it stays small."""
+    story = {**story, "lengths": series.lengths()}
+    parts = {
+        "{{title}}": html.escape(story["title"]),
+        "{{style}}": variables() + (_FOLDER / "page.css").read_text(encoding="utf-8"),
+        "{{script}}": (_FOLDER / "page.js").read_text(encoding="utf-8"),
+        "{{story}}": _packed(encoded(json.dumps(story, ensure_ascii=False, separators=(",", ":")))),
+        "{{numbers}}": _packed(series.bytes()),
+    }
+    text = (_FOLDER / "page.html").read_text(encoding="utf-8")
+    return re.sub("|".join(parts), lambda match: parts[match[0]], text)
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(gzip.compress(data, mtime=0)).decode()

@@ -1,0 +1,478 @@
+"""What is right in a table and what is not, each row judged by its own weights.
+
+A wrong ∂E/∂w3 makes the next w3 differ from a right sheet, and then everything. So nothing is compared with a
+training run from the start: each row is computed anew from the inputs, targets and weights that stand in
+it, and a weight from the row above it, by the gradients that are printed there. What is left over within a
+row is told apart the same way: a number that is right for the printed numbers before it, though these
+are wrong, follows from them and is no mistake of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ..symbolic import Expression
+from .expected import Array, Estimate, Network, evaluate, names_in, propagated, total
+from .tables import Column, Table
+from .vocabulary import TOTAL, derivative, split_derivative, updated
+
+__all__ = ["FOLLOWS", "MISSING", "RIGHT", "UNKNOWN", "WRONG", "Judgement", "exactly"]
+
+MISSING, UNKNOWN, RIGHT, FOLLOWS, WRONG = range(5)
+"""What is said of a cell. UNKNOWN: there is nothing to compare it with. FOLLOWS: right for wrong numbers of
+its own row."""
+
+_FILLED = 1e-13  # what filling down a series of step 0 may add to a number, relatively
+
+States = npt.NDArray[np.int8]
+Flags = npt.NDArray[np.bool_]
+
+
+def exactly(value: float, rows: int) -> Estimate:
+    """A number that is known, for each row."""
+    return Estimate(np.full(rows, value), np.zeros(rows))
+
+
+class Judgement:
+    """A table and what is right in it.
+
+    Attributes
+    ----------
+    states : of each column what is said of each of its cells.
+    right : what belongs there.
+    taken : of each column which of its cells are taken as they stand, for nothing computes them.
+    own : each quantity as its own row has it: as printed where that is wrong, else as computed.
+    seen : each quantity as printed, where it is.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        network: Network,
+        given: Mapping[str, Estimate],
+        rate: Estimate | None,
+        *,
+        rows: int | None = None,
+        after: bool = False,
+        gap: int = 1,
+    ) -> None:
+        """Judge the table.
+
+        Parameters
+        ----------
+        network : the formulas.
+        given : of inputs, targets and biases that the table does not hold, and of weights in the first row,
+            the numbers.
+        rate : the learning rate of each row; None if it is not known, and then no update is judged.
+        rows : how many rows to look at; all by default.
+        after : whether a row holds its weights after its own update.
+        gap : how many updates there are from one row to the next.
+        """
+        self.table, self.network = table, network
+        self.count = len(table.rows) if rows is None else min(rows, len(table.rows))
+        self.rate = None if rate is None else rate.take(slice(0, self.count))
+        self.after, self.gap = after, gap
+        self._given = {name: each.take(slice(0, self.count)) for name, each in given.items()}
+        self.columns = {name: column for name, column in table.columns.items() if self._is_known(name)}
+        self.full: dict[str, Estimate] = {}
+        self.seen = {name: self._printed(column) for name, column in self.columns.items()}
+        self.own: dict[str, Estimate] = {}
+        self.bad: dict[str, Flags] = {}
+        self.states: dict[str, States] = {}
+        self.right: dict[str, Estimate] = {}
+        self.taken: dict[str, Flags] = {}
+        self._replays: dict[bytes, dict[str, Estimate]] = {}  # by learning rate
+        self._leaves()
+        self._forward()
+        self._gradients()
+        self._updates()
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.network or name.removesuffix("'") in self.network.trained
+
+    def _printed(self, column: Column) -> Estimate:
+        return Estimate(column.values[: self.count], column.slack[: self.count])
+
+    # --- what is given in each row -----------------------------------------------------------------
+
+    def _leaves(self) -> None:
+        for name in self.network.leaves:
+            trained = name in self.network.trained
+            shown = self.seen.get(name)
+            if trained and self.after and shown is not None and self.moves(name):
+                shown = self._shifted(shown, self._given.get(name, exactly(math.nan, self.count)))
+            if shown is None and trained and updated(name) in self.seen and name in self._given:
+                shown = self._shifted(self.seen[updated(name)], self._given[name])
+            if shown is None:
+                known = self._given[name]
+                if trained and self.count > 1 and self.moves(name):
+                    known = Estimate(known.value.copy(), known.error.copy())
+                    known.value[1:] = math.nan
+                self.full[name] = known
+            else:
+                last = np.arange(self.count)
+                if not self.moves(name):  # what is given may stand in the first row only
+                    last = np.maximum.accumulate(np.where(np.isnan(shown.value), 0, last))
+                self.full[name] = shown.take(last)
+                if not trained:
+                    self.full[name].error[self._short(shown)] = 0.0
+        if self._chosen():
+            for name in self.network.trained:
+                self.full[name].error[0] = 0.0
+        holes = [
+            name
+            for name in self.network.trained
+            if np.isnan(self.full[name].value).any() and self.moves(name)
+        ]
+        if holes:
+            self._fill(holes)
+        for name in self.network.leaves:
+            self.own[name] = self.full[name]
+            self.bad[name] = self._texts(name)
+
+    def moves(self, name: str) -> bool:
+        """Whether it changes: all weights do, a bias if there is a gradient for it, what is given if it does.
+
+        Unless it grows by the same step in each row: that is a series filled down, where one number belongs.
+        """
+        if name.startswith("w") or derivative(self.network.output, name) in self.columns:
+            return True
+        column = self.columns.get(name)
+        if column is None:
+            return False
+        there = ~np.isnan(column.values)
+        values, slack = column.values[there], column.slack[there]
+        if np.all(np.abs(values - values[:1]) <= slack + slack[:1]):
+            return False
+        steps = np.diff(values)
+        series = len(steps) > 1 and np.allclose(steps, steps[0], rtol=1e-6, atol=0.0)
+        return name in self.network.trained or not series
+
+    @staticmethod
+    def _shifted(shown: Estimate, first: Estimate) -> Estimate:
+        return Estimate(
+            np.concatenate([first.value[:1], shown.value[:-1]]),
+            np.concatenate([first.error[:1], shown.error[:-1]]),
+        )
+
+    @staticmethod
+    def _short(shown: Estimate) -> Flags:
+        """Which numbers have so few digits that somebody chose them: 0.15, also where 0.1500 is printed."""
+        digits = np.floor(-np.log10(np.maximum(2.0 * shown.error, 1e-300)))
+        return np.array(
+            [
+                math.isfinite(value) and round(value, max(int(count) - 2, 1)) == value
+                for value, count in zip(shown.value, digits)
+            ]
+        )
+
+    def _chosen(self) -> bool:
+        """Whether the weights of the first row are numbers that somebody chose, which are exact then.
+
+        One of them may be short by chance, if they were drawn at random; hardly all.
+        """
+        first = [self.full[name].take(slice(0, 1)) for name in self.network.trained]
+        return all(self._short(each)[0] for each in first)
+
+    def _fill(self, holes: list[str]) -> None:
+        """Weights that a row does not print, from the row above it: w − η ∂E/∂w."""
+        missing = np.any([np.isnan(self.full[name].value) for name in holes], axis=0)
+        if self.rate is None or self.gap > 1:
+            return
+        for row in np.flatnonzero(missing):
+            if row == 0:
+                continue
+            before = {name: self.full[name].take(slice(row - 1, row)) for name in self.network.leaves}
+            for name, formula in self.network.formulas.items():
+                before[name] = propagated(formula, before)
+            for name in holes:
+                if not math.isnan(self.full[name].value[row]):
+                    continue
+                slope_name = derivative(self.network.output, name)
+                slope = propagated(self.network.closed(slope_name), before)
+                printed = self.seen.get(slope_name)
+                if printed is not None and not math.isnan(printed.value[row - 1]):
+                    said = printed.take(slice(row - 1, row))
+                    off = np.abs(said.value - slope.value) > said.error + slope.error
+                    slope = said.where(off | (said.error < slope.error), slope)
+                rate = self.rate.take(slice(row - 1, row))
+                step = rate.value * slope.value
+                weight = self.full[name]
+                weight.value[row] = (before[name].value - step)[0]
+                weight.error[row] = (
+                    before[name].error + np.abs(rate.value) * slope.error + rate.error * np.abs(slope.value)
+                )[0]
+
+    # --- the forward pass --------------------------------------------------------------------------
+
+    def _forward(self) -> None:
+        for name in self.network.leaves:
+            if name not in self.columns:
+                continue
+            if not self.moves(name):
+                self._judge_constant(name)
+            elif name not in self.network.trained:  # another example in each row
+                self.right[name] = self.full[name]
+                self.states[name] = self._states(name, self._all(True), self._all(False), self._all(True))
+        for name, formula in self.network.formulas.items():
+            self.full[name] = propagated(formula, self.full)
+            operands = names_in(formula)
+            troubled = np.any([self.bad[each] for each in operands], axis=0)
+            self._settle(name, [formula], operands, troubled)
+
+    def _judge_constant(self, name: str) -> None:
+        first = self.full[name].take(np.zeros(self.count, int))
+        first.error += _FILLED * np.abs(first.value)
+        self.right[name] = first
+        self.states[name] = self._states(name, self.fits(name, first), self._all(False), self._first_row())
+
+    def _settle(
+        self, name: str, formulas: Iterable[Expression], operands: Iterable[str], troubled: Flags
+    ) -> None:
+        """Judge a quantity, given the formulas by which its row may have computed it."""
+        right = self.full[name]
+        if name not in self.columns:
+            self.bad[name] = troubled
+            self.own[name] = propagated(next(iter(formulas)), self.own) if troubled.any() else right
+            return
+        fits = self.fits(name, right)
+        if not fits.all():
+            passed = fits.copy()
+            for formula in filter(names_in, formulas):  # a derivative may be a constant, as ∂h1/∂h2 is
+                for known in (self.own, self._shown(names_in(formula))):
+                    passed |= self.fits(name, propagated(formula, known))
+            follows = passed & ~fits & troubled
+            fits |= passed & ~troubled
+        else:
+            follows = np.zeros(self.count, bool)
+        self.right[name] = right
+        follows |= troubled & self._texts(name)
+        self.states[name] = states = self._states(name, fits, follows)
+        self.bad[name] = states >= FOLLOWS
+        printed = self.seen[name]
+        self.own[name] = printed.where(self.bad[name] & ~np.isnan(printed.value), right)
+
+    def _shown(self, names: Iterable[str]) -> dict[str, Estimate]:
+        """The quantities as printed, and as computed where they are not."""
+        found = {}
+        for name in names:
+            computed = self.own[name]
+            printed = self.seen.get(name)
+            if printed is None or (self.after and name in self.network.trained):
+                found[name] = computed
+            else:
+                found[name] = printed.where(~np.isnan(printed.value), computed)
+        return found
+
+    def fits(self, name: str, right: Estimate) -> Flags:
+        """Whether the printed numbers are the right ones, as far as their digits and ours tell."""
+        printed = self.seen[name]
+        near = np.abs(printed.value - right.value) <= printed.error + right.error
+        flags: Flags = near | (printed.value == right.value) | ~np.isfinite(right.value)
+        return flags
+
+    def fits_any(self, name: str, possible: Iterable[Estimate]) -> Flags:
+        """Whether the printed numbers are one of those that may be right."""
+        return functools.reduce(np.logical_or, [self.fits(name, each) for each in possible])
+
+    def _texts(self, name: str) -> Flags:
+        """Where the column, if there is one, holds a text or an error in place of a number."""
+        found = self._all(False)
+        if name in self.columns:
+            found[[row for row in self.columns[name].texts if row < self.count]] = True
+        return found
+
+    def _all(self, flag: bool) -> Flags:
+        return np.full(self.count, flag)
+
+    def _first_row(self) -> Flags:
+        first = self._all(False)
+        first[:1] = True
+        return first
+
+    def _states(self, name: str, fits: Flags, follows: Flags, taken: Flags | None = None) -> States:
+        """What is said of each cell of a column; those that are `taken` as they stand need no computing."""
+        column, values = self.columns[name], self.seen[name].value
+        right = self.right[name]
+        known = np.isfinite(right.value) & np.isfinite(right.error)
+        self.taken[name] = taken = self._all(False) if taken is None else taken
+        states = np.select([taken, ~known, fits, follows], [RIGHT, UNKNOWN, RIGHT, FOLLOWS], WRONG)
+        states = states.astype(np.int8)
+        states[np.isnan(values)] = MISSING
+        there = np.flatnonzero(~np.isnan(values))
+        if len(there):
+            inside = np.zeros(self.count, bool)
+            inside[there[0] : there[-1]] = True
+            states[inside & np.isnan(values) & known] = WRONG  # an empty cell in the middle
+        for row in column.texts:
+            if row < self.count:
+                if taken[row] or (known[row] and not follows[row]):
+                    states[row] = WRONG
+                else:
+                    states[row] = FOLLOWS if follows[row] else UNKNOWN
+        return states
+
+    # --- gradients ---------------------------------------------------------------------------------
+
+    def _gradients(self) -> None:
+        network = self.network
+        wanted = {name for name in self.columns if split_derivative(name)}
+        wanted |= {derivative(network.output, name) for name in network.trained if self.moves(name)}
+        for name in network.in_order(wanted):
+            top, bottom = network.pair(name)
+            closed = network.closed(name)
+            formulas = [closed]
+            readers = [derivative(top, reader.name.text) for reader in network.readers(name)]
+            if readers:
+                formulas.append(network.chain(name))
+            parts = [derivative(part, bottom) for part in ("E1", "E2") if top == TOTAL and part in network]
+            if any(part in self.columns for part in parts):
+                formulas.append(total(map(network.symbol, parts)))
+            operands = {each for formula in formulas for each in names_in(formula)}
+            for each in operands - set(self.full):
+                self.derive(each)
+            self.full[name] = propagated(closed, self.full) if names_in(closed) else self._constant(closed)
+            troubled = np.any([self.bad[each] for each in operands] or [np.zeros(self.count, bool)], axis=0)
+            self._settle(name, formulas, operands, troubled)
+
+    def _constant(self, formula: Expression) -> Estimate:
+        return exactly(formula.evaluate({}), self.count)
+
+    def derive(self, name: str) -> None:
+        """A derivative that no column prints."""
+        closed = self.network.closed(name)
+        if not names_in(closed):
+            self.full[name] = self.own[name] = self._constant(closed)
+            self.bad[name] = np.zeros(self.count, bool)
+            return
+        self.full[name] = propagated(closed, self.full)
+        self.own[name] = propagated(closed, self.own)
+        self.bad[name] = np.any([self.bad[each] for each in names_in(closed)], axis=0)
+
+    # --- updates -----------------------------------------------------------------------------------
+
+    def _updates(self) -> None:
+        for name in filter(self.moves, self.network.trained):
+            later = updated(name)
+            predicted = [] if self.rate is None else self.predictions(name)
+            if self.after and name in self.columns:
+                self._judge_update(name, predicted, self._all(False))
+            elif name in self.columns:
+                below = [self.moved_down(each) for each in predicted]
+                if later in self.columns and self.gap == 1:
+                    below.append(self.moved_down(self.seen[later]))
+                self._judge_update(name, below, self._first_row())
+            if later in self.columns:
+                self._judge_update(
+                    later, [] if self.rate is None else self.predictions(name, gap=1), self._all(False)
+                )
+
+    def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags) -> None:
+        """Judge a weight by the numbers that an update may give; unknown if there are none."""
+        self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
+        fits = self.fits_any(shown, possible) if possible else self._all(False)
+        if self.rate is not None and shown in self.network.trained and not self.after:
+            fits &= self._keeps_up(shown)
+        self.states[shown] = self._states(shown, fits, self._all(False), taken)
+
+    @staticmethod
+    def moved_down(each: Estimate) -> Estimate:
+        return Estimate(
+            np.concatenate([[math.nan], each.value[:-1]]), np.concatenate([[0.0], each.error[:-1]])
+        )
+
+    def predictions(self, name: str, rate: Estimate | None = None, gap: int | None = None) -> list[Estimate]:
+        """The weight after the update of each row: by its printed gradient, and by the right one."""
+        rate = rate or self.rate
+        assert rate is not None
+        weight = self.full[name]
+        if (gap or self.gap) > 1:
+            return [self._replayed(rate)[name]]
+        found = []
+        for slope in self._slopes(name):
+            step, error = self._step(rate, slope)
+            error = weight.error + error + 4e-15 * (np.abs(weight.value) + np.abs(step))
+            found.append(Estimate(weight.value - step, error))
+        return found
+
+    def _replayed(self, rate: Estimate) -> dict[str, Estimate]:
+        """Each weight after as many updates of its row as there are to the next, by the right gradients."""
+        key = rate.value.tobytes()
+        if key in self._replays:
+            return self._replays[key]
+        network = self.network
+        moving = list(filter(self.moves, network.trained))
+        # Below the numbers themselves, a copy for each weight that is moved as far as it may be off.
+        values: dict[str, Array | float] = {
+            name: np.tile(self.full[name].value, (1 + len(moving), 1)) for name in network.leaves
+        }
+        for turn, name in enumerate(moving, 1):
+            cast(Array, values[name])[turn] += self.full[name].error
+        for _ in range(self.gap):
+            for name, formula in network.formulas.items():
+                values[name] = evaluate(formula, values)
+            slopes = [evaluate(network.closed(derivative(network.output, name)), values) for name in moving]
+            for name, slope in zip(moving, slopes, strict=True):
+                values[name] = values[name] - rate.value * slope
+        found = {}
+        for name in moving:
+            weight = cast(Array, values[name])
+            error = np.abs(weight[1:] - weight[0]).sum(axis=0) + 4e-15 * self.gap * (1.0 + np.abs(weight[0]))
+            found[name] = Estimate(weight[0], error)
+        self._replays[key] = found
+        return found
+
+    def drifts(self, name: str, rate: Estimate | None = None) -> list[Estimate]:
+        """The weight in each row from the first one: w − Σ η ∂E/∂w, which shows what rounding hides."""
+        rate = rate or self.rate
+        assert rate is not None
+        weight = self.full[name]
+        found = []
+        for slope in self._slopes(name):
+            steps, errors = map(np.nancumsum, self._step(rate, slope))
+            value = weight.value[0] - np.concatenate([[0.0], steps[:-1]])
+            error = weight.error[0] + np.concatenate([[0.0], errors[:-1]])
+            found.append(Estimate(value, error + 4e-15 * np.arange(1, self.count + 1) * np.abs(value)))
+        return found
+
+    def _slopes(self, name: str) -> list[Estimate]:
+        """The gradient that an update may have used: as its row has it, the right one, as printed."""
+        slope = derivative(self.network.output, name)
+        return [self.own[slope], self.full[slope], self._shown([slope])[slope]]
+
+    @staticmethod
+    def _step(rate: Estimate, slope: Estimate) -> tuple[Array, Array]:
+        """η ∂E/∂w, and how far it may be off."""
+        error = np.abs(rate.value) * slope.error + rate.error * np.abs(slope.value)
+        return rate.value * slope.value, error
+
+    def is_coarse(self, name: str) -> bool:
+        """Whether the weight is printed with so few digits that one update may not show."""
+        error = np.sort(self.seen[name].error)
+        return bool(error[len(error) // 2] > 1e-12)
+
+    def _keeps_up(self, name: str) -> Flags:
+        if self.gap > 1 or not self.is_coarse(name):
+            return self._all(True)
+        return self.fits_any(name, self.drifts(name))
+
+    # --- what came out -----------------------------------------------------------------------------
+
+    def wrong(self, name: str) -> npt.NDArray[np.intp]:
+        """The rows in which the column is wrong by a mistake of its own."""
+        return np.flatnonzero(self.states.get(name, np.zeros(0)) == WRONG)
+
+    @property
+    def wrong_columns(self) -> list[str]:
+        return [name for name in self.table.columns if len(self.wrong(name))]
+
+    @property
+    def mistakes(self) -> int:
+        """How many cells are wrong."""
+        return sum(len(self.wrong(name)) for name in self.states)

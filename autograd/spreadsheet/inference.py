@@ -1,0 +1,515 @@
+"""What a sheet leaves unsaid, worked out from its numbers: inputs, targets, biases, the learning rate.
+
+What stands in a column is taken from there, then what stands beside its name, then what the assignment
+says. Where several readings are possible, that one holds by which the fewest cells are wrong. What a sheet
+states is never overruled by what would fit better: that difference is what is looked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from .cells import Book, reference
+from .expected import Estimate, Network
+from .formulas import Calculator, FormulaError, parsed
+from .grading import Judgement, exactly
+from .tables import Given, Table
+from .vocabulary import EPOCH, RATE, derivative, updated
+
+__all__ = ["Assumptions", "NotUnderstood", "Understanding", "understand"]
+
+_INPUTS, _TARGETS = ("i1", "i2"), ("t1", "t2")
+_BIASES = (("b1", "b2"), ("b1", "b2", "b3", "b4"), ("b_h1", "b_h2", "b_o1", "b_o2"))
+_LOOK = 12  # rows by which readings are compared
+_MOST_UPDATES = 1_000  # from one row to the next
+_USUAL_RATE = 0.5  # for a sheet that shows none
+
+
+class NotUnderstood(ValueError):
+    """A table from which too much is missing; the message says what."""
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What the assignment says, for what a sheet does not.
+
+    Attributes
+    ----------
+    inputs, weights : the numbers of the assignment.
+    targets : the pairs that courses use.
+    rates : the learning rates that courses use.
+    losses : the ways of defining the loss, the assignment's first, each with words for the others.
+    network : the network, given one of these and the names of its biases.
+    """
+
+    inputs: tuple[float, ...]
+    weights: Mapping[str, float]
+    targets: Sequence[tuple[float, ...]]
+    rates: Sequence[float]
+    losses: Mapping[str, str]
+    network: Callable[[str, tuple[str, ...]], Network]
+
+
+@dataclass
+class Understanding:
+    """A table with all that is needed to judge it.
+
+    Attributes
+    ----------
+    given : the numbers that are not in the table.
+    rate : the learning rate of each row; None if there is no telling, for there is no update.
+    sources : where each of these numbers is from, by name.
+    notes : what there is to say about how the sheet was read.
+    faults : what the sheet says of its learning rate that cannot be right.
+    doubts : why the sheet cannot be called right, though nothing in it may be wrong.
+    """
+
+    table: Table
+    network: Network
+    given: dict[str, Estimate]
+    rate: Estimate | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    after: bool = False
+    gap: int = 1
+    loss: str = ""
+
+    def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
+        return Judgement(
+            self.table,
+            self.network,
+            self.given,
+            rate or self.rate,
+            rows=rows,
+            after=self.after,
+            gap=self.gap,
+        )
+
+
+def understand(
+    table: Table, beside: Sequence[Given], assumed: Assumptions, book: Book, lr: float | None
+) -> Understanding:
+    """Work out what the table does not say.
+
+    Parameters
+    ----------
+    beside : what stands on the sheet beside its name, the nearest first.
+    lr : the learning rate, if the user gave it.
+
+    Raises
+    ------
+    NotUnderstood : if too much is missing.
+    """
+    return _Reader(table, beside, assumed, book).read(lr)
+
+
+def _median(numbers: npt.NDArray[np.float64]) -> float:
+    """The number in the middle of those that are finite; nan if none is."""
+    finite = numbers[np.isfinite(numbers)]
+    return float(np.median(finite)) if finite.size else math.nan
+
+
+class _Reader:
+    def __init__(self, table: Table, beside: Sequence[Given], assumed: Assumptions, book: Book) -> None:
+        self.table, self.beside, self.assumed, self.book = table, beside, assumed, book
+        self.count = len(table.rows)
+        self.notes: list[str] = []
+        self.sources: dict[str, str] = {}
+
+    def read(self, lr: float | None) -> Understanding:
+        found = self._forward()
+        found = self._targets(found)
+        found.notes += self.notes
+        found.sources.update(self.sources)
+        self._epochs(found)
+        self._rate(found, lr)
+        return found
+
+    # --- readings of one quantity ------------------------------------------------------------------
+
+    def _stated(self, name: str) -> list[Given]:
+        return [each for each in self.beside if each.name == name]
+
+    def _options(
+        self,
+        names: Sequence[str],
+        standard: Sequence[Sequence[float]],
+        solved: Callable[[], Sequence[float] | None],
+    ) -> Iterator[tuple[dict[str, float], dict[str, str]]]:
+        """Readings of several quantities, the likeliest first: numbers and where they are from."""
+        missing = [name for name in names if name not in self.table.columns]
+        stated = {name: self._stated(name) for name in missing}
+        if not missing:
+            yield {}, {}
+            return
+        most = max(len(each) for each in stated.values())
+        for turn in range(min(most, 4)):
+            chosen = {name: each[min(turn, len(each) - 1)] for name, each in stated.items() if each}
+            if len(chosen) == len(missing):
+                yield (
+                    {name: each.value for name, each in chosen.items()},
+                    {name: reference(each.place) for name, each in chosen.items()},
+                )
+        if any(stated.values()) and most and all(stated.values()):
+            return
+        for numbers in standard:
+            known = dict(zip(names, numbers, strict=True))
+            values = {name: stated[name][0].value if stated[name] else known[name] for name in missing}
+            yield (
+                values,
+                {name: reference(stated[name][0].place) if stated[name] else "assumed" for name in missing},
+            )
+        numbers_found = solved()
+        if numbers_found is not None:
+            known = dict(zip(names, numbers_found, strict=True))
+            yield {name: known[name] for name in missing}, dict.fromkeys(missing, "from the numbers")
+
+    def _weights(self) -> tuple[dict[str, float], dict[str, str]]:
+        """The weights of the first row, for those that no column holds."""
+        values, sources = {}, {}
+        for name, standard in self.assumed.weights.items():
+            stated = self._stated(name)
+            column = self.table.columns.get(name)
+            if column is not None and not math.isnan(column.values[0]):
+                values[name] = stated[0].value if stated else standard  # needed if the row holds later ones
+                continue
+            values[name] = stated[0].value if stated else standard
+            sources[name] = reference(stated[0].place) if stated else "assumed"
+        return values, sources
+
+    def _biases(
+        self, inputs: Mapping[str, float]
+    ) -> Iterator[tuple[tuple[str, ...], dict[str, float], dict[str, str]]]:
+        columns = self.table.columns
+        for names in reversed(_BIASES):
+            stated = {name: self._stated(name) for name in names if name not in columns}
+            if all(stated.values()):
+                yield (
+                    names,
+                    {name: each[0].value for name, each in stated.items()},
+                    {name: reference(each[0].place) for name, each in stated.items()},
+                )
+                if any(name in columns for name in names):
+                    return
+        yield (), {}, {}
+        solved = self._solved_biases(inputs)
+        if solved is not None:
+            names = _BIASES[0]
+            yield names, dict(zip(names, solved, strict=True)), dict.fromkeys(names, "from the numbers")
+
+    # --- solving for what is nowhere written -------------------------------------------------------
+
+    def _value(self, name: str, default: float | None = None) -> np.ndarray | None:
+        column = self.table.columns.get(name)
+        if column is not None:
+            return column.values[:_LOOK]
+        sums = {"h1", "h2", "o1", "o2"}
+        if name in sums and f"a_{name}" in self.table.columns:
+            active = self.table.columns[f"a_{name}"].values[:_LOOK]
+            return np.log(active / (1.0 - active))
+        if default is not None:
+            return np.full(min(_LOOK, self.count), default)
+        return None
+
+    def _solved_inputs(self) -> Sequence[float] | None:
+        rows, sums = [], []
+        for first, second, name in (("w1", "w2", "h1"), ("w3", "w4", "h2")):
+            a, b, h = self._value(first), self._value(second), self._value(name)
+            if a is None or b is None or h is None:
+                return None
+            rows.append(np.stack([a, b], axis=1))
+            sums.append(h)
+        matrix, right = np.concatenate(rows), np.concatenate(sums)
+        usable = np.isfinite(matrix).all(axis=1) & np.isfinite(right)
+        if usable.sum() < 2:
+            return None
+        solution = np.linalg.lstsq(matrix[usable], right[usable], rcond=None)[0]
+        return [float(f"{each:.6g}") for each in solution]
+
+    def _solved_targets(self, network: Network) -> Sequence[float] | None:
+        found = []
+        for active, weight in (("a_o1", "w5"), ("a_o2", "w7")):
+            names = derivative(network.output, weight), active, "a_h1"
+            g, output, hidden = map(self._value, names)
+            if g is None or output is None or hidden is None:
+                return None
+            target = _median(output - g / (output * (1.0 - output) * hidden))
+            if not math.isfinite(target):
+                return None
+            found.append(float(f"{target:.6g}"))
+        return found
+
+    def _solved_biases(self, inputs: Mapping[str, float]) -> Sequence[float] | None:
+        """One number that both neurons of a layer have too much."""
+        found = []
+        for layer in (
+            (("h1", "w1", "i1", "w2", "i2"), ("h2", "w3", "i1", "w4", "i2")),
+            (("o1", "w5", "a_h1", "w6", "a_h2"), ("o2", "w7", "a_h1", "w8", "a_h2")),
+        ):
+            rest = []
+            for total, *factors in layer:
+                numbers = [self._value(name, inputs.get(name)) for name in (total, *factors)]
+                if any(each is None for each in numbers):
+                    return None
+                s, a, x, b, y = (np.asarray(each) for each in numbers)
+                rest.append(_median(s - a * x - b * y))
+            one, other = rest
+            if not (math.isfinite(one) and math.isclose(one, other, rel_tol=1e-3, abs_tol=2e-3)):
+                return None
+            found.append(float(f"{(one + other) / 2:.4g}") if abs(one) > 2e-3 else 0.0)
+        return found if any(found) else None
+
+    # --- choosing ----------------------------------------------------------------------------------
+
+    def _candidate(
+        self, loss: str, biases: tuple[str, ...], values: Mapping[str, float], after: bool
+    ) -> Understanding:
+        given = {name: exactly(value, self.count) for name, value in values.items()}
+        return Understanding(self.table, self.assumed.network(loss, biases), given, after=after, loss=loss)
+
+    def _forward(self) -> Understanding:
+        """Inputs, biases, and whether a row holds its weights before or after its update."""
+        loss = next(iter(self.assumed.losses))
+        weights, weight_sources = self._weights()
+        targets = dict(zip(_TARGETS, self.assumed.targets[0], strict=True))
+        best: tuple[tuple[int, int], Understanding] | None = None
+        for values, sources in self._options(_INPUTS, [self.assumed.inputs], self._solved_inputs):
+            for names, biases, bias_sources in self._biases(values):
+                for after in (False, True):
+                    known = {**targets, **weights, **values, **biases}
+                    found = self._candidate(loss, names, known, after)
+                    found.sources = {**weight_sources, **sources, **bias_sources}
+                    judged = found.judged(_LOOK)
+                    early = [name for name in found.network.formulas if not name.startswith("E")]
+                    wrong = [len(judged.wrong(name)) for name in early]
+                    score = sum(map(bool, wrong)), sum(wrong)
+                    # Another order of rows, or a bias that nobody names, must explain more than it spoils.
+                    penalty = after or "from the numbers" in bias_sources.values()
+                    if best is None or (score[0] + penalty, score[1]) < best[0]:
+                        best = score, found
+                    if not any(wrong) or "w1" not in self.table.columns:
+                        break
+                if best is not None and best[0] == (0, 0):
+                    return best[1]
+        assert best is not None
+        return best[1]
+
+    def _targets(self, found: Understanding) -> Understanding:
+        """The targets, and how the loss is defined."""
+        best: tuple[tuple[int, int], Understanding] | None = None
+        options = list(
+            self._options(_TARGETS, self.assumed.targets, lambda: self._solved_targets(found.network))
+        )
+        biases = tuple(name for name in found.network.leaves if name.startswith("b"))
+        numbers = {name: float(each.value[0]) for name, each in found.given.items()}
+        for (values, sources), loss in itertools.product(options, self.assumed.losses):
+            each = self._candidate(loss, biases, {**numbers, **values}, found.after)
+            each.sources = {**found.sources, **sources}
+            judged = each.judged(_LOOK)
+            score = len(judged.wrong_columns), judged.mistakes
+            if best is None or score < best[0]:
+                best = score, each
+            if score == (0, 0):
+                break
+        assert best is not None
+        chosen = best[1]
+        if chosen.loss != next(iter(self.assumed.losses)):
+            chosen.notes.append(self.assumed.losses[chosen.loss])
+        return chosen
+
+    def _epochs(self, found: Understanding) -> None:
+        column = self.table.columns.get(EPOCH)
+        if column is None or self.count < 3:
+            return
+        gaps = np.diff(column.values)
+        if not np.all(gaps == gaps[0]):
+            found.doubts.append(f"the numbers in column {column.header} do not go up evenly")
+        elif gaps[0] > 1 and gaps[0].is_integer():
+            if found.after or gaps[0] > _MOST_UPDATES:
+                raise NotUnderstood(
+                    f"its rows are {gaps[0]:g} epochs apart, too far to compute one from the one before"
+                )
+            found.gap = int(gaps[0])
+            found.notes.append(
+                f"the rows are {found.gap} epochs apart: each is computed from the one before by "
+                f"{found.gap} updates"
+            )
+
+    # --- the learning rate -------------------------------------------------------------------------
+
+    def _rate(self, found: Understanding, lr: float | None) -> None:
+        column, stated = self.table.columns.get(RATE), self._stated(RATE)
+        updates = found.after or any(updated(name) in self.table.columns for name in found.network.trained)
+        if column is not None and column.texts:
+            row, text = next(iter(column.texts.items()))
+            place = self.table.cell(RATE, row)
+            found.faults.append(f"{place} holds {text:.40}, where a learning rate belongs")
+        if lr is not None:
+            said = [(float(value), f"column {RATE}") for value in set(column.values if column else ())]
+            said += [(each.value, reference(each.place)) for each in stated]
+            if said and all(value != lr for value, _ in said):
+                found.doubts.append(f"--lr says η = {lr:g}, but {said[0][1]} says {said[0][0]:g}")
+            self._settle(found, exactly(lr, self.count), "--lr")
+            return
+        if column is not None and not np.isnan(column.values).all():
+            values = np.where(np.isnan(column.values), _median(column.values), column.values)
+            self._settle(found, Estimate(values, np.zeros(self.count)), f"column {column.header}")
+            return
+        if self.count < 2 and not updates:
+            if stated:
+                self._settle(found, exactly(stated[0].value, self.count), reference(stated[0].place))
+            return
+        used = self._by_use(found)
+        options = [used] if used else [(each.value, reference(each.place)) for each in stated]
+        judged = found.judged()
+        if options:
+            value, source = max(options, key=lambda option: self._fit(judged, exactly(option[0], self.count)))
+            self._settle(found, exactly(value, self.count), source)
+            others = {each.value for each in stated}
+            if used and others and value not in others:
+                found.doubts.append(
+                    f"the updates use η = {value:g} ({source}), but "
+                    f"{reference(stated[0].place)} says {stated[0].value:g}"
+                )
+            return
+        if found.gap > 1 or not any(name in judged.columns for name in found.network.trained):
+            self._guess(found, judged)
+            return
+        ratios = list(self._ratios(judged))
+        downhill = [each for each in ratios if each.value[0] > 0.0 and self._fit(judged, each)]
+        best = max(downhill or ratios, key=lambda each: self._fit(judged, each), default=None)
+        if best is None or not self._fit(judged, best):
+            found.doubts.append(
+                "the updates are not checked: the learning rate is nowhere stated, and they do not tell it. "
+                "Give it with --lr"
+            )
+        elif best.value[0] > 0.0:
+            self._settle(found, best, "from the updates")
+        elif best.value[0] < 0.0:  # uphill: judged by the same rate with the right sign
+            self._settle(found, Estimate(-best.value, best.error), "from the updates, whose sign is turned")
+        else:
+            self._settle(found, exactly(_USUAL_RATE, self.count), "assumed: no weight ever changes")
+
+    def _settle(self, found: Understanding, rate: Estimate, source: str) -> None:
+        found.rate, found.sources[RATE] = rate, source
+        if not np.all(rate.value > 0.0):
+            worst = float(np.min(np.nan_to_num(rate.value, nan=-math.inf)))
+            found.faults.append(
+                f"the learning rate η = {worst:g} ({source}) is not greater than 0: no update makes the loss "
+                "smaller"
+            )
+
+    def _fit(self, judged: Judgement, rate: Estimate) -> float:
+        """How many of the updates the learning rate explains, from 0 to 1."""
+        shares = []
+        for name in judged.network.trained:
+            later = name if judged.after else updated(name)
+            if not judged.moves(name):
+                continue
+            predicted = judged.predictions(name, rate)
+            if later in judged.columns:
+                shares.append(judged.fits_any(later, predicted).mean())
+            elif name in judged.columns and judged.count > 1:
+                fits = judged.fits_any(name, map(judged.moved_down, predicted))
+                if judged.is_coarse(name):
+                    fits &= judged.fits_any(name, judged.drifts(name, rate))
+                shares.append(fits[1:].mean())
+        return float(np.mean(shares)) if shares else 0.0
+
+    def _ratios(self, judged: Judgement) -> Iterator[Estimate]:
+        """Learning rates by which one weight is updated: −Δw over ∂E/∂w, as a round number if it is near."""
+        for name in filter(judged.moves, judged.network.trained):
+            later = name if judged.after else updated(name) if updated(name) in judged.columns else ""
+            if later in judged.columns:
+                step = judged.full[name].value - judged.seen[later].value
+                slack = judged.full[name].error + judged.seen[later].error
+            elif name in judged.columns and judged.count > 1:
+                weight = judged.full[name]
+                step = np.append(weight.value[:-1] - weight.value[1:], math.nan)
+                slack = np.append(weight.error[:-1] + weight.error[1:], 0.0)
+            else:
+                continue
+            slope = judged.own[derivative(judged.network.output, name)].value
+            ratios, errors = step / slope, (slack + 4e-15) / np.abs(slope)
+            usable = np.isfinite(ratios) & np.isfinite(errors)
+            if not usable.any():
+                continue
+            yield self._rounded(float(np.median(ratios[usable])), float(np.median(errors[usable])))
+            slope, step = slope[usable], step[usable]
+            squares = float(np.sum(slope * slope))
+            if squares:
+                spread = float(np.sum(np.abs(slope)) * np.max(slack[usable]) / squares)
+                whole = float(np.sum(slope) / np.sum(np.abs(slope))) if np.any(slope) else 0.0
+                yield self._rounded(
+                    float(np.sum(step) / np.sum(slope))
+                    if abs(whole) > 0.9
+                    else float(np.sum(step * slope)) / squares,
+                    spread,
+                )
+
+    def _rounded(self, rate: float, error: float) -> Estimate:
+        if math.isfinite(rate):
+            for digits in range(1, 8):
+                short = float(f"{rate:.{digits}g}")
+                if abs(short - rate) <= error + 1e-9 * abs(rate):
+                    return exactly(short, self.count)
+        return Estimate(np.full(self.count, rate), np.full(self.count, error))
+
+    def _guess(self, found: Understanding, judged: Judgement) -> None:
+        """The rate that suits the table best, of those of courses and round ones near what weights tell."""
+        means = [float(each.value[0]) / found.gap for each in self._ratios(judged)] if found.gap > 1 else []
+        near = {float(f"{rate:.{digits}g}") for rate in means if rate > 0.0 for digits in (1, 2)}
+        options = [exactly(rate, self.count) for rate in (*self.assumed.rates, *sorted(near))]
+        rate = min(options, key=lambda each: found.judged(_LOOK, each).mistakes)
+        best = found.judged(_LOOK, rate)
+        cells = sum(len(states) for states in best.states.values())
+        if best.mistakes > 0.5 * cells or (found.gap > 1 and not self._fit(best, rate)):
+            found.doubts.append(
+                "the updates are not checked: the learning rate is nowhere stated. Give it with --lr"
+            )
+        else:
+            self._settle(found, rate, "by trying")
+
+    def _by_use(self, found: Understanding) -> tuple[float, str] | None:
+        """The number outside the table that the update formulas multiply with, if most of them agree."""
+        table, calculator = self.table, Calculator(self.book)
+        votes: Counter[tuple[float, str]] = Counter()
+        for name in found.network.trained:
+            later = updated(name) if updated(name) in table.columns else name
+            row = 0 if found.after or later != name else 1
+            if later not in table.columns or row >= self.count:
+                continue
+            text = table.sheet.formula(table.place(later, row))
+            if not text:
+                continue
+            try:
+                formula = parsed(text, self.book)
+                outside = {
+                    (value, each.text.replace("$", ""))
+                    for each in formula.references
+                    if each.size == 1 and (each.sheet or table.who(each.first) is None)
+                    for value in calculator.values(table.sheet.name, each)
+                    if isinstance(value, float)
+                }
+            except FormulaError:
+                continue
+            numbers = {
+                what for kind, what, _ in formula.program if kind == "value" and isinstance(what, float)
+            }
+            if len(outside) == 1:
+                votes.update(outside)
+            elif not outside and len(numbers - {1.0}) <= 1:
+                votes.update({(float(each), "in the formulas") for each in numbers - {1.0} or {1.0}})
+        if not votes:
+            return None
+        (value, source), count = votes.most_common(1)[0]
+        return (value, source) if count > 0.5 * sum(votes.values()) else None

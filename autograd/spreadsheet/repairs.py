@@ -1,0 +1,226 @@
+"""The formula of a wrong cell: how it reads in the names of the columns, and which reference is wrong.
+
+A reference is wrong if another cell in its place gives the right number, in this row and in others
+that are wrong: that is tried for each reference, with each cell that it may have been meant to be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from .cells import Book, Place, SheetError, moved, reference
+from .diagnosis import short
+from .formulas import Area, Calculator, Formula, FormulaError, Reference, parsed
+from .grading import Judgement
+from .tables import Given
+from .vocabulary import RATE, split_derivative
+
+__all__ = ["Reading", "reading"]
+
+_LOOKED_AT = 50  # rows, for those that hold the same formula
+_TRIED = 3  # rows in which a repaired formula must give the right number
+
+_Meant = Callable[[int], tuple[str, Place | None]]  # by row, a quantity and where it stands
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What there is to say of the formula of a cell.
+
+    Attributes
+    ----------
+    formula : as it stands there; ``""`` for a number that was typed in.
+    words : the same in names.
+    repairs : what to change so that it gives the right number, one way on each line.
+    remark : how it differs from the formulas above it.
+    """
+
+    formula: str
+    words: str = ""
+    repairs: tuple[str, ...] = ()
+    remark: str = ""
+
+
+def reading(judged: Judgement, name: str, row: int, book: Book, beside: list[Given]) -> Reading | None:
+    """Read the formula of a wrong cell; None in a sheet without formulas."""
+    table = judged.table
+    formulas = {
+        each: table.sheet.formula(table.place(name, each)) for each in _rows_around(judged, name, row)
+    }
+    if not any(formulas.values()):
+        return None
+    if not formulas[row]:
+        return Reading("", remark="a number stands here, where other rows have a formula")
+    reader = _Reader(judged, name, book, {each.place: each for each in beside})
+    try:
+        formula = parsed(formulas[row], book)
+        words = formula.words(lambda each: reader.name(each, row))
+    except FormulaError:
+        return Reading(formulas[row])
+    return Reading(formulas[row], words, tuple(reader.repairs(row)), reader.remark(row, formulas))
+
+
+def _rows_around(judged: Judgement, name: str, row: int) -> list[int]:
+    near = [each for each in (row - 1, row, row + 1) if 0 <= each < judged.count]
+    return [each for each in near if each or name not in judged.network.trained or each == row]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A row whose formula is to be repaired: the formula, and what the cells of each reference hold."""
+
+    row: int
+    formula: Formula
+    held: list[Area]
+
+
+class _Reader:
+    def __init__(self, judged: Judgement, name: str, book: Book, labels: Mapping[Place, Given]) -> None:
+        self.judged, self.table, self.quantity, self.labels = judged, judged.table, name, labels
+        self.book, self.calculator = book, Calculator(book)
+        # A weight is computed from the row above, so that row's names stand without a remark.
+        self.shift = 0 if name not in judged.network.trained or judged.after else -1
+
+    def name(self, each: Reference, row: int) -> str:
+        """What a reference in the formula of that row means."""
+        if each.size > 1 or (each.sheet and each.sheet.casefold() != self.table.sheet.name.casefold()):
+            return each.text
+        who = self.table.who(each.first)
+        if who is None:
+            label = self.labels.get(each.first)
+            return each.text if label is None else label.name
+        column, turn = who
+        where = {0: "", -1: "[row above]", 1: "[row below]"}.get(
+            turn - row - self.shift, f"[{reference(each.first)}]"
+        )
+        return f"{short(column)}{where}"
+
+    def remark(self, row: int, formulas: Mapping[int, str]) -> str:
+        above = formulas.get(row - 1, "")
+        if row - 1 in self.judged.wrong(self.quantity) or not above:
+            return ""
+        if self._filled_down(row - 1, row) == moved(formulas[row], 0, 0):
+            return ""
+        place = self.table.cell(self.quantity, row - 1)
+        return f"the formula changes here: {place} above, which is right, holds {above}"
+
+    def _filled_down(self, origin: int, row: int) -> str:
+        """The formula of one row as it is in another when it is filled down."""
+        before, after = (self.table.place(self.quantity, each) for each in (origin, row))
+        text = self.table.sheet.formula(before)
+        return moved(text, after[0] - before[0], after[1] - before[1])
+
+    # --- repairs -----------------------------------------------------------------------------------
+
+    def repairs(self, row: int) -> Iterator[str]:
+        """What to put in place of a reference so that the formula gives the right numbers; at most two."""
+        with contextlib.suppress(FormulaError, SheetError):  # too long for any formula of the assignment
+            yield from itertools.islice(self._repairs(row), 2)
+
+    def _repairs(self, row: int) -> Iterator[str]:
+        lines = list(self._lines(row))
+        first = lines[0].formula
+        groups: dict[str, list[int]] = {}
+        for number, each in enumerate(first.references):
+            groups.setdefault(each.text, []).append(number)
+        for numbers in groups.values():
+            repair = self._repair(lines, numbers)
+            if repair is not None:
+                yield self._sentence(first, numbers, *repair, row)
+
+    def _lines(self, row: int) -> Iterator[_Line]:
+        """That row, and others that are wrong and hold the same formula, filled down."""
+        wrong, found = self.judged.wrong(self.quantity), 0
+        for each in map(int, wrong[wrong >= row][:_LOOKED_AT]):
+            text = self.table.sheet.formula(self.table.place(self.quantity, each))
+            if found < _TRIED and self._filled_down(row, each) == moved(text, 0, 0):
+                found += 1
+                formula = parsed(text, self.book)
+                name = self.table.sheet.name
+                yield _Line(
+                    each, formula, [self.calculator.values(name, cells) for cells in formula.references]
+                )
+
+    def _repair(self, lines: list[_Line], numbers: list[int]) -> tuple[tuple[int, ...], _Meant] | None:
+        """In which places of one reference which other cell gives the right number in all lines."""
+        several = [tuple(numbers)] + [(number,) for number in numbers if len(numbers) > 1]
+        if 2 < len(numbers) <= 5:
+            several += list(itertools.combinations(numbers, 2))
+        for chosen in several:
+            for meant in self._meant(lines[0].formula.references[numbers[0]], lines[0].row):
+                if all(self._is_right(line, chosen, meant) for line in lines):
+                    return chosen, meant
+        return None
+
+    def _meant(self, each: Reference, row: int) -> Iterator[_Meant]:
+        """What the reference may have been meant to be: a number beside the table, or in a row nearby."""
+        who = self.table.who(each.first) if not each.sheet else None
+        kind = _kind(who[0]) if who else ""
+        columns = sorted(self.table.columns, key=lambda column: _kind(column) != kind)
+        if who is None:
+            for given in self.labels.values():
+                yield self._beside(given)
+        for offset in (self.shift, self.shift - 1, self.shift + 1):
+            for column in columns:
+                same = who is not None and column == who[0]
+                if (column, offset) != (self.quantity, 0) and (same or offset == self.shift):
+                    yield self._nearby(column, offset)
+
+    @staticmethod
+    def _beside(given: Given) -> _Meant:
+        return lambda row: (given.name, given.place)
+
+    def _nearby(self, column: str, offset: int) -> _Meant:
+        def meant(row: int) -> tuple[str, Place | None]:
+            inside = 0 <= row + offset < self.judged.count
+            return column, self.table.place(column, row + offset) if inside else None
+
+        return meant
+
+    def _is_right(self, line: _Line, chosen: tuple[int, ...], meant: _Meant) -> bool:
+        _, place = meant(line.row)
+        cell = self.table.sheet.cells.get(place) if place is not None else None
+        if cell is None or not isinstance(cell.value, float):
+            return False
+        self.book.limits.take("steps to repair formulas", line.formula.cost)
+        other: Area = (cell.value,)
+        try:
+            held = dict(enumerate(line.held)) | dict.fromkeys(chosen, other)
+            result = line.formula.compute(lambda number, _: held[number])
+        except FormulaError:
+            return False
+        right = self.judged.right[self.quantity]
+        slack = 2.0 * (right.error[line.row] + self.table.columns[self.quantity].slack[line.row])
+        return isinstance(result, float) and bool(abs(result - right.value[line.row]) <= slack)
+
+    def _sentence(
+        self, formula: Formula, numbers: list[int], chosen: tuple[int, ...], meant: _Meant, row: int
+    ) -> str:
+        each = formula.references[numbers[0]]
+        old = self.name(each, row)
+        new, place = meant(row)
+        assert place is not None
+        where = ""
+        if len(numbers) > 1:
+            turns = " and ".join(_ordinal(1 + numbers.index(number)) for number in chosen)
+            where = f" in the {turns} of {len(numbers)} places"
+        if len(numbers) > 1 and len(chosen) == len(numbers):
+            where = " everywhere"
+        named = f"{each.text} ({old})" if old != each.text else each.text
+        if old.split("[")[0] == short(new):
+            return f"the reference {named} should be {reference(place)}, in another row{where}"
+        if self.table.who(place) is None:  # it must not move when the formula is filled down
+            return f"the reference {named} should be {reference(place, fixed=True)} ({short(new)}){where}"
+        return f"the reference {named} should be {reference(place)} ({short(new)}){where}"
+
+
+def _ordinal(number: int) -> str:
+    return {1: "1st", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")
+
+
+def _kind(name: str) -> str:
+    pair = split_derivative(name)
+    return f"∂{pair[1][0]}" if pair else RATE if name == RATE else name[0]

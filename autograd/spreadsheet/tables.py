@@ -1,0 +1,615 @@
+"""Tables on a sheet: where the header is, which columns are which quantities, and what stands beside.
+
+A table is a row of names that `quantities` knows, with numbers below. It may start anywhere, stand
+beside or below another one, or lie on its side. What is given only once (inputs, targets, the learning
+rate) is looked for in the cells around: ``η = 0.5`` in one cell, or a label and its number next to it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .cells import Cell, Place, Sheet, letters, read_number, reference
+from .vocabulary import EPOCH, RATE, quantity, split_derivative, updated
+
+__all__ = ["Column", "Given", "Table", "find_tables", "givens"]
+
+Array = npt.NDArray[np.float64]
+
+_WEIGHTS = [f"w{k}" for k in range(1, 9)]
+_FEWEST = 4  # names that make a header
+_ABOVE = 5  # rows from a header down to its numbers, at most
+_BLANK = 3  # rows without numbers that end a table
+_NONE: set[int] = set()
+_ERROR = re.compile(r"#[^\s\d]{1,20}|Err:\d{3}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+
+
+@dataclass
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    name : the quantity.
+    header : as the sheet writes it.
+    position : which column of the sheet; of a table on its side, which row.
+    values : the numbers, nan where there is none.
+    slack : how far rounding to the printed digits may have changed each.
+    texts : by row of the table, what stands there in place of a number.
+    """
+
+    name: str
+    header: str
+    position: int
+    values: Array
+    slack: Array
+    texts: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class Given:
+    """A number that stands on the sheet beside its name."""
+
+    name: str
+    value: float
+    place: Place
+
+
+@dataclass
+class Table:
+    """A table: its columns by the name of their quantity.
+
+    Attributes
+    ----------
+    sheet : where it stands.
+    header : the row of its header; of a table on its side, the column.
+    rows : the rows of its numbers.
+    ignored : the headers of columns that are no quantity, or one that is there already.
+    turned : whether it lies on its side.
+    unread : those of `ignored` that hold numbers which may be a quantity.
+    twice : those of `ignored` that are there already, with other numbers.
+    skipped : rows of the grid that look like rows of the table, and were not read with it.
+    """
+
+    sheet: Sheet
+    header: int
+    rows: list[int]
+    columns: dict[str, Column]
+    ignored: list[str]
+    turned: bool
+    unread: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+
+    def place(self, name: str, row: int) -> Place:
+        """Where the number of a quantity in a row of the table stands."""
+        return self.at(self.rows[row], self.columns[name].position)
+
+    def at(self, row: int, column: int) -> Place:
+        return (column, row) if self.turned else (row, column)
+
+    def cell(self, name: str, row: int) -> str:
+        """The name of that cell, such as N17."""
+        return reference(self.place(name, row))
+
+    def who(self, place: Place) -> tuple[str, int] | None:
+        """The quantity and the row of the table whose number stands there."""
+        row, column = self.at(*place)
+        if row in self._turns and column in self._positions:
+            return self._positions[column], self._turns[row]
+        return None
+
+    def __post_init__(self) -> None:
+        self._turns = {row: turn for turn, row in enumerate(self.rows)}
+        self._positions = {column.position: column.name for column in self.columns.values()}
+
+    @property
+    def area(self) -> tuple[Place, Place]:
+        """The first and the last place that it takes, with its header."""
+        positions = [column.position for column in self.columns.values()]
+        first, last = self.at(self.header, min(positions)), self.at(self.rows[-1], max(positions))
+        return first, last
+
+
+# --- finding tables --------------------------------------------------------------------------------
+
+
+def find_tables(sheet: Sheet) -> list[Table]:
+    """The tables of a sheet, from the top; if there is none, those that lie on their side."""
+    return (
+        _Search(sheet, sheet, turned=False).tables()
+        or _Search(sheet, sheet.transposed(), turned=True).tables()
+    )
+
+
+class _Search:
+    """The search for tables in a grid, which is the sheet or the sheet on its side."""
+
+    def __init__(self, sheet: Sheet, grid: Sheet, turned: bool) -> None:
+        self.sheet, self.grid, self.turned = sheet, grid, turned
+        self.names: dict[int, dict[int, str]] = {}  # by row and column
+        self.numbers: dict[int, set[int]] = {}  # by row the columns with a number, or with an error for one
+        self.texts: dict[int, set[int]] = {}
+        for (row, column), cell in grid.cells.items():
+            if isinstance(cell.value, float):
+                self.numbers.setdefault(row, set()).add(column)
+            elif isinstance(cell.value, str):
+                name = quantity(cell.value)
+                if name is not None:
+                    self.names.setdefault(row, {})[column] = name
+                elif _ERROR.fullmatch(cell.value):  # stands where a number belongs
+                    self.numbers.setdefault(row, set()).add(column)
+                else:
+                    self.texts.setdefault(row, set()).add(column)
+        self.in_order: dict[int, list[int]] = {}  # the numbers of a row, once they were asked for
+        self.spans: dict[Place, int] = {}  # of a merged cell its last column
+        for (top, left), (bottom, right) in grid.merged:
+            self.spans[top, left] = right
+            name = self.names.get(top, {}).get(left)
+            for row in range(top + 1, min(bottom, top + _ABOVE) + 1):
+                if name is not None:
+                    self.names.setdefault(row, {})[left] = name
+        self.places = {row: sorted(names) for row, names in self.names.items()}  # of the names
+        self.numbers_of, self.texts_of = _by_column(self.numbers), _by_column(self.texts)
+
+    def tables(self) -> list[Table]:
+        found: list[Table] = []
+        used: list[tuple[int, int, int, int]] = []
+        for row in sorted(self.names):
+            for names in _split(self.names[row]):
+                left, right = min(names), max(names)
+                if any(
+                    top <= row <= end and left <= last and right >= first for top, end, first, last in used
+                ):
+                    continue
+                table = self._table(row, names)
+                if table is not None:
+                    self.grid.limits.take("tables")
+                    found.append(table)
+                    used.append((row, table.rows[-1], left, right))
+        for table in found:
+            table.skipped = self._skipped(table)
+        return found
+
+    def _skipped(self, table: Table) -> list[int]:
+        """The rows from the header down, to where other names begin, that look like rows of the table."""
+        places = {column.position for column in table.columns.values()}
+        first, last = min(places), max(places)
+        numbers, texts = (
+            Counter(itertools.chain.from_iterable(held.get(column, ()) for column in places))
+            for held in (self.numbers_of, self.texts_of)
+        )
+        rows = set(table.rows)
+        found: list[int] = []
+        for row in sorted({*numbers, *texts, *self.names}):
+            if row <= table.header or row in rows:
+                continue
+            if row > table.rows[-1] and self._heads(row, first, last) >= _FEWEST:
+                break
+            inside = row < table.rows[-1] and numbers[row]
+            if inside or numbers[row] >= self._enough(places) or texts[row] > 0.5 * len(places):
+                found.append(row)
+        return found
+
+    def _heads(self, row: int, first: int, last: int) -> int:
+        """How many names there are in a row from one column to another."""
+        places = self.places.get(row, [])
+        return bisect.bisect_right(places, last) - bisect.bisect_left(places, first)
+
+    def _number(self, row: int, header: int, column: int) -> int | None:
+        """The first column with a number in a row, among those that a header is merged over."""
+        last = self.spans.get((header, column), column)
+        if last == column:
+            return column if column in self.numbers.get(row, ()) else None
+        if row not in self.in_order:
+            self.in_order[row] = sorted(self.numbers.get(row, ()))
+        there = self.in_order[row]
+        at = bisect.bisect_left(there, column)
+        return there[at] if at < len(there) and there[at] <= last else None
+
+    @staticmethod
+    def _enough(places: set[int]) -> float:
+        """How many of a table's columns a row must fill to be one of its rows."""
+        return max(min(2, len(places)), 0.2 * len(places))
+
+    def _table(self, header: int, names: dict[int, str]) -> Table | None:
+        if len(set(names.values()) - {EPOCH, RATE}) < _FEWEST:
+            return None
+        self.grid.limits.take("headers")
+        begin = self._begin(header, names)
+        if begin is None:
+            return None
+        places = {self._below(header, column, begin): column for column in names}
+        left, right = min(places), max(places)
+        known = set(names.values())
+        for row in range(header + 1, begin):  # a second line of names, for columns without one in the first
+            for column, name in self.names.get(row, {}).items():
+                if left <= column <= right and column not in places and name not in known:
+                    places[column] = column
+                    names = {**names, column: name}
+                    known.add(name)
+        rows = self._rows(begin, places)
+        self.grid.limits.take("rows of tables", len(rows))
+        if not rows:
+            return None
+        columns, ignored, twice = self._columns(
+            header, begin, rows, {at: names[each] for at, each in places.items()}
+        )
+        if not _is_worth(columns, len(rows)):
+            return None
+        held = self._held(rows)
+        unknown = self._unknown(header, held, left, right, set(places))
+        unread = [title for column, title in unknown.items() if _may_be_quantity(held.get(column, []))]
+        ignored = [*unknown.values(), *ignored]
+        _measure(columns, self.grid, rows)
+        return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, twice)
+
+    def _begin(self, header: int, names: dict[int, str]) -> int | None:
+        """The first row with numbers below the names, unless a better header stands between."""
+        left, right = min(names), max(names)
+        for row in range(header + 1, header + _ABOVE + 1):
+            there = sum(self._number(row, header, column) is not None for column in names)
+            if there >= min(3, len(names)):
+                return row
+            if self._heads(row, left, right) >= 0.8 * len(names):
+                return None
+        return None
+
+    def _below(self, header: int, column: int, begin: int) -> int:
+        """The column with the numbers of a name: its own, or one of those that its cell is merged with."""
+        there = self._number(begin, header, column)
+        return column if there is None else there
+
+    def _columns(
+        self, header: int, begin: int, rows: list[int], names: Mapping[int, str]
+    ) -> tuple[dict[str, Column], list[str], list[str]]:
+        """The columns from left to right, the headers of those left out, and of these those that differ."""
+        columns: dict[str, Column] = {}
+        ignored: list[str] = []
+        twice_over: list[str] = []
+        named: dict[str, list[Column]] = {}
+        for position, name in sorted(names.items()):
+            column = self._column(name, self._title(header, begin, position), position, rows)
+            cells = (self.grid.cells.get((row, position)) for row in rows)
+            waiting = any(cell is not None and cell.formula for cell in cells)
+            if np.isnan(column.values).all() and not column.texts and not waiting:
+                ignored.append(f"{column.header} (no numbers)")
+            else:
+                named.setdefault(name, []).append(column)
+        twice = all(len(named[name]) == 2 for name in _WEIGHTS if name in named)
+        runs = self._runs(header, names)
+        sizes = Counter(runs.values())
+        for name, same in named.items():
+            if name in _WEIGHTS and twice and updated(name) not in named and _differ(*same):
+                columns[name], again = same
+                columns[updated(name)] = replace(again, name=updated(name))
+                continue
+            # Beside the table there may be another one, of epochs and losses, for some chart.
+            best = max(same, key=lambda each: (sizes[runs[each.position]], -len(each.header)))
+            columns[name] = best
+            others = [each for each in same if each is not best]
+            ignored += [f"{each.header} (a second time)" for each in others]
+            twice_over += [
+                each.header
+                for each in others
+                if runs[each.position] == runs[best.position]
+                and not np.array_equal(each.values, best.values, equal_nan=True)
+            ]
+        return dict(sorted(columns.items(), key=lambda item: item[1].position)), ignored, twice_over
+
+    def _runs(self, header: int, names: Iterable[int]) -> dict[int, int]:
+        """Of each column with a name, the first of those to which headers lead without a gap."""
+        runs: dict[int, int] = {}
+        before = first = None
+        for column in sorted(names):
+            if before is None or not all((header, each) in self.grid.cells for each in range(before, column)):
+                first = column
+            assert first is not None
+            runs[column] = first
+            before = column
+        return runs
+
+    def _rows(self, begin: int, places: Iterable[int]) -> list[int]:
+        places = set(places)
+        left, right, enough = min(places), max(places), self._enough(places)
+        rows: list[int] = []
+        row, blank = begin, 0
+        while blank < _BLANK and self._heads(row, left, right) < _FEWEST:
+            if len(places & self.numbers.get(row, _NONE)) >= enough:
+                rows.append(row)
+                blank = 0
+            else:
+                blank += 1
+            row += 1
+        return rows
+
+    def _title(self, header: int, begin: int, column: int) -> str:
+        for row in range(header, begin):
+            cell = self.grid.cells.get((row, column))
+            if cell is not None and isinstance(cell.value, str) and quantity(cell.value):
+                return " ".join(cell.value.split())
+        return self.names[header][column]
+
+    def _held(self, rows: list[int]) -> dict[int, list[float]]:
+        """By column the numbers in these rows; none if there are only errors."""
+        found: dict[int, list[float]] = {}
+        for row in rows:
+            for column in self.numbers.get(row, ()):
+                value = self.grid.cells[row, column].value
+                found.setdefault(column, []).extend([value] if isinstance(value, float) else [])
+        return found
+
+    def _unknown(
+        self, header: int, held: Mapping[int, list[float]], left: int, right: int, known: set[int]
+    ) -> dict[int, str]:
+        """The other headers by column, from the gap on the left to that on the right."""
+
+        def filled(column: int) -> bool:
+            return (header, column) in self.grid.cells or column in held
+
+        found = {}
+        column = left
+        while filled(column - 1):
+            column -= 1
+        while column <= right or filled(column):
+            cell = self.grid.cells.get((header, column))
+            if column not in known:
+                if cell is not None and isinstance(cell.value, str):
+                    found[column] = " ".join(cell.value.split())[:40]
+                elif column in held:
+                    where = letters(column) if not self.turned else f"row {column}"
+                    found[column] = f"{where}, which has no heading"
+            column += 1
+        return found
+
+    def _column(self, name: str, title: str, position: int, rows: list[int]) -> Column:
+        column = Column(name, title, position, np.full(len(rows), math.nan), np.zeros(len(rows)))
+        for turn, row in enumerate(rows):
+            cell = self.grid.cells.get((row, position))
+            if cell is None or cell.value is None:
+                continue
+            if isinstance(cell.value, float):
+                column.values[turn] = cell.value
+            else:
+                column.texts[turn] = cell.value
+        return column
+
+
+def _by_column(held: Mapping[int, Iterable[int]]) -> dict[int, list[int]]:
+    """The rows of each column, given the columns of each row."""
+    found: dict[int, list[int]] = {}
+    for row, columns in held.items():
+        for column in columns:
+            found.setdefault(column, []).append(row)
+    return found
+
+
+def _may_be_quantity(numbers: list[float]) -> bool:
+    """Whether a column holds numbers, other than those that count the rows."""
+    return bool(numbers) and (len(numbers) == 1 or any(b - a != 1.0 for a, b in itertools.pairwise(numbers)))
+
+
+def _split(names: dict[int, str]) -> Iterator[dict[int, str]]:
+    """The names of one row as those of tables that stand side by side: where names begin again."""
+    current: dict[int, str] = {}
+    seen: set[str] = set()
+    columns = sorted(names)
+    for turn, column in enumerate(columns):
+        if names[column] in seen:
+            rest: set[str] = set()
+            for each in itertools.islice(columns, turn, None):
+                if names[each] in rest:
+                    break
+                rest.add(names[each])
+            again = rest & seen
+            if len(again) >= max(2 * _FEWEST, len(rest) / 2) and again - {EPOCH, RATE, *_WEIGHTS}:
+                yield current
+                current, seen = {}, set()
+        current[column] = names[column]
+        seen.add(names[column])
+    if current:
+        yield current
+
+
+def _differ(before: Column, after: Column) -> bool:
+    """Whether the second column of a weight holds it after the update: it begins with another number."""
+    return bool(before.values[0] != after.values[0]) and not math.isnan(after.values[0])
+
+
+_LEAF = re.compile(r"[itwb]_?[ho]?\d")
+
+
+def _is_worth(columns: dict[str, Column], rows: int) -> bool:
+    """Whether there is anything to compute."""
+    named = set(columns) - {EPOCH, RATE}
+    computed = [name for name in named if not _LEAF.fullmatch(name)]
+    if len(named) < _FEWEST:
+        return False
+    return bool(computed) or (rows > 2 and all(weight in named for weight in _WEIGHTS))
+
+
+# --- how far a number was rounded ------------------------------------------------------------------
+
+
+@dataclass
+class _Print:
+    """How a number is printed: the power of ten of its last digit, its digits, and its size."""
+
+    unit: int
+    digits: int
+    size: int
+    exponent: bool
+
+
+_IN_BETWEEN = re.compile(r"[\s'’]")
+_TIMES_TEN = re.compile(r"[×x*]10\^")
+
+
+def _print(cell: Cell) -> _Print:
+    text = cell.text.lower()
+    if not text.isascii() or not text.replace("e", "").replace("-", "").replace(".", "").isdigit():
+        text = _IN_BETWEEN.sub("", text.replace("−", "-").replace(",", "."))
+        text = _TIMES_TEN.sub("e", text)
+    percent = text.endswith("%")
+    mantissa, _, power = text.rstrip("%").partition("e")
+    whole, _, decimals = mantissa.lstrip("+-").partition(".")
+    shift = int(power or 0) - 2 * percent
+    assert isinstance(cell.value, float)
+    size = math.floor(math.log10(abs(cell.value))) if cell.value and math.isfinite(cell.value) else -400
+    return _Print(shift - len(decimals), len((whole + decimals).lstrip("0")), size, bool(power))
+
+
+def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
+    """Fill in how far each number of the table may be off, from the digits that its column prints.
+
+    Zeros at the end may be left out (0.15), so one number alone does not tell. A column that hardly
+    changes does not either: it goes by the others of its kind.
+    """
+    prints: dict[str, dict[int, _Print]] = {}
+    for name, column in columns.items():
+        prints[name] = {
+            turn: _print(grid.cells[row, column.position])
+            for turn, row in enumerate(rows)
+            if not math.isnan(column.values[turn])
+        }
+    finest: dict[tuple[str, bool], tuple[int, int]] = {}
+    counted = {EPOCH, RATE}  # are typed in with as many digits as they need
+    lively = {
+        name
+        for name, column in columns.items()
+        if name not in counted and len(set(column.values[~np.isnan(column.values)])) > 3
+    }
+    lively = lively or {  # a row or two; how a zero is printed says nothing
+        name
+        for name, column in columns.items()
+        if _kind(name) not in ("given", "weight")
+        and name not in counted
+        and np.any(np.nan_to_num(column.values))
+    }
+    for name, each in prints.items():
+        for exponent in (False, True):
+            some = [one for one in each.values() if one.exponent == exponent]
+            if some:
+                most = -_usual_least([-one.digits for one in some])
+                finest[name, exponent] = _usual_least([one.unit for one in some]), most
+    usual: dict[str, tuple[float, float]] = {}
+    for kind in {_kind(name) for name in prints.keys() - lively}:
+        alike = [other for other in lively if _kind(other) == kind] or list(lively)
+        others = [finest[other, False] for other in alike if (other, False) in finest]
+        if others:
+            usual[kind] = tuple(np.median(others, axis=0))
+    for name, each in prints.items():
+        usual_unit, usual_digits = math.inf, -math.inf
+        if name not in lively:
+            usual_unit, usual_digits = usual.get(_kind(name), (math.inf, -math.inf))
+        for turn, one in each.items():
+            unit = min(finest[name, one.exponent][0], usual_unit)
+            digits = max(finest[name, one.exponent][1], usual_digits)
+            expected = max(unit, one.size - digits + 1)
+            # One zero left out at the end is common, and so is a column with fewer decimals further down;
+            # two are rare enough to take the number as exact as the others.
+            last = one.unit if expected <= one.unit <= expected + 1 else expected
+            columns[name].slack[turn] = 0.51 * 10.0 ** min(last, 300)
+
+
+def _usual_least(numbers: list[int]) -> int:
+    """The least, unless it is alone by more than 3: one cell with all its digits is an accident."""
+    least, *others = sorted(numbers)
+    return others[0] if len(others) > 2 and others[0] - least > 3 else least
+
+
+def _kind(name: str) -> str:
+    if split_derivative(name):
+        return "gradient"
+    return {"i": "given", "t": "given", "b": "weight", "w": "weight", "E": "loss"}.get(name[0], "node")
+
+
+# --- what is given beside --------------------------------------------------------------------------
+
+# A number that a text states, and, read backwards from its sign, the name before it: three words at most, and
+# what stands in parentheses. From the front each letter of a long text would begin a name, in quadratic time.
+_STATED = re.compile(r"[=:] ?([+−-]?[.,]*+\d++(?:[.,]++\d++)*+(?:e-?\d++)?%?)", re.IGNORECASE)
+_NAMED_BEFORE = re.compile(r" ?((?:\)[^()]*+\( ?)?(?:[^\s,;:=\d]++ ){0,2}[^\s,;:=]++)")
+_NAME_AT_MOST = 100  # letters
+
+
+def _stated(text: str) -> Iterator[tuple[str, str]]:
+    """The numbers that a text states, with their names, as in "learning rate (η) = 0.5"."""
+    last = 0
+    for match in _STATED.finditer(text):
+        before = text[max(last, match.start() - _NAME_AT_MOST) : match.start()][::-1]
+        name = _NAMED_BEFORE.match(before)
+        if name is not None and name.end() < _NAME_AT_MOST:
+            yield name[1][::-1], match[1]
+        last = match.end()
+
+
+def givens(sheet: Sheet, tables: Iterable[Table], wanted: Iterable[str]) -> list[Given]:
+    """Numbers on the sheet, outside its tables, that stand beside the names wanted."""
+    wanted = set(wanted)
+    areas = [table.area for table in tables]
+
+    def free(place: Place) -> bool:
+        return not any(
+            first[0] <= place[0] <= last[0] and first[1] <= place[1] <= last[1] for first, last in areas
+        )
+
+    def add(name: str, number: float, place: Place) -> None:
+        sheet.limits.take("numbers beside their names")
+        found.append(Given(name, number, place))
+
+    spans = dict(sheet.merged)
+    found: list[Given] = []
+    for place, cell in sheet.cells.items():
+        if not isinstance(cell.value, str) or not free(place):
+            continue
+        stated = []
+        for text, number in _stated(cell.value):
+            sheet.limits.take("numbers stated in texts")
+            stated.append((quantity(text), number))
+        for name, number in stated:
+            value = read_number(number)
+            if name in wanted and value is not None:
+                add(name, value, place)
+        name = quantity(cell.value)
+        if name not in wanted or any(name == each for each, _ in stated):
+            continue
+        for beside in _beside(sheet, place, spans.get(place, place), several=name == RATE):
+            number_there = sheet.cells[beside].value
+            assert isinstance(number_there, float)
+            if free(beside):
+                add(name, number_there, beside)
+    return found
+
+
+def _beside(sheet: Sheet, first: Place, last: Place, several: bool) -> Iterator[Place]:
+    """The places of the numbers that belong to a label: on its right, else below it."""
+
+    def what(place: Place) -> float | str | None:
+        cell = sheet.cells.get(place)
+        return None if cell is None else cell.value
+
+    def number(place: Place) -> bool:
+        return isinstance(what(place), float)
+
+    right, below = (first[0], last[1] + 1), (last[0] + 1, first[1])
+    sign = what(right)
+    if sign in ("=", ":") or (sign is None and number((right[0], right[1] + 1)) and not number(below)):
+        right = right[0], right[1] + 1
+    labels = isinstance(what(right), str) or isinstance(what((first[0], first[1] - 1)), str)
+    if number(right) and not (labels and number(below)):
+        yield right
+        while several and number((right[0], right[1] + 1)):
+            right = right[0], right[1] + 1
+            yield right
+    elif number(below):
+        yield below

@@ -1,0 +1,436 @@
+"""A recorded graph as a workbook in which every number is a live formula, trained row by row.
+
+One row is one epoch of gradient descent: the forward pass, the gradients, and in the next row the
+weights after the update. The formulas are those of `symbolic`, so they come from the table's rules;
+the numbers that the file shows before anybody recalculates it are the engine's.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..engine.arguments import integer, number
+from ..engine.graph import require_fresh
+from ..engine.messages import describe
+from ..engine.modes import told_of_result
+from ..engine.replay import replay
+from ..engine.value import Value
+from ..errors import GraphTooLargeError, MissingExtraError
+from ..files import output_path, shortened, write_bytes, write_csv
+from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
+
+__all__ = ["save_workbook"]
+
+RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+"""The learning rates that the second sheet compares."""
+
+_MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
+_LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
+_MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
+_ROW = "\ue003"  # in a formula stands for the number of its row
+
+# Rows of a training sheet, counted from 0.
+_TITLE, _NOTE, _NAMES, _NUMBERS, _WORDS, _HEADER, _FIRST = 0, 1, 3, 4, 6, 7, 8
+
+
+def save_workbook(
+    output: Value,
+    wrt: Sequence[Value],
+    path: str | os.PathLike[str],
+    *,
+    epochs: int = 100,
+    lr: float = 0.5,
+    optimizer: str = "sgd",
+) -> Path:
+    """Write the graph as a workbook that trains itself: w ← w − η ∂E/∂w, one row for each epoch.
+
+    Every cell of the forward pass, the gradients and the update is a formula. The inputs, the initial
+    weights and the learning rate η stand in cells of their own at the top: change one, and all follows.
+    Above each column stands its formula in words. The first sheet has the loss curve beside its table;
+    the second compares the learning rates 0.1, 0.2, 0.5, 0.8, 1 and 2, whose tables follow.
+
+    Parameters
+    ----------
+    output : the loss, a recorded `Value`.
+    wrt : the leaves that are trained. The other leaves are inputs.
+    path : a file ending in ``.xlsx``; or in ``.csv`` for the same table as plain numbers.
+    epochs : the number of rows, at least 1. Row k holds the weights before update k.
+    lr : the learning rate η.
+    optimizer : how the weights are updated: ``"sgd"``.
+
+    Returns
+    -------
+    The path. The file is written under another name first, and then takes its place.
+
+    Raises
+    ------
+    TypeError : if `output` or one of `wrt` is not a `Value`.
+    ValueError : if an argument is out of range, one of `wrt` is not a leaf, a primitive of the graph has
+        no spreadsheet formula, or none for its derivative, or a label is no text that UTF-8 has.
+    GraphTooLargeError : if the table does not fit a sheet.
+    GraphError : if a leaf's data was set after the graph was recorded.
+    MissingExtraError : if XlsxWriter is not installed (for ``.xlsx``).
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from autograd import Value, save_workbook
+    >>> w, x = Value(1.0, "w"), Value(3.0, "x")
+    >>> error = (w * x - 6) ** 2
+    >>> error.label = "E"
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> print(save_workbook(error, [w], folder / "train.csv", epochs=2, lr=0.05).read_text())
+    epoch,x,w,E,∂E/∂w
+    1,3.0,1.0,9.0,-18.0
+    2,3.0,1.9,0.09000000000000043,-1.8000000000000043
+    <BLANKLINE>
+    """
+    path = output_path(path, (".xlsx", ".csv"), "training.xlsx")
+    if optimizer != "sgd":
+        raise ValueError(f'save_workbook knows the optimizer "sgd", got {optimizer!r:.60}')
+    epochs = integer(epochs, "save_workbook: epochs", 1)
+    lr = number(lr, "save_workbook: lr")
+    if not math.isfinite(lr):
+        raise ValueError(f"save_workbook: lr must be finite, got {lr}")
+    table = _Table(output, _checked(output, wrt))
+    told_of_result(output, "save_workbook()")
+    table.require_room(epochs)
+    if path.suffix.lower() == ".csv":
+        write_csv(path, table.headers, ([epoch, *row] for epoch, row in enumerate(table.rows(lr, epochs), 1)))
+    else:
+        _write_workbook(table, path, epochs, lr)
+    return path
+
+
+def _checked(output: Any, wrt: Any) -> list[Value]:
+    if not isinstance(wrt, (Value, Iterable)):
+        raise TypeError(
+            f"save_workbook: wrt must be a Value or a sequence of them, got {type(wrt).__name__}: {wrt!r:.60}"
+        )
+    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    for what, given in [("output", output), *[("each of wrt", target) for target in targets]]:
+        if not isinstance(given, Value):
+            raise TypeError(
+                f"save_workbook: {what} must be a Value, got {type(given).__name__}: {given!r:.60}"
+            )
+    if not targets:
+        raise ValueError("save_workbook: wrt is empty, so there is nothing to train: give the weights")
+    for target in targets:
+        if target.primitive is not None:
+            raise ValueError(f"save_workbook: {target!r} was computed; wrt takes the leaves that are trained")
+        if targets.count(target) > 1:
+            raise ValueError(f"save_workbook: wrt names {describe(target)} twice")
+    return targets
+
+
+@dataclass
+class _Column:
+    """A column of the table: its name, and how its cells are computed from cells of the same row."""
+
+    symbol: Symbol
+    header: str
+    formula: Expression | None = None  # None for a leaf
+    cell: str = ""  # the formula, with _ROW for the number of the row
+
+
+class _Table:
+    """The columns: epoch, inputs, weights, the forward pass, derivatives in between, gradients."""
+
+    def __init__(self, output: Value, wrt: list[Value]) -> None:
+        self.output, self.wrt = output, wrt
+        self.outline = outline = Outline(output, wrt, branches=True, computed=True, reserved=["epoch"])
+        for node in outline.order:
+            require_fresh(node)
+            if node.primitive is None and not math.isfinite(node.data):
+                raise ValueError(
+                    f"save_workbook: all leaves must be finite, and {describe(node)} is {node.data}"
+                )
+        symbols = outline.names
+        self.names = {symbol.text for symbol in symbols.values()}
+        leaves = [node for node in symbols if node.primitive is None and node not in wrt]
+        self.inputs = sorted(leaves, key=lambda node: _in_counting_order(symbols[node].text))
+        self.nodes = [node for node in symbols if node.primitive is not None]
+        named = [*self.inputs, *wrt, *self.nodes]
+        self.columns = [
+            _Column(symbols[node], symbols[node].text, outline.formulas.get(node)) for node in named
+        ]
+        steps = {step.node: step for step in outline.steps()}
+        if outline.opaque:
+            raise ValueError(
+                f"save_workbook: the partials of {', '.join(outline.opaque)} are not plain arithmetic, so no "
+                "cell can compute them: write them in arithmetic and other primitives"
+            )
+        self.loss_name = symbols[output].text
+        loss = self.loss_name.split("_")[0]
+        gradients = []
+        for node in wrt:
+            step = steps.get(node)
+            symbol = step.derivative if step else Symbol("")
+            header = self._heading(loss, symbols[node])
+            gradients.append(_Column(symbol, header, step.closed if step else Number(0.0)))
+        self.between = self._between(gradients, {step.derivative: step for step in steps.values()}, loss)
+        self.columns += [*self.between, *gradients]
+        self.headers = ["epoch", *(column.header for column in self.columns)]
+        self.trained = slice(1 + len(self.inputs), 1 + len(self.inputs) + len(wrt))
+        for position, column in enumerate(self.columns, 1):
+            column.symbol.cell = f"{_letters(position)}{_ROW}"
+        for column in self.columns:
+            if column.formula is not None:
+                column.cell = "=" + SHEET.write(in_cells(column.formula))
+
+    def _between(self, gradients: list[_Column], steps: dict[Symbol, Step], loss: str) -> list[_Column]:
+        """The derivatives that the gradients refer to, because written out they would be too long."""
+        found: dict[Symbol, _Column] = {}
+        pending = [name for column in gradients for name in (column.formula or Number(0.0)).symbols()]
+        while pending:
+            symbol = pending.pop()
+            if symbol in steps and symbol not in found:
+                step = steps[symbol]
+                found[symbol] = _Column(symbol, self._heading(loss, step.name), step.closed)
+                pending += step.closed.symbols()
+        return [found[symbol] for symbol in steps if symbol in found]  # nearer the output first
+
+    def _heading(self, loss: str, name: Symbol) -> str:
+        """The header of the derivative by a node, which is no other node's name."""
+        header = f"∂{loss}/∂{name.text}"
+        while header in self.names:
+            header += " (gradient)"
+        return header
+
+    def gradient_of(self, position: int) -> _Column:
+        """The gradient column of a trained column."""
+        return self.columns[position - self.trained.stop]
+
+    @property
+    def loss(self) -> int:
+        """The position of the loss column."""
+        return 1 + [*self.inputs, *self.wrt, *self.nodes].index(self.output)
+
+    def require_room(self, epochs: int) -> None:
+        """Refuse what no sheet can hold, before anything is written."""
+        rows, columns = epochs + _FIRST, len(self.headers)
+        longest = max((len(column.cell) for column in self.columns), default=0)
+        for what, size, most in (
+            ("rows", rows, _MOST_ROWS),
+            ("columns", columns, _MOST_COLUMNS),
+            ("cells", rows * columns * (1 + len(RATES)), _MOST_CELLS),
+            ("characters in a formula", longest, _LONGEST_FORMULA),
+        ):
+            if size > most:
+                raise GraphTooLargeError(
+                    f"the workbook would have {size} {what}, more than {most}: "
+                    "record fewer examples, save fewer epochs, or label nodes to split long formulas"
+                )
+
+    def rows(self, lr: float, epochs: int) -> Iterator[list[float]]:
+        """The numbers of each row without the epoch, by the engine: the graph recorded anew each time."""
+        leaves = [node for node in self.outline.order if node.primitive is None and not node.constant]
+        data = {node: node.data for node in leaves}
+        for _ in range(epochs):
+            fresh = replay([self.output], data)
+            fresh[self.output].backward()
+            gradient = [fresh[node].grad for node in self.wrt]
+            numbers = [fresh[node].data for node in [*self.inputs, *self.wrt, *self.nodes]]
+            known = {column.symbol: value for column, value in zip(self.columns, numbers)}
+            for column in self.between:
+                assert column.formula is not None
+                known[column.symbol] = column.formula.evaluate(known)
+                numbers.append(known[column.symbol])
+            yield numbers + gradient
+            for node, slope in zip(self.wrt, gradient, strict=True):
+                data[node] -= lr * slope
+
+
+def _in_counting_order(name: str) -> list[tuple[str, int, str]]:
+    """A key for sorting that puts x10 after x9."""
+    pairs = re.findall(r"(\D*)(\d*)", name)
+    return [(word, len(digits.lstrip("0")), digits.lstrip("0")) for word, digits in pairs]
+
+
+def _letters(position: int) -> str:
+    """The name of a column, counted from 0."""
+    name = ""
+    position += 1
+    while position:
+        position, rest = divmod(position - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+# --- the workbook ----------------------------------------------------------------------------------
+
+
+def _write_workbook(table: _Table, path: Path, epochs: int, lr: float) -> None:
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise MissingExtraError("save_workbook", "XlsxWriter", "xlsx") from None
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
+        workbook.set_properties({"created": datetime(2000, 1, 1)})  # equal graphs give equal files
+        _Pages(workbook, table, epochs).write(lr)
+    write_bytes(path, file.getvalue())
+
+
+class _Whole(float):
+    """A number with all of its digits in the file: XlsxWriter formats to 16, and it takes 17."""
+
+    def __format__(self, spec: str) -> str:
+        return repr(float(self))
+
+
+class _Pages:
+    """The sheets of the workbook."""
+
+    def __init__(self, workbook: Any, table: _Table, epochs: int) -> None:
+        self.workbook, self.table, self.epochs = workbook, table, epochs
+        add = workbook.add_format
+        self.title = add({"bold": True, "font_size": 14})
+        self.header = add({"bold": True, "bg_color": "#DCE6F1", "border": 1, "align": "center"})
+        self.words = add({"italic": True, "font_color": "#44546A", "text_wrap": True, "valign": "top"})
+        self.input = add({"bg_color": "#FFF2CC", "border": 1, "num_format": "0.0###########"})
+        self.count = add({"num_format": "0"})
+        self.value = add({"num_format": "0.00000000"})
+        self.slope = add({"num_format": "0.0000000000"})
+
+    def write(self, lr: float) -> None:
+        names = {rate: f"η = {rate:g}" for rate in RATES}
+        self._training("training", lr)
+        overview = self.workbook.add_worksheet("learning rates")
+        for rate, name in names.items():
+            self._training(name, rate, source="training")
+        self._rates(overview, names)
+
+    def _training(self, name: str, lr: float, source: str = "") -> None:
+        """A sheet that trains; where it has a source, it takes inputs and initial weights from there."""
+        table = self.table
+        sheet = self.workbook.add_worksheet(name)
+        _say(sheet, _TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
+        _say(
+            sheet,
+            _NOTE,
+            0,
+            "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
+        )
+        _say(sheet, _NAMES, 0, "η", self.header)
+        sheet.write_number(_NUMBERS, 0, _Whole(lr), self.input)
+        leaves = table.columns[: table.trained.stop - 1]
+        for position, (column, node) in enumerate(zip(leaves, [*table.inputs, *table.wrt]), 1):
+            _say(sheet, _NAMES, position, column.header, self.header)
+            if source:
+                cell = f"={source}!{_letters(position)}{_NUMBERS + 1}"
+                sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
+            else:
+                sheet.write_number(_NUMBERS, position, _Whole(node.data), self.input)
+        _say(sheet, _HEADER, 0, "epoch", self.header)
+        _say(sheet, _WORDS, 0, "one row for each update", self.words)
+        for position, column in enumerate(table.columns, 1):
+            _say(sheet, _HEADER, position, column.header, self.header)
+            _say(sheet, _WORDS, position, self._in_words(position, column), self.words)
+        sheet.set_row(_WORDS, 75)
+        sheet.set_column(0, 0, 8)
+        sheet.set_column(1, len(table.columns), 14)
+        sheet.freeze_panes(_FIRST, 1)
+        for epoch, numbers in enumerate(table.rows(lr, self.epochs), 1):
+            self._epoch(sheet, epoch, numbers)
+        chart = self._chart(f"Loss with η = {lr:g}")
+        chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
+        chart.set_legend({"none": True})
+        sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
+
+    def _in_words(self, position: int, column: _Column) -> str:
+        if column.formula is not None:
+            return f"{column.header} = {TEXT.write(readable(column.formula))}"
+        if position in range(self.table.trained.start, self.table.trained.stop):
+            gradient = self.table.gradient_of(position)
+            return f"{column.header} − η · {gradient.header}, both of the row above"
+        return "input"
+
+    def _epoch(self, sheet: Any, epoch: int, numbers: Sequence[float]) -> None:
+        table = self.table
+        row = _FIRST + epoch - 1
+        if epoch == 1:
+            sheet.write_number(row, 0, 1, self.count)
+        else:
+            sheet.write_formula(row, 0, f"=A{row}+1", self.count, epoch)
+        for position, (column, data) in enumerate(zip(table.columns, numbers, strict=True), 1):
+            letters = _letters(position)
+            trained = table.trained.start <= position < table.trained.stop
+            if column.formula is not None:
+                cell = column.cell.replace(_ROW, str(row + 1))
+            elif trained and epoch > 1:
+                slope = _letters(table.columns.index(table.gradient_of(position)) + 1)
+                cell = f"={letters}{row}-$A${_NUMBERS + 1}*{slope}{row}"
+            else:
+                cell = f"={letters}${_NUMBERS + 1}"
+            style = self.slope if column.header.startswith("∂") else self.value
+            sheet.write_formula(row, position, cell, style, data if math.isfinite(data) else "#NUM!")
+
+    def _rates(self, sheet: Any, names: dict[float, str]) -> None:
+        """The losses of all rates side by side, and their curves in one chart."""
+        table = self.table
+        loss = table.loss
+        chart = self._chart("Loss by learning rate")
+        _say(sheet, 0, 0, "epoch", self.header)
+        sheet.set_column(0, len(names), 12)
+        sheet.freeze_panes(1, 1)
+        for row in range(1, self.epochs + 1):
+            sheet.write_number(row, 0, row, self.count)
+        for position, (rate, name) in enumerate(names.items(), 1):
+            _say(sheet, 0, position, name, self.header)
+            for row, numbers in enumerate(table.rows(rate, self.epochs), 1):
+                data = numbers[loss - 1]
+                cell = f"='{name}'!{_letters(loss)}{_FIRST + row}"
+                sheet.write_formula(row, position, cell, self.value, data if math.isfinite(data) else "#NUM!")
+            chart.add_series(
+                {
+                    "name": name,
+                    "categories": ["learning rates", 1, 0, self.epochs, 0],
+                    "values": ["learning rates", 1, position, self.epochs, position],
+                    "line": {"width": 1.75},
+                }
+            )
+        sheet.insert_chart(1, len(names) + 2, chart)
+
+    def _series(self, sheet: str, position: int, name: str) -> dict[str, Any]:
+        last = _FIRST + self.epochs - 1
+        return {
+            "name": name,
+            "categories": [sheet, _FIRST, 0, last, 0],
+            "values": [sheet, _FIRST, position, last, position],
+            "line": {"width": 1.75},
+        }
+
+    def _chart(self, title: str) -> Any:
+        chart = self.workbook.add_chart({"type": "scatter", "subtype": "straight"})
+        chart.set_title({"name": title, "name_font": {"size": 12}})
+        chart.set_x_axis(
+            {
+                "name": "epoch",
+                "min": 0,
+                "max": max(self.epochs, 2),
+                "num_format": "0",
+                "label_position": "low",  # below the curve, also of a loss that is negative
+            }
+        )
+        header = [
+            "training",
+            _HEADER,
+            self.table.loss,
+        ]  # where it is text: a name such as =A!B1 would be a formula
+        chart.set_y_axis({"name": header, "num_format": "0.0###"})
+        chart.set_size({"width": 720, "height": 420})
+        return chart
+
+
+def _say(sheet: Any, row: int, column: int, text: str, style: Any = None) -> None:
+    """Text, whatever it looks like; of what is longer than a cell, as much as there is room for."""
+    sheet.write_string(row, column, shortened(text, _LONGEST_TEXT), style)

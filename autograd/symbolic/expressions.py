@@ -1,0 +1,431 @@
+"""Expressions: the rules of the table run on symbols, and what comes of it in writing.
+
+`Primitive` asks an operand that is not a number what to do with it. A `Value` records a node; an
+`Expression` remembers the formula. So the partials of a row, applied to symbols, are the derivative in
+symbols, and one rule of the table serves the engine, the derivation and the spreadsheet.
+
+Products keep one numeric coefficient in front and sums lose their zeros, so that what a person would
+not write down does not appear: ½ · 2 · (t − y) · (−1) is y − t.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+
+import numpy as np
+
+from ..engine.primitives import TABLE, Primitive
+
+__all__ = [
+    "OPERATORS",
+    "Apply",
+    "Expression",
+    "Number",
+    "Symbol",
+    "faithful",
+    "is_masked",
+    "readable",
+]
+
+OPERATORS = frozenset({"add", "sub", "mul", "div", "neg", "pow", "power"})
+"""The rows that are written between their operands."""
+
+T = TypeVar("T")
+
+
+class Expression:
+    """A formula: a `Number`, a `Symbol`, or a row of the table applied to formulas.
+
+    Arithmetic and the functions of the table combine expressions with each other and with numbers.
+    Two expressions are equal if they are one object.
+
+    Examples
+    --------
+    >>> from autograd import sigmoid
+    >>> from autograd.symbolic import PYTHON, Symbol
+    >>> x, y = Symbol("x"), Symbol("y")
+    >>> formula = sigmoid(2 * x) * (0.0 + y)
+    >>> PYTHON.write(formula), formula.evaluate({x: 0.0, y: 3.0})
+    ('sigmoid(2.0 * x) * y', 1.5)
+    """
+
+    __slots__ = ()
+    size = 1  # how many symbols and numbers it takes to write it
+
+    if TYPE_CHECKING:  # what the table adds below
+
+        def __add__(self, other: Any) -> Expression: ...
+        def __neg__(self) -> Expression: ...
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+        __pow__ = __rpow__ = __add__
+        __abs__ = __neg__
+
+    @staticmethod
+    def __primitive__(row: Primitive, args: Sequence[Any]) -> Expression:
+        """The row applied to expressions and numbers, without what changes nothing."""
+        operands = tuple(
+            tuple(map(as_expression, arg)) if position in row.vectors else as_expression(arg)
+            for position, arg in enumerate(args)
+        )
+        simplify = SIMPLER.get(row.name)
+        if simplify is not None:
+            return simplify(*operands)
+        if row.vectors and row.expansion is not None:
+            opened: Expression = row.expansion(*operands)
+            if all(each.row.name in OPERATORS for each in opened.applications()):
+                return opened  # a sum, mean or dot product, with its operators
+        return _apply(row, *operands)
+
+    def fold(self, leaf: Callable[[Any], T], apply: Callable[[Apply, list[Any]], T]) -> T:
+        """Read the formula from its leaves up.
+
+        Each part is read once, however often it is used, and by a loop, however deep the formula is.
+
+        Parameters
+        ----------
+        leaf : what a `Symbol` or `Number` comes to.
+        apply : what an application comes to, given what its operands came to; a tuple for a sequence.
+        """
+        found: dict[int, T] = {}
+        pending: list[Expression] = [self]
+        while pending:
+            each = pending[-1]
+            if isinstance(each, Apply):
+                missing = [operand for operand in flat(each.operands) if id(operand) not in found]
+                if missing:
+                    pending += missing
+                    continue
+                operands = [
+                    tuple([found[id(one)] for one in operand])
+                    if isinstance(operand, tuple)
+                    else found[id(operand)]
+                    for operand in each.operands
+                ]
+                found[id(each)] = apply(each, operands)
+            else:
+                found[id(each)] = leaf(each)
+            pending.pop()
+        return found[id(self)]
+
+    def evaluate(self, values: Mapping[Symbol, Any], strict: bool = False) -> Any:
+        """What the formula comes to by IEEE 754, given what its symbols are.
+
+        Parameters
+        ----------
+        values : for each symbol a float, or an array of shape (R,), one number for each row.
+        strict : whether it is nan where something overflows, of floats: a spreadsheet has an error there.
+
+        Returns
+        -------
+        A float, or an array of shape (R,).
+        """
+
+        def apply(each: Apply, operands: list[Any]) -> Any:
+            result = each.row(*operands)
+            finite = strict and math.isinf(result) and all(map(math.isfinite, flat(operands)))
+            return math.nan if finite else result
+
+        with np.errstate(all="ignore"):
+            return self.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf], apply)
+
+    def substituted(self, rule: Callable[[Symbol], Expression]) -> Expression:
+        """The formula with each symbol replaced by what the rule gives; its shape stays as it is."""
+        return self.fold(
+            lambda leaf: rule(leaf) if isinstance(leaf, Symbol) else leaf,
+            lambda each, operands: Apply(each.row, tuple(operands)),
+        )
+
+    def symbols(self) -> list[Symbol]:
+        """The symbols in it, each once, in the order in which they are written."""
+        return [part for part in self._parts() if isinstance(part, Symbol)]
+
+    def applications(self) -> Iterator[Apply]:
+        """The applications in it, each once, in the order in which they are written."""
+        return (part for part in self._parts() if isinstance(part, Apply))
+
+    def _parts(self) -> Iterator[Expression]:
+        seen: set[int] = set()
+        pending: list[Expression] = [self]
+        while pending:
+            each = pending.pop()
+            if id(each) not in seen:
+                seen.add(id(each))
+                yield each
+                if isinstance(each, Apply):
+                    pending += list(flat(each.operands))[::-1]
+
+
+class Number(Expression):
+    """A number in a formula."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: float) -> None:
+        self.data = float(data)
+
+
+class Symbol(Expression):
+    """A name in a formula.
+
+    Attributes
+    ----------
+    text : its name.
+    latex : how LaTeX writes it, where that is not as any name: see `notations.latex_name`.
+    cell : the reference of the cell that holds it, in a spreadsheet.
+    """
+
+    __slots__ = ("cell", "latex", "text")
+
+    def __init__(self, text: str, latex: str = "", cell: str = "") -> None:
+        self.text, self.latex, self.cell = text, latex, cell
+
+
+class Apply(Expression):
+    """A row of the table applied to formulas; a sequence among its operands is a tuple."""
+
+    __slots__ = ("operands", "row", "size")
+
+    def __init__(self, row: Primitive, operands: tuple[Any, ...]) -> None:
+        self.row, self.operands = row, operands
+        self.size = sum(operand.size for operand in flat(operands))
+
+
+def flat(operands: Iterable[Any]) -> Iterator[Any]:
+    """The operands, and in the place of each sequence its elements."""
+    for operand in operands:
+        if isinstance(operand, tuple):
+            yield from operand
+        else:
+            yield operand
+
+
+def as_expression(value: Any) -> Expression:
+    """The expression itself, or a number as one."""
+    return value if isinstance(value, Expression) else Number(value)
+
+
+def _apply(row: Primitive, *operands: Any) -> Expression:
+    """The application, or if all operands are numbers its number."""
+    application = Apply(row, operands)
+    if all(isinstance(operand, Number) for operand in flat(operands)):
+        return Number(application.evaluate({}))
+    return application
+
+
+# --- what is not written down ----------------------------------------------------------------------
+
+_add, _sub, _mul, _div, _neg, _pow = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "pow"))
+
+
+class _Modes(threading.local):
+    faithful = False
+
+
+_modes = _Modes()
+
+
+@contextmanager
+def faithful() -> Iterator[None]:
+    """Within it, what is left out changes no digit: the operations stay in their order."""
+    before = _modes.faithful
+    _modes.faithful = True
+    try:
+        yield
+    finally:
+        _modes.faithful = before
+
+
+def _is(operand: Expression, number: float) -> bool:
+    return isinstance(operand, Number) and operand.data == number
+
+
+def _coefficient(operand: Expression) -> tuple[float, Expression | None]:
+    """The numeric factor in front, and the rest."""
+    if isinstance(operand, Number):
+        return operand.data, None
+    if isinstance(operand, Apply):
+        sign, inside = (-1.0, operand.operands[0]) if operand.row is _neg else (1.0, operand)
+        if isinstance(inside, Apply) and inside.row is _mul and isinstance(inside.operands[0], Number):
+            return sign * inside.operands[0].data, inside.operands[1]
+        return sign, inside
+    return 1.0, operand
+
+
+def _scaled(coefficient: float, rest: Expression | None) -> Expression:
+    if rest is None or coefficient == 0.0:
+        return Number(coefficient)
+    if coefficient == 1.0:
+        return rest
+    if coefficient < 0.0:
+        turned = _turned(rest)
+        if turned is not None:
+            return _scaled(-coefficient, turned)
+        return Apply(_neg, (_scaled(-coefficient, rest),))
+    return Apply(_mul, (Number(coefficient), rest))
+
+
+def _turned(rest: Expression) -> Expression | None:
+    """The negative without a sign in front: a difference turned round, in a product the first one."""
+    found: Expression | None = None
+    above: list[tuple[Expression | None, Expression | None]] = []
+    pending: list[tuple[Expression, tuple[tuple[Expression | None, Expression | None], ...]]] = [(rest, ())]
+    while pending and found is None:
+        each, way = pending.pop()
+        if isinstance(each, Apply) and each.row is _sub:
+            found = Apply(_sub, each.operands[::-1])
+            above = list(way)
+        elif isinstance(each, Apply) and each.row is _mul:
+            left, right = each.operands
+            pending += [(right, (*way, (left, None))), (left, (*way, (None, right)))]
+    for left, right in reversed(above):
+        assert found is not None
+        found = Apply(_mul, (found if left is None else left, found if right is None else right))
+    return found
+
+
+def _product(left: Expression, right: Expression) -> Expression:
+    if _modes.faithful:
+        return _faithful_product(left, right)
+    for one, other in ((left, right), (right, left)):
+        if is_masked(one):  # of a branch that is not taken nothing is computed, not even what it is 0 times
+            condition, a, b = one.operands
+            return chosen(condition, _product(a, other), _product(b, other))
+    (a, first), (b, second) = _coefficient(left), _coefficient(right)
+    if a and b and not _FAR[0] < abs(a * b) < _FAR[1]:
+        return Apply(_mul, (left, right)) if first or second else Number(a * b)
+    if first is None or second is None:
+        return _scaled(a * b, first if second is None else second)
+    for factor in _factors(second):  # from the left, as the engine multiplies
+        first = Apply(_mul, (first, factor))
+    return _scaled(a * b, first)
+
+
+_FAR = 1e-100, 1e100  # between them coefficients are put together
+
+
+def _factors(formula: Expression) -> list[Expression]:
+    factors: list[Expression] = []
+    pending = [formula]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Apply) and each.row is _mul:
+            pending += each.operands[::-1]
+        else:
+            factors.append(each)
+    return factors
+
+
+def is_masked(formula: Expression) -> TypeGuard[Apply]:
+    """Whether it is a `where` that is 0 on one side."""
+    return (
+        isinstance(formula, Apply)
+        and formula.row.name == "where"
+        and any(_is(branch, 0.0) for branch in formula.operands[1:])
+    )
+
+
+def _faithful_product(left: Expression, right: Expression) -> Expression:
+    for one, other in ((left, right), (right, left)):
+        if _is(one, 1.0):
+            return other
+        if _is(one, -1.0):
+            return _negative(other)
+    return _apply(_mul, left, right)
+
+
+def _negative(operand: Expression) -> Expression:
+    coefficient, rest = _coefficient(operand)
+    return _scaled(-coefficient, rest)
+
+
+def _quotient(left: Expression, right: Expression) -> Expression:
+    (a, first), (b, second) = _coefficient(left), _coefficient(right)
+    if _modes.faithful and abs(b) != 1.0:
+        return _apply(_div, left, right)
+    if second is None and math.isfinite(b) and b != 0.0 and math.frexp(b)[0] in (0.5, -0.5):
+        return _scaled(a / b, first)  # a power of two: exact
+    if second is not None and b in (1.0, -1.0):
+        over = Apply(_div, (first or Number(1.0), second))
+        return (
+            _scaled(a * b, over)
+            if (first is not None and not _modes.faithful) or abs(a) == 1.0
+            else _apply(_div, _negative(left) if b < 0.0 else left, second)
+        )
+    return _apply(_div, left, right)
+
+
+def _sum_of(left: Expression, right: Expression) -> Expression:
+    if _is(left, 0.0):
+        return right
+    if _is(right, 0.0):
+        return left
+    coefficient, rest = _coefficient(right)
+    if coefficient < 0.0:
+        return _apply(_sub, left, _scaled(-coefficient, rest))
+    return _apply(_add, left, right)
+
+
+def _difference(left: Expression, right: Expression) -> Expression:
+    if _is(right, 0.0):
+        return left
+    if _is(left, 0.0):
+        return _negative(right)
+    coefficient, rest = _coefficient(right)
+    if coefficient < 0.0:
+        return _apply(_add, left, _scaled(-coefficient, rest))
+    return _apply(_sub, left, right)
+
+
+def _raised(base: Expression, exponent: Expression) -> Expression:
+    if _is(exponent, 1.0):
+        return base
+    return Number(1.0) if _is(exponent, 0.0) else _apply(_pow, base, exponent)
+
+
+def _monomial(c: Expression, a: Expression, n: Expression, k: Expression) -> Expression:
+    """c aⁿ⁻ᵏ as it is written."""
+    if _modes.faithful:
+        return _apply(TABLE["monomial"], c, a, n, k)
+    exponent = _apply(_sub, n, k) if isinstance(n, Number) else _difference(n, k)
+    known = isinstance(exponent, Number)
+    if _is(k, 0.0) and isinstance(exponent, Number) and exponent.data < 0.0:  # a quotient, not a derivative
+        return _quotient(c, _raised(a, Number(-exponent.data)))
+    return _product(c, _raised(a, exponent) if known else _apply(TABLE["power"], a, exponent))
+
+
+def chosen(condition: Expression, a: Expression, b: Expression) -> Expression:
+    if isinstance(condition, Number):
+        return a if condition.data else b
+    return _apply(TABLE["where"], condition, a, b)
+
+
+SIMPLER: dict[str, Callable[..., Expression]] = {
+    "add": _sum_of,
+    "sub": _difference,
+    "mul": _product,
+    "div": _quotient,
+    "neg": _negative,
+    "pow": _raised,
+    "monomial": _monomial,
+    "where": chosen,
+    "sum": lambda values: functools.reduce(_sum_of, values, as_expression(0.0)),
+}
+
+
+def readable(formula: Expression) -> Expression:
+    """The formula as a person writes it: what was kept for the digits' sake is simplified."""
+    return formula.fold(as_expression, lambda each, operands: Expression.__primitive__(each.row, operands))
+
+
+for _row in TABLE.values():
+    _name = f"__{_row.method}__"
+    if _row.method and hasattr(operator, _name):
+        setattr(Expression, _name, lambda *args, row=_row: row(*args))
+        setattr(Expression, f"__r{_row.method}__", lambda b, a, row=_row: row(a, b))

@@ -1,0 +1,360 @@
+"""The graph with a name for each node that there is to speak of, and formulas between them.
+
+The rules of the table run on symbols here (see `expressions`), so what is written is what the engine
+computed. Names are the user's labels. An unlabelled piece of arithmetic that only one labelled node
+reads stands inside that node's formula, as one writes it by hand: E1 = ½ (t1 − a_o1)² is one step.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..engine.graph import numbers_of, topological_order
+from ..engine.primitives import TABLE, Primitive
+from ..engine.value import Value
+from ..files import encoded, shortened
+from .expressions import OPERATORS, Apply, Expression, Number, Symbol, as_expression, faithful, is_masked
+from .notations import LATEX, TEXT, in_cells
+
+__all__ = ["Outline", "Step", "derivative"]
+
+_INLINE = 12  # names in a formula, beyond which its parts get lines of their own
+_LONGEST_NAME = 200  # letters
+_CLOSED = 60  # names in a closed form, beyond which it refers to derivatives nearer the output
+_CLOSE = 1e-13  # how well a formula must reproduce the number that the engine computed
+
+
+@dataclass(eq=False)
+class Step:
+    """A named node between the one that is differentiated by and the output.
+
+    Attributes
+    ----------
+    node : the `Value`.
+    name : its symbol.
+    formula : how it was computed from other named nodes; None for a leaf.
+    terms : what its derivative is the sum of: a step that reads this one, and that step's partial
+        derivative by this one, as a formula and as a number.
+    adjoint : the derivative of the output by this node, a number.
+    derivative : the symbol of that, such as ∂E/∂a_h1.
+    closed : that derivative as a formula in the names of nodes; where this grows long, in derivatives of
+        nodes nearer the output too.
+    paths : how many paths lead from the node to the output.
+    turn : its place in the forward pass.
+    """
+
+    node: Value
+    name: Symbol
+    derivative: Symbol
+    turn: int
+    formula: Expression | None = None
+    terms: list[tuple[Step, Expression, float]] = field(default_factory=list)
+    adjoint: float = 0.0
+    closed: Expression = field(default_factory=lambda: Number(0.0))
+    paths: int = 0
+
+
+class Outline:
+    """The graph with a name for each node that there is to speak of, and formulas between them.
+
+    Attributes
+    ----------
+    branches : whether formulas hold for both branches of a `where`, and not just for the one recorded.
+    inline : whether unlabelled arithmetic stands inside the formula of its reader; else it has a name too.
+    reserved : names that no node may have.
+    computed : whether forward formulas keep the order of the engine's operations, for a computer to follow.
+    order : all nodes of the graph, each after its parents.
+    names : the symbol of each node that has one of its own. An unlabelled node that is another one
+        unchanged, such as 0 + h, has none.
+    expressions : of each node what stands for it in a formula: a symbol, its number, or its formula.
+    formulas : of each named node that was computed, its formula.
+    values : the number of each symbol.
+    opaque : the rows whose partials are no formula, so that their numbers stand for them.
+    """
+
+    def __init__(
+        self,
+        output: Value,
+        wrt: Sequence[Value],
+        branches: bool = False,
+        inline: bool = True,
+        computed: bool = False,
+        reserved: Iterable[str] = (),
+    ) -> None:
+        self.output, self.wrt, self._branches, self._computed = output, wrt, branches, computed
+        self.order = topological_order(output)
+        known = set(self.order)
+        if strangers := [node for node in wrt if node not in known]:
+            self.order = topological_order(*strangers, output)
+        self.values: dict[Symbol, float] = {}
+        self.names: dict[Value, Symbol] = {}
+        self.expressions: dict[Value, Expression] = {}
+        self.formulas: dict[Value, Expression] = {}
+        self.opaque: dict[str, None] = {}
+        self._depending = self._find_depending()
+        self._name(self._find_parts() if inline else set(), inline, reserved)
+
+    def text(self, node: Value) -> str:
+        return TEXT.write(self.expressions[node])
+
+    def partials(self, node: Value) -> Iterator[tuple[Value, Expression]]:
+        """The parents of a computed node in order, each with the derivative of the node by it."""
+        slopes = self._slopes(node)
+        for element, position, index in self._operands(node):
+            formulas, _ = slopes[position]
+            yield element, formulas[index if len(formulas) > 1 else 0]
+
+    def _find_depending(self) -> set[Value]:
+        """The nodes that a change of `wrt` reaches; through a `where` only by the branch taken."""
+        found = set(self.wrt)
+        for node in self.order:
+            if any(operand in found for operand, _, _ in self._operands(node)):
+                found.add(node)
+        return found
+
+    def _times(self, adjoint: float, slope: float) -> float:
+        """Their product; 0 behind a branch that is not taken, whatever the slope there."""
+        return adjoint * slope if adjoint or not self._branches else 0.0
+
+    def _operands(self, node: Value) -> Iterator[tuple[Value, int, int]]:
+        """The nodes it was computed from with the position in the row's arguments, and within these."""
+        row = node.primitive
+        if row is None:
+            return
+        chosen = None
+        if row.select is not None and not self._branches:
+            chosen = row.select(*[operand.data for operand in node.operands])
+        for position, operand in enumerate(node.operands):
+            if chosen is not None and position != chosen:
+                continue
+            for index, element in enumerate(operand if type(operand) is tuple else [operand]):
+                yield element, position, index
+
+    def _find_parts(self) -> set[Value]:
+        """The nodes that may stand inside the formula of the only node that reads them."""
+        readers: dict[Value, list[Value]] = {node: [] for node in self.order}
+        for node in self.order:
+            for parent in node.parents:
+                readers[parent].append(node)
+        parts: set[Value] = set()
+        for node in reversed(self.order):
+            if node.label or node.op not in OPERATORS or node in (self.output, *self.wrt):
+                continue
+            (reader, *others) = readers[node]
+            if not others and (reader.label or reader in parts):
+                parts.add(node)
+        return parts
+
+    def _name(self, parts: set[Value], inline: bool, reserved: Iterable[str]) -> None:
+        shown = {self.output, *self.wrt}
+        short = {node: shortened(node.label, _LONGEST_NAME) for node in self.order}
+        labels = set(short.values())
+        for label in labels:
+            encoded(label)  # or an error
+        numbers: dict[str, Iterator[int]] = {name: itertools.count(2) for name in reserved}
+
+        def free_name(label: str) -> str:
+            """The label, of its second node with a number; without one v1, v2 and so on."""
+            if label and label not in numbers:
+                numbers[label] = itertools.count(2)
+                return label
+            stem = f"{label}_" if label else "v"
+            names = (f"{stem}{k}" for k in numbers.setdefault(label, itertools.count(1)))
+            return next(name for name in names if name not in labels)
+
+        for node in self.order:
+            if node.constant and node not in shown:
+                self.expressions[node] = Number(node.data)
+                continue
+            formula = None if node.primitive is None else self._formula(node)
+            unchanged = inline and not node.label and node not in shown and not isinstance(formula, Apply)
+            if formula is not None and (unchanged or (node in parts and formula.size <= _INLINE)):
+                self.expressions[node] = formula
+                continue
+            symbol = Symbol(free_name(short[node]))
+            self.expressions[node] = self.names[node] = symbol
+            self.values[symbol] = node.data
+            if formula is not None:
+                self.formulas[node] = formula
+
+    def _formula(self, node: Value) -> Expression:
+        assert node.primitive is not None
+        with faithful() if self._computed else nullcontext():
+            return Expression.__primitive__(node.primitive, self._arguments(node))
+
+    def _arguments(self, node: Value) -> list[Any]:
+        return [
+            [self.expressions[element] for element in operand]
+            if type(operand) is tuple
+            else self.expressions[operand]
+            for operand in node.operands
+        ]
+
+    def steps(self) -> list[Step]:
+        """The named nodes on the way, the output first, each with what its derivative is the sum of."""
+        top = self.names[self.output]
+        if self.output not in self._depending:
+            return []
+        partials: dict[Value, dict[Value, tuple[Expression, float]]] = {}
+        order: list[Value] = []
+        stack: list[Any] = [self.output]
+        while stack:  # in postorder, the last operands first: so reversed, the first stand first
+            node = stack.pop()
+            if node is None:
+                order.append(stack.pop())
+            elif node not in partials:
+                partials[node] = self._partials(node)
+                stack += (node, None, *partials[node])
+        steps: dict[Value, Step] = {}
+        turns = {node: turn for turn, node in enumerate(self.order)}
+        for node in reversed(order):
+            name = self.names[node]
+            steps[node] = Step(node, name, derivative(top, name), turns[node], self.formulas.get(node))
+        for step in steps.values():
+            if step.node is self.output:
+                step.adjoint, step.closed, step.paths = 1.0, Number(1.0), 1
+            self.values[step.derivative] = step.adjoint
+            if self._overflows(step):
+                step.closed = self._from_nearer(step)
+            for node, (formula, number) in partials[step.node].items():
+                reached = steps[node]
+                reached.terms.append((step, formula, number))
+                reached.adjoint += self._times(step.adjoint, number)
+                reached.closed = reached.closed + self._closed(step) * formula
+                reached.paths += step.paths
+        return list(steps.values())
+
+    def _overflows(self, step: Step) -> bool:
+        """Whether the closed form leaves the floats where the sweep, which multiplies in turn, does not."""
+        number = step.closed.evaluate(self.values, strict=True)
+        return math.isfinite(step.adjoint) and not (math.isfinite(number) and (number or not step.adjoint))
+
+    def _closed(self, step: Step) -> Expression:
+        """What stands for the derivative by that node in those by nodes further from the output."""
+        if step.closed.size <= _CLOSED:
+            return step.closed
+        return _behind(step.derivative) if _only_in_branches(step.closed) else step.derivative
+
+    def _from_nearer(self, step: Step) -> Expression:
+        """Its derivative as the sweep computes it, from the derivatives of those that read it."""
+        closed: Expression = Number(0.0)
+        for reader, formula, _ in step.terms:
+            outer = reader.derivative if reader.node is not self.output else Number(1.0)
+            closed = closed + (_behind(outer) if _only_in_branches(reader.closed) else outer) * formula
+        return closed
+
+    def _partials(self, node: Value) -> dict[Value, tuple[Expression, float]]:
+        """The derivatives of a named node by the named nodes in its formula, where a change can come from."""
+        found: dict[Value, tuple[Expression, float]] = {}
+        pending: list[tuple[Value, Expression, float]] = [(node, Number(1.0), 1.0)]
+        while pending:
+            reader, outer, number = pending.pop()
+            reached = [each for each in self._operands(reader) if each[0] in self._depending]
+            slopes = self._slopes(reader) if reached else []
+            for element, position, index in reached:
+                formulas, numbers = slopes[position]
+                formula = outer * formulas[index if len(formulas) > 1 else 0]
+                slope = self._times(number, numbers[index if len(numbers) > 1 else 0])
+                if element in self.names:
+                    before, sum_before = found.get(element, (Number(0.0), 0.0))
+                    found[element] = before + formula, sum_before + slope
+                else:
+                    pending.append((element, formula, slope))
+        return found
+
+    def _slopes(self, node: Value) -> list[tuple[Sequence[Expression], Sequence[float]]]:
+        """For each argument of the node's row the derivatives by its elements, as formulas and as numbers."""
+        row: Any = node.primitive
+        data = list(map(numbers_of, node.operands))
+        if row.select is not None and not self._branches:
+            return [((Number(1.0),), (1.0,))] * len(data)
+        numbers = [_listed(slope) for slope in row.partials_at(node.data, *data)]
+        y, args = self.expressions[node], self._arguments(node)
+        formulas: list[list[Expression]] = []
+        for rule, mode in (
+            (row.textbook if not self._computed or _holds_far_out(row) else None, nullcontext),
+            (row.partials, nullcontext),
+            (row.partials if self._computed else None, faithful),
+        ):
+            if rule is None:
+                continue
+            try:
+                with mode():
+                    formulas = [list(map(as_expression, _listed(slope))) for slope in rule(y, *args)]
+                fits = all(map(self._fit, formulas, numbers))
+            except (ArithmeticError, TypeError, ValueError):  # a user's rule that is not plain arithmetic
+                continue
+            if fits:
+                return list(zip(formulas, numbers, strict=False))
+        if formulas and self._branches:  # other numbers will stand in it
+            return list(zip(formulas, numbers, strict=False))
+        self.opaque[row.name] = None
+        return [(list(map(Number, each)), each) for each in numbers]
+
+    def _fit(self, formulas: Sequence[Expression], numbers: Sequence[float]) -> bool:
+        """Whether the formulas give the numbers: 1 − a does not where a is nearly 1, nor what overflows."""
+        return all(
+            math.isclose(formula.evaluate(self.values, strict=True), number, rel_tol=_CLOSE)
+            or not math.isfinite(number)
+            for formula, number in zip(formulas, numbers, strict=True)
+        )
+
+
+def _behind(derivative: Expression) -> Expression:
+    """A derivative that is 0 where no branch that leads to it is taken: nothing is multiplied by it there."""
+    return Apply(TABLE["where"], (derivative, derivative, Number(0.0)))
+
+
+def _only_in_branches(formula: Expression) -> bool:
+    """Whether all terms of a sum belong to branches of a `where`."""
+    pending = [formula]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Apply) and each.row.name in ("add", "sub"):
+            pending += each.operands
+        elif not is_masked(each):
+            return False
+    return True
+
+
+@functools.cache
+def _holds_far_out(row: Primitive) -> bool:
+    """Whether the textbook's slopes are numbers where the row's own are, whatever a person types in."""
+    if row.textbook is None:
+        return False
+    y, *names = [Symbol("") for _ in range(len(row.domain) + 1)]
+    args = [[name] if position in row.vectors else name for position, name in enumerate(names)]
+    ends = (0.0, 1e-200, 1e200, -1e200)
+    for first, other in [*zip(ends, ends), *((end, 1.0) for end in ends)]:
+        numbers = [first, *[other] * (len(names) - 1)]
+        data = [[number] if position in row.vectors else number for position, number in enumerate(numbers)]
+        try:
+            values = {y: row.evaluate(*data), **dict(zip(names, numbers))}
+            slopes = zip(row.textbook(y, *args), row.partials_at(values[y], *data), strict=False)
+            pairs = [pair for written, own in slopes for pair in zip(_listed(written), _listed(own))]
+            found = [in_cells(as_expression(one)).evaluate(values, strict=True) for one, _ in pairs]
+        except (ArithmeticError, TypeError, ValueError):  # a user's row, which does not compute there
+            return False
+        lost = any(math.isfinite(own) and not math.isfinite(one) for one, (_, own) in zip(found, pairs))
+        if lost and math.isfinite(values[y]):
+            return False
+    return True
+
+
+def _listed(slope: Any) -> Sequence[Any]:
+    return slope if isinstance(slope, (list, tuple)) else (slope,)
+
+
+def derivative(top: Symbol, bottom: Symbol, direct: bool = False) -> Symbol:
+    """The symbol ∂top/∂bottom; `direct` where it holds all else fixed though there are other paths."""
+    text, latex = (
+        f"∂{top.text}/∂{bottom.text}",
+        rf"\frac{{\partial {LATEX.symbol(top)}}}{{\partial {LATEX.symbol(bottom)}}}",
+    )
+    return Symbol(f"{text}|direct", rf"\left.{latex}\right|_{{direct}}") if direct else Symbol(text, latex)

@@ -1,0 +1,189 @@
+"""What the demos of training share: their options, their pictures and their page."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autograd.errors import MissingExtraError
+from nn import History
+from nn.plots import require_matplotlib, styled
+
+from . import files, page
+from .options import Options, OptionsError, fail
+
+__all__ = ["Gallery", "run", "whole"]
+
+# It finds its film as the element before itself. The slider is a range input: arrow keys move it.
+PROJECTOR = """
+(() => {
+  const film = document.currentScript.previousElementSibling;
+  const [image, play, slider, title, controls] =
+    ["img", "button", "input", "output", ".controls"].map((name) => film.querySelector(name));
+  const frames = JSON.parse(film.querySelector("script").textContent);
+  let timer = 0;
+  function show() {
+    const [words, data] = frames[slider.value];
+    image.src = "data:image/png;base64," + data;
+    image.alt = image.dataset.alt + " " + words;
+    title.textContent = words;
+    slider.setAttribute("aria-valuetext", words);
+  }
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = "Play";
+  }
+  function forward() {
+    slider.value = +slider.value + 1;
+    show();
+    if (slider.value === slider.max) pause();
+  }
+  play.addEventListener("click", () => {
+    if (timer) return pause();
+    if (slider.value === slider.max) slider.value = 0;
+    show();
+    play.textContent = "Pause";
+    timer = setInterval(forward, 160);
+  });
+  slider.addEventListener("input", () => { pause(); show(); });
+  controls.hidden = false;
+  show();
+})();
+"""
+FILM_DPI = 96  # one pixel of a film is one of the page
+
+
+class Gallery:
+    """The folder that a demo writes into, and the page that shows what is there.
+
+    Parameters
+    ----------
+    folder : where to.
+    title : the heading of the page.
+    """
+
+    def __init__(self, folder: Path, title: str) -> None:
+        self.folder = folder
+        self.title = title
+        self._content: list[str] = []
+        self._section: tuple[str, str, list[str]] | None = None
+
+    def section(self, anchor: str, title: str) -> None:
+        """Begin a part of the page."""
+        self._close()
+        self._section = anchor, title, []
+
+    def say(self, *paragraphs: str) -> None:
+        """Text, with `formulas` between backquotes; see `page.prose`."""
+        self.add(*map(page.paragraph, paragraphs))
+
+    def show(self, name: str, figure: Any, alt: str, caption: str) -> None:
+        """A figure of matplotlib: it is saved as `name` with the suffix .svg, and stands on the page."""
+        text = io.StringIO()
+        with styled():
+            figure.savefig(text, format="svg", metadata={"Date": None})
+        files.write(self.folder / f"{name}.svg", text.getvalue())
+        self.add(page.figure(text.getvalue(), alt, caption))
+
+    def film(self, frames: Mapping[str, Any], alt: str, caption: str) -> None:
+        """Figures of matplotlib by their titles: one is seen at a time, chosen with a slider or played.
+
+        Without scripts the last one is seen. `alt` goes before the title of the one that is seen.
+        """
+        pictures = []
+        for title, figure in frames.items():
+            file = io.BytesIO()
+            with styled():
+                figure.savefig(file, format="png", dpi=FILM_DPI, metadata={"Software": None})
+            pictures.append((title, base64.b64encode(file.getvalue()).decode()))
+        data_of_all = json.dumps(pictures).replace("</", r"<\/")  # nothing in a title ends the script
+        words, data = pictures[-1]
+        last = (
+            f'<img alt="{html.escape(f"{alt} {words}")}" data-alt="{html.escape(alt)}" '
+            f'src="data:image/png;base64,{data}">'
+        )
+        end = len(pictures) - 1
+        self.add(
+            f'<figure>{page.scrolling(last, caption, "paper")}<p class="controls" hidden>'
+            '<button type="button">Play</button> '
+            f'<input type="range" min="0" max="{end}" value="{end}" aria-label="Moment of the film" '
+            'style="width: min(26rem, 55%); vertical-align: middle" /> '
+            f"<output></output></p><figcaption>{page.prose(caption)}</figcaption>"
+            f'<script type="application/json">{data_of_all}</script></figure>'
+            f"<script>{PROJECTOR}</script>"
+        )
+
+    def add(self, *content: str) -> None:
+        """Anything that `page` makes."""
+        (self._content if self._section is None else self._section[2]).extend(content)
+
+    def close(self) -> Path:
+        """Write the page; returns its path."""
+        self._close()
+        path = self.folder / "index.html"
+        files.write(path, page.document(self.title, *self._content))
+        return path
+
+    def _close(self) -> None:
+        if self._section is not None:
+            anchor, title, content = self._section
+            self._content.append(page.section(anchor, title, *content))
+            self._section = None
+
+
+def whole(history: History) -> History:
+    """The history of a training that nobody interrupted.
+
+    Raises
+    ------
+    KeyboardInterrupt : if Ctrl-C ended it: `fit` keeps what there is, but the demo was meant too.
+    """
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return history
+
+
+def run(
+    name: str,
+    description: str,
+    work: Callable[[dict[str, Any], Path], None],
+    argv: Sequence[str],
+    *,
+    quick: str,
+    more: Callable[[Options], None] = lambda options: None,
+) -> int:
+    """Read the options, prepare the folder and do the work; returns the exit status.
+
+    Parameters
+    ----------
+    name : of the demo.
+    description : one sentence, for ``--help``.
+    work : what is done, given the options by name (seed, quick and those of `more`) and the folder.
+    argv : the options as the user wrote them.
+    quick : what ``--quick`` does, for ``--help``.
+    more : adds options of the demo's own.
+    """
+    program = f"python -m demos {name}"
+    options = Options(program, description)
+    options.whole("--seed", default=0, smallest=0, largest=2**32 - 1, help="the seed of all that is random")
+    options.folder("--out", default=f"out/{name}", help="where to write")
+    options.switch("--quick", help=quick)
+    more(options)
+    folder = Path()
+    try:
+        given = options.parse(argv)
+        folder = Path(given.pop("out"))
+        require_matplotlib()
+        files.prepare_folder(folder)
+        work(given, folder)
+    except (OptionsError, MissingExtraError) as error:
+        return fail(program, error)
+    except OSError as error:
+        return fail(program, f"cannot write into {folder}: {error.strerror or error}")
+    return 0
