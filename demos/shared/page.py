@@ -26,6 +26,7 @@ __all__ = [
     "explorer",
     "facts",
     "figure",
+    "in_brackets",
     "links",
     "listing",
     "mathml",
@@ -33,6 +34,7 @@ __all__ = [
     "paragraph",
     "prose",
     "section",
+    "signed",
     "table",
     "typeset",
 ]
@@ -52,6 +54,16 @@ TOKENS = re.compile(
 def number(value: float, digits: int = 9) -> str:
     """A number for reading: rounded to `digits` significant digits, with a real minus sign."""
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def in_brackets(text: str) -> str:
+    """A number as text, in brackets if it is negative: as a factor is written."""
+    return f"({text})" if text.startswith("−") else text
+
+
+def signed(value: float, digits: int = 9) -> str:
+    """A number for reading, in brackets if it is negative."""
+    return in_brackets(number(value, digits))
 
 
 def _name(label: str) -> str:
