@@ -51,7 +51,7 @@ def explore_model(
     """Step through backpropagation in a model, and watch it train: `autograd.explore` on a `Module`.
 
     The graph is that of the loss of one example; the training is on all of them. Layers and neurons open
-    and close, and beside the graph stands the network with its weights. The model itself is not changed:
+    and close, and the network with its weights is shown beside the graph. The model itself is not changed:
     for each learning rate a copy of it is trained.
 
     Parameters
@@ -65,7 +65,7 @@ def explore_model(
     example : the row of the data whose graph is shown.
     inputs, outputs : names of the features and of the model's outputs, by default x1, x2, ... and y1, y2, ...
     title : the heading of the page.
-    frames : at most so many epochs are shown, evenly spread, at least 2.
+    frames : the largest number of epochs shown, at least 2; they are evenly spread.
     limit : the most boxes to draw with all layers closed.
     progress : whether to show a bar while training, as `fit` does.
 

@@ -1,6 +1,6 @@
 """The six steps of training a network, told with the numbers of one run.
 
-Words stand here. The numbers come from the recorded graph and from the training; the formulas of the
+The words are here. The numbers come from the recorded graph and from the training; the formulas of the
 derivatives from `autograd.explain`.
 """
 
