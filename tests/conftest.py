@@ -8,7 +8,12 @@ import time
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from autograd.compiler.ir.passes import after_each
+from autograd.compiler.ir.verifier import verify
+
 pytest.register_assert_rewrite("tests.support")
+
+after_each.append(lambda stage, outputs: verify(outputs, stage))  # after each pass of each program
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)

@@ -29,7 +29,9 @@ FLOORS_WITHIN = {
     "autograd.compiler": [
         "ir", "frontend", "update_loop", "machine", "numpy", "llvm", "selection", "program",
     ],
-    "autograd.compiler.ir": ["nodes", "index_maps", "fused_rules", "adjoint"],
+    "autograd.compiler.ir": [
+        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint",
+    ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
     "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
     "autograd.compiler.llvm": ["libm", "builder", "legalize", "layout", "reductions", "lowering", "backend"],

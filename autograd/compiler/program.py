@@ -19,7 +19,7 @@ from ..locks import BUILDING
 from .frontend.capture import record
 from .frontend.vectorize import lift
 from .ir.adjoint import gradient
-from .ir.nodes import ADD, MUL, Term
+from .ir.nodes import ADD, MUL, Apply, Node
 from .llvm.backend import NativeProgram
 from .llvm.legalize import why_not_native
 from .numpy.backend import ArrayProgram
@@ -146,11 +146,11 @@ class Program:
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
         self._tape = record(outputs, parameters, inputs)
-        self._lifted: dict[str, dict[str, list[Term]]] = {}
+        self._lifted: dict[str, dict[str, list[Node]]] = {}
         self._made: dict[tuple[str, str], Any] = {}
         self._updates = self._visits = 0  # that were asked for so far, and the examples in them
-        terms = self._terms("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
-        obstacle = why_not_native(terms) if backend != "numpy" else None
+        nodes = self._terms("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
+        obstacle = why_not_native(nodes) if backend != "numpy" else None
         if backend == "llvm" and obstacle is not None:
             raise obstacle
         self._backends = (
@@ -426,25 +426,25 @@ class Program:
             raise TypeError(f"{what} must be real numbers, got an array of {array.dtype}")
         return np.asarray(array, self.dtype, order="C")
 
-    def _terms(self, backend: str, purpose: str) -> list[Term]:
+    def _terms(self, backend: str, purpose: str) -> list[Node]:
         """What a back end has to compute for a purpose."""
         if backend not in self._lifted:
-            block, results = lift(self._tape, fold=backend == "numpy")
-            terms = [_reduced(results[0]), gradient(block, results[0])]
+            results = lift(self._tape, fold=backend == "numpy")
+            nodes = [_reduced(results[0]), gradient(results[0])]
             self._lifted[backend] = {
-                "gradient": terms,
+                "gradient": nodes,
                 "evaluate": results,
-                "training": [*terms, *results[1:]],
+                "training": [*nodes, *results[1:]],
             }
         return self._lifted[backend][purpose]
 
     def _program(self, backend: str, purpose: str) -> Any:
         made = self._made.get((backend, purpose))
         if made is None:
-            with BUILDING:  # terms are added to their block
+            with BUILDING:  # nodes are added to their graph
                 make = ArrayProgram if backend == "numpy" else NativeProgram
-                terms = self._terms(backend, purpose)
-                made = make(terms, self.reduce == "mean", self.dtype)
+                nodes = self._terms(backend, purpose)
+                made = make(nodes, self.reduce == "mean", self.dtype)
                 made = self._made.setdefault((backend, purpose), made)
         return made
 
@@ -480,15 +480,15 @@ class Program:
             self._backend = rank_backends(self.parameters, self._updates, self._visits, self._backends)[0]
 
 
-def _reduced(output: Term) -> Term:
-    """An output over the batch; a term of it that is the same for all examples is not added up over them."""
-    block = output.block
-    whole_seed, alike = block.over_batch(block.seed), []
-    while output.kind == "apply" and output.row is ADD and len({arg.batched for arg in output.args}) == 2:
+def _reduced(output: Node) -> Node:
+    """An output over the batch; a node of it that is the same for all examples is not added up over them."""
+    graph = output.graph
+    alike = []
+    while isinstance(output, Apply) and output.row is ADD and len({arg.batched for arg in output.args}) == 2:
         other, output = sorted(output.args, key=lambda arg: arg.batched)
         alike.append(other)
-    summed = [block.over_batch(output), block.seed] if output.batched else [output, whole_seed]
-    value = block.apply(MUL, summed)
+    summed = [graph.batch_sum(output), graph.cotangent] if output.batched else [output, graph.total_cotangent]
+    value = graph.apply(MUL, summed)
     for other in alike:
-        value = block.apply(ADD, [value, block.apply(MUL, [other, whole_seed])])
+        value = graph.apply(ADD, [value, graph.apply(MUL, [other, graph.total_cotangent])])
     return value
