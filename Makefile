@@ -9,6 +9,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TOLD := $(BIN)/python -c "from autograd import engine; \
 	engine.compiled or print('the engine is not compiled here, and runs as plain Python')"
 PLAIN := AUTOGRAD_PURE_PYTHON=1
+PYTEST := $(BIN)/python -m pytest
+ON_ALL_CORES := -n auto --dist loadfile
+FEW_EXAMPLES := HYPOTHESIS_PROFILE=quick
 ENGINE := setup.py $(wildcard autograd/engine/*.py autograd/engine/*.pxd)
 ifneq ($(wildcard $(VENV)/.engine),)  # a file that is gone, or came with an older time, is seen only as an import sees it
 ENGINE += $(shell $(BIN)/python -W error -c "import runpy; runpy.run_path('autograd/engine/kind.py')['choose']([])" \
@@ -18,17 +21,25 @@ ENGINE_TESTS := autograd/engine tests/autograd/engine tests/test_readme.py tests
 	tests/agreement/test_random_graphs.py
 
 .NOTPARALLEL:
-.PHONY: stale demo test plain fresh check bench memory mutate accuracy coverage clean
+.PHONY: stale demo quick test test-all plain fresh check bench memory mutate accuracy coverage clean
 
 demo: $(VENV)/.demos $(VENV)/.engine
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
 
+# Engine and nn, with no package beyond pytest, hypothesis and mpmath.
+quick: $(VENV)/.quick $(VENV)/.engine
+	$(FEW_EXAMPLES) $(PYTEST) -m "not slow" autograd/engine nn tests/autograd/engine tests/nn
+
+# Every kind of check; test-all has the ones that take long too, and more examples of those that are generated.
 test: $(VENV)/.test $(VENV)/.engine
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(FEW_EXAMPLES) $(PYTEST) $(ON_ALL_CORES) -m "not slow"
+
+test-all: $(VENV)/.test $(VENV)/.engine
+	$(PYTEST) $(ON_ALL_CORES)
 
 # The engine's tests once more, on its sources as they are.
 plain: $(VENV)/.test
-	$(PLAIN) $(BIN)/python -m pytest -n auto --dist loadfile $(ENGINE_TESTS)
+	$(PLAIN) $(PYTEST) $(ON_ALL_CORES) $(ENGINE_TESTS)
 
 # The generated tests on examples that nobody has seen; SEED repeats a run, FRESH_SECONDS bounds it.
 FRESH_SECONDS ?= 150
@@ -36,7 +47,7 @@ fresh: $(VENV)/.test $(VENV)/.engine
 	@seed=$${SEED:-$$($(BIN)/python -c "import secrets; print(secrets.randbelow(2**32))")}; \
 	echo "fresh seeds: make fresh SEED=$$seed repeats this run"; \
 	HYPOTHESIS_PROFILE=fresh FRESH_SECONDS=$(FRESH_SECONDS) \
-	$(BIN)/python -m pytest -n auto -m hypothesis -rs --hypothesis-seed=$$seed tests
+	$(PYTEST) -n auto -m hypothesis -rs --hypothesis-seed=$$seed tests
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -54,7 +65,7 @@ accuracy: $(VENV)/.test $(VENV)/.engine
 
 # These two look into the engine's Python.
 coverage: $(VENV)/.test
-	$(PLAIN) $(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term tests/agreement tests/autograd tests/nn tests/test_wrong_calls.py autograd nn
+	$(PLAIN) $(PYTEST) $(ON_ALL_CORES) --cov --cov-report=term tests/agreement tests/autograd tests/nn tests/test_wrong_calls.py autograd nn
 
 mutate: $(VENV)/.test
 	$(PLAIN) $(BIN)/python -m tests.mutation

@@ -19,7 +19,7 @@ assert engine.compiled is (sys.argv[1] == "compiled"), engine.__path__
 for package in (autograd, nn):
     assert (pathlib.Path(package.__file__).parent / "py.typed").exists(), package
 for suffix in ("html", "css", "js"):
-    assert (pathlib.Path(autograd.__file__).parent / "explorer" / f"page.{suffix}").exists(), suffix
+    assert (pathlib.Path(autograd.__file__).parent / "explorer" / "web" / f"page.{suffix}").exists(), suffix
 assert not {"pygraphviz", "matplotlib", "tqdm", "openpyxl"} & set(sys.modules)
 
 x = Value(3.0, "x")

@@ -81,26 +81,26 @@ from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError
 from .later import on_first_use as on_first_use
 
 if TYPE_CHECKING:
-    from .checking import Check, GradcheckReport, gradcheck
     from .compiler import Program, Training, rank_backends
     from .compiler import compile as compile
     from .drawing import PALETTE, Drawing, draw
-    from .explanation import Derivation, explain
     from .explorer import Explorer, Run, explore
     from .files import require_writable, write_bytes, write_csv, write_text
     from .spreadsheet import save_workbook
+    from .symbolic import Derivation, explain
+    from .verify import Check, GradcheckReport, gradcheck
     from .version import __version__ as __version__
 else:
     __getattr__, __dir__ = on_first_use(
         __name__,
         {
-            "checking": ["Check", "GradcheckReport", "gradcheck"],
             "compiler": ["Program", "Training", "compile", "rank_backends"],
             "drawing": ["PALETTE", "Drawing", "draw"],
-            "explanation": ["Derivation", "explain"],
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
             "spreadsheet": ["save_workbook"],
+            "symbolic": ["Derivation", "explain"],
+            "verify": ["Check", "GradcheckReport", "gradcheck"],
             "version": ["__version__"],
         },
     )

@@ -11,21 +11,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .parts.telling import brief, lost, ready, say
+from autograd.terminal import brief, lost, ready, say
 
+HERE = Path(__file__).parent
 CRASHED = 70  # the exit status, EX_SOFTWARE of sysexits.h
 
 
 def names() -> list[str]:
-    """The demos: the modules of this package."""
-    here = Path(__file__).parent
-    return sorted(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+    """The demos: the modules of this package, and its folders that have one to run."""
+    modules = {path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_")}
+    return sorted(modules | {path.parent.name for path in HERE.glob("*/run.py")})
 
 
 def summary(name: str) -> str:
     """The first sentence of a demo's docstring, read without running the demo's imports."""
-    source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
-    return " ".join((ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].split())
+    folder = HERE / name
+    path = folder / "__init__.py" if folder.is_dir() else HERE / f"{name}.py"
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(docstring.split("\n\n")[0].split())
 
 
 def main(argv: Sequence[str]) -> int:

@@ -40,11 +40,11 @@ from autograd.spreadsheet.repairs import reading
 from autograd.spreadsheet.resolution import decimals, too_coarse
 from autograd.spreadsheet.tables import Given, Table, find_tables, givens
 from autograd.spreadsheet.vocabulary import EPOCH, RATE, derivative, split_derivative, updated
-from autograd.symbols import TEXT, Expression
+from autograd.symbolic import TEXT, Expression
+from autograd.terminal import brief, clean, say
 
-from .assignment import SIX_RATES, WEIGHTS, Settings, build, forward
-from .parts.arguments import OptionsError, fail
-from .parts.telling import brief, clean, say
+from .assignment.run import SIX_RATES, WEIGHTS, Settings, build, forward
+from .shared.options import OptionsError, fail
 
 PROGRAM = "python -m demos check"
 

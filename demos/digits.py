@@ -27,10 +27,11 @@ import numpy.typing as npt
 from autograd import no_grad, softmax
 from nn import MLP, Adam, History, accuracy, fit
 
-from .parts import page, pictures
-from .parts.arguments import Options
-from .parts.datasets import Split, digits
-from .parts.gallery import Gallery, run, whole
+from .shared import figures as pictures
+from .shared import page
+from .shared.datasets import Split, digits
+from .shared.options import Options
+from .shared.report import Gallery, run, whole
 
 Array = npt.NDArray[np.float64]
 

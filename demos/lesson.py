@@ -25,9 +25,9 @@ from typing import Any
 
 from autograd import Drawing
 
-from .parts import files, page
-from .parts.gallery import Gallery, run
-from .parts.handout import mathml
+from .assignment.handout import mathml
+from .shared import files, page
+from .shared.report import Gallery, run
 
 NOTEBOOK = Path(__file__).with_suffix(".ipynb")
 EPOCHS, QUICK_EPOCHS = 60, 25

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import Explorer, no_grad
-from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, explore_model, fit
+from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, explore_model, fit, plots
 
-from .parts import page, plots
-from .parts.gallery import Gallery, run, whole
+from .shared import page
+from .shared.report import Gallery, run, whole
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int_]

@@ -25,11 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-from nn import MLP, SGD, DivergenceError, History, fit
+from nn import MLP, SGD, DivergenceError, History, fit, plots
 from nn.initializers import Initializer, uniform
 
-from .parts import page, plots
-from .parts.gallery import Gallery, run, whole
+from .shared import page
+from .shared.report import Gallery, run, whole
 
 Array = npt.NDArray[np.float64]
 

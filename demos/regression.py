@@ -26,9 +26,10 @@ import numpy.typing as npt
 from autograd import no_grad
 from nn import MLP, AdamW, EarlyStopping, History, fit, mean_absolute_error, r2_score
 
-from .parts import page, pictures
-from .parts.datasets import Split, diabetes, split
-from .parts.gallery import Gallery, run, whole
+from .shared import figures as pictures
+from .shared import page
+from .shared.datasets import Split, diabetes, split
+from .shared.report import Gallery, run, whole
 
 Array = npt.NDArray[np.float64]
 

@@ -24,10 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import Value, mean
-from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, fit, mse_loss
+from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, fit, mse_loss, plots
 
-from .parts import page, plots
-from .parts.gallery import Gallery, run
+from .shared import page
+from .shared.report import Gallery, run
 
 Array = npt.NDArray[np.float64]
 Maker = Callable[[list[Value]], Optimizer]

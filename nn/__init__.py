@@ -52,11 +52,13 @@ from .schedules import (
 
 if TYPE_CHECKING:
     from .callbacks import Checkpoint, EarlyStopping
+    from .curves import Curve
     from .diagrams import diagram
     from .exchange import from_torch, to_onnx, to_torch
     from .exploration import explore_model
     from .history import History
     from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
+    from .plots import Panel
     from .storage import load, save
     from .training import DivergenceError, fit
 else:
@@ -64,11 +66,13 @@ else:
         __name__,
         {
             "callbacks": ["Checkpoint", "EarlyStopping"],
+            "curves": ["Curve"],
             "diagrams": ["diagram"],
             "exchange": ["from_torch", "to_onnx", "to_torch"],
             "exploration": ["explore_model"],
             "history": ["History"],
             "metrics": ["METRICS", "accuracy", "mean_absolute_error", "of_labels", "r2_score"],
+            "plots": ["Panel"],
             "storage": ["load", "save"],
             "training": ["DivergenceError", "fit"],
         },

@@ -1,41 +1,49 @@
-"""Hypothesis profiles, and a browser."""
+"""The profile of hypothesis, what tests of each marker need, and a browser."""
 
 import math
 import os
 import random
 import time
+from importlib.util import find_spec
+from shutil import which
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
 from autograd.compiler.ir.passes import after_each
 from autograd.compiler.ir.verifier import verify
+from tests.support import profiles
 
-pytest.register_assert_rewrite("tests.support")
-
+profiles.load()
 after_each.append(lambda stage, outputs: verify(outputs, stage))  # after each pass of each program
 
-COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("default", max_examples=150, derandomize=True, **COMMON)
-# Shrinking knows no bound of time: the blob that a failure prints repeats it, another profile shrinks it.
-NO_SHRINKING = (Phase.explicit, Phase.generate)
-settings.register_profile(
-    "fresh", max_examples=25, derandomize=False, print_blob=True, phases=NO_SHRINKING, **COMMON
-)
-settings.register_profile("long", max_examples=2000, derandomize=False, **COMMON)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
+# Of each marker whether what its tests need is missing, and what helps.
+NEEDS = {
+    "office": (
+        not (which("soffice") or which("libreoffice")),
+        "no LibreOffice (soffice), which recalculates workbooks: install libreoffice-calc",
+    ),
+    "render": (
+        find_spec("pygraphviz") is None and which("dot") is None,
+        "no renderer of drawings: pip install pygraphviz, or install Graphviz",
+    ),
+}
 SECONDS = float(os.environ.get("FRESH_SECONDS", "inf"))
 BEGAN = time.monotonic()
 
 
 def pytest_collection_modifyitems(config, items):
     """With little time, other tests come first for another seed; all workers have the same order."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
     if math.isfinite(SECONDS):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
 
 
-def pytest_runtest_setup():
+def pytest_runtest_setup(item):
+    for marker, (missing, reason) in NEEDS.items():
+        if missing and item.get_closest_marker(marker):
+            pytest.skip(reason)
     if time.monotonic() - BEGAN > SECONDS:
         pytest.skip(f"the {SECONDS:g} seconds for fresh seeds are over")
 

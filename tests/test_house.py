@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    "errors", "files", "version", "later", "locks", "engine", "quotients", "checking", "symbols", "explanation",
+    "errors", "files", "terminal", "version", "later", "locks", "engine", "verify", "symbolic",
     "drawing", "spreadsheet", "explorer", "compiler",
 ]  # fmt: skip
 FLOORS_WITHIN = {
@@ -21,7 +21,9 @@ FLOORS_WITHIN = {
         "graph", "copying", "value", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["series", "runs", "wording", "pictures", "exploration"],
+    "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
+    "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
+    "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
         "vocabulary", "cells", "tables", "formulas", "expected", "grading", "inference", "diagnosis",
         "repairs", "resolution", "workbook",

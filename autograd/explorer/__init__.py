@@ -2,17 +2,17 @@
 
 Each module imports only from those before it:
 
-- `series`: columns of numbers, each kept once, as bytes for the page.
+- `columns`: columns of numbers, each kept once, as bytes for the page.
 - `runs`: trainings, as the numbers that the parameters took.
-- `wording`: a name for every node, and formulas in which the page fills in numbers.
+- `labels`: a name for every node, and formulas in which the page fills in numbers.
 - `pictures`: the graph as SVG with its scopes opened or closed, and the network.
-- `exploration`: `explore`, which puts them together, and `Explorer`, the page.
+- `explore`: `explore`, which puts them together, and `Explorer`, the page.
 
-`page.html`, `page.css` and `page.js` are the page itself. It computes nothing but running sums: every
+`web/page.html`, `page.css` and `page.js` are the page itself. It computes nothing but running sums: every
 number on it is the engine's.
 """
 
-from .exploration import Explorer, explore
+from .explore import Explorer, explore
 from .runs import Run
 
 __all__ = ["Explorer", "Run", "explore"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.replay import Passes
 from ..engine.value import Value
-from .series import Floats
+from .columns import Floats
 
 __all__ = ["Run", "descent"]
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engine.primitives import TABLE
-from ..symbols import TEXT, Apply, Expression, Number, Symbol
+from ..symbolic import TEXT, Apply, Expression, Number, Symbol
 from .expected import Array, Estimate, evaluate, names_in, propagated, substituted
 from .grading import Flags, Judgement
 from .vocabulary import RATE, TOTAL, derivative, split_derivative

@@ -1,7 +1,7 @@
 """A recorded network as formulas: every quantity of every row of a table at once, with its uncertainty.
 
 The graph is recorded once; its forward formulas and its derivatives come from the engine's own outline of
-it (see `autograd.explanation`). They are evaluated on arrays, one number for each row. A number that
+it (see `autograd.symbolic`). They are evaluated on arrays, one number for each row. A number that
 was printed is only known to half of its last digit, and one that was computed to a few units in the last
 place: how far that can carry is found by moving each operand as far as it may be off.
 """
@@ -18,8 +18,7 @@ import numpy.typing as npt
 
 from ..engine.graph import topological_order
 from ..engine.value import Value
-from ..explanation import Outline, Step
-from ..symbols import Apply, Expression, Number, Symbol
+from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
 from .vocabulary import derivative, split_derivative
 
 __all__ = ["Estimate", "Network", "evaluate", "names_in", "propagated", "substituted"]

@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from ..symbols import Expression
+from ..symbolic import Expression
 from .expected import Array, Estimate, Network, evaluate, names_in, propagated, total
 from .tables import Column, Table
 from .vocabulary import TOTAL, derivative, split_derivative, updated

@@ -1,7 +1,7 @@
 """A recorded graph as a workbook in which every number is a live formula, trained row by row.
 
 One row is one epoch of gradient descent: the forward pass, the gradients, and in the next row the
-weights after the update. The formulas are those of `explanation`, so they come from the table's rules;
+weights after the update. The formulas are those of `symbolic`, so they come from the table's rules;
 the numbers that the file shows before anybody recalculates it are the engine's.
 """
 
@@ -24,9 +24,8 @@ from ..engine.node import describe
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphTooLargeError, MissingExtraError
-from ..explanation import Outline, Step
 from ..files import output_path, shortened, write_bytes, write_csv
-from ..symbols import SHEET, TEXT, Expression, Number, Symbol, in_cells, readable
+from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
 
 __all__ = ["save_workbook"]
 

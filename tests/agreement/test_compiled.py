@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import (
@@ -43,6 +43,7 @@ from tests.support.compiled_cases import (
     spots,
     targets_for,
 )
+from tests.support.profiles import tries
 from tests.support.random_graphs import programs, record, record_by_operators, record_in_vectors, run
 
 inf, nan = math.inf, math.nan
@@ -125,14 +126,14 @@ def test_random_graphs_as_arrays(compilation):
 
 
 @needs_llvmlite
-@settings(max_examples=20)
+@tries(20)
 @given(compilations())
 def test_random_graphs_as_native_code(compilation):
     check_compilation(compilation, "llvm")
 
 
 @backends
-@settings(max_examples=3)
+@tries(3)
 @given(compilation=compilations(batches=[1000]))
 def test_random_graphs_for_a_thousand_examples(backend, compilation):
     check_compilation(compilation, backend)
@@ -312,14 +313,14 @@ def test_random_choices_as_arrays(case):
 
 @needs_llvmlite
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-@settings(max_examples=15)
+@tries(15)
 @given(branching())
 def test_random_choices_as_native_code(case):
     check_branching(case, "llvm")
 
 
 @backends
-@settings(max_examples=30)
+@tries(30)
 @given(
     conditions=st.lists(st.sampled_from([-2.0, -1.0, 0.0, 1.0, 2.0]), min_size=2, max_size=9),
     terms=st.integers(1, 3),

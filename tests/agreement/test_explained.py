@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, explain, grad
 from autograd.engine.primitives import TABLE
-from autograd.symbols import TEXT
+from autograd.symbolic import TEXT
 from tests.support import katex, random_graphs, reader
 
 FUNCTIONS = reader.reference_functions(TABLE)

@@ -27,6 +27,7 @@ from autograd import (
 from autograd.engine.replay import Passes
 from tests.support.compiled import needs_llvmlite
 from tests.support.oracle import exactly, flatten, mpf
+from tests.support.profiles import tries
 from tests.support.random_graphs import (
     ROWS,
     Dual,
@@ -142,7 +143,7 @@ def test_every_route_gives_the_gradient_of_the_reference(program):
 
 
 @needs_llvmlite
-@settings(max_examples=25)
+@tries(25)
 @given(programs())
 def test_native_code_gives_the_gradient_of_the_reference(program):
     check_routes(program, NATIVE, (record,))
@@ -227,7 +228,7 @@ def test_every_second_route_gives_the_derivative_of_the_reference(program):
                 assert got[j][i] == pytest.approx(exact[j][i], rel=1e-9, abs=allowed), (name, i, j)
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(programs(size=8))
 def test_gradcheck_agrees_on_random_graphs(program):
     """With all outputs, of which some share nodes, and none of them too coarse to judge but for a 0."""

@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Training
@@ -18,6 +18,7 @@ from autograd.compiler.numpy import backend as arrays
 from tests.support.compiled import backends, eager, needs_llvmlite, program_of
 from tests.support.compiled_cases import ACCURACY
 from tests.support.oracle import flatten
+from tests.support.profiles import tries
 from tests.support.random_graphs import record, run
 
 CONSTANTS = [1.0, 0.5, -2.0]
@@ -219,12 +220,7 @@ def check(graph, options, count, backend):
     close(training.noted[: len(batches[0])], outputs[batches[0], 1:], outputs)
 
 
-def some(share):
-    """A share of the examples of the profile, at least one: compiling takes time."""
-    return settings(max_examples=max(1, round(settings().max_examples * share)))
-
-
-@some(0.3)
+@tries(45)
 @given(graphs(), OPTIONS, BATCHES, st.sampled_from([5, arrays.STRETCH]))
 def test_slices_as_arrays(graph, options, count, stretch):
     """Also where the batch is too large to be computed at once."""
@@ -235,7 +231,7 @@ def test_slices_as_arrays(graph, options, count, stretch):
 
 @needs_llvmlite
 @pytest.mark.parametrize("code", ["straight", "loops"])
-@some(0.05)
+@tries(8)
 @given(graphs(), OPTIONS, BATCHES)
 def test_slices_as_native_code(code, graph, options, count):
     with pytest.MonkeyPatch.context() as patch:
@@ -244,7 +240,7 @@ def test_slices_as_native_code(code, graph, options, count):
 
 
 @needs_llvmlite
-@some(0.014)
+@tries(2)
 @given(wide_graphs(), OPTIONS, st.sampled_from([1, 9, 33, 100]))
 def test_wide_products_as_native_code(graph, options, count):
     check(graph, options, count, "llvm")

@@ -10,13 +10,14 @@ import math
 import operator
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, compile, dot, grad, mean, norm, sum, topological_order
 from autograd.engine.primitives import TABLE
 from tests.support.compiled import eager, needs_llvmlite, program_of
 from tests.support.compiled_cases import flat_positions, of_numbers
+from tests.support.profiles import tries
 
 inf, nan = math.inf, math.nan
 ORDINARY = [1.0, -1.0, 0.3, -2.5, 0.5, 2.0, 3.0]
@@ -107,14 +108,14 @@ ROWS = [(row.name, len(flat_positions(row)), of_numbers(row)) for row in TABLE.v
 rows = cases(st.sampled_from(ROWS))
 
 
-@settings(max_examples=100)
+@tries(100)
 @given(rows)
 def test_rows_at_special_values_as_arrays(case):
     check(case, "numpy")
 
 
 @needs_llvmlite
-@settings(max_examples=12)
+@tries(12)
 @given(rows)
 def test_rows_at_special_values_as_native_code(case):
     check(case, "llvm")
@@ -170,14 +171,14 @@ def check_sums(case, backend):
         np.testing.assert_allclose(weights, np.array(parameters) - 0.5 * gradient, 1e-12)
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(sums())
 def test_sums_that_overflow_on_the_way_as_arrays(case):
     check_sums(case, "numpy")
 
 
 @needs_llvmlite
-@settings(max_examples=10)
+@tries(10)
 @given(sums())
 def test_sums_that_overflow_on_the_way_as_native_code(case):
     check_sums(case, "llvm")

@@ -14,6 +14,7 @@ import math
 import operator
 
 import openpyxl
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -33,8 +34,8 @@ from autograd import (
 )
 from autograd import sum as node_sum
 from autograd.engine.primitives import TABLE
-from autograd.symbols import SHEET, Symbol, in_cells
-from tests.support.office import calculated, computed, without_numbers
+from autograd.symbolic import SHEET, Symbol, in_cells
+from tests.support.office import computed, without_numbers
 
 FIRST = 9  # the row of the first epoch
 FLOOR = 2.0**-46
@@ -350,7 +351,7 @@ def drawn():
     return found
 
 
-@calculated
+@pytest.mark.office
 def test_every_cell_of_random_graphs(tmp_path):
     users_rows()
     batch = drawn()

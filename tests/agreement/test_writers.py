@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from autograd import Value, draw, explore, save_workbook, write_bytes, write_csv, write_text
-from demos.parts import charts
-from demos.parts.files import write
+from demos.assignment import charts
+from demos.shared.files import write
 from nn import MLP, SGD, Checkpoint, diagram, fit, save, to_onnx
 
 ROOT = Path(__file__).parents[2]

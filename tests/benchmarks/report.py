@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from autograd import PALETTE
-from demos.parts import page, plots
-from demos.parts.charts import canvas
-from demos.parts.files import prepare_folder, write
+from demos.shared import page
+from demos.shared.files import prepare_folder, write
+from nn import plots
+from nn.plots import canvas
 from tests.benchmarks import engine
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS

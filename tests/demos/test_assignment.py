@@ -15,10 +15,10 @@ import openpyxl
 import pytest
 
 from demos import __main__ as runner
-from demos import assignment
-from demos.parts import page
-from demos.parts.lesson import derive, evaluate
-from demos.parts.rates import Curve, comment
+from demos.assignment import run as assignment
+from demos.assignment.page import derive, evaluate
+from demos.shared import page
+from nn.curves import Curve, comment
 from tests.support.pages import Page
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from autograd import Program
 from demos import __main__ as runner
 from demos import digits
-from demos.parts import datasets
+from demos.shared import datasets
 from tests.support.galleries import page_of, refusal, run_quick
 
 PICTURES = ["digits", "training", "confusion", "mistakes", "neurons"]

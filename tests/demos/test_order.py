@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, sigmoid, topological_order
-from demos import order
+from demos.order import run as order
 from tests.support.pages import Page
 
 ROOT = Path(__file__).parents[2]

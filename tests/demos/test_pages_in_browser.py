@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from demos import assignment, order
+from demos.assignment import run as assignment
+from demos.order import run as order
 from tests.support.browser import opened, overflow, violations
 from tests.support.galleries import run_quick
 

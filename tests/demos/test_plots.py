@@ -6,8 +6,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from autograd import PALETTE
-from demos.parts import charts, pictures, plots
-from nn import History
+from demos.assignment import charts
+from demos.shared import figures as pictures
+from nn import History, plots
 
 SIX = ["gradient descent", "momentum", "Nesterov", "Adagrad", "RMSprop", "Adam"]
 RANDOM = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def test_every_line_has_a_colour_of_the_style_sheet(figure):
 @drawn
 def test_no_text_is_tiny_or_cut(figure):
     """At least 9 points, and within the figure."""
-    with charts.styled():
+    with plots.styled():
         FigureCanvasAgg(figure).draw()
     whole = figure.bbox
     for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):

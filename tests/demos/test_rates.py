@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from demos import rates
-from demos.parts import plots
 from demos.rates import Problem, Training, verdict
+from nn import plots
 from tests.support.galleries import page_of, refusal, run_quick
 
 GOAL = 0.1

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from demos import regression
-from demos.parts import datasets
+from demos.shared import datasets
 from tests.support.galleries import page_of, refusal, run_quick
 from tests.support.pages import Page
 

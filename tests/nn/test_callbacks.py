@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nn import (
@@ -36,6 +36,7 @@ from nn import (
     load,
 )
 from tests.support.compiled import HAS_LLVMLITE
+from tests.support.profiles import tries
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -271,14 +272,14 @@ def interrupted_and_resumed_is_whole(backend, path, run):
 
 
 @pytest.mark.parametrize("backend", ["eager", "numpy"])
-@settings(max_examples=60)
+@tries(60)
 @given(run=runs)
 def test_interrupted_and_resumed_is_whole(backend, tmp_path_factory, run):
     interrupted_and_resumed_is_whole(backend, tmp_path_factory.mktemp("run") / "checkpoint.json", run)
 
 
 @pytest.mark.skipif(not HAS_LLVMLITE, reason="native code needs llvmlite: the extra jit")
-@settings(max_examples=4)
+@tries(4)
 @given(run=runs)
 def test_interrupted_and_resumed_is_whole_in_native_code(tmp_path_factory, run):
     interrupted_and_resumed_is_whole("llvm", tmp_path_factory.mktemp("run") / "checkpoint.json", run)

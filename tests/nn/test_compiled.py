@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
@@ -48,6 +48,7 @@ from nn.compiled import NotCompiledError
 from nn.optimizers import Optimizer
 from tests.support import reading
 from tests.support.compiled import backends, needs_llvmlite
+from tests.support.profiles import tries
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -482,7 +483,7 @@ def test_a_rare_class_that_is_told_by_its_type_is_not_frozen(always):
         run("numpy")
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(st.sampled_from(["feature", "target"]), st.floats(-3.0, 3.0) | st.just(-99.0), st.integers(0, 199))
 def test_a_mark_of_what_is_missing_that_is_told_by_its_type_is_not_frozen(missing, mark, row):
     """One in 200, whose numbers are all different, at any place and among them in size."""

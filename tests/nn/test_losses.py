@@ -4,7 +4,6 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -14,6 +13,7 @@ from nn import LOSSES, cross_entropy, huber_loss
 from nn.losses import find_loss
 from tests.support.compiled import needs_llvmlite
 
+mpmath = pytest.importorskip("mpmath", reason="mpmath is the judge; it is in the extra quick")
 mpmath.mp.dps = 60
 mpf = mpmath.mpf
 

@@ -46,7 +46,7 @@ def test_accuracy_of_one_output():
 
 @given(numbers)
 def test_scikit_learn_says_the_same(pairs):
-    from sklearn import metrics
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is in the extra demos")
 
     y, t = map(list, zip(*pairs))
     assert mean_absolute_error(t, y) == pytest.approx(metrics.mean_absolute_error(t, y))
@@ -80,7 +80,7 @@ def test_labels_are_those_that_accuracy_compares():
 
 
 def test_scikit_learns_metrics_are_taken_in_fit():
-    from sklearn import metrics
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is in the extra demos")
 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 2))

@@ -5,11 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nn import LOSSES, MLP, SGD, Adam, binary_cross_entropy_with_logits, fit, mse_loss
 from tests.support.compiled import HAS_LLVMLITE, needs_llvmlite
+from tests.support.profiles import tries
 
 RNG = np.random.default_rng(5)
 N = 9
@@ -104,7 +105,7 @@ def test_a_weight_multiplies_the_loss_of_its_example(kind, backend):
     assert history.validation_metrics[name][-1] == pytest.approx(found, rel=1e-11)
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(
     weights=st.lists(st.integers(0, 5), min_size=N, max_size=N),
     backend=st.sampled_from(["eager", "numpy"]),
@@ -178,10 +179,10 @@ def test_balanced_weights_give_every_class_the_same_sum(labels):
 
 
 def test_balanced_weights_are_of_the_data_that_is_trained_on():
-    from sklearn.utils.class_weight import compute_class_weight
+    theirs = pytest.importorskip("sklearn.utils.class_weight", reason="scikit-learn is in the extra demos")
 
     first = LABELS[:6]
-    weights = dict(enumerate(compute_class_weight("balanced", classes=np.arange(3), y=first).tolist()))
+    weights = dict(enumerate(theirs.compute_class_weight("balanced", classes=np.arange(3), y=first).tolist()))
     split = {"validation_split": 1 / 3}
     agree(
         train("cross_entropy", "eager", class_weight="balanced", **split),
@@ -323,12 +324,12 @@ def test_targets_that_are_no_labels_have_no_class_weight():
 
 def test_scikit_learns_class_weight_trains_as_theirs_does():
     """A logistic regression without a penalty, whose optimum does not depend on the way to it."""
-    from sklearn.linear_model import LogisticRegression
+    theirs = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is in the extra demos")
 
     rng = np.random.default_rng(0)
     points = rng.normal(size=(60, 2))
     labels = (points[:, 0] + rng.normal(size=60) > 1.0).astype(int)
-    theirs = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-10, max_iter=1000).fit(
+    theirs = theirs.LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-10, max_iter=1000).fit(
         points, labels
     )
     model = MLP(2, [1], seed=0)

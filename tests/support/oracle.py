@@ -7,8 +7,9 @@ are no concern at 50 digits. A new row of the table needs one entry here.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import mpmath
+import pytest
 
+mpmath = pytest.importorskip("mpmath", reason="mpmath is the judge; it is in the extra quick")
 DIGITS = 50
 mp = mpmath.mp.clone()
 mp.dps = DIGITS

@@ -1010,7 +1010,7 @@ def test_as_a_program(tmp_path):
 def test_our_own_workbook_is_right(run, tmp_path):
     """What save_workbook writes, without values: every table on both of its sheets."""
     from autograd import save_workbook
-    from demos.assignment import Settings, build, forward
+    from demos.assignment.run import Settings, build, forward
 
     model = build(Settings())
     nodes = forward(model, Settings())

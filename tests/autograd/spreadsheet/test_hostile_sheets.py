@@ -24,20 +24,21 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from autograd import terminal
 from autograd.spreadsheet import cells, formulas
 from autograd.spreadsheet.cells import LIMITS, moved
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from demos import check
-from demos.parts import telling
 from tests.support.counted import Backtracking, alphabet, lines_run
+from tests.support.profiles import tries
 from tests.support.sheets_made import COLUMNS, GIVEN, RIGHT, SLOPES, Layout, Training, write_csv, write_xlsx
 
 ROOT = Path(__file__).parents[3]
 STATUSES = {0, 1, 2, 3}
-FEW = settings(max_examples=40)  # each is a whole check of a file
+FEW = tries(40)  # each is a whole check of a file
 
 
 def answer(path: Path, *options: str) -> tuple[int, str, str]:
@@ -77,7 +78,7 @@ def packed(parts: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> bytes:
 # --- patterns ----------------------------------------------------------------------------------------
 
 NAMES = ["formulas", "grading", "vocabulary", "repairs", "cells", "diagnosis", "tables", "inference"]
-MODULES = [check, telling, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
+MODULES = [check, terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
@@ -127,7 +128,7 @@ def test_every_pattern_is_linear_in_each_of_its_letters(name):
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-@settings(max_examples=12)
+@tries(12)
 @given(data=st.data())
 def test_every_pattern_is_linear(name, data):
     """On what is made of its letters; and it is run as `re` runs it."""

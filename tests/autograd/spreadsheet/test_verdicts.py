@@ -16,12 +16,13 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from autograd.terminal import brief, clean
 from demos import __main__ as demos
 from demos import check
-from demos.parts.telling import brief, clean
+from tests.support.profiles import tries
 from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
@@ -40,11 +41,6 @@ from tests.support.sheets_made import (
 
 ROOT = Path(__file__).parents[3]
 COMPUTED = [*FORWARD, *SLOPES]
-
-
-def few(count):
-    """So many of the default profile's 150 examples, and more or less in another: a check takes 0.1 s."""
-    return settings(max_examples=max(count // 2, settings.default.max_examples * count // 150))
 
 
 def checked(path, *options):
@@ -214,7 +210,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-@few(10)
+@tries(10)
 @given(data=st.data())
 def test_no_damage_is_called_right(damage, folder, data):
     training = data.draw(trainings())
@@ -229,7 +225,7 @@ def test_no_damage_is_called_right(damage, folder, data):
     assert damage is not unread_gradients or "CANNOT TELL: gradients not checked" in text or status == 1, text
 
 
-@few(25)
+@tries(25)
 @given(data=st.data())
 def test_of_a_right_sheet_every_cell_was_compared(folder, data):
     """And what the verdict rests on is said: how many cells, how many rows, to how many digits."""
@@ -289,7 +285,7 @@ USUAL = {
 
 
 @pytest.mark.parametrize("slip", USUAL)
-@few(5)
+@tries(5)
 @given(data=st.data())
 def test_a_usual_slip_is_right_at_no_number_of_digits(slip, folder, data):
     """Where the digits would hide it, the check cannot tell; at many digits it does, as other tests show."""
@@ -400,7 +396,7 @@ def require_harmless(text, verdicts):
     assert len(said) == verdicts, text
 
 
-@few(15)
+@tries(15)
 @given(heading=strange, cell=strange, sheet=strange, name=strange)
 def test_no_text_of_a_file_acts_on_the_terminal(heading, cell, sheet, name, folder):
     """Headings, cells, the names of sheets and of the file, in reports and in errors."""

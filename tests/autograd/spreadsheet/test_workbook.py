@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import openpyxl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import autograd
@@ -29,11 +29,11 @@ from autograd import (
     where,
 )
 from autograd.engine.primitives import TABLE
-from autograd.explanation import Outline
-from autograd.symbols import SHEET, Number, Symbol, in_cells
+from autograd.symbolic import SHEET, Number, Outline, Symbol, in_cells
 from nn import MLP, cross_entropy
 from tests.support.labels import LABELS
-from tests.support.office import calculated, computed, without_numbers
+from tests.support.office import computed, without_numbers
+from tests.support.profiles import tries
 
 FIRST = 9  # the row of the first epoch
 RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
@@ -176,7 +176,7 @@ def test_the_same_table_as_plain_numbers(tmp_path, workbook):
 # --- computed by a spreadsheet program ---------------------------------------------------------------
 
 
-@calculated
+@pytest.mark.office
 def test_recalculated_with_another_rate_weights_inputs_and_targets(tmp_path, workbook):
     path = recalculated(workbook, tmp_path, η=0.7, w1=-0.6, w8=1.25, i2=0.9, t1=0.01)
     given = {
@@ -189,7 +189,7 @@ def test_recalculated_with_another_rate_weights_inputs_and_targets(tmp_path, wor
     agree(path, "η = 2", list(by_hand(100, 2.0, **given)))
 
 
-@calculated
+@pytest.mark.office
 def test_a_network_with_tanh_and_softmax_cross_entropy(tmp_path):
     model = MLP(3, [4, 2], activation="tanh", seed=1)
     x = [Value(0.5, "x0"), Value(-1.0, "x1"), Value(0.25, "x2")]
@@ -215,7 +215,7 @@ def test_a_network_with_tanh_and_softmax_cross_entropy(tmp_path):
     assert rows[-1][header.index("loss")] < rows[0][header.index("loss")]
 
 
-@calculated
+@pytest.mark.office
 def test_every_row_of_the_table_in_cells(tmp_path):
     """One formula for each row, at two points of its domain, beside the engine's own number."""
     book = openpyxl.Workbook()
@@ -302,7 +302,7 @@ def more_than_spreadsheets_take(row, numbers, typed):
     return huge or (typed and row.name in ("pow", "power", "monomial") and 0.0 in numbers[:2])
 
 
-@calculated
+@pytest.mark.office
 def test_no_cell_overflows_where_the_row_does_not(tmp_path):
     """Each row and its slopes, as a workbook has them, where they saturate, beside the engine's numbers.
 
@@ -384,7 +384,7 @@ def test_a_label_is_text_in_every_cell_and_in_the_charts(tmp_path, label):
         assert cell.value in headers
 
 
-@settings(max_examples=5)
+@tries(5)
 @given(st.lists(LABELS, min_size=8, max_size=8))
 @example(["12345" * 1000, "n" * 100_000, *"abcdef"])
 def test_no_label_is_run_followed_or_lost(tmp_path_factory, labels):
@@ -418,7 +418,7 @@ HEADERS = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(st.lists(HEADERS, min_size=9, max_size=9), st.sampled_from(["E", "E_total", "epoch"]))
 def test_every_column_has_a_header_of_its_own(labels, name):
     """Also where people give their numbers the names of other columns, such as of derivatives in between."""
@@ -468,7 +468,7 @@ def test_a_node_that_is_another_one_unchanged_has_no_column_and_no_factor(tmp_pa
     assert float(row[header.index("∂E/∂w")]) == derivation.value == grad(loss, w)[0]
 
 
-@calculated
+@pytest.mark.office
 def test_an_alias_with_a_label_has_a_column_of_its_own(tmp_path):
     w = Value(0.7, "w")
     h = labelled(w * 2.0, "h")
@@ -480,7 +480,7 @@ def test_an_alias_with_a_label_has_a_column_of_its_own(tmp_path):
     assert row[2:] == pytest.approx([1.4, 1.4, 1.4, 1.4**2 + 1.4, 2 * 1.4 * 2 + 2])
 
 
-@calculated
+@pytest.mark.office
 def test_a_branch_that_is_not_taken_is_not_computed(tmp_path):
     """√ of a negative number is an error in a cell, and 0 times an error is one too."""
     w = Value(-4.0, "w")
@@ -590,7 +590,7 @@ def test_nothing_is_written_when_it_cannot_be_done(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["old.xlsx"]
 
 
-@calculated
+@pytest.mark.office
 def test_derivatives_that_many_gradients_share_have_columns_of_their_own(tmp_path):
     """In a deep network: written out in every gradient, they would be too long for a cell."""
     model = MLP(2, [3, 3, 3, 3, 1], "tanh", seed=0)

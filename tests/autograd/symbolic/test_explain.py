@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from autograd import (
     GraphError,
@@ -21,10 +21,11 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.engine.primitives import TABLE
-from autograd.symbols import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
+from autograd.symbolic import LATEX, PYTHON, TEXT, Number, Symbol, latex_name
 from tests.support import reader
 from tests.support.katex import fault
 from tests.support.labels import LABELS
+from tests.support.profiles import tries
 
 FUNCTIONS = reader.reference_functions(TABLE)
 A, C = "a_o1 (1 − a_o1)", "a_o2 (1 − a_o2)"
@@ -183,7 +184,7 @@ def test_labels_are_only_names():
     ]  # fmt: skip
 
 
-@settings(max_examples=50)
+@tries(50)
 @given(LABELS, LABELS)
 def test_no_label_is_markup(label, other):
     """Whether or not a reader of Markdown knows formulas; tags and links begin as CommonMark says."""

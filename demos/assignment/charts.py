@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,64 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE, write_bytes
-from autograd.errors import MissingExtraError
+from nn.curves import Curve, spelled
+from nn.plots import canvas
 
-from .rates import Curve, spelled
+__all__ = ["compare_rates", "descents", "loss_of_run"]
 
-__all__ = ["canvas", "compare_rates", "descents", "loss_of_run", "require_matplotlib", "styled"]
-
-STYLE: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"],
-    "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), PALETTE["paper"]),
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color"), PALETTE["ink"]),
-    "ytick.color": PALETTE["ink"],
-    "grid.color": PALETTE["grid"],
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-    "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text: it can be searched, selected and read out
-    "svg.hashsalt": "scalar-autograd",  # the same data gives the same file
-}
-WIDTH = 9.0  # inches; 864 pixels on a page
 FLOOR = 1e-12  # of the first loss: what is below is rounding
 LIGHTEST = 0.56  # of viridis: what is lighter has less than three times the contrast of the paper
 MOST_POINTS = 2000  # of a curve on paper; more cannot be seen
-
-
-def require_matplotlib() -> None:
-    """Raise `MissingExtraError`, which says what to install, if there is no matplotlib."""
-    try:
-        import matplotlib  # noqa: F401  # only whether it is there
-    except ImportError:
-        raise MissingExtraError("drawing loss curves", "matplotlib", "plots") from None
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Within it, figures are drawn and saved in the style of all charts."""
-    require_matplotlib()
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # whatever the user's own settings are
-        matplotlib.rcParams.update(STYLE)
-        yield
-
-
-@contextmanager
-def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
-    """An empty figure of that size in inches, to draw on within the style of all charts."""
-    with styled():
-        from matplotlib.figure import Figure
-
-        yield Figure(figsize=(width, height))
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .telling import say
+from autograd.terminal import say
 
 __all__ = ["Options", "OptionsError", "fail"]
 
@@ -43,7 +43,7 @@ class Options:
     >>> options.parse(["--targets", "1"])
     Traceback (most recent call last):
         ...
-    demos.parts.arguments.OptionsError: --targets takes 2 numbers, got 1: '1'
+    demos.shared.options.OptionsError: --targets takes 2 numbers, got 1: '1'
     """
 
     def __init__(self, program: str, description: str) -> None:

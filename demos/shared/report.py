@@ -12,9 +12,10 @@ from typing import Any
 
 from autograd.errors import MissingExtraError
 from nn import History
+from nn.plots import require_matplotlib, styled
 
-from . import charts, files, page
-from .arguments import Options, OptionsError, fail
+from . import files, page
+from .options import Options, OptionsError, fail
 
 __all__ = ["Gallery", "run", "whole"]
 
@@ -85,7 +86,7 @@ class Gallery:
     def show(self, name: str, figure: Any, alt: str, caption: str) -> None:
         """A figure of matplotlib: it is saved as `name` with the suffix .svg, and stands on the page."""
         text = io.StringIO()
-        with charts.styled():
+        with styled():
             figure.savefig(text, format="svg", metadata={"Date": None})
         files.write(self.folder / f"{name}.svg", text.getvalue())
         self.add(page.figure(text.getvalue(), alt, caption))
@@ -98,7 +99,7 @@ class Gallery:
         pictures = []
         for title, figure in frames.items():
             file = io.BytesIO()
-            with charts.styled():
+            with styled():
                 figure.savefig(file, format="png", dpi=FILM_DPI, metadata={"Software": None})
             pictures.append((title, base64.b64encode(file.getvalue()).decode()))
         data_of_all = json.dumps(pictures).replace("</", r"<\/")  # nothing in a title ends the script
@@ -178,7 +179,7 @@ def run(
     try:
         given = options.parse(argv)
         folder = Path(given.pop("out"))
-        charts.require_matplotlib()
+        require_matplotlib()
         files.prepare_folder(folder)
         work(given, folder)
     except (OptionsError, MissingExtraError) as error:

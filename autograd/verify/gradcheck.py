@@ -1,6 +1,6 @@
 """`gradcheck`: derivatives judged by the values of the function, within what these can tell.
 
-The judge is `quotients`, which sees values only. How far those are off is estimated by running the
+The judge is `finite_differences`, which sees values only. How far those are off is estimated by running the
 recorded graph again with every result moved by a unit in the last place, up or down at random (Monte
 Carlo arithmetic). That shows what (1e16 + x) − 1e16 hides: its values are multiples of 2, so that its
 derivative cannot be told from them, which is something else than a wrong derivative.
@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .engine.arguments import integer
-from .engine.differentiation import (
+from ..engine.arguments import integer
+from ..engine.differentiation import (
     Inputs,
     as_output,
     grad,
@@ -25,13 +25,13 @@ from .engine.differentiation import (
     require_function,
     variables_of,
 )
-from .engine.graph import ancestors
-from .engine.linearization import Linearization
-from .engine.modes import not_watching
-from .engine.node import describe
-from .engine.value import Value
-from .errors import GradcheckError
-from .quotients import SAFETY, Slopes, slopes
+from ..engine.graph import ancestors
+from ..engine.linearization import Linearization
+from ..engine.modes import not_watching
+from ..engine.node import describe
+from ..engine.value import Value
+from ..errors import GradcheckError
+from .finite_differences import SAFETY, Slopes, slopes
 
 __all__ = ["Check", "GradcheckReport", "gradcheck"]
 

@@ -1,26 +1,49 @@
-"""The pictures of the demos of training: curves, paths on a loss surface, small multiples, boundaries.
+"""Plots of trainings: curves, paths on a loss surface, small multiples, boundaries; with the extra `plots`.
 
-Every function returns a matplotlib Figure in the style of `charts`. Colours are those of
+Every function returns a matplotlib Figure in one style. Colours are those of
 `autograd.drawing.style`: they can be told apart by colour-blind readers, and never stand alone: lines
 differ in their dashes too, points in their markers. As in all drawings, blue is above 0, orange below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import PALETTE
+from autograd import PALETTE, MissingExtraError
 
-from .charts import canvas
-
-__all__ = ["Field", "Panel", "Walk", "boundaries", "boundary", "curves", "multiples", "walks"]
+__all__ = [
+    "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
+    "require_matplotlib", "styled", "walks",
+]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
+
+STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), PALETTE["paper"]),
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color"), PALETTE["ink"]),
+    "ytick.color": PALETTE["ink"],
+    "grid.color": PALETTE["grid"],
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: it can be searched, selected and read out
+    "svg.hashsalt": "scalar-autograd",  # the same data gives the same file
+}
+WIDTH = 9.0  # inches; 864 pixels on a page
 
 CLASSES = {-1: (PALETTE["negative line strong"], "^"), 1: (PALETTE["positive line strong"], "o")}
 SIDES = [PALETTE.tint(score, share) for score, share in ((-1, 0.6), (-1, 0.0), (1, 0.0), (1, 0.6))]
@@ -29,6 +52,35 @@ SMALL = 9  # points: the least size of text
 FAR = 1.6  # times the way from the start: walks that overshoot by more are cut off
 FEW = 12  # numbers: a line of fewer has a marker at each, without which one of a single number is not seen
 CROWD = 200  # numbers: a line of more is thin, without dashes, and lies below the others
+
+
+def require_matplotlib() -> None:
+    """Raise `MissingExtraError`, which says what to install, if there is no matplotlib."""
+    try:
+        import matplotlib  # noqa: F401  # only whether it is there
+    except ImportError:
+        raise MissingExtraError("drawing loss curves", "matplotlib", "plots") from None
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Within it, figures are drawn and saved in the style of all charts."""
+    require_matplotlib()
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the user's own settings are
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+@contextmanager
+def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
+    """An empty figure of that size in inches, to draw on within the style of all charts."""
+    with styled():
+        from matplotlib.figure import Figure
+
+        yield Figure(figsize=(width, height))
 
 
 def _grid(figure: Any, rows: int, columns: int, above: float, below: float, **options: Any) -> Any:

@@ -26,14 +26,14 @@ from ..engine.replay import Pass, Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
+from .columns import Series
+from .labels import Wording
 from .pictures import network_svg, pictures
 from .runs import Run, descent
-from .series import Series
-from .wording import Wording
 
 __all__ = ["Explorer", "explore"]
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent / "web"
 
 
 @dataclass(frozen=True, repr=False)

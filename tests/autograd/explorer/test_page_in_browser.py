@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from autograd import Run, Value, explore, sqrt, where
-from demos import assignment
+from demos.assignment import run as assignment
 from nn import MLP
 from tests.support.browser import opened, overflow, violations
 

@@ -241,8 +241,6 @@ def test_the_legend_of_a_collapsed_graph() -> None:
 
 @pytest.mark.render
 def test_every_sample_of_the_legend_is_seen() -> None:
-    if renderer_is_missing():
-        pytest.skip("no renderer: pip install pygraphviz, or install Graphviz")
     for direction in ("LR", "RL", "TB", "BT"):
         svg = draw(Value(1.0, "x"), legend=True, direction=direction)._repr_svg_()
         shown = "".join(ElementTree.fromstring(svg).itertext()).replace("\xa0", " ")
@@ -513,22 +511,7 @@ def test_without_a_renderer_the_error_names_both_ways(tmp_path) -> None:
     assert "scalar-autograd[render]" in picture._repr_mimebundle_()["text/plain"]
 
 
-def renderer_is_missing() -> bool:
-    try:
-        Drawing("digraph { a }").render("svg")
-    except MissingExtraError:
-        return True
-    return False
-
-
-@pytest.fixture
-def renderer() -> None:
-    if renderer_is_missing():
-        pytest.skip("no renderer: pip install pygraphviz, or install Graphviz")
-
-
 @pytest.mark.render
-@pytest.mark.usefixtures("renderer")
 @pytest.mark.parametrize(
     ("suffix", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")]
 )
@@ -540,7 +523,6 @@ def test_every_format_is_written(tmp_path, capfd, suffix: str, start: bytes) -> 
 
 
 @pytest.mark.render
-@pytest.mark.usefixtures("renderer")
 @pytest.mark.parametrize("label", HOSTILE)
 def test_hostile_labels_are_shown_as_they_are(label: str) -> None:
     x = labelled(Value(1.0), label, label.replace(".", ""))
@@ -581,7 +563,6 @@ for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
 
 
 @pytest.mark.render
-@pytest.mark.usefixtures("renderer")
 @settings(max_examples=2, phases=[Phase.generate])  # the first is plain; no shrinking, which takes minutes
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=12, max_size=12), st.integers(1, 255))
 def test_no_label_ends_the_process(pairs: list[tuple[str, str]], byte: int) -> None:
@@ -602,7 +583,6 @@ def test_no_label_ends_the_process(pairs: list[tuple[str, str]], byte: int) -> N
 
 
 @pytest.mark.render
-@pytest.mark.usefixtures("renderer")
 def test_what_xml_cannot_hold_is_replaced() -> None:
     tree = ElementTree.fromstring(draw(Value(1.0, "a\x00b\x1b\ud800"))._repr_svg_())
     assert "a\ufffdb\ufffd\ufffd" in "".join(tree.itertext())
@@ -617,7 +597,6 @@ def test_the_dot_program_renders_as_well(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.render
-@pytest.mark.usefixtures("renderer")
 def test_a_notebook_shows_the_picture() -> None:
     assert "<svg" in draw(square())._repr_mimebundle_()["image/svg+xml"]
 

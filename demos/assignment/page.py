@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from autograd import Explorer, Value, grad
 
-from . import page
-from .page import EXPLORER, number
+from ..shared import page
+from ..shared.page import EXPLORER, number
 
 __all__ = ["Derivation", "Lesson", "derive", "evaluate"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from autograd import Explorer
 
-from . import page
-from .page import number
+from ..shared import page
+from ..shared.page import number
 
 __all__ = ["Answers", "Pass", "Search", "Share", "Structure", "Turn", "Update", "Way", "formula"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from autograd.drawing.style import DARK, PALETTE, Palette, variables
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 SHARES = [step / 20 for step in range(21)]
 SIGNS = {"positive": 1.0, "negative": -1.0}
 SERIES = range(6)

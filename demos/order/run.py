@@ -24,10 +24,12 @@ from pathlib import Path
 
 from autograd import Value, draw, explore, grad, topological_order
 from autograd.errors import MissingExtraError
+from nn.plots import require_matplotlib
 
-from .parts import charts, files
-from .parts.arguments import Options, OptionsError, fail
-from .parts.questions import Answers, Pass, Search, Share, Turn, Update, Way, formula
+from ..assignment import charts
+from ..shared import files
+from ..shared.options import Options, OptionsError, fail
+from .page import Answers, Pass, Search, Share, Turn, Update, Way, formula
 
 PROGRAM = "python -m demos order"
 
@@ -400,7 +402,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the demo; returns the exit status."""
     try:
         quick, folder = settings_from(argv)
-        charts.require_matplotlib()
+        require_matplotlib()
         files.prepare_folder(folder)
         answers = answer(5 if quick else 6, folder)
     except (OptionsError, MissingExtraError) as error:

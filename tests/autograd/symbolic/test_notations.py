@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from autograd import primitive
 from autograd.engine.primitives import TABLE
-from autograd.symbols import LATEX, OPERATORS, PYTHON, SHEET, TEXT, Apply, Number, Symbol, in_cells
-from tests.support.office import calculated, computed
+from autograd.symbolic import LATEX, OPERATORS, PYTHON, SHEET, TEXT, Apply, Number, Symbol, in_cells
+from tests.support.office import computed
 from tests.support.precedence import Reader
 
 NAMES = {"a": 0.75, "b": -1.5, "c": 2.0, "w_1": -0.4, "x": 3.0}
@@ -157,7 +157,7 @@ def test_latex_says_the_same(data):
     assert same(Reader(text, NAMES, functions).whole(), value), text
 
 
-@calculated
+@pytest.mark.office
 @pytest.mark.usefixtures("_loose_rows")
 def test_a_spreadsheet_computes_the_same(tmp_path):
     found = []

@@ -29,13 +29,15 @@ import numpy.typing as npt
 from autograd import Explorer, Value, draw, explore, save_workbook, topological_order, write_csv
 from autograd.errors import MissingExtraError
 from nn import MLP, SGD, diagram, half_squared_error
+from nn.curves import Curve, comment
+from nn.plots import require_matplotlib
 
-from .parts import charts, files
-from .parts.arguments import Options, OptionsError, fail
-from .parts.handout import Handout
-from .parts.lesson import Lesson, derive, evaluate
-from .parts.page import EXPLORER
-from .parts.rates import Curve, comment
+from ..shared import files
+from ..shared.options import Options, OptionsError, fail
+from ..shared.page import EXPLORER
+from . import charts
+from .handout import Handout
+from .page import Lesson, derive, evaluate
 
 PROGRAM = "python -m demos assignment"
 
@@ -314,7 +316,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the demo; returns the exit status."""
     try:
         settings, folder = settings_from(argv)
-        charts.require_matplotlib()
+        require_matplotlib()
         files.prepare_folder(folder)
         hand_in(settings, folder)
     except (OptionsError, MissingExtraError) as error:

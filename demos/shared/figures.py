@@ -14,9 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-
-from .charts import WIDTH, canvas
-from .plots import SMALL
+from nn.plots import SMALL, WIDTH, canvas
 
 __all__ = ["confusion", "digits", "hardest", "losses", "neurons", "predictions", "residuals", "training"]
 

@@ -27,7 +27,7 @@ from autograd import (
     where,
 )
 from autograd.engine.replay import Passes
-from autograd.explorer.series import Series
+from autograd.explorer.columns import Series
 from tests.support.explored import Explored
 
 pytestmark = pytest.mark.render

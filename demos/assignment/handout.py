@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from latex2mathml.converter import convert
 
 from autograd import Derivation, Value, explain
-from autograd.explanation import Equation
-from autograd.symbols import LATEX, Symbol
+from autograd.symbolic import LATEX, Equation, Symbol
 
-from . import page
-from .page import number
+from ..shared import page
+from ..shared.page import number
 
 __all__ = ["Handout"]
 

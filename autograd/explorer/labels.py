@@ -8,8 +8,7 @@ from typing import Any
 
 from ..engine.replay import Passes
 from ..engine.value import Value
-from ..explanation import Outline
-from ..symbols import TEXT, Expression, Notation, Number, Symbol
+from ..symbolic import TEXT, Expression, Notation, Number, Outline, Symbol
 
 _LONGEST = 24  # names and numbers in a formula that is written out
 _CLOSED_FORMS = 64  # parameters that get a closed form

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from autograd.quotients import SAFETY, slopes
+from autograd.verify.finite_differences import SAFETY, slopes
 from tests.support.oracle import mp, mpf
 
 

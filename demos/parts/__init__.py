@@ -1,1 +1,0 @@
-"""What the demos share: reading options, writing files, charts, and the page."""
