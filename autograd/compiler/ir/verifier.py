@@ -9,7 +9,6 @@ import numpy as np
 
 from .nodes import (
     OPERATIONS,
-    Apply,
     BatchSum,
     Broadcast,
     Constant,
@@ -81,9 +80,6 @@ def _misfit(node: Node) -> str | None:
                 return f"{arg.shape} rows for an index of {index.shape}"
             if _bad_index(index, node.size):
                 return _bad_index(index, node.size)
-    if isinstance(node, Apply) and not node.row.vectors:
-        most = len(node.row.domain)  # an option may be left out
-        return None if 0 < len(args) <= most else f"{node.row.name} takes {most} operands"
     if isinstance(node, Broadcast):
         aligned = zip(args[0].shape[::-1], node.rows[::-1])
         if len(args[0].shape) > len(node.rows) or any(own not in (1, length) for own, length in aligned):

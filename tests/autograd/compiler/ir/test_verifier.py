@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from autograd.compiler.ir.nodes import (
-    ADD,
     MUL,
     Apply,
     BatchSum,
@@ -45,7 +44,6 @@ BROKEN = {
     "its index names": lambda g, p, x: ScatterAdd([x], [np.array([0, 7])], (3,)),
     "its index is float64": lambda g, p, x: Gather([p], np.array([0.0])),
     r"\(6,\) rows for an index of \(2,\)": lambda g, p, x: ScatterAdd([p], [np.array([0, 1])], (9,)),
-    "add takes 2 operands": lambda g, p, x: Apply([p, p, p], ADD),
     "no product": lambda g, p, x: MatMul([g.reshape(p, (3, 2)), g.reshape(p, (3, 2))], False),
     "no outer product": lambda g, p, x: Outer([g.reshape(p, (3, 2)), g.reshape(p, (2, 3))]),
     "sums what is not batched": lambda g, p, x: BatchSum([p]),
