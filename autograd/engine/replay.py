@@ -16,12 +16,14 @@ from .value import Value
 __all__ = ["Pass", "Passes", "replay"]
 
 
-def replay(outputs: Sequence[Value], numbers: Mapping[Value, float]) -> dict[Value, Value]:
+def replay(outputs: Sequence[Value], numbers: Mapping[Value, float | Value]) -> dict[Value, Value]:
     """Record a graph again, with these numbers in some of its leaves: of each node the new one.
 
-    Leaves that are not given stay the same, in both graphs.
+    A `Value` takes the place of its leaf. Leaves that are not given stay the same, in both graphs.
     """
-    fresh: dict[Value, Any] = {leaf: Value(number) for leaf, number in numbers.items()}
+    fresh: dict[Value, Any] = {
+        leaf: number if isinstance(number, Value) else Value(number) for leaf, number in numbers.items()
+    }
     sequences: dict[int, tuple[Value, ...]] = {}
 
     def new(operand: Any) -> Any:

@@ -60,7 +60,7 @@ class Wording:
         numeric, forms = _with_slots(places), {}
         for node in wrt:
             formula = steps[node].closed if node in steps else Number(0.0)
-            if formula.size <= _LONGEST and all(name in places for name in formula.names()):
+            if formula.size <= _LONGEST and all(name in places for name in formula.symbols()):
                 forms[self._passes.index[node]] = (TEXT.write(formula), numeric.write(formula))
         return forms
 

@@ -48,7 +48,7 @@ class Estimate:
 
 def names_in(formula: Expression) -> list[str]:
     """The names in a formula, each once."""
-    return [symbol.text for symbol in formula.names()]
+    return [symbol.text for symbol in formula.symbols()]
 
 
 def substituted(formula: Expression, replacement: Callable[[Symbol], Expression]) -> Expression:

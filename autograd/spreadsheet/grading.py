@@ -342,7 +342,7 @@ class Judgement:
             self._settle(name, formulas, operands, troubled)
 
     def _constant(self, formula: Expression) -> Estimate:
-        return exactly(formula.numbers({}), self.count)
+        return exactly(formula.evaluate({}), self.count)
 
     def derive(self, name: str) -> None:
         """A derivative that no column prints."""

@@ -189,13 +189,13 @@ class _Table:
     def _between(self, gradients: list[_Column], steps: dict[Symbol, Step], loss: str) -> list[_Column]:
         """The derivatives that the gradients refer to, because written out they would be too long."""
         found: dict[Symbol, _Column] = {}
-        pending = [name for column in gradients for name in (column.formula or Number(0.0)).names()]
+        pending = [name for column in gradients for name in (column.formula or Number(0.0)).symbols()]
         while pending:
             symbol = pending.pop()
             if symbol in steps and symbol not in found:
                 step = steps[symbol]
                 found[symbol] = _Column(symbol, self._heading(loss, step.name), step.closed)
-                pending += step.closed.names()
+                pending += step.closed.symbols()
         return [found[symbol] for symbol in steps if symbol in found]  # nearer the output first
 
     def _heading(self, loss: str, name: Symbol) -> str:
@@ -242,7 +242,7 @@ class _Table:
             known = {column.symbol: value for column, value in zip(self.columns, numbers)}
             for column in self.between:
                 assert column.formula is not None
-                known[column.symbol] = column.formula.numbers(known)
+                known[column.symbol] = column.formula.evaluate(known)
                 numbers.append(known[column.symbol])
             yield numbers + gradient
             for node, slope in zip(self.wrt, gradient, strict=True):

@@ -237,7 +237,7 @@ class _Writer:
             name
             for formula in formulas
             if formula.size <= _SHOWN
-            for name in formula.names()
+            for name in formula.symbols()
             if name not in explained
         )
         values = self.derivation.values

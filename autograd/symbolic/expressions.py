@@ -16,7 +16,9 @@ import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+
+import numpy as np
 
 from ..engine.primitives import TABLE, Primitive
 
@@ -34,19 +36,23 @@ __all__ = [
 OPERATORS = frozenset({"add", "sub", "mul", "div", "neg", "pow", "power"})
 """The rows that are written between their operands."""
 
+T = TypeVar("T")
+
 
 class Expression:
     """A formula: a `Number`, a `Symbol`, or a row of the table applied to formulas.
 
     Arithmetic and the functions of the table combine expressions with each other and with numbers.
+    Two expressions are equal if they are one object.
 
     Examples
     --------
     >>> from autograd import sigmoid
     >>> from autograd.symbolic import PYTHON, Symbol
     >>> x, y = Symbol("x"), Symbol("y")
-    >>> PYTHON.write(sigmoid(2 * x) * (0.0 + y))
-    'sigmoid(2.0 * x) * y'
+    >>> formula = sigmoid(2 * x) * (0.0 + y)
+    >>> PYTHON.write(formula), formula.evaluate({x: 0.0, y: 3.0})
+    ('sigmoid(2.0 * x) * y', 1.5)
     """
 
     __slots__ = ()
@@ -72,29 +78,88 @@ class Expression:
         if simplify is not None:
             return simplify(*operands)
         if row.vectors and row.expansion is not None:
-            spelled = _spelled_out(row, operands)
-            if spelled is not None:
-                return spelled
+            opened: Expression = row.expansion(*operands)
+            if all(each.row.name in OPERATORS for each in opened.applications()):
+                return opened  # a sum, mean or dot product, with its operators
         return _apply(row, *operands)
 
-    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
-        """What the expression comes to, given the numbers of its symbols.
+    def fold(self, leaf: Callable[[Any], T], apply: Callable[[Apply, list[Any]], T]) -> T:
+        """Read the formula from its leaves up.
 
-        If `strict`, it is nan where something in it overflows: a spreadsheet has an error there, not inf.
+        Each part is read once, however often it is used, and by a loop, however deep the formula is.
+
+        Parameters
+        ----------
+        leaf : what a `Symbol` or `Number` comes to.
+        apply : what an application comes to, given what its operands came to; a tuple for a sequence.
         """
-        raise NotImplementedError  # abstract: each kind of symbol has its own
+        found: dict[int, T] = {}
+        pending: list[Expression] = [self]
+        while pending:
+            each = pending[-1]
+            if isinstance(each, Apply):
+                missing = [operand for operand in flat(each.operands) if id(operand) not in found]
+                if missing:
+                    pending += missing
+                    continue
+                operands = [
+                    tuple([found[id(one)] for one in operand])
+                    if isinstance(operand, tuple)
+                    else found[id(operand)]
+                    for operand in each.operands
+                ]
+                found[id(each)] = apply(each, operands)
+            else:
+                found[id(each)] = leaf(each)
+            pending.pop()
+        return found[id(self)]
 
-    def names(self) -> list[Symbol]:
+    def evaluate(self, values: Mapping[Symbol, Any], strict: bool = False) -> Any:
+        """What the formula comes to by IEEE 754, given what its symbols are.
+
+        Parameters
+        ----------
+        values : for each symbol a float, or an array of shape (R,), one number for each row.
+        strict : whether it is nan where something overflows, of floats: a spreadsheet has an error there.
+
+        Returns
+        -------
+        A float, or an array of shape (R,).
+        """
+
+        def apply(each: Apply, operands: list[Any]) -> Any:
+            result = each.row(*operands)
+            finite = strict and math.isinf(result) and all(map(math.isfinite, flat(operands)))
+            return math.nan if finite else result
+
+        with np.errstate(all="ignore"):
+            return self.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf], apply)
+
+    def substituted(self, rule: Callable[[Symbol], Expression]) -> Expression:
+        """The formula with each symbol replaced by what the rule gives; its shape stays as it is."""
+        return self.fold(
+            lambda leaf: rule(leaf) if isinstance(leaf, Symbol) else leaf,
+            lambda each, operands: Apply(each.row, tuple(operands)),
+        )
+
+    def symbols(self) -> list[Symbol]:
         """The symbols in it, each once, in the order in which they are written."""
-        found: dict[Symbol, None] = {}
+        return [part for part in self._parts() if isinstance(part, Symbol)]
+
+    def applications(self) -> Iterator[Apply]:
+        """The applications in it, each once, in the order in which they are written."""
+        return (part for part in self._parts() if isinstance(part, Apply))
+
+    def _parts(self) -> Iterator[Expression]:
+        seen: set[int] = set()
         pending: list[Expression] = [self]
         while pending:
             each = pending.pop()
-            if isinstance(each, Symbol):
-                found[each] = None
-            elif isinstance(each, Apply):
-                pending += list(flat(each.operands))[::-1]
-        return list(found)
+            if id(each) not in seen:
+                seen.add(id(each))
+                yield each
+                if isinstance(each, Apply):
+                    pending += list(flat(each.operands))[::-1]
 
 
 class Number(Expression):
@@ -105,9 +170,6 @@ class Number(Expression):
     def __init__(self, data: float) -> None:
         self.data = float(data)
 
-    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
-        return self.data
-
 
 class Symbol(Expression):
     """A name in a formula.
@@ -115,7 +177,7 @@ class Symbol(Expression):
     Attributes
     ----------
     text : its name.
-    latex : how LaTeX writes it, where not as any name: see `notations.latex_name`.
+    latex : how LaTeX writes it, where that is not as any name: see `notations.latex_name`.
     cell : the reference of the cell that holds it, in a spreadsheet.
     """
 
@@ -123,9 +185,6 @@ class Symbol(Expression):
 
     def __init__(self, text: str, latex: str = "", cell: str = "") -> None:
         self.text, self.latex, self.cell = text, latex, cell
-
-    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
-        return values[self]
 
 
 class Apply(Expression):
@@ -137,38 +196,9 @@ class Apply(Expression):
         self.row, self.operands = row, operands
         self.size = sum(operand.size for operand in flat(operands))
 
-    def numbers(self, values: Mapping[Symbol, float], strict: bool = False) -> float:
-        """The row evaluated on the numbers of its operands; a loop, for formulas may be deep."""
-        found: dict[int, float] = {}
-        pending: list[Any] = [self]
-        while pending:
-            each = pending[-1]
-            if not isinstance(each, Apply):
-                found[id(each)] = each.numbers(values)
-                pending.pop()
-                continue
-            missing = [operand for operand in flat(each.operands) if id(operand) not in found]
-            if missing:
-                pending += missing
-                continue
-            number = each.row.evaluate(
-                *[
-                    [found[id(one)] for one in operand] if isinstance(operand, tuple) else found[id(operand)]
-                    for operand in each.operands
-                ]
-            )
-            if (
-                strict
-                and math.isinf(number)
-                and all(math.isfinite(found[id(one)]) for one in flat(each.operands))
-            ):
-                number = math.nan
-            found[id(each)] = number
-            pending.pop()
-        return found[id(self)]
 
-
-def flat(operands: Iterable[Any]) -> Iterable[Expression]:
+def flat(operands: Iterable[Any]) -> Iterator[Any]:
+    """The operands, and in the place of each sequence its elements."""
     for operand in operands:
         if isinstance(operand, tuple):
             yield from operand
@@ -183,27 +213,10 @@ def as_expression(value: Any) -> Expression:
 
 def _apply(row: Primitive, *operands: Any) -> Expression:
     """The application, or if all operands are numbers its number."""
+    application = Apply(row, operands)
     if all(isinstance(operand, Number) for operand in flat(operands)):
-        data = [
-            [one.data for one in operand] if isinstance(operand, tuple) else operand.data
-            for operand in operands
-        ]
-        return Number(row.evaluate(*data))
-    return Apply(row, operands)
-
-
-def _spelled_out(row: Primitive, operands: tuple[Any, ...]) -> Expression | None:
-    """A sum, mean or dot product with its operators; None for what is more than arithmetic."""
-    assert row.expansion is not None
-    opened: Expression = row.expansion(*operands)
-    pending = [opened]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, Apply):
-            if each.row.name not in OPERATORS:
-                return None
-            pending += flat(each.operands)
-    return opened
+        return Number(application.evaluate({}))
+    return application
 
 
 # --- what is not written down ----------------------------------------------------------------------
@@ -406,32 +419,9 @@ SIMPLER: dict[str, Callable[..., Expression]] = {
 }
 
 
-def rebuilt(formula: Expression, rule: Callable[[Primitive, list[Any]], Expression]) -> Expression:
-    """The formula with each application in it made anew, by the rule, of operands that were."""
-    done: dict[int, Expression] = {}
-    pending: list[Expression] = [formula]
-    while pending:
-        each = pending[-1]
-        if not isinstance(each, Apply):
-            done[id(each)] = each
-            pending.pop()
-            continue
-        missing = [operand for operand in flat(each.operands) if id(operand) not in done]
-        if missing:
-            pending += missing
-            continue
-        operands = [
-            tuple(done[id(one)] for one in operand) if isinstance(operand, tuple) else done[id(operand)]
-            for operand in each.operands
-        ]
-        done[id(each)] = rule(each.row, operands)
-        pending.pop()
-    return done[id(formula)]
-
-
 def readable(formula: Expression) -> Expression:
     """The formula as a person writes it: what was kept for the digits' sake is simplified."""
-    return rebuilt(formula, Expression.__primitive__)
+    return formula.fold(as_expression, lambda each, operands: Expression.__primitive__(each.row, operands))
 
 
 for _row in TABLE.values():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 from ..engine.primitives import TABLE, Primitive
@@ -21,8 +23,6 @@ from .expressions import (
     as_expression,
     chosen,
     faithful,
-    flat,
-    rebuilt,
 )
 
 __all__ = ["LATEX", "PYTHON", "SHEET", "TEXT", "Notation", "in_cells", "latex_name", "latex_text"]
@@ -87,77 +87,70 @@ class Notation:
     beside: bool = False
 
     def write(self, formula: Expression) -> str:
-        """The formula as text; a loop, for formulas may be deep."""
-        done: dict[int, tuple[str, float]] = {}
-        pending: list[Expression] = [formula]
-        while pending:
-            each = pending[-1]
-            if isinstance(each, Apply):
-                missing = [operand for operand in flat(each.operands) if id(operand) not in done]
-                if missing:
-                    pending += missing
-                    continue
-            done[id(each)] = self._written(each, done)
-            pending.pop()
-        return done[id(formula)][0]
+        """The formula as text."""
+        return formula.fold(self._leaf, self._application).text
 
-    def _written(self, each: Expression, done: Mapping[int, tuple[str, float]]) -> tuple[str, float]:
-        if isinstance(each, Symbol):
-            text = self.symbol(each)  # a number, where a formula is written with its numbers
-            return text, _binding(text, self.signs) if re.match(r"[-−\\]?\d|[-−]|\\t?frac", text) else _ATOM
-        if isinstance(each, Number):
-            text = self.number(each.data)
-            return text, _binding(text, self.signs)
-        assert isinstance(each, Apply)
+    def _leaf(self, leaf: Symbol | Number) -> _Written:
+        if isinstance(leaf, Number):
+            text = self.number(leaf.data)
+        else:
+            text = self.symbol(leaf)  # a number, where a formula is written with its numbers
+            if not re.match(r"[-−\\]?\d|[-−]|\\t?frac", text):
+                return _Written(text, _ATOM)
+        return _Written(text, _binding(text, self.signs))
+
+    def _application(self, each: Apply, operands: list[Any]) -> _Written:
         if each.row.name not in self.operators:
-            return self._called(
-                each.row,
-                [
-                    [done[id(one)] for one in operand] if isinstance(operand, tuple) else done[id(operand)]
-                    for operand in each.operands
-                ],
-            )
+            template = self.call(each.row)
+            is_name = not re.search(r"\{\d+[}\[]", template.replace("{{", ""))
+            return (self._called if is_name else self._filled)(template, each.row, operands)
         template, least, binding = self.operators[each.row.name]
-        operands = [done[id(operand)] for operand in each.operands]
-        loose = [bound < needed for (_, bound), needed in zip(operands, least)]
-        written = list(map(self._enclosed, operands, least))
-        if self.beside and each.row is _mul and loose[1] and _ends_in_name(each.operands[0]):
-            template = "{} {}"
-        return template.format(*written), binding
+        if self.beside and each.row is _mul and operands[1].binding < least[1]:
+            template = "{} {}" if _ends_in_name(each.operands[0]) else template
+        return _Written(template.format(*map(self._enclosed, operands, least)), binding)
 
-    def _enclosed(self, operand: tuple[str, float], least: float) -> str:
+    def _enclosed(self, operand: _Written, least: float) -> str:
         """The operand, in parentheses if it binds less tightly than it must."""
-        text, binding = operand
-        return self.parentheses.format(text) if binding < least else text
+        return self.parentheses.format(operand.text) if operand.binding < least else operand.text
 
-    def _called(self, row: Primitive, operands: list[Any]) -> tuple[str, float]:
-        template = self.call(row)
-        if not re.search(r"\{\d+[}\[]", template.replace("{{", "")):
-            texts = [
-                self.sequence.format(self.separator.join(text for text, _ in each))
-                if isinstance(each, list)
-                else each[0]
-                for each in operands
-            ]
-            return template + self.parentheses.format(self.separator.join(texts)), _binding(
-                template, self.signs
-            )
-        names = [
-            _Listed([_mark(k, j) for j in range(len(each))]) if isinstance(each, list) else _mark(k)
-            for k, each in enumerate(operands)
+    def _called(self, name: str, row: Primitive, operands: list[Any]) -> _Written:
+        """The operands in parentheses after a name."""
+        texts = [
+            self.sequence.format(self.separator.join(one.text for one in each))
+            if isinstance(each, tuple)
+            else each.text
+            for each in operands
         ]
-        marked = template.format(*names)
-        needed, binding = _needed(marked, self.signs)
-        places = iter(needed)
+        text = name + self.parentheses.format(self.separator.join(texts))
+        return _Written(text, _binding(name, self.signs))
 
-        def filled(match: re.Match[str]) -> str:
-            operand = operands[int(match[1])]
-            return self._enclosed(operand[int(match[2])] if match[2] else operand, next(places))
-
-        text = re.sub(_MARK, filled, marked)
+    def _filled(self, template: str, row: Primitive, operands: list[Any]) -> _Written:
+        """The operands in the places that a template has for them."""
+        text, named = "", list[_Written]()
+        for literal, field, _, _ in Formatter().parse(template):
+            text += literal
+            if field is not None:
+                number, _, element = field.partition("[")
+                operand = operands[int(number)]
+                if element:
+                    operand = operand[int(element[:-1])]
+                elements = operand if isinstance(operand, tuple) else [operand]
+                text += ",".join(_PLACE * len(elements))
+                named += elements
+        needed, binding = _needed(text, self.signs)
+        written = [*map(self._enclosed, named, needed), ""]
+        text = "".join(itertools.chain(*zip(text.split(_PLACE), written)))
         if template.startswith("|") and "||" in text:  # no telling where ||a| − |b|| begins and ends
-            return row.name + self.parentheses.format(operands[0][0]), _ATOM
-        return text, binding
+            return _Written(row.name + self.parentheses.format(operands[0].text), _ATOM)
+        return _Written(text, binding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A formula as text, and how tightly that binds."""
+
+    text: str
+    binding: float
 
 
 def _ends_in_name(formula: Expression) -> bool:
@@ -168,23 +161,11 @@ def _ends_in_name(formula: Expression) -> bool:
 
 # --- what a template binds, and what in it must bind -----------------------------------------------
 
-_MARK = "\ue000(\\d+)(?:\ue002(\\d+))?\ue001"  # stands for an operand, or for one of a sequence
-
-
-def _mark(operand: int, element: int | None = None) -> str:
-    return f"\ue000{operand}\ue001" if element is None else f"\ue000{operand}\ue002{element}\ue001"
-
-
-class _Listed(list[str]):
-    """The elements of a sequence, which a template may name whole."""
-
-    def __format__(self, spec: str) -> str:
-        return ",".join(self)
-
+_PLACE = "\ue000"  # where an operand is to be written in
 
 _TOKEN = re.compile(
     rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{⌊⌈])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}⌋⌉])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>[\s'′]+)
-    |(?P<word>"[^"]*"|√|{_MARK}|\d+\.?\d*(?:[eE][+-]?\d+)?|\\[a-zA-Z]+(?:_\w|_\{{\w+\}})?|[^\W\d²³][\w.:$!]*)|(?P<sign>.)""",
+    |(?P<word>"[^"]*"|√|{_PLACE}|\d+\.?\d*(?:[eE][+-]?\d+)?|\\[a-zA-Z]+(?:_\w|_\{{\w+\}})?|[^\W\d²³][\w.:$!]*)|(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -218,7 +199,7 @@ def _needed(template: str, signs: Signs) -> tuple[tuple[float, ...], float]:
         depth += kind == "open"
         before = kind
     for place, (_, text) in enumerate(tokens):
-        if text[0] != "\ue000":
+        if text != _PLACE:
             continue
         around = []
         for side in (place - 1, place + 1):
@@ -399,7 +380,7 @@ def in_cells(formula: Expression) -> Expression:
     ------
     ValueError : for a row with no spreadsheet formula.
     """
-    return rebuilt(formula, _in_cells)
+    return formula.fold(as_expression, lambda each, operands: _in_cells(each.row, operands))
 
 
 def _in_cells(row: Primitive, operands: list[Any]) -> Expression:

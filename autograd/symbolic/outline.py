@@ -232,7 +232,7 @@ class Outline:
 
     def _overflows(self, step: Step) -> bool:
         """Whether the closed form leaves the floats where the sweep, which multiplies in turn, does not."""
-        number = step.closed.numbers(self.values, strict=True)
+        number = step.closed.evaluate(self.values, strict=True)
         return math.isfinite(step.adjoint) and not (math.isfinite(number) and (number or not step.adjoint))
 
     def _closed(self, step: Step) -> Expression:
@@ -300,7 +300,7 @@ class Outline:
     def _fit(self, formulas: Sequence[Expression], numbers: Sequence[float]) -> bool:
         """Whether the formulas give the numbers: 1 − a does not where a is nearly 1, nor what overflows."""
         return all(
-            math.isclose(formula.numbers(self.values, strict=True), number, rel_tol=_CLOSE)
+            math.isclose(formula.evaluate(self.values, strict=True), number, rel_tol=_CLOSE)
             or not math.isfinite(number)
             for formula, number in zip(formulas, numbers, strict=True)
         )
@@ -338,7 +338,7 @@ def _holds_far_out(row: Primitive) -> bool:
             values = {y: row.evaluate(*data), **dict(zip(names, numbers))}
             slopes = zip(row.textbook(y, *args), row.slopes(values[y], *data), strict=False)
             pairs = [pair for written, own in slopes for pair in zip(_listed(written), _listed(own))]
-            found = [in_cells(as_expression(one)).numbers(values, strict=True) for one, _ in pairs]
+            found = [in_cells(as_expression(one)).evaluate(values, strict=True) for one, _ in pairs]
         except (ArithmeticError, TypeError, ValueError):  # a user's row, which does not compute there
             return False
         lost = any(math.isfinite(own) and not math.isfinite(one) for one, (_, own) in zip(found, pairs))

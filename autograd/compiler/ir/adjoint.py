@@ -39,7 +39,7 @@ from .nodes import (
 )
 from .registry import Rules
 
-__all__ = ["VJPS", "gradient"]
+__all__ = ["VJPS", "elements_of", "gradient", "gradient_by_inputs", "is_taken", "partials_of"]
 
 WHERE = TABLE["where"]
 VJPS: Rules[Callable[[_Sweep, Any, Node], None]] = Rules("vjp")
@@ -52,10 +52,21 @@ def gradient(output: Node) -> Node:
     The adjoint of each example's output is the symbol "cotangent".
     """
     graph = output.graph
-    sweep = _Sweep(output)
-    if graph.parameters not in sweep.contributions:
-        return graph.constant(np.zeros(graph.parameters.shape))
-    return graph.broadcast(sweep.adjoint(graph.parameters), graph.parameters.shape)
+    return _derivatives(
+        output, graph.parameters, graph.cotangent if output.batched else graph.total_cotangent
+    )
+
+
+def gradient_by_inputs(output: Node) -> Node:
+    """The derivatives (I,) of each example's output by its own inputs."""
+    return _derivatives(output, output.graph.inputs, output.graph.constant(1.0))
+
+
+def _derivatives(output: Node, leaves: Node, adjoint: Node) -> Node:
+    graph, sweep = output.graph, _Sweep(output, leaves, adjoint)
+    if leaves not in sweep.contributions:
+        return graph.constant(np.zeros(leaves.shape))
+    return graph.broadcast(sweep.adjoint(leaves), leaves.shape)
 
 
 class _Sweep:
@@ -65,11 +76,11 @@ class _Sweep:
     what only branches read has a mask: for each row and example, how often its adjoint counts there.
     """
 
-    def __init__(self, output: Node) -> None:
+    def __init__(self, output: Node, leaves: Node, adjoint: Node) -> None:
         self.graph = graph = output.graph
         self.zero, self.one = graph.constant(0.0), graph.constant(1.0)
         order = ancestry([output])
-        self.active = {graph.parameters}
+        self.active = {leaves}
         for node in order:
             if not self.active.isdisjoint(node.args):
                 self.active.add(node)
@@ -77,9 +88,9 @@ class _Sweep:
         self.masks: dict[Node, Node | None] = {}
         self.mask: Node | None = None  # that of the node whose VJP runs
         if output in self.active:
-            self.add(output, graph.cotangent if output.batched else graph.total_cotangent, None)
+            self.add(output, adjoint, None)
         for node in reversed(order):
-            if node in self.contributions and node is not graph.parameters:
+            if node in self.contributions and node is not leaves:
                 self.mask = self.masks[node]
                 VJPS[type(node)](self, node, self.adjoint(node))
 
@@ -147,11 +158,7 @@ def _apply(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
         _select(sweep, node, adjoint)
         return
     row, args, graph, mask = node.row, node.args, sweep.graph, sweep.mask
-    operands = [
-        [graph.gather(arg, index) for index in _elements(arg)] if i in row.vectors else arg
-        for i, arg in enumerate(args)
-    ]
-    for i, (arg, partial) in enumerate(zip(args, row.slope or _partials(row, node, operands))):
+    for i, (arg, partial) in enumerate(zip(args, partials_of(node))):
         if arg not in sweep.active:
             continue
         partials = partial if isinstance(partial, Sequence) else [partial]
@@ -159,7 +166,7 @@ def _apply(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
         if i not in row.vectors:
             sweep.add_summed(node, arg, products[0], mask)
             continue
-        elements = _elements(arg)
+        elements = elements_of(arg)
         if len(products) != len(elements):  # one partial for all of them
             products *= len(elements)
         for index, product in zip(elements, products):
@@ -177,12 +184,20 @@ def _select(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
             choices = [sweep.one, sweep.zero] if position == 1 else [sweep.zero, sweep.one]
             taken = apply(WHERE, [node.args[0], *choices]) if position else sweep.zero
         else:
-            taken = apply(_taken(node.row, position), node.args)
+            taken = apply(is_taken(node.row, position), node.args)
         mask = taken if sweep.mask is None else apply(WHERE, [taken, sweep.mask, sweep.zero])
         sweep.add_summed(node, arg, sweep.masked(adjoint, mask), mask)
 
 
-def _partials(row: Primitive, node: Node, operands: Sequence[Any]) -> Sequence[Any]:
+def partials_of(node: Apply) -> Sequence[Any]:
+    """The partials of a row, a `Node` or a number for each operand; of a sequence one or a list."""
+    row, graph = node.row, node.graph
+    if row.slope:
+        return row.slope
+    operands = [
+        [graph.gather(arg, index) for index in elements_of(arg)] if i in row.vectors else arg
+        for i, arg in enumerate(node.args)
+    ]
     try:
         return row.partials(node, *operands)
     except TypeError as error:
@@ -192,13 +207,13 @@ def _partials(row: Primitive, node: Node, operands: Sequence[Any]) -> Sequence[A
         ) from error
 
 
-def _elements(arg: Node) -> list[Indices]:
+def elements_of(arg: Node) -> list[Indices]:
     """For each element of a sequence, which is the first axis, its rows."""
     return list(np.arange(arg.size, dtype=np.intp).reshape(arg.shape))
 
 
 @functools.cache
-def _taken(row: Primitive, position: int) -> Primitive:
+def is_taken(row: Primitive, position: int) -> Primitive:
     """Whether a row that selects takes the operand at a position, as 0 or 1: not a row of the table."""
 
     def forward(*args: float) -> float:

@@ -66,7 +66,7 @@ def numbers():
 
 def nearly_whole(a, b, values):
     """Whether a/b is so near a whole number that it is one for who divides first: 1 // 0.1 is 9."""
-    quotient = a.numbers(values) / (b.numbers(values) or 1.0)
+    quotient = a.evaluate(values) / (b.evaluate(values) or 1.0)
     return abs(quotient - round(quotient)) < 1e-9 * abs(quotient)
 
 
@@ -91,10 +91,10 @@ def formulas(draw, names=None):
         if row.name in ("mod", "floordiv") and nearly_whole(*operands, values):
             continue
         formula = Apply(row, operands)
-        size = abs(formula.numbers(values, strict=True))
+        size = abs(formula.evaluate(values, strict=True))
         if formula.size < 40 and (size == 0.0 or 1e-8 < size < 1e8):
             pool.append(formula)
-    return pool[-1], pool[-1].numbers(values)
+    return pool[-1], pool[-1].evaluate(values)
 
 
 def same(found, value):
