@@ -29,7 +29,7 @@ def array_program(program, floats, purpose="training"):
     """What a program runs on, with floats for a batch of one or without."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PAYS, lambda terms: floats)
-        made = ArrayProgram(program._terms("numpy", purpose), program.reduce == "mean", program.dtype)
+        made = ArrayProgram(program._nodes("numpy", purpose), program.reduce == "mean", program.dtype)
         assert isinstance(made._scalars, ScalarProgram) == floats
     return made
 
@@ -296,7 +296,7 @@ def test_the_source_shows_the_floats_where_they_run():
 
 
 def test_wide_programs_are_for_arrays():
-    terms = lambda count: program_of(lambda w, x: sum([tanh(wi) for wi in w]), count, 0)._terms(
+    terms = lambda count: program_of(lambda w, x: sum([tanh(wi) for wi in w]), count, 0)._nodes(
         "numpy", "evaluate"
     )
     assert pays(terms(10))
