@@ -7,19 +7,22 @@ differ in their dashes too, points in their markers. As in all drawings, blue is
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import PALETTE, MissingExtraError
+from autograd import PALETTE, MissingExtraError, write_bytes
 
 __all__ = [
-    "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
-    "require_matplotlib", "styled", "walks",
+    "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "by_epoch", "canvas", "curves",
+    "multiples", "picture", "require_matplotlib", "save", "styled", "walks", "whole_epochs",
 ]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
@@ -55,11 +58,16 @@ CROWD = 200  # numbers: a line of more is thin, without dashes, and lies below t
 
 
 def require_matplotlib() -> None:
-    """Raise `MissingExtraError`, which says what to install, if there is no matplotlib."""
+    """Nothing, if there is a matplotlib.
+
+    Raises
+    ------
+    MissingExtraError : if there is none; it says what to install.
+    """
     try:
-        import matplotlib  # noqa: F401  # only whether it is there
+        import matplotlib.figure  # noqa: F401  # only whether it is there
     except ImportError:
-        raise MissingExtraError("drawing loss curves", "matplotlib", "plots") from None
+        raise MissingExtraError("drawing plots", "matplotlib", "plots") from None
 
 
 @contextmanager
@@ -81,6 +89,72 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
         from matplotlib.figure import Figure
 
         yield Figure(figsize=(width, height))
+
+
+def picture(figure: Any, format: str = "svg", dpi: float = 150.0) -> bytes:
+    """A figure as a file of that format; as SVG or PNG the same bytes for the same figure."""
+    unstamped = {"svg": {"Date": None}, "png": {"Software": None}}
+    file = io.BytesIO()
+    with styled():
+        figure.savefig(file, format=format, dpi=dpi, metadata=unstamped.get(format))
+    return file.getvalue()
+
+
+def save(figure: Any, path: str | PathLike[str]) -> None:
+    """Write a figure, as what the suffix of the path says: svg, png, pdf; without a suffix as PNG.
+
+    Raises
+    ------
+    TypeError : if `path` is no path.
+    ValueError : if matplotlib knows no pictures with this suffix.
+    OSError : if the file cannot be written.
+    """
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"plot takes a path such as 'loss.svg', got {type(path).__name__}: {path!r:.60}")
+    place = Path(path)
+    if not place.suffix:
+        place = place.with_name(f"{place.name}.png")
+    formats = figure.canvas.get_supported_filetypes()
+    format = place.suffix[1:].lower()
+    if format not in formats:
+        raise ValueError(
+            f"the file's suffix must be one of {', '.join(sorted(formats))}, got {str(path)!r:.60}"
+        )
+    write_bytes(place, picture(figure, format))
+
+
+def by_epoch(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Any:
+    """Charts one below the other: for each panel by its name the lines by theirs, a number for each epoch.
+
+    A panel whose numbers are above 0 and far apart is logarithmic; a line without numbers is left out.
+    """
+    with canvas(1.0 + 2.8 * len(panels), width=7.0) as figure:
+        figure.set_layout_engine("constrained")
+        for axes, (name, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items()):
+            for number, (label, column) in enumerate(lines.items()):
+                colour, dash, marker = PALETTE.series(number)
+                epochs, marker = range(1, len(column) + 1), marker if len(column) == 1 else ""
+                if column:
+                    axes.plot(epochs, column, color=colour, linestyle=dash, marker=marker, label=label)
+            shown = [number for column in lines.values() for number in column]
+            if min(shown) > 0.0 and max(shown) > 100.0 * min(shown):
+                axes.set_yscale("log")
+            axes.set_ylabel(name)
+            whole_epochs(axes)
+            if all(lines.values()):
+                axes.legend()
+        axes.set_xlabel("epoch")
+        figure._repr_png_ = lambda: picture(
+            figure, "png", 96
+        )  # only pyplot's show in a notebook by themselves
+        return figure
+
+
+def whole_epochs(axes: Any) -> None:
+    """Label whole numbers only on the horizontal axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _grid(figure: Any, rows: int, columns: int, above: float, below: float, **options: Any) -> Any:

@@ -7,57 +7,14 @@ import numpy as np
 import pytest
 
 from demos import rates
-from demos.rates import Problem, Training, verdict
-from nn import plots
+from demos.rates import Problem, Training
 from tests.support.galleries import page_of, refusal, run_quick
-
-GOAL = 0.1
-EPOCHS = np.arange(50)
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rates") / "with spaces" / "out"
     return folder, run_quick(rates, folder)
-
-
-# --- the verdict --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("losses", "expected"),
-    [
-        (0.99**EPOCHS, "too small"),
-        (1.0 - 0.001 * EPOCHS, "too small"),
-        (0.9**EPOCHS, "right"),
-        (0.9**EPOCHS * (1.0 + 0.01 * (-1.0) ** EPOCHS), "right"),  # all rises together: a small ripple
-        ([1.0, GOAL], "right"),
-        (np.abs(0.9**EPOCHS * np.cos(EPOCHS)), "overshooting"),
-        (0.9**EPOCHS + 0.2 * (EPOCHS == 10), "overshooting"),
-        ([1.0, 5.0, 0.01], "overshooting"),  # it has arrived, but over the wall
-        (1.1**EPOCHS, "divergent"),
-        ([1.0, 0.5, math.inf], "divergent"),
-        ([1.0, math.nan, 0.5], "divergent"),
-        ([1.0, 0.01, 1.001], "divergent"),
-        (np.ones(50), "stuck"),
-        (0.5 + 0.5 * 0.5**EPOCHS, "stuck"),
-        ([1.0], "stuck"),
-        ([0.05], "right"),
-    ],
-)
-def test_the_verdict_on_a_curve(losses, expected):
-    assert verdict(list(losses), GOAL) == expected
-
-
-def test_the_verdict_does_not_depend_on_the_unit_of_the_loss():
-    for curve in (0.99**EPOCHS, 0.9**EPOCHS, [1.0, 5.0, 0.01], 1.1**EPOCHS, np.ones(50)):
-        scaled = [1e-6 * loss for loss in curve]
-        assert verdict(scaled, 1e-6 * GOAL) == verdict(list(curve), GOAL)
-
-
-def test_no_loss_gets_no_verdict():
-    with pytest.raises(ValueError, match="a verdict needs at least one loss, got none"):
-        verdict([], GOAL)
 
 
 def test_every_verdict_has_a_look_of_its_own():
@@ -143,19 +100,6 @@ def test_a_claim_that_does_not_hold_is_noticed(tables, table, name, column, chan
     changed[column] = replace(changed[column], **change)
     with pytest.raises(AssertionError):
         rates.check(*tables)
-
-
-# --- the picture --------------------------------------------------------------------------------------
-
-
-def test_a_curve_that_stays_above_the_ceiling_ends_in_a_triangle_and_one_that_returns_is_drawn_whole():
-    curves = [([1.0, 500.0, 0.5, 0.1], "overshooting"), ([1.0, 50.0, 500.0, math.inf], "divergent")]
-    figure = plots.multiples({"row": curves}, ["a", "b"], rates.LOOKS, goal=0.1, ceiling=100.0)
-    (returns, *after), (leaves, triangle, _) = (axes.get_lines() for axes in figure.axes)
-    assert returns.get_ydata().tolist() == [1.0, 500.0, 0.5, 0.1]
-    assert all(line.get_marker() == "None" for line in after)
-    assert leaves.get_ydata().tolist() == [1.0, 50.0, 500.0]
-    assert (triangle.get_marker(), *triangle.get_data()) == ("^", [3], [100.0])
 
 
 # --- files and options --------------------------------------------------------------------------------
