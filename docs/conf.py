@@ -1,4 +1,4 @@
-"""The site: `make docs` builds it into out/docs, runs every example in it, and takes a warning for an error."""
+"""The site. `make docs` builds it into out/docs, runs every example, and takes a warning for an error."""
 
 import sys
 from pathlib import Path

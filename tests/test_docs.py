@@ -1,4 +1,4 @@
-"""The pages of the site, as text: each is reached, each block of code runs when they are built, no link is dead."""
+"""The pages of the site as text: each is reached, each block of code is run, and no link is dead."""
 
 import re
 from pathlib import Path
@@ -45,7 +45,9 @@ def test_each_kind_of_page_is_there(kind):
 
 
 def test_what_is_made_from_the_code_is_known():
-    asked = {found for path in PAGES for found in re.findall(r"^%% (\w+)$", path.read_text(encoding="utf-8"), re.M)}
+    asked = {
+        found for path in PAGES for found in re.findall(r"^%% (\w+)$", path.read_text(encoding="utf-8"), re.M)
+    }
     source = (DOCS / "_ext" / "generated.py").read_text(encoding="utf-8")
     known = re.search(r"^PARTS = \{(.*?)^\}", source, re.MULTILINE | re.DOTALL)[1]
     assert asked == set(re.findall(r'"(\w+)":', known))

@@ -1,4 +1,4 @@
-"""Parts of pages that are made from the code: a line ``%% NAME`` in a page becomes what `PARTS[NAME]()` gives.
+"""Parts of pages that are made from the code: a line ``%% NAME`` becomes what `PARTS[NAME]()` gives.
 
 The table of primitives is read from the table, its errors are measured, and where a row runs is tried.
 """
@@ -87,7 +87,10 @@ def primitives() -> str:
     lines = []
     for title, rows in (
         ("Operators", [row for name, row in TABLE.items() if name in operators]),
-        ("Functions", [row for name, row in TABLE.items() if name not in operators and name in public | {"gelu"}]),
+        (
+            "Functions",
+            [row for name, row in TABLE.items() if name not in operators and name in public | {"gelu"}],
+        ),
         ("Rows that other rows are written in", [r for n, r in TABLE.items() if n not in public | operators]),
     ):
         lines += ["", f"## {title}", "", "```{list-table}", ":header-rows: 1", ""]
@@ -98,7 +101,15 @@ def primitives() -> str:
             doc = (inspect.getdoc(row) or row.symbol).split("\n\n")[0].replace("\n", " ")
             doc = re.sub(r"^Same as (.*)\.$", r"`\1`", doc)
             lines += cells(
-                [f"`{row.name}`", doc, partials(row), domain, kinks(row), measured.get(row.name, ""), targets(row)]
+                [
+                    f"`{row.name}`",
+                    doc,
+                    partials(row),
+                    domain,
+                    kinks(row),
+                    measured.get(row.name, ""),
+                    targets(row),
+                ]
             )
         lines += ["```"]
     return "\n".join(lines)
@@ -113,7 +124,12 @@ def cells(texts: list[str]) -> list[str]:
 
 def names_of(package: object) -> str:
     """All that a package exports, with its docstring: functions, classes, errors, constants."""
-    groups: dict[str, list[str]] = {"Functions": [], "Classes": [], "Errors and warnings": [], "Constants": []}
+    groups: dict[str, list[str]] = {
+        "Functions": [],
+        "Classes": [],
+        "Errors and warnings": [],
+        "Constants": [],
+    }
     path = package.__name__
     for name in package.__all__:
         thing = getattr(package, name)
@@ -122,7 +138,9 @@ def names_of(package: object) -> str:
         if isinstance(thing, type) and issubclass(thing, Exception):
             groups["Errors and warnings"].append(f".. autoexception:: {path}.{name}")
         elif isinstance(thing, type):
-            groups["Classes"].append(f".. autoclass:: {path}.{name}\n   :members:\n   :inherited-members: object")
+            groups["Classes"].append(
+                f".. autoclass:: {path}.{name}\n   :members:\n   :inherited-members: object"
+            )
         elif callable(thing):
             groups["Functions"].append(f".. autofunction:: {path}.{name}")
         else:
@@ -197,7 +215,7 @@ def readable(app, what, name, thing, options, lines):
 
 
 def descriptions_apart(app, what, name, thing, options, lines):
-    """``name : text`` of a docstring as a name and its description, which numpydoc would take for its type."""
+    """``name : text`` as a name and its description: numpydoc would take the text for its type."""
     for i in reversed(range(len(lines))):
         found = re.fullmatch(r"(\*{0,2}\w[\w, *]*) : (.*)", lines[i])
         if found:
