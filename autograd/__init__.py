@@ -11,18 +11,10 @@
 from typing import TYPE_CHECKING
 
 from .engine.arguments import is_number
-from .engine.differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
+from .engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
+from .engine.gradient import grad
 from .engine.graph import topological_order
-from .engine.modes import (
-    ComparisonWarning,
-    DetachedWarning,
-    Readings,
-    detect_anomaly,
-    no_grad,
-    peek,
-    readings,
-    warn_on_comparison,
-)
+from .engine.modes import detect_anomaly, no_grad
 from .engine.primitive import Primitive, primitive
 from .engine.primitives import (
     acos,
@@ -76,12 +68,13 @@ from .engine.primitives import (
     where,
 )
 from .engine.primitives import sum as sum
+from .engine.readings import ComparisonWarning, DetachedWarning, Readings, peek, readings, warn_on_comparison
 from .engine.value import Value, sequence
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
 from .later import on_first_use as on_first_use
 
 if TYPE_CHECKING:
-    from .compiler import Program, Training, rank_backends
+    from .compiler import Program, Training, rank_backends, updates_at_once
     from .compiler import compile as compile
     from .drawing import PALETTE, Drawing, draw
     from .explorer import Explorer, Run, explore
@@ -94,7 +87,7 @@ else:
     __getattr__, __dir__ = on_first_use(
         __name__,
         {
-            "compiler": ["Program", "Training", "compile", "rank_backends"],
+            "compiler": ["Program", "Training", "compile", "rank_backends", "updates_at_once"],
             "drawing": ["PALETTE", "Drawing", "draw"],
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
@@ -198,6 +191,7 @@ __all__ = [
     "tan",
     "tanh",
     "topological_order",
+    "updates_at_once",
     "value_and_grad",
     "warn_on_comparison",
     "where",

@@ -18,8 +18,9 @@ FLOORS = [
 FLOORS_WITHIN = {
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
-        "kind", "cython", "numerics", "rule", "primitive", "primitives", "node", "arguments", "modes",
-        "graph", "copying", "value", "linearization", "differentiation", "replay",
+        "kind", "cython", "numerics", "rule", "primitive", "primitives", "node", "arguments", "messages",
+        "modes", "readings", "protocol", "graph", "copying", "value", "gradient", "linearization",
+        "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
@@ -33,7 +34,9 @@ FLOORS_WITHIN = {
     "autograd.compiler": [
         "ir", "frontend", "update_loop", "machine", "numpy", "llvm", "selection", "program",
     ],
-    "autograd.compiler.ir": ["nodes", "index_maps", "fused_rules", "adjoint", "tangent"],
+    "autograd.compiler.ir": [
+        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
+    ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
     "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
     "autograd.compiler.llvm": ["libm", "builder", "legalize", "layout", "reductions", "lowering", "backend"],

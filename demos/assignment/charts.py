@@ -1,7 +1,7 @@
 """Loss curves as pictures, with matplotlib (extra `plots`), which is imported when a chart is drawn.
 
 Colours run from light to dark with the learning rate (viridis: safe for colour-blind readers, and in
-grey), each curve has a marker of its own, legends stand beside the curves and never on them. All other
+grey), each curve has a marker of its own, legends are beside the curves and never on them. All other
 colours are those of `autograd.drawing.style`.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-from nn.plots import canvas, save, svg
+from nn.plots import canvas, picture, save
 
 from .comment import Curve, spelled
 
@@ -64,7 +64,7 @@ def compare_rates(
             y -= line * len(paragraph) + gap
         for path in paths:
             save(figure, path)
-        return svg(figure)
+        return picture(figure).decode()
 
 
 def _wrapped(paragraph: str, width: int) -> list[str]:
