@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine.differentiation import grad
+from ..engine.gradient import grad
 from ..engine.value import Value
 from ..symbolic import TEXT
 from ..terminal import brief

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.graph import ancestors
-from ..engine.node import describe
+from ..engine.messages import describe
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..symbolic import Outline
