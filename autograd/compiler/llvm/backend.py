@@ -31,11 +31,11 @@ from ..ir.nodes import (
     ScatterAdd,
     ancestry,
 )
-from ..ir.passes import run
+from ..ir.passes import run, stages, text
 from ..update_loop import Training
 from .builder import ALIGNED, is_long
 from .layout import AFTER, BEFORE, reduces
-from .legalize import PASSES, all_legal
+from .legalize import PASSES, all_legal, letters
 from .lowering import Kernel
 
 __all__ = ["NativeProgram"]
@@ -66,14 +66,21 @@ class NativeProgram:
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
-        self.nodes = run(PASSES, nodes)
-        block = self.nodes[0].graph
-        self.width = block.inputs.size
+        self._given, self.nodes = list(nodes), run(PASSES, nodes)
+        machine.require_room(letters(self.nodes))
+        self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
         self.straight = sum(map(_work, ancestry(self.nodes))) <= STRAIGHT
         self._functions: dict[Any, _Function] = {}
         self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """The program after each pass, the loops of each phase, and the source."""
+        passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
+        kernel, *_ = self._pass(8 if self.width else 1)
+        return {**passes, "schedule": kernel.schedule, "source": self.source}
 
     @property
     def source(self) -> str:

@@ -118,6 +118,17 @@ class Memory(Code):
         self._allocate()
 
     @property
+    def schedule(self) -> str:
+        """For each phase the loops, with the nodes that each computes, and the place of what is kept."""
+        lines = []
+        for name, groups in zip(("before the batch", "for each block of examples", "after it"), self.groups):
+            lines.append(f"{name}:")
+            for group in groups:
+                lines.append("  loop")
+                lines += [f"    {self.places.get(node, '-'):>6} {node!r}" for node in group]
+        return "\n".join([*lines, ""])
+
+    @property
     def unrolled(self) -> bool:
         return self.straight and (self.phase == WITHIN or self.lanes == 1)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...locks import built_once
 from ..ir.nodes import Node, ancestry
-from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU, run
+from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU, run, stages, text
 from ..update_loop import Training, descent
 from .codegen import Codegen, view
 from .scalar_codegen import Loaded, ScalarProgram, pays
@@ -45,18 +45,24 @@ class ArrayProgram:
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
-        self._nodes = run(PASSES, nodes)
-        self._source, self._prepare = self._written(own=False)
+        self._given, self._nodes = list(nodes), run(PASSES, nodes)
+        self._source, self._schedule, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
         self._own: list[Prepare] = []  # of trainings that are done
 
-    def _written(self, own: bool) -> tuple[str, Callable[[int], Any]]:
-        """The source, and its `prepare`; see `Codegen`."""
+    def _written(self, own: bool) -> tuple[str, str, Callable[[int], Any]]:
+        """The source, the schedule, and the source's `prepare`; see `Codegen`."""
         codegen = Codegen(self._nodes, self.dtype, own)
         source = codegen.source()
         scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
         exec(compile(source, "<compiled by autograd>", "exec"), scope)
-        return source, scope["prepare"]
+        return source, "\n".join([*codegen.schedule, ""]), scope["prepare"]
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """The program after each pass, what runs when and in which array, and the source."""
+        passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
+        return {**passes, "schedule": self._schedule, "source": self.source}
 
     @property
     def source(self) -> str:
@@ -69,7 +75,7 @@ class ArrayProgram:
 
     @built_once
     def _prepare_own(self) -> Prepare:
-        return self._written(own=True)[1]
+        return self._written(own=True)[-1]
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The arrays of the nodes; one that is batched with the examples along its last axis."""

@@ -85,6 +85,7 @@ class Codegen:
         self.binding: list[str] = []  # views of the parameters, with `own`
         self.loading: list[str] = []
         self.running: list[str] = []
+        self.schedule: list[str] = []  # for each node when it is computed, and where
         self.lines = self.loading
         self.views: list[str] = []  # of the batch
         self.bound: dict[str, str] = {}  # by expression, the name that it was bound to
@@ -342,6 +343,8 @@ class Codegen:
                 self._compute(node)
             else:
                 self.lowerings[type(node)](self, node, number)
+            place = self.number.get(node) or self.flat.get(node) or "-"
+            self.schedule.append(f"{'load' if node in self.early else 'run':5} {place:8} {node!r}")
             for done in [done for done in self.flat if self.last.get(done, number + 1) <= number]:
                 name = self.flat.pop(done)
                 if self._known(done) is self.preparation:
