@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...engine.primitives import TABLE, Primitive
+from .. import tuning
 from .libm import ELEMENTARY, SHORT
 
-__all__ = ["ALIGNED", "DIRECT", "Code", "is_long"]
-
-ALIGNED = 64  # bytes: a vector of eight doubles
+__all__ = ["DIRECT", "Code", "is_long"]
 
 
 class Code(ABC):
@@ -93,11 +92,15 @@ class Code(ABC):
 
     def load(self, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> Any:
         align = self.bytes * lanes if aligned else self.bytes
-        return self.builder.load(self.address(base, offset), typ=self._type(lanes), align=min(align, ALIGNED))
+        return self.builder.load(
+            self.address(base, offset), typ=self._type(lanes), align=min(align, tuning.ALIGNED)
+        )
 
     def store(self, value: Any, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> None:
-        align = self.bytes * lanes if aligned else self.bytes
-        self.builder.store(value, self.address(base, offset), align=min(align, ALIGNED))
+        self.builder.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
+
+    def _alignment(self, lanes: int) -> int:
+        return min(self.bytes * lanes, tuning.ALIGNED)
 
     @property
     def bytes(self) -> int:
