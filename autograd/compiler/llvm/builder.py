@@ -91,10 +91,8 @@ class Code(ABC):
         return self.builder.gep(base, [self.whole_number(offset)], source_etype=self.real)
 
     def load(self, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> Any:
-        align = self.bytes * lanes if aligned else self.bytes
-        return self.builder.load(
-            self.address(base, offset), typ=self._type(lanes), align=min(align, tuning.ALIGNED)
-        )
+        align = self._alignment(lanes if aligned else 1)
+        return self.builder.load(self.address(base, offset), typ=self._type(lanes), align=align)
 
     def store(self, value: Any, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> None:
         self.builder.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
