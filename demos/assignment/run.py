@@ -26,8 +26,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Explorer, Value, draw, explore, save_workbook, topological_order, write_csv
-from autograd.errors import MissingExtraError
+from autograd import (
+    Explorer,
+    MissingExtraError,
+    Value,
+    draw,
+    explore,
+    save_workbook,
+    topological_order,
+    write_csv,
+)
 from nn import MLP, SGD, diagram, half_squared_error
 from nn.curves import Curve, comment
 from nn.plots import require_matplotlib

@@ -22,8 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise, product
 from pathlib import Path
 
-from autograd import Value, draw, explore, grad, topological_order
-from autograd.errors import MissingExtraError
+from autograd import MissingExtraError, Value, draw, explore, grad, topological_order
 from nn.plots import require_matplotlib
 
 from ..assignment import charts

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autograd.errors import MissingExtraError
+from autograd import MissingExtraError
 from nn import History
 from nn.plots import require_matplotlib, styled
 
