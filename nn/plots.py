@@ -18,7 +18,7 @@ import numpy.typing as npt
 from autograd import PALETTE, MissingExtraError
 
 __all__ = [
-    "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
+    "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
     "require_matplotlib", "styled", "walks",
 ]  # fmt: skip
 

@@ -67,6 +67,7 @@ ROOMS = {
 NOT_YET = {"demos.check"}
 # Of files without a test file of their name, or of all such files of a package, where they are tested.
 TESTED_IN = {
+    "autograd.__main__": "autograd/command/test_backprop.py",
     "autograd.compiler": "agreement/test_compiled.py",
     "autograd.compiler.ir.tangent": "autograd/compiler/test_derivatives.py",
     "autograd.drawing": "autograd/drawing/test_drawing.py",
@@ -127,7 +128,7 @@ def first_below(package, path):
     return path.relative_to(folder_of(package)).with_suffix("").parts[0]
 
 
-def test_file_of(name):
+def own_test_file(name):
     *folders, last = name.split(".")
     return ROOT.joinpath("tests", *folders, f"test_{last}.py")
 
@@ -220,12 +221,12 @@ def test_only_public_names_are_imported_from_another_package(path):
             assert set(names) <= public_names(target), target
 
 
-def test_every_file_has_a_test_file_of_its_name():
+def test_every_file_has_a_own_test_file_its_name():
     """Or a line above says where it is tested."""
     missing, used = [], set()
     for path in PRODUCT:
         name = module_name(path)
-        if path.stem != ROOF and not test_file_of(name).exists():
+        if path.stem != ROOF and not own_test_file(name).exists():
             places = [each for each in TESTED_IN if f"{name}.".startswith(f"{each}.")]
             used.update(places[-1:])
             missing += [] if places else [name]
