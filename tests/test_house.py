@@ -48,22 +48,17 @@ FLOORS = {
         "shared", "assignment", "check", "digits", "lesson", "moons", "order", "rates",
         "regression", "variants", "__main__",
     ],
-    "demos.shared": ["datasets", "figures", "files", "options", "page", "report"],
-    "demos.assignment": ["charts", "handout", "page", "run"],
+    "demos.shared": ["datasets", "figures", "options", "page", "report"],
+    "demos.assignment": ["charts", "comment", "handout", "page", "run"],
     "demos.order": ["page", "run"],
 }  # fmt: skip
 ROOF = "__init__"
-OWN = {"autograd", "nn", "demos"}
+BELOW = {"autograd": set(), "nn": {"autograd"}, "demos": {"autograd", "nn"}}
+OWN = set(BELOW)
 ON_THE_ROOF = {"command"}  # built on public names
-# Beside what `autograd` and `nn` themselves offer, demos import from these; and one does not do so yet.
-ROOMS = {
-    "autograd.spreadsheet",
-    "autograd.symbolic",
-    "autograd.terminal",
-    "nn.curves",
-    "nn.initializers",
-    "nn.plots",
-}
+# What demos import from, besides `autograd` and `nn`; and what is public, though `*` does not bring it.
+PUBLIC = {"autograd.spreadsheet", "autograd.symbolic", "autograd.terminal", "nn.initializers", "nn.plots"}
+NOT_BY_STAR = {"compile", "on_first_use", "plots", "sum"}
 NOT_YET = {"demos.check"}
 # Of files without a test file of their name, or of all such files of a package, where they are tested.
 TESTED_IN = {
@@ -87,7 +82,6 @@ TESTED_IN = {
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
     "autograd.version": "test_repository.py",
     "nn.arrays": "nn/test_compiled.py",
-    "nn.curves": "demos/test_rates.py",
     "nn.examples": "nn/test_training.py",
     "nn.plots": "demos/test_plots.py",
     "nn.schema": "nn/test_damage.py",
@@ -196,32 +190,21 @@ def test_every_package_is_distributed():
     assert set(re.findall(r'"([\w.]+)"', listed)) == packages
 
 
-def public_names(module):
-    """What `*` brings, and what it leaves because a builtin has its name; of a room all but private names."""
-    found = importlib.import_module(module)
-    first_use = loaded_on_first_use(module).values() if module in AT_ONCE else []
-    names = {name for each in first_use for name in each}
-    names |= {room.removeprefix(f"{module}.") for room in ROOMS}
-    names |= {*getattr(found, "__all__", [name for name in vars(found) if not name.startswith("_")])}
-    return names | ({"on_first_use", "sum"} if module == "autograd" else set())
-
-
 @pytest.mark.parametrize("path", PRODUCT, ids=module_name)
 def test_only_public_names_are_imported_from_another_package(path):
-    own = path.relative_to(ROOT).parts[0]
+    """From `autograd` or `nn`, or in demos from a module of theirs that is public as a whole."""
+    own = module_name(path).split(".")[0]
     for target, names in imports(path):
         other = target.split(".")[0]
         assert other != "tests"
-        assert other in {"autograd": [], "nn": ["autograd"], "demos": ["autograd", "nn"]}[
-            own
-        ] or other not in OWN - {own}
         if other in OWN - {own} and module_name(path) not in NOT_YET:
-            assert target == other or (own == "demos" and target in ROOMS), f"{target} is not public"
+            assert other in BELOW[own], f"{own} stands below {other}"
+            assert target == other or (own == "demos" and target in PUBLIC), f"{target} is not public"
             assert names, "write `from autograd import ...`, so that what is used can be seen"
-            assert set(names) <= public_names(target), target
+            assert set(names) <= {*importlib.import_module(target).__all__, *NOT_BY_STAR}, target
 
 
-def test_every_file_has_a_own_test_file_its_name():
+def test_every_file_has_a_test_file_of_its_name():
     """Or a line above says where it is tested."""
     missing, used = [], set()
     for path in PRODUCT:
