@@ -49,7 +49,7 @@ FLOORS = {
         "regression", "variants", "__main__",
     ],
     "demos.shared": ["datasets", "figures", "options", "page", "report"],
-    "demos.assignment": ["network", "comment", "charts", "handout", "page", "run"],
+    "demos.assignment": ["comment", "handout", "charts", "network", "page", "run"],
     "demos.order": ["page", "run"],
 }  # fmt: skip
 ROOF = "__init__"
