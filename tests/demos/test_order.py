@@ -408,6 +408,7 @@ def test_the_summary_is_short_and_says_where_the_page_is(out):
     assert len(printed.splitlines()) < 25
 
 
+@pytest.mark.slow
 def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, capsys):
     assert order.main(["--quick", "--out", str(tmp_path)]) == 0
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

@@ -194,6 +194,7 @@ def test_the_summary_is_short_and_ends_with_the_page(run):
     assert max(map(len, lines[:-1])) < 80
 
 
+@pytest.mark.slow
 def test_a_second_run_gives_the_same_files(run, tmp_path, capsys):
     assert regression.main(["--quick", "--out", str(tmp_path)]) == 0
     for path in tmp_path.iterdir():

@@ -814,7 +814,6 @@ def test_a_training_that_leaves_the_numbers_ends_and_the_others_go_on(exploring)
         assert formula(page).endswith("= ∞")
 
 
-@pytest.mark.slow
 def test_a_long_training_is_drawn(exploring):
     """As many losses as epochs, more than a call takes arguments."""
     w = Value(1.0, "w")
