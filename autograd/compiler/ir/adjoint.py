@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
+from ...engine.rule import CONSTANT
 from ...errors import GraphError
 from .fused_rules import PULLBACK
 from .nodes import ADD, MUL, Block, Indices, Shape, Term, ancestry
@@ -210,8 +211,8 @@ class _Sweep:
 def partials_of(term: Term) -> Sequence[Any]:
     """The partials of a term's row, a `Term` or a number for each argument; of a sequence one or a list."""
     row, block = term.row, term.block
-    if row.slope:
-        return row.slope
+    if row.left == CONSTANT:  # so are they all
+        return row.partials(term, *term.args)
     operands = [
         [block.take(arg, index) for index in elements_of(arg)] if i in row.vectors else arg
         for i, arg in enumerate(term.args)
