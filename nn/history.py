@@ -86,19 +86,19 @@ class History:
         }
         return {name: numbers for name, numbers in named.items() if numbers}
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """One epoch more: a number or, of metrics, numbers by name for each attribute.
+    def add(self, rows: Mapping[str, Any]) -> None:
+        """Further epochs: for each attribute their numbers, and of metrics lists of them by name.
 
         The loss comes last: an epoch that has one is complete.
         """
         self.trim()
-        for name, number in row.items():
-            if isinstance(number, Mapping):
-                for metric, each in number.items():
-                    getattr(self, name).setdefault(metric, []).append(each)
+        for name, numbers in rows.items():
+            if isinstance(numbers, Mapping):
+                for metric, each in numbers.items():
+                    getattr(self, name).setdefault(metric, []).extend(each)
             elif name != "loss":
-                getattr(self, name).append(number)
-        self.loss.append(row["loss"])
+                getattr(self, name).extend(numbers)
+        self.loss.extend(rows["loss"])
 
     def trim(self) -> None:
         """Take away what an interrupted `add` left."""
