@@ -40,10 +40,10 @@ FLOORS = {
     "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
     "autograd.compiler.llvm": ["libm", "builder", "legalize", "layout", "reductions", "lowering", "backend"],
     "nn": [
-        "arguments", "schema", "kept", "curves", "plots", "activations", "arrays",
-        "batches", "diagrams", "history", "initializers", "losses", "optimizers", "metrics", "module",
-        "schedules", "callbacks", "examples", "layers", "exchange", "storage", "weights",
-        "compiled", "training", "exploration",
+        "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
+        "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
+        "module", "schedules", "callbacks", "examples", "layers", "exchange", "storage", "weights",
+        "compiled", "loop", "training", "exploration",
     ],
     "demos": [
         "shared", "assignment", "check", "digits", "lesson", "moons", "order", "rates",
@@ -88,6 +88,8 @@ TESTED_IN = {
     "autograd.version": "test_repository.py",
     "nn.arrays": "nn/test_compiled.py",
     "nn.examples": "nn/test_training.py",
+    "nn.loop": "nn/test_training.py",
+    "nn.progress": "nn/test_training.py",
     "nn.schema": "nn/test_damage.py",
     "demos.assignment": "demos/assignment/test_run.py",
     "demos.check": "autograd/spreadsheet/test_check.py",
