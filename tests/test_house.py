@@ -52,7 +52,7 @@ FLOORS = {
         "regression", "variants", "__main__",
     ],
     "demos.shared": ["datasets", "figures", "options", "page", "report"],
-    "demos.assignment": ["comment", "handout", "charts", "network", "page", "run"],
+    "demos.assignment": ["comment", "charts", "network", "handout", "page", "run"],
     "demos.order": ["page", "run"],
 }  # fmt: skip
 ROOF = "__init__"
@@ -99,7 +99,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 37_500
+MOST_LINES = 40_000
 RUN_TIME = {"numpy", "graphviz"}
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
 AT_ONCE = {
