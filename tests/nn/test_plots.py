@@ -44,7 +44,7 @@ def test_a_curve_that_stays_above_the_ceiling_ends_in_a_triangle_and_one_that_re
     figure = plots.multiples(
         {"row": curves},
         ["a", "b"],
-        looks,
+        {"overshooting": (PALETTE["series 1"], "~"), "divergent": (PALETTE["series 3"], "^")},
         goal=0.1,
         ceiling=100.0,
     )
