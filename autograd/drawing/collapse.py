@@ -88,9 +88,9 @@ class Groups:
         return next((scope for scope in outer if scope not in self._opened), ())
 
     def _find_keys(self, limit: int) -> list[Value]:
-        """Give equal keys to nodes of one group, numbers, which stay small; returns the leaves outside of scopes.
+        """Give the nodes of a group equal keys: numbers, which stay small. Return the leaves without scope.
 
-        Such leaves are told apart by their label only, as long as nobody knows which groups read them.
+        Their keys are not final: the groups that read them are only known afterwards.
         """
         view, keys = self._view, self._keys
         numbers: dict[Any, int] = {}
@@ -126,7 +126,7 @@ class Groups:
         return self._keys_within[id(operand)]
 
     def _reads(self) -> Iterator[tuple[Value, tuple[Value, ...]]]:
-        """Each operation with its parents, and those in a sequence once for all readers of a group and scope."""
+        """Each operation with its parents; a sequence only once for its readers in one group and scope."""
         seen: set[Any] = set()
         for node in self._view.operations:
             for operand in self._view.operands(node):
@@ -197,7 +197,7 @@ def _box(look: Look, group: Group, largest: float) -> Box:
 
 
 def _scope_box(look: Look, group: Group) -> Box:
-    """A scope with the number of its parameters, of its operations each time, and the norm of its gradient."""
+    """A scope: how many parameters and operations it has, and the norm of its gradient."""
     parameters = [leaf for leaf in group.leaves if not leaf.constant]
     grads = [grad for grad in map(look.view.grad, parameters or group.operations) if grad is not None]
     rows: list[tuple[str, str]] = []

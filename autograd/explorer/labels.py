@@ -35,7 +35,7 @@ class Wording:
 
     def slopes(self, node: Value) -> Iterator[tuple[str, str]]:
         """The same for its derivative by each parent that is not a constant, in order."""
-        for parent, formula in self._outline.partials(node):
+        for parent, formula, _ in self._outline.edges(node):
             if not parent.constant:
                 yield self._written(formula)
 
