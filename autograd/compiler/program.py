@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..engine.arguments import integer
-from ..engine.differentiation import grad
-from ..engine.modes import not_watching
+from ..engine.differentiation import hessian, hvp, jacobian, jvp
+from ..engine.gradient import grad
+from ..engine.modes import not_watching, recording
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError
 from ..locks import BUILDING
 from .frontend.capture import record
 from .frontend.vectorize import lift
-from .ir.adjoint import gradient
-from .ir.nodes import ADD, MUL, Term
+from .ir.adjoint import gradient, gradient_by_inputs
+from .ir.nodes import ADD, MUL, Term, ancestry
+from .ir.tangent import tangents
 from .llvm.backend import NativeProgram
 from .llvm.legalize import why_not_native
 from .numpy.backend import ArrayProgram
@@ -29,6 +31,11 @@ from .update_loop import Training
 __all__ = ["Program", "compile"]
 
 BACKENDS = ("auto", "numpy", "llvm")
+UNROLLED = 20_000  # numbers on the tape times columns: a larger Hessian is computed column by column
+
+Kind = Literal["jacobian", "hessian", "jvp", "hvp"]
+Purpose = str | tuple[Kind, str]
+"""``"gradient"``, ``"evaluate"``, ``"training"``, or a derivative for each example and by what."""
 
 
 def compile(
@@ -146,9 +153,9 @@ class Program:
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
         self._tape = record(outputs, parameters, inputs)
-        self._lifted: dict[str, dict[str, list[Term]]] = {}
-        self._made: dict[tuple[str, str], Any] = {}
-        self._updates = self._visits = 0  # that were asked for so far, and the examples in them
+        self._lifted: dict[tuple[str, Purpose], list[Term]] = {}
+        self._made: dict[tuple[str, Purpose], Any] = {}
+        self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         terms = self._terms("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
         obstacle = why_not_native(terms) if backend != "numpy" else None
         if backend == "llvm" and obstacle is not None:
@@ -273,6 +280,169 @@ class Program:
                     table[number] = [output.data for output in outputs]
         return table
 
+    def jacobian(self, parameters: Any, batch: Any = None, wrt: str = "parameters") -> npt.NDArray[Any]:
+        """The derivatives of every output for each example: J[b, k, n] = ∂f_k(w, x_b)/∂w_n, or by x_n.
+
+        Parameters
+        ----------
+        parameters, batch : as for a call.
+        wrt : ``"parameters"`` or ``"inputs"``, what to differentiate by: N = P or N = I.
+
+        Returns
+        -------
+        A new array (B, K, N).
+
+        Raises
+        ------
+        TypeError, ValueError : as for a call, and if `wrt` is neither.
+
+        Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2: reverse mode for each output.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> w, x = Value(0.0), Value(0.0)
+        >>> program = compile([w * x, x * x], [w], inputs=[x], backend="numpy")
+        >>> program.jacobian([10.0], [[1.0], [2.0]], wrt="inputs")[:, :, 0]
+        array([[10.,  2.],
+               [10.,  4.]])
+        """
+        return self._derived("jacobian", parameters, batch, wrt)
+
+    def hessian(self, parameters: Any, batch: Any = None, wrt: str = "parameters") -> npt.NDArray[Any]:
+        """The second derivatives of every output for each example: H[b, k, n, m] = ∂²f_k/∂w_n ∂w_m.
+
+        Parameters, Raises: as for `jacobian`.
+
+        Returns
+        -------
+        A new array (B, K, N, N).
+
+        Source: Griewank and Walther 2008, section 5.1: forward over reverse.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> x, y = Value(0.0), Value(0.0)
+        >>> program = compile(x * x * y, [], inputs=[x, y], backend="numpy")
+        >>> program.hessian([], [[2.0, 3.0]], wrt="inputs")[0, 0]
+        array([[6., 4.],
+               [4., 0.]])
+        """
+        return self._derived("hessian", parameters, batch, wrt)
+
+    def jvp(
+        self, parameters: Any, batch: Any, tangents: Any, wrt: str = "parameters"
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """The recorded outputs and their derivatives along a direction: Σₙ J[b, k, n] ẋₙ, by forward mode.
+
+        Parameters
+        ----------
+        parameters, batch, wrt : as for `jacobian`.
+        tangents : ẋ, (N,) for all examples or (B, N).
+
+        Returns
+        -------
+        ``(outputs, tangents)``: two new arrays (B, K).
+
+        Raises
+        ------
+        TypeError, ValueError : as for `jacobian`, and if `tangents` has another shape.
+
+        Source: Griewank and Walther 2008, section 3.1.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> x, y = Value(0.0), Value(0.0)
+        >>> program = compile(x * y, [], inputs=[x, y], backend="numpy")
+        >>> program.jvp([], [[2.0, 3.0]], [1.0, 10.0], wrt="inputs")
+        (array([[6.]]), array([[23.]]))
+        """
+        table = self._derived("jvp", parameters, batch, wrt, tangents)
+        return table[:, 0], table[:, 1]
+
+    def hvp(self, parameters: Any, batch: Any, vector: Any, wrt: str = "parameters") -> npt.NDArray[Any]:
+        """The Hessian of every recorded output times a vector, Σₘ H[b, k, n, m] vₘ, without the matrix.
+
+        Parameters
+        ----------
+        parameters, batch, wrt : as for `jacobian`.
+        vector : v, (N,) for all examples or (B, N).
+
+        Returns
+        -------
+        A new array (B, K, N).
+
+        Raises
+        ------
+        TypeError, ValueError : as for `jacobian`, and if `vector` has another shape.
+
+        Source: Pearlmutter 1994, Fast exact multiplication by the Hessian, Neural Computation 6, 147-160.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> x, y = Value(0.0), Value(0.0)
+        >>> program = compile(x * x * y, [], inputs=[x, y], backend="numpy")
+        >>> program.hvp([], [[2.0, 3.0]], [1.0, 1.0], wrt="inputs")
+        array([[[10.,  4.]]])
+        """
+        return self._derived("hvp", parameters, batch, wrt, vector)
+
+    def _derived(
+        self, kind: Kind, parameters: Any, batch: Any, wrt: str, direction: Any = None
+    ) -> npt.NDArray[Any]:
+        parameters, batch = self._arguments(parameters, batch)
+        if wrt not in ("parameters", "inputs"):
+            raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
+        B, K, N = len(batch), self.outputs, self.parameters if wrt == "parameters" else self.inputs
+        shape = {"jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}[kind]
+        columns = batch if wrt == "inputs" else np.hstack([np.broadcast_to(parameters, (B, N)), batch])
+        if direction is not None:
+            direction = self._array(f"the direction of {kind}", direction)
+            if direction.shape not in ((N,), (B, N)):
+                raise ValueError(f"{kind} needs a direction ({N},) or (B, {N}), got {direction.shape}")
+            columns = np.hstack([columns, np.broadcast_to(direction, (B, N))])
+        if not B or not math.prod(shape):
+            return np.empty((B, *shape), self.dtype)
+        if kind == "hessian" and N * len(self._tape.rows) > UNROLLED:
+            units = np.eye(N, dtype=self.dtype)
+            rows = [self._derived("hvp", parameters, batch, wrt, unit) for unit in units]
+            return np.stack(rows, axis=-1)
+        given = parameters if wrt == "inputs" else parameters[:0]
+        table = self._run((kind, wrt), given, np.ascontiguousarray(columns), rows=True)
+        result: npt.NDArray[Any] = np.moveaxis(table.reshape(*shape, B), -1, 0)
+        if not math.isfinite(table.sum()) and not np.isnan(parameters).any():
+            strange = np.flatnonzero(~np.isfinite(table).all(axis=0))
+            for number in strange:
+                along = None if direction is None else np.broadcast_to(direction, (B, N))[number].tolist()
+                with np.errstate(over="ignore"):  # beyond float32
+                    result[number] = self._eagerly(kind, parameters, batch[number], wrt, along)
+        return result
+
+    def _eagerly(self, kind: Kind, parameters: Any, example: Any, wrt: str, direction: Any) -> Any:
+        """The derivatives for one example, by the eager engine."""
+        outputs, leaves = self._graph
+        numbers = [*parameters.tolist(), *example.tolist()]
+        own = slice(0, self.parameters) if wrt == "parameters" else slice(self.parameters, None)
+
+        def function(*variables: Value) -> list[Value]:
+            given: list[Any] = numbers[:]
+            given[own] = variables
+            fresh = replay(outputs, dict(zip(leaves, given, strict=True)))
+            return [fresh[output] for output in outputs]
+
+        one = [lambda *variables, k=k: function(*variables)[k] for k in range(self.outputs)]
+        with not_watching(), recording():
+            if kind == "jacobian":
+                return jacobian(function, numbers[own])
+            if kind == "jvp":
+                return jvp(function, numbers[own], direction)
+            if kind == "hessian":
+                return [hessian(each, numbers[own]) for each in one]
+            return [hvp(each, numbers[own], direction) for each in one]
+
     def descend(
         self, parameters: npt.NDArray[Any], batch: Any, rate: float, steps: int = 1
     ) -> npt.NDArray[Any]:
@@ -367,8 +537,9 @@ class Program:
         return self._make_updates(training)
 
     def _make_updates(self, t: Training) -> int:
-        self._choose(len(t.rates), int(np.diff(t.bounds).sum()))
-        done: int = self._made_for("training" if t.outputs else "gradient", lambda program: program.train(t))
+        purpose: Purpose = "training" if t.outputs else "gradient"
+        self._choose(purpose, len(t.rates), int(np.diff(t.bounds).sum()))
+        done: int = self._made_for(purpose, lambda program: program.train(t))
         return done
 
     # --- arguments and back ends
@@ -426,19 +597,52 @@ class Program:
             raise TypeError(f"{what} must be real numbers, got an array of {array.dtype}")
         return np.asarray(array, self.dtype, order="C")
 
-    def _terms(self, backend: str, purpose: str) -> list[Term]:
+    def _terms(self, backend: str, purpose: Purpose) -> list[Term]:
         """What a back end has to compute for a purpose."""
-        if backend not in self._lifted:
-            block, results = lift(self._tape, fold=backend == "numpy")
-            terms = [_reduced(results[0]), gradient(block, results[0])]
-            self._lifted[backend] = {
-                "gradient": terms,
-                "evaluate": results,
-                "training": [*terms, *results[1:]],
-            }
-        return self._lifted[backend][purpose]
+        fold = backend == "numpy"
+        if (backend, purpose) not in self._lifted:
+            if isinstance(purpose, tuple):
+                self._lifted[backend, purpose] = self._derivative_terms(fold, *purpose)
+            else:
+                block, results = lift(self._tape, fold)
+                terms = [_reduced(results[0]), gradient(block, results[0])]
+                for name, each in [
+                    ("gradient", terms),
+                    ("evaluate", results),
+                    ("training", [*terms, *results[1:]]),
+                ]:
+                    self._lifted[backend, name] = each
+        return self._lifted[backend, purpose]
 
-    def _program(self, backend: str, purpose: str) -> Any:
+    def _derivative_terms(self, fold: bool, kind: Kind, wrt: str) -> list[Term]:
+        """The terms of a derivative for each example, whose leaves are the first columns of the batch.
+
+        A direction is in the last columns. Parameters that are differentiated by are columns too: so each
+        example has derivatives of its own.
+        """
+        outputs, leaves = self._graph
+        by_parameters = wrt == "parameters"
+        parameters = [] if by_parameters else leaves[: self.parameters]
+        columns = leaves if by_parameters else leaves[self.parameters :]
+        N = self.parameters if by_parameters else self.inputs
+        if kind in ("jvp", "hvp"):
+            columns = [*columns, *[Value(0.0) for _ in range(N)]]
+        block, results = lift(record(outputs, parameters, columns), fold)
+        own, width = np.arange(N), len(columns)
+        direction = block.put((width,), [(own, block.take(block.inputs, np.arange(width - N, width)))])
+        if kind == "jvp":
+            terms = [*results, *tangents(results, block.inputs, direction)]
+        else:
+            terms = [block.take(gradient_by_inputs(block, result), own) for result in results]
+        if kind == "hvp":
+            terms = tangents(terms, block.inputs, direction)
+        elif kind == "hessian":
+            units = [block.constant(unit) for unit in np.eye(N, width)]
+            columns_of = [tangents(terms, block.inputs, unit) for unit in units]  # (N) by (K)
+            terms = [column[k] for k in range(self.outputs) for column in columns_of]
+        return [block.broadcast(term, term.shape, batched=True) for term in terms]
+
+    def _program(self, backend: str, purpose: Purpose) -> Any:
         made = self._made.get((backend, purpose))
         if made is None:
             with BUILDING:  # terms are added to their block
@@ -448,13 +652,12 @@ class Program:
                 made = self._made.setdefault((backend, purpose), made)
         return made
 
-    def _run(self, purpose: str, parameters: Any, batch: Any) -> tuple[Any, ...]:
+    def _run(self, purpose: Purpose, parameters: Any, batch: Any, rows: bool = False) -> Any:
         """A pass over a batch."""
-        self._choose(1, len(batch))
-        results: tuple[Any, ...] = self._made_for(purpose, lambda program: program(parameters, batch))
-        return results
+        self._choose(purpose, 1, len(batch))
+        return self._made_for(purpose, lambda program: (program.rows if rows else program)(parameters, batch))
 
-    def _made_for(self, purpose: str, work: Callable[[Any], Any]) -> Any:
+    def _made_for(self, purpose: Purpose, work: Callable[[Any], Any]) -> Any:
         """What some work gives with the program of the chosen back end.
 
         Native code may turn out too large when it is written; then arrays take its place, if they may.
@@ -468,16 +671,18 @@ class Program:
             self._backends, self._backend = ("numpy",), "numpy"
             return work(self._program("numpy", purpose))
 
-    def _choose(self, updates: int, visits: int) -> None:
+    def _choose(self, purpose: Purpose, passes: int, visits: int) -> None:
         """The back end for so much work, counted with all that was asked for before.
 
         Native code takes as long to compile as many passes take in numpy. So numpy runs until all that it has
         done would have been done sooner in native code, compiling included.
         """
-        self._updates += updates
-        self._visits += visits
+        so_far = self._asked.get(purpose, (0, 0))
+        self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if len(self._backends) > 1:
-            self._backend = rank_backends(self.parameters, self._updates, self._visits, self._backends)[0]
+            batched = [term.size for term in ancestry(self._terms("numpy", purpose)) if term.batched]
+            size = max(self.parameters, sum(batched))
+            self._backend = rank_backends(size, passes, visits, self._backends)[0]
 
 
 def _reduced(output: Term) -> Term:

@@ -41,6 +41,8 @@ class Training:
     rule, names : how parameters follow, and what is remembered of each.
     clip_value, clip_norm : limits of the gradient, or None.
     careful : whether to stop at a value or a parameter that is not finite, and to note norms.
+    previous : with `careful` the state, of the same shape, as it was before the last update that was made.
+    largest : how many examples the largest batch of the whole training has, of which this may be a part.
     outputs : how many outputs are noted for each example, besides the value.
     values, norms : the value before each update, and the length of the gradient.
     noted : the outputs, for each example in `order`.
@@ -59,6 +61,8 @@ class Training:
     clip_norm: float | None = None
     careful: bool = False
     outputs: int = 0
+    previous: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    largest: int = 0
     values: npt.NDArray[Any] = field(init=False)
     norms: npt.NDArray[Any] = field(init=False)
     noted: npt.NDArray[Any] = field(init=False)
@@ -69,6 +73,9 @@ class Training:
         self.order, self.bounds = (np.ascontiguousarray(each, np.int64) for each in (self.order, self.bounds))
         self.values, self.norms = np.empty(len(self.rates), dtype), np.empty(len(self.rates), dtype)
         self.noted = np.empty((len(self.order), self.outputs), dtype)
+        if self.previous.shape != self.state.shape:
+            self.previous = self.state.copy()
+        self.largest = max(self.largest, int(np.diff(self.bounds).max(initial=0)))
 
     @classmethod
     def of(
@@ -89,7 +96,7 @@ class Training:
         batches : for each update the numbers of its examples. One array given several times is read once.
         rates : η, for each update.
         memory : what is remembered of each of the parameters that are updated, by name.
-        options : `updated`, `rule`, `clip_value`, `clip_norm`, `careful`, `outputs`.
+        options : `updated`, `rule`, `clip_value`, `clip_norm`, `careful`, `outputs`, `previous`, `largest`.
 
         Raises
         ------

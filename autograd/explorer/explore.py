@@ -254,7 +254,7 @@ def _payload(
             "formula": text, "filled": filled,
         }
         for (tail, head), partial, contribution, read, (text, filled) in zip(
-            passes.edges, of_passes("slopes"), of_passes("shares"), of_passes("taken"),
+            passes.edges, of_passes("partials"), of_passes("contributions"), of_passes("taken"),
             (written for node in passes.nodes if node.op for written in labels.partials(node)), strict=True,
         )
     ]  # fmt: skip

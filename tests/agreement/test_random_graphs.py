@@ -8,6 +8,7 @@ The engine runs a program, and interpreters that share no code with it judge: th
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,12 +85,18 @@ def by_differences(f, point):
     return [(4 * quotient(j, 1e-4) - quotient(j, 2e-4)) / 3 for j in range(len(point))]
 
 
+def output_of(f, leaves):
+    """What does not depend on the leaves is no program of theirs; it is 0 times them then."""
+    y = f(*leaves)
+    return y if y.op else 0.0 * leaves[0]
+
+
 def by_a_program(backend):
+    """The leaves are the parameters."""
+
     def route(f, point):
-        """The leaves are the parameters; what does not depend on them is no program of theirs."""
         leaves = list(map(Value, point))
-        y = f(*leaves)
-        return compile(y, leaves, backend=backend)(point)[1] if y.op else [0.0] * len(leaves)
+        return compile(output_of(f, leaves), leaves, backend=backend)(point)[1]
 
     return route
 
@@ -101,6 +108,29 @@ def by_steps(f, point):
     passes = Passes(output)
     grads = passes.run(dict(zip(leaves, point, strict=True))).grads
     return [grads[passes.index[leaf]] if leaf in passes.index else 0.0 for leaf in leaves]
+
+
+def by_compiled_rows(backend):
+    """As the second of two outputs, by parameters."""
+
+    def slopes(f, point):
+        leaves = list(map(Value, point))
+        program = compile([leaves[0] * 2.0, output_of(f, leaves)], leaves, backend=backend)
+        return program.jacobian(point)[0, 1].tolist()
+
+    return slopes
+
+
+def by_compiled_tangents(backend):
+    """By inputs: a batch of one point, with another direction for each."""
+
+    def slopes(f, point):
+        leaves = list(map(Value, point))
+        program = compile(output_of(f, leaves), [], leaves, backend=backend)
+        _, tangents = program.jvp([], [point] * len(point), np.eye(len(point)), "inputs")
+        return tangents[:, 0].tolist()
+
+    return slopes
 
 
 # Every way to the gradient of a function at a point, and how close it comes: a new one is a new line.
@@ -116,10 +146,15 @@ ROUTES = {
     ),
     "step by step": (by_steps, 1e-10),
     "compiled to arrays": (by_a_program("numpy"), 1e-10),
+    "compiled jacobian": (by_compiled_rows("numpy"), 1e-10),
+    "compiled jvp": (by_compiled_tangents("numpy"), 1e-10),
     "central differences": (by_differences, 1e-6),
 }
 # Compiling takes so long that this one goes fewer graphs.
-NATIVE = {"compiled to native code": (by_a_program("llvm"), 1e-10)}
+NATIVE = {
+    "compiled to native code": (by_a_program("llvm"), 1e-10),
+    "native jacobian": (by_compiled_rows("llvm"), 1e-10),
+}
 
 
 def check_routes(program, routes, spellings):
@@ -185,6 +220,32 @@ def forward_over_forward(f, point):
     return [[jvp(slope(one), point, other)[1] for other in units(len(point))] for one in units(len(point))]
 
 
+def by_compiled_hessian(backend):
+    """By inputs in a batch of three, of which the middle one counts, and by parameters."""
+
+    def hessians(f, point):
+        leaves = list(map(Value, point))
+        y = output_of(f, leaves)
+        batch = np.array([[0.5] * len(point), point, [0.25] * len(point)])
+        by_inputs = compile(y, [], leaves, backend=backend).hessian([], batch, "inputs")[1, 0]
+        by_parameters = compile(y, leaves, backend=backend).hessian(point)[0, 0]
+        assert by_parameters == pytest.approx(by_inputs, rel=1e-9, abs=1e-9 * (1 + np.abs(by_inputs).max()))
+        return by_inputs
+
+    return hessians
+
+
+def by_compiled_products(backend):
+    """The rows of the Hessian one by one, as products with unit vectors; one for each example."""
+
+    def hessians(f, point):
+        leaves = list(map(Value, point))
+        program = compile(output_of(f, leaves), [], leaves, backend=backend)
+        return program.hvp([], [point] * len(point), np.eye(len(point)), "inputs")[:, 0]
+
+    return hessians
+
+
 # Every way to the second derivatives.
 SECOND_ROUTES = {
     "hessian": hessian,
@@ -193,11 +254,28 @@ SECOND_ROUTES = {
     "forward over reverse": lambda f, point: [hvp(f, point, unit) for unit in units(len(point))],
     "reverse over forward": reverse_over_forward,
     "forward over forward": forward_over_forward,
+    "compiled hessian": by_compiled_hessian("numpy"),
+    "compiled hvp": by_compiled_products("numpy"),
+}
+SECOND_NATIVE = {
+    "native hessian": by_compiled_hessian("llvm"),
+    "native hvp": by_compiled_products("llvm"),
 }
 
 
 @given(programs(names=SMOOTH, size=6))
 def test_every_second_route_gives_the_derivative_of_the_reference(program):
+    check_second_routes(program, SECOND_ROUTES)
+
+
+@needs_llvmlite
+@settings(max_examples=20)
+@given(programs(names=SMOOTH, size=6))
+def test_native_code_gives_the_second_derivative_of_the_reference(program):
+    check_second_routes(program, SECOND_NATIVE)
+
+
+def check_second_routes(program, routes):
     """∂²/∂xᵢ∂xⱼ for all i and j, against mpmath's difference of the forward-mode slope."""
     numbers, code, roots, duals = program
     n, root = len(numbers), roots[0]
@@ -220,7 +298,7 @@ def test_every_second_route_gives_the_derivative_of_the_reference(program):
     ]
     sizes = [1 + size for size in duals[root].sizes]
     f = program_function(code, root, record)
-    for name, route in SECOND_ROUTES.items():
+    for name, route in routes.items():
         got = [[x.data if isinstance(x, Value) else x for x in row] for row in route(f, numbers)]
         for j in range(n):
             for i in range(n):

@@ -14,21 +14,32 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
+from ...engine.rule import CONSTANT
 from ...errors import GraphError
 from .fused_rules import PULLBACK
 from .nodes import ADD, MUL, Block, Indices, Shape, Term, ancestry
 
-__all__ = ["gradient"]
+__all__ = ["elements_of", "gradient", "gradient_by_inputs", "is_taken", "partials_of"]
 
 WHERE = TABLE["where"]
 
 
 def gradient(block: Block, output: Term) -> Term:
     """The derivatives (P,) of the output by the parameters; each example's adjoint is ``block.seed``."""
-    sweep = _Sweep(block, output)
-    if block.parameters not in sweep.shares:
-        return block.constant(np.zeros(block.parameters.shape))
-    return block.broadcast(sweep.adjoint(block.parameters), block.parameters.shape)
+    adjoint = block.seed if output.batched else block.over_batch(block.seed)
+    return _derivatives(block, output, block.parameters, adjoint)
+
+
+def gradient_by_inputs(block: Block, output: Term) -> Term:
+    """The derivatives (I,) of each example's output by its own inputs."""
+    return _derivatives(block, output, block.inputs, block.constant(1.0))
+
+
+def _derivatives(block: Block, output: Term, leaves: Term, adjoint: Term) -> Term:
+    sweep = _Sweep(block, output, leaves, adjoint)
+    if leaves not in sweep.shares:
+        return block.constant(np.zeros(leaves.shape))
+    return block.broadcast(sweep.adjoint(leaves), leaves.shape)
 
 
 class _Sweep:
@@ -38,20 +49,20 @@ class _Sweep:
     so what only branches read has a mask: in each row and example, how often its adjoint counts there.
     """
 
-    def __init__(self, block: Block, output: Term) -> None:
+    def __init__(self, block: Block, output: Term, leaves: Term, adjoint: Term) -> None:
         self.block = block
         self.zero, self.one = block.constant(0.0), block.constant(1.0)
         order = ancestry([output])
-        self.moving = {block.parameters}
+        self.moving = {leaves}
         for term in order:
             if not self.moving.isdisjoint(term.args):
                 self.moving.add(term)
         self.shares: dict[Term, list[tuple[Indices | None, Term]]] = {}
         self.masks: dict[Term, Term | None] = {}
         if output in self.moving:
-            self._give(output, block.seed if output.batched else block.over_batch(block.seed), None)
+            self._give(output, adjoint, None)
         for term in reversed(order):
-            if term in self.shares and term is not block.parameters:
+            if term in self.shares and term is not leaves:
                 self.mask = self.masks[term]
                 self._hand_on(term, self.adjoint(term))
 
@@ -103,11 +114,7 @@ class _Sweep:
 
     def _chain_rule(self, term: Term, adjoint: Term) -> None:
         row, args, block, mask = term.row, term.args, self.block, self.mask
-        operands = [
-            [block.take(arg, index) for index in _elements(arg)] if i in row.vectors else arg
-            for i, arg in enumerate(args)
-        ]
-        for i, (arg, slope) in enumerate(zip(args, row.slope or _partials(row, term, operands))):
+        for i, (arg, slope) in enumerate(zip(args, partials_of(term))):
             if arg not in self.moving:
                 continue
             slopes = slope if isinstance(slope, Sequence) else [slope]
@@ -115,7 +122,7 @@ class _Sweep:
             if i not in row.vectors:
                 self._give_sum(term, arg, shares[0], mask)
                 continue
-            elements = _elements(arg)
+            elements = elements_of(arg)
             for index, share in zip(
                 elements, shares if len(shares) == len(elements) else shares * len(elements)
             ):
@@ -132,7 +139,7 @@ class _Sweep:
                     choices = chosen[::-1] if position == 1 else chosen
                     taken = self.block.apply(WHERE, [condition, *choices]) if position else self.zero
                 else:
-                    taken = self.block.apply(_taken(term.row, position), term.args)
+                    taken = self.block.apply(is_taken(term.row, position), term.args)
                 mask = taken if self.mask is None else self.block.apply(WHERE, [taken, self.mask, self.zero])
                 self._give_sum(term, arg, self._where(mask, adjoint), mask)
 
@@ -201,7 +208,15 @@ class _Sweep:
         return block.over_batch(share) if term.batched and not batched else share
 
 
-def _partials(row: Primitive, term: Term, operands: Sequence[Any]) -> Sequence[Any]:
+def partials_of(term: Term) -> Sequence[Any]:
+    """The partials of a term's row, a `Term` or a number for each argument; of a sequence one or a list."""
+    row, block = term.row, term.block
+    if row.left == CONSTANT:  # so are they all
+        return row.partials(term, *term.args)
+    operands = [
+        [block.take(arg, index) for index in elements_of(arg)] if i in row.vectors else arg
+        for i, arg in enumerate(term.args)
+    ]
     try:
         return row.partials(term, *operands)
     except TypeError as error:
@@ -211,13 +226,13 @@ def _partials(row: Primitive, term: Term, operands: Sequence[Any]) -> Sequence[A
         ) from error
 
 
-def _elements(arg: Term) -> list[Indices]:
+def elements_of(arg: Term) -> list[Indices]:
     """For each element of a sequence, which is the first axis, its rows."""
     return list(np.arange(arg.size, dtype=np.intp).reshape(arg.shape))
 
 
 @functools.cache
-def _taken(row: Primitive, position: int) -> Primitive:
+def is_taken(row: Primitive, position: int) -> Primitive:
     """Whether a row that selects takes the argument at a position, as 0 or 1: not a row of the table."""
 
     def forward(*args: float) -> float:

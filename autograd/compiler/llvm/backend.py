@@ -76,6 +76,19 @@ class NativeProgram:
         return 32 if self.terms[0].block.parameters.size > 512 and examples >= 32 else 16
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
+        results, starts, ends = self._results(parameters, batch)
+        return tuple(
+            results[start:end].reshape(term.size, -1)[:, : len(batch)] if term.batched else results[start:end]
+            for term, start, end in zip(self.terms, starts, ends)
+        )
+
+    def rows(self, parameters: Any, batch: Any) -> Any:
+        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        results, *_ = self._results(parameters, batch)
+        return results.reshape(sum(term.size for term in self.terms), -1)[:, : len(batch)]
+
+    def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
+        """The numbers of all terms in one array, and where those of each term begin and end in it."""
         B = len(batch)
         plan = self._plans.get(B)
         if plan is None:
@@ -85,15 +98,17 @@ class NativeProgram:
         base = _pointer(results)
         places = [base + start * results.itemsize for start in starts]
         self._call(function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
-        return tuple(results[start:end] for start, end in zip(starts, ends))
+        return results, starts, ends
 
     def _plan(self, B: int) -> tuple[Any, ...]:
         """What passes over a batch of this size have in common."""
         function = self._function("pass", self._lanes(B))
+        blocks = -(-B // function.lanes)
+        each = blocks * function.lanes  # whole blocks are written
         *starts, size = itertools.accumulate(
-            [B if term.batched else term.size for term in self.terms], initial=0
+            [term.size * (each if term.batched else 1) for term in self.terms], initial=0
         )
-        order, room = _numbers(B.bit_length())[1], -(-B // function.lanes) * function.record
+        order, room = _numbers(B.bit_length())[1], blocks * function.record
         if len(self._plans) > 63:
             self._plans.clear()
         self._plans[B] = plan = function, order, room, starts, [*starts[1:], size]
@@ -160,8 +175,15 @@ class NativeProgram:
         batched = [(term, result) for term, result in zip(self.terms, results) if term.batched]
 
         def write(first: Any) -> None:
+            builder, (rest, whole) = kernel.builder, map(kernel.whole_number, (lanes - 1, lanes))
+            each = builder.mul(builder.sdiv(builder.add(count, rest), whole), whole)
             for term, result in batched:
-                self._note(kernel, term, result, first, first, 1, 0)
+
+                def row(i: Any, term: Term = term, result: Any = result) -> None:
+                    place = builder.add(builder.mul(kernel.whole_number(i), each), kernel.whole_number(first))
+                    kernel.store(kernel.get(term, (i,), lanes), result, place, lanes)
+
+                kernel.every(term.size, row)
 
         kernel.run(
             count,
@@ -184,9 +206,8 @@ class NativeProgram:
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
         t = training
-        largest = int(np.diff(t.bounds).max())
-        function = self._function(t.kind, self._lanes(largest), t)
-        blocks = -(-largest // function.lanes)
+        function = self._function(t.kind, self._lanes(t.largest), t)
+        blocks = -(-t.largest // function.lanes)
         room = blocks * function.lanes * self.width
         again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
         room = blocks * function.record + (room if again else 0)
@@ -197,7 +218,7 @@ class NativeProgram:
                 function,
                 *map(_pointer, (state, t.batch, t.order, t.bounds)),
                 len(t.rates),
-                *map(_pointer, (t.rates, t.values, t.norms, t.noted)),
+                *map(_pointer, (t.rates, t.values, t.norms, t.noted, t.previous)),
                 int(again),
                 blocks,
                 room=room,
@@ -216,13 +237,13 @@ class NativeProgram:
         together = not t.careful and t.clip_norm is None and t.clip_value is None
         moving = gradient.block.take(gradient, np.arange(t.updated))
         changed = self._rule_terms(t, gradient.block, moving) if together else {}
-        types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 4, "whole", "whole"
+        types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 5, "whole", "whole"
         kernel, given = self._kernel("train", lanes, *types, terms=[value, *changed.values(), *outputs])
         if not together or not kernel.ends_with(list(changed.values())):
             together = False
             kernel, given = self._kernel("train", lanes, *types)
         kernel.fused = together
-        state, batch, order, spans, steps, rates, values, norms, noted, again, blocks = given
+        state, batch, order, spans, steps, rates, values, norms, noted, previous, again, blocks = given
         builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
         kernel.parameters = state
         if together:
@@ -289,6 +310,7 @@ class NativeProgram:
             if t.careful:
                 kernel.store(kernel.length(state, P, t.updated), norms, number)
                 self._leave_unless_finite(kernel, result, number)
+                copy(state, previous)
             self._clip(kernel, t)
             update.rate = kernel.rate
             update.emit(BEFORE)
@@ -296,11 +318,21 @@ class NativeProgram:
                 if term.kind == "constant":  # nothing has computed it
                     kernel.in_eights(t.updated, functools.partial(self._fill, update, term))
             if t.careful:
-                self._leave_unless_finite(kernel, kernel.nothing(state, t.updated), number)
+                nothing = kernel.nothing(state, t.updated)
+                self._leave_unless_finite(kernel, nothing, number, lambda: copy(previous, state))
+
+        def copy(source: Any, target: Any) -> None:
+            for start in [0, *[(2 + row) * P for row in range(len(t.names))]]:
+
+                def at(i: Any, size: int, start: int = start) -> None:
+                    place = kernel.plus(i, start)
+                    kernel.store(kernel.load(source, place, size), target, place, size)
+
+                kernel.in_eights(t.updated, at)
 
         kernel.loop(0, steps, 1, step)
         builder.ret(steps)
-        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2]
+        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 2]
         return kernel, ctypes.c_int64, arguments
 
     def _update(self, kernel: Kernel, t: Training) -> Kernel:
@@ -370,9 +402,13 @@ class NativeProgram:
             change(lambda g, size: builder.fmul(g, kernel.splat(factor, size)))
 
     @staticmethod
-    def _leave_unless_finite(kernel: Kernel, number: Any, made: Any) -> None:
+    def _leave_unless_finite(
+        kernel: Kernel, number: Any, made: Any, before: Callable[[], None] | None = None
+    ) -> None:
         builder = kernel.builder
         with builder.if_then(builder.fcmp_unordered("uno", builder.fsub(number, number), number)):
+            if before is not None:
+                before()
             builder.ret(made)
 
     @staticmethod

@@ -85,6 +85,10 @@ class ArrayProgram:
             results: tuple[Any, ...] = compute(parameters, batch, *numbers)
         return results
 
+    def rows(self, parameters: Any, batch: Any) -> Any:
+        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        return np.concatenate([array.reshape(-1, len(batch)) for array in self(parameters, batch)])
+
     def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
         B = len(batch)
         # It is put back afterwards: another thread needs arrays of its own.
@@ -169,6 +173,7 @@ class ArrayProgram:
                 t.norms[number] = _length(gradient)
                 if not np.isfinite(t.values[number]):
                     return number
+                t.previous[...] = t.state
             if t.clip_value is not None:
                 np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
             if t.clip_norm is not None:
@@ -183,6 +188,7 @@ class ArrayProgram:
                     array[...] = changed[name]
                 data[...] = new
             if t.careful and not np.isfinite(data).all():
+                t.state[...] = t.previous
                 return number
         return len(t.rates)
 

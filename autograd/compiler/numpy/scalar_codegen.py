@@ -98,7 +98,7 @@ class ScalarProgram:
             return 0
         places = t.bounds[:, 0].tolist()
         parameters, example = t.state[: t.parameters].tolist(), t.batch[t.order[places[0]]].tolist()
-        fixed = parameters[t.updated :]
+        fixed, previous = parameters[t.updated :], None
         done = 0
         try:
             for place, rate in zip(places, t.rates.tolist()):
@@ -116,10 +116,12 @@ class ScalarProgram:
                 t.values[done] = value
                 for k, column in enumerate(outputs):
                     t.noted[place : place + 1, k] = np.array(column)
-                parameters = data + fixed
+                previous, parameters = parameters, data + fixed
                 done += 1
         finally:
             t.state[: t.parameters] = parameters
+            if previous is not None:
+                t.previous[: t.parameters] = previous
         return done
 
 

@@ -21,7 +21,7 @@ from nn import MLP, Adam, fit, training
 from tests.support.compiled import eager, needs_llvmlite, program_of
 
 pytestmark = needs_llvmlite
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXT = """
 define double @"name"(double %"x") {{
   %"y" = fadd double %"x", {number}
@@ -226,7 +226,7 @@ def test_memory_that_is_not_to_be_had_is_an_error(monkeypatch):
 
 LIMITED = """
 import resource, sys
-from tests.autograd.test_compiler_machine import tangle
+from tests.autograd.compiler.test_machine import tangle
 from autograd import GraphError, compile
 y, w, x = tangle(int(sys.argv[1]))
 compile(w[0] * x[0], [w[0]], x, backend="llvm")([0.5], [[1.0]])  # LLVM is there
