@@ -74,7 +74,7 @@ from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError
 from .later import on_first_use as on_first_use
 
 if TYPE_CHECKING:
-    from .compiler import Program, Training, rank_backends
+    from .compiler import Program, Training, rank_backends, updates_at_once
     from .compiler import compile as compile
     from .drawing import PALETTE, Drawing, draw
     from .explorer import Explorer, Run, explore
@@ -87,7 +87,7 @@ else:
     __getattr__, __dir__ = on_first_use(
         __name__,
         {
-            "compiler": ["Program", "Training", "compile", "rank_backends"],
+            "compiler": ["Program", "Training", "compile", "rank_backends", "updates_at_once"],
             "drawing": ["PALETTE", "Drawing", "draw"],
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
@@ -188,6 +188,7 @@ __all__ = [
     "tan",
     "tanh",
     "topological_order",
+    "updates_at_once",
     "value_and_grad",
     "warn_on_comparison",
     "where",

@@ -258,7 +258,7 @@ class CompiledModel:
         optimizer = self.optimizer
         refused = f"{type(optimizer).__name__} cannot be compiled, use backend='eager': its update "
         try:
-            own, copied = _twin(optimizer), _twin(optimizer)
+            own, copied = _clone(optimizer), _clone(optimizer)
             own._memory = remembered = _Beginnings(own._memory)
             rule, at = _rule(copied), np.arange(len(optimizer.parameters))
             data = others = np.array([parameter.data for parameter in optimizer.parameters])
@@ -286,11 +286,11 @@ class CompiledModel:
             )
         return remembered.first
 
-    def rehearse(self, batch: npt.NDArray[Any]) -> None:
+    def dry_run(self, batch: npt.NDArray[Any]) -> None:
         """Make an update and forget it: what native code cannot do is found before the first step."""
         states = [dropout.generator.bit_generator.state for dropout in self.dropouts]
         try:
-            self.train([batch])
+            self.train([batch], len(batch))
         except Exception as error:
             raise GraphError(
                 f"the update of {type(self.optimizer).__name__} has no form for native code "
@@ -302,10 +302,10 @@ class CompiledModel:
 
     # --- training
 
-    def train(self, batches: Sequence[npt.NDArray[Any]]) -> tuple[Training, int]:
-        """Updates from batches of examples; the training, and how many updates stayed finite.
+    def train(self, batches: Sequence[npt.NDArray[Any]], largest: int) -> tuple[Training, int]:
+        """Updates from batches of examples, the largest of all of so many; how many updates stayed finite.
 
-        The model is not touched: `commit` puts the numbers into it.
+        The model is not touched: `write_back` puts the numbers into it.
         """
         batch, visits = self.batch, list(batches)
         if self.masks:  # random factors belong to a visit, so each visit is a row
@@ -322,6 +322,7 @@ class CompiledModel:
             updated=len(self.updated),
             careful=True,
             outputs=self.width if self.noted else 0,
+            largest=largest,
             **self.clips,
             **({} if _is_descent(self.optimizer) else {"rule": self._rule}),
         )
@@ -339,11 +340,22 @@ class CompiledModel:
             yield drawn[dropout][:, used[dropout] : used[dropout] + n]
             used[dropout] += n
 
-    def commit(self, training: Training) -> None:
+    def draw(self, visits: int) -> None:
+        """Let the generators of the dropouts go on as for so many examples."""
+        for _ in self._factors(visits):
+            pass
+
+    def write_back(self, training: Training) -> None:
         """Give the model and the optimizer the numbers that a training ended with."""
         self.optimizer.load_state_dict({"lr": self.optimizer.lr, "memory": training.memory})
         for parameter, number in zip(self.optimizer.parameters, training.row(0).tolist()):
             parameter.data = number
+
+    def previous(self, training: Training) -> tuple[list[float], dict[str, Any]]:
+        """The numbers of the parameters and the state of the optimizer before the last update."""
+        numbers, _, *memory = training.previous.reshape(-1, training.parameters)[:, : training.updated]
+        named = dict(zip(training.names, (row.copy() for row in memory)))
+        return numbers.tolist(), {"lr": self.optimizer.lr, "memory": named}
 
     def predictions(self, training: Training, first: int, size: int) -> list[Any]:
         """What the model gave for the examples of an update, as `History` keeps it."""
@@ -400,7 +412,7 @@ def _rule(optimizer: Optimizer) -> Any:
 
     def rule(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
         traced: Any = copy.copy(optimizer)
-        cells = {name: _Cell(array) for name, array in memory.items()}
+        cells = {name: _Slot(array) for name, array in memory.items()}
         traced._memory, traced._lr = cells, rate
         new = traced.update(data, gradient, slice(None))
         memory.update({name: cell.content for name, cell in cells.items()})
@@ -409,7 +421,7 @@ def _rule(optimizer: Optimizer) -> Any:
     return rule
 
 
-def _twin(optimizer: Optimizer) -> Any:
+def _clone(optimizer: Optimizer) -> Any:
     """A copy to try out, which shares nothing but the parameters."""
     return copy.deepcopy(optimizer, {id(optimizer.parameters): optimizer.parameters})
 
@@ -424,7 +436,7 @@ def _close(numbers: Any, eager: Any, atol: float = 0.0) -> bool:
     return bool(np.all(np.isclose(numbers, eager, rtol=1e-9, atol=atol) | ~np.isfinite(eager)))
 
 
-class _Cell:
+class _Slot:
     """What an optimizer remembers under a name: it is read and set as a whole, whatever the index."""
 
     def __init__(self, content: Any) -> None:

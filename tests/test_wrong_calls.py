@@ -895,7 +895,7 @@ NOT_CALLED = {
     "PALETTE", "ACTIVATIONS", "INITIALIZERS", "LOSSES", "METRICS",  # tables
     "Check", "GradcheckReport",  # what `gradcheck` returns
     "ComparisonWarning", "DetachedWarning",  # what `warn_on_comparison` and float() warn with
-    "is_number", "peek", "rank_backends", "Readings", "readings",  # they take anything, and are for `nn`
+    "is_number", "peek", "rank_backends", "updates_at_once", "Readings", "readings",  # they take anything, and are for `nn`
     "no_grad",  # takes no arguments
     "from_torch",  # knows what it is given by torch alone: see tests/nn/test_exchange.py
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """A recorded graph as array code and as native code: frontend -> ir -> numpy | llvm."""
 
 from .program import Program, compile
-from .selection import rank_backends
+from .selection import rank_backends, updates_at_once
 from .update_loop import Training
 
-__all__ = ["Program", "Training", "compile", "rank_backends"]
+__all__ = ["Program", "Training", "compile", "rank_backends", "updates_at_once"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["rank_backends"]
+__all__ = ["rank_backends", "updates_at_once"]
 
 _TAKES = {  # seconds, about, as trainings took on two shared cores: once, and then for each
     # parameter, update, and parameter in each example
     "numpy": (0.03, 5e-6, 8e-5, 3e-10),
-    "llvm": (0.8, 8e-6, 0.0, 1.5e-10),
+    "llvm": (0.8, 8e-6, 1e-6, 1.5e-10),
 }
+_SOON = 0.1  # seconds
+_MANY = 100_000  # examples in updates that are made at a time
 
 
 def rank_backends(
@@ -34,8 +36,28 @@ def rank_backends(
     (['numpy', 'llvm'], ['llvm', 'numpy'])
     """
 
-    def seconds(backend: str) -> float:
-        once, parameter, update, visit = _TAKES[backend]
-        return once + parameter * parameters + update * updates + visit * visits * parameters
+    def total(backend: str) -> float:
+        once, parameter, _, _ = _TAKES[backend]
+        return once + parameter * parameters + _seconds(backend, parameters, updates, visits)
 
-    return sorted(backends, key=seconds)
+    return sorted(backends, key=total)
+
+
+def updates_at_once(backend: str, parameters: int, batch: int) -> int:
+    """How many updates from batches of so many examples take about a tenth of a second: at least one.
+
+    Nothing interrupts compiled updates, so Ctrl-C waits for them. Their examples also fit into memory.
+
+    Examples
+    --------
+    >>> from autograd import updates_at_once
+    >>> updates_at_once("llvm", parameters=17, batch=4), updates_at_once("llvm", 100_000, 1_000)
+    (12484, 6)
+    """
+    alike = _SOON / _seconds(backend, parameters, 1, batch)
+    return max(1, int(min(alike, _MANY / batch)))
+
+
+def _seconds(backend: str, parameters: int, updates: int, visits: int) -> float:
+    _, _, update, visit = _TAKES[backend]
+    return update * updates + visit * visits * parameters

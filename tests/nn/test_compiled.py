@@ -42,6 +42,7 @@ from nn import (
     Sequential,
     StepLR,
     fit,
+    loop,
     training,
 )
 from nn.compiled import NotCompiledError
@@ -299,14 +300,12 @@ def test_llvm_gives_the_eager_numbers(name):
 
 
 @backends
-def test_the_same_seed_gives_the_same_bits_at_any_pace(backend, monkeypatch):
-    """How many updates are made at a time is a matter of the clock."""
-    choose = random.Random(0)
-    monkeypatch.setattr(
-        training._Run, "keep_pace", lambda run, *_: setattr(run, "pace", choose.choice([1, 2, 3, 7]))
-    )
+def test_the_same_seed_gives_the_same_bits_however_many_updates_are_made_at_a_time(backend, monkeypatch):
     for name in ("dropout", "batch, ahead")[: 1 if backend == "llvm" else 2]:
-        runs = [train(backend, **CASES[name]) for _ in range(2)]
+        runs = []
+        for count in (1, 2, 3, 7, 1000):
+            monkeypatch.setattr(loop, "updates_at_once", lambda *_, count=count: count)
+            runs.append(train(backend, **CASES[name]))
         for model, optimizer, history in runs[1:]:
             assert model.state_dict() == runs[0][0].state_dict()
             assert history.columns == runs[0][2].columns
@@ -801,16 +800,6 @@ def test_numbers_that_nn_reads_for_the_user_are_read(read, always):
     assert (found[0].state_dict(), found[2]) == (eager[0].state_dict(), eager[2])
 
 
-def test_auto_gives_the_same_bits_however_slow_the_clock(always, monkeypatch):
-    runs = []
-    for tick in (1e-9, 10.0):
-        clock = itertools.count(step=tick)
-        monkeypatch.setattr(training.time, "monotonic", lambda clock=clock: next(clock))
-        runs.append(train("auto", epochs=60))
-    assert runs[0][0].state_dict() == runs[1][0].state_dict()
-    assert runs[0][2].columns == runs[1][2].columns
-
-
 @pytest.mark.parametrize("in_training_only", [True, False])
 def test_what_is_drawn_at_random_is_not_frozen(in_training_only, always):
     def drawn(model, y, x):
@@ -1006,10 +995,10 @@ def diverging_eagerly(name):
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
 
 
-@pytest.mark.parametrize("pace", [None, 1, 3])
+@pytest.mark.parametrize("at_once", [None, 1, 3])
 @pytest.mark.parametrize("name", DIVERGENT)
-def test_divergence_is_told_and_taken_back_as_eagerly(name, pace, monkeypatch):
-    same_divergence(name, "numpy", pace, monkeypatch)
+def test_divergence_is_told_and_taken_back_as_eagerly(name, at_once, monkeypatch):
+    same_divergence(name, "numpy", at_once, monkeypatch)
 
 
 @needs_llvmlite
@@ -1018,9 +1007,9 @@ def test_divergence_in_native_code(name, monkeypatch):
     same_divergence(name, "llvm", None, monkeypatch)
 
 
-def same_divergence(name, backend, pace, monkeypatch):
-    if pace:
-        monkeypatch.setattr(training._Run, "keep_pace", lambda run, *_: setattr(run, "pace", pace))
+def same_divergence(name, backend, at_once, monkeypatch):
+    if at_once:
+        monkeypatch.setattr(loop, "updates_at_once", lambda *_: at_once)
     message, model, optimizer = diverging(backend, name)
     expected, other, other_optimizer = diverging_eagerly(name)
     assert NUMBER.sub("#", message) == NUMBER.sub("#", expected)
@@ -1084,16 +1073,16 @@ def whole_of_going():
 def test_interrupted_in_the_middle_of_an_epoch(after, monkeypatch):
     """Of so many stretches of updates; the rest is done by the eager engine."""
     calls = [0]
-    make = training.CompiledModel.commit
+    make = loop.CompiledModel.write_back
 
-    def commit(model, done):
+    def write_back(model, done):
         calls[0] += 1
         make(model, done)
         if calls[0] == after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.CompiledModel, "commit", commit)
-    monkeypatch.setattr(training._Run, "keep_pace", lambda run, *_: setattr(run, "pace", 2))
+    monkeypatch.setattr(loop.CompiledModel, "write_back", write_back)
+    monkeypatch.setattr(loop, "updates_at_once", lambda *_: 2)
     first = train("numpy", **GOING)
     assert first[2].interrupted
     monkeypatch.undo()
@@ -1102,7 +1091,7 @@ def test_interrupted_in_the_middle_of_an_epoch(after, monkeypatch):
 
 INTERRUPTED = """
 import functools, random, signal, sys
-from nn import MLP, Adam, StepLR, fit, training
+from nn import MLP, Adam, StepLR, fit, loop
 
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 X, y = [[0.1 * i, 0.2 * i - 0.5] for i in range(7)], [0.1 * i for i in range(7)]
@@ -1113,15 +1102,15 @@ options = {
     "ahead": {"epochs": 3000},
 }[kind]
 delay = 0
-steps = training._Run.compiled_steps
+make = loop.Loop.make_compiled
 
-def armed(run, batches):
+def armed(run, model, batches):
     global delay
     if delay:
         delay = signal.setitimer(signal.ITIMER_REAL, delay)[0]
-    steps(run, batches)
+    return make(run, model, batches)
 
-training._Run.compiled_steps = armed
+loop.Loop.make_compiled = armed
 
 def train(model, resume=None):
     return fit(model, X, y, loss="mse_loss", optimizer=functools.partial(Adam, lr=0.01), seed=1,
@@ -1176,7 +1165,7 @@ def test_a_real_interrupt_at_any_moment_and_then_on(backend, kind, attempts, lon
 
 ENDLESS = """
 import signal, sys, time
-from nn import MLP, SGD, fit, training
+from nn import MLP, SGD, fit, loop
 
 def press(*_):
     global pressed
@@ -1184,20 +1173,20 @@ def press(*_):
     raise KeyboardInterrupt
 
 signal.signal(signal.SIGALRM, press)
-steps = training._Run.compiled_steps
+make = loop.Loop.make_compiled
 
-def armed(run, batches):
-    training._Run.compiled_steps = steps
+def armed(run, model, batches):
+    loop.Loop.make_compiled = make
     signal.setitimer(signal.ITIMER_REAL, 0.5)
-    steps(run, batches)
+    return make(run, model, batches)
 
-training._Run.compiled_steps = armed
+loop.Loop.make_compiled = armed
 X = [[0.001 * i, 0.2] for i in range(1000)]
 model = MLP(2, [16, 16, 1], "tanh", seed=0)
 history = fit(model, X, [0.5] * 1000, loss="mse_loss", optimizer=SGD(model.parameters(), lr=1e-3),
               epochs=10**9, backend=sys.argv[1])
 asked = time.monotonic()
-assert history.interrupted and history.run.pace > 1
+assert history.interrupted and history.run.at_once > 1
 print(asked - pressed)
 """
 
@@ -1212,30 +1201,15 @@ def test_ctrl_c_is_answered_soon(backend):
     assert float(done.stdout) < 1.0
 
 
-def test_the_pace_is_of_stretches_that_were_made():
-    """Three updates an epoch say nothing of how long a thousand take."""
-    history = train("numpy", epochs=30)[2]
-    assert history.run.pace <= 6
-
-
-def test_the_pace_follows_what_an_update_costs():
-    run = train("numpy", epochs=2)[2].run
-    for seconds in (1e-6, 1e-4, 1e-2, 1e-3, 0.2):
-        for _ in range(30):
-            run.keep_pace(run.pace, run.pace * seconds)
-        assert 0.05 < run.pace * seconds < 0.3
-
-
 def test_an_interrupt_while_rows_are_noted_loses_none(monkeypatch):
     class Column(list):
         """Ctrl-C comes when it is extended."""
 
-        def __iadd__(self, rows):
+        def extend(self, rows):
             if len(rows) > 3 and not pressed:
                 pressed.append(True)
                 raise KeyboardInterrupt
-            self.extend(rows)
-            return self
+            super().extend(rows)
 
     options = {"batch_size": None, "epochs": 60}
     expected = train("numpy", **options)[2].columns
@@ -1247,7 +1221,7 @@ def test_an_interrupt_while_rows_are_noted_loses_none(monkeypatch):
             return made(run=run, **{column: Column()})
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training, "History", history)
+            patch.setattr(loop, "History", history)
             model, _, first = train("numpy", **options)
         assert pressed
         assert first.interrupted
@@ -1300,6 +1274,6 @@ def test_the_bar_counts_the_epochs_done_ahead(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     _, _, history = train("numpy", batch_size=None, epochs=50, progress=True)
-    assert history.run.pace > 8
+    assert history.run.at_once > 50
     assert "50/50" in terminal.text
     assert f"loss={history.loss[-1]:.4g}" in terminal.text

@@ -92,22 +92,22 @@ def test_csv_has_a_row_per_epoch_at_full_precision(tmp_path):
         assert [float(row[name]) for row in rows] == numbers
 
 
-def test_an_epoch_is_there_whole_or_not_at_all():
+def test_epochs_are_there_whole_or_not_at_all():
     history = full()
     history.validation_loss.append(2.0)  # what an interrupt left
     history.metrics["accuracy"].append(1.0)
     history.add(
         {
-            "loss": 0.5,
-            "validation_loss": 0.25,
-            "metrics": {"accuracy": 0.875},
-            "validation_metrics": {"accuracy": 0.625},
-            "gradient_norm": 6.0,
-            "learning_rate": 0.01,
+            "loss": [0.75, 0.5],
+            "validation_loss": [0.5, 0.25],
+            "metrics": {"accuracy": [0.5, 0.875]},
+            "validation_metrics": {"accuracy": [0.5, 0.625]},
+            "gradient_norm": [7.0, 6.0],
+            "learning_rate": [0.01, 0.01],
         }
     )
-    assert {len(numbers) for numbers in history.columns.values()} == {4}
-    assert history.validation_loss[-1] == 0.25
+    assert {len(numbers) for numbers in history.columns.values()} == {5}
+    assert history.validation_loss[-2:] == [0.5, 0.25]
     assert history.metrics["accuracy"][-1] == 0.875
 
 

@@ -1,0 +1,631 @@
+"""The loop of a training: epochs of updates, what can be taken back, and what is needed to go on."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from autograd import AnomalyError, detect_anomaly, mean, no_grad, updates_at_once
+
+from .batches import batches
+from .compiled import CompiledModel
+from .examples import Example, copies
+from .history import History
+from .kept import Kept, is_users
+from .layers import Dropout
+from .losses import Loss
+from .metrics import Metric
+from .module import Module, mode
+from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
+from .progress import progress_bar
+from .schedules import LambdaLR, Schedule
+from .storage import printable, save
+from .weights import Weighted
+
+__all__ = ["DivergenceError", "Loop", "Order", "only_looks"]
+
+
+class DivergenceError(ArithmeticError):
+    """Training left the finite numbers; the message says where and the likely cure."""
+
+
+class Order:
+    """Which examples make which batch; an epoch that was drawn is drawn the same way again.
+
+    Attributes
+    ----------
+    n, batch_size, shuffle, generator : as of `batches`.
+    largest, updates : the examples of the largest batch, and the number of batches in an epoch.
+    states : by epoch, the generator's state at its beginning.
+    """
+
+    def __init__(self, n: int, batch_size: int | None, shuffle: bool, generator: np.random.Generator) -> None:
+        self.n, self.batch_size, self.shuffle, self.generator = n, batch_size, shuffle, generator
+        self.largest = min(batch_size or n, n)
+        self.updates = -(-n // self.largest)
+        self.states: dict[int, dict[str, Any]] = {}
+        self._drawn = list(batches(n, batch_size, shuffle=False)) if self.updates == 1 or not shuffle else []
+
+    def batches(self, epoch: int) -> list[Any]:
+        if self._drawn:
+            return self._drawn
+        self.generator.bit_generator.state = self.states[epoch] = self.state(epoch)
+        return list(batches(self.n, self.batch_size, self.shuffle, self.generator))
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """The generator's state at the beginning of an epoch: one that was drawn, or the next."""
+        return self.states.get(epoch) or _state(self.generator)
+
+    def forget(self, epoch: int) -> None:
+        """Forget the epochs before this one, which are completed."""
+        self.states = {number: state for number, state in self.states.items() if number >= epoch}
+
+
+@dataclass
+class Standing:
+    """What an update changes, as it was at some moment.
+
+    Attributes
+    ----------
+    parameters : their numbers, (P,).
+    optimizer : its state.
+    generators : the states of the generators of all dropouts.
+    draw : to be called after these are set, if dropouts had drawn more until that moment.
+    """
+
+    parameters: list[float]
+    optimizer: dict[str, Any]
+    generators: list[dict[str, Any]]
+    draw: Callable[[], Any] = lambda: None
+
+
+@dataclass(eq=False)
+class Loop:
+    """A training: where it is, how to make an update, and how to take the last one back.
+
+    Attributes
+    ----------
+    model, loss, optimizer, schedule, metrics, callbacks : as `fit` has them, checked.
+    clips : ``clip_value`` and ``clip_norm``.
+    order : the batches.
+    data, held_out : the examples to train with, and those of validation.
+    choose : gives the compiled model, or None for the eager engine; the name of the back end; and why it.
+    called : for each callback the last epoch that it was called after.
+    ending : whether one of them has ended the training, while others are still to be called.
+    pending : those that an interrupted training has not called after its last epoch.
+    steps : the first epoch that is not completed, and what each update since its beginning gave.
+    before : the standing before the last update.
+    end : the snapshot of when the training ended.
+    """
+
+    model: Module
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule | None
+    metrics: Mapping[str, Metric]
+    callbacks: Sequence[Callable[[int, History], Any]]
+    clips: Mapping[str, float | None]
+    order: Order
+    data: list[Example]
+    held_out: list[Example] | None
+    choose: Callable[[], tuple[CompiledModel | None, str, str]]
+    ending: bool = False
+    pending: list[int] = field(default_factory=list)
+    end: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.parameters = list(self.optimizer.parameters)
+        self.dropouts = [module for module in self.model.modules() if isinstance(module, Dropout)]
+        self.called = [0] * len(self.callbacks)
+        self.first = 0 if self.schedule is None else self.schedule.last_epoch
+        of_users = is_users(type(self.schedule)) or any(map(is_users, map(_function, self.metrics.values())))
+        self.calls_users = of_users or isinstance(self.schedule, LambdaLR)  # code that may change things
+        self.kept: Kept | None = None  # what the model and the loss keep, after an epoch
+        self.history = History(run=self)
+        self.steps: tuple[int, list[dict[str, Any]]] = 1, []
+        self.before = self.now()
+        self.history.backend_reason = self.choose_backend()
+
+    def choose_backend(self) -> str:
+        """Compile the model, or not; the reason for the choice."""
+        self.compiled, self.history.backend, reason = self.choose()
+        self.at_once = 1  # how many updates are made at a time: Ctrl-C is answered after them
+        if self.compiled is not None:
+            size = len(self.model.parameters())
+            self.at_once = updates_at_once(self.history.backend, size, self.order.largest)
+        return reason
+
+    def run(self, epochs: int, progress: bool) -> History:
+        """Train until so many epochs are completed, a callback ends it, or Ctrl-C does."""
+        history = self.history
+        answers = [getattr(each, "begin", lambda history: None)(history) for each in self.callbacks]
+        ended = any(answer is True for answer in answers)
+        try:
+            with mode(self.model, training=True), progress_bar(epochs, history, progress) as advance:
+                ended = self.call_back(self.pending) or ended
+                while not ended and len(history) < epochs:
+                    done = len(history)
+                    self.go_through_data(min(epochs, done + self.epochs_at_once()))
+                    for _ in range(len(history) - done):
+                        advance()
+                    ended = self.call_back(range(len(self.callbacks)))
+                    if not ended:
+                        self.follow_users_code()
+        except KeyboardInterrupt:
+            history.interrupted = True
+        finally:
+            try:
+                self.finish()
+            except KeyboardInterrupt:  # it is done again from where it was; a second one gets through
+                history.interrupted = True
+                self.finish()
+        for callback in self.callbacks:
+            getattr(callback, "finish", lambda history: None)(history)
+        return history
+
+    # --- epochs
+
+    def epochs_at_once(self) -> int:
+        """One; or if nobody looks at the single epoch, as many as have so many updates."""
+        looked_at = self.callbacks or self.schedule or self.metrics or self.held_out
+        return 1 if looked_at else max(1, self.at_once // self.order.updates)
+
+    def go_through_data(self, last: int) -> None:
+        """The epochs until the last one, from where the training was interrupted."""
+        self.follow()
+        first, done = len(self.history) + 1, self.steps[1]
+        drawn = [self.order.batches(epoch) for epoch in range(first, last + 1)]
+        self.make_updates([batch for each in drawn for batch in each][len(done) :])
+        row: dict[str, Any] = {}
+        if self.metrics:
+            visited = [i for batch in drawn[0] for i in batch.tolist()]
+            predictions = [prediction for step in done for prediction in step["predictions"]]
+            row["metrics"] = self.measured([self.data[i][1] for i in visited], predictions)
+        if self.held_out is not None:
+            losses, outputs = self.judged(self.held_out)
+            row["validation_loss"] = [math.fsum(losses) / len(losses)]
+            if self.metrics:
+                row["validation_metrics"] = self.measured([target for _, target in self.held_out], outputs)
+        self.note_epochs(row)
+
+    def note_epochs(self, row: Mapping[str, Any]) -> None:
+        """Add the epochs to the history whose updates are all made; an interrupt finds each there or not."""
+        first, steps = self.steps
+        n = self.order.updates
+        done = steps[n * (len(self.history) + 1 - first) : len(steps) - len(steps) % n]
+        if done:
+            norms = np.array([step["norm"] for step in done]).reshape(-1, n)
+            shares = [step["loss"] * step["size"] for step in done]
+            self.history.add(
+                {
+                    **row,
+                    "gradient_norm": norms.mean(axis=1).tolist(),
+                    "learning_rate": [self.optimizer.lr] * len(norms),
+                    "loss": [math.fsum(shares[i : i + n]) / self.order.n for i in range(0, len(shares), n)],
+                }
+            )
+        self.steps = len(self.history) + 1, steps[len(steps) - len(steps) % n :]
+        self.order.forget(self.steps[0])
+
+    def judged(self, held_out: list[Example]) -> tuple[list[float], list[Any]]:
+        """The losses of examples that are not trained on, and the predictions."""
+        if self.compiled is not None:
+            return self.compiled.evaluate(self.compiled.matrix(held_out))
+        with mode(self.model, training=False), no_grad():
+            held_out = copies(held_out)
+            outputs = [self.model(x) for x, _ in held_out]
+            losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
+        return losses, list(map(_numbers, outputs))
+
+    def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, list[float]]:
+        if isinstance(self.loss, Weighted):
+            targets = list(map(self.loss.target, targets))
+        t, y = np.array(targets), np.array(predictions)
+        return {name: [float(metric(t, y))] for name, metric in self.metrics.items()}
+
+    # --- after an epoch
+
+    def follow(self) -> None:
+        """The steps of the schedule after the epochs that are completed: each whole or not at all."""
+        while self.schedule is not None and self.schedule.last_epoch < self.first + len(self.history):
+            before = self.schedule.state_dict()
+            try:
+                self.schedule.follow(self.history, self.schedule.last_epoch - self.first + 1)
+            except BaseException:
+                self.schedule.load_state_dict(before)
+                raise
+
+    def follow_users_code(self) -> None:
+        """Go on with what callbacks, metrics and the schedule may have changed."""
+        looking = all(map(only_looks, self.callbacks))
+        if looking and not self.users_code_changed_things():
+            return
+        self.follow()
+        self.follow_callbacks()
+        if self.compiled is not None and not self.compiled.still_agrees():
+            who = "a metric or the schedule" if looking else "a callback"
+            self.history.backend_reason = f"{who} changed what is trained, and {self.choose_backend()}"
+
+    def users_code_changed_things(self) -> bool:
+        """Whether metrics and schedules that are the user's code may have changed what is trained."""
+        if self.compiled is None or not self.calls_users:
+            return False
+        self.follow()
+        if self.kept is not None and not self.kept.changed():
+            return False
+        self.kept = Kept(model=self.model, loss=self.loss)
+        return True
+
+    def call_back(self, numbers: Iterable[int]) -> bool:
+        """Call these callbacks after the last epoch; whether one of them ends the training.
+
+        What is saved meanwhile has the callback as called, and after an interrupt in it as not called; and
+        that one before it has ended the training.
+        """
+        epoch = len(self.history)
+        for number in numbers:
+            before = self.called[number]
+            try:
+                self.called[number] = epoch
+                self.ending = self.callbacks[number](epoch, self.history) is True or self.ending
+            except BaseException:
+                self.called[number] = before
+                raise
+        ended, self.ending = self.ending, False
+        return ended
+
+    def follow_callbacks(self) -> None:
+        """Go on with what callbacks may have changed: the mode, and which parameters are updated.
+
+        Raises
+        ------
+        ValueError : if the optimizer remembers something of other parameters.
+        """
+        self.model.train()
+        if self.optimizer.parameters != self.parameters:
+            try:
+                self.optimizer.load_state_dict(self.optimizer.state_dict())
+            except ValueError as error:
+                raise ValueError(
+                    f"a callback changed the parameters of the optimizer: {error}; make a new optimizer of "
+                    "those that go on, for another fit"
+                ) from error
+            self.parameters = list(self.optimizer.parameters)
+            self.before = self.now()
+
+    # --- updates
+
+    def make_updates(self, batches: list[Any]) -> None:
+        """The updates from these batches; what each gave is noted in `steps`."""
+        first, steps = self.steps
+        at = 0
+        while at < len(batches):
+            part = batches[at : at + self.at_once]
+            made = 0 if self.compiled is None else self.make_compiled(self.compiled, part)
+            if made < len(part):  # if it is compiled, its numbers were not finite: the engine tells why
+                epoch, number = divmod(len(steps), self.order.updates)
+                place = f"epoch {first + epoch}, batch {number + 1}"
+                self.make_eagerly([self.data[i] for i in part[made]], place)
+                made += 1
+            at += made
+
+    def make_compiled(self, model: CompiledModel, batches: list[Any]) -> int:
+        """Updates up to one whose numbers are not finite, which is not made; how many were made."""
+        steps, sizes, now = self.steps[1], list(map(len, batches)), self.now()
+        done = len(steps)
+        try:
+            training, made = model.train(batches, self.order.largest)
+            if made < len(batches):
+                self.put_back(now)
+                model.draw(sum(sizes[:made]))
+            if made:
+                model.write_back(training)
+                losses, norms, first = training.values.tolist(), training.norms.tolist(), 0
+                for size, loss, norm in zip(sizes[:made], losses, norms):
+                    predictions = model.predictions(training, first, size) if self.metrics else []
+                    steps.append({"loss": loss, "size": size, "norm": norm, "predictions": predictions})
+                    first += size
+                numbers, state = model.previous(training) if made > 1 else (now.parameters, now.optimizer)
+                draw = functools.partial(model.draw, sum(sizes[: made - 1]))
+                self.before = Standing(numbers, state, now.generators, draw)
+        except BaseException:
+            self.put_back(now)
+            del steps[done:]
+            raise
+        return made
+
+    def make_eagerly(self, examples: list[Example], place: str) -> None:
+        """One update from the mean loss over the examples; that loss is of before the update.
+
+        An interrupt finds it done and noted in `steps`, or neither.
+        """
+        steps = self.steps[1]
+        done = len(steps)
+        previous, self.before = self.before, self.now()
+        try:
+            given = copies(examples)
+            outputs = [self.model(x) for x, _ in given]
+            total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
+            if not math.isfinite(total.data):
+                error = self.divergence(f"the loss became {total.data!r}", place, examples)
+                self.before = previous  # it is the last update that went wrong
+                raise error
+            self.model.zero_grad()
+            self.optimizer.zero_grad()  # of parameters that are no longer the model's
+            total.backward()
+            found = {
+                "loss": total.data,
+                "size": len(examples),
+                "norm": gradient_norm(self.parameters),
+                "predictions": list(map(_numbers, outputs)) if self.metrics else [],
+            }
+            _clip(self.parameters, **self.clips)
+            self.optimizer.step()
+            for parameter in self.parameters:
+                if not math.isfinite(parameter.data):
+                    fault = f"{parameter.label or 'a parameter'} became {parameter.data!r}"
+                    self.put_back(self.before)
+                    raise self.divergence(fault, place, examples)
+            steps.append(found)
+        except BaseException:
+            self.put_back(self.before)
+            del steps[done:]
+            raise
+
+    # --- the way back
+
+    def now(self) -> Standing:
+        return Standing(
+            [parameter.data for parameter in self.parameters],
+            self.optimizer.state_dict(),
+            [_state(dropout.generator) for dropout in self.dropouts],
+        )
+
+    def put_back(self, standing: Standing) -> None:
+        for parameter, number in zip(self.parameters, standing.parameters, strict=True):
+            parameter.data = number
+        self.optimizer.load_state_dict(standing.optimizer)
+        self.set_generators(standing)
+
+    def set_generators(self, standing: Standing) -> None:
+        for dropout, state in zip(self.dropouts, standing.generators, strict=True):
+            dropout.generator.bit_generator.state = state
+        standing.draw()
+
+    def divergence(self, fault: str, place: str, examples: list[Example]) -> DivergenceError:
+        """The error for a fault; the first node that is not finite is found by doing the step again."""
+        self.set_generators(self.before)
+        found = ""
+        try:
+            with detect_anomaly():
+                mean([self.loss(self.model(x), target) for x, target in copies(examples)]).backward()
+        except AnomalyError as error:
+            found = f"; first, {error}"
+        return DivergenceError(
+            f"{fault} in {place}: lower the learning rate (it is {self.optimizer.lr:g}), scale the features "
+            f"or clip the gradient{found}; the parameters are the last whose loss was finite"
+        )
+
+    # --- going on
+
+    def settings(self) -> dict[str, Any]:
+        """What a resumed training must have in common with this one."""
+        return {
+            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "optimizer": type(self.optimizer).__name__,
+            "schedule": type(self.schedule).__name__,
+            "metrics": list(self.metrics),
+            "examples": self.order.n,
+            "batch_size": self.order.batch_size,
+            "shuffle": self.order.shuffle,
+            "weights": isinstance(self.loss, Weighted),
+        }
+
+    def finish(self) -> None:
+        """Leave the model to be used; what becomes of it later does not change where the training was."""
+        self.model.eval()
+        if not (self.metrics or self.held_out):
+            self.note_epochs({})
+        self.follow()
+        self.end = self.snapshot()
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that is needed to go on from here, in what JSON has."""
+        if self.end is not None:
+            return self.end
+        self.history.trim()
+        done = len(self.history)
+        state = self.optimizer.state_dict()
+        return {
+            "settings": self.settings(),
+            "history": copy.deepcopy(self.history.measured()),
+            "steps": list(self.steps[1]) if self.steps[0] == done + 1 else [],
+            "order": _plain(self.order.state(done + 1)),
+            "parameters": [parameter.data for parameter in self.parameters],
+            "optimizer": {**state, "memory": {k: v.tolist() for k, v in state["memory"].items()}},
+            "schedule": None
+            if self.schedule is None
+            else {**self.schedule.state_dict(), "first": self.first},
+            "dropouts": [_plain(_state(dropout.generator)) for dropout in self.dropouts],
+            "ending": self.ending,
+            "callbacks": [
+                {
+                    "type": type(callback).__name__,
+                    "called": called,
+                    "state": _kept(callback),
+                }
+                for callback, called in zip(self.callbacks, self.called)
+            ],
+        }
+
+    def restore(self, state: dict[str, Any], source: str) -> None:
+        """Go back to a snapshot, or on any error stay; `source` begins what an error says."""
+        own = self.settings()
+        for name, was in state["settings"].items():
+            if own[name] != was:
+                raise ValueError(
+                    f"{source}this training cannot be resumed with another {name}: "
+                    f"it had {was!r}, and now it is {own[name]!r}"
+                )
+        was = bool(state["history"]["validation_loss"])
+        if state["history"]["loss"] and was != (self.held_out is not None):
+            raise ValueError(
+                f"{source}this training cannot be resumed with{'out' * was} validation data, for its history "
+                f"has {'a' if was else 'no'} validation loss"
+            )
+        if len(state["parameters"]) != len(self.parameters) or len(state["dropouts"]) != len(self.dropouts):
+            raise ValueError(
+                f"{source}this training cannot be resumed with another model: it had "
+                f"{len(state['parameters'])} parameters and {len(state['dropouts'])} dropouts, "
+                f"and now there are {len(self.parameters)} and {len(self.dropouts)}"
+            )
+        before, lr = self.snapshot(), self.optimizer.lr
+        try:
+            self.load(state)
+        except BaseException as error:
+            self.load(before)
+            self.optimizer.lr = lr
+            if source and isinstance(error, Exception):
+                raise ValueError(f"{source}{printable(str(error))}") from error
+            raise
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take everything from a snapshot."""
+        with _loading("callbacks"):
+            self.restore_callbacks(state)
+        for parameter, number in zip(self.parameters, state["parameters"]):
+            parameter.data = float(number)
+        with _loading("optimizer"):
+            self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            with _loading("schedule"):
+                self.schedule.load_state_dict(state["schedule"])
+                self.first = state["schedule"]["first"]
+                if self.first > self.schedule.last_epoch:
+                    raise ValueError(f"its first epoch, {self.first}, is after its last")
+        for dropout, each in zip(self.dropouts, state["dropouts"]):
+            dropout.generator = _put(dropout.generator, each)
+        for name, numbers in state["history"].items():
+            setattr(
+                self.history,
+                name,
+                {k: list(v) for k, v in numbers.items()} if isinstance(numbers, dict) else list(numbers),
+            )
+        following = len(self.history) + 1
+        self.steps = following, list(state["steps"])
+        self.order.generator = _put(self.order.generator, state["order"])
+        self.order.states = {following: _state(self.order.generator)}
+        self.before = self.now()
+
+    def restore_callbacks(self, state: dict[str, Any]) -> None:
+        """Give the callbacks that keep a state the one they had; a training that had none asks for none."""
+        were, done = state.get("callbacks", []), len(state["history"]["loss"])
+        now = [type(callback).__name__ for callback in self.callbacks]
+        keeping = [number for number, callback in enumerate(self.callbacks) if _keeps(callback)]
+        states = [each for each in were if each["state"] is not None]
+        if states:
+            kinds, own = [each["type"] for each in states], [now[number] for number in keeping]
+            if kinds != own:
+                raise ValueError(
+                    "this training cannot be resumed with other callbacks that keep a state: "
+                    f"it had {', '.join(kinds)}, and now there are {', '.join(own) or 'none'}"
+                )
+            for number, each in zip(keeping, states):
+                callback: Any = self.callbacks[number]
+                callback.load_state_dict(copy.deepcopy(each["state"]))
+        if now == [each["type"] for each in were]:
+            pairs = list(enumerate(were))
+            self.ending = state.get("ending", False)
+        else:
+            pairs = list(zip(keeping, states))
+        self.called = [done] * len(now)
+        for number, each in pairs:
+            self.called[number] = each["called"]
+        self.pending = [number for number, called in enumerate(self.called) if called < done]
+
+    def save(self, path: str | PathLike[str]) -> None:
+        training = self.snapshot()
+        for each in training["callbacks"]:
+            each["state"] = _plain(each["state"])
+            try:
+                json.dumps(each["state"])
+            except (TypeError, ValueError) as error:
+                raise TypeError(
+                    f"the state of {each['type']} must be numbers, text, and lists and dicts of these: "
+                    f"{error}"
+                ) from None
+        save(self.model, path, training=training)
+
+
+def only_looks(callback: Any) -> bool:
+    """Whether a callback changes nothing that is trained."""
+    return bool(vars(type(callback)).get("only_looks"))
+
+
+def _function(metric: Any) -> Any:
+    """The function, or the class, of a metric that may be wrapped."""
+    metric = getattr(metric, "metric", metric)
+    metric = getattr(metric, "func", metric)
+    return metric if hasattr(metric, "__name__") else type(metric)
+
+
+def _keeps(callback: Any) -> bool:
+    """Whether a callback keeps a state."""
+    return hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")
+
+
+def _kept(callback: Any) -> Any:
+    return copy.deepcopy(callback.state_dict()) if _keeps(callback) else None
+
+
+def _state(generator: np.random.Generator) -> dict[str, Any]:
+    return dict(generator.bit_generator.state)
+
+
+def _plain(state: Any) -> Any:
+    """The state of a generator, or of a callback, in what JSON has; some hold arrays."""
+    if isinstance(state, Mapping):
+        return {name: _plain(each) for name, each in state.items()}
+    if isinstance(state, (list, tuple)):
+        return list(map(_plain, state))
+    return state.tolist() if isinstance(state, (np.ndarray, np.generic)) else state
+
+
+def _put(generator: np.random.Generator, state: Mapping[str, Any]) -> np.random.Generator:
+    """The generator in that state, so that it stays shared with others; of another kind, a new one."""
+    kind = state["bit_generator"]
+    if type(generator.bit_generator).__name__ != kind:
+        generator = np.random.Generator(getattr(np.random, kind)(0))
+    generator.bit_generator.state = state
+    return generator
+
+
+@contextmanager
+def _loading(part: str) -> Iterator[None]:
+    """What a part of a snapshot is not taken for, in words; it may come from anywhere."""
+    try:
+        yield
+    except Exception as error:
+        fault = "" if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: "
+        raise ValueError(f"training.{part} cannot be loaded, for {fault}{error}") from error
+
+
+def _numbers(output: Any) -> Any:
+    """The prediction as a number, or as a list of them."""
+    return [float(each) for each in output] if hasattr(output, "__iter__") else float(output)
+
+
+def _clip(parameters: list[Any], clip_value: float | None, clip_norm: float | None) -> None:
+    if clip_value is not None:
+        clip_grad_value_(parameters, clip_value)
+    if clip_norm is not None:
+        clip_grad_norm_(parameters, clip_norm)
