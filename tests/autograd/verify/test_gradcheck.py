@@ -103,9 +103,7 @@ def test_right_ones_pass_and_zero_negated_and_slightly_wrong_ones_do_not(f, at):
 
 def with_partial(node, factor):
     """A node of the same value, whose derivative by the given one is the factor."""
-    broken = replace(
-        TABLE["neg"], forward=lambda x: x, array=None, partials=lambda y, x: (factor,), constant_partials=None
-    )
+    broken = replace(TABLE["neg"], forward=lambda x: x, array=None, partials=lambda y, x: (factor,))
     return broken(node)
 
 
