@@ -31,7 +31,7 @@ from .shared import figures as pictures
 from .shared import page
 from .shared.datasets import Split, digits
 from .shared.options import Options
-from .shared.report import Report, run, whole
+from .shared.report import Report, require_uninterrupted, run
 
 Array = npt.NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def train(data: Split, epochs: int, seed: int) -> tuple[MLP, History]:
         seed=seed,
         metrics=["accuracy"],
     )
-    whole(history)
+    require_uninterrupted(history)
     return model, history
 
 

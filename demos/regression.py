@@ -29,7 +29,7 @@ from nn import MLP, AdamW, EarlyStopping, History, fit, mean_absolute_error, r2_
 from .shared import figures as pictures
 from .shared import page
 from .shared.datasets import Split, diabetes, split
-from .shared.report import Report, run, whole
+from .shared.report import Report, require_uninterrupted, run
 
 Array = npt.NDArray[np.float64]
 
@@ -91,7 +91,7 @@ def train(data: Split, epochs: int, seed: int) -> tuple[MLP, History, EarlyStopp
         validation=(data.X_unseen, data.y_unseen),
         callbacks=[stop],
     )
-    whole(history)
+    require_uninterrupted(history)
     return model, history, stop
 
 
