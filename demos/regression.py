@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import no_grad
 from nn import MLP, AdamW, EarlyStopping, History, fit, mean_absolute_error, r2_score
 
 from .shared import figures as pictures
@@ -93,12 +92,6 @@ def train(data: Split, epochs: int, seed: int) -> tuple[MLP, History, EarlyStopp
     )
     require_uninterrupted(history)
     return model, history, stop
-
-
-def predict(model: MLP, X: Array) -> Array:
-    """The network's output for each row, (M,)."""
-    with no_grad():
-        return np.array([model(x).data for x in X.tolist()])
 
 
 # --- the line ----------------------------------------------------------------------------------------
@@ -179,7 +172,7 @@ def answer(epochs: int, seed: int) -> Answers:
     scaled = Split(x.apply(inner.X), y.apply(inner.y), x.apply(inner.X_unseen), y.apply(inner.y_unseen))
     model, history, stop = train(scaled, epochs, seed)
     found = {
-        NETWORK: y.undo(predict(model, x.apply(data.X_unseen))),
+        NETWORK: y.undo(model.predict(x.apply(data.X_unseen))),
         LINE: predict_by_a_line(data),
     }
     low, high = np.quantile(differences(found[NETWORK], found[LINE], data.y_unseen, seed), [0.025, 0.975])
