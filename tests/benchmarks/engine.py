@@ -120,7 +120,7 @@ def growth(runs: int, largest: int) -> Times:
 
 
 def floor_of_growth(runs: int, largest: int) -> Times:
-    """The same of objects of a node's size that are only made: what fresh memory costs, whoever asks for it."""
+    """The same of objects of a node's size that are only made: what fresh memory costs whoever asks."""
     times = [(of_an_object(largest, 1), of_an_object(SMALL, 50)) for _ in range(min(runs, 3))]
     return dict(zip((OURS, PEER), map(list, zip(*times))))
 
