@@ -71,6 +71,7 @@ TESTED_IN = {
     "autograd.drawing": "autograd/drawing/test_drawing.py",
     "autograd.engine.arguments": "test_wrong_calls.py",
     "autograd.engine.cython": "autograd/engine/test_kind.py",
+    "autograd.engine.declaration": "autograd/engine/test_primitives.py",
     "autograd.engine.gradient": "autograd/engine/test_differentiation.py",
     "autograd.engine.linearization": "autograd/engine/test_differentiation.py",
     "autograd.engine.messages": "autograd/engine/test_anomaly.py",
