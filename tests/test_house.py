@@ -33,7 +33,9 @@ FLOORS_WITHIN = {
     "autograd.compiler": [
         "ir", "frontend", "update_loop", "machine", "numpy", "llvm", "selection", "program",
     ],
-    "autograd.compiler.ir": ["nodes", "index_maps", "fused_rules", "adjoint", "tangent"],
+    "autograd.compiler.ir": [
+        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
+    ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
     "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
     "autograd.compiler.llvm": ["libm", "builder", "legalize", "layout", "reductions", "lowering", "backend"],

@@ -378,7 +378,7 @@ def test_the_source_of_native_code_is_llvms_language():
     program = network_program("llvm")
     lines = program.source.splitlines()
     comments = [line for line in lines if line.startswith(";")]
-    assert len([line for line in comments if ": product(" in line]) == 3 + 2
+    assert len([line for line in comments if ": MatMul(" in line]) == 3 + 2
     assert any(line.startswith("define") for line in lines)
     assert program.backend == "llvm"
 
@@ -882,7 +882,7 @@ def test_wide_products_over_the_batch_are_the_eager_ones(n_in, widths, examples,
     penalty = decay * dot(parameters, parameters)
     loss = mse_loss(model(inputs[:n_in]), inputs[n_in:] if widths[-1] > 1 else inputs[n_in]) + penalty
     program = compile(loss, parameters, inputs, backend=backend)
-    assert max(term.size for term in program._terms(backend, "gradient")) > 4096
+    assert max(node.size for node in program._nodes(backend, "gradient")) > 4096
     numbers = np.array([parameter.data for parameter in parameters])
     batch = np.random.default_rng(5).standard_normal((examples, n_in + widths[-1]))
     value, gradient = program(numbers, batch)
