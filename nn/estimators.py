@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-import nn
 from autograd import MissingExtraError, Value
 
+from .callbacks import EarlyStopping
 from .layers import MLP
 from .module import Module
-from .optimizers import Optimizer
+from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from .training import fit
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -34,6 +34,8 @@ __all__ = ["NetClassifier", "NetRegressor"]
 Array = npt.NDArray[np.float64]
 Make = Callable[[int, int, int], Module]
 
+_OPTIMIZERS = {each.__name__: each for each in (SGD, Adagrad, Adam, AdamW, RMSprop)}
+
 _PARAMETERS = """
     Parameters
     ----------
@@ -44,8 +46,8 @@ _PARAMETERS = """
         ``functools.partial(SGD, lr=0.1)``.
     lr : the learning rate, where `optimizer` is a name.
     epochs, batch_size, backend : as of `nn.fit`.
-    early_stopping : whether to keep a share of the data, `validation_fraction`, for validation, to stop when their
-        loss has not improved for `patience` epochs, and to go back to the best parameters.
+    early_stopping : whether to keep a share of the data, `validation_fraction`, for validation, to stop when
+        their loss has not improved for `patience` epochs, and to go back to the best parameters.
     random_state : the seed of the initial parameters, the order of examples and the share for validation.
 """
 
@@ -93,23 +95,25 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         else:
             sizes = [*self.hidden, n_out]
             self.model_ = MLP(self.n_features_in_, sizes, activation=self.activation, seed=seed)
-        make = self.optimizer
-        if isinstance(make, str):
-            make = partial(getattr(nn, make), lr=self.lr)
-        self.optimizer_ = make(self.model_.parameters())
+        if isinstance(self.optimizer, str):
+            if self.optimizer not in _OPTIMIZERS:
+                raise ValueError(f"optimizer is one of {', '.join(_OPTIMIZERS)}, got {self.optimizer!r:.60}")
+            self.optimizer_: Optimizer = _OPTIMIZERS[self.optimizer](self.model_.parameters(), lr=self.lr)
+        else:
+            self.optimizer_ = self.optimizer(self.model_.parameters())
 
     def _train(self, X: Array, y: Any, weight: Array, loss: str, epochs: int, labels: Any = None) -> None:
-        """Go through the data: X (N, D), y (N,) or (N, K), weight (N,). `labels` (N,) are kept in proportion."""
+        """Go through X (N, D), y (N,) or (N, K), weight (N,). What is held out has the shares of `labels`."""
         kept: dict[str, Any] = {}
         if self.early_stopping and epochs > 1:
             X, held, y, targets, weight, weights = train_test_split(
                 X, y, weight, test_size=self.validation_fraction, random_state=self._random, stratify=labels
             )
             kept["validation"] = (held, targets, weights)
-            kept["callbacks"] = [nn.EarlyStopping(self.model_, patience=self.patience)]
+            kept["callbacks"] = [EarlyStopping(self.model_, patience=self.patience)]
         counts = weight > 0  # an example of weight 0 is none
         X, y, weight = X[counts], y[counts], weight[counts]
-        self.history_ = nn.fit(
+        self.history_ = fit(
             self.model_,
             X,
             y,
@@ -131,8 +135,18 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return self.model_.predict(validate_data(self, X, dtype=np.float64, reset=False))
 
 
+def _weights(given: Any, X: Array) -> Array:
+    """A weight for each example (N,), at least 0; 1 by default."""
+    weight = _check_sample_weight(given, X, dtype=np.float64)
+    if (weight < 0).any() or not weight.any():
+        raise ValueError(
+            "sample_weight must be at least 0, and above 0 for one example: Negative values or zeros"
+        )
+    return weight  # type: ignore[no-any-return]  # an array
+
+
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-learn has no types
-    __doc__ = f"""A neural network that tells classes apart: cross-entropy of its logits, minimised by `nn.fit`.
+    __doc__ = f"""A neural network that tells classes apart: `nn.fit` minimises the cross-entropy.
 
     Two classes have one output, the logit of the second, K have K outputs.
 {_PARAMETERS}    class_weight : a weight for each label as a mapping, or ``"balanced"``.
@@ -206,11 +220,11 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
     ) -> NetClassifier:
         X, y = validate_data(self, X, y, dtype=np.float64, reset=new)
         check_classification_targets(y)
-        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weight = _weights(sample_weight, X)
         if new:
             self.classes_ = unique_labels(y if classes is None else classes)
             if len(self.classes_) < 2:
-                raise ValueError(f"a classifier needs two classes, the data have 1 class: {self.classes_[0]!r:.60}")
+                raise ValueError(f"the data have 1 class, a classifier needs two: {self.classes_[0]!r:.60}")
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"a label is none of the classes {self.classes_!r:.200}: {unknown[0]!r:.60}")
@@ -233,7 +247,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
         z = self._outputs(X)
         if z.ndim == 1:
             z = np.stack([np.zeros_like(z), z], axis=1)
-        return z - np.logaddexp.reduce(z, axis=1, keepdims=True)  # type: ignore[no-any-return]  # an array
+        return z - np.logaddexp.reduce(z, axis=1, keepdims=True)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable label for each example of X (N, D): (N,)."""
@@ -253,7 +267,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]  # scikit-learn 
     --------
     >>> from nn.estimators import NetRegressor
     >>> X = [[0.0], [1.0], [2.0], [3.0]]
-    >>> NetRegressor(hidden=(), epochs=500, random_state=0).fit(X, [1, 3, 5, 7]).predict([[4.0]]).round(3)
+    >>> NetRegressor(hidden=(), epochs=500, random_state=0).fit(X, [1, 3, 5, 7]).predict([[4.0]]).round(2)
     array([9.])
     """
 
@@ -312,7 +326,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]  # scikit-learn 
         self, X: Any, y: Any, sample_weight: Any, new: bool, epochs: int | None = None
     ) -> NetRegressor:
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=new)
-        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weight = _weights(sample_weight, X)
         y = np.asarray(y, dtype=np.float64)
         flat = y.ndim == 1 or y.shape[1] == 1
         if new:
