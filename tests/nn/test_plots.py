@@ -1,10 +1,12 @@
 """Plots of trainings: what is drawn. Their style is tried with the demos' figures."""
 
 import numpy as np
-from matplotlib.colors import to_hex
+import pytest
 
 from autograd import PALETTE
 from nn import plots
+
+to_hex = pytest.importorskip("matplotlib.colors", reason="matplotlib is in the extra plots").to_hex
 
 
 def a_field():
@@ -39,7 +41,6 @@ def test_a_positive_score_is_blue_and_a_negative_one_orange():
 
 def test_a_curve_that_stays_above_the_ceiling_ends_in_a_triangle_and_one_that_returns_is_drawn_whole():
     curves = [([1.0, 500.0, 0.5, 0.1], "overshooting"), ([1.0, 50.0, 500.0, np.inf], "divergent")]
-    looks = {"overshooting": (PALETTE["series 1"], "~"), "divergent": (PALETTE["series 3"], "^")}
     figure = plots.multiples(
         {"row": curves},
         ["a", "b"],
