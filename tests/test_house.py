@@ -45,7 +45,7 @@ FLOORS = {
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
         "module", "schedules", "callbacks", "examples", "layers", "exchange", "storage", "weights",
-        "compiled", "loop", "training", "exploration",
+        "compiled", "loop", "training", "exploration", "estimators",
     ],
     "demos": [
         "shared", "assignment", "check", "digits", "lesson", "moons", "order", "rates",
