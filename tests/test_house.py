@@ -33,7 +33,8 @@ FLOORS = {
         "diagnosis", "repairs", "resolution", "workbook",
     ],
     "autograd.compiler": [
-        "tuning", "ir", "frontend", "update_loop", "machine", "numpy", "llvm", "selection", "program",
+        "tuning", "ir", "frontend", "update_loop", "machine", "numpy", "llvm", "lowerings", "selection",
+        "program",
     ],
     "autograd.compiler.ir": [
         "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
