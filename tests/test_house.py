@@ -29,8 +29,9 @@ FLOORS = {
     "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
-        "vocabulary", "cells", "tables", "formulas", "expected", "grading", "inference",
-        "diagnosis", "repairs", "resolution", "workbook",
+        "vocabulary", "cells", "expected", "problem", "assignment", "tables", "formulas", "grading",
+        "inference", "mutations", "diagnosis", "repairs", "resolution", "report", "checking", "workbook",
+        "command", "__main__",
     ],
     "autograd.compiler": [
         "tuning", "ir", "frontend", "update_loop", "machine", "numpy", "llvm", "selection", "program",
