@@ -139,9 +139,8 @@ def test_neurons_and_weights_are_found_in_the_network_and_named_like_it(names):
     explored = page(model(), (X, Y), epochs=1, inputs=["left", "right"])
     assert {"left", "right", "t", "h1", "a_h3", "y", "L"} <= set(explored.nodes)
     places = {node["name"]: place for place, node in enumerate(explored.payload["nodes"])}
-    drawn = [
-        each for each in ElementTree.fromstring(explored.payload["network"]).iter("g") if each.get("data-part")
-    ]
+    network = ElementTree.fromstring(explored.payload["network"])
+    drawn = [each for each in network.iter("g") if each.get("data-part")]
     found = {
         part: {int(each.get("data-node")) for each in drawn if each.get("data-part") == part}
         for part in ("edge", "number", "neuron")
