@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...engine.primitives import TABLE
+from .. import tuning
 from ..ir.index_maps import is_injective, is_partition, strides_of
 from ..ir.nodes import (
     Apply,
@@ -40,12 +41,9 @@ from ..ir.nodes import (
 )
 from ..ir.registry import Rules
 
-__all__ = ["Codegen", "view"]
+__all__ = ["IN_PLACE", "Codegen", "view"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
-
-FEW = 4096
-_MANY = 256  # rows: a square matrix of so many takes longer than going through them twice
 
 _SYMBOLS = "cotangent, batch_size, total_cotangent"  # arguments of `load` and `run`
 _UFUNCS = {"sum": "add", "max": "maximum", "min": "fmin"}  # of a `Reduce`
@@ -54,11 +52,11 @@ _OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"
 _NEGATIVE = bool(np.signbit(np.maximum(np.full(65, -0.0), np.zeros(65))).any())
 _CLEAN = ("np.add({out}, 0.0, out={out})",) if _NEGATIVE else ()
 # Of −0 numpy's maximum with 0 is one of the two, as the machine has it; with one 0 it takes twice as long.
-_IN_PLACE = {
+IN_PLACE = {
     "relu": ("np.maximum({0}, {zeros}, out={out})", *_CLEAN),
     "step": ("np.maximum({0}, {zeros}, out={out})", "np.sign({out}, out={out})"),
-    "step of relu": ("np.sign({0}, out={out})",),
 }
+_STEP_OF_RELU = ("np.sign({0}, out={out})",)
 
 
 class Codegen:
@@ -85,6 +83,7 @@ class Codegen:
         self.binding: list[str] = []  # views of the parameters, with `own`
         self.loading: list[str] = []
         self.running: list[str] = []
+        self.schedule: list[str] = []  # for each node when it is computed, and where
         self.lines = self.loading
         self.views: list[str] = []  # of the batch
         self.bound: dict[str, str] = {}  # by expression, the name that it was bound to
@@ -96,7 +95,7 @@ class Codegen:
         self.number: dict[Node, str] = {}  # of `numbers` the variable
         self._plan_numbers()
         # Of few parameters a copy is quicker than views of the caller's array each time.
-        self.few = self.order[0].graph.parameters.size <= FEW
+        self.few = self.order[0].graph.parameters.size <= tuning.NUMPY_COPIED
         # What `run` reads of `load`: in an array that both know, or a view that is handed on if it is read as
         # a matrix only, for BLAS takes the rows of a batch as they are.
         late = [node for node in self.order if node not in self.early]
@@ -342,6 +341,8 @@ class Codegen:
                 self._compute(node)
             else:
                 self.lowerings[type(node)](self, node, number)
+            place = self.number.get(node) or self.flat.get(node) or "-"
+            self.schedule.append(f"{'load' if node in self.early else 'run':5} {place:8} {node!r}")
             for done in [done for done in self.flat if self.last.get(done, number + 1) <= number]:
                 name = self.flat.pop(done)
                 if self._known(done) is self.preparation:
@@ -435,7 +436,7 @@ class Codegen:
         out = None if row.vectors else self._in_place(node, number)
         out = out or self._array(node)
         rectified = row is STEP and applies(node.args[0], RELU)
-        forms = _IN_PLACE.get("step of relu" if rectified else row.name)
+        forms = _STEP_OF_RELU if rectified else IN_PLACE.get(row.name)
         if forms:
             zeros = "" if rectified else self._bind(f"np.zeros_like({out})", self._known(node))
             for form in forms:
@@ -512,7 +513,7 @@ class Codegen:
     def _leave_one_out_sum(self, node: Node, number: int) -> None:
         """By a matrix without its diagonal; of many rows the sums of those before and of those after."""
         (x,) = node.args
-        if node.shape[0] > _MANY:
+        if node.shape[0] > tuning.NUMPY_SQUARE:
             rows, out = self._name(x, node.batched), self._array(node)
             self._write(f"{out}[0] = 0.0")
             self._write(f"np.add.accumulate({rows}[:-1], axis=0, out={out}[1:])")

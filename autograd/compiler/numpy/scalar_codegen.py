@@ -20,6 +20,7 @@ import numpy as np
 
 from ...engine.primitive import Primitive, is_own
 from ...engine.primitives import TABLE
+from .. import tuning
 from ..ir.nodes import (
     Apply,
     BatchSum,
@@ -42,12 +43,11 @@ from ..ir.nodes import (
 from ..ir.registry import Rules
 from ..update_loop import Training, descent
 
-__all__ = ["Loaded", "ScalarProgram", "Writer", "pays"]
+__all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
 
 Loaded = tuple[Callable[..., Any], Callable[..., Any]]
 """``load(batch, *numbers)``, and ``run(parameters, views, *numbers)`` of what that gave."""
 
-_CALL = 25  # of numpy: as many operations on floats take as long
 _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
 
@@ -55,7 +55,7 @@ _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), 
 def pays(nodes: Sequence[Node]) -> bool:
     """Whether one example is computed sooner in floats than by calls of numpy."""
     computed = [node for node in ancestry(nodes) if not isinstance(node, _NO_OPERATION)]
-    return sum(node.size * _operands(node) for node in computed) <= _CALL * len(computed)
+    return sum(node.size * _operands(node) for node in computed) <= tuning.NUMPY_CALL * len(computed)
 
 
 _NO_OPERATION = (Constant, Symbol, Gather, Broadcast, BatchSum)
@@ -207,8 +207,8 @@ class Writer:
             np.frompyfunc("[{}]".format, 1, 1)(_COMMA.reduce(arg, axis=0)) if i in row.vectors else arg
             for i, arg in enumerate(args)
         ]
-        if row.forward in _OPERATORS:
-            return _OPERATORS[row.forward](*operands)
+        if row.forward in OPERATORS:
+            return OPERATORS[row.forward](*operands)
         call = f"{self._rule(row)}({', '.join(['{}'] * len(args))})"
         return np.frompyfunc(call.format, len(args), 1)(*operands)
 
@@ -280,7 +280,7 @@ def _times(a: str, b: str) -> str:
 _PLUS = np.frompyfunc("{} + {}".format, 2, 1, identity="0.0")
 _TIMES = np.frompyfunc(_times, 2, 1)
 _COMMA = np.frompyfunc("{}, {}".format, 2, 1, identity="")
-_OPERATORS = {
+OPERATORS = {
     operator.add: _PLUS,
     operator.sub: np.frompyfunc("{} - {}".format, 2, 1),
     operator.mul: _TIMES,

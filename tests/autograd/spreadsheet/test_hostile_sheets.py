@@ -77,8 +77,11 @@ def packed(parts: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> bytes:
 
 # --- patterns ----------------------------------------------------------------------------------------
 
-NAMES = ["formulas", "grading", "vocabulary", "repairs", "cells", "diagnosis", "tables", "inference"]
-MODULES = [check, terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
+NAMES = [
+    "assignment", "cells", "checking", "diagnosis", "formulas", "grading", "inference", "mutations",
+    "repairs", "report", "tables", "vocabulary",
+]  # fmt: skip
+MODULES = [terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
@@ -538,6 +541,7 @@ def rich() -> bytes:
     return packed(parts.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", LIMITS)
 def test_every_limit_holds(what, monkeypatch):
     """With a limit of 1 the same file is refused, or a sheet of it, by a message that names it."""
