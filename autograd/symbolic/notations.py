@@ -172,7 +172,7 @@ _TOKEN = re.compile(
 
 @functools.lru_cache(maxsize=4096)
 def _needed(template: str, signs: Signs) -> tuple[tuple[float, ...], float]:
-    """How tightly each operand in a template must bind to need no parentheses, and how tightly the whole does.
+    """How tightly each operand in a template must bind to need no parentheses, and how tightly all does.
 
     What cannot be told is taken for the loosest: better a parenthesis too many.
     """
