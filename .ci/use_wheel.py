@@ -6,6 +6,8 @@ python use_wheel.py KIND    of a wheel whose engine is `compiled` or `plain`
 import importlib.metadata
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 
 import autograd
@@ -60,4 +62,11 @@ except autograd.MissingExtraError as error:
     message = str(error)
 assert "scalar-autograd[xlsx]" in message, message
 version = importlib.metadata.version("scalar-autograd")
+assert autograd.__version__ == version
+for command in (
+    [shutil.which("backprop", path=pathlib.Path(sys.executable).parent)],
+    [sys.executable, "-m", "autograd"],
+):
+    done = subprocess.run([*command, "x**2", "x=3"], capture_output=True, check=True)
+    assert done.stdout.decode().startswith("f = 9.0"), done
 print(f"{sys.argv[1]} wheel {version} works with numpy and graphviz alone")

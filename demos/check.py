@@ -43,7 +43,7 @@ from autograd.spreadsheet.vocabulary import EPOCH, RATE, derivative, split_deriv
 from autograd.symbolic import TEXT, Expression
 from autograd.terminal import brief, clean, say
 
-from .assignment.run import SIX_RATES, WEIGHTS, Settings, build, forward
+from .assignment.network import SIX_RATES, WEIGHTS, Settings, build, forward
 from .shared.options import OptionsError, fail
 
 PROGRAM = "python -m demos check"

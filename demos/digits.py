@@ -31,7 +31,7 @@ from .shared import figures as pictures
 from .shared import page
 from .shared.datasets import Split, digits
 from .shared.options import Options
-from .shared.report import Gallery, run, whole
+from .shared.report import Report, run, whole
 
 Array = npt.NDArray[np.float64]
 
@@ -219,20 +219,20 @@ def present(answers: Answers, folder: Path) -> Path:
     """Write the page."""
     data, reading, history = answers.data, answers.reading, answers.history
     count, unseen = len(data.y), len(data.y_unseen)
-    gallery = Gallery(folder, "Handwritten digits, read")
-    gallery.say(
+    report = Report(folder, "Handwritten digits, read")
+    report.say(
         f"A network with {HIDDEN} hidden neurons has learned to read digits from {count} pictures. Of "
         f"{unseen} that it has never seen it reads {unseen - answers.wrong} right: {reading.accuracy:.1%}. "
         f"scikit-learn's network with equal settings reads {answers.their_reading.accuracy:.1%} right.",
     )
 
-    gallery.section("pictures", "1 The pictures")
-    gallery.say(
+    report.section("pictures", "1 The pictures")
+    report.say(
         "Each has 8 × 8 pixels, from 0 for paper to 1 for ink: the 64 features of an example. The class is "
         f"the digit. {count} are to learn from, {unseen} are held out: no update depends on them."
     )
     chosen = np.array([np.flatnonzero(data.y == digit)[:3] for digit in range(DIGITS)]).T.ravel()
-    gallery.show(
+    report.show(
         "digits",
         pictures.digits(data.X[chosen], columns=DIGITS),
         "Thirty pictures of handwritten digits, dark on light and coarse: in each column three times the "
@@ -240,8 +240,8 @@ def present(answers: Answers, folder: Path) -> Path:
         "Three of each digit, of those to learn from.",
     )
 
-    gallery.section("training", "2 The training")
-    gallery.say(
+    report.section("training", "2 The training")
+    report.say(
         f"An MLP 64-{HIDDEN}-{DIGITS} with tanh and softmax cross-entropy; {answers.epochs} epochs in "
         f"mini-batches of {BATCH}, with Adam and a learning rate of {RATE}. scikit-learn's ``MLPClassifier`` "
         "is given the same. Its weights begin with other random numbers, and its batches come in another "
@@ -249,7 +249,7 @@ def present(answers: Answers, folder: Path) -> Path:
         f"{_largest_difference(answers):.0e}: it is the same function, and the two trainings differ by "
         "chance only.",
     )
-    gallery.show(
+    report.show(
         "training",
         pictures.training(history.loss, answers.theirs.loss_curve_, history.metrics["accuracy"]),
         f"Two charts by epoch. On the left the cross-entropy of this engine and of scikit-learn on a "
@@ -258,7 +258,7 @@ def present(answers: Answers, folder: Path) -> Path:
         f"{history.metrics['accuracy'][-1]:.0%}.",
         "Each number is the mean over an epoch, of every picture taken just before its update.",
     )
-    gallery.add(
+    report.add(
         page.table(
             ["", "held-out pictures read right", "seconds to train", "seconds per epoch"],
             [
@@ -271,7 +271,7 @@ def present(answers: Answers, folder: Path) -> Path:
             "Equal settings, on this machine, in this run",
         )
     )
-    gallery.say(
+    report.say(
         f"On {unseen} pictures one more or less is {1 / unseen:.1%}, and another seed moves either number by "
         "about a percentage point: by that much, neither is better. The time is another matter. "
         f"scikit-learn takes {answers.ours_seconds / answers.theirs_seconds:.0f} times less: this engine "
@@ -279,9 +279,9 @@ def present(answers: Answers, folder: Path) -> Path:
         "graph. After that a whole batch is a few products of matrices here too.",
     )
 
-    gallery.section("confusion", "3 Which digit is read as which")
-    gallery.say(most_confused(reading))
-    gallery.show(
+    report.section("confusion", "3 Which digit is read as which")
+    report.say(most_confused(reading))
+    report.show(
         "confusion",
         pictures.confusion(reading.confusion),
         f"A table of 10 by 10 in shades of blue. {unseen - answers.wrong} of {unseen} pictures are on its "
@@ -290,14 +290,14 @@ def present(answers: Answers, folder: Path) -> Path:
         "are framed.",
     )
 
-    gallery.section("mistakes", "4 The hardest pictures")
-    gallery.say(
+    report.section("mistakes", "4 The hardest pictures")
+    report.say(
         "The loss of a picture is −log p, where p is the probability that the network gives to the digit it "
         f"is. These {HARDEST} of the held-out pictures have the largest, the worst of all first. Below each: "
         "how the network divides its belief among the ten digits."
     )
     worst = reading.hardest[:HARDEST]
-    gallery.show(
+    report.show(
         "mistakes",
         pictures.hardest(data.X_unseen[worst], reading.probabilities[worst], reading.labels[worst]),
         "Ten pictures of digits, each above a bar chart of the probabilities of 0 to 9: "
@@ -309,8 +309,8 @@ def present(answers: Answers, folder: Path) -> Path:
         "The digit that it is: blue and hatched. The digit that it is taken for, if it is another: orange.",
     )
 
-    gallery.section("neurons", "5 What the hidden neurons look at")
-    gallery.say(
+    report.section("neurons", "5 What the hidden neurons look at")
+    report.say(
         "A hidden neuron has a weight for every pixel, so its weights are a picture too. Blue is where ink "
         "raises the neuron's sum, orange with a bar where ink lowers it. Some show a stroke or a curve; most "
         "are mixtures that no word fits, for the neurons share the work as it happens to come. Above each "
@@ -320,14 +320,14 @@ def present(answers: Answers, folder: Path) -> Path:
         "their weights is `δ · 0`, always, and so these weights are exactly those of the start.",
     )
     hidden, output = weights_of(answers.model)
-    gallery.show(
+    report.show(
         "neurons",
         pictures.neurons(np.where(answers.empty, np.nan, hidden), output),
         f"{HIDDEN} pictures of 8 by 8 squares from orange over grey to blue. A few show a patch, a "
         "stroke or a curve, none a whole digit; some squares at the left and right edge are white.",
         "The weights of the 32 hidden neurons, all on the same scale.",
     )
-    return gallery.close()
+    return report.close()
 
 
 def _largest_difference(answers: Answers) -> float:

@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograd import Drawing
+from autograd import Drawing, write_text
 
-from .assignment.handout import mathml
-from .shared import files, page
-from .shared.report import Gallery, run
+from .shared import page
+from .shared.report import Report, run
 
 NOTEBOOK = Path(__file__).with_suffix(".ipynb")
 EPOCHS, QUICK_EPOCHS = 60, 25
@@ -77,7 +76,7 @@ def prose(line: str) -> str:
     for found in MARKDOWN.finditer(line):
         parts.append(html.escape(line[end : found.start()]))
         if found["formula"]:
-            parts.append(mathml(found["formula"]))
+            parts.append(page.mathml(found["formula"]))
         else:
             tag = "code" if found["code"] else "em"
             parts.append(f"<{tag}>{html.escape(found['code'] or found['stress'])}</{tag}>")
@@ -85,41 +84,41 @@ def prose(line: str) -> str:
     return "".join(parts) + html.escape(line[end:])
 
 
-def text(gallery: Gallery, source: str) -> None:
+def text(report: Report, source: str) -> None:
     """A cell of text: headings begin parts of the page, the rest are paragraphs with formulas."""
     for block in re.split(r"\n\s*\n", source):
         heading = re.fullmatch(r"(#+) (.*)", block.strip())
         if heading is None:
-            gallery.add(f"<p>{prose(' '.join(block.split()))}</p>")
+            report.add(f"<p>{prose(' '.join(block.split()))}</p>")
         elif heading[1] != "#":  # that of the page is above already
-            gallery.section(f"part{heading[2].split()[0]}", heading[2])
+            report.section(f"part{heading[2].split()[0]}", heading[2])
 
 
 def work(given: dict[str, Any], folder: Path) -> None:
     """Go through the notebook, tell what comes out, and make the page."""
-    gallery = Gallery(folder, "Training a neural network")
+    report = Report(folder, "Training a neural network")
     names: dict[str, Any] = {"__name__": "lesson"}
     for cell in cells():
         if not cell.code:
             print("\n" + cell.source + "\n")
-            text(gallery, cell.source)
+            text(report, cell.source)
             continue
         printed, shown = execute(cell.source, names)
         if "parameters" in cell.about.get("tags", ()):
             names["SEED"] = given["seed"]
             names["EPOCHS"] = QUICK_EPOCHS if given["quick"] else EPOCHS
             continue
-        gallery.add(page.listing(cell.source, "code"))
+        report.add(page.listing(cell.source, "code"))
         if printed:
             print(printed, end="")
-            gallery.add(page.listing(printed, "output"))
+            report.add(page.listing(printed, "output"))
         if isinstance(shown, Drawing):
             svg = shown.render("svg").decode()
-            files.write(folder / f"{cell.about['name']}.svg", svg)
-            gallery.add(page.figure(svg, cell.about["alt"], cell.about["caption"]))
+            write_text(folder / f"{cell.about['name']}.svg", svg)
+            report.add(page.figure(svg, cell.about["alt"], cell.about["caption"]))
         elif shown is not None:
-            gallery.show(cell.about["name"], shown, cell.about["alt"], cell.about["caption"])
-    print(f"\nOpen {gallery.close()}")
+            report.show(cell.about["name"], shown, cell.about["alt"], cell.about["caption"])
+    print(f"\nOpen {report.close()}")
 
 
 def main(argv: Sequence[str]) -> int:

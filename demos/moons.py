@@ -24,7 +24,7 @@ from autograd import Explorer, no_grad
 from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, explore_model, fit, plots
 
 from .shared import page
-from .shared.report import Gallery, run, whole
+from .shared.report import Report, run, whole
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int_]
@@ -154,37 +154,37 @@ def work(given: dict[str, Any], folder: Path) -> None:
     def frames(chosen: Iterable[int]) -> dict[str, Array]:
         return {f"epoch {epoch}, {right[epoch]:.0%} right": scores(moments[epoch], grid) for epoch in chosen}
 
-    gallery = Gallery(folder, "Two moons, told apart")
-    gallery.say(
+    report = Report(folder, "Two moons, told apart")
+    report.say(
         f"{POINTS} points, half of them on each moon. No straight line can part them. A network with two "
         "hidden layers of 16 neurons, each with a relu, gives every point of the plane a score, and the "
         "sign of the score is the class. The boundary is where the score is 0.",
         f"After {epochs} epochs {right[-1]:.0%} of the points are on the right side, "
         f"and {right_fresh:.1%} of {HELD_OUT} fresh ones, which the network has never seen.",
     )
-    gallery.section("boundary", "1 How the boundary forms")
-    gallery.say(
+    report.section("boundary", "1 How the boundary forms")
+    report.say(
         "The first weights are random, and so is the boundary. It is made of straight pieces, because every "
         "relu is a fold. It turns first, to the best straight cut there is, and bends afterwards, around the "
         "tips of the moons. Between the dashed lines the score is within −1 and 1, the margin: a point "
         "within it adds to the hinge loss even if it is on its side of the boundary."
     )
-    gallery.show(
+    report.show(
         "boundary",
         plots.boundaries(field, frames([*MOMENTS, epochs])),
         "The two moons, blue dots and orange triangles, at nine moments. At first a straight black line "
         "cuts through both moons; in the last picture it winds between them like an S.",
         "The boundary (black), the margin (dashed), and how many points are on the right side.",
     )
-    gallery.section("film", "2 The same as a film")
+    report.section("film", "2 The same as a film")
     film = frames(range(0, epochs + 1, stride))
-    gallery.film(
+    report.film(
         {title: plots.boundary(field, each) for title, each in film.items()},
         "The two moons, and the boundary between them at",
         "Play it, or move the slider with the mouse or the arrow keys.",
     )
-    gallery.section("loss", "3 The loss")
-    gallery.say(
+    report.section("loss", "3 The loss")
+    report.say(
         f"Mini-batches of {BATCH}, so {POINTS // BATCH} updates in an epoch; Adam, with a learning rate that "
         f"falls from {RATE} to 0 along a cosine. The hinge loss goes on falling when all points are on the "
         "right side already: it wants the margin too."
@@ -193,14 +193,14 @@ def work(given: dict[str, Any], folder: Path) -> None:
         "hinge loss": (range(1, epochs + 1), history.loss),
         "share of points on the wrong side": (range(epochs + 1), [1.0 - share for share in right]),
     }
-    gallery.show(
+    report.show(
         "loss",
         plots.curves([plots.Panel("What is left to learn", "epoch", lines)], "", yscale="linear"),
         "Two falling curves. The share of points on the wrong side comes to 0 before the hinge loss does.",
         "The hinge loss, the mean over each epoch, and the share of points on the wrong side after it.",
     )
-    gallery.section("explorer", "4 One point, step by step")
-    gallery.add(
+    report.section("explorer", "4 One point, step by step")
+    report.add(
         page.explorer(
             walk(seed, points, labels, epochs, folder),
             page.EXPLORER,
@@ -208,7 +208,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
             "a click; the slider goes through the training, and beside it the network shows its weights.",
         )
     )
-    path = gallery.close()
+    path = report.close()
     print(summary(epochs, history, right, right_fresh, path))
     check(model, moments, history, points, right, right_fresh)
 

@@ -9,13 +9,14 @@ curves, with a column for each learning rate from far too small to far too large
 2. a row for each initialisation: zeros, tiny, Xavier's, large.
 
 Above each curve stands what it shows: too small, right, overshooting, divergent, or stuck. The words are
-computed from the curve alone, by the rule in `verdict`.
+computed from the curve alone, by `nn.LossCurve.verdict`.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-from nn import MLP, SGD, DivergenceError, History, fit, plots
+from nn import MLP, SGD, DivergenceError, History, LossCurve, fit, plots
 from nn.initializers import Initializer, uniform
 
 from .shared import page
-from .shared.report import Gallery, run, whole
+from .shared.report import Report, run, whole
 
 Array = npt.NDArray[np.float64]
 
@@ -45,62 +46,14 @@ HIDDEN = 8
 CEILING = 100.0  # the highest loss to be seen
 
 
-# --- the verdict -------------------------------------------------------------------------------------
-
-# A loss curve is read in the order of how bad things are: first whether it ended well at all, then
-# whether it went down without going up, and only then how far it came.
-
-OVERSHOT = 0.1  # of the first loss: all rises together, if it is more than learning may cost
-STILL = 0.001  # of the loss half way: what has not fallen by that since does not move
-LOOKS = {  # the colour and the mark of each verdict
+# The colour and the mark of each verdict of `LossCurve.verdict`.
+LOOKS = {
     "too small": (PALETTE["series 0"], "…"),
     "right": (PALETTE["series 2"], "✓"),
     "overshooting": (PALETTE["series 1"], "∿"),
     "divergent": (PALETTE["series 3"], "↑"),
     "stuck": (PALETTE["line"], "="),
 }
-
-
-def verdict(losses: Sequence[float], goal: float) -> str:
-    """What a loss curve says about the learning rate.
-
-    - *divergent*: a loss is not finite, or the last is above the first;
-    - *overshooting*: otherwise, if all the rises from an epoch to the next add up to more than a tenth of
-      the first loss;
-    - *right*: otherwise, if the last loss is at or below the goal;
-    - *stuck*: otherwise, if in the second half of the epochs the loss falls by less than a thousandth of
-      itself: a plateau, or a start that no gradient leads away from;
-    - *too small*: otherwise: it falls, and has not arrived.
-
-    Parameters
-    ----------
-    losses : of each epoch, at least one.
-    goal : the loss at which the problem counts as learned.
-
-    Raises
-    ------
-    ValueError : if there are no losses.
-
-    Examples
-    --------
-    >>> verdict([1.0, 0.9, 0.8, 0.7], goal=0.1), verdict([1.0, 0.4, 0.2, 0.1], goal=0.1)
-    ('too small', 'right')
-    >>> verdict([1.0, 0.4, 0.9, 0.1], goal=0.1), verdict([1.0, 2.0, 4.0, 8.0], goal=0.1)
-    ('overshooting', 'divergent')
-    """
-    if len(losses) == 0:
-        raise ValueError("a verdict needs at least one loss, got none")
-    curve = np.asarray(losses, dtype=np.float64)
-    first, half, last = curve[0], curve[len(curve) // 2], curve[-1]
-    if not np.all(np.isfinite(curve)) or last > first:
-        return "divergent"
-    if np.maximum(np.diff(curve), 0.0).sum() > OVERSHOT * first:
-        return "overshooting"
-    if last <= goal:
-        return "right"
-    if half - last < STILL * half:
-        return "stuck"
-    return "too small"
 
 
 # --- one training ------------------------------------------------------------------------------------
@@ -168,7 +121,7 @@ class Problem:
         except DivergenceError:
             losses.append(math.inf)
         weights = [weight.data for layer in model.layers for neuron in layer.neurons for weight in neuron.w]
-        return Training(losses, weights, verdict(losses, self.goal))
+        return Training(losses, weights, LossCurve(np.array(losses)).verdict(self.goal))
 
     def row(self, activation: str, initialisation: str | Initializer | None = None) -> list[Training]:
         """A training with each rate."""
@@ -192,41 +145,45 @@ def work(given: dict[str, Any], folder: Path) -> None:
         for name, how in INITIALISATIONS.items()
     }
 
-    gallery = Gallery(folder, "Learning rates, and what a loss curve says about them")
-    gallery.say(
+    report = Report(folder, "Learning rates, and what a loss curve says about them")
+    report.say(
         f"A network with {HIDDEN} hidden neurons learns {len(x)} points of the curve `y = 1 + sin 2x` by "
         f"batch gradient descent, in {problem.epochs} epochs. From column to column only the learning rate "
         "changes, from row to row only the activation or the first weights.",
         f"Every curve is on the same axes. The dashed line is the goal, a loss of {problem.goal:.2g}, a "
         "tenth of the variance of y. A curve that ends in a triangle has left for good.",
     )
-    gallery.add(
-        page.details("How the verdicts are computed", page.listing(inspect.getsource(verdict), "verdict"))
+    rule = textwrap.dedent(inspect.getsource(LossCurve.verdict))
+    report.add(
+        page.details(
+            "How the verdicts are computed",
+            page.listing(rule, "verdict"),
+        )
     )
-    gallery.section("activations", "1 Activations")
-    gallery.say(
+    report.section("activations", "1 Activations")
+    report.say(
         "Each row goes from too small, over right, to divergent, but not at the same rates: the slope of a "
         "sigmoid is at most ¼, so that its network learns slowly where the others are done. A rate that "
         "overshoots throws the weights across the valley; it may fall back into it, or into a worse one."
     )
-    show(gallery, "activations", activations, problem)
-    gallery.section("initialisations", "2 Initialisations")
-    gallery.say(
+    show(report, "activations", activations, problem)
+    report.section("initialisations", "2 Initialisations")
+    report.say(
         "The activation is tanh now. From zeros nothing is learned at any rate: every hidden neuron gives 0, "
         "so no weight has a gradient, and only the bias of the output moves. Tiny weights have tiny "
         "gradients: it takes long to get away from 0. Large ones make the valley steep: a rate that "
         "was right for Xavier's is too large."
     )
-    show(gallery, "initialisations", initialisations, problem)
-    opened = gallery.close()
+    show(report, "initialisations", initialisations, problem)
+    opened = report.close()
     print(summary(activations, initialisations, opened))
     check(activations, initialisations)
 
 
-def show(gallery: Gallery, name: str, rows: Rows, problem: Problem) -> None:
+def show(report: Report, name: str, rows: Rows, problem: Problem) -> None:
     """The curves of a table as a picture, and its verdicts in words."""
     columns = [f"η = {rate:g}" for rate in RATES]
-    gallery.show(
+    report.show(
         name,
         plots.multiples(
             {name: [(each.losses, each.verdict) for each in row] for name, row in rows.items()},
@@ -241,7 +198,7 @@ def show(gallery: Gallery, name: str, rows: Rows, problem: Problem) -> None:
         "The loss by epoch, logarithmic, and the verdict on each curve.",
     )
     words = [[name, *(each.verdict for each in row)] for name, row in rows.items()]
-    gallery.add(page.table(["", *columns], words, f"The verdicts, by {name[:-1]}"))
+    report.add(page.table(["", *columns], words, f"The verdicts, by {name[:-1]}"))
 
 
 def summary(activations: Rows, initialisations: Rows, opened: Path) -> str:

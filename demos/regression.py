@@ -29,7 +29,7 @@ from nn import MLP, AdamW, EarlyStopping, History, fit, mean_absolute_error, r2_
 from .shared import figures as pictures
 from .shared import page
 from .shared.datasets import Split, diabetes, split
-from .shared.report import Gallery, run, whole
+from .shared.report import Report, run, whole
 
 Array = npt.NDArray[np.float64]
 
@@ -192,16 +192,16 @@ def present(answers: Answers, folder: Path) -> Path:
     data, history, scores, errors = answers.data, answers.history, answers.scores, answers.errors
     count, unseen = len(data.y), len(data.y_unseen)
     held_back = answers.held_back
-    gallery = Gallery(folder, "A regression on real patients")
-    gallery.say(
+    report = Report(folder, "A regression on real patients")
+    report.say(
         f"Ten measurements ({', '.join(answers.features)}: s1 to s6 are of blood) are to predict how far the "
         f"diabetes of a patient is after a year, a number from {data.y.min():g} to {data.y.max():g}. "
         f"Of {unseen} patients that it has never seen, the network explains R² = {scores[NETWORK]:.3f} of "
         f"the variance, linear regression {scores[LINE]:.3f}."
     )
 
-    gallery.section("training", "1 The training, and where it stops")
-    gallery.say(
+    report.section("training", "1 The training, and where it stops")
+    report.say(
         f"{unseen} of {unseen + count} patients are held out until the end. From {count - held_back} of the "
         f"others an MLP 10-{HIDDEN}-1 with relu learns, with the mean squared error as its loss, in "
         f"mini-batches of {BATCH}, by AdamW with the learning rate {RATE} and the weight decay {DECAY:g}. "
@@ -211,7 +211,7 @@ def present(answers: Answers, folder: Path) -> Path:
         "mean has a loss of 1.",
         f"The best epoch was {answers.best} of {len(history)}.",
     )
-    gallery.show(
+    report.show(
         "losses",
         pictures.losses(history.loss, history.validation_loss, answers.best),
         f"Two curves over {len(history)} epochs. The training loss falls from {history.loss[0]:.2f} to "
@@ -221,14 +221,14 @@ def present(answers: Answers, folder: Path) -> Path:
         "The loss of the patients to learn from, and of those that say when to stop.",
     )
 
-    gallery.section("predictions", "2 Predicted against true")
-    gallery.say(
+    report.section("predictions", "2 Predicted against true")
+    report.say(
         "R² is the share of the variance that is explained: 1 − Σ (y − ŷ)² / Σ (y − ȳ)². A point on the "
         "dashed line is a patient predicted exactly. Both models draw the predictions towards the mean, as "
         "they should where half of what is to be predicted is not in the measurements: patients who are "
         "well are predicted too high, the very ill too low."
     )
-    gallery.show(
+    report.show(
         "predictions",
         pictures.predictions(answers.found, data.y_unseen, scores),
         f"Two scatter charts of {unseen} held-out patients, predicted against true, with a dashed diagonal. "
@@ -236,7 +236,7 @@ def present(answers: Answers, folder: Path) -> Path:
         "clouds look alike.",
         "The held-out patients, as each model predicts them.",
     )
-    gallery.add(
+    report.add(
         page.table(
             ["", "R²", "mean absolute error", "learned from"],
             [
@@ -251,17 +251,17 @@ def present(answers: Answers, folder: Path) -> Path:
             "On the held-out patients",
         )
     )
-    gallery.say(
+    report.say(
         f"The linear model has learned from all {count}; the network's {held_back} for validation have moved "
         "no weight."
     )
 
-    gallery.section("residuals", "3 What is left over")
-    gallery.say(
+    report.section("residuals", "3 What is left over")
+    report.say(
         "The residual is what a prediction misses, y − ŷ. A bend in the cloud of the linear model would be "
         "something that it has missed and a network could learn. Look for one."
     )
-    gallery.show(
+    report.show(
         "residuals",
         pictures.residuals(answers.found, data.y_unseen),
         "On the left the residuals of both models against their predictions: two clouds around "
@@ -269,9 +269,9 @@ def present(answers: Answers, folder: Path) -> Path:
         "Residuals of the held-out patients: how large they are, and how often.",
     )
 
-    gallery.section("chance", "4 Is the difference more than chance?")
-    gallery.say(_verdict(answers))
-    return gallery.close()
+    report.section("chance", "4 Is the difference more than chance?")
+    report.say(_verdict(answers))
+    return report.close()
 
 
 def _verdict(answers: Answers) -> str:

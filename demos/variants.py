@@ -27,7 +27,7 @@ from autograd import Value, mean
 from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, fit, mse_loss, plots
 
 from .shared import page
-from .shared.report import Gallery, run
+from .shared.report import Report, run
 
 Array = npt.NDArray[np.float64]
 Maker = Callable[[list[Value]], Optimizer]
@@ -221,8 +221,8 @@ def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[fl
 def work(given: dict[str, Any], folder: Path) -> None:
     """Train, draw, tell, and hold the demo to what it says."""
     quick, seed = given["quick"], given["seed"]
-    gallery = Gallery(folder, "Variants of gradient descent, as paths on one surface")
-    gallery.say(
+    report = Report(folder, "Variants of gradient descent, as paths on one surface")
+    report.say(
         "A line `ŷ = w x + b` is fitted to points. Its loss, the mean of `(ŷ − y)²`, depends on `w` and "
         "`b` alone: it is a surface over a plane, and can be drawn as it is. A training is a path on it. "
         "The least loss is known, by least squares, so all curves here show how far above it a training is."
@@ -231,23 +231,23 @@ def work(given: dict[str, Any], folder: Path) -> None:
     epochs = 25 if quick else 40
     points = Points.drawn(24 if quick else 48, -1.0, 2.0, np.random.default_rng(seed))
     variants = compare_variants(points, epochs, seed)
-    tell_variants(gallery, points, variants, epochs)
+    tell_variants(report, points, variants, epochs)
 
     valley = Points.drawn(8 if quick else 20, 1.0, 4.0, np.random.default_rng(seed))
     rates = sorted(METHOD_RATES[:3] if quick else METHOD_RATES)
     methods = [best_of_rates(name, valley, rates) for name in METHODS]
-    tell_methods(gallery, valley, methods, rates)
+    tell_methods(report, valley, methods, rates)
 
-    opened = gallery.close()
+    opened = report.close()
     print(summary(variants, methods, valley, epochs, opened))
     check(points, variants, epochs, seed, valley, methods)
 
 
-def tell_variants(gallery: Gallery, points: Points, variants: Sequence[Training], epochs: int) -> None:
+def tell_variants(report: Report, points: Points, variants: Sequence[Training], epochs: int) -> None:
     """The first section of the page."""
     count = len(points.x)
-    gallery.section("variants", "1 Batch, stochastic, mini-batch")
-    gallery.say(
+    report.section("variants", "1 Batch, stochastic, mini-batch")
+    report.say(
         f"There are {count} points. Batch gradient descent takes the gradient of the loss on all of them: "
         f"one update in an epoch. Stochastic gradient descent takes one point at a time: {count} updates. "
         "Mini-batches are in between. All three begin at the same place, have the same learning rate, "
@@ -262,7 +262,7 @@ def tell_variants(gallery: Gallery, points: Points, variants: Sequence[Training]
         each.name: (range(epochs + 1), each.excess[:: each.updates // epochs]) for each in variants
     }
     against_updates = {each.name: (np.arange(1, each.updates + 1), each.excess[1:]) for each in variants}
-    gallery.show(
+    report.show(
         "loss",
         plots.curves(
             [
@@ -278,7 +278,7 @@ def tell_variants(gallery: Gallery, points: Points, variants: Sequence[Training]
         "stochastic curve goes on jittering long after the batch curve has ended.",
         "The same three trainings: the loss at the end of each epoch, and after each update.",
     )
-    gallery.show(
+    report.show(
         "paths",
         plots.walks(
             points.loss,
@@ -294,12 +294,12 @@ def tell_variants(gallery: Gallery, points: Points, variants: Sequence[Training]
 
 
 def tell_methods(
-    gallery: Gallery, valley: Points, methods: Sequence[tuple[float, Training]], rates: Sequence[float]
+    report: Report, valley: Points, methods: Sequence[tuple[float, Training]], rates: Sequence[float]
 ) -> None:
     """The second section of the page."""
     level = CLOSE * float(valley.loss(*valley.best()))
-    gallery.section("optimizers", "2 Momentum, Nesterov, Adagrad, RMSprop, Adam")
-    gallery.say(
+    report.section("optimizers", "2 Momentum, Nesterov, Adagrad, RMSprop, Adam")
+    report.say(
         "Now x lies between 1 and 4, far from 0, so that a steeper line with a lower intercept is almost as "
         f"good: the valley is long and narrow. It curves {valley.steepness():.0f} times as much across as "
         "along. A rate that is not too large for the walls is small for the floor.",
@@ -309,7 +309,7 @@ def tell_methods(
         "it at a slant. RMSprop, which never forgets to make steps of about the size of its rate, "
         "does not come to rest.",
     )
-    gallery.show(
+    report.show(
         "optimizers",
         plots.walks(
             valley.loss,
@@ -323,13 +323,13 @@ def tell_methods(
         f"{', '.join(f'{rate:g}' for rate in rates)}.",
     )
     lines = {each.name: (np.arange(each.updates + 1), each.excess) for _, each in methods}
-    gallery.show(
+    report.show(
         "optimizers_loss",
         plots.curves([plots.Panel("Against updates", "updates", lines)], "loss above the least", floor=1e-8),
         "The loss of the six methods against updates: Nesterov's method is the first to be far down.",
         "How far above the least loss each is, logarithmic.",
     )
-    gallery.add(
+    report.add(
         page.table(
             ["method", "rate", "updates to within 1 %", "in the end above the least"],
             [

@@ -52,7 +52,7 @@ from .schedules import (
 
 if TYPE_CHECKING:
     from .callbacks import Checkpoint, EarlyStopping
-    from .curves import Curve
+    from .curves import LossCurve
     from .diagrams import diagram
     from .exchange import from_torch, to_onnx, to_torch
     from .exploration import explore_model
@@ -66,7 +66,7 @@ else:
         __name__,
         {
             "callbacks": ["Checkpoint", "EarlyStopping"],
-            "curves": ["Curve"],
+            "curves": ["LossCurve"],
             "diagrams": ["diagram"],
             "exchange": ["from_torch", "to_onnx", "to_torch"],
             "exploration": ["explore_model"],
@@ -99,6 +99,7 @@ __all__ = [
     "LambdaLR",
     "Layer",
     "LinearWarmup",
+    "LossCurve",
     "Module",
     "MultiStepLR",
     "Neuron",

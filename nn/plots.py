@@ -7,19 +7,21 @@ differ in their dashes too, points in their markers. As in all drawings, blue is
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import PALETTE, MissingExtraError
+from autograd import PALETTE, MissingExtraError, write_bytes
 
 __all__ = [
-    "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
-    "require_matplotlib", "styled", "walks",
+    "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
+    "png", "require_matplotlib", "save", "styled", "svg", "walks",
 ]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
@@ -81,6 +83,27 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
         from matplotlib.figure import Figure
 
         yield Figure(figsize=(width, height))
+
+
+def svg(figure: Any) -> str:
+    """A figure as SVG text, the same for the same figure."""
+    text = io.StringIO()
+    with styled():
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
+
+
+def png(figure: Any, dpi: float = 150.0) -> bytes:
+    """A figure as PNG."""
+    picture = io.BytesIO()
+    with styled():
+        figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": None})
+    return picture.getvalue()
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as what the path's suffix says, ``.svg`` or ``.png``."""
+    write_bytes(path, svg(figure).encode() if path.suffix == ".svg" else png(figure))
 
 
 def _grid(figure: Any, rows: int, columns: int, above: float, below: float, **options: Any) -> Any:

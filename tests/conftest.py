@@ -9,9 +9,12 @@ from shutil import which
 
 import pytest
 
+from autograd.compiler.ir.passes import after_each
+from autograd.compiler.ir.verifier import verify
 from tests.support import profiles
 
 profiles.load()
+after_each.append(lambda stage, outputs: verify(outputs, stage))  # after each pass of each program
 
 # Of each marker whether what its tests need is missing, and what helps.
 NEEDS = {

@@ -11,7 +11,7 @@ import autograd
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-FOR_DEVELOPERS = {"demos", "test", "bench", "dev", "docs"}  # they collect extras
+FOR_DEVELOPERS = {"demos", "test", "bench", "dev", "docs", "quick"}  # they collect extras
 
 
 def text(name):

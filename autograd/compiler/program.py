@@ -19,7 +19,7 @@ from ..locks import BUILDING
 from .frontend.capture import record
 from .frontend.vectorize import lift
 from .ir.adjoint import gradient, gradient_by_inputs
-from .ir.nodes import ADD, MUL, Term, ancestry
+from .ir.nodes import ADD, MUL, Apply, Node, ancestry
 from .ir.tangent import tangents
 from .llvm.backend import NativeProgram
 from .llvm.legalize import why_not_native
@@ -152,11 +152,11 @@ class Program:
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
         self._tape = record(outputs, parameters, inputs)
-        self._lifted: dict[tuple[str, Purpose], list[Term]] = {}
+        self._lifted: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
-        terms = self._terms("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
-        obstacle = why_not_native(terms) if backend != "numpy" else None
+        nodes = self._nodes("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
+        obstacle = why_not_native(nodes) if backend != "numpy" else None
         if backend == "llvm" and obstacle is not None:
             raise obstacle
         self._backends = (
@@ -596,25 +596,25 @@ class Program:
             raise TypeError(f"{what} must be real numbers, got an array of {array.dtype}")
         return np.asarray(array, self.dtype, order="C")
 
-    def _terms(self, backend: str, purpose: Purpose) -> list[Term]:
+    def _nodes(self, backend: str, purpose: Purpose) -> list[Node]:
         """What a back end has to compute for a purpose."""
         fold = backend == "numpy"
         if (backend, purpose) not in self._lifted:
             if isinstance(purpose, tuple):
-                self._lifted[backend, purpose] = self._derivative_terms(fold, *purpose)
+                self._lifted[backend, purpose] = self._derivative_nodes(fold, *purpose)
             else:
-                block, results = lift(self._tape, fold)
-                terms = [_reduced(results[0]), gradient(block, results[0])]
+                results = lift(self._tape, fold)
+                nodes = [_reduced(results[0]), gradient(results[0])]
                 for name, each in [
-                    ("gradient", terms),
+                    ("gradient", nodes),
                     ("evaluate", results),
-                    ("training", [*terms, *results[1:]]),
+                    ("training", [*nodes, *results[1:]]),
                 ]:
                     self._lifted[backend, name] = each
         return self._lifted[backend, purpose]
 
-    def _derivative_terms(self, fold: bool, kind: Kind, wrt: str) -> list[Term]:
-        """The terms of a derivative for each example, whose leaves are the first columns of the batch.
+    def _derivative_nodes(self, fold: bool, kind: Kind, wrt: str) -> list[Node]:
+        """The nodes of a derivative for each example, whose leaves are the first columns of the batch.
 
         A direction is in the last columns. Parameters that are differentiated by are columns too: so each
         example has derivatives of its own.
@@ -626,28 +626,31 @@ class Program:
         N = self.parameters if by_parameters else self.inputs
         if kind in ("jvp", "hvp"):
             columns = [*columns, *[Value(0.0) for _ in range(N)]]
-        block, results = lift(record(outputs, parameters, columns), fold)
+        results = lift(record(outputs, parameters, columns), fold)
+        graph = results[0].graph
         own, width = np.arange(N), len(columns)
-        direction = block.put((width,), [(own, block.take(block.inputs, np.arange(width - N, width)))])
+        direction = graph.scatter_add(
+            (width,), [(own, graph.gather(graph.inputs, np.arange(width - N, width)))]
+        )
         if kind == "jvp":
-            terms = [*results, *tangents(results, block.inputs, direction)]
+            nodes = [*results, *tangents(results, graph.inputs, direction)]
         else:
-            terms = [block.take(gradient_by_inputs(block, result), own) for result in results]
+            nodes = [graph.gather(gradient_by_inputs(result), own) for result in results]
         if kind == "hvp":
-            terms = tangents(terms, block.inputs, direction)
+            nodes = tangents(nodes, graph.inputs, direction)
         elif kind == "hessian":
-            units = [block.constant(unit) for unit in np.eye(N, width)]
-            columns_of = [tangents(terms, block.inputs, unit) for unit in units]  # (N) by (K)
-            terms = [column[k] for k in range(self.outputs) for column in columns_of]
-        return [block.broadcast(term, term.shape, batched=True) for term in terms]
+            units = [graph.constant(unit) for unit in np.eye(N, width)]
+            columns_of = [tangents(nodes, graph.inputs, unit) for unit in units]  # (N) by (K)
+            nodes = [column[k] for k in range(self.outputs) for column in columns_of]
+        return [graph.broadcast(node, node.shape, everywhere=True) for node in nodes]
 
     def _program(self, backend: str, purpose: Purpose) -> Any:
         made = self._made.get((backend, purpose))
         if made is None:
-            with BUILDING:  # terms are added to their block
+            with BUILDING:  # nodes are added to their graph
                 make = ArrayProgram if backend == "numpy" else NativeProgram
-                terms = self._terms(backend, purpose)
-                made = make(terms, self.reduce == "mean", self.dtype)
+                nodes = self._nodes(backend, purpose)
+                made = make(nodes, self.reduce == "mean", self.dtype)
                 made = self._made.setdefault((backend, purpose), made)
         return made
 
@@ -679,20 +682,20 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if len(self._backends) > 1:
-            batched = [term.size for term in ancestry(self._terms("numpy", purpose)) if term.batched]
+            batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
             size = max(self.parameters, sum(batched))
             self._backend = rank_backends(size, passes, visits, self._backends)[0]
 
 
-def _reduced(output: Term) -> Term:
-    """An output over the batch; a term of it that is the same for all examples is not added up over them."""
-    block = output.block
-    whole_seed, alike = block.over_batch(block.seed), []
-    while output.kind == "apply" and output.row is ADD and len({arg.batched for arg in output.args}) == 2:
+def _reduced(output: Node) -> Node:
+    """An output over the batch; a node of it that is the same for all examples is not added up over them."""
+    graph = output.graph
+    alike = []
+    while isinstance(output, Apply) and output.row is ADD and len({arg.batched for arg in output.args}) == 2:
         other, output = sorted(output.args, key=lambda arg: arg.batched)
         alike.append(other)
-    summed = [block.over_batch(output), block.seed] if output.batched else [output, whole_seed]
-    value = block.apply(MUL, summed)
+    summed = [graph.batch_sum(output), graph.cotangent] if output.batched else [output, graph.total_cotangent]
+    value = graph.apply(MUL, summed)
     for other in alike:
-        value = block.apply(ADD, [value, block.apply(MUL, [other, whole_seed])])
+        value = graph.apply(ADD, [value, graph.apply(MUL, [other, graph.total_cotangent])])
     return value

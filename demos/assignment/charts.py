@@ -7,30 +7,24 @@ colours are those of `autograd.drawing.style`.
 
 from __future__ import annotations
 
-import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import PALETTE, write_bytes
-from nn.curves import Curve, spelled
-from nn.plots import canvas
+from autograd import PALETTE
+from nn.plots import canvas, save, svg
 
-__all__ = ["compare_rates", "descents", "loss_of_run"]
+from .comment import Curve, spelled
+
+__all__ = ["compare_rates", "loss_of_run"]
 
 FLOOR = 1e-12  # of the first loss: what is below is rounding
 LIGHTEST = 0.56  # of viridis: what is lighter has less than three times the contrast of the paper
 MOST_POINTS = 2000  # of a curve on paper; more cannot be seen
-
-
-def _save(figure: Any, path: Path) -> None:
-    picture, format = io.BytesIO(), path.suffix.removeprefix(".")
-    figure.savefig(picture, format=format, dpi=150, metadata={"Date": None} if format == "svg" else None)
-    write_bytes(path, picture.getvalue())
 
 
 def compare_rates(
@@ -69,10 +63,8 @@ def compare_rates(
             figure.text(0.03, y / height, "\n".join(paragraph), va="top", linespacing=1.42)
             y -= line * len(paragraph) + gap
         for path in paths:
-            _save(figure, path)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-        return text.getvalue()
+            save(figure, path)
+        return svg(figure)
 
 
 def _wrapped(paragraph: str, width: int) -> list[str]:
@@ -109,7 +101,7 @@ def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
         epochs, losses = _points(curve.losses)
         axes.plot(
             epochs, _positive(losses), color=colour, marker=PALETTE.series(number)[2],
-            markevery=(0.03, 0.11), label=f"η = {spelled(curve.rate)}",
+            markevery=(0.03, 0.11), label=curve.name,
         )  # fmt: skip
     axes.set_title("The loss at six learning rates" if len(curves) == 6 else "The loss by learning rate")
     axes.set_yscale("log" if first > 0 else "linear")
@@ -123,7 +115,7 @@ def _draw_ordinary(axes: Any, curves: Sequence[Curve]) -> None:
 
 def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -> None:
     fastest = max(ordinary, key=lambda curve: curve.rate)
-    name = f"η = {spelled(fastest.rate)}"
+    name = fastest.name
     axes.plot(*_points(fastest.losses), color=PALETTE["line"], linestyle="--", label=name)
     # The largest rate first and thickest, so that curves that coincide are all seen.
     order = sorted(range(len(curves)), key=lambda i: -curves[i].rate)
@@ -132,16 +124,16 @@ def _draw_large(axes: Any, curves: Sequence[Curve], ordinary: Sequence[Curve]) -
         axes.plot(
             *_points(curve.losses), color=colour, marker=marker, markersize=4 + 2 * i,
             linewidth=1.8 + 1.8 * i, markevery=list(range(min(10, len(curve.losses)))),
-            label=f"η = {spelled(curve.rate)}",
+            label=curve.name,
         )  # fmt: skip
-        if curve.rises():
+        if curve.overshoots:
             peak = curve.peak()
             top = curve.losses[peak - 1]
             axes.annotate(
                 f"{top:.3g} in epoch {peak}", (peak, top), xytext=(6, 7),
                 textcoords="offset points", color=colour,
             )  # fmt: skip
-    overshooting = any(curve.rises() for curve in curves)
+    overshooting = any(curve.overshoots for curve in curves)
     axes.set_title("Far larger rates" + (": overshoot" if overshooting else ", from the same start"))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
@@ -173,19 +165,4 @@ def loss_of_run(losses: npt.NDArray[np.float64], rate: float, path: Path) -> Non
             else:
                 axes.set_title("the same, logarithmic")
             axes.set_xlabel("epoch")
-        _save(figure, path)
-
-
-def descents(runs: Mapping[str, Sequence[float]], target: float, path: Path) -> None:
-    """Draw how one weight moves from step to step in two or three runs, around the `target` of all."""
-    with canvas(3.4) as figure:
-        axes = figure.add_axes((0.07, 0.16, 0.77, 0.72))
-        axes.axhline(target, color=PALETTE["line"], linestyle="--", linewidth=1.2, label=f"w = {target:g}")
-        for number, (name, numbers) in enumerate(runs.items()):
-            colour, _, marker = PALETTE.series(number)
-            axes.plot(range(1, len(numbers) + 1), numbers, color=colour, marker=marker, label=name)
-        axes.set_title("The weight from step to step")
-        axes.set_xlabel("step")
-        axes.set_ylabel("w")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
-        _save(figure, path)
+        save(figure, path)

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from latex2mathml.converter import convert
-
 from autograd import Derivation, Value, explain
 from autograd.symbolic import LATEX, Equation, Symbol
 
@@ -166,17 +164,6 @@ def mathematics(equations: Sequence[Equation]) -> str:
     for left, sides in map(_short, equations):
         for position, (relation, side) in enumerate(sides):
             cells = [left if position == 0 else "", relation, side]
-            rows.append("<tr>" + "".join(f"<td>{mathml(cell)}</td>" for cell in cells) + "</tr>")
+            rows.append("<tr>" + "".join(f"<td>{page.mathml(cell)}</td>" for cell in cells) + "</tr>")
     content = f'<table role="presentation" class="mathematics">{"".join(rows)}</table>'
     return page.scrolling(content, "equations")
-
-
-def mathml(latex: str) -> str:
-    """A formula in MathML, which browsers typeset themselves."""
-    if not latex:
-        return ""
-    text: str = convert(latex)
-    # HTML needs no namespace, and a formula in a row of its own is set at full size.
-    return text.replace(
-        ' xmlns="http://www.w3.org/1998/Math/MathML" display="inline"', ' displaystyle="true"'
-    )

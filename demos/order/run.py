@@ -18,20 +18,15 @@ primitive. The right numbers are the engine's.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise, product
 from pathlib import Path
 
-from autograd import Value, draw, explore, grad, topological_order
-from autograd.errors import MissingExtraError
-from nn.plots import require_matplotlib
+from autograd import PALETTE, Value, draw, explore, grad, topological_order, write_text
+from nn.plots import canvas, save
 
-from ..assignment import charts
-from ..shared import files
-from ..shared.options import Options, OptionsError, fail
+from ..shared.report import run
 from .page import Answers, Pass, Search, Share, Turn, Update, Way, formula
-
-PROGRAM = "python -m demos order"
 
 Structure = tuple[tuple[int, ...], ...]  # of each node the numbers of its parents
 Backward = Callable[[Value], object]  # fills in .grad on all that the output depends on, or tries to
@@ -376,6 +371,21 @@ def film_of_shares(album: Album, name: str, title: str, output: Value, adding: b
     return turns
 
 
+def descents(runs: Mapping[str, Sequence[float]], target: float, path: Path) -> None:
+    """Draw how one weight moves from step to step in two or three runs, around the `target` of all."""
+    with canvas(3.4) as figure:
+        axes = figure.add_axes((0.07, 0.16, 0.77, 0.72))
+        axes.axhline(target, color=PALETTE["line"], linestyle="--", linewidth=1.2, label=f"w = {target:g}")
+        for number, (name, numbers) in enumerate(runs.items()):
+            colour, _, marker = PALETTE.series(number)
+            axes.plot(range(1, len(numbers) + 1), numbers, color=colour, marker=marker, label=name)
+        axes.set_title("The weight from step to step")
+        axes.set_xlabel("step")
+        axes.set_ylabel("w")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        save(figure, path)
+
+
 def second_step(album: Album, name: str, title: str, zeroing: bool) -> str:
     """The graph of the second step of training, after its backward pass."""
     _, loss = next(islice(descend(zeroing), 1, None))
@@ -386,32 +396,23 @@ def second_step(album: Album, name: str, title: str, zeroing: bool) -> str:
 # --- the page ----------------------------------------------------------------------------------------
 
 
-def settings_from(argv: Sequence[str]) -> tuple[bool, Path]:
-    """Whether to be quick, and the folder to write into."""
-    options = Options(PROGRAM, "Show why backpropagation needs topological order, adding and zeroing.")
-    options.switch("--quick", help="search graphs of up to 5 nodes instead of 6")
-    options.whole(
-        "--seed", default=0, smallest=0, largest=2**32 - 1, help="changes nothing: nothing here is random"
-    )
-    options.folder("--out", default="out/order", help="where to write")
-    given = options.parse(argv)
-    return given["quick"], Path(given["out"])
-
-
 def main(argv: Sequence[str]) -> int:
     """Run the demo; returns the exit status."""
-    try:
-        quick, folder = settings_from(argv)
-        require_matplotlib()
-        files.prepare_folder(folder)
-        answers = answer(5 if quick else 6, folder)
-    except (OptionsError, MissingExtraError) as error:
-        return fail(PROGRAM, error)
-    except OSError as error:
-        return fail(PROGRAM, f"cannot write into {folder}: {error.strerror or error}")
+    return run(
+        "order",
+        "Show why backpropagation needs topological order, adding and zeroing.",
+        work,
+        argv,
+        quick="search graphs of up to 5 nodes instead of 6",
+        seed="changes nothing: nothing here is random",
+    )
+
+
+def work(given: Mapping[str, object], folder: Path) -> None:
+    """Do everything wrong and right, tell it, and hold the demo to what it says."""
+    answers = answer(5 if given["quick"] else 6, folder)
     print(summary(answers, folder))
     check(answers)
-    return 0
 
 
 def answer(largest: int, folder: Path) -> Answers:
@@ -439,7 +440,7 @@ def answer(largest: int, folder: Path) -> Answers:
     second_step(album, "not_zeroed.svg", "Step 2, not zeroed", zeroing=False)
     runs = {"zeroed": zeroed, "not zeroed": unzeroed}
     moves = {name: [update.before for update in run] for name, run in runs.items()}
-    charts.descents(moves, TARGET, folder / "descents.svg")
+    descents(moves, TARGET, folder / "descents.svg")
     album.pictures["descents.svg"] = (folder / "descents.svg").read_text(encoding="utf-8")
 
     nodes["y"].backward()  # the engine's
@@ -478,7 +479,7 @@ def answer(largest: int, folder: Path) -> Answers:
         pictures=album.pictures,
         explorers=explorers,
     )
-    files.write(folder / "index.html", answers.html())
+    write_text(folder / "index.html", answers.html())
     return answers
 
 

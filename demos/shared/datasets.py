@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd.errors import MissingExtraError
+from autograd import MissingExtraError
 
 __all__ = ["Split", "diabetes", "digits", "split"]
 

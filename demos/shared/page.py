@@ -10,19 +10,25 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from latex2mathml.converter import convert
 
 from autograd import Explorer
 
 __all__ = [
     "columns",
+    "contents",
     "details",
     "document",
     "equations",
     "explorer",
+    "facts",
     "figure",
+    "links",
     "listing",
+    "mathml",
     "number",
     "paragraph",
     "prose",
@@ -180,6 +186,37 @@ def columns(*contents: str) -> str:
     """Parts that stand side by side where the window is wide enough, otherwise one below the other."""
     inside = "\n".join(f"<div>{content}</div>" for content in contents)
     return f'<div class="columns">{inside}</div>'
+
+
+def facts(told: Mapping[str, str]) -> str:
+    """Facts by their names, side by side."""
+    cards = "".join(f"<div><dt>{prose(name)}</dt><dd>{prose(fact)}</dd></div>" for name, fact in told.items())
+    return f'<dl class="facts">{cards}</dl>'
+
+
+def contents(titles: Mapping[str, str]) -> str:
+    """Links to the parts of the page: their titles by anchor."""
+    links = "".join(f'<li><a href="#{anchor}">{title}</a></li>' for anchor, title in titles.items())
+    return f"<ol>{links}</ol>"
+
+
+def links(files: Mapping[str, str]) -> str:
+    """Links to files beside the page: by name what is in them, or nothing."""
+    items = (
+        f'<li><a href="{name}">{name}</a>{": " if words else ""}{words}</li>' for name, words in files.items()
+    )
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def mathml(latex: str) -> str:
+    """A formula in MathML, which browsers typeset themselves."""
+    if not latex:
+        return ""
+    text: str = convert(latex)
+    # HTML needs no namespace, and a formula in a row of its own is set at full size.
+    return text.replace(
+        ' xmlns="http://www.w3.org/1998/Math/MathML" display="inline"', ' displaystyle="true"'
+    )
 
 
 def details(summary: str, content: str) -> str:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autograd.errors import MissingExtraError
+from autograd import MissingExtraError, require_writable, write_text
 from nn import History
-from nn.plots import require_matplotlib, styled
+from nn.plots import png, require_matplotlib, svg
 
-from . import files, page
+from . import page
 from .options import Options, OptionsError, fail
 
-__all__ = ["Gallery", "run", "whole"]
+__all__ = ["Report", "run", "whole"]
 
 # It finds its film as the element before itself. The slider is a range input: arrow keys move it.
 PROJECTOR = """
@@ -59,7 +58,7 @@ PROJECTOR = """
 FILM_DPI = 96  # one pixel of a film is one of the page
 
 
-class Gallery:
+class Report:
     """The folder that a demo writes into, and the page that shows what is there.
 
     Parameters
@@ -79,29 +78,35 @@ class Gallery:
         self._close()
         self._section = anchor, title, []
 
-    def say(self, *paragraphs: str) -> None:
+    def heading(self, title: str) -> None:
+        """Begin a part of the section."""
+        self.add(f"<h3>{page.prose(title)}</h3>")
+
+    def say(self, *paragraphs: str, kind: str = "") -> None:
         """Text, with `formulas` between backquotes; see `page.prose`."""
-        self.add(*map(page.paragraph, paragraphs))
+        self.add(*(page.paragraph(text, kind) for text in paragraphs))
+
+    def read(self, name: str) -> str:
+        """A picture of the folder, as SVG text."""
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    def picture(self, name: str, alt: str, caption: str, smallest: float = 0.66) -> None:
+        """A picture of the folder; see `page.figure`."""
+        self.add(page.figure(self.read(name), alt, caption, smallest))
 
     def show(self, name: str, figure: Any, alt: str, caption: str) -> None:
         """A figure of matplotlib: it is saved as `name` with the suffix .svg, and stands on the page."""
-        text = io.StringIO()
-        with styled():
-            figure.savefig(text, format="svg", metadata={"Date": None})
-        files.write(self.folder / f"{name}.svg", text.getvalue())
-        self.add(page.figure(text.getvalue(), alt, caption))
+        write_text(self.folder / f"{name}.svg", svg(figure))
+        self.picture(f"{name}.svg", alt, caption)
 
     def film(self, frames: Mapping[str, Any], alt: str, caption: str) -> None:
         """Figures of matplotlib by their titles: one is seen at a time, chosen with a slider or played.
 
         Without scripts the last one is seen. `alt` goes before the title of the one that is seen.
         """
-        pictures = []
-        for title, figure in frames.items():
-            file = io.BytesIO()
-            with styled():
-                figure.savefig(file, format="png", dpi=FILM_DPI, metadata={"Software": None})
-            pictures.append((title, base64.b64encode(file.getvalue()).decode()))
+        pictures = [
+            (title, base64.b64encode(png(figure, FILM_DPI)).decode()) for title, figure in frames.items()
+        ]
         data_of_all = json.dumps(pictures).replace("</", r"<\/")  # nothing in a title ends the script
         words, data = pictures[-1]
         last = (
@@ -127,7 +132,7 @@ class Gallery:
         """Write the page; returns its path."""
         self._close()
         path = self.folder / "index.html"
-        files.write(path, page.document(self.title, *self._content))
+        write_text(path, page.document(self.title, *self._content))
         return path
 
     def _close(self) -> None:
@@ -156,6 +161,8 @@ def run(
     argv: Sequence[str],
     *,
     quick: str,
+    seed: str = "the seed of all that is random",
+    default_seed: int | None = 0,
     more: Callable[[Options], None] = lambda options: None,
 ) -> int:
     """Read the options, prepare the folder and do the work; returns the exit status.
@@ -167,11 +174,12 @@ def run(
     work : what is done, given the options by name (seed, quick and those of `more`) and the folder.
     argv : the options as the user wrote them.
     quick : what ``--quick`` does, for ``--help``.
+    seed, default_seed : what ``--seed`` does, for ``--help``, and its default.
     more : adds options of the demo's own.
     """
     program = f"python -m demos {name}"
     options = Options(program, description)
-    options.whole("--seed", default=0, smallest=0, largest=2**32 - 1, help="the seed of all that is random")
+    options.whole("--seed", default=default_seed, smallest=0, largest=2**32 - 1, help=seed)
     options.folder("--out", default=f"out/{name}", help="where to write")
     options.switch("--quick", help=quick)
     more(options)
@@ -180,7 +188,8 @@ def run(
         given = options.parse(argv)
         folder = Path(given.pop("out"))
         require_matplotlib()
-        files.prepare_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        require_writable(folder / "index.html")
         work(given, folder)
     except (OptionsError, MissingExtraError) as error:
         return fail(program, error)

@@ -31,7 +31,7 @@ from autograd import (
 )
 from autograd.engine.primitives import TABLE
 from nn import ACTIVATIONS, LOSSES, MLP
-from tests.support.compiled import backends, eager, needs_llvmlite, program_of
+from tests.support.compiled import backends, eager, needs_llvmlite, program_of, slowly_in_native_code
 from tests.support.compiled_cases import (
     ACCURACY,
     CHOICES,
@@ -170,7 +170,7 @@ def test_every_row_at_special_values(row, backend):
     assert found == []
 
 
-@backends
+@slowly_in_native_code
 @pytest.mark.parametrize("length", [1, 2])
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
 def test_every_row_of_constants_and_others(row, length, backend):
@@ -194,7 +194,7 @@ EXPONENTS = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, 2.5, 5e-324, 1e308
 EXPONENTS += [0.5, -0.5, 1.5, 1 / 3]
 
 
-@backends
+@slowly_in_native_code
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_powers_with_an_exponent_that_is_known(exponent, backend):
     """They are computed as products where they can be; 0⁰ has derivative 0."""

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from autograd import Value, draw, explore, save_workbook, write_bytes, write_csv, write_text
-from demos.assignment import charts
-from demos.shared.files import write
 from nn import MLP, SGD, Checkpoint, diagram, fit, save, to_onnx
+from nn import plots as charts
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +40,7 @@ def trained(**options):
 
 def figure(path):
     with charts.canvas(2.0) as canvas:
-        charts._save(canvas, path)
+        charts.save(canvas, path)
 
 
 render, plots, xlsx, onnx = "pygraphviz", "matplotlib", "xlsxwriter", "onnx"
@@ -63,7 +62,6 @@ WRITERS = {  # by its name: the suffix, the library that it needs, and what writ
     "history, SVG": (".svg", plots, lambda path: trained().plot(path)),
     "to_onnx": (".onnx", onnx, lambda path: to_onnx(model(), path)),
     "charts": (".svg", plots, figure),
-    "demos": (".html", None, lambda path: write(path, 300 * "a")),
 }
 
 

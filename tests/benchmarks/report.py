@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import platform
 import statistics
 import subprocess
@@ -11,15 +10,13 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from autograd import PALETTE
+from autograd import PALETTE, write_text
 from demos.shared import page
-from demos.shared.files import prepare_folder, write
 from nn import plots
-from nn.plots import canvas
+from nn.plots import canvas, svg
 from tests.benchmarks import engine
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS
@@ -199,7 +196,7 @@ def of_growth(findings: Findings) -> Iterable[str | Table | Picture]:
         panels.append(plots.Panel(fixed, what, lines, "log"))
     if all(panel.lines for panel in panels):
         yield Picture(
-            "growth", svg_of(plots.curves(panels, "µs per step")), "Microseconds of a step by its size"
+            "growth", svg(plots.curves(panels, "µs per step")), "Microseconds of a step by its size"
         )
     rows = findings.by_parameters
     spent = [code_generation(row) for row in rows]
@@ -217,9 +214,7 @@ def of_growth(findings: Findings) -> Iterable[str | Table | Picture]:
             for name in OURS
         }
         panel = plots.Panel("n-n-10 on 64 examples", "n", lines, "log")
-        yield Picture(
-            "compiling", svg_of(plots.curves([panel], "milliseconds")), "The time to the first result"
-        )
+        yield Picture("compiling", svg(plots.curves([panel], "milliseconds")), "The time to the first result")
 
 
 def of_machine(findings: Findings, core: int | None) -> Iterable[str | Table]:
@@ -312,12 +307,6 @@ def compiler() -> str:
 # --- pictures ----------------------------------------------------------------------------------------
 
 
-def svg_of(figure: Any) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
-
-
 def dots(lines: Sequence[tuple[str, dict[str, float]]], unit: str) -> str:
     """For each task a line with a mark for each contestant, on a logarithmic scale; the names stand below."""
     names = list(dict.fromkeys(name for _, found in lines for name in found))
@@ -340,7 +329,7 @@ def dots(lines: Sequence[tuple[str, dict[str, float]]], unit: str) -> str:
         axes.set_xscale("log")
         axes.set_xlabel(unit)
         figure.legend(loc="lower center", ncols=4, columnspacing=1.2, handletextpad=0.3)
-        return svg_of(figure)
+        return svg(figure)
 
 
 # --- three ways to write it down ---------------------------------------------------------------------
@@ -406,10 +395,10 @@ def as_page(found: Iterable[Section]) -> str:
 
 def save(found: Sequence[Section], folder: Path) -> None:
     """index.html, report.md and the pictures."""
-    prepare_folder(folder)
-    write(folder / "index.html", as_page(found))
-    write(folder / "report.md", as_markdown(found))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "index.html", as_page(found))
+    write_text(folder / "report.md", as_markdown(found))
     for section in found:
         for part in section.parts:
             if isinstance(part, Picture):
-                write(folder / f"{part.name}.svg", part.svg)
+                write_text(folder / f"{part.name}.svg", part.svg)

@@ -6,7 +6,7 @@ import csv
 import math
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,11 +15,14 @@ import openpyxl
 import pytest
 
 from demos import __main__ as runner
+from demos.assignment import network
 from demos.assignment import run as assignment
-from demos.assignment.page import derive, evaluate
+from demos.assignment.comment import Curve, comment
+from demos.assignment.page import closed_form, explained
 from demos.shared import page
-from nn.curves import Curve, comment
+from demos.shared.options import Options
 from tests.support.pages import Page
+from tests.support.profiles import slow
 
 ROOT = Path(__file__).parents[2]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
@@ -66,9 +69,17 @@ def assert_agree(rows, expected):
     np.testing.assert_allclose(rows, expected, rtol=1e-9, atol=1e-14)
 
 
+def settings_of(words):
+    """The settings that the options stand for."""
+    options = Options("assignment", "")
+    options.whole("--seed", default=None, smallest=0, largest=100, help="")
+    options.switch("--quick", help="")
+    assignment.add_options(options)
+    return assignment.settings_from(options.parse(words))
+
+
 def trained(**settings):
-    settings = assignment.Settings(**settings)
-    return assignment.record(assignment.build(settings), settings, lambda: None)
+    return network.record(network.Settings(**settings))
 
 
 def without_biases(history):
@@ -107,7 +118,7 @@ def test_the_published_walkthrough_with_fixed_biases():
     assert history["w5"][1] == pytest.approx(0.35891648, abs=5e-9)
     assert history["w1"][1] == pytest.approx(0.149780716, abs=5e-10)
     assert history["E_total"][1] == pytest.approx(0.29102777369359933, rel=1e-13)
-    assert history.after["E_total"] == pytest.approx(3.510187782978859e-05, rel=1e-9)
+    assert history.row(-1)["E_total"] == pytest.approx(3.510187782978859e-05, rel=1e-9)
     assert set(history["b1"]) == {0.35}
     assert set(history["b2"]) == {0.60}
     expected = by_hand(0.5, 1000, t=(0.01, 0.99), b=(0.35, 0.60))
@@ -115,36 +126,36 @@ def test_the_published_walkthrough_with_fixed_biases():
 
 
 def test_overshoot_at_100_and_1000():
-    settings = assignment.Settings(epochs=500)
-    hundred = assignment.loss_curve(settings, 100.0, lambda: None)
+    settings = network.Settings(epochs=500)
+    hundred = network.record(replace(settings, lr=100.0)).curve
     assert hundred.peak() == 3
     assert hundred.losses[2] == pytest.approx(0.0823301, rel=1e-6)
-    thousand = assignment.loss_curve(settings, 1000.0, lambda: None)
+    thousand = network.record(replace(settings, lr=1000.0)).curve
     np.testing.assert_allclose(thousand.losses[1:], 0.25, rtol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights():
-    assert assignment.random_weights(7) == assignment.random_weights(7)
-    assert assignment.random_weights(7) != assignment.random_weights(8)
-    assert all(-1.0 <= weight < 1.0 for weight in assignment.random_weights(7))
-    assert assignment.settings_from(["--seed", "7"])[0].weights == assignment.random_weights(7)
+    assert network.random_weights(7) == network.random_weights(7)
+    assert network.random_weights(7) != network.random_weights(8)
+    assert all(-1.0 <= weight < 1.0 for weight in network.random_weights(7))
+    assert settings_of(["--seed", "7"]).weights == network.random_weights(7)
 
 
 @pytest.mark.parametrize("biases", [None, (0.35, 0.6)])
 @pytest.mark.parametrize("label", assignment.WEIGHTS)
 def test_the_closed_forms_give_the_gradients(label, biases):
-    settings = assignment.Settings(biases=biases, weights=assignment.random_weights(3), inputs=(0.7, -1.3))
-    nodes = assignment.forward(assignment.build(settings), settings)
+    settings = network.Settings(biases=biases, weights=network.random_weights(3), inputs=(0.7, -1.3))
+    nodes = network.forward(network.build(settings), settings)
     nodes["E_total"].backward()
-    assert evaluate(derive(nodes, label).closed, nodes) == pytest.approx(nodes[label].grad, rel=1e-12)
+    assert closed_form(nodes, label) == pytest.approx(nodes[label].grad, rel=1e-12)
 
 
 def test_the_closed_forms_read_as_courses_write_them():
-    settings = assignment.Settings()
-    nodes = assignment.forward(assignment.build(settings), settings)
-    assert derive(nodes, "w5").closed == "(a_o1 − t1) · a_o1 (1 − a_o1) · a_h1"
-    assert derive(nodes, "w3").closed == (
-        "[(a_o1 − t1) · a_o1 (1 − a_o1) · w6 + (a_o2 − t2) · a_o2 (1 − a_o2) · w8] · a_h2 (1 − a_h2) · i1"
+    settings = network.Settings()
+    nodes = network.forward(network.build(settings), settings)
+    assert explained(nodes, "w5").formula == "(a_o1 − t1) · a_o1 (1 − a_o1) · a_h1"
+    assert explained(nodes, "w3").formula == (
+        "((a_o1 − t1) · a_o1 (1 − a_o1) · w6 + (a_o2 − t2) · a_o2 (1 − a_o2) · w8) · a_h2 (1 − a_h2) · i1"
     )
 
 
@@ -308,10 +319,10 @@ def test_the_page_tells_the_six_steps_with_the_numbers_of_the_run(out):
 
 
 def test_the_comment_stands_on_the_page_in_the_picture_and_in_the_summary(out):
-    settings = assignment.Settings(epochs=120)
+    settings = network.Settings(epochs=120)
     words = comment(
         *(
-            [assignment.loss_curve(settings, rate, lambda: None) for rate in rates]
+            [network.record(replace(settings, lr=rate)).curve for rate in rates]
             for rates in (assignment.SIX_RATES, assignment.OVERSHOOT_RATES)
         )
     )
@@ -330,6 +341,7 @@ def test_the_summary_is_short_and_says_where_the_page_is(out):
     assert len(out.printed.splitlines()) < 40
 
 
+@pytest.mark.slow
 def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, capsys):
     options = ["--seed", "5", "--epochs", "4", "--out", str(tmp_path)]
     assert assignment.main(options) == 0
@@ -343,12 +355,16 @@ def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, caps
     "options",
     [
         ["--weights", "0 0 0 0 0 0 0 0"],  # the loss is 0 from the start
-        ["--epochs", "1"],
-        ["--inputs", "0", "0"],
-        ["--inputs", "1e200", "1"],
-        ["--weights", "90 90 90 90 90 90 90 90"],  # saturated
         ["--lr", "1e300"],
-        ["--lr", "1000", "--epochs", "15"],  # the loss does not go down
+        *slow(
+            [
+                ["--epochs", "1"],
+                ["--inputs", "0", "0"],
+                ["--inputs", "1e200", "1"],
+                ["--weights", "90 90 90 90 90 90 90 90"],  # saturated
+                ["--lr", "1000", "--epochs", "15"],  # the loss does not go down
+            ]
+        ),
     ],
 )
 def test_unusual_but_valid_numbers_are_handed_in_too(options, tmp_path, capsys):
@@ -363,7 +379,7 @@ def test_unusual_but_valid_numbers_are_handed_in_too(options, tmp_path, capsys):
 
 
 def curve(rate, losses, slope=0.1):
-    return Curve(rate, np.array(losses, float), np.full(len(losses), slope))
+    return Curve(np.array(losses, float), rate, np.full(len(losses), slope))
 
 
 def test_the_comment_is_computed_from_the_curves():
@@ -394,11 +410,6 @@ def test_the_comment_notices_a_curve_that_breaks_down():
     assert "from epoch 4 on the loss is not a finite number" in told[1]
 
 
-def test_rounding_is_not_overshoot():
-    assert curve(1.0, [1.0, 1e-20, 3e-20, 1e-21]).rises() == []
-    assert curve(1.0, [1.0, 1e-3, 3e-3, 1e-4]).rises() == [3]
-
-
 def test_one_epoch_has_nothing_to_compare():
     assert "nothing to compare" in comment([curve(1.0, [1.0])], [curve(100.0, [1.0])])[0]
 
@@ -408,15 +419,12 @@ def test_one_epoch_has_nothing_to_compare():
 
 def test_numbers_stand_between_spaces_or_commas_and_may_be_negative():
     for words in (["-1e-3", "2"], ["-1e-3,2"], ["-1e-3,", "2"], ["-.001", "+2"]):
-        assert assignment.settings_from(["--targets", *words])[0].targets == (-0.001, 2.0)
-    assert assignment.settings_from(["--lr=0.25"])[0].lr == 0.25
+        assert settings_of(["--targets", *words]).targets == (-0.001, 2.0)
+    assert settings_of(["--lr=0.25"]).lr == 0.25
 
 
 def test_quick_is_fewer_epochs_unless_they_are_given():
-    epochs = [
-        assignment.settings_from(options)[0].epochs
-        for options in ([], ["--quick"], ["--quick", "--epochs", "7"])
-    ]
+    epochs = [settings_of(options).epochs for options in ([], ["--quick"], ["--quick", "--epochs", "7"])]
     assert epochs == [1000, 50, 7]
 
 

@@ -7,57 +7,15 @@ import numpy as np
 import pytest
 
 from demos import rates
-from demos.rates import Problem, Training, verdict
+from demos.rates import Problem, Training
 from nn import plots
 from tests.support.galleries import page_of, refusal, run_quick
-
-GOAL = 0.1
-EPOCHS = np.arange(50)
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rates") / "with spaces" / "out"
     return folder, run_quick(rates, folder)
-
-
-# --- the verdict --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("losses", "expected"),
-    [
-        (0.99**EPOCHS, "too small"),
-        (1.0 - 0.001 * EPOCHS, "too small"),
-        (0.9**EPOCHS, "right"),
-        (0.9**EPOCHS * (1.0 + 0.01 * (-1.0) ** EPOCHS), "right"),  # all rises together: a small ripple
-        ([1.0, GOAL], "right"),
-        (np.abs(0.9**EPOCHS * np.cos(EPOCHS)), "overshooting"),
-        (0.9**EPOCHS + 0.2 * (EPOCHS == 10), "overshooting"),
-        ([1.0, 5.0, 0.01], "overshooting"),  # it has arrived, but over the wall
-        (1.1**EPOCHS, "divergent"),
-        ([1.0, 0.5, math.inf], "divergent"),
-        ([1.0, math.nan, 0.5], "divergent"),
-        ([1.0, 0.01, 1.001], "divergent"),
-        (np.ones(50), "stuck"),
-        (0.5 + 0.5 * 0.5**EPOCHS, "stuck"),
-        ([1.0], "stuck"),
-        ([0.05], "right"),
-    ],
-)
-def test_the_verdict_on_a_curve(losses, expected):
-    assert verdict(list(losses), GOAL) == expected
-
-
-def test_the_verdict_does_not_depend_on_the_unit_of_the_loss():
-    for curve in (0.99**EPOCHS, 0.9**EPOCHS, [1.0, 5.0, 0.01], 1.1**EPOCHS, np.ones(50)):
-        scaled = [1e-6 * loss for loss in curve]
-        assert verdict(scaled, 1e-6 * GOAL) == verdict(list(curve), GOAL)
-
-
-def test_no_loss_gets_no_verdict():
-    with pytest.raises(ValueError, match="a verdict needs at least one loss, got none"):
-        verdict([], GOAL)
 
 
 def test_every_verdict_has_a_look_of_its_own():

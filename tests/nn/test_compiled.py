@@ -741,7 +741,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("backend", ["auto", pytest.param("llvm", marks=needs_llvmlite)])
+@pytest.mark.parametrize("backend", ["auto", pytest.param("llvm", marks=[needs_llvmlite, pytest.mark.slow])])
 def test_whatever_a_callback_changes_is_followed(backend, name, always):
     """Compiled anew only where what is computed is another; the mode in training is fit's."""
     change, optimizer, anew = CHANGES[name]

@@ -10,6 +10,9 @@ from autograd import Value, compile, grad
 HAS_LLVMLITE = importlib.util.find_spec("llvmlite") is not None
 needs_llvmlite = pytest.mark.skipif(not HAS_LLVMLITE, reason="native code needs llvmlite: the extra jit")
 backends = pytest.mark.parametrize("backend", ["numpy", pytest.param("llvm", marks=needs_llvmlite)])
+slowly_in_native_code = pytest.mark.parametrize(
+    "backend", ["numpy", pytest.param("llvm", marks=[needs_llvmlite, pytest.mark.slow])]
+)
 
 
 def program_of(f, parameters, inputs, **options):

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 PROFILES = {
@@ -26,6 +27,15 @@ def load():
 
 
 def tries(count):
-    """Where an example takes long: `count` of them in the default profile, in another as large a share."""
-    share = settings().max_examples / PROFILES["default"]["max_examples"]
-    return settings(max_examples=max(1, round(count * share)))
+    """How many examples a test tries in which each takes long, see `scaled`."""
+    return settings(max_examples=scaled(count))
+
+
+def scaled(count):
+    """`count` in the default profile; in another as large a share of it, and at least 1."""
+    return max(1, round(count * settings().max_examples / PROFILES["default"]["max_examples"]))
+
+
+def slow(values):
+    """Values for `pytest.mark.parametrize` that only `make test-all` tries."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]

@@ -1,8 +1,8 @@
-"""From a tape of numbers to terms on rows: what is computed alike is computed together.
+"""From a tape of numbers to nodes on rows: what is computed alike is computed together.
 
-Nodes of one row of the table whose operands come from the same groups form a group, and a group becomes
-one term. No node of a group depends on another, for its operands lie in groups that were there before.
-The order of a group's nodes is free, so they are put in the order of their operands: then an operand is
+Numbers of one row of the table whose operands come from the same groups form a group, and a group becomes
+one node. No member of a group depends on another, for its operands lie in groups that were there before.
+The order of a group's members is free, so they are put in the order of their operands: then an operand is
 mostly a slice. Dot products of l different sequences with r others, all with all, are one matrix product.
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives import Primitive
-from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Block, Indices, Term
+from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Graph, Indices, Node
+from ..ir.passes import checked
 from .capture import BATCHED, DOT, FAMILIES, SUM, Tape
 
 __all__ = ["lift"]
@@ -22,57 +23,57 @@ __all__ = ["lift"]
 Key = Any
 
 
-def lift(tape: Tape, fold: bool = False) -> tuple[Block, list[Term]]:
-    """The array program of a tape, and its outputs, each of shape (1,).
+def lift(tape: Tape, fold: bool = False) -> list[Node]:
+    """The outputs of the array program of a tape, each of shape (1,).
 
     With `fold`, biases are weights of one input more, which is 1: then a matrix product adds them.
     """
     lifter = _Lifter(tape, tape.constant(1.0) if fold else None)
     outputs = [
-        lifter.block.take(lifter.term(position), np.array([lifter.place[position]]))
+        lifter.graph.gather(lifter.node(position), np.array([lifter.place[position]]))
         for position in tape.outputs
     ]
-    return lifter.block, outputs
+    return checked("vectorized", outputs)
 
 
 class _Lifter:
-    """Groups, and for each node its group and its row in the term of that group."""
+    """Groups, and for each position its group and its row in the node of that group."""
 
     def __init__(self, tape: Tape, one: int | None) -> None:
         self.tape, self.one = tape, one
-        self.block = Block(tape.parameters, tape.inputs)
+        self.graph = Graph(tape.parameters, tape.inputs)
         self.group: list[int] = [0] * tape.parameters + [1] * tape.inputs
         self.place = np.zeros(len(tape.rows), dtype=np.intp)
         self.place[: tape.parameters] = np.arange(tape.parameters)
         self.place[tape.parameters : tape.parameters + tape.inputs] = np.arange(tape.inputs)
         constants = np.array(list(tape.constants.values()) or [0.0])
         self.place[list(tape.constants)] = np.arange(len(tape.constants))
-        self.terms: list[Any] = [self.block.parameters, self.block.inputs, self.block.constant(constants)]
+        self.nodes: list[Any] = [self.graph.parameters, self.graph.inputs, self.graph.constant(constants)]
 
         groups: dict[Key, list[int]] = {}
         keys: dict[Key, int] = {}
         self._patterns: dict[tuple[int, ...], Any] = {}
-        for node in range(tape.parameters + tape.inputs, len(tape.rows)):
-            row = tape.rows[node]
+        for position in range(tape.parameters + tape.inputs, len(tape.rows)):
+            row = tape.rows[position]
             if row is None:
                 self.group.append(2)
                 continue
-            key = self._key(row, tape.operands[node])
+            key = self._key(row, tape.operands[position])
             self.group.append(keys.setdefault(key, len(keys) + 3))
-            groups.setdefault(key, []).append(node)
+            groups.setdefault(key, []).append(position)
         self._origins = np.array(self.group, dtype=np.intp)
-        for nodes in groups.values():
-            row = tape.rows[nodes[0]]
-            self.terms.append(self._term(row, nodes))
+        for positions in groups.values():
+            row = tape.rows[positions[0]]
+            self.nodes.append(self._node(row, positions))
 
-    def term(self, node: int) -> Term:
-        term: Term = self.terms[self.group[node]]
-        return term
+    def node(self, position: int) -> Node:
+        node: Node = self.nodes[self.group[position]]
+        return node
 
     # --- groups
 
     def _key(self, row: Primitive, operands: tuple[Any, ...]) -> Key:
-        """What nodes of one group have in common: the row, and the groups that its operands come from."""
+        """What positions of one group have in common: the row, and the groups that its operands come from."""
         if row in FAMILIES:
             return (row, self._pattern(operands[0]))
         parts = [
@@ -91,49 +92,49 @@ class _Lifter:
             pattern = self._patterns[sequence] = (len(origins), origins[0] if alike else tuple(origins))
         return pattern
 
-    # --- terms
+    # --- nodes
 
-    def _term(self, row: Any, nodes: list[int]) -> Term:
-        """The term of a group; it says for each of the nodes where in it they stand."""
+    def _node(self, row: Any, positions: list[int]) -> Node:
+        """The node of a group; it says for each of the positions where in it they stand."""
         if row in FAMILIES:
-            return self._family(row, nodes)
+            return self._family(row, positions)
         if row is DOT:
-            term = self._matrix_product(nodes)
-            if term is not None:
-                return term
-        operands = [self.tape.operands[node] for node in nodes]
+            node = self._matrix_product(positions)
+            if node is not None:
+                return node
+        operands = [self.tape.operands[position] for position in positions]
         columns: list[Any] = []
         for column in zip(*operands):
             several = type(column[0]) is tuple
             columns.append(
-                np.array(column, dtype=np.intp).reshape(len(nodes), -1).T if several else np.array(column)
+                np.array(column, dtype=np.intp).reshape(len(positions), -1).T if several else np.array(column)
             )
         order = self._sorted(columns)
-        self.place[np.array(nodes)[order]] = np.arange(len(nodes))
+        self.place[np.array(positions)[order]] = np.arange(len(positions))
         if row is DOT:
             left, right, *bias = (self._rows(column[..., order], column.ndim - 1) for column in columns)
-            return self._plus(self._along(self.block.apply(MUL, [left, right])), bias)
+            return self._plus(self._along(self.graph.apply(MUL, [left, right])), bias)
         args = [self._rows(column[..., order], column.ndim - 1) for column in columns]
         if row is SUM:
             return self._along(args[0])
         if row.name == "logsumexp":
-            return self.block.joint(row, args[0])
-        return self._flat(self.block.apply(row, args), len(nodes))
+            return self.graph.fused(row, args[0])
+        return self._flat(self.graph.apply(row, args), len(positions))
 
-    def _along(self, x: Term) -> Term:
+    def _along(self, x: Node) -> Node:
         """The sum over the first axis, which is gone then."""
-        total = self.block.total(x)
-        return self.block.reshape(total, total.shape[1:])
+        total = self.graph.reduce_sum(x, 0)
+        return self.graph.reshape(total, total.shape[1:])
 
-    def _plus(self, term: Term, bias: Sequence[Term]) -> Term:
-        return self.block.apply(ADD, [term, bias[0]]) if bias else term
+    def _plus(self, node: Node, bias: Sequence[Node]) -> Node:
+        return self.graph.apply(ADD, [node, bias[0]]) if bias else node
 
-    def _flat(self, term: Term, size: int) -> Term:
-        """With one row for each node; a computation that is the same for all of them was broadcast."""
-        return self.block.broadcast(term, (size,))
+    def _flat(self, node: Node, size: int) -> Node:
+        """With one row for each position; a computation that is the same for all of them was broadcast."""
+        return self.graph.broadcast(node, (size,))
 
     def _sorted(self, columns: list[Any]) -> Indices:
-        """The order of a group's nodes that makes their operands ascend, the first operand first."""
+        """The order of a group's positions that makes their operands ascend, the first operand first."""
         keys = []
         for column in columns:
             first = column[0] if column.ndim == 2 and len(column) else column
@@ -141,13 +142,13 @@ class _Lifter:
                 keys.append(self.place[first])
         return np.lexsort(keys[::-1]) if keys else np.arange(columns[0].shape[-1])
 
-    def _matrix_product(self, nodes: list[int]) -> Term | None:
+    def _matrix_product(self, positions: list[int]) -> Node | None:
         """The dot products of l sequences with r others as one product, if all are taken with all."""
-        tape, block = self.tape, self.block
-        operands = [tape.operands[node] for node in nodes]
+        tape, graph = self.tape, self.graph
+        operands = [tape.operands[position] for position in positions]
         lefts, rights = (list(dict.fromkeys(operand[i] for operand in operands)) for i in (0, 1))
         pairs = {operand[:2] for operand in operands}
-        if len(lefts) * len(rights) != len(nodes) or len(pairs) != len(nodes) or not lefts[0]:
+        if len(lefts) * len(rights) != len(positions) or len(pairs) != len(positions) or not lefts[0]:
             return None
         if self._batched(lefts[0]):  # then the other too: the tape has the lower rank on the left
             return None
@@ -158,11 +159,11 @@ class _Lifter:
         wide = len(rights)
         row_of = {sequence: i for i, sequence in enumerate(lefts)}
         column_of = {sequence: i for i, sequence in enumerate(rights)}
-        biases = np.zeros(len(nodes), dtype=np.intp)
-        for node, (left, right, *bias) in zip(nodes, operands):
+        biases = np.zeros(len(positions), dtype=np.intp)
+        for position, (left, right, *bias) in zip(positions, operands):
             if turned:
                 left, right = right, left
-            self.place[node] = place = row_of[left] * wide + column_of[right]
+            self.place[position] = place = row_of[left] * wide + column_of[right]
             if bias:
                 biases[place] = bias[0]
         table = biases.reshape(len(lefts), wide)
@@ -171,16 +172,16 @@ class _Lifter:
             lefts = [(*left, bias) for left, bias in zip(lefts, table[:, 0].tolist())]
             rights = [(*right, self.one) for right in rights]
             biased = False
-        term = block.product(self._rows(np.array(lefts), whole=2), self._rows(np.array(rights).T, whole=2))
+        node = graph.matmul(self._rows(np.array(lefts), whole=2), self._rows(np.array(rights).T, whole=2))
         if biased:
-            term = self._plus(term, [self._rows(table)])
-        return block.broadcast(term, (len(lefts), wide))
+            node = self._plus(node, [self._rows(table)])
+        return graph.broadcast(node, (len(lefts), wide))
 
     def _folds(self, biases: Indices, rights: list[Any]) -> bool:
         """Whether biases may be weights: one for each row, and few inputs to be copied beside the 1."""
         if self.one is None or not self._batched(rights[0]) or (biases != biases[:, :1]).any():
             return False
-        raw = all(self.group[node] == 1 for node in rights[0])
+        raw = all(self.group[position] == 1 for position in rights[0])
         return self.tape.span(tuple(biases[:, 0].tolist()))[1] != BATCHED and not (
             raw and len(rights[0]) > 64
         )
@@ -189,38 +190,38 @@ class _Lifter:
         return self.tape.span(sequence)[1] == BATCHED
 
     def _ascending(self, sequences: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-        """Sequences in the order in which their elements stand in their terms."""
+        """Sequences in the order in which their elements stand in their nodes."""
         if len(sequences) == 1:
             return sequences
         first = self.place[np.array(sequences)[:, :8]]
         return [sequences[i] for i in np.lexsort(first.T[::-1])]
 
-    def _family(self, row: Primitive, nodes: list[int]) -> Term:
+    def _family(self, row: Primitive, positions: list[int]) -> Node:
         """All the probabilities of each set of arguments at once, as (arguments, sets)."""
-        operands = [self.tape.operands[node] for node in nodes]
+        operands = [self.tape.operands[position] for position in positions]
         sets = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
         column_of = {values: i for i, values in enumerate(sets)}
-        for node, (values, own) in zip(nodes, operands):
-            self.place[node] = own * len(sets) + column_of[values]
-        return self.block.joint(row, self._rows(np.array(sets).T, whole=2))
+        for position, (values, own) in zip(positions, operands):
+            self.place[position] = own * len(sets) + column_of[values]
+        return self.graph.fused(row, self._rows(np.array(sets).T, whole=2))
 
     # --- operands
 
-    def _rows(self, nodes: Indices, whole: int = 0) -> Term:
-        """The term with these nodes as its rows.
+    def _rows(self, positions: Indices, whole: int = 0) -> Node:
+        """The node with these positions as its rows.
 
         Along an axis where they are all the same it has length 1, but for the first `whole` axes.
         """
-        for axis in range(whole, nodes.ndim):
-            if nodes.shape[axis] > 1 and (nodes == nodes.take([0], axis)).all():
-                nodes = nodes.take([0], axis)
-        origins = self._origins[nodes]
+        for axis in range(whole, positions.ndim):
+            if positions.shape[axis] > 1 and (positions == positions.take([0], axis)).all():
+                positions = positions.take([0], axis)
+        origins = self._origins[positions]
         distinct = np.unique(origins).tolist()
         if len(distinct) == 1:
-            return self.block.take(self.terms[distinct[0]], self.place[nodes])
-        flat, where = nodes.reshape(-1), origins.reshape(-1)
+            return self.graph.gather(self.nodes[distinct[0]], self.place[positions])
+        flat, where = positions.reshape(-1), origins.reshape(-1)
         pieces = []
         for origin in distinct:
             index = np.flatnonzero(where == origin)
-            pieces.append((index, self.block.take(self.terms[origin], self.place[flat[index]])))
-        return self.block.put(nodes.shape, pieces)
+            pieces.append((index, self.graph.gather(self.nodes[origin], self.place[flat[index]])))
+        return self.graph.scatter_add(positions.shape, pieces)

@@ -1,8 +1,7 @@
-"""The adjoint program: reverse mode on terms, with the partials of the table.
+"""The adjoint program: reverse mode on nodes, with the partials of the table.
 
-It is the sweep of `engine.graph` on groups instead of nodes: from the output back, each term hands its
-adjoint, times the partial derivatives, to the terms that it was computed from. What was broadcast to many
-rows or to all examples gets the sum.
+It is the sweep of `engine.graph` on arrays. From the output back, the VJP of each operation propagates the
+node's adjoint to its operands. What was broadcast to many rows or to all examples gets the sum.
 """
 
 from __future__ import annotations
@@ -15,209 +14,192 @@ import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
 from ...errors import GraphError
-from .fused_rules import PULLBACK
-from .nodes import ADD, MUL, Block, Indices, Shape, Term, ancestry
+from .fused_rules import VJP
+from .nodes import (
+    ADD,
+    MUL,
+    Apply,
+    BatchSum,
+    Broadcast,
+    Constant,
+    Fused,
+    Gather,
+    Indices,
+    Inputs,
+    LeaveOneOutSum,
+    MatMul,
+    Node,
+    Outer,
+    Parameters,
+    Reduce,
+    ScatterAdd,
+    Shape,
+    Symbol,
+    ancestry,
+)
+from .registry import Rules
 
-__all__ = ["elements_of", "gradient", "gradient_by_inputs", "is_taken", "partials_of"]
+__all__ = ["VJPS", "elements_of", "gradient", "gradient_by_inputs", "is_taken", "partials_of"]
 
 WHERE = TABLE["where"]
+VJPS: Rules[Callable[[_Sweep, Any, Node], None]] = Rules("vjp")
+"""By operation: ``vjp(sweep, node, adjoint)`` propagates the adjoint to the operands."""
 
 
-def gradient(block: Block, output: Term) -> Term:
-    """The derivatives (P,) of the output by the parameters; each example's adjoint is ``block.seed``."""
-    adjoint = block.seed if output.batched else block.over_batch(block.seed)
-    return _derivatives(block, output, block.parameters, adjoint)
+def gradient(output: Node) -> Node:
+    """The derivatives (P,) of the output by the parameters, summed over the batch.
+
+    The adjoint of each example's output is the symbol "cotangent".
+    """
+    graph = output.graph
+    return _derivatives(
+        output, graph.parameters, graph.cotangent if output.batched else graph.total_cotangent
+    )
 
 
-def gradient_by_inputs(block: Block, output: Term) -> Term:
+def gradient_by_inputs(output: Node) -> Node:
     """The derivatives (I,) of each example's output by its own inputs."""
-    return _derivatives(block, output, block.inputs, block.constant(1.0))
+    return _derivatives(output, output.graph.inputs, output.graph.constant(1.0))
 
 
-def _derivatives(block: Block, output: Term, leaves: Term, adjoint: Term) -> Term:
-    sweep = _Sweep(block, output, leaves, adjoint)
-    if leaves not in sweep.shares:
-        return block.constant(np.zeros(leaves.shape))
-    return block.broadcast(sweep.adjoint(leaves), leaves.shape)
+def _derivatives(output: Node, leaves: Node, adjoint: Node) -> Node:
+    graph, sweep = output.graph, _Sweep(output, leaves, adjoint)
+    if leaves not in sweep.contributions:
+        return graph.constant(np.zeros(leaves.shape))
+    return graph.broadcast(sweep.adjoint(leaves), leaves.shape)
 
 
 class _Sweep:
-    """The adjoints so far, as shares: whole terms, and with an index the rows that it names.
+    """The adjoints so far, as contributions: whole arrays, or with an index the rows that it names.
 
-    `where` never differentiates the branch not taken. In a batch some examples take it and some do not,
-    so what only branches read has a mask: in each row and example, how often its adjoint counts there.
+    `where` never differentiates the branch not taken. In a batch some examples take it and some do not, so
+    what only branches read has a mask: for each row and example, how often its adjoint counts there.
     """
 
-    def __init__(self, block: Block, output: Term, leaves: Term, adjoint: Term) -> None:
-        self.block = block
-        self.zero, self.one = block.constant(0.0), block.constant(1.0)
+    def __init__(self, output: Node, leaves: Node, adjoint: Node) -> None:
+        self.graph = graph = output.graph
+        self.zero, self.one = graph.constant(0.0), graph.constant(1.0)
         order = ancestry([output])
-        self.moving = {leaves}
-        for term in order:
-            if not self.moving.isdisjoint(term.args):
-                self.moving.add(term)
-        self.shares: dict[Term, list[tuple[Indices | None, Term]]] = {}
-        self.masks: dict[Term, Term | None] = {}
-        if output in self.moving:
-            self._give(output, adjoint, None)
-        for term in reversed(order):
-            if term in self.shares and term is not leaves:
-                self.mask = self.masks[term]
-                self._hand_on(term, self.adjoint(term))
+        self.active = {leaves}
+        for node in order:
+            if not self.active.isdisjoint(node.args):
+                self.active.add(node)
+        self.contributions: dict[Node, list[tuple[Indices | None, Node]]] = {}
+        self.masks: dict[Node, Node | None] = {}
+        self.mask: Node | None = None  # that of the node whose VJP runs
+        if output in self.active:
+            self.add(output, adjoint, None)
+        for node in reversed(order):
+            if node in self.contributions and node is not leaves:
+                self.mask = self.masks[node]
+                VJPS[type(node)](self, node, self.adjoint(node))
 
-    def adjoint(self, term: Term) -> Term:
-        """All that was handed to a term, in a shape that broadcasts to its own."""
-        shares = self.shares[term]
-        terms = [share for index, share in shares if index is None]
-        pieces = [(index, share) for index, share in shares if index is not None]
+    def adjoint(self, node: Node) -> Node:
+        """The sum of the contributions to a node, in a shape that broadcasts to its own."""
+        contributions = self.contributions[node]
+        whole = [each for index, each in contributions if index is None]
+        pieces = [(index, each) for index, each in contributions if index is not None]
         if pieces:
-            terms.append(self.block.put(term.shape, pieces))
-        return functools.reduce(lambda a, b: self.block.apply(ADD, [a, b]), terms)
+            whole.append(self.graph.scatter_add(node.shape, pieces))
+        return functools.reduce(lambda a, b: self.graph.apply(ADD, [a, b]), whole)
 
-    # --- from a term to its arguments
-
-    def _hand_on(self, term: Term, adjoint: Term) -> None:
-        block, args, mask = self.block, term.args, self.mask
-        if term.kind == "apply":
-            if term.row.select is not None:
-                self._select(term, adjoint)
-            else:
-                self._chain_rule(term, adjoint)
-        elif term.kind == "take":
-            self._give(args[0], adjoint, mask, term.index)
-        elif term.kind == "put":
-            for index, arg in zip(term.index, args):
-                share = block.take(block.broadcast(adjoint, term.shape), index)
-                read = None if mask is None else block.take(block.broadcast(mask, term.shape), index)
-                if term.batched and not arg.batched:
-                    share, read = block.over_batch(share), None if read is None else block.over_batch(read)
-                self._give(arg, share, read)
-        elif term.kind in ("total", "broadcast"):
-            self._give_sum(term, args[0], adjoint, mask)
-        elif term.kind == "joint":
-            (values,) = args
-            if mask is not None:
-                mask = block.broadcast(mask, term.shape)
-                mask = block.total(mask) if len(term.shape) == len(values.shape) else block.stack([mask])
-            share = PULLBACK[term.row.name](term, values, block.broadcast(adjoint, term.shape))
-            self._give(values, self._where(mask, share), mask)
-        else:
-            left, right = args
-            whole = block.broadcast(adjoint, term.shape, term.batched)
-            across = None if mask is None else block.total(block.broadcast(mask, term.shape))
-            everywhere = None if across is None else block.over_batch(block.across(across))
-            by_left = lambda a, b: block.outer(b, a)  # noqa: E731  # the adjoint second in both
-            by_right = functools.partial(block.product, transposed=True)
-            self._give(left, self._of_taken(by_left, right, whole, mask), everywhere)
-            self._give(right, self._of_taken(by_right, left, whole, mask), across)
-
-    def _chain_rule(self, term: Term, adjoint: Term) -> None:
-        row, args, block, mask = term.row, term.args, self.block, self.mask
-        for i, (arg, slope) in enumerate(zip(args, partials_of(term))):
-            if arg not in self.moving:
-                continue
-            slopes = slope if isinstance(slope, Sequence) else [slope]
-            shares = [self._where(mask, block.apply(MUL, [adjoint, block.term(each)])) for each in slopes]
-            if i not in row.vectors:
-                self._give_sum(term, arg, shares[0], mask)
-                continue
-            elements = elements_of(arg)
-            for index, share in zip(
-                elements, shares if len(shares) == len(elements) else shares * len(elements)
-            ):
-                self._give(arg, *self._fitted(term, arg, share, mask, index.shape), index)
-
-    def _select(self, term: Term, adjoint: Term) -> None:
-        """The adjoint goes to the argument that was taken, and to no other."""
-        for position, arg in enumerate(term.args):
-            if arg in self.moving:
-                if term.row is WHERE:
-                    condition, *_ = term.args
-                    # 1 and not the condition itself: masks are added up, and conditions may add up to 0.
-                    chosen = self.zero, self.one
-                    choices = chosen[::-1] if position == 1 else chosen
-                    taken = self.block.apply(WHERE, [condition, *choices]) if position else self.zero
-                else:
-                    taken = self.block.apply(is_taken(term.row, position), term.args)
-                mask = taken if self.mask is None else self.block.apply(WHERE, [taken, self.mask, self.zero])
-                self._give_sum(term, arg, self._where(mask, adjoint), mask)
-
-    def _of_taken(
-        self, multiply: Callable[[Term, Term], Term], factor: Term, adjoint: Term, mask: Term | None
-    ) -> Term:
-        """A product with an adjoint that is 0 where the mask is: 0 · inf and 0 · nan count nothing there.
-
-        A sum may have terms of both kinds; with a taken one that is not finite it is the plain product.
-        """
-        if mask is None:
-            return multiply(factor, adjoint)
-        choose = functools.partial(self.block.apply, WHERE)
-        strange = self.block.apply(MUL, [factor, self.zero])  # nan for inf and nan, and nan is not 0
-        finite = multiply(choose([strange, self.zero, factor]), adjoint)
-        taken = self.block.broadcast(mask, adjoint.shape, adjoint.batched)
-        touched = multiply(choose([strange, self.one, self.zero]), taken)
-        return choose([touched, multiply(factor, adjoint), finite])
-
-    def _where(self, mask: Term | None, share: Term) -> Term:
-        return share if mask is None else self.block.apply(WHERE, [mask, share, self.zero])
-
-    # --- handing on
-
-    def _give(self, arg: Term, share: Term, mask: Term | None, index: Indices | None = None) -> None:
-        """A share for an argument, in a shape that broadcasts to its own, or to that of its rows `index`."""
-        if arg not in self.moving:
+    def add(self, arg: Node, adjoint: Node, mask: Node | None, index: Indices | None = None) -> None:
+        """A contribution to a node, in a shape that broadcasts to its own, or to that of its rows `index`."""
+        if arg not in self.active:
             return
-        block = self.block
+        graph = self.graph
         if index is not None and index.size == arg.size and (index.reshape(-1) == np.arange(arg.size)).all():
-            share = block.reshape(block.broadcast(share, index.shape), arg.shape)
+            adjoint = graph.reshape(graph.broadcast(adjoint, index.shape), arg.shape)
             if mask is not None:
-                mask = block.reshape(block.broadcast(mask, index.shape), arg.shape)
+                mask = graph.reshape(graph.broadcast(mask, index.shape), arg.shape)
             index = None
         if index is not None:
-            share = block.broadcast(share, index.shape)
+            adjoint = graph.broadcast(adjoint, index.shape)
             if mask is not None:
-                mask = block.put(arg.shape, [(index, block.broadcast(mask, index.shape))])
+                mask = graph.scatter_add(arg.shape, [(index, graph.broadcast(mask, index.shape))])
         known = self.masks.get(arg, self.zero)
         if mask is None or known is None:
             self.masks[arg] = None
         else:
-            self.masks[arg] = mask if known is self.zero else block.apply(WHERE, [known, self.one, mask])
-        self.shares.setdefault(arg, []).append((index, share))
+            self.masks[arg] = mask if known is self.zero else graph.apply(WHERE, [known, self.one, mask])
+        self.contributions.setdefault(arg, []).append((index, adjoint))
 
-    def _give_sum(self, term: Term, arg: Term, share: Term, mask: Term | None) -> None:
-        """A share for an argument that was broadcast to the shape of the term."""
-        self._give(arg, *self._fitted(term, arg, share, mask, arg.shape))
+    def add_summed(
+        self, node: Node, arg: Node, adjoint: Node, mask: Node | None, index: Indices | None = None
+    ) -> None:
+        """A contribution in the shape of `node`, added up to what was broadcast to it."""
+        shape = arg.shape if index is None else index.shape
+        if mask is not None:
+            mask = self._summed(node, shape, arg.batched, mask)
+        self.add(arg, self._summed(node, shape, arg.batched, adjoint), mask, index)
 
-    def _fitted(
-        self, term: Term, arg: Term, share: Term, mask: Term | None, shape: Shape
-    ) -> tuple[Term, Term | None]:
-        """A share and its mask, in the shape of the term, added up to what was broadcast to it."""
-        fitted = self._sum_to(shape, arg.batched, share, term)
-        return fitted, None if mask is None else self._sum_to(shape, arg.batched, mask, term)
-
-    def _sum_to(self, shape: Shape, batched: bool, share: Term, term: Term) -> Term:
-        """A share in the shape of `term`, or one that broadcasts to it, added up along axes of length 1."""
-        block = self.block
-        for axis, (length, own) in enumerate(zip(term.shape, shape, strict=True)):
+    def _summed(self, node: Node, shape: Shape, batched: bool, adjoint: Node) -> Node:
+        """An adjoint that broadcasts to the shape of `node`, added up along axes of length 1."""
+        graph = self.graph
+        for axis, (length, own) in enumerate(zip(node.shape, shape, strict=True)):
             if own == 1 and length != 1:
-                if share.shape[axis] == 1:
-                    share = block.apply(MUL, [share, block.constant(float(length))])
+                if adjoint.shape[axis] == 1:
+                    adjoint = graph.apply(MUL, [adjoint, graph.constant(float(length))])
                 else:
-                    share = block.total(share) if axis == 0 else block.across(share)
-        return block.over_batch(share) if term.batched and not batched else share
+                    adjoint = graph.reduce_sum(adjoint, axis)
+        return graph.batch_sum(adjoint) if node.batched and not batched else adjoint
+
+    def masked(self, adjoint: Node, mask: Node | None) -> Node:
+        return adjoint if mask is None else self.graph.apply(WHERE, [mask, adjoint, self.zero])
 
 
-def partials_of(term: Term) -> Sequence[Any]:
-    """The partials of a term's row, a `Term` or a number for each argument; of a sequence one or a list."""
-    row, block = term.row, term.block
+# --- the VJP of each operation
+
+
+@VJPS.of(Apply)
+def _apply(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
+    """ā = ȳ ∂y/∂a."""
+    if node.row.select is not None:
+        _select(sweep, node, adjoint)
+        return
+    row, args, graph, mask = node.row, node.args, sweep.graph, sweep.mask
+    for i, (arg, partial) in enumerate(zip(args, partials_of(node))):
+        if arg not in sweep.active:
+            continue
+        partials = partial if isinstance(partial, Sequence) else [partial]
+        products = [sweep.masked(graph.apply(MUL, [adjoint, graph.node(each)]), mask) for each in partials]
+        if i not in row.vectors:
+            sweep.add_summed(node, arg, products[0], mask)
+            continue
+        elements = elements_of(arg)
+        if len(products) != len(elements):  # one partial for all of them
+            products *= len(elements)
+        for index, product in zip(elements, products):
+            sweep.add_summed(node, arg, product, mask, index)
+
+
+def _select(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
+    """The adjoint goes to the operand that was taken, and to no other."""
+    apply = sweep.graph.apply
+    for position, arg in enumerate(node.args):
+        if arg not in sweep.active:
+            continue
+        if node.row is WHERE:
+            # 1 and not the condition itself: masks are added up, and conditions may add up to 0.
+            choices = [sweep.one, sweep.zero] if position == 1 else [sweep.zero, sweep.one]
+            taken = apply(WHERE, [node.args[0], *choices]) if position else sweep.zero
+        else:
+            taken = apply(is_taken(node.row, position), node.args)
+        mask = taken if sweep.mask is None else apply(WHERE, [taken, sweep.mask, sweep.zero])
+        sweep.add_summed(node, arg, sweep.masked(adjoint, mask), mask)
+
+
+def partials_of(node: Apply) -> Sequence[Any]:
+    """The partials of a row, a `Node` or a number for each operand; of a sequence one or a list."""
+    row, graph = node.row, node.graph
     if row.slope:
         return row.slope
     operands = [
-        [block.take(arg, index) for index in elements_of(arg)] if i in row.vectors else arg
-        for i, arg in enumerate(term.args)
+        [graph.gather(arg, index) for index in elements_of(arg)] if i in row.vectors else arg
+        for i, arg in enumerate(node.args)
     ]
     try:
-        return row.partials(term, *operands)
+        return row.partials(node, *operands)
     except TypeError as error:
         raise GraphError(
             f"the partials of the primitive {row.name} do not run on arrays of numbers not known yet: write "
@@ -225,14 +207,14 @@ def partials_of(term: Term) -> Sequence[Any]:
         ) from error
 
 
-def elements_of(arg: Term) -> list[Indices]:
+def elements_of(arg: Node) -> list[Indices]:
     """For each element of a sequence, which is the first axis, its rows."""
     return list(np.arange(arg.size, dtype=np.intp).reshape(arg.shape))
 
 
 @functools.cache
 def is_taken(row: Primitive, position: int) -> Primitive:
-    """Whether a row that selects takes the argument at a position, as 0 or 1: not a row of the table."""
+    """Whether a row that selects takes the operand at a position, as 0 or 1: not a row of the table."""
 
     def forward(*args: float) -> float:
         return float(row.select(*args) == position)  # type: ignore[misc]  # it does select
@@ -244,3 +226,88 @@ def is_taken(row: Primitive, position: int) -> Primitive:
         array=np.vectorize(forward, otypes=[float]),
         symbol="?",
     )
+
+
+@VJPS.of(Fused)
+def _fused(sweep: _Sweep, node: Fused, adjoint: Node) -> None:
+    graph, mask, (values,) = sweep.graph, sweep.mask, node.args
+    if mask is not None:
+        mask = graph.broadcast(mask, node.shape)
+        mask = graph.reduce_sum(mask, 0) if len(node.shape) == len(values.shape) else graph.stack([mask])
+    product = VJP[node.row.name](node, values, graph.broadcast(adjoint, node.shape))
+    sweep.add(values, sweep.masked(product, mask), mask)
+
+
+@VJPS.of(Gather)
+def _gather(sweep: _Sweep, node: Gather, adjoint: Node) -> None:
+    sweep.add(node.args[0], adjoint, sweep.mask, node.index)
+
+
+@VJPS.of(ScatterAdd)
+def _scatter_add(sweep: _Sweep, node: ScatterAdd, adjoint: Node) -> None:
+    graph, mask = sweep.graph, sweep.mask
+    for index, arg in node.pieces:
+        rows = graph.gather(graph.broadcast(adjoint, node.shape), index)
+        read = None if mask is None else graph.gather(graph.broadcast(mask, node.shape), index)
+        if node.batched and not arg.batched:
+            rows, read = graph.batch_sum(rows), None if read is None else graph.batch_sum(read)
+        sweep.add(arg, rows, read)
+
+
+@VJPS.of(Broadcast)
+def _broadcast(sweep: _Sweep, node: Broadcast, adjoint: Node) -> None:
+    sweep.add_summed(node, node.args[0], adjoint, sweep.mask)
+
+
+@VJPS.of(Reduce)
+def _reduce(sweep: _Sweep, node: Reduce, adjoint: Node) -> None:
+    if node.how != "sum":
+        _of_adjoint_programs(sweep, node, adjoint)
+    sweep.add(node.args[0], adjoint, sweep.mask)
+
+
+@VJPS.of(MatMul)
+def _matmul(sweep: _Sweep, node: MatMul, adjoint: Node) -> None:
+    """ā = ȳ bᵀ, summed over the batch; b̄ = aᵀ ȳ."""
+    graph, mask, (a, b) = sweep.graph, sweep.mask, node.args
+    whole = graph.broadcast(adjoint, node.shape, node.batched)
+    by_column = None if mask is None else graph.reduce_sum(graph.broadcast(mask, node.shape), 0)
+    everywhere = None if by_column is None else graph.batch_sum(graph.reduce_sum(by_column, 1))
+    outer = lambda b, adjoint: graph.outer(adjoint, b)  # noqa: E731  # two operands, the adjoint second
+    sweep.add(a, _of_taken(sweep, outer, b, whole, mask), everywhere)
+    sweep.add(
+        b, _of_taken(sweep, functools.partial(graph.matmul, transposed=True), a, whole, mask), by_column
+    )
+
+
+def _of_taken(
+    sweep: _Sweep, multiply: Callable[[Node, Node], Node], factor: Node, adjoint: Node, mask: Node | None
+) -> Node:
+    """A product with an adjoint that is 0 where the mask is: 0 · inf and 0 · nan count nothing there.
+
+    A sum may have products of both kinds; with a taken one that is not finite it is the plain product.
+    """
+    if mask is None:
+        return multiply(factor, adjoint)
+    choose, graph = functools.partial(sweep.graph.apply, WHERE), sweep.graph
+    strange = graph.apply(MUL, [factor, sweep.zero])  # nan for inf and nan, and nan is not 0
+    finite = multiply(choose([strange, sweep.zero, factor]), adjoint)
+    taken = graph.broadcast(mask, adjoint.shape, adjoint.batched)
+    touched = multiply(choose([strange, sweep.one, sweep.zero]), taken)
+    return choose([touched, multiply(factor, adjoint), finite])
+
+
+@VJPS.of(LeaveOneOutSum, Outer, BatchSum)
+def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
+    """Only adjoint programs and fused rules have these, and fused rules have VJPs of their own."""
+    raise NotImplementedError(
+        f"no VJP for {node!r}: differentiate the program before its fused rules are written out"
+    )
+
+
+@VJPS.of(Parameters, Inputs, Symbol, Constant)
+def _leaf(sweep: _Sweep, node: Node, adjoint: Node) -> None:
+    """The contributions are the result."""
+
+
+VJPS.require_all()

@@ -1,4 +1,4 @@
-"""Row numbers of terms: how they lie in the rows of another."""
+"""Index maps: arrays of row numbers, as of a gather or a scatter-add."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .nodes import Indices, Shape, Term
+from .nodes import Indices, ScatterAdd, Shape
 
-__all__ = ["affine", "distinct", "tiles"]
+__all__ = ["is_injective", "is_partition", "strides_of"]
 
 
-def affine(index: Indices) -> tuple[int, Shape] | None:
-    """(start, steps) if the rows lie evenly spaced along each axis, otherwise None."""
+def strides_of(index: Indices) -> tuple[int, Shape] | None:
+    """(start, steps) if the rows are evenly spaced along each axis, otherwise None."""
     if index.size == 0:
         return None
     start = int(index.flat[0])
@@ -26,12 +26,12 @@ def affine(index: Indices) -> tuple[int, Shape] | None:
     return (start, steps) if np.array_equal(grid, index) else None
 
 
-def distinct(index: Indices) -> bool:
+def is_injective(index: Indices) -> bool:
     """Whether no row is named twice."""
     return index.size == 0 or int(np.bincount(index.reshape(-1)).max()) == 1
 
 
-def tiles(term: Term) -> bool:
-    """Whether each row of a "put" comes from exactly one piece."""
-    every = np.concatenate([index.reshape(-1) for index in term.index] or [np.zeros(0, np.intp)])
-    return len(every) == term.size and distinct(every)
+def is_partition(node: ScatterAdd) -> bool:
+    """Whether each row of a scatter-add comes from exactly one piece."""
+    every = np.concatenate([index.reshape(-1) for index in node.indices] or [np.zeros(0, np.intp)])
+    return len(every) == node.size and is_injective(every)

@@ -1,11 +1,12 @@
-"""The array program: what a compiled graph computes, as terms on rows of numbers.
+"""The array program: a graph of nodes, each an array for one example or for the whole batch.
 
-A term is an array of one or two axes, its rows, and if it is `batched` it has them for each example of a
-batch. There are few kinds of terms: the elementwise rows of the table, a choice of rows (`take`) and its
-inverse (`put`), sums, and matrix products. Rules of the table run on terms as they do on floats, since
-terms have operators and `__primitive__`: that is how the adjoint program comes from the table's partials.
+A node has one or two axes, its *rows*. A batched one has them for each example. Each operation is a subclass
+of `Node` with a shape rule, `infer`, and the algebra that makes it unnecessary, `simpler`. Its VJP is in
+`ir.adjoint`, its code in the folder of each back end; `ir.registry` requires that none is missing.
 
-Terms are made by a `Block`, which folds constants and gives the same term for the same computation.
+A `Graph` makes the nodes: it folds constants, and gives the same node for the same computation. Rules of
+the table run on nodes as they do on floats, since nodes have operators and `__primitive__`: that is how the
+adjoint program comes from the table's partials.
 """
 
 from __future__ import annotations
@@ -14,52 +15,90 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from ...engine.primitives import TABLE, Primitive
 
-__all__ = ["Block", "Term", "ancestry", "rewrite"]
+__all__ = [
+    "OPERATIONS",
+    "Apply",
+    "BatchSum",
+    "Broadcast",
+    "Constant",
+    "Fused",
+    "Gather",
+    "Graph",
+    "Inputs",
+    "LeaveOneOutSum",
+    "MatMul",
+    "Node",
+    "Outer",
+    "Parameters",
+    "Reduce",
+    "ScatterAdd",
+    "Symbol",
+    "ancestry",
+    "applies",
+    "rewrite",
+]
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Shape = tuple[int, ...]
 
-ADD, SUB, MUL, DIV, NEG = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg"))
+ADD, MUL, DIV, NEG = (TABLE[name] for name in ("add", "mul", "div", "neg"))
 SUM, MEAN, DOT, POW, POWER, MONOMIAL = (
     TABLE[name] for name in ("sum", "mean", "dot", "pow", "power", "monomial")
 )
 
+OPERATIONS: list[type[Node]] = []
 
-class Term:
-    """One array of the program; see `Block` for the kinds.
+
+class Node:
+    """One array of the program. The slots of a subclass are its fields, which distinguish its instances.
 
     Attributes
     ----------
-    kind : what computes it, the name of the method of `Block` that made it, or ``"apply"``.
-    args : the terms that it is computed from.
+    args : the nodes that it is computed from.
     shape : its rows, without the batch.
     batched : whether it is different for each example.
-    row : of an "apply" the row of the table.
-    index : of a "take" the row numbers; of a "put" one array of them for each argument.
-    data : of a constant its numbers.
-    flag : of a "product" whether the left matrix is transposed.
+    graph, number : where it is, and its position there: operands come first.
     """
 
-    __slots__ = ("args", "batched", "block", "data", "flag", "index", "kind", "number", "row", "shape")
+    __slots__ = ("args", "batched", "graph", "number", "shape")
 
-    args: tuple[Term, ...]
-    shape: Shape
-    row: Primitive
-    index: Any
-    data: Array
-    flag: bool
+    args: tuple[Node, ...]
+    graph: Graph
+    number: int
 
-    def __init__(self, block: Block, kind: str, args: tuple[Term, ...], shape: Shape, batched: bool) -> None:
-        self.block, self.kind, self.args, self.shape, self.batched = block, kind, args, shape, batched
-        self.number = len(block.terms)
+    def __init_subclass__(cls) -> None:
+        OPERATIONS.append(cls)
+
+    def __init__(self, args: Sequence[Node], *fields: Any) -> None:
+        self.args = tuple(args)
+        for name, value in zip(self.__slots__, fields, strict=True):
+            setattr(self, name, value)
+        self.shape, self.batched = self.infer()
+
+    def infer(self) -> tuple[Shape, bool]:
+        """The shape, and whether it is batched."""
+        raise NotImplementedError
+
+    def simpler(self, graph: Graph) -> Node | None:
+        """A node that is the same and takes less, if there is one."""
+        return None
+
+    @property
+    def fields(self) -> list[Any]:
+        return [getattr(self, name) for name in self.__slots__]
+
+    @property
+    def key(self) -> Any:
+        """What two nodes have in common if they are the same computation."""
+        return (type(self), *[arg.number for arg in self.args], *map(_hashable, self.fields))
 
     @property
     def size(self) -> int:
@@ -73,20 +112,29 @@ class Term:
     @property
     def scalar(self) -> float | None:
         """The number of a constant that is the same everywhere, otherwise None."""
-        return float(self.data.flat[0]) if self.kind == "constant" and self.data.size == 1 else None
+        return float(self.data.flat[0]) if isinstance(self, Constant) and self.data.size == 1 else None
+
+    @property
+    def source(self) -> Node:
+        """The node whose numbers these are: a gather has none of its own."""
+        return self.args[0] if isinstance(self, Gather) else self
 
     def __repr__(self) -> str:
-        name = self.row.name if self.kind == "apply" else self.kind
-        across = " x batch" if self.batched else ""
-        return (
-            f"t{self.number}: {name}({', '.join(f't{arg.number}' for arg in self.args)}) {self.shape}{across}"
-        )
+        told = [f"n{arg.number}" for arg in self.args]
+        for name, field in zip(self.__slots__, self.fields):
+            if isinstance(field, (str, int)):
+                told.append(f"{name}={field}")
+            elif isinstance(field, Primitive):
+                told.append(field.name)
+        told += [] if self.scalar is None else [repr(self.scalar)]
+        shape = " x ".join(map(str, [*self.shape, *["B"] * self.batched]))
+        return f"n{self.number}: {type(self).__name__}({', '.join(told)})  {shape}"
 
     @staticmethod
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
-        """A row of the table applied to terms, numbers and lists of them, as in a rule."""
-        block = next(each.block for arg in args for each in _each(arg) if isinstance(each, Term))
-        return block.rule(row, args)
+        """A row of the table applied to nodes, numbers and lists of them, as in a rule."""
+        graph = next(each.graph for arg in args for each in _each(arg) if isinstance(each, Node))
+        return graph.rule(row, args)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **named: Any) -> Any:
         row = _ROWS.get(ufunc)
@@ -99,13 +147,13 @@ class Term:
             return TABLE["where"](*args)
         return NotImplemented
 
-    def __float__(self, *other: Any) -> float:
-        raise TypeError("this is a term of a compiled program: its number is not known yet")
+    def __float__(self, *other: Any) -> NoReturn:
+        raise TypeError("this is a node of a compiled program: its number is not known yet")
 
     __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__
 
 
-# numpy's functions on terms, as the rules of optimizers use them
+# numpy's functions on nodes, as the rules of optimizers use them
 _ROWS = {row.ufunc: row for row in TABLE.values() if row.ufunc is not None}
 
 
@@ -113,12 +161,18 @@ def _each(arg: Any) -> Sequence[Any]:
     return arg if isinstance(arg, (list, tuple)) else (arg,)
 
 
+def _hashable(field: Any) -> Any:
+    if isinstance(field, np.ndarray):
+        return field.shape, field.tobytes()
+    return tuple(map(_hashable, field)) if isinstance(field, (list, tuple)) else field
+
+
 def _attach(name: str, row: Primitive) -> None:
     if len(row.domain) == 1:
-        setattr(Term, name, lambda self: row(self))
+        setattr(Node, name, lambda self: row(self))
         return
-    setattr(Term, name, lambda self, other: row(self, other))
-    setattr(Term, name.replace("__", "__r", 1), lambda self, other: row(other, self))
+    setattr(Node, name, lambda self, other: row(self, other))
+    setattr(Node, name.replace("__", "__r", 1), lambda self, other: row(other, self))
 
 
 for _row in TABLE.values():
@@ -127,258 +181,404 @@ for _row in TABLE.values():
 _attach("__pow__", POW)
 
 
-class Block:
-    """A growing array program.
+def applies(node: Node, *rows: Primitive) -> bool:
+    """Whether a node applies one of these rows of the table."""
+    return isinstance(node, Apply) and node.row in rows
 
-    Parameters
-    ----------
-    parameters, inputs : how many numbers there are of each.
+
+# --- operations: what is given
+
+
+class Parameters(Node):
+    """The parameters (P,)."""
+
+    __slots__ = ("count",)
+    count: int
+
+    def infer(self) -> tuple[Shape, bool]:
+        return (self.count,), False
+
+
+class Inputs(Node):
+    """The inputs (I,) of each example."""
+
+    __slots__ = ("count",)
+    count: int
+
+    def infer(self) -> tuple[Shape, bool]:
+        return (self.count,), True
+
+
+class Symbol(Node):
+    """A number that each call has anew, (1,).
+
+    "cotangent" is the adjoint of each example's output, "total_cotangent" its sum over the batch,
+    "batch_size" B, and "rate" the learning rate of an update.
+    """
+
+    __slots__ = ("name",)
+    name: str
+
+    def infer(self) -> tuple[Shape, bool]:
+        return (1,), False
+
+
+class Constant(Node):
+    """Numbers that are known."""
+
+    __slots__ = ("data",)
+    data: Array
+
+    def infer(self) -> tuple[Shape, bool]:
+        return self.data.shape, False
+
+
+# --- operations: the table
+
+
+class Apply(Node):
+    """A row of the table, element by element; operands are broadcast against each other.
+
+    A sequence operand of the row is the first axis of an operand.
+    """
+
+    __slots__ = ("row",)
+    row: Primitive
+
+    def infer(self) -> tuple[Shape, bool]:
+        shapes = [arg.shape[1:] if i in self.row.vectors else arg.shape for i, arg in enumerate(self.args)]
+        return np.broadcast_shapes(*shapes), any(arg.batched for arg in self.args)
+
+    def simpler(self, graph: Graph) -> Node | None:
+        row, args = self.row, self.args
+        known = [arg.data for arg in args if isinstance(arg, Constant)]
+        if len(known) == len(args):
+            with np.errstate(all="ignore"):
+                return graph.constant(row.array(*known))
+        if row is MUL:
+            a, b = args
+            if a.scalar == 1.0 or b.scalar == 1.0:
+                return b if a.scalar == 1.0 else a
+            if a.scalar == -1.0 or b.scalar == -1.0:
+                return graph.apply(NEG, [b if a.scalar == -1.0 else a])
+            if b.is_number and not a.is_number:
+                return graph.apply(MUL, [b, a])
+            if a.is_number and applies(b, MUL) and b.args[0].is_number:
+                return graph.apply(MUL, [graph.apply(MUL, [a, b.args[0]]), b.args[1]])
+        elif row is ADD and args[0] is args[1]:
+            return graph.apply(MUL, [graph.constant(2.0), args[0]])
+        elif row is NEG and applies(args[0], NEG):
+            return args[0].args[0]
+        elif row in (POW, POWER) or (row is MONOMIAL and args[2].scalar is not None):
+            return _integer_power(graph, row, args)
+        return None
+
+
+def _integer_power(graph: Graph, row: Primitive, args: Sequence[Node]) -> Node | None:
+    """A power with a small whole exponent as products; c · aⁿ⁻ᵏ likewise."""
+    c, (a, n), k = (args[0], args[1:3], args[3].scalar) if row is MONOMIAL else (None, args, 0.0)
+    if n.scalar is None or k is None:
+        return None
+    exponent = n.scalar - k
+    if exponent not in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0) or exponent + k != n.scalar:  # it was rounded
+        return None
+    if c is not None and k > 0.0 and not c.scalar:  # it is 0 where c is, whatever a is
+        return None
+    factor: Any = graph.constant(1.0) if c is None else c
+    if exponent < 0:
+        return graph.node(functools.reduce(operator.truediv, [a] * -int(exponent), factor))
+    if exponent == 0:
+        return graph.node(factor)
+    power: Any = functools.reduce(operator.mul, [a] * int(exponent))
+    return graph.node(factor * power)
+
+
+class Fused(Node):
+    """A row for all of its arguments at once, which are the first axis; see `ir.fused_rules`."""
+
+    __slots__ = ("row",)
+    row: Primitive
+
+    def infer(self) -> tuple[Shape, bool]:
+        (x,) = self.args
+        return (x.shape if len(self.row.domain) > 1 else x.shape[1:]), x.batched
+
+
+# --- operations: rows from here to there
+
+
+class Gather(Node):
+    """The rows of x that `index` names, counted along all axes, in the shape of `index`."""
+
+    __slots__ = ("index",)
+    index: Indices
+
+    def infer(self) -> tuple[Shape, bool]:
+        return self.index.shape, self.args[0].batched
+
+    def simpler(self, graph: Graph) -> Node | None:
+        (x,), index = self.args, self.index
+        if index.shape == x.shape and np.array_equal(index.reshape(-1), np.arange(x.size)):
+            return x
+        if isinstance(x, Constant):
+            return graph.constant(x.data.reshape(-1)[index])
+        if isinstance(x, Gather):
+            return graph.gather(x.args[0], x.index.reshape(-1)[index])
+        return None
+
+
+class ScatterAdd(Node):
+    """An array of zeros, with each operand added at the rows that its index names."""
+
+    __slots__ = ("indices", "rows")
+    indices: list[Indices]
+    rows: Shape
+
+    def infer(self) -> tuple[Shape, bool]:
+        return self.rows, any(arg.batched for arg in self.args)
+
+    @property
+    def pieces(self) -> list[tuple[Indices, Node]]:
+        return list(zip(self.indices, self.args, strict=True))
+
+
+class Broadcast(Node):
+    """x with all its rows written out; for each example, if `everywhere`."""
+
+    __slots__ = ("everywhere", "rows")
+    everywhere: bool
+    rows: Shape
+
+    def infer(self) -> tuple[Shape, bool]:
+        return self.rows, self.args[0].batched or self.everywhere
+
+    def simpler(self, graph: Graph) -> Node | None:
+        (x,) = self.args
+        if (x.shape, x.batched) == (self.shape, self.batched):
+            return x
+        if isinstance(x, Constant) and not self.everywhere:
+            return graph.constant(np.broadcast_to(x.data, self.rows))
+        return None
+
+
+# --- operations: sums and products
+
+
+class Reduce(Node):
+    """The sum, maximum or minimum along an axis, which stays with length 1.
+
+    The minimum is that of the numbers and of their count; it leaves nan out.
+    """
+
+    __slots__ = ("axis", "how")
+    axis: int
+    how: str
+
+    def infer(self) -> tuple[Shape, bool]:
+        (x,) = self.args
+        return tuple(1 if axis == self.axis else n for axis, n in enumerate(x.shape)), x.batched
+
+    def simpler(self, graph: Graph) -> Node | None:
+        (x,) = self.args
+        return x if x.shape[self.axis] == 1 else None
+
+
+class LeaveOneOutSum(Node):
+    """For each row along the first axis the sum of the others, without subtraction."""
+
+    __slots__ = ()
+
+    def infer(self) -> tuple[Shape, bool]:
+        return self.args[0].shape, self.args[0].batched
+
+    def simpler(self, graph: Graph) -> Node | None:
+        return graph.constant(np.zeros(self.shape)) if self.shape[0] == 1 else None
+
+
+class MatMul(Node):
+    """The matrix product of a (l, n), which is not batched, and b (n, r); if `transposed`, of aᵀ (n, l)."""
+
+    __slots__ = ("transposed",)
+    transposed: bool
+
+    def infer(self) -> tuple[Shape, bool]:
+        a, b = self.args
+        return (a.shape[1 if self.transposed else 0], b.shape[1]), b.batched
+
+    def simpler(self, graph: Graph) -> Node | None:
+        a, b = self.args
+        if a.scalar is not None:
+            return graph.apply(MUL, [graph.reshape(a, (1,)), b])
+        return graph.reshape(graph.scaled(a, b), self.shape) if b.size == 1 and not b.batched else None
+
+
+class Outer(Node):
+    """a · bᵀ of (l, r) and (n, r), added up over r and over the batch."""
+
+    __slots__ = ()
+
+    def infer(self) -> tuple[Shape, bool]:
+        a, b = self.args
+        return (a.shape[0], b.shape[0]), False
+
+    def simpler(self, graph: Graph) -> Node | None:
+        a, b = self.args
+        if a.size == 1 and not a.batched and not b.batched:
+            return graph.reshape(graph.scaled(b, a), (1, b.shape[0]))
+        return None
+
+
+class BatchSum(Node):
+    """The sum over the examples."""
+
+    __slots__ = ()
+
+    def infer(self) -> tuple[Shape, bool]:
+        return self.args[0].shape, False
+
+    def simpler(self, graph: Graph) -> Node | None:
+        (x,) = self.args
+        if x is graph.cotangent:
+            return graph.total_cotangent
+        return None if x.batched else graph.apply(MUL, [x, graph.batch_size])
+
+
+class Graph:
+    """A growing array program of P parameters and I inputs: a method for each operation.
 
     Attributes
     ----------
-    terms : all terms in the order in which they can be computed.
+    nodes : all nodes, operands first.
+    parameters, inputs : the nodes (P,) and (I,).
+    cotangent, total_cotangent, batch_size, rate : the symbols, (1,) each.
     """
 
+    GIVEN: ClassVar = ("parameters", "inputs", "cotangent", "total_cotangent", "batch_size", "rate")
+
     def __init__(self, parameters: int, inputs: int) -> None:
-        self.terms: list[Term] = []
-        self._known: dict[Any, Term] = {}
-        self.parameters = self._make("parameters", (), (parameters,), False)
-        self.inputs = self._make("inputs", (), (inputs,), True)
-        self.seed = self._make("seed", (), (1,), False)  # the adjoint of each example's output
-        self.count = self._make("count", (), (1,), False)  # the number of examples
-        self.rate = self._make("rate", (), (1,), False)  # of an update
+        self.nodes: list[Node] = []
+        self._known: dict[Any, Node] = {}
+        self.parameters = self.make(Parameters, [], parameters)
+        self.inputs = self.make(Inputs, [], inputs)
+        self.cotangent, self.total_cotangent, self.batch_size, self.rate = (
+            self.make(Symbol, [], name) for name in self.GIVEN[2:]
+        )
 
-    def _make(
-        self, kind: str, args: tuple[Term, ...], shape: Shape, batched: bool, key: Any = None, **fields: Any
-    ) -> Term:
-        key = (kind, *[arg.number for arg in args], key)
-        term = self._known.get(key)
-        if term is None:
-            term = self._known[key] = Term(self, kind, args, shape, batched)
-            for name, value in fields.items():
-                setattr(term, name, value)
-            self.terms.append(term)
-        return term
+    def make(self, operation: type[Node], args: Sequence[Node], *fields: Any) -> Node:
+        """The node that computes this: a simpler one, one that is there, or a new one."""
+        node = operation(args, *fields)
+        simpler = node.simpler(self)
+        if simpler is not None:
+            return simpler
+        known = self._known.setdefault(node.key, node)
+        if known is node:
+            node.graph, node.number = self, len(self.nodes)
+            self.nodes.append(node)
+        return known
 
-    def constant(self, data: Any) -> Term:
+    def constant(self, data: npt.ArrayLike) -> Node:
         array = np.array(data, dtype=np.float64)
-        array = array.reshape(array.shape or (1,))
-        return self._make("constant", (), array.shape, False, (array.shape, array.tobytes()), data=array)
+        return self.make(Constant, [], array.reshape(array.shape or (1,)))
 
-    def term(self, value: Any) -> Term:
-        return value if isinstance(value, Term) else self.constant(value)
+    def node(self, value: Node | npt.ArrayLike) -> Node:
+        return value if isinstance(value, Node) else self.constant(value)
 
-    def rule(self, row: Primitive, args: Sequence[Any]) -> Term:
-        """A row as a rule applies it: sequences are lists of terms and numbers."""
+    def rule(self, row: Primitive, args: Sequence[Any]) -> Node:
+        """A row as a rule applies it: sequences are lists of nodes and numbers."""
         if not row.vectors:
-            return self.apply(row, list(map(self.term, args)))
+            return self.apply(row, list(map(self.node, args)))
         lists: list[Any] = [
-            list(map(self.term, arg)) if i in row.vectors else self.term(arg) for i, arg in enumerate(args)
+            list(map(self.node, arg)) if i in row.vectors else self.node(arg) for i, arg in enumerate(args)
         ]
         if row in (SUM, MEAN):
             (values,) = lists
             total: Any = functools.reduce(operator.add, values) if values else self.constant(0.0)
-            return self.term(total if row is SUM else total / float(len(values)))
+            return self.node(total if row is SUM else total / float(len(values)))
         if row is DOT:
             left, right, *bias = lists
             return self.rule(SUM, [[*map(operator.mul, left, right), *bias]])
         return self.apply(row, [self.stack(arg) if i in row.vectors else arg for i, arg in enumerate(lists)])
 
-    def stack(self, values: Sequence[Term]) -> Term:
-        """Terms as the rows of one more axis, the first."""
+    def stack(self, values: Sequence[Node]) -> Node:
+        """Nodes as the rows of one more axis, the first."""
         shape = np.broadcast_shapes(*[value.shape for value in values])
-        size = math.prod(shape)
         whole = [self.broadcast(value, shape) for value in values]
-        index = np.arange(len(values) * size).reshape(len(values), *shape)
-        return self.put((len(values), *shape), list(zip(index, whole)))
+        index = np.arange(len(values) * math.prod(shape)).reshape(len(values), *shape)
+        return self.scatter_add((len(values), *shape), list(zip(index, whole)))
 
-    # --- the kinds of terms
+    def apply(self, row: Primitive, args: Sequence[Node]) -> Node:
+        return self.make(Apply, args, row)
 
-    def apply(self, row: Primitive, args: Sequence[Term]) -> Term:
-        """A row of the table, element by element; arguments are broadcast against each other."""
-        if all(arg.kind == "constant" for arg in args):
-            with np.errstate(all="ignore"):
-                return self.constant(row.array(*[arg.data for arg in args]))
-        if row is MUL:
-            a, b = args
-            if a.scalar == 1.0:
-                return b
-            if b.scalar == 1.0:
-                return a
-            if a.scalar == -1.0 or b.scalar == -1.0:
-                return self.apply(NEG, [b if a.scalar == -1.0 else a])
-            if b.is_number and not a.is_number:
-                return self.apply(MUL, [b, a])
-            if a.is_number and b.kind == "apply" and b.row is MUL and b.args[0].is_number:
-                return self.apply(MUL, [self.apply(MUL, [a, b.args[0]]), b.args[1]])
-        elif row is ADD and args[0] is args[1]:
-            return self.apply(MUL, [self.constant(2.0), args[0]])
-        elif row is NEG and args[0].kind == "apply" and args[0].row is NEG:
-            return args[0].args[0]
-        elif row in (POW, POWER) or (row is MONOMIAL and args[2].scalar is not None):
-            whole = self._whole_power(row, args)
-            if whole is not None:
-                return whole
-        shape = np.broadcast_shapes(
-            *[arg.shape[1:] if i in row.vectors else arg.shape for i, arg in enumerate(args)]
-        )
-        batched = any(arg.batched for arg in args)
-        return self._make("apply", tuple(args), shape, batched, row, row=row)
+    def find(self, row: Primitive, args: Sequence[Node]) -> Node | None:
+        """The node that applies a row to these nodes, if there is one."""
+        return self._known.get(Apply(args, row).key)
 
-    def find(self, row: Primitive, args: Sequence[Term]) -> Term | None:
-        """The term that applies a row to these terms, if there is one."""
-        return self._known.get(("apply", *[arg.number for arg in args], row))
+    def fused(self, row: Primitive, x: Node) -> Node:
+        return self.make(Fused, [x], row)
 
-    def _whole_power(self, row: Primitive, args: Sequence[Term]) -> Term | None:
-        """A power with a small whole exponent as products; c · aⁿ⁻ᵏ likewise."""
-        c, (a, n), k = (args[0], args[1:3], args[3].scalar) if row is MONOMIAL else (None, args, 0.0)
-        if n.scalar is None or k is None:
-            return None
-        exponent = n.scalar - k
-        if exponent not in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0) or exponent + k != n.scalar:  # it was rounded
-            return None
-        if c is not None and k > 0.0 and not c.scalar:  # it is 0 where c is, whatever a is
-            return None
-        factor: Any = self.constant(1.0) if c is None else c
-        if exponent < 0:
-            for _ in range(-int(exponent)):
-                factor = factor / a
-            return self.term(factor)
-        if exponent == 0:
-            return self.term(factor)
-        power: Any = functools.reduce(operator.mul, [a] * int(exponent))
-        return self.term(factor * power)
+    def gather(self, x: Node, index: Indices) -> Node:
+        return self.make(Gather, [x], index)
 
-    def joint(self, row: Primitive, values: Term) -> Term:
-        """A row of a family for all of its arguments at once, which are the first axis; see `families`."""
-        shape = values.shape if len(row.domain) > 1 else values.shape[1:]
-        return self._make("joint", (values,), shape, values.batched, row, row=row)
+    def reshape(self, x: Node, shape: Shape) -> Node:
+        return self.gather(x, np.arange(x.size).reshape(shape))
 
-    def take(self, x: Term, index: Indices) -> Term:
-        """The rows of x that `index` names, counted along all axes, in the shape of `index`."""
-        if index.shape == x.shape and np.array_equal(index.reshape(-1), np.arange(x.size)):
-            return x
-        if x.kind == "constant":
-            return self.constant(x.data.reshape(-1)[index])
-        if x.kind == "take":
-            return self.take(x.args[0], x.index.reshape(-1)[index])
-        return self._make("take", (x,), index.shape, x.batched, (index.shape, index.tobytes()), index=index)
+    def scatter_add(self, shape: Shape, pieces: Sequence[tuple[Indices, Node]]) -> Node:
+        return self.make(ScatterAdd, [x for _, x in pieces], [index for index, _ in pieces], shape)
 
-    def reshape(self, x: Term, shape: Shape) -> Term:
-        return self.take(x, np.arange(x.size).reshape(shape))
+    def broadcast(self, x: Node, shape: Shape, everywhere: bool = False) -> Node:
+        return self.make(Broadcast, [x], everywhere, shape)
 
-    def put(self, shape: Shape, pieces: Sequence[tuple[Indices, Term]]) -> Term:
-        """An array of zeros with each piece added at the rows that its index names."""
-        indices = [index for index, _ in pieces]
-        key = (shape, *[(index.shape, index.tobytes()) for index in indices])
-        args = tuple(piece for _, piece in pieces)
-        return self._make("put", args, shape, any(arg.batched for arg in args), key, index=indices)
+    def reduce_sum(self, x: Node, axis: int) -> Node:
+        return self.make(Reduce, [x], axis, "sum")
 
-    def total(self, x: Term) -> Term:
-        """The sum over the first axis, which stays with length 1."""
-        return x if x.shape[0] == 1 else self._make("total", (x,), (1, *x.shape[1:]), x.batched)
+    def reduce_max(self, x: Node) -> Node:
+        return self.make(Reduce, [x], 0, "max")
 
-    def across(self, x: Term) -> Term:
-        """The sum over the second axis, which stays with length 1."""
-        return x if x.shape[1] == 1 else self._make("across", (x,), (x.shape[0], 1), x.batched)
+    def reduce_min(self, x: Node) -> Node:
+        return self.make(Reduce, [x], 0, "min")
 
-    def largest(self, x: Term) -> Term:
-        """The maximum over the first axis, which stays with length 1."""
-        return x if x.shape[0] == 1 else self._make("largest", (x,), (1, *x.shape[1:]), x.batched)
+    def leave_one_out_sum(self, x: Node) -> Node:
+        return self.make(LeaveOneOutSum, [x])
 
-    def smallest(self, x: Term) -> Term:
-        """The minimum over the first axis, which stays with length 1, and that length: nan is left out."""
-        return x if x.shape[0] == 1 else self._make("smallest", (x,), (1, *x.shape[1:]), x.batched)
+    def matmul(self, a: Node, b: Node, transposed: bool = False) -> Node:
+        return self.make(MatMul, [a, b], transposed)
 
-    def others(self, x: Term) -> Term:
-        """For each row along the first axis the sum of the others, without subtraction."""
-        if x.shape[0] == 1:
-            return self.constant(np.zeros(x.shape))
-        return self._make("others", (x,), x.shape, x.batched)
+    def outer(self, a: Node, b: Node) -> Node:
+        return self.make(Outer, [a, b])
 
-    def product(self, a: Term, b: Term, transposed: bool = False) -> Term:
-        """The matrix product of (l, n), which is not batched, and (n, r); `transposed`, of (n, l)."""
-        shape = a.shape[1 if transposed else 0], b.shape[1]
-        if a.scalar is not None:
-            return self.apply(MUL, [self.reshape(a, (1,)), b])
-        if b.size == 1 and not b.batched:
-            return self.reshape(self._scaled(a, b), shape)
-        return self._make("product", (a, b), shape, b.batched, transposed, flag=transposed)
+    def batch_sum(self, x: Node) -> Node:
+        return self.make(BatchSum, [x])
 
-    def _scaled(self, x: Term, factor: Term) -> Term:
+    def scaled(self, x: Node, factor: Node) -> Node:
+        """All rows of x, along one axis, times a factor of size 1."""
         return self.apply(MUL, [self.reshape(factor, (1,)), self.reshape(x, (x.size,))])
 
-    def outer(self, a: Term, b: Term) -> Term:
-        """a · bᵀ of (l, r) and (n, r), added up over r and over the batch."""
-        if a.size == 1 and not a.batched and not b.batched:
-            return self.reshape(self._scaled(b, a), (1, b.shape[0]))
-        return self._make("outer", (a, b), (a.shape[0], b.shape[0]), False)
 
-    def over_batch(self, x: Term) -> Term:
-        """The sum over the examples."""
-        if x.batched:
-            return self._make("over_batch", (x,), x.shape, False)
-        if x is self.seed:
-            return self._make("whole_seed", (x,), (1,), False)
-        return self.apply(MUL, [x, self.count])
-
-    def broadcast(self, x: Term, shape: Shape, batched: bool = False) -> Term:
-        """x with all its rows written out, for each example if that is asked for."""
-        if x.shape == shape and (x.batched or not batched):
-            return x
-        if x.kind == "constant" and not batched:
-            return self.constant(np.broadcast_to(x.data, shape))
-        return self._make("broadcast", (x,), shape, x.batched or batched, (shape, batched))
-
-    def remade(self, term: Term, args: list[Term]) -> Term:
-        """A term of another block made here, of these arguments."""
-        kind = term.kind
-        if kind == "constant":
-            return self.constant(term.data)
-        if kind in ("apply", "joint"):
-            return self.apply(term.row, args) if kind == "apply" else self.joint(term.row, *args)
-        if kind == "take":
-            return self.take(args[0], term.index)
-        if kind == "put":
-            return self.put(term.shape, list(zip(term.index, args)))
-        if kind == "broadcast":
-            return self.broadcast(args[0], term.shape, term.batched)
-        if kind == "product":
-            return self.product(args[0], args[1], term.flag)
-        if kind == "whole_seed":
-            return self.over_batch(self.seed)
-        made: Term = getattr(self, kind)(*args)
-        return made
-
-
-def ancestry(terms: Iterable[Term]) -> list[Term]:
-    """The terms and all that they are computed from, in the order in which they can be computed."""
-    found: dict[int, Term] = {}
-    pending = list(terms)
+def ancestry(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes and all that they are computed from, operands first."""
+    found: dict[int, Node] = {}
+    pending = list(nodes)
     while pending:
-        term = pending.pop()
-        if term.number not in found:
-            found[term.number] = term
-            pending += term.args
+        node = pending.pop()
+        if node.number not in found:
+            found[node.number] = node
+            pending += node.args
     return [found[number] for number in sorted(found)]
 
 
-def rewrite(outputs: Sequence[Term], rule: Callable[[Term, list[Term]], Term | None]) -> list[Term]:
-    """The outputs in a new block, where `rule` may put another term in the place of one.
+def rewrite(outputs: Sequence[Node], rule: Callable[[Node, list[Node]], Node | None]) -> list[Node]:
+    """The outputs in a new graph, where `rule` may put another node in the place of one.
 
     Parameters
     ----------
-    rule : given a term and its arguments in the new block, the term to be there, or None for the same.
+    rule : given a node and its operands in the new graph, the node to be there, or None for the same.
     """
-    old = outputs[0].block
-    block = Block(old.parameters.size, old.inputs.size)
-    new: dict[Term, Term] = {getattr(old, name): getattr(block, name) for name in _GIVEN}
-    for term in ancestry(outputs):
-        if term not in new:
-            args = [new[arg] for arg in term.args]
-            replaced = rule(term, args)
-            new[term] = block.remade(term, args) if replaced is None else replaced
+    old = outputs[0].graph
+    graph = Graph(old.parameters.size, old.inputs.size)
+    new: dict[Node, Node] = {getattr(old, name): getattr(graph, name) for name in Graph.GIVEN}
+    for node in ancestry(outputs):
+        if node not in new:
+            args = [new[arg] for arg in node.args]
+            other = rule(node, args)
+            new[node] = graph.make(type(node), args, *node.fields) if other is None else other
     return [new[output] for output in outputs]
-
-
-_GIVEN = ("parameters", "inputs", "seed", "count", "rate")

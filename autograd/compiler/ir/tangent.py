@@ -1,8 +1,8 @@
-"""The tangent program: forward mode on terms, with the partials of the table.
+"""The tangent program: forward mode on nodes, with the partials of the table.
 
-From the leaves on, each term gets ẏ = Σ ∂y/∂aᵢ · ȧᵢ from the tangents of its arguments. A `where` has the
-tangent of the branch that is taken; the other branch does no harm, whatever its numbers are. Applied to the
-adjoint program it gives second derivatives: forward over reverse.
+From the leaves on, the JVP of each operation gives ẏ = Σ ∂y/∂aᵢ · ȧᵢ from the tangents of its operands. A
+`where` has the tangent of the branch that is taken; the other branch does no harm, whatever its numbers are.
+Applied to the adjoint program it gives second derivatives: forward over reverse.
 
 Source: Griewank and Walther 2008, Evaluating Derivatives, sections 3.1 and 5.1.
 """
@@ -10,84 +10,137 @@ Source: Griewank and Walther 2008, Evaluating Derivatives, sections 3.1 and 5.1.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ...engine.primitives import TABLE
 from .adjoint import elements_of, is_taken, partials_of
-from .fused_rules import PUSHFORWARD
-from .nodes import ADD, MUL, Term, ancestry
+from .fused_rules import JVP
+from .nodes import (
+    ADD,
+    MUL,
+    Apply,
+    BatchSum,
+    Broadcast,
+    Constant,
+    Fused,
+    Gather,
+    Inputs,
+    LeaveOneOutSum,
+    MatMul,
+    Node,
+    Outer,
+    Parameters,
+    Reduce,
+    ScatterAdd,
+    Symbol,
+    ancestry,
+)
+from .registry import Rules
 
-__all__ = ["tangents"]
+__all__ = ["JVPS", "tangents"]
 
 WHERE = TABLE["where"]
+JVPS: Rules[Callable[[Any, dict[Node, Node]], Node]] = Rules("jvp")
+"""By operation: ``jvp(node, found)`` is the tangent, in a shape that broadcasts to that of the node."""
 
 
-def tangents(outputs: Sequence[Term], leaves: Term, direction: Term) -> list[Term]:
+def tangents(outputs: Sequence[Node], leaves: Node, direction: Node) -> list[Node]:
     """The derivatives of the outputs along a direction in the leaves, each in the shape of its output.
 
     Parameters
     ----------
-    outputs : terms that depend on the leaves per example, not through a sum over the batch.
-    leaves, direction : terms of one shape; a direction of zeros in a constant holds the leaves constant.
+    outputs : nodes that depend on the leaves per example, not through a sum over the batch.
+    leaves, direction : nodes of one shape; a direction of zeros in a constant holds the leaves constant.
     """
-    block, found = leaves.block, {leaves: direction}
-    for term in ancestry(outputs):
-        if term not in found and not found.keys().isdisjoint(term.args):
-            tangent = block.broadcast(_tangent(term, found), term.shape)
-            if not (tangent.kind == "constant" and not tangent.data.any()):
-                found[term] = tangent
-    zero = block.constant(0.0)
-    return [block.broadcast(found.get(output, zero), output.shape) for output in outputs]
+    graph, found = leaves.graph, {leaves: direction}
+    for node in ancestry(outputs):
+        if node not in found and not found.keys().isdisjoint(node.args):
+            tangent = graph.broadcast(JVPS[type(node)](node, found), node.shape)
+            if not (isinstance(tangent, Constant) and not tangent.data.any()):
+                found[node] = tangent
+    zero = graph.constant(0.0)
+    return [graph.broadcast(found.get(output, zero), output.shape) for output in outputs]
 
 
-def _tangent(term: Term, found: dict[Term, Term]) -> Term:
-    """The tangent of a term, in a shape that broadcasts to its own."""
-    block, kind = term.block, term.kind
-    active = [(arg, found[arg]) for arg in term.args if arg in found]
-    (x, tangent) = active[0]
-    if kind == "apply":
-        return _selected(term, found) if term.row.select is not None else _chain_rule(term, found)
-    if kind == "put":
-        pieces = [(index, found[arg]) for index, arg in zip(term.index, term.args) if arg in found]
-        return block.put(term.shape, pieces)
-    if kind == "joint":
-        return PUSHFORWARD[term.row.name](term, x, tangent)
-    if kind == "product":  # its left matrix belongs to all examples
-        return block.product(term.args[0], tangent, term.flag)
-    if kind == "take":
-        return block.take(tangent, term.index)
-    if kind == "broadcast":
-        return tangent
-    linear = {"total": block.total, "across": block.across, "others": block.others}
-    return linear[kind](tangent)
-
-
-def _chain_rule(term: Term, found: dict[Term, Term]) -> Term:
-    block, row, products = term.block, term.row, []
-    for i, (arg, partial) in enumerate(zip(term.args, partials_of(term))):
+@JVPS.of(Apply)
+def _apply(node: Apply, found: dict[Node, Node]) -> Node:
+    """ẏ = Σ ∂y/∂aᵢ · ȧᵢ."""
+    if node.row.select is not None:
+        return _select(node, found)
+    graph, row, products = node.graph, node.row, []
+    for i, (arg, partial) in enumerate(zip(node.args, partials_of(node))):
         if arg not in found:
             continue
         pairs = [(partial, found[arg])]
         if i in row.vectors:
-            elements = [block.take(found[arg], index) for index in elements_of(arg)]
+            elements = [graph.gather(found[arg], index) for index in elements_of(arg)]
             partials = partial if isinstance(partial, Sequence) else [partial] * len(elements)
             pairs = list(zip(partials, elements))
-        products += [block.apply(MUL, [block.term(p), t]) for p, t in pairs if block.term(p).scalar != 0.0]
+        products += [graph.apply(MUL, [graph.node(p), t]) for p, t in pairs if graph.node(p).scalar != 0.0]
     if not products:
-        return block.constant(0.0)
-    return functools.reduce(lambda a, b: block.apply(ADD, [a, b]), products)
+        return graph.constant(0.0)
+    return functools.reduce(lambda a, b: graph.apply(ADD, [a, b]), products)
 
 
-def _selected(term: Term, found: dict[Term, Term]) -> Term:
-    """The tangent of the argument that was taken."""
-    block = term.block
-    zero = block.constant(0.0)
-    if term.row is WHERE:
-        condition, *branches = term.args
-        return block.apply(WHERE, [condition, *[found.get(branch, zero) for branch in branches]])
+def _select(node: Apply, found: dict[Node, Node]) -> Node:
+    """The tangent of the operand that was taken."""
+    graph = node.graph
+    zero = graph.constant(0.0)
+    if node.row is WHERE:
+        condition, *branches = node.args
+        return graph.apply(WHERE, [condition, *[found.get(branch, zero) for branch in branches]])
     chosen = zero
-    for position, arg in enumerate(term.args):
+    for position, arg in enumerate(node.args):
         if arg in found:
-            mask = block.apply(is_taken(term.row, position), term.args)
-            chosen = block.apply(WHERE, [mask, found[arg], chosen])
+            mask = graph.apply(is_taken(node.row, position), node.args)
+            chosen = graph.apply(WHERE, [mask, found[arg], chosen])
     return chosen
+
+
+@JVPS.of(Fused)
+def _fused(node: Fused, found: dict[Node, Node]) -> Node:
+    (x,) = node.args
+    return JVP[node.row.name](node, x, found[x])
+
+
+@JVPS.of(ScatterAdd)
+def _scatter_add(node: ScatterAdd, found: dict[Node, Node]) -> Node:
+    return node.graph.scatter_add(node.shape, [(index, found[x]) for index, x in node.pieces if x in found])
+
+
+@JVPS.of(Gather, LeaveOneOutSum, Reduce)
+def _linear(node: Node, found: dict[Node, Node]) -> Node:
+    """The operation itself, of the tangent; a maximum or minimum is only in fused rules written out."""
+    if isinstance(node, Reduce) and node.how != "sum":
+        return _of_whole_batches(node, found)
+    return node.graph.make(type(node), [found[node.args[0]]], *node.fields)
+
+
+@JVPS.of(Broadcast)
+def _broadcast(node: Broadcast, found: dict[Node, Node]) -> Node:
+    return found[node.args[0]]
+
+
+@JVPS.of(MatMul)
+def _matmul(node: MatMul, found: dict[Node, Node]) -> Node:
+    """a ḃ: the left matrix belongs to all examples."""
+    a, b = node.args
+    return node.graph.matmul(a, found[b], node.transposed)
+
+
+@JVPS.of(Outer, BatchSum)
+def _of_whole_batches(node: Node, found: dict[Node, Node]) -> Node:
+    """Only gradients by parameters sum over the batch, and per-example derivatives have none of those."""
+    raise NotImplementedError(
+        f"no JVP for {node!r}: differentiate each example, before fused rules are written out"
+    )
+
+
+@JVPS.of(Parameters, Inputs, Symbol, Constant)
+def _leaf(node: Node, found: dict[Node, Node]) -> Node:
+    """The tangent of a leaf is given, or 0."""
+    return found.get(node, node.graph.constant(0.0))
+
+
+JVPS.require_all()

@@ -18,11 +18,24 @@ import numpy as np
 from ...engine.primitives import TABLE
 from ...locks import BUILDING
 from .. import machine
-from ..ir.nodes import Block, Term, ancestry, rewrite
+from ..ir.nodes import (
+    Apply,
+    BatchSum,
+    Broadcast,
+    Constant,
+    Gather,
+    Graph,
+    MatMul,
+    Node,
+    Outer,
+    ScatterAdd,
+    ancestry,
+)
+from ..ir.passes import run
 from ..update_loop import Training
 from .builder import ALIGNED, is_long
 from .layout import AFTER, BEFORE, reduces
-from .legalize import all_simplified, simplified
+from .legalize import PASSES, all_legal
 from .lowering import Kernel
 
 __all__ = ["NativeProgram"]
@@ -46,18 +59,18 @@ class NativeProgram:
 
     Parameters
     ----------
-    terms : what to compute: the value and the gradient, or outputs for each example.
+    nodes : what to compute: the value and the gradient, or outputs for each example.
     mean : whether to take the mean over the batch, or else the sum.
     dtype : float64 or float32.
     """
 
-    def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
-        self.terms = rewrite(terms, simplified)
-        block = self.terms[0].block
+        self.nodes = run(PASSES, nodes)
+        block = self.nodes[0].graph
         self.width = block.inputs.size
-        self.batched = any(term.batched for term in ancestry(self.terms))
-        self.straight = sum(map(_work, ancestry(self.terms))) <= STRAIGHT
+        self.batched = any(node.batched for node in ancestry(self.nodes))
+        self.straight = sum(map(_work, ancestry(self.nodes))) <= STRAIGHT
         self._functions: dict[Any, _Function] = {}
         self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
@@ -65,7 +78,7 @@ class NativeProgram:
     @property
     def source(self) -> str:
         kernel, *_ = self._pass(8 if self.width else 1)
-        lines = [f"; {term!r}" for term in ancestry(self.terms)]
+        lines = [f"; {node!r}" for node in ancestry(self.nodes)]
         return "\n".join([*lines, "", str(kernel.module)])
 
     def _lanes(self, examples: int) -> int:
@@ -73,22 +86,22 @@ class NativeProgram:
             return 1
         if self.straight or examples < 16:
             return 8
-        return 32 if self.terms[0].block.parameters.size > 512 and examples >= 32 else 16
+        return 32 if self.nodes[0].graph.parameters.size > 512 and examples >= 32 else 16
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         results, starts, ends = self._results(parameters, batch)
         return tuple(
-            results[start:end].reshape(term.size, -1)[:, : len(batch)] if term.batched else results[start:end]
-            for term, start, end in zip(self.terms, starts, ends)
+            results[start:end].reshape(node.size, -1)[:, : len(batch)] if node.batched else results[start:end]
+            for node, start, end in zip(self.nodes, starts, ends)
         )
 
     def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
         results, *_ = self._results(parameters, batch)
-        return results.reshape(sum(term.size for term in self.terms), -1)[:, : len(batch)]
+        return results.reshape(sum(node.size for node in self.nodes), -1)[:, : len(batch)]
 
     def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
-        """The numbers of all terms in one array, and where those of each term begin and end in it."""
+        """The numbers of all nodes in one array, and where those of each node begin and end in it."""
         B = len(batch)
         plan = self._plans.get(B)
         if plan is None:
@@ -106,7 +119,7 @@ class NativeProgram:
         blocks = -(-B // function.lanes)
         each = blocks * function.lanes  # whole blocks are written
         *starts, size = itertools.accumulate(
-            [term.size * (each if term.batched else 1) for term in self.terms], initial=0
+            [node.size * (each if node.batched else 1) for node in self.nodes], initial=0
         )
         order, room = _numbers(B.bit_length())[1], blocks * function.record
         if len(self._plans) > 63:
@@ -132,7 +145,7 @@ class NativeProgram:
     def _function(self, purpose: Any, lanes: int, *args: Any) -> _Function:
         made = self._functions.get((purpose, lanes))
         if made is None:
-            with BUILDING:  # terms are added to their block
+            with BUILDING:  # nodes are added to their block
                 kernel, result, arguments = (self._train if args else self._pass)(lanes, *args)
                 kernel.module.triple = machine.triple()
                 arguments = [*arguments, ctypes.c_void_p]
@@ -144,13 +157,13 @@ class NativeProgram:
         return made
 
     def _kernel(
-        self, name: str, lanes: int, result: str, *arguments: str, terms: Sequence[Term] | None = None
+        self, name: str, lanes: int, result: str, *arguments: str, nodes: Sequence[Node] | None = None
     ) -> tuple[Kernel, list[Any]]:
         """A kernel at the beginning of a new function; "pointer" and "whole" are the types of arguments."""
         from llvmlite import ir
 
         real = ir.DoubleType() if self.dtype == np.float64 else ir.FloatType()
-        kernel = Kernel(name, self.terms if terms is None else terms, lanes, real, self.straight)
+        kernel = Kernel(name, self.nodes if nodes is None else nodes, lanes, real, self.straight)
         types = {"pointer": kernel.pointer, "whole": kernel.whole, "none": ir.VoidType()}
         kind = ir.FunctionType(types[result], [types[each] for each in (*arguments, "pointer")])
         function = ir.Function(kernel.module, kind, name)
@@ -168,22 +181,22 @@ class NativeProgram:
 
         results: list[Any]
         kernel, (parameters, batch, order, count, *results) = self._kernel(
-            "pass", lanes, "none", "pointer", "pointer", "pointer", "whole", *["pointer"] * len(self.terms)
+            "pass", lanes, "none", "pointer", "pointer", "pointer", "whole", *["pointer"] * len(self.nodes)
         )
         kernel.parameters, kernel.batch, kernel.examples_order = parameters, batch, order
         kernel.history_base = kernel.address(kernel.scratch, kernel.size)
-        batched = [(term, result) for term, result in zip(self.terms, results) if term.batched]
+        batched = [(node, result) for node, result in zip(self.nodes, results) if node.batched]
 
         def write(first: Any) -> None:
             builder, (rest, whole) = kernel.builder, map(kernel.whole_number, (lanes - 1, lanes))
             each = builder.mul(builder.sdiv(builder.add(count, rest), whole), whole)
-            for term, result in batched:
+            for node, result in batched:
 
-                def row(i: Any, term: Term = term, result: Any = result) -> None:
+                def row(i: Any, node: Node = node, result: Any = result) -> None:
                     place = builder.add(builder.mul(kernel.whole_number(i), each), kernel.whole_number(first))
-                    kernel.store(kernel.get(term, (i,), lanes), result, place, lanes)
+                    kernel.store(kernel.get(node, (i,), lanes), result, place, lanes)
 
-                kernel.every(term.size, row)
+                kernel.every(node.size, row)
 
         kernel.run(
             count,
@@ -191,17 +204,17 @@ class NativeProgram:
             lambda first: kernel.examples(batch, order, first, self.width),
             write if batched else None,
         )
-        for term, result in zip(self.terms, results):
-            if not term.batched:
-                self._copy(kernel, term, result)
+        for node, result in zip(self.nodes, results):
+            if not node.batched:
+                self._copy(kernel, node, result)
         kernel.builder.ret_void()
-        pointers = [ctypes.c_void_p] * len(self.terms)
+        pointers = [ctypes.c_void_p] * len(self.nodes)
         return kernel, None, [*[ctypes.c_void_p] * 3, ctypes.c_int64, *pointers]
 
     @staticmethod
-    def _copy(kernel: Kernel, term: Term, result: Any) -> None:
+    def _copy(kernel: Kernel, node: Node, result: Any) -> None:
         kernel.phase = AFTER
-        kernel.every(term.size, lambda i: kernel.store(kernel.get(term, (i,), 1), result, i))
+        kernel.every(node.size, lambda i: kernel.store(kernel.get(node, (i,), 1), result, i))
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
@@ -232,24 +245,24 @@ class NativeProgram:
         """Updates of the parameters, each from the gradient over a batch; the number of those made."""
         t, P = training, training.parameters
         given: list[Any]
-        value, gradient, *outputs = self.terms
+        value, gradient, *outputs = self.nodes
         # Without a look at the gradient on the way, the update is part of the loop that computes it.
         together = not t.careful and t.clip_norm is None and t.clip_value is None
-        moving = gradient.block.take(gradient, np.arange(t.updated))
-        changed = self._rule_terms(t, gradient.block, moving) if together else {}
+        moving = gradient.graph.gather(gradient, np.arange(t.updated))
+        changed = self._rule_terms(t, gradient.graph, moving) if together else {}
         types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 5, "whole", "whole"
-        kernel, given = self._kernel("train", lanes, *types, terms=[value, *changed.values(), *outputs])
+        kernel, given = self._kernel("train", lanes, *types, nodes=[value, *changed.values(), *outputs])
         if not together or not kernel.ends_with(list(changed.values())):
             together = False
             kernel, given = self._kernel("train", lanes, *types)
         kernel.fused = together
         state, batch, order, spans, steps, rates, values, norms, noted, previous, again, blocks = given
-        builder, whole, inputs = kernel.builder, kernel.whole, self.terms[0].block.inputs
+        builder, whole, inputs = kernel.builder, kernel.whole, self.nodes[0].graph.inputs
         kernel.parameters = state
         if together:
-            kernel.homes |= {term: (state, number * P) for number, term in changed.items()}
+            kernel.homes |= {node: (state, number * P) for number, node in changed.items()}
         else:
-            if gradient.kind in ("put", "apply", "broadcast") and gradient not in kernel.accumulated:
+            if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in kernel.accumulated:
                 kernel.homes[gradient] = state, P
             update = self._update(kernel, t)
             update.scratch = kernel.address(kernel.scratch, kernel.size)
@@ -290,12 +303,12 @@ class NativeProgram:
                     kernel.examples(batch, examples, first, self.width)
 
             def note(first: Any) -> None:
-                for k, term in enumerate(outputs):
+                for k, node in enumerate(outputs):
                     self._note(
-                        kernel, term, noted, kernel.plus(begin, first), kernel.plus(first, 0), len(outputs), k
+                        kernel, node, noted, kernel.plus(begin, first), kernel.plus(first, 0), len(outputs), k
                     )
 
-            kernel.rate = kernel.load(rates, number)
+            kernel.symbols["rate"] = kernel.load(rates, number)
             kernel.run(count, self.mean, read, note if outputs else None)
             result = kernel.get(value, (0,), 1)
             kernel.store(result, values, number)
@@ -312,11 +325,11 @@ class NativeProgram:
                 self._leave_unless_finite(kernel, result, number)
                 copy(state, previous)
             self._clip(kernel, t)
-            update.rate = kernel.rate
+            update.symbols = kernel.symbols
             update.emit(BEFORE)
-            for term in update.terms:
-                if term.kind == "constant":  # nothing has computed it
-                    kernel.in_eights(t.updated, functools.partial(self._fill, update, term))
+            for node in update.nodes:
+                if isinstance(node, Constant):  # nothing has computed it
+                    kernel.in_eights(t.updated, functools.partial(self._fill, update, node))
             if t.careful:
                 nothing = kernel.nothing(state, t.updated)
                 self._leave_unless_finite(kernel, nothing, number, lambda: copy(previous, state))
@@ -337,42 +350,42 @@ class NativeProgram:
 
     def _update(self, kernel: Kernel, t: Training) -> Kernel:
         """The rule of the training as a program of its own, which reads the gradient from the state."""
-        block = Block(t.parameters, 0)
-        gradient = block.take(block.parameters, np.arange(t.parameters, t.parameters + t.updated))
-        changed = self._rule_terms(t, block, gradient)
+        graph = Graph(t.parameters, 0)
+        gradient = graph.gather(graph.parameters, np.arange(t.parameters, t.parameters + t.updated))
+        changed = self._rule_terms(t, graph, gradient)
         update = Kernel("update", list(changed.values()), 1, kernel.real, straight=False, numbers_first=True)
         update.module, update.tables = kernel.module, kernel.tables
-        update.homes |= {term: (kernel.parameters, number * t.parameters) for number, term in changed.items()}
+        update.homes |= {node: (kernel.parameters, number * t.parameters) for number, node in changed.items()}
         return update
 
     @staticmethod
-    def _rule_terms(t: Training, block: Block, gradient: Term) -> dict[int, Term]:
+    def _rule_terms(t: Training, graph: Graph, gradient: Node) -> dict[int, Node]:
         """What the rule of the training puts into the rows of the state that it changes.
 
-        The numbers of the state are those of ``block.parameters``, and go on beyond the parameters.
+        The numbers of the state are those of ``graph.parameters``, and go on beyond the parameters.
         """
         rows = {
-            number: block.take(
-                block.parameters, np.arange(number * t.parameters, number * t.parameters + t.updated)
+            number: graph.gather(
+                graph.parameters, np.arange(number * t.parameters, number * t.parameters + t.updated)
             )
             for number in (0, *range(2, 2 + len(t.names)))
         }
         memory = {name: rows[2 + number] for number, name in enumerate(t.names)}
-        new = {0: t.rule(rows[0], gradient, block.rate, memory)}
+        new = {0: t.rule(rows[0], gradient, graph.rate, memory)}
         new |= {2 + number: memory[name] for number, name in enumerate(t.names)}
         changed = {}
         for number, value in new.items():
-            term = block.broadcast(block.term(value), (t.updated,))
-            if term.kind == "take":  # another row as it is: to be read in the loop with all else
-                term = block.apply(TABLE["add"], [term, block.constant(0.0)])
+            node = graph.broadcast(graph.node(value), (t.updated,))
+            if isinstance(node, Gather):  # another row as it is: to be read in the loop with all else
+                node = graph.apply(TABLE["add"], [node, graph.constant(0.0)])
             if value is not rows[number]:
-                changed[number] = term
-        return dict(zip(changed, all_simplified(block, list(changed.values()))))
+                changed[number] = node
+        return dict(zip(changed, all_legal(graph, list(changed.values()))))
 
     @staticmethod
-    def _fill(update: Kernel, term: Term, i: Any, size: int) -> None:
-        base, start = update.homes[term]
-        update.store(update.get(term, (i,), size, rows=True), base, update.plus(i, start), size)
+    def _fill(update: Kernel, node: Node, i: Any, size: int) -> None:
+        base, start = update.homes[node]
+        update.store(update.get(node, (i,), size, rows=True), base, update.plus(i, start), size)
 
     @staticmethod
     def _clip(kernel: Kernel, t: Training) -> None:
@@ -412,10 +425,10 @@ class NativeProgram:
             builder.ret(made)
 
     @staticmethod
-    def _note(kernel: Kernel, term: Term, table: Any, row: Any, first: Any, width: int, k: int) -> None:
+    def _note(kernel: Kernel, node: Node, table: Any, row: Any, first: Any, width: int, k: int) -> None:
         """An output of each example of a block in its row of a table."""
         builder, ir = kernel.builder, kernel.ir
-        value = kernel.get(term, (0,), kernel.lanes)
+        value = kernel.get(node, (0,), kernel.lanes)
         for lane in range(kernel.lanes):
             each = value
             if kernel.lanes > 1:
@@ -432,17 +445,17 @@ def _pointer(array: Any) -> int:
         return int(array.ctypes.data)
 
 
-def _work(term: Term) -> int:
-    """How many operations on a block of examples straight code for a term has."""
-    if not term.batched and not (term.kind in ("outer", "over_batch") and reduces(term)):
+def _work(node: Node) -> int:
+    """How many operations on a block of examples straight code for a node has."""
+    if not node.batched and not (isinstance(node, (Outer, BatchSum)) and reduces(node)):
         return 0
-    if term.kind == "product":
-        return term.size * term.args[1].shape[0]
-    if term.kind == "outer":
-        return term.size * term.args[0].shape[1]
-    if term.kind == "apply" and is_long(term.row):
-        return 40 * term.size
-    return max([term.size, *(arg.size for arg in term.args)])
+    if isinstance(node, MatMul):
+        return node.size * node.args[1].shape[0]
+    if isinstance(node, Outer):
+        return node.size * node.args[0].shape[1]
+    if isinstance(node, Apply) and is_long(node.row):
+        return 40 * node.size
+    return max([node.size, *(arg.size for arg in node.args)])
 
 
 @functools.cache

@@ -1,16 +1,34 @@
-"""The code of terms, and a pass over a batch."""
+"""The code of nodes, and a pass over a batch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ...engine.primitives import TABLE
-from ..ir.index_maps import tiles
-from ..ir.nodes import Indices, Term
+from ..ir.index_maps import is_partition
+from ..ir.nodes import (
+    Apply,
+    BatchSum,
+    Broadcast,
+    Constant,
+    Fused,
+    Gather,
+    Indices,
+    Inputs,
+    LeaveOneOutSum,
+    MatMul,
+    Node,
+    Outer,
+    Parameters,
+    Reduce,
+    ScatterAdd,
+    Symbol,
+)
+from ..ir.registry import Rules
 from .builder import is_long
-from .layout import AFTER, BEFORE, WITHIN, source_of
+from .layout import AFTER, BEFORE, WITHIN
 from .reductions import Sums
 
 __all__ = ["Kernel"]
@@ -19,50 +37,52 @@ LONG = 128  # numbers that a turn of a loop adds to: of so many it need not be u
 
 
 class Kernel(Sums):
-    """A program as one function: a method for each kind of term, named like it."""
+    """A program as one function."""
+
+    lowerings: ClassVar[Rules[Callable[..., None]]] = Rules("llvm")
 
     def emit(self, phase: int) -> None:
-        """The code of all terms of a phase."""
+        """The code of all nodes of a phase."""
         self.phase = phase
         for group in self.groups[phase]:
-            (term, *_) = group
-            if term.kind == "apply":
-                self._elementwise(group)
-            elif term in self.sums:
-                self.accumulate(term)
+            node = group[0]
+            if isinstance(node, Apply):
+                self._elementwise([each for each in group if isinstance(each, Apply)])
+            elif node in self.sums:
+                self.accumulate(node)
             else:
-                getattr(self, f"_{term.kind}")(term)
+                self.lowerings[type(node)](self, node)
 
-    def _elementwise(self, run: list[Term]) -> None:
+    def _elementwise(self, run: list[Apply]) -> None:
         shape = run[0].shape
-        kept = [term for term in run if term in self.kept]
+        kept = [node for node in run if node in self.kept]
         # Eight lanes at a time where the code is long, as that of exp.
-        long = any(is_long(term.row) for term in run)
+        long = any(is_long(node.row) for node in run)
         eights = self.phase == WITHIN and not self.straight and self.lanes > 8 and long
         width = 8 if eights else self.lanes if self.phase == WITHIN else 1
         rows = 1
         if self.phase != WITHIN and shape[-1] >= 8 and not self.unrolled:
-            outer_args = [arg for term in run for arg in term.args if arg not in run]
+            outer_args = [arg for node in run for arg in node.args if arg not in run]
             fits = all(self.along(arg) is not None for arg in outer_args)
             fits = fits and all(
                 arg.shape[-1:] in ((1,), shape[-1:])
-                and (arg.kind != "constant" or arg.size == 1 or arg.shape == shape)
+                and (not isinstance(arg, Constant) or arg.size == 1 or arg.shape == shape)
                 for arg in outer_args
             )
             rows = 8 if fits else 1
 
         def compute(index: tuple[Any, ...], lanes: int) -> None:
-            local: dict[Term, Any] = {}
-            for term in run:
+            local: dict[Node, Any] = {}
+            for node in run:
                 values = [
                     local[arg]
                     if arg in local
                     else self.get(arg, index, lanes, rows=self.phase != WITHIN and lanes > 1)
-                    for arg in term.args
+                    for arg in node.args
                 ]
-                local[term] = self.apply(term.row, values)
-            for term in kept:
-                self.put(term, self.flat(term, index), local[term], lanes)
+                local[node] = self.apply(node.row, values)
+            for node in kept:
+                self.put(node, self.flat(node, index), local[node], lanes)
 
         def line(*outside: Any) -> None:
             length = shape[-1]
@@ -90,40 +110,48 @@ class Kernel(Sums):
         else:
             everywhere()
 
-    # --- the kinds of terms
+    # --- operations
 
     def _width(self) -> int:
         return self.lanes if self.phase == WITHIN else 1
 
-    def _put(self, term: Term) -> None:
-        width, tiled = self._width(), tiles(term)
+    @lowerings.of(ScatterAdd)
+    def _scatter_add(self, node: ScatterAdd) -> None:
+        width, tiled = self._width(), is_partition(node)
         if not tiled:
             zero = self.number(0.0, width)
-            self.every(term.size, lambda i: self.put(term, i, zero, width))
-        for index, arg in zip(term.index, term.args):
-            if arg in self.joined and self.joined[arg][0] is term:
+            self.every(node.size, lambda i: self.put(node, i, zero, width))
+        for index, arg in node.pieces:
+            if arg in self.joined and self.joined[arg][0] is node:
                 continue
 
-            def move(*place: Any, arg: Term = arg, index: Indices = index) -> None:
+            def move(*place: Any, arg: Node = arg, index: Indices = index) -> None:
                 value, row = self.get(arg, place, width), self.chosen(index, place)
                 if not tiled:
-                    value = self.builder.fadd(self.read(term, row, width), value)
-                self.put(term, row, value, width)
+                    value = self.builder.fadd(self.read(node, row, width), value)
+                self.put(node, row, value, width)
 
             self.each(index.shape, move)
 
-    def _broadcast(self, term: Term) -> None:
+    @lowerings.of(Broadcast)
+    def _broadcast(self, node: Node) -> None:
         width = self._width()
         self.each(
-            term.shape,
+            node.shape,
             lambda *index: self.put(
-                term, self.flat(term, index), self.get(term.args[0], index, width), width
+                node, self.flat(node, index), self.get(node.args[0], index, width), width
             ),
         )
 
-    def _fold(self, term: Term, axis: int, start: float, rule: Callable[[Any, Any], Any]) -> None:
-        (x,) = term.args
+    @lowerings.of(Reduce)
+    def _reduce(self, node: Reduce) -> None:
+        (x,), axis, builder = node.args, node.axis, self.builder
         width = self._width()
+        start, rule = {
+            "sum": (0.0, builder.fadd),
+            "max": (-math.inf, lambda a, b: self.apply(TABLE["maximum"], [a, b])),
+            "min": (float(x.shape[0]), lambda a, b: builder.select(builder.fcmp_ordered("<", b, a), b, a)),
+        }[node.how]
 
         def along(*rest: Any) -> None:
             def index(i: Any) -> tuple[Any, ...]:
@@ -134,52 +162,39 @@ class Kernel(Sums):
                 lambda i, so_far: [rule(so_far, self.get(x, index(i), width))],
                 [self.number(start, width)],
             )
-            self.put(term, self.flat(term, index(0)), result, width)
+            self.put(node, self.flat(node, index(0)), result, width)
 
         self.each([length for i, length in enumerate(x.shape) if i != axis], along)
 
-    def _total(self, term: Term) -> None:
-        self._fold(term, 0, 0.0, self.builder.fadd)
-
-    def _across(self, term: Term) -> None:
-        self._fold(term, 1, 0.0, self.builder.fadd)
-
-    def _largest(self, term: Term) -> None:
-        self._fold(term, 0, -math.inf, lambda a, b: self.apply(TABLE["maximum"], [a, b]))
-
-    def _smallest(self, term: Term) -> None:
-        def lower(a: Any, b: Any) -> Any:
-            return self.builder.select(self.builder.fcmp_ordered("<", b, a), b, a)
-
-        self._fold(term, 0, float(term.args[0].shape[0]), lower)
-
-    def _others(self, term: Term) -> None:
+    @lowerings.of(LeaveOneOutSum)
+    def _leave_one_out_sum(self, node: Node) -> None:
         """The sum of those before, and then of those after."""
-        (x,) = term.args
-        width, n = self._width(), term.shape[0]
+        (x,) = node.args
+        width, n = self._width(), node.shape[0]
         zero = self.number(0.0, width)
 
         def column(*rest: Any) -> None:
             def before(i: Any, so_far: Any) -> list[Any]:
-                self.put(term, self.flat(term, (i, *rest)), so_far, width)
+                self.put(node, self.flat(node, (i, *rest)), so_far, width)
                 return [self.builder.fadd(so_far, self.get(x, (i, *rest), width))]
 
             def after(i: Any, so_far: Any) -> list[Any]:
                 j = n - 1 - i if isinstance(i, int) else self.builder.sub(self.whole_number(n - 1), i)
-                both = self.builder.fadd(self.get(term, (j, *rest), width), so_far)
-                self.put(term, self.flat(term, (j, *rest)), both, width)
+                both = self.builder.fadd(self.get(node, (j, *rest), width), so_far)
+                self.put(node, self.flat(node, (j, *rest)), both, width)
                 return [self.builder.fadd(so_far, self.get(x, (j, *rest), width))]
 
             self.every(n, before, [zero])
             self.every(n, after, [zero])
 
-        self.each(term.shape[1:], column)
+        self.each(node.shape[1:], column)
 
-    def _product(self, term: Term) -> None:
-        a, b = term.args
+    @lowerings.of(MatMul)
+    def _matmul(self, node: MatMul) -> None:
+        a, b = node.args
         n = b.shape[0]
-        if self.phase != WITHIN and term.size == 1:
-            self._inner(term, a, b)
+        if self.phase != WITHIN and node.size == 1:
+            self._inner(node, a, b)
             return
         wide = self.phase != WITHIN and not self.unrolled and self.along(b) == "unit" and b.shape[1] >= 8
         width = self._width()
@@ -188,7 +203,7 @@ class Kernel(Sums):
             def step(k: Any, *sums: Any) -> list[Any]:
                 right = self.get(b, (k, column), lanes, rows=wide and lanes > 1)
                 return [
-                    self.fma(self.get(a, (k, row) if term.flag else (row, k), lanes), right, so_far)
+                    self.fma(self.get(a, (k, row) if node.transposed else (row, k), lanes), right, so_far)
                     for row, so_far in zip(rows, sums)
                 ]
 
@@ -196,20 +211,20 @@ class Kernel(Sums):
             turns = self.every if count * lanes >= LONG else self.in_fours
             sums = turns(n, step, [self.number(0.0, lanes)] * count)
             for row, value in zip(rows, sums):
-                self.put(term, self.flat(term, (row, column)), value, lanes)
+                self.put(node, self.flat(node, (row, column)), value, lanes)
 
         def rows_of(column: Any, lanes: int) -> None:
             tile = max(1, 24 // max(1, lanes // 8)) if lanes >= 8 else 8
-            self.tiles(term.shape[0], min(tile, 8), lambda first, count: cells(first, count, column, lanes))
+            self.tiles(node.shape[0], min(tile, 8), lambda first, count: cells(first, count, column, lanes))
 
         if not wide:
-            self.every(term.shape[1], lambda column: rows_of(column, width))
+            self.every(node.shape[1], lambda column: rows_of(column, width))
             return
-        full = term.shape[1] - term.shape[1] % 8
+        full = node.shape[1] - node.shape[1] % 8
         self.loop(0, full, 8, lambda column: rows_of(column, 8))
-        self.loop(full, term.shape[1], 1, lambda column: rows_of(column, 1))
+        self.loop(full, node.shape[1], 1, lambda column: rows_of(column, 1))
 
-    def _inner(self, term: Term, a: Term, b: Term) -> None:
+    def _inner(self, node: Node, a: Node, b: Node) -> None:
         """The inner product of a row and a column, in eight parts if they lie so in memory."""
         n = b.shape[0]
         row, column = self._line(a, n), self._line(b, n)
@@ -234,19 +249,20 @@ class Kernel(Sums):
             lambda k, so_far: [self.fma(self.get(row, (k,), 1), self.get(column, (k,), 1), so_far)],
             [total],
         )
-        self.put(term, 0, total, 1)
+        self.put(node, 0, total, 1)
 
-    def _line(self, term: Term, n: int) -> Term:
+    def _line(self, node: Node, n: int) -> Node:
         """A row or a column as one axis."""
-        return term.block.reshape(term, (n,))
+        return node.graph.reshape(node, (n,))
 
-    def _outer(self, term: Term) -> None:
+    @lowerings.of(Outer)
+    def _outer(self, node: Node) -> None:
         """Of what is not batched, and of what is so wide that it is not added up block by block."""
-        if term in self.wide:
-            from_inputs = source_of(term.args[1]).kind == "inputs"
-            (self._product_with_inputs if from_inputs else self._product_of_lanes)(term)
+        if node in self.wide:
+            from_inputs = isinstance(node.args[1].source, Inputs)
+            (self._product_with_inputs if from_inputs else self._product_of_lanes)(node)
             return
-        a, b = term.args
+        a, b = node.args
         r = a.shape[1]
 
         def cell(i: Any, j: Any) -> None:
@@ -255,15 +271,20 @@ class Kernel(Sums):
                 lambda k, so_far: [self.fma(self.get(a, (i, k), 1), self.get(b, (j, k), 1), so_far)],
                 [self.number(0.0)],
             )
-            self.put(term, self.flat(term, (i, j)), total, 1)
+            self.put(node, self.flat(node, (i, j)), total, 1)
 
-        self.each(term.shape, cell)
+        self.each(node.shape, cell)
+
+    @lowerings.of(Apply, BatchSum, Fused, Parameters, Inputs, Symbol, Constant, Gather)
+    def _elsewhere(self, node: Node) -> None:
+        """Elementwise nodes share a loop, batch sums are added up, and the others have nothing to compute."""
+        raise NotImplementedError
 
     # --- a pass over a batch
 
     def examples(self, batch: Any, order: Any, first: Any, width: int) -> None:
         """The inputs of a block: lane l holds example order[first + l], the last one again beyond the end."""
-        inputs, builder = self.order[0].block.inputs, self.builder
+        inputs, builder = self.order[0].graph.inputs, self.builder
 
         def lanes_from(lane: Any) -> None:
             self.first_lane = lane
@@ -300,10 +321,12 @@ class Kernel(Sums):
         """The three phases on `count` examples; `inputs` and `outputs` are done for each block."""
         builder = self.builder
         self.size_of(count)
-        self.count = builder.sitofp(count, self.real)
-        one = self.number(1.0)
-        self.seed = builder.fdiv(one, self.count) if mean else one
-        self.whole_seed = one if mean else self.count
+        size, one = builder.sitofp(count, self.real), self.number(1.0)
+        self.symbols |= {
+            "batch_size": size,
+            "cotangent": builder.fdiv(one, size) if mean else one,
+            "total_cotangent": one if mean else size,
+        }
         self.emit(BEFORE)
         if WITHIN in self.phases.values() or outputs is not None:
             self.clear()
@@ -312,7 +335,7 @@ class Kernel(Sums):
                 self.first, self.mask = first, self.valid_lanes(first, self.lanes)
                 inputs(first)
                 here = self.address(self.history_base, self.times(first, self.record // self.lanes))
-                self.homes |= {term: (here, place) for term, place in self.history.items()}
+                self.homes |= {node: (here, place) for node, place in self.history.items()}
                 self.emit(WITHIN)
                 if outputs is not None:
                     outputs(first)
@@ -321,3 +344,6 @@ class Kernel(Sums):
             self.phase = AFTER
             self.gather_sums()
         self.emit(AFTER)
+
+
+Kernel.lowerings.require_all()

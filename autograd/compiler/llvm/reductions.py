@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ..ir.index_maps import affine
-from ..ir.nodes import Term
+from ..ir.nodes import Gather, Node, Outer
 from .layout import PACKED, STRETCH, TILE, Memory
 
 __all__ = ["Sums"]
@@ -15,51 +14,51 @@ __all__ = ["Sums"]
 class Sums(Memory):
     """How the shares of the blocks are added up."""
 
-    def accumulate(self, term: Term) -> None:
+    def accumulate(self, node: Node) -> None:
         """Add this block's share to a sum over the batch."""
-        if term.kind == "outer":
-            self._accumulate_outer(term)
+        if isinstance(node, Outer):
+            self._accumulate_outer(node)
             return
 
         def one(*index: Any) -> None:
-            self._add(term, index, self.valid(self.get(term.args[0], index, self.lanes)))
+            self._add(node, index, self.valid(self.get(node.args[0], index, self.lanes)))
 
-        self.each(term.shape, one)
+        self.each(node.shape, one)
 
-    def _accumulate_outer(self, term: Term) -> None:
-        a, b = term.args
+    def _accumulate_outer(self, node: Node) -> None:
+        a, b = node.args
         r = a.shape[1]
 
         def rows(first: Any, count: int) -> None:
             places = [self.plus(first, t) for t in range(count)]
             if r > 1:
                 for place in places:
-                    self.every(term.shape[1], functools.partial(self._add_many, term, place))
+                    self.every(node.shape[1], functools.partial(self._add_many, node, place))
                 return
             left = [self.valid(self.get(a, (place, 0), self.lanes)) for place in places]
 
             def column(j: Any) -> None:
                 right = self.valid(self.get(b, (j, 0), self.lanes))
                 for place, each in zip(places, left):
-                    self._add(term, (place, j), each, right)
+                    self._add(node, (place, j), each, right)
 
-            self.every(term.shape[1], column)
+            self.every(node.shape[1], column)
 
-        self.tiles(term.shape[0], 4, rows)
+        self.tiles(node.shape[0], 4, rows)
 
-    def _add_many(self, term: Term, i: Any, j: Any) -> None:
+    def _add_many(self, node: Node, i: Any, j: Any) -> None:
         """Add the products of a row and a column to an accumulator."""
-        a, b = term.args
+        a, b = node.args
 
         def step(k: Any) -> None:
             left, right = self.get(a, (i, k), self.lanes), self.get(b, (j, k), self.lanes)
-            self._add(term, (i, j), self.valid(left), self.valid(right))
+            self._add(node, (i, j), self.valid(left), self.valid(right))
 
         self.every(a.shape[1], step)
 
-    def _add(self, term: Term, index: tuple[Any, ...], left: Any, right: Any = None) -> None:
+    def _add(self, node: Node, index: tuple[Any, ...], left: Any, right: Any = None) -> None:
         """Add a number to an accumulator, or a product."""
-        source, row = self.origin(term, index)
+        source, row = self.origin(node, index)
         place = self.times(self.plus(row, self.places[source] - self.first_sum), self.group)
         total = self.load(self.scratch, place, self.group, True)
         for group in range(self.lanes // self.group):
@@ -93,15 +92,15 @@ class Sums(Memory):
 
     # --- wide ones
 
-    def _product_of_lanes(self, term: Term) -> None:
-        """Σ aₑ xₑᵀ of terms that were kept for all blocks: eight columns of three rows at once.
+    def _product_of_lanes(self, node: Node) -> None:
+        """Σ aₑ xₑᵀ of nodes that were kept for all blocks: eight columns of three rows at once.
 
         Where there is no example both are 0.
         """
-        a, b = term.args
-        rows, columns = term.shape
+        a, b = node.args
+        rows, columns = node.shape
 
-        def kept(of: Term, row: Any, first: Any) -> Any:
+        def kept(of: Node, row: Any, first: Any) -> Any:
             source, at = self.origin(of, (row, 0))
             there = self.plus(self.times(first, self.record // self.lanes), self.history[source])
             return self.load(
@@ -124,7 +123,7 @@ class Sums(Memory):
             sums = self.loop(0, self.count_int, self.lanes, block, [self.number(0.0, 8)] * (count * across))
             for t in range(count):
                 vectors = list(sums[t * across : (t + 1) * across])
-                target, at = self.origin(term, (self.plus(row, t), column))
+                target, at = self.origin(node, (self.plus(row, t), column))
                 total = self.transposed_sum(vectors) if across == 8 else self.lane_sum(vectors[0])
                 self.put(target, at, total, across)
 
@@ -135,18 +134,18 @@ class Sums(Memory):
 
         self.tiles(rows, min(rows, 3), columns_of)
 
-    def _product_with_inputs(self, term: Term) -> None:
+    def _product_with_inputs(self, node: Node) -> None:
         """Σ aₑ xₑᵀ over all examples e, from their rows as the caller has them, eight numbers at once.
 
         A stretch of examples at a time: some of their columns are laid out without gaps, and stay in the
         nearest cache while all rows pass.
         """
-        a, b = term.args
-        (rows, columns), builder = term.shape, self.builder
+        a, b = node.args
+        (rows, columns), builder = node.shape, self.builder
         source, first_row = self.origin(a, (0, 0))
         _, next_row = self.origin(a, (1, 0)) if rows > 1 else (source, first_row)
-        begin, _ = (0, ()) if b.kind == "inputs" else affine(b.index)  # type: ignore[misc]  # it is in line
-        width = self.order[0].block.inputs.size
+        begin = int(b.index.flat[0]) if isinstance(b, Gather) else 0  # its rows are consecutive
+        width = self.order[0].graph.inputs.size
 
         def tile(row: Any, count: int, column: Any, vectors: int, lanes: int, first: Any, end: Any) -> None:
             def example(lane: Any, *sums: Any, block: Any) -> list[Any]:
@@ -166,7 +165,7 @@ class Sums(Memory):
                 return self.loop(0, here, 1, functools.partial(example, block=first), sums)
 
             places = [
-                self.origin(term, (self.plus(row, t), self.plus(column, lanes * v)))
+                self.origin(node, (self.plus(row, t), self.plus(column, lanes * v)))
                 for t in range(count)
                 for v in range(vectors)
             ]
@@ -206,6 +205,6 @@ class Sums(Memory):
         self.loop(many, full, 8, lambda column: columns_of(column, 1, 8))
         self.loop(full, columns, 1, lambda column: columns_of(column, 1, 1))
 
-    def _result(self, target: Term, at: Any, lanes: int) -> Any:
+    def _result(self, target: Node, at: Any, lanes: int) -> Any:
         base, start = self.home(target)
         return self.load(base, self.plus(start, at), lanes)

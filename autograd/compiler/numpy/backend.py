@@ -1,6 +1,6 @@
 """The numpy back end: the array program as Python source on arrays, and for one example on floats.
 
-The source is readable, and it is what `Program.source` shows; `listing` and `scalars` write it.
+The source is readable, and it is what `Program.source` shows; `codegen` and `scalar_codegen` write it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.primitives import TABLE
 from ...locks import built_once
-from ..ir.fused_rules import FORWARD
-from ..ir.nodes import MUL, Term, ancestry, rewrite
+from ..ir.nodes import Node, ancestry
+from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU, run
 from ..update_loop import Training, descent
-from .codegen import Listing, view
+from .codegen import Codegen, view
 from .scalar_codegen import Loaded, ScalarProgram, pays
 
 __all__ = ["ArrayProgram"]
 
-RELU, STEP = TABLE["relu"], TABLE["step"]
+PASSES = [EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU]
 
 STRETCH = 4096  # examples at once
 _SIZES = 8  # of batches, for which arrays are kept
@@ -35,7 +34,7 @@ class ArrayProgram:
 
     Parameters
     ----------
-    terms : what to compute.
+    nodes : what to compute.
     mean : whether to take the mean over the batch, or else the sum.
     dtype : of all arrays.
 
@@ -44,18 +43,18 @@ class ArrayProgram:
     source : the Python source; after that of arrays that on floats, where it runs for a batch of one.
     """
 
-    def __init__(self, terms: Sequence[Term], mean: bool, dtype: Any) -> None:
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
-        self._terms = rewrite(terms, _expanded)
+        self._nodes = run(PASSES, nodes)
         self._source, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
         self._own: list[Prepare] = []  # of trainings that are done
 
     def _written(self, own: bool) -> tuple[str, Callable[[int], Any]]:
-        """The source, and its `prepare`; see `Listing`."""
-        listing = Listing(self._terms, self.dtype, own)
-        source = listing.source()
-        scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **listing.constants}
+        """The source, and its `prepare`; see `Codegen`."""
+        codegen = Codegen(self._nodes, self.dtype, own)
+        source = codegen.source()
+        scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
         exec(compile(source, "<compiled by autograd>", "exec"), scope)
         return source, scope["prepare"]
 
@@ -66,14 +65,14 @@ class ArrayProgram:
     @built_once
     def _scalars(self) -> ScalarProgram | None:
         """For one example, if it pays: floats are of double precision."""
-        return ScalarProgram(self._terms) if self.dtype == np.float64 and pays(self._terms) else None
+        return ScalarProgram(self._nodes) if self.dtype == np.float64 and pays(self._nodes) else None
 
     @built_once
     def _prepare_own(self) -> Prepare:
         return self._written(own=True)[1]
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        """The arrays of the terms; one that is batched with the examples along its last axis."""
+        """The arrays of the nodes; one that is batched with the examples along its last axis."""
         B = len(batch)
         in_floats = self._scalars(parameters, batch) if B == 1 and self._scalars else None
         if in_floats is not None:
@@ -113,19 +112,19 @@ class ArrayProgram:
             parts.append([array.copy() for array in found])
         return tuple(
             np.concatenate(arrays, axis=-1)
-            if term.batched
+            if node.batched
             else sum(arrays)
-            if term in self._sums
+            if node in self._sums
             else arrays[0]
-            for term, arrays in zip(self._terms, zip(*parts))
+            for node, arrays in zip(self._nodes, zip(*parts))
         )
 
     @built_once
-    def _sums(self) -> set[Term]:
-        """The terms that are sums over the batch, or shares of them."""
-        block = self._terms[0].block
-        shares = {block.seed, block.count}
-        return {term for term in self._terms if shares.intersection(ancestry([term]))}
+    def _sums(self) -> set[Node]:
+        """The nodes that are sums over the batch, or shares of them."""
+        graph = self._nodes[0].graph
+        shares = {graph.cotangent, graph.total_cotangent, graph.batch_size}
+        return {node for node in self._nodes if shares.intersection(ancestry([node]))}
 
     def _numbers(self, B: int) -> tuple[float, float, float]:
         """The adjoint of each example's output, how many there are, and the product of the two."""
@@ -212,29 +211,3 @@ def _length(gradient: Any) -> float:
             return math.sqrt(square) if square == square else math.nan
         scaled = gradient / largest
         return largest * math.sqrt(float(scaled @ scaled))
-
-
-def _expanded(term: Term, args: list[Term]) -> Term | None:
-    """Families written out; Σ a b over the batch as one product; and step(x) as step(relu(x)), which is the
-    same, where relu(x) is there."""
-    if term.kind == "joint":
-        return FORWARD[term.row.name](*args)
-    if term.kind == "over_batch":
-        return _inner_product(*args)
-    if term.kind == "apply" and term.row is STEP:
-        rectified = args[0].block.find(RELU, args)
-        return None if rectified is None else args[0].block.apply(STEP, [rectified])
-    return None
-
-
-def _inner_product(x: Term) -> Term | None:
-    """The sum over the batch of x, if x is the sum of products: Σ a b, without an array of the products."""
-    block, summed = x.block, x.args[0] if x.kind == "take" and x.size == x.args[0].size == 1 else x
-    (products,) = summed.args if summed.kind == "total" else (summed,)
-    if x.size > 1 or products.kind != "apply" or products.row is not MUL:
-        return None
-    a, b = products.args
-    if not (a.batched and b.batched and a.shape == b.shape):
-        return None
-    row = 1, products.size
-    return block.reshape(block.outer(block.reshape(a, row), block.reshape(b, row)), x.shape)

@@ -14,16 +14,35 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...engine.primitive import Primitive, is_own
 from ...engine.primitives import TABLE
-from ..ir.nodes import Shape, Term, ancestry
+from ..ir.nodes import (
+    Apply,
+    BatchSum,
+    Broadcast,
+    Constant,
+    Fused,
+    Gather,
+    Inputs,
+    LeaveOneOutSum,
+    MatMul,
+    Node,
+    Outer,
+    Parameters,
+    Reduce,
+    ScatterAdd,
+    Shape,
+    Symbol,
+    ancestry,
+)
+from ..ir.registry import Rules
 from ..update_loop import Training, descent
 
-__all__ = ["Loaded", "ScalarProgram", "pays"]
+__all__ = ["Loaded", "ScalarProgram", "Writer", "pays"]
 
 Loaded = tuple[Callable[..., Any], Callable[..., Any]]
 """``load(batch, *numbers)``, and ``run(parameters, views, *numbers)`` of what that gave."""
@@ -33,22 +52,22 @@ _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
 
 
-def pays(terms: Sequence[Term]) -> bool:
+def pays(nodes: Sequence[Node]) -> bool:
     """Whether one example is computed sooner in floats than by calls of numpy."""
-    computed = [term for term in ancestry(terms) if term.kind not in _PLACES]
-    return sum(term.size * _operands(term) for term in computed) <= _CALL * len(computed)
+    computed = [node for node in ancestry(nodes) if not isinstance(node, _NO_OPERATION)]
+    return sum(node.size * _operands(node) for node in computed) <= _CALL * len(computed)
 
 
-_PLACES = ("constant", "seed", "count", "whole_seed", "take", "broadcast", "over_batch")  # no operations
+_NO_OPERATION = (Constant, Symbol, Gather, Broadcast, BatchSum)
 
 
-def _operands(term: Term) -> int:
-    """From how many numbers, or pairs of them, each number of a term is computed."""
-    if term.kind in ("product", "outer"):
-        return term.args[1].shape[term.kind == "outer"]
-    if term.kind in ("total", "largest", "smallest", "others"):
-        return term.args[0].shape[0]
-    return term.args[0].shape[1] if term.kind == "across" else 1
+def _operands(node: Node) -> int:
+    """From how many numbers, or pairs of them, each number of a node is computed."""
+    if isinstance(node, (MatMul, Outer)):
+        return node.args[1].shape[isinstance(node, Outer)]
+    if isinstance(node, (Reduce, LeaveOneOutSum)):
+        return node.args[0].shape[node.axis if isinstance(node, Reduce) else 0]
+    return 1
 
 
 class ScalarProgram:
@@ -56,22 +75,22 @@ class ScalarProgram:
 
     Parameters
     ----------
-    terms : what to compute, families written out.
+    nodes : what to compute, families written out.
 
     Attributes
     ----------
     source : the Python source.
     """
 
-    def __init__(self, terms: Sequence[Term]) -> None:
-        writer = _Writer()
-        self.source = writer.source(terms)
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        writer = Writer()
+        self.source = writer.source(nodes)
         scope: dict[str, Any] = {"inf": math.inf, "nan": math.nan, **writer.rules}
         exec(compile(self.source, "<compiled by autograd>", "exec"), scope)
         self._run: Callable[[list[float], list[float]], tuple[Any, ...]] = scope["run"]
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...] | None:
-        """The arrays of the terms, for a batch of one; None where floats raise."""
+        """The arrays of the nodes, for a batch of one; None where floats raise."""
         try:
             return tuple(map(np.array, self._run(parameters.tolist(), batch[0].tolist())))
         except _RAISED:
@@ -125,24 +144,26 @@ class ScalarProgram:
         return done
 
 
-class _Writer:
+class Writer:
     """Writes `run(parameters, example)`.
 
-    The numbers of a term are an array of text in its shape: names of variables, and literals. What computes
-    a term gives an array of expressions; each that is more than one word gets a line, and a name.
+    The numbers of a node are an array of text in its shape: names of variables, and literals. What computes
+    a node gives an array of expressions; each that is more than one word gets a line, and a name.
     """
+
+    lowerings: ClassVar[Rules[Callable[..., Any]]] = Rules("numpy, one example")
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.rules: dict[str, Callable[..., Any]] = {}  # what the lines call
 
-    def source(self, outputs: Sequence[Term]) -> str:
-        numbers: dict[Term, Any] = {}
+    def source(self, outputs: Sequence[Node]) -> str:
+        numbers: dict[Node, Any] = {}
         variable = np.frompyfunc(self._variable, 2, 1)
-        for term in ancestry(outputs):
-            write = getattr(self, f"_{term.kind}")
-            expressions = write(term, *[numbers[arg] for arg in term.args])
-            numbers[term] = variable(_names(f"t{term.number}_", term.shape), expressions)
+        for node in ancestry(outputs):
+            lowering = self.lowerings[type(node)]
+            expressions = lowering(self, node, *[numbers[arg] for arg in node.args])
+            numbers[node] = variable(_names(f"n{node.number}_", node.shape), expressions)
         results = [numbers[each][..., None] if each.batched else numbers[each] for each in outputs]
         lines = [*self.lines, f"return {', '.join(map(_listed, results))},"]
         return "\n".join(["def run(parameters, example):", *[f"    {line}" for line in lines], ""])
@@ -156,29 +177,32 @@ class _Writer:
             self.lines.append(f"{name} = {' + '.join(stretch)}")
         return name
 
-    # --- the kinds of terms
+    # --- operations
 
-    def _parameters(self, term: Term) -> Any:
-        return self._given(_names("w", term.shape), "parameters")
+    @lowerings.of(Parameters)
+    def _parameters(self, node: Node) -> Any:
+        return self._given(_names("w", node.shape), "parameters")
 
-    def _inputs(self, term: Term) -> Any:
-        return self._given(_names("x", term.shape), "example")
+    @lowerings.of(Inputs)
+    def _inputs(self, node: Node) -> Any:
+        return self._given(_names("x", node.shape), "example")
 
     def _given(self, names: Any, given: str) -> Any:
         self.lines.append(f"{_listed(names)} = {given}")
         return names
 
-    def _constant(self, term: Term) -> Any:
-        return np.frompyfunc(repr, 1, 1)(term.data)
+    @lowerings.of(Constant)
+    def _constant(self, node: Constant) -> Any:
+        return np.frompyfunc(repr, 1, 1)(node.data)
 
-    def _one(self, term: Term, *args: Any) -> Any:
-        """For one example, whether the mean is taken or the sum."""
+    @lowerings.of(Symbol)
+    def _symbol(self, node: Node) -> Any:
+        """1 for one example, whether the mean is taken or the sum."""
         return np.array(["1.0"], object)
 
-    _seed = _count = _whole_seed = _one
-
-    def _apply(self, term: Term, *args: Any) -> Any:
-        row = term.row
+    @lowerings.of(Apply)
+    def _apply(self, node: Apply, *args: Any) -> Any:
+        row = node.row
         operands = [
             np.frompyfunc("[{}]".format, 1, 1)(_COMMA.reduce(arg, axis=0)) if i in row.vectors else arg
             for i, arg in enumerate(args)
@@ -195,46 +219,55 @@ class _Writer:
         self.rules[name] = row.forward if own else row.evaluate
         return name
 
-    def _take(self, term: Term, x: Any) -> Any:
-        return x.reshape(-1)[term.index]
+    @lowerings.of(Gather)
+    def _gather(self, node: Gather, x: Any) -> Any:
+        return x.reshape(-1)[node.index]
 
-    def _put(self, term: Term, *args: Any) -> Any:
-        sums = np.full(term.size, "", object)
-        for index, arg in zip(term.index, args):
+    @lowerings.of(ScatterAdd)
+    def _scatter_add(self, node: ScatterAdd, *args: Any) -> Any:
+        sums = np.full(node.size, "", object)
+        for index, arg in zip(node.indices, args):
             for place, number in zip(index.flat, np.broadcast_to(arg, index.shape).flat):
                 sums[place] = f"{sums[place]} + {number}" if sums[place] else number
         sums[sums == ""] = "0.0"
-        return sums.reshape(term.shape)
+        return sums.reshape(node.shape)
 
-    def _broadcast(self, term: Term, x: Any) -> Any:
-        return np.broadcast_to(x, term.shape)
+    @lowerings.of(Broadcast)
+    def _broadcast(self, node: Node, x: Any) -> Any:
+        return np.broadcast_to(x, node.shape)
 
-    def _over_batch(self, term: Term, x: Any) -> Any:
+    @lowerings.of(BatchSum)
+    def _batch_sum(self, node: Node, x: Any) -> Any:
         return x
 
-    def _product(self, term: Term, a: Any, b: Any) -> Any:
-        return _matrix_product(a.T if term.flag else a, b)
+    @lowerings.of(MatMul)
+    def _matmul(self, node: MatMul, a: Any, b: Any) -> Any:
+        return _matrix_product(a.T if node.transposed else a, b)
 
-    def _outer(self, term: Term, a: Any, b: Any) -> Any:
+    @lowerings.of(Outer)
+    def _outer(self, node: Node, a: Any, b: Any) -> Any:
         return _matrix_product(a, b.T)
 
-    def _total(self, term: Term, x: Any) -> Any:
-        return _PLUS.reduce(x, axis=0, keepdims=True)
+    @lowerings.of(Reduce)
+    def _reduce(self, node: Reduce, x: Any) -> Any:
+        if node.how == "sum":
+            return _PLUS.reduce(x, axis=node.axis, keepdims=True)
+        listed = _COMMA.reduce(x, axis=node.axis, keepdims=True)
+        if node.how == "min":  # `min` gives its first argument where the second is nan
+            return np.frompyfunc(f"min({len(x)}.0, {{}})".format, 1, 1)(listed)
+        self.rules["reduce"] = functools.reduce
+        return np.frompyfunc(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])".format, 1, 1)(listed)
 
-    def _across(self, term: Term, x: Any) -> Any:
-        return _PLUS.reduce(x, axis=1, keepdims=True)
-
-    def _others(self, term: Term, x: Any) -> Any:
+    @lowerings.of(LeaveOneOutSum)
+    def _leave_one_out_sum(self, node: Node, x: Any) -> Any:
         return np.stack([_PLUS.reduce(np.delete(x, i, axis=0), axis=0) for i in range(len(x))])
 
-    def _largest(self, term: Term, x: Any) -> Any:
-        self.rules["reduce"] = functools.reduce
-        largest = np.frompyfunc(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])".format, 1, 1)
-        return largest(_COMMA.reduce(x, axis=0, keepdims=True))
+    @lowerings.of(Fused)
+    def _fused(self, node: Node, *args: Any) -> Any:
+        raise NotImplementedError("fused rules are written out before")
 
-    def _smallest(self, term: Term, x: Any) -> Any:
-        least = np.frompyfunc(f"min({len(x)}.0, {{}})".format, 1, 1)  # of its first argument and nan, that
-        return least(_COMMA.reduce(x, axis=0, keepdims=True))
+
+Writer.lowerings.require_all()
 
 
 # --- texts, element by element

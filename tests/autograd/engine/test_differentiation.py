@@ -530,6 +530,7 @@ def test_a_jacobian_is_swept_in_the_direction_with_fewer_sweeps(monkeypatch):
     assert sweeps == ["pull"] * 2
 
 
+@pytest.mark.slow
 def test_a_million_nodes_forward():
     def f(x):
         y = x

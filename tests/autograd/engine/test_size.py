@@ -10,6 +10,7 @@ import pytest
 
 import autograd
 from autograd import GraphTooLargeError, Value, draw, explain, grad, topological_order
+from tests.support.profiles import slow
 
 ROOT = Path(__file__).parents[3]
 MILLION = 10**6
@@ -37,6 +38,7 @@ def test_it_is_swept_differentiated_and_printed(chain):
         draw(y)
 
 
+@pytest.mark.slow
 def test_its_copy_has_a_backward_of_its_own(chain):
     x, y = chain
     x.grad = None
@@ -47,6 +49,7 @@ def test_its_copy_has_a_backward_of_its_own(chain):
     assert not x.reached
 
 
+@pytest.mark.slow
 def test_it_is_pickled(chain):
     x, y = chain
     x.grad = None
@@ -84,7 +87,7 @@ def test_a_long_chain_is_explained():
     assert len(derivation.steps) > 2000
 
 
-@pytest.mark.parametrize("kind", ["chain", "tree of sums", "copies"])
+@pytest.mark.parametrize("kind", ["chain", *slow(["tree of sums", "copies"])])
 def test_freeing_needs_no_deep_stack(kind):
     """In a thread with a quarter of a megabyte of stack, where recursion would crash the process."""
     program = f"""

@@ -18,6 +18,7 @@ from autograd import Value, grad
 from autograd.engine.primitives import TABLE
 from tests.support import oracle
 from tests.support.oracle import flatten, like, mp, mpf
+from tests.support.profiles import slow
 
 inf, nan = math.inf, math.nan
 TINY, LARGEST = 5e-324, sys.float_info.max
@@ -317,18 +318,18 @@ def free(row, length):
     return [i for i, (low, high) in enumerate(intervals) if low < high]
 
 
+@pytest.mark.parametrize("others", ["fractions", *slow(["whole numbers"])])
 @rows
-def test_one_special_operand(row):
+def test_one_special_operand(row, others):
     """Each argument in turn takes each special value: value, gradient and second derivatives."""
-    found = []
+    found, ordinary = [], surroundings(row, 2)[others != "fractions"]
     with mp.workdps(DIGITS):
-        for ordinary in surroundings(row, 2):
-            for i, special in itertools.product(free(row, 2), [*SPECIAL, nan]):
-                args = like([*ordinary[:i], special, *ordinary[i + 1 :]], shape(row, 2))
-                got = answers(row, args)
-                speeds = [int(j == i) for j in range(len(ordinary))]
-                for order in (0, 1, 2):
-                    found += compare(row, order, args, got, expected(row, order, args, speeds))
+        for i, special in itertools.product(free(row, 2), [*SPECIAL, nan]):
+            args = like([*ordinary[:i], special, *ordinary[i + 1 :]], shape(row, 2))
+            got = answers(row, args)
+            speeds = [int(j == i) for j in range(len(ordinary))]
+            for order in (0, 1, 2):
+                found += compare(row, order, args, got, expected(row, order, args, speeds))
     assert [mistake for known, mistake in found if not known] == []
     assert found or row.name not in OPEN, f"{row.name} is right now: take it from the list OPEN"
 

@@ -20,6 +20,7 @@ import pytest
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from autograd.spreadsheet.vocabulary import quantity
 from demos import check
+from tests.support.profiles import slow
 from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
@@ -330,7 +331,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("live", [False, True], ids=["values", "formulas"])
-@pytest.mark.parametrize("targets", TARGETS)
+@pytest.mark.parametrize("targets", ["half", *slow(["far"])])
 @pytest.mark.parametrize("name", CASES)
 def test_a_slip_is_found_and_named(name, targets, live, run, tmp_path):
     case = CASES[name]
@@ -427,7 +428,7 @@ def random_slip(rng: random.Random) -> tuple[str, str]:
             return name, new
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [*range(8), *slow(range(8, 40))])
 def test_a_slip_that_nobody_listed(seed, run, tmp_path):
     rng = random.Random(seed)
     name, text = random_slip(rng)

@@ -121,6 +121,7 @@ def require_linear(name: str, begin: str, unit: str, end: str) -> None:
         assert many <= 6 * few + 500, f"{method} of {name} on {begin!r} + n * {unit!r} + {end!r}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATTERNS)
 def test_every_pattern_is_linear_in_each_of_its_letters(name):
     for unit in alphabet(PATTERNS[name]):
@@ -594,6 +595,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_work_grows_as_the_file_does(shape, monkeypatch, tmp_path):
     """Four times the file, about four times the lines of Python that are run, without any limit."""
@@ -721,6 +723,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_in_little_memory(tmp_path):
     """Each names the limit that it passes; the process that reads them all never has 500 MB."""
     paths = []

@@ -302,6 +302,7 @@ def more_than_spreadsheets_take(row, numbers, typed):
     return huge or (typed and row.name in ("pow", "power", "monomial") and 0.0 in numbers[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_no_cell_overflows_where_the_row_does_not(tmp_path):
     """Each row and its slopes, as a workbook has them, where they saturate, beside the engine's numbers.

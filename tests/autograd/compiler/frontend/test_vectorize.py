@@ -28,8 +28,8 @@ from autograd import (
 from autograd.compiler.frontend.capture import Tape, record
 from autograd.compiler.frontend.vectorize import lift
 from autograd.compiler.ir.adjoint import gradient
-from autograd.compiler.ir.index_maps import affine
-from autograd.compiler.ir.nodes import Block, Term, ancestry, rewrite
+from autograd.compiler.ir.index_maps import strides_of
+from autograd.compiler.ir.nodes import Apply, Fused, Graph, MatMul, Node, ancestry, rewrite
 from autograd.compiler.numpy.backend import ArrayProgram
 from autograd.engine.primitives import TABLE
 from nn import MLP
@@ -50,12 +50,13 @@ def rows(tape):
     return Counter(row.name for row in tape.rows if row is not None)
 
 
-def kinds(outputs, wrt=(), inputs=()):
-    """How many terms of each kind compute the outputs."""
-    _, results = lift(record(outputs, wrt, inputs))
-    return Counter(
-        term.row.name if term.kind in ("apply", "joint") else term.kind for term in ancestry(results)
-    )
+def operations(outputs, wrt=(), inputs=()):
+    """How many nodes of each operation compute the outputs."""
+    return Counter(map(name_of, ancestry(lift(record(outputs, wrt, inputs)))))
+
+
+def name_of(node):
+    return node.row.name if isinstance(node, (Apply, Fused)) else type(node).__name__
 
 
 # --- the tape --------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ def test_what_is_recorded_twice_is_computed_once():
     w, x = leaves(2)
     y = sin(w * x + 1.0) * sin(w * x + 1.0) + sin(w * x + 1.0)
     assert rows(tape_of(y, [w], [x])) == {"sin": 1, "mul": 2, "add": 2}
-    assert kinds([y], [w], [x])["sin"] == 1
+    assert operations([y], [w], [x])["sin"] == 1
 
 
 def test_what_does_not_depend_on_leaves_is_a_constant():
@@ -142,10 +143,10 @@ def test_a_weighted_sum_is_a_dot_product_however_it_is_written(way):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_network_is_one_product_for_each_layer_however_it_is_written(way):
     w, x = leaves(count_parameters(MOONS)), leaves(2)
-    found = kinds([network(WAYS[way], w, x, MOONS)], w, x)
-    assert (found["product"], found["relu"], found["add"]) == (3, 2, 3)
+    found = operations([network(WAYS[way], w, x, MOONS)], w, x)
+    assert (found["MatMul"], found["relu"], found["add"]) == (3, 2, 3)
     model = MLP(2, [16, 16, 1])
-    assert found == kinds([model(x)], model.parameters(), x)
+    assert found == operations([model(x)], model.parameters(), x)
 
 
 def test_a_product_that_is_read_twice_is_computed_and_one_read_once_is_not():
@@ -161,8 +162,8 @@ def test_what_is_the_same_for_all_examples_is_added_up_apart():
     """Σ w² is computed once, not once for each example."""
     w, x = leaves(3), leaves(3, 1.0)
     y = dot(w, x) + builtins.sum(wi * wi for wi in w)
-    _, (output,) = lift(tape_of(y, w, x))
-    left, right = (arg for arg in ancestry([output]) if arg.kind == "product")
+    (output,) = lift(tape_of(y, w, x))
+    left, right = (arg for arg in ancestry([output]) if isinstance(arg, MatMul))
     assert {left.batched, right.batched} == {True, False}
 
 
@@ -211,7 +212,7 @@ def test_shared_weights_along_windows_are_one_product():
     """A convolution: eight windows of three inputs, which overlap, are a view and not a copy."""
     w, x = leaves(3), leaves(10, 1.0)
     y = sum([tanh(dot(w, x[i : i + 3])) for i in range(8)])
-    assert kinds([y], w, x)["product"] == 1
+    assert operations([y], w, x)["MatMul"] == 1
     program = compile(y, w, x, backend="numpy")
     assert ", 0, (3, 8), (1, 1))" in program.source
     kernel, signal = np.array([0.5, -1.0, 0.25]), np.linspace(-1.0, 1.0, 20).reshape(2, 10)
@@ -222,12 +223,12 @@ def test_shared_weights_along_windows_are_one_product():
 def test_two_filters_over_the_same_windows_are_one_product():
     w, x = leaves(6), leaves(10, 1.0)
     y = sum([tanh(dot(w[k : k + 3], x[i : i + 3])) for i in range(8) for k in (0, 3)])
-    found = kinds([y], w, x)
-    assert (found["product"], found["tanh"]) == (1, 1)
+    found = operations([y], w, x)
+    assert (found["MatMul"], found["tanh"]) == (1, 1)
 
 
 def test_a_full_batch_in_one_graph_compiles_and_is_replayed_with_new_parameters():
-    """100 examples in one loss, recorded as micrograd does: 65,000 nodes become a few dozen terms."""
+    """100 examples in one loss, recorded as micrograd does: 65,000 nodes become a few dozen nodes."""
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((100, 2)).tolist(), rng.choice([-1.0, 1.0], 100).tolist()
 
@@ -240,7 +241,7 @@ def test_a_full_batch_in_one_graph_compiles_and_is_replayed_with_new_parameters(
     w = list(map(Value, numbers[0]))
     y = loss(w)
     assert len(topological_order(y)) > 65_000
-    assert kinds([y], w).total() < 50
+    assert operations([y], w).total() < 50
     began = time.process_time()
     program = compile(y, w, backend="numpy")
     assert time.process_time() - began < 20.0
@@ -256,10 +257,10 @@ def test_probabilities_of_a_layer_are_computed_together():
     """Five of one softmax are one group, whichever of them are used; logsumexp of several sets as well."""
     x = leaves(5)
     for family in (softmax, log_softmax):
-        assert kinds([sum(family(x))], [], x)[family(x)[0].op] == 1
-        assert kinds([family(x)[3]], [], x)[family(x)[0].op] == 1
+        assert operations([sum(family(x))], [], x)[family(x)[0].op] == 1
+        assert operations([family(x)[3]], [], x)[family(x)[0].op] == 1
     sets = [[x[0], x[1]], [x[2], x[3]], [x[1], x[4]]]
-    assert kinds([dot([logsumexp(each) for each in sets], x[:3])], [], x)["logsumexp"] == 1
+    assert operations([dot([logsumexp(each) for each in sets], x[:3])], [], x)["logsumexp"] == 1
 
 
 def test_operands_that_lie_anywhere_are_gathered():
@@ -274,12 +275,12 @@ def test_operands_that_lie_anywhere_are_gathered():
     assert "np.take(" in program.source or "][" in program.source
 
 
-# --- terms, the adjoint and array code -------------------------------------------------------------
+# --- nodes, the adjoint and array code -------------------------------------------------------------
 
 
-def test_terms_simplify_what_needs_no_computation():
-    block = Block(2, 0)
-    p, one = block.parameters, block.constant(1.0)
+def test_nodes_simplify_what_needs_no_computation():
+    graph = Graph(2, 0)
+    p, one = graph.parameters, graph.constant(1.0)
     assert p * 1.0 is p
     assert 1.0 * p is p
     negative = -p
@@ -292,34 +293,34 @@ def test_terms_simplify_what_needs_no_computation():
     assert p**2.0 is p * p
     assert (p**0.5).row.name == "pow"
     assert (2.0 * (3.0 * p)).args[0].scalar == 6.0
-    assert block.take(block.take(p, np.array([1, 0])), np.array([1, 0])) is p
-    assert "parameters" in repr(p)
+    assert graph.gather(graph.gather(p, np.array([1, 0])), np.array([1, 0])) is p
+    assert repr(p) == "n0: Parameters(count=2)  2"
 
 
-def test_a_term_is_not_a_number():
-    """A rule in Python that compares or converts its argument cannot run on terms, and says so."""
-    term = Block(1, 0).parameters
-    for misuse in (lambda: math.exp(term), lambda: term > 0.0, lambda: 1 if term else 0, lambda: int(term)):
+def test_a_node_is_not_a_number():
+    """A rule in Python that compares or converts its argument cannot run on nodes, and says so."""
+    node = Graph(1, 0).parameters
+    for misuse in (lambda: math.exp(node), lambda: node > 0.0, lambda: 1 if node else 0, lambda: int(node)):
         with pytest.raises(TypeError, match="its number is not known yet"):
             misuse()
 
 
 def test_a_rewritten_program_is_the_same_program():
-    """In a new block: as many terms of each kind."""
+    """In a new graph: as many nodes of each operation."""
     model, x = MLP(2, [3, 3], output_activation="softmax"), leaves(2)
-    block, outputs = lift(record(list(model(x)), model.parameters(), x))
-    slopes = gradient(block, outputs[0])
-    again = rewrite([*outputs, slopes], lambda term, args: None)
-    before, after = (Counter(term.kind for term in ancestry(terms)) for terms in ([*outputs, slopes], again))
+    outputs = lift(record(list(model(x)), model.parameters(), x))
+    slopes = gradient(outputs[0])
+    again = rewrite([*outputs, slopes], lambda node, args: None)
+    before, after = (Counter(map(name_of, ancestry(nodes))) for nodes in ([*outputs, slopes], again))
     assert before == after
-    assert again[0].block is not block
-    assert all(isinstance(term, Term) for term in again)
+    assert again[0].graph is not outputs[0].graph
+    assert all(isinstance(node, Node) for node in again)
 
 
 def test_the_gradient_by_parameters_that_do_not_count_is_0():
     x = Value(1.0)
-    block, (output,) = lift(record([x], [Value(2.0)], [x]))
-    assert gradient(block, output).data.tolist() == [0.0]
+    (output,) = lift(record([x], [Value(2.0)], [x]))
+    assert gradient(output).data.tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -336,7 +337,7 @@ def test_the_gradient_by_parameters_that_do_not_count_is_0():
     ],
 )
 def test_evenly_spaced_rows(index, found):
-    assert affine(np.array(index, np.intp)) == found
+    assert strides_of(np.array(index, np.intp)) == found
 
 
 def test_arrays_are_used_again():
@@ -347,6 +348,6 @@ def test_arrays_are_used_again():
         nodes = [wi * xi for wi, xi in zip(w, x)]
         for _ in range(depth):
             nodes = [node * xi + 1.0 for node, xi in zip(nodes, x)]
-        _, results = lift(record([sum(nodes)], w, x))
+        results = lift(record([sum(nodes)], w, x))
         needed.append(ArrayProgram(results, True, np.float64).source.count("np.empty("))
     assert needed[0] == needed[1]

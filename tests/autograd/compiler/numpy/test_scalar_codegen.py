@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import Training, Value, compile, dot, exp, grad, log, primitive, sin, sum, tanh, where
-from autograd.compiler.ir.nodes import Block
+from autograd.compiler.ir.nodes import Graph
 from autograd.compiler.numpy.backend import ArrayProgram
 from autograd.compiler.numpy.scalar_codegen import ScalarProgram, pays
 from autograd.engine.primitives import TABLE
@@ -29,7 +29,7 @@ def array_program(program, floats, purpose="training"):
     """What a program runs on, with floats for a batch of one or without."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PAYS, lambda terms: floats)
-        made = ArrayProgram(program._terms("numpy", purpose), program.reduce == "mean", program.dtype)
+        made = ArrayProgram(program._nodes("numpy", purpose), program.reduce == "mean", program.dtype)
         assert isinstance(made._scalars, ScalarProgram) == floats
     return made
 
@@ -296,7 +296,7 @@ def test_the_source_shows_the_floats_where_they_run():
 
 
 def test_wide_programs_are_for_arrays():
-    terms = lambda count: program_of(lambda w, x: sum([tanh(wi) for wi in w]), count, 0)._terms(
+    terms = lambda count: program_of(lambda w, x: sum([tanh(wi) for wi in w]), count, 0)._nodes(
         "numpy", "evaluate"
     )
     assert pays(terms(10))
@@ -305,19 +305,19 @@ def test_wide_programs_are_for_arrays():
 
 def test_cost_is_counted_in_operations():
     """A product of matrices has as many for each number as it adds up, and all else that is added up too."""
-    x = Block(100, 0).parameters
-    square, column, row = (x.block.reshape(x, shape) for shape in ((10, 10), (100, 1), (1, 100)))
-    cheap = [x.block.apply(TABLE["tanh"], [x.block.take(x, np.array([i]))]) for i in range(4)]
+    x = Graph(100, 0).parameters
+    square, column, row = (x.graph.reshape(x, shape) for shape in ((10, 10), (100, 1), (1, 100)))
+    cheap = [x.graph.apply(TABLE["tanh"], [x.graph.gather(x, np.array([i]))]) for i in range(4)]
     assert pays(cheap)  # 104 operations for 5 calls
     for dear in (
-        x.block.product(square, x.block.reshape(cheap[0], (1, 1)) * square),
-        x.block.outer(column, column),
-        x.block.outer(row, row),
-        x.block.total(column),
-        x.block.across(row),
-        x.block.largest(column),
-        x.block.smallest(column),
-        x.block.others(column),
+        x.graph.matmul(square, x.graph.reshape(cheap[0], (1, 1)) * square),
+        x.graph.outer(column, column),
+        x.graph.outer(row, row),
+        x.graph.reduce_sum(column, 0),
+        x.graph.reduce_sum(row, 1),
+        x.graph.reduce_max(column),
+        x.graph.reduce_min(column),
+        x.graph.leave_one_out_sum(column),
     ):
         assert not pays([*cheap, dear])
 

@@ -1,0 +1,305 @@
+"""``backprop EXPRESSION NAME=NUMBER ...`` prints the value, the gradients and their derivation."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import itertools
+import math
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import autograd
+from autograd import Value
+
+from ..terminal import brief, lost, ready, say
+from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number
+
+__all__ = ["CRASHED", "INTERRUPTED", "USAGE", "main", "run"]
+
+PROGRAM = "backprop"
+USAGE, CRASHED, INTERRUPTED = 2, 70, 130  # exit statuses
+MOST_DERIVATIVES = 1_000
+_POWERS = ["", "", *"²³⁴⁵⁶⁷⁸"]
+
+_DESCRIPTION = """\
+Prints the value of an expression, its gradients, and how each of them follows by the chain rule.
+
+  backprop "0.5*(t - sigmoid(w*a))**2" w=0.5 a=2 t=1
+  backprop "h = w*a; y = sigmoid(h); 0.5*(t - y)**2" w=0.5 a=2 t=1 --wrt w --page out.html
+  backprop "x**3 * y" x=2 y=1/3 --order 2
+
+The demos, in a checkout of the project:
+
+  backprop demo [NAME]
+"""
+
+
+def _epilog() -> str:
+    functions = textwrap.fill(
+        " ".join(sorted(FUNCTIONS)), 76, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
+    return f"""\
+expressions:
+  + - * / ** % //, < and > (1 where true, else 0), brackets, numbers, names, and the functions
+{functions}
+  sum, mean, norm and logsumexp take any count of numbers, dot([w1, w2], [a1, a2], bias)
+  two lists. {", ".join(CONSTANTS)} are numbers unless you give them. Steps have names where you write
+  name = ...; before the result. Expressions are parsed and recorded, never run as Python.
+
+exit status:
+  0   all is well
+  2   the expression, an option or a file cannot be used; the message says why
+  70  a fault of this program; python -X dev -m autograd ... shows where
+  130 interrupted
+"""
+
+
+class _Unusable(ValueError):
+    """What the user gave cannot be used; the message is what is shown."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with the error as one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _Unusable(f"{message}; see {PROGRAM} --help")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description=_DESCRIPTION,
+        epilog=_epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("expression", metavar="EXPRESSION", help="what to differentiate")
+    add("numbers", metavar="NAME=NUMBER", nargs="*", help="the number of a name: w=0.5, x=-1/3, y=2*pi")
+    add("--wrt", metavar="NAMES", action="append", help="differentiate by these alone: w1,w2 (default: all)")
+    add(
+        "--order",
+        metavar="N",
+        type=_whole(1, len(_POWERS) - 1),
+        default=1,
+        help="derivatives up to this order (default: 1)",
+    )
+    add("--digits", metavar="N", type=_whole(1, 17), default=6, help="digits in the derivation (default: 6)")
+    add("--quiet", action="store_true", help="value and gradients only, without the derivation")
+    written = parser.add_argument_group("files to write")
+    for flag, suffixes in (
+        ("--draw", "svg, png, pdf or dot"),
+        ("--page", "html"),
+        ("--workbook", "xlsx or csv"),
+    ):
+        written.add_argument(flag, metavar="FILE", help=f"{_WHAT[flag[2:]]}: {suffixes}")
+    written.add_argument("--lr", metavar="RATE", type=float, default=0.5, help="learning rate (default: 0.5)")
+    written.add_argument(
+        "--epochs", metavar="N", type=_whole(0, 10_000), default=20, help="updates in both (default: 20)"
+    )
+    add("--version", action="version", version=f"{PROGRAM} {autograd.__version__}")
+    add(
+        "--print-completion",
+        action=_Completion,
+        metavar="SHELL",
+        help="completion for bash, zsh or tcsh (needs the extra completion)",
+    )
+    return parser
+
+
+_WHAT = {
+    "draw": "the graph with its gradients",
+    "page": "a page to step through",
+    "workbook": "a workbook that trains the names of --wrt",
+}
+
+
+class _Completion(argparse.Action):
+    """Prints what a shell needs to complete the options, and ends."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _: object, shell: object, option: object = None
+    ) -> None:
+        try:
+            shtab = importlib.import_module("shtab")
+        except ImportError:
+            raise autograd.MissingExtraError("--print-completion", "shtab", "completion") from None
+        if shell not in shtab.SUPPORTED_SHELLS:
+            raise _Unusable(
+                f"--print-completion takes {', '.join(shtab.SUPPORTED_SHELLS)}, got {shell!r:.40}"
+            )
+        for action in parser._actions:
+            if action.metavar == "FILE":
+                action.complete = shtab.FILE  # type: ignore[attr-defined]  # what shtab looks for
+        print(shtab.complete(parser, shell))
+        parser.exit()
+
+
+class _whole:
+    """Reads an integer of a range; argparse shows its name in errors."""
+
+    def __init__(self, smallest: int, largest: int) -> None:
+        self.smallest, self.largest = smallest, largest
+        self.__name__ = f"whole number from {smallest} to {largest:,}"
+
+    def __call__(self, word: str) -> int:
+        if len(word) > 9 or not self.smallest <= int(word) <= self.largest:
+            raise ValueError
+        return int(word)
+
+
+# --- the answer --------------------------------------------------------------------------------------
+
+
+def _numbers(pairs: Sequence[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in pairs:
+        name, equals, number = (part.strip() for part in pair.partition("="))
+        if not (equals and name.isidentifier()):
+            raise _Unusable(f"{pair!r:.60} is no NAME=NUMBER (the expression comes first, in quotes)")
+        if name in found:
+            raise _Unusable(f"{name} is given twice")
+        try:
+            found[name] = parse_number(number)
+        except ExpressionError as error:
+            raise _Unusable(f"{name}: {error}") from None
+    return found
+
+
+def _leaves(asked: Sequence[str] | None, leaves: dict[str, Value]) -> list[Value]:
+    """Those to differentiate by."""
+    names = [name.strip() for each in asked or [] for name in each.split(",") if name.strip()]
+    for name in names:
+        if name not in leaves:
+            raise _Unusable(f"--wrt {name}: the expression has {', '.join(leaves) or 'no names'}")
+    return [leaves[name] for name in dict.fromkeys(names)] if names else list(leaves.values())
+
+
+def _derivatives(output: Value, wrt: Sequence[Value], order: int) -> list[tuple[str, float]]:
+    """Each partial derivative up to an order: its name and number. Of ∂²f/∂a∂b and ∂²f/∂b∂a one is there."""
+    if sum(math.comb(len(wrt) + k - 1, k) for k in range(1, order + 1)) > MOST_DERIVATIVES:
+        raise _Unusable(
+            f"--order {order} has more than {MOST_DERIVATIVES:,} derivatives: choose names by --wrt"
+        )
+    found = []
+    level: dict[tuple[int, ...], Value] = {(): output}
+    for _ in range(order):
+        deeper: dict[tuple[int, ...], Value] = {}
+        for taken, node in level.items():
+            first = taken[-1] if taken else 0
+            nodes = autograd.grad(node, wrt[first:], create_graph=True) if first < len(wrt) else []
+            deeper |= {(*taken, first + i): slope for i, slope in enumerate(nodes)}
+        level = deeper
+        found += [(_symbol(output, wrt, taken), node.data) for taken, node in level.items()]
+    return found
+
+
+def _symbol(output: Value, wrt: Sequence[Value], taken: tuple[int, ...]) -> str:
+    below = "".join(f"∂{wrt[i].label}{_POWERS[len([*group])]}" for i, group in itertools.groupby(taken))
+    return f"∂{_POWERS[len(taken)]}{output.label}/{below}"
+
+
+def _answer(options: argparse.Namespace) -> None:
+    formula = parse(options.expression)
+    output, leaves = formula.record(_numbers(options.numbers))
+    wrt = _leaves(options.wrt, leaves)
+    if not output.label:
+        taken = {*leaves, *(node.label for node in autograd.topological_order(output))}
+        output.label = next(name for name in ("f", "E", "output", "output_") if name not in taken)
+    lines = [f"{output.label} = {output.data!r}", ""]
+    derivatives = _derivatives(output, wrt, options.order)
+    width = max((len(name) for name, _ in derivatives), default=0)
+    lines += [f"{name:{width}} = {number!r}" for name, number in derivatives]
+    say(lines)
+    if not options.quiet:
+        for leaf in wrt:
+            say(["", "-" * 40, "", *str(autograd.explain(output, leaf, digits=options.digits)).splitlines()])
+    output.backward()
+    for what in ("draw", "page", "workbook"):
+        if path := getattr(options, what):
+            try:
+                _write(what, path, output, wrt, options)
+            except (OSError, ValueError, ImportError, autograd.GraphError) as error:
+                reason = getattr(error, "strerror", None) or error  # of an OSError, without its number
+                raise _Unusable(f"--{what} {path}: {reason}") from error
+            say(["", f"wrote {path}"])
+
+
+def _write(what: str, path: str, output: Value, wrt: list[Value], options: argparse.Namespace) -> None:
+    if what == "draw":
+        autograd.draw(output, parameters=wrt, derivatives=True, legend=True).save(path)
+    elif what == "page":
+        autograd.explore(
+            output, path, wrt=wrt, lr=options.lr, epochs=options.epochs, title=options.expression
+        )
+    else:
+        autograd.save_workbook(output, wrt, path, lr=options.lr, epochs=max(1, options.epochs))
+
+
+# --- the other commands ------------------------------------------------------------------------------
+
+
+def _checkout() -> Path:
+    """The folder that holds the demos, which are not installed."""
+    folder = Path(autograd.__file__).resolve().parent.parent
+    if not (folder / "demos" / "__main__.py").is_file():
+        raise _Unusable("the demos are not installed with the library: they run in a checkout of the project")
+    return folder
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    folder = str(_checkout())
+    if folder not in map(os.path.abspath, sys.path):
+        sys.path.insert(0, folder)
+    status: int = importlib.import_module("demos.__main__").main(arguments)
+    return status
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command with these arguments.
+
+    Returns
+    -------
+    the exit status, see ``backprop --help``.
+    """
+    try:
+        if arguments and arguments[0] == "demo":
+            return _demo(arguments[1:])
+        # -x**2 is an expression, no option
+        words = [
+            f" {word}" if word[:1] == "-" and word[:2] not in ("--", "-h") else word for word in arguments
+        ]
+        try:
+            options = _parser().parse_intermixed_args(words or ["--help"])
+        except SystemExit as done:  # after --help and --version
+            return int(done.code or 0)
+        _answer(options)
+    except (_Unusable, ExpressionError, autograd.MissingExtraError) as error:
+        first, *more = str(error).split("\n")
+        say([f"{PROGRAM}: error: {first}", *more], sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        say([f"{PROGRAM}: interrupted"], sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        what = f"{type(error).__name__}: {brief(error, 200)}"
+        say([f"{PROGRAM}: an error in this program, not in what it was given: {what}"], sys.stderr)
+        return CRASHED
+    return 0
+
+
+def run() -> int:
+    """The command as a program: the arguments of the process, on streams that take any text."""
+    ready()
+    status = main(sys.argv[1:])
+    if failure := lost():
+        say([f"{PROGRAM}: what was printed could not be written: {failure.strerror}"], sys.stderr)
+        return CRASHED
+    return status

@@ -1,0 +1,108 @@
+"""Passes from graph to graph, and how to look at what each one gives.
+
+A pass is a name and a function from the outputs of a program to the same outputs in a new graph. The passes
+of a back end are one list, `PASSES`. What `after_each` lists is called with the name of each stage and
+its outputs: the tests verify every graph there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ...engine.primitives import TABLE
+from .fused_rules import FORWARD
+from .nodes import MUL, Apply, BatchSum, Fused, Node, Reduce, ancestry, applies, rewrite
+
+__all__ = [
+    "EXPAND_FUSED",
+    "INNER_PRODUCTS",
+    "STEP_OF_RELU",
+    "Pass",
+    "after_each",
+    "checked",
+    "run",
+    "stages",
+    "text",
+]
+
+RELU, STEP = TABLE["relu"], TABLE["step"]
+Outputs = list[Node]
+
+after_each: list[Callable[[str, Sequence[Node]], None]] = []
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A rewrite of the graph, node by node: ``rule(node, operands)`` gives the node to be there, or None."""
+
+    name: str
+    rule: Callable[[Node, list[Node]], Node | None]
+
+    def __call__(self, outputs: Sequence[Node]) -> Outputs:
+        return rewrite(outputs, self.rule)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def run(passes: Sequence[Pass], outputs: Sequence[Node]) -> Outputs:
+    """The outputs after all passes."""
+    for each in passes:
+        outputs = checked(each.name, each(outputs))
+    return list(outputs)
+
+
+def stages(passes: Sequence[Pass], outputs: Sequence[Node]) -> Iterator[tuple[str, Outputs]]:
+    """The name of each pass, and the outputs after it."""
+    for each in passes:
+        outputs = checked(each.name, each(outputs))
+        yield each.name, outputs
+
+
+def checked(stage: str, outputs: Outputs) -> Outputs:
+    """The outputs, shown to all who look at each stage."""
+    for look in after_each:
+        look(stage, outputs)
+    return outputs
+
+
+def text(outputs: Sequence[Node]) -> str:
+    """A line for each node that the outputs are computed from, and one that names the outputs."""
+    lines = [repr(node) for node in ancestry(outputs)]
+    return "\n".join([*lines, f"return {', '.join(f'n{output.number}' for output in outputs)}", ""])
+
+
+def _expand_fused(node: Node, args: list[Node]) -> Node | None:
+    return FORWARD[node.row.name](*args) if isinstance(node, Fused) else None
+
+
+def _inner_product(node: Node, args: list[Node]) -> Node | None:
+    """The batch sum of a sum of products, Σ a b, without an array of the products."""
+    if not isinstance(node, BatchSum):
+        return None
+    (x,) = args
+    graph, summed = x.graph, x.source if x.size == x.source.size == 1 else x
+    products = (
+        summed.args[0] if isinstance(summed, Reduce) and summed.how == "sum" and not summed.axis else summed
+    )
+    if x.size > 1 or not isinstance(products, Apply) or products.row is not MUL:
+        return None
+    a, b = products.args
+    if not (a.batched and b.batched and a.shape == b.shape):
+        return None
+    row = 1, products.size
+    return graph.reshape(graph.outer(graph.reshape(a, row), graph.reshape(b, row)), x.shape)
+
+
+def _step_of_relu(node: Node, args: list[Node]) -> Node | None:
+    if not applies(node, STEP):
+        return None
+    graph = args[0].graph
+    rectified = graph.find(RELU, args)
+    return None if rectified is None else graph.apply(STEP, [rectified])
+
+
+EXPAND_FUSED = Pass("fused rules written out", _expand_fused)
+INNER_PRODUCTS = Pass("batch sums of products as inner products", _inner_product)
+STEP_OF_RELU = Pass("step(x) as step(relu(x)) where that is there", _step_of_relu)

@@ -1,0 +1,229 @@
+"""The command: what it prints and writes, its exit statuses, and streams that take little."""
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import autograd
+from autograd.command import backprop
+
+ROOT = Path(__file__).parents[3]
+ERROR = ["0.5*(t - sigmoid(w*a))**2", "w=0.5", "a=2", "t=1"]
+
+
+def process(*arguments, encoding="utf-8", redirect="", **environment):
+    command = [sys.executable, "-m", "autograd", *arguments]
+    if redirect:
+        command = ["sh", "-c", f'exec "$@" {redirect}', "sh", *command]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, **environment}
+    return subprocess.run(command, capture_output=True, encoding=encoding, env=environment, timeout=120)
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments):
+        status = backprop.main(arguments)
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_value_gradients_and_derivation(run):
+    status, out, err = run(*ERROR)
+    assert (status, err) == (0, "")
+    y = 0.7310585786300049  # 1/(1 + exp(-1))
+    found = dict(re.findall(r"^(\S+) = (\S+)$", out.partition("\n---")[0], re.MULTILINE))
+    assert float(found.pop("f")) == pytest.approx(0.5 * (1 - y) ** 2, rel=1e-15)
+    expected = {"∂f/∂w": (y - 1) * y * (1 - y) * 2, "∂f/∂a": (y - 1) * y * (1 - y) * 0.5, "∂f/∂t": 1 - y}
+    assert list(found) == list(expected)
+    for name, number in found.items():
+        assert float(number) == pytest.approx(expected[name], rel=1e-14)
+    assert out.count("Closed form") == 3
+    assert "∂f/∂v2 = v2 − t = −0.268941" in out
+
+
+def test_wrt_digits_and_quiet(run):
+    _, out, _ = run(*ERROR, "--wrt", "a,w", "--wrt", "a", "--quiet")
+    assert re.findall(r"∂f/∂\w", out) == ["∂f/∂a", "∂f/∂w"]
+    assert "Chain rule" not in out
+    _, out, _ = run(*ERROR, "--wrt=w", "--digits=3")
+    assert "∂f/∂w = −0.106" in out
+
+
+def test_higher_orders_stand_once_each(run):
+    status, out, _ = run("x**3 * y", "x=2", "y=1/4", "--order", "3", "--quiet")
+    found = dict(re.findall(r"^(\S+) += (\S+)$", out, re.MULTILINE))
+    assert status == 0
+    assert found == {
+        "f": "2.0", "∂f/∂x": "3.0", "∂f/∂y": "8.0",
+        "∂²f/∂x²": "3.0", "∂²f/∂x∂y": "12.0", "∂²f/∂y²": "0.0",
+        "∂³f/∂x³": "1.5", "∂³f/∂x²∂y": "12.0", "∂³f/∂x∂y²": "0.0", "∂³f/∂y³": "0.0",
+    }  # fmt: skip
+
+
+def test_an_expression_may_begin_with_a_minus_and_steps_have_names(run):
+    _, out, _ = run("-x", "x=-3", "--quiet")
+    assert out.startswith("f = 3.0\n")
+    _, out, _ = run("f = x*x; E = 2*f", "x=3")
+    assert "∂E/∂x = ∂E/∂f · ∂f/∂x" in out
+
+
+@pytest.mark.parametrize("text", ["3", "x=3; x"])
+def test_an_expression_without_names_has_a_value_alone(run, text):
+    status, out, _ = run(text)
+    assert (status, out.split()[-1]) == (0, "3.0")
+
+
+def test_what_it_writes(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(
+        *ERROR, "--wrt", "w", "--quiet", "--draw", "g.dot", "--page", "p.html", "--workbook", "t.csv",
+        "--epochs", "3", "--lr", "2",
+    )  # fmt: skip
+    assert (status, err) == (0, "")
+    assert re.findall("wrote (.*)", out) == ["g.dot", "p.html", "t.csv"]
+    assert Path("g.dot").read_text(encoding="utf-8").startswith("digraph")
+    assert ERROR[0] in Path("p.html").read_text(encoding="utf-8")
+    rows = Path("t.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 3
+    assert float(rows[2].split(",")[rows[0].split(",").index("w")]) == pytest.approx(
+        0.5 + 2 * 0.10575418556853
+    )
+
+
+@pytest.mark.render
+def test_a_drawing_is_rendered(run, tmp_path):
+    status, _, err = run(*ERROR, "--draw", str(tmp_path / "g.svg"))
+    assert (status, err) == (0, "")
+    assert ElementTree.parse(tmp_path / "g.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["x^2", "x=1"], "error: a power is written **\n  x^2\n   ^\n"),
+        (["x"], "error: x has no number: add x=NUMBER\n  x\n  ^\n"),
+        (["x", "x=1", "y=2"], "y has a number, but is not in the expression"),
+        (["x", "x=1", "x=2"], "x is given twice"),
+        (["x", "x=1+"], "x: invalid syntax\n  1+\n"),
+        (["x", "1"], "'1' is no NAME=NUMBER"),
+        (["x", "x=1", "--wrt", "y"], "--wrt y: the expression has x"),
+        (["3", "--wrt", "y"], "--wrt y: the expression has no names"),
+        (["x", "x=1", "--order", "0"], "whole number from 1 to 8"),
+        (["x", "x=1", "--order", "1" * 5000], "whole number from 1 to 8"),
+        (
+            ["a+b+c+d+f+g+h", *(f"{n}=1" for n in "abcdfgh"), "--order", "8"],
+            "has more than 1,000 derivatives",
+        ),
+        (["x", "x=1", "--drow", "g.svg"], "unrecognized arguments: --drow"),
+        (
+            ["x", "x=1", "--draw", "/no/folder/g.svg"],
+            "--draw /no/folder/g.svg: cannot save g.svg: there is no folder",
+        ),
+        (["x", "x=1", "--page", "p.txt"], "--page p.txt: "),
+        (["floor(x)*gelu(x)", "x=1", "--workbook", "w.txt"], "--workbook w.txt: "),
+        (["x", "x=1", "--print-completion", "cmd"], "--print-completion"),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_status_2(run, arguments, reason):
+    status, _, err = run(*arguments)
+    assert status == backprop.USAGE
+    assert err.startswith("backprop: error: ")
+    assert reason in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_says_all(run, arguments):
+    status, out, _ = run(*arguments)
+    assert status == 0
+    for word in ("softplus", "exit status", "--order", "dot([w1, w2]", "backprop demo", "pi, e, tau"):
+        assert word in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_version(run):
+    assert run("--version")[1] == f"backprop {autograd.__version__}\n"
+
+
+def test_an_interrupt_and_a_fault_have_statuses_of_their_own(run, monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backprop, "_answer", interrupted)
+    assert run(*ERROR)[::2] == (130, "backprop: interrupted\n")
+    monkeypatch.setattr(backprop, "_answer", lambda options: 1 / 0)
+    status, _, err = run(*ERROR)
+    assert status == 70
+    assert "an error in this program, not in what it was given: ZeroDivisionError" in err
+
+
+def test_the_demos_of_the_checkout(run):
+    status, out, _ = run("demo")
+    assert status == 0
+    assert "assignment" in out
+    assert run("demo", "no_such_demo")[0] == 2
+
+
+def test_without_a_checkout_there_are_no_demos(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(autograd, "__file__", str(tmp_path / "autograd" / "__init__.py"))
+    status, _, err = run("demo")
+    assert status == 2
+    assert "the demos are not installed with the library: they run in a checkout" in err
+
+
+def test_completion_needs_its_extra(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    status, _, err = run("--print-completion", "bash")
+    assert status == 2
+    assert "scalar-autograd[completion]" in err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_knows_the_options(run, shell):
+    pytest.importorskip("shtab")
+    status, out, _ = run(f"--print-completion={shell}")
+    assert status == 0
+    assert "--workbook" in out
+
+
+def test_as_a_module_in_letters_that_the_terminal_has():
+    done = process(*ERROR, "--wrt", "w", encoding="cp1252")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "df/dw = -0.1057" in done.stdout
+    assert process("é\x1b[2J", encoding="utf-8").stderr.count("\x1b") == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="redirections of a POSIX shell")
+@pytest.mark.parametrize(
+    ("redirect", "status"), [(">&-", 0), ("2>&-", 0), ("<&-", 0), (">&- 2>&- <&-", 0), ("| head -c 1", 0)]
+)
+def test_closed_streams_and_readers_that_leave(redirect, status):
+    done = process(*ERROR, redirect=redirect)
+    assert (done.returncode, done.stderr) == (status, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_told():
+    done = process("3", redirect="> /dev/full")
+    assert done.returncode == 70
+    assert "could not be written: No space left on device" in done.stderr
+
+
+def test_the_fault_shows_in_development_mode():
+    program = "from autograd.command import backprop as b; b._answer = lambda o: 1/0; b.main(['3'])"
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "ZeroDivisionError" in done.stderr.splitlines()[-1]
+
+
+def test_the_script_of_the_wheel_is_the_same():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    module, function = re.search(r'^backprop = "(.*):(.*)"$', text, re.MULTILINE).groups()
+    assert getattr(importlib.import_module(module), function) is backprop.run
