@@ -30,7 +30,7 @@ FLOORS_WITHIN = {
         "repairs", "resolution", "workbook",
     ],
     "autograd.compiler": [
-        "ir", "frontend", "update_loop", "machine", "numpy", "llvm", "selection", "program",
+        "ir", "frontend", "update_loop", "kernels", "machine", "numpy", "llvm", "selection", "program",
     ],
     "autograd.compiler.ir": [
         "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
