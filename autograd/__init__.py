@@ -11,18 +11,10 @@
 from typing import TYPE_CHECKING
 
 from .engine.arguments import is_number
-from .engine.differentiation import grad, hessian, hvp, jacobian, jvp, value_and_grad
+from .engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
+from .engine.gradient import grad
 from .engine.graph import topological_order
-from .engine.modes import (
-    ComparisonWarning,
-    DetachedWarning,
-    Readings,
-    detect_anomaly,
-    no_grad,
-    peek,
-    readings,
-    warn_on_comparison,
-)
+from .engine.modes import detect_anomaly, no_grad
 from .engine.primitive import Primitive, primitive
 from .engine.primitives import (
     acos,
@@ -76,6 +68,7 @@ from .engine.primitives import (
     where,
 )
 from .engine.primitives import sum as sum
+from .engine.readings import ComparisonWarning, DetachedWarning, Readings, peek, readings, warn_on_comparison
 from .engine.value import Value, sequence
 from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError, MissingExtraError
 from .later import on_first_use as on_first_use

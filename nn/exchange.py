@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -70,24 +71,6 @@ def _chain(model: Any, caller: str) -> Iterable[tuple[Layer, Array, Array | None
 
 # --- torch -----------------------------------------------------------------------------------------
 
-# Of each activation the class in torch.nn and its arguments, which make its formula ours: torch's softplus
-# is x from 20 on, where e⁻²⁰ still counts.
-_IN_TORCH: dict[str, tuple[str, dict[str, Any]]] = {
-    "relu": ("ReLU", {}),
-    "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
-    "elu": ("ELU", {"alpha": 1.0}),
-    "softplus": ("Softplus", {"beta": 1.0, "threshold": 700.0}),
-    "silu": ("SiLU", {}),
-    "gelu": ("GELU", {"approximate": "none"}),
-    "gelu_tanh": ("GELU", {"approximate": "tanh"}),
-    "sigmoid": ("Sigmoid", {}),
-    "tanh": ("Tanh", {}),
-    "softsign": ("Softsign", {}),
-    "hardtanh": ("Hardtanh", {"min_val": -1.0, "max_val": 1.0}),
-    "softmax": ("Softmax", {"dim": -1}),
-    "log_softmax": ("LogSoftmax", {"dim": -1}),
-}
-
 
 def to_torch(model: Module) -> Any:
     """An equal `torch.nn.Sequential`, in double precision: of `Linear`, activations and `Dropout`.
@@ -122,8 +105,8 @@ def to_torch(model: Module) -> Any:
                 linear.bias.copy_(torch.from_numpy(biases))
         modules.append(linear)
         if not activation.linear:
-            name, arguments = _IN_TORCH[activation.name]
-            modules.append(getattr(torch.nn, name)(**arguments))
+            known = _EXCHANGED[activation.name]
+            modules.append(getattr(torch.nn, known.kind)(**known.arguments))
     return torch.nn.Sequential(*modules).train(model.training)
 
 
@@ -169,19 +152,21 @@ def from_torch(module: Any) -> MLP | Sequential:
 
 def _activation_of(module: Any, torch: Any) -> str:
     tanh_form = getattr(module, "approximate", "none") == "tanh"
-    for name, (kind, arguments) in _IN_TORCH.items():
-        if isinstance(module, getattr(torch.nn, kind)) and (name == "gelu_tanh") == tanh_form:
-            for argument, value in arguments.items():
+    for name, known in _EXCHANGED.items():
+        if isinstance(module, getattr(torch.nn, known.kind)) and (name == "gelu_tanh") == tanh_form:
+            for argument, value in known.arguments.items():
                 given = getattr(module, argument)
                 alike = (
                     given == value or argument == "threshold" or (argument == "dim" and given in (1, None))
                 )
                 if not alike:
-                    raise ValueError(f"from_torch knows {kind} with {argument}={value!r} only, got {module}")
+                    raise ValueError(
+                        f"from_torch knows {known.kind} with {argument}={value!r} only, got {module}"
+                    )
             return name
     raise TypeError(
         f"from_torch does not know {module}: it takes Linear, Dropout, "
-        + ", ".join(dict.fromkeys(kind for kind, _ in _IN_TORCH.values()))
+        + ", ".join(dict.fromkeys(known.kind for known in _EXCHANGED.values()))
     )
 
 
@@ -296,11 +281,14 @@ for _name, _node in {"__neg__": -Value(0.0), "__abs__": abs(Value(0.0))}.items()
     setattr(_Tensor, _name, lambda x, row=_node.primitive: row(x))
 
 
-def _gelu(graph: _Graph, x: str) -> str:
-    """In double precision by its formula: runtimes have Erf in single precision."""
-    function: Any = ACTIVATIONS["gelu"].function
-    result: _Tensor = function(_Tensor(graph, x))
-    return result.name
+def _by_native(name: str) -> Callable[[_Graph, str], str]:
+    """By the row's native form; of gelu because runtimes have Erf in single precision."""
+
+    def add(graph: _Graph, x: str) -> str:
+        result: _Tensor = ACTIVATIONS[name].function(_Tensor(graph, x))
+        return result.name
+
+    return add
 
 
 def _gelu_tanh(graph: _Graph, x: str) -> str:
@@ -309,21 +297,37 @@ def _gelu_tanh(graph: _Graph, x: str) -> str:
     return graph("Mul", x, graph("Sigmoid", gate))
 
 
-# In operators that runtimes have in double precision: LeakyRelu, Elu and Softplus they often have in single.
-_IN_ONNX: dict[str, Callable[[_Graph, str], str]] = {
-    "relu": lambda graph, x: graph("Relu", x),
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
-    "softplus": _softplus,
-    "silu": lambda graph, x: graph("Mul", x, graph("Sigmoid", x)),
-    "gelu": _gelu,
-    "gelu_tanh": _gelu_tanh,
-    "sigmoid": lambda graph, x: graph("Sigmoid", x),
-    "tanh": lambda graph, x: graph("Tanh", x),
-    "softsign": lambda graph, x: graph("Div", x, graph("Add", graph("Abs", x), graph.constant(1.0))),
-    "hardtanh": lambda graph, x: graph("Max", graph("Min", x, graph.constant(1.0)), graph.constant(-1.0)),
-    "softmax": lambda graph, x: graph("Softmax", x, axis=-1),
-    "log_softmax": lambda graph, x: graph("LogSoftmax", x, axis=-1),
+@dataclass(frozen=True)
+class _Exchanged:
+    """An activation elsewhere.
+
+    Attributes
+    ----------
+    kind, arguments : the class in torch.nn, and the arguments which make its formula ours.
+    onnx : what adds it to a graph, and returns the name of its output.
+    """
+
+    kind: str
+    arguments: dict[str, Any]
+    onnx: Callable[[_Graph, str], str]
+
+
+# ONNX's operators are those that runtimes have in double precision: LeakyRelu, Elu and Softplus they often
+# have in single. torch's softplus is x from its threshold on; at 20, its default, e⁻²⁰ still counts.
+_EXCHANGED: dict[str, _Exchanged] = {
+    "relu": _Exchanged("ReLU", {}, lambda graph, x: graph("Relu", x)),
+    "leaky_relu": _Exchanged("LeakyReLU", {"negative_slope": 0.01}, _leaky_relu),
+    "elu": _Exchanged("ELU", {"alpha": 1.0}, _elu),
+    "softplus": _Exchanged("Softplus", {"beta": 1.0, "threshold": 700.0}, _softplus),
+    "silu": _Exchanged("SiLU", {}, lambda graph, x: graph("Mul", x, graph("Sigmoid", x))),
+    "gelu": _Exchanged("GELU", {"approximate": "none"}, _by_native("gelu")),
+    "gelu_tanh": _Exchanged("GELU", {"approximate": "tanh"}, _gelu_tanh),
+    "sigmoid": _Exchanged("Sigmoid", {}, lambda graph, x: graph("Sigmoid", x)),
+    "tanh": _Exchanged("Tanh", {}, lambda graph, x: graph("Tanh", x)),
+    "softsign": _Exchanged("Softsign", {}, _by_native("softsign")),
+    "hardtanh": _Exchanged("Hardtanh", {"min_val": -1.0, "max_val": 1.0}, _by_native("hardtanh")),
+    "softmax": _Exchanged("Softmax", {"dim": -1}, lambda graph, x: graph("Softmax", x, axis=-1)),
+    "log_softmax": _Exchanged("LogSoftmax", {"dim": -1}, lambda graph, x: graph("LogSoftmax", x, axis=-1)),
 }
 
 
@@ -357,7 +361,7 @@ def to_onnx(model: Module, path: str | PathLike[str]) -> None:
             operands.append(graph.constant(biases, f"bias{i}"))
         x = graph("Gemm", *operands, transB=1)
         if not activation.linear:
-            x = _IN_ONNX[activation.name](graph, x)
+            x = _EXCHANGED[activation.name].onnx(graph, x)
     graph.nodes.append(onnx.helper.make_node("Identity", [x], ["y"]))
     double = onnx.TensorProto.DOUBLE
     ends = [

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import html
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any, Protocol
 
-from autograd import MissingExtraError, write_bytes, write_csv
+from autograd import write_csv
 
 __all__ = ["History"]
 
@@ -175,40 +173,17 @@ class History:
         ValueError : if there are no epochs to show, or matplotlib knows no pictures with this suffix.
         OSError : if the file cannot be written.
         """
-        try:
-            from matplotlib.figure import Figure
-            from matplotlib.ticker import MaxNLocator
-        except ImportError:
-            raise MissingExtraError("plotting a history", "matplotlib", "plots") from None
-        from autograd import PALETTE
+        from . import plots
 
         if not self.loss:
             raise ValueError("there is nothing to plot: no epoch was completed")
-        epochs = range(1, len(self) + 1)
-        panels = [("loss", {"training": self.loss, "validation": self.validation_loss})]
-        for name, training in self.metrics.items():
-            numbers = {"training": training, "validation": self.validation_metrics.get(name, [])}
-            panels.append((name.replace("_", " "), numbers))
-        figure: Any = Figure(figsize=(7.0, 1.0 + 2.8 * len(panels)), layout="constrained")
-        for axes, (name, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
-            for number, (label, column) in enumerate(lines.items()):
-                colour, dash, marker = PALETTE.series(number)
-                marker = marker if len(self) == 1 else ""
-                if column:
-                    axes.plot(epochs, column, color=colour, linestyle=dash, marker=marker, label=label)
-            shown = [number for column in lines.values() for number in column]
-            if min(shown) > 0.0 and max(shown) > 100.0 * min(shown):
-                axes.set_yscale("log")
-            axes.set_ylabel(name)
-            axes.grid(color=PALETTE["grid"])
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            if all(lines.values()):
-                axes.legend()
-        figure.axes[-1].set_xlabel("epoch")
+        panels = {"loss": {"training": self.loss, "validation": self.validation_loss}}
+        for name, numbers in self.metrics.items():
+            validated = self.validation_metrics.get(name, [])
+            panels[name.replace("_", " ")] = {"training": numbers, "validation": validated}
+        figure = plots.by_epoch(panels)
         if path is not None:
-            place, format = _place(path, figure.canvas.get_supported_filetypes())
-            write_bytes(place, _picture(figure, format, 150))
-        figure._repr_png_ = lambda: _picture(figure, "png", 96)  # of itself, only pyplot's show in a notebook
+            plots.save(figure, path)
         return figure
 
     def _repr_html_(self) -> str:
@@ -240,24 +215,3 @@ class History:
         if self.backend:
             parts.append(f"{self.backend} back end")
         return f"History({', '.join(parts)})"
-
-
-def _place(path: str | PathLike[str], formats: Iterable[str]) -> tuple[Path, str]:
-    """Where to write a picture, and as what; without a suffix as PNG, as matplotlib does."""
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"plot takes a path such as 'loss.svg', got {type(path).__name__}: {path!r:.60}")
-    place = Path(path)
-    if not place.suffix:
-        place = place.with_name(f"{place.name}.png")
-    format = place.suffix[1:].lower()
-    if format not in formats:
-        raise ValueError(
-            f"the file's suffix must be one of {', '.join(sorted(formats))}, got {str(path)!r:.60}"
-        )
-    return place, format
-
-
-def _picture(figure: Any, format: str, dpi: int) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format=format, dpi=dpi)
-    return file.getvalue()

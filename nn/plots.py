@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ import numpy.typing as npt
 from autograd import PALETTE, MissingExtraError, write_bytes
 
 __all__ = [
-    "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "canvas", "curves", "multiples",
-    "png", "require_matplotlib", "save", "styled", "svg", "walks",
+    "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "by_epoch", "canvas", "curves",
+    "multiples", "picture", "require_matplotlib", "save", "styled", "walks", "whole_epochs",
 ]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
@@ -57,11 +58,16 @@ CROWD = 200  # numbers: a line of more is thin, without dashes, and lies below t
 
 
 def require_matplotlib() -> None:
-    """Raise `MissingExtraError`, which says what to install, if there is no matplotlib."""
+    """Nothing, if there is a matplotlib.
+
+    Raises
+    ------
+    MissingExtraError : if there is none; it says what to install.
+    """
     try:
-        import matplotlib  # noqa: F401  # only whether it is there
+        import matplotlib.figure  # noqa: F401  # only whether it is there
     except ImportError:
-        raise MissingExtraError("drawing loss curves", "matplotlib", "plots") from None
+        raise MissingExtraError("drawing plots", "matplotlib", "plots") from None
 
 
 @contextmanager
@@ -85,25 +91,70 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
         yield Figure(figsize=(width, height))
 
 
-def svg(figure: Any) -> str:
-    """A figure as SVG text, the same for the same figure."""
-    text = io.StringIO()
+def picture(figure: Any, format: str = "svg", dpi: float = 150.0) -> bytes:
+    """A figure as a file of that format; as SVG or PNG the same bytes for the same figure."""
+    unstamped = {"svg": {"Date": None}, "png": {"Software": None}}
+    file = io.BytesIO()
     with styled():
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
+        figure.savefig(file, format=format, dpi=dpi, metadata=unstamped.get(format))
+    return file.getvalue()
 
 
-def png(figure: Any, dpi: float = 150.0) -> bytes:
-    """A figure as PNG."""
-    picture = io.BytesIO()
-    with styled():
-        figure.savefig(picture, format="png", dpi=dpi, metadata={"Software": None})
-    return picture.getvalue()
+def save(figure: Any, path: str | PathLike[str]) -> None:
+    """Write a figure, as what the suffix of the path says: svg, png, pdf; without a suffix as PNG.
+
+    Raises
+    ------
+    TypeError : if `path` is no path.
+    ValueError : if matplotlib knows no pictures with this suffix.
+    OSError : if the file cannot be written.
+    """
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"plot takes a path such as 'loss.svg', got {type(path).__name__}: {path!r:.60}")
+    place = Path(path)
+    if not place.suffix:
+        place = place.with_name(f"{place.name}.png")
+    formats = figure.canvas.get_supported_filetypes()
+    format = place.suffix[1:].lower()
+    if format not in formats:
+        raise ValueError(
+            f"the file's suffix must be one of {', '.join(sorted(formats))}, got {str(path)!r:.60}"
+        )
+    write_bytes(place, picture(figure, format))
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a figure as what the path's suffix says, ``.svg`` or ``.png``."""
-    write_bytes(path, svg(figure).encode() if path.suffix == ".svg" else png(figure))
+def by_epoch(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Any:
+    """Charts one below the other: for each panel by its name the lines by theirs, a number for each epoch.
+
+    A panel whose numbers are above 0 and far apart is logarithmic; a line without numbers is left out.
+    """
+    with canvas(1.0 + 2.8 * len(panels), width=7.0) as figure:
+        figure.set_layout_engine("constrained")
+        for axes, (name, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items()):
+            for number, (label, column) in enumerate(lines.items()):
+                colour, dash, marker = PALETTE.series(number)
+                epochs, marker = range(1, len(column) + 1), marker if len(column) == 1 else ""
+                if column:
+                    axes.plot(epochs, column, color=colour, linestyle=dash, marker=marker, label=label)
+            shown = [number for column in lines.values() for number in column]
+            if min(shown) > 0.0 and max(shown) > 100.0 * min(shown):
+                axes.set_yscale("log")
+            axes.set_ylabel(name)
+            whole_epochs(axes)
+            if all(lines.values()):
+                axes.legend()
+        axes.set_xlabel("epoch")
+        figure._repr_png_ = lambda: picture(
+            figure, "png", 96
+        )  # only pyplot's show in a notebook by themselves
+        return figure
+
+
+def whole_epochs(axes: Any) -> None:
+    """Label whole numbers only on the horizontal axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _grid(figure: Any, rows: int, columns: int, above: float, below: float, **options: Any) -> Any:

@@ -18,8 +18,9 @@ FLOORS = [
 FLOORS_WITHIN = {
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
-        "kind", "cython", "numerics", "rule", "primitive", "primitives", "node", "arguments", "modes",
-        "graph", "copying", "value", "linearization", "differentiation", "replay",
+        "kind", "cython", "numerics", "rule", "primitive", "primitives", "node", "arguments", "messages",
+        "modes", "readings", "protocol", "graph", "copying", "value", "gradient", "linearization",
+        "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engine.arguments import integer
-from ..engine.differentiation import grad, hessian, hvp, jacobian, jvp
+from ..engine.differentiation import hessian, hvp, jacobian, jvp
+from ..engine.gradient import grad
 from ..engine.modes import not_watching, recording
 from ..engine.replay import replay
 from ..engine.value import Value

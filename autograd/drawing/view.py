@@ -60,7 +60,7 @@ class View:
             chosen = row.select(*args)
             slopes = [1.0 if position == chosen else None for position in range(len(args))]
         else:
-            slopes = row.slopes(self.end(node).data, *args)
+            slopes = row.partials_at(self.end(node).data, *args)
         for operand, slope in zip(operands, slopes):
             if type(operand) is not tuple:
                 yield operand, slope

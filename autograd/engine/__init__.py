@@ -1,12 +1,18 @@
 """The engine: recording a graph, sweeping it, differentiating and copying it. To be read in this order:
 
-- `primitive`: what a row of the table is; `rule`, its base: what is known of a row without running it.
+- `primitive`: what a row of the table states; `rule`, its base: how a row runs.
 - `primitives`: THE table, every operation one row; `numerics`, the tricks with which rows keep their digits.
-- `node`: versions and labels; `modes`: no_grad, detect_anomaly, who is told of what Python reads.
+- `node`: versions and labels; `modes`: no_grad, detect_anomaly.
 - `graph`: topological order and the reverse sweep.
-- `value`: `Value`, its operators, and how they are recorded; `arguments`, what counts as a number.
-- `linearization`: a recorded graph as a linear map, swept forward or in reverse, and
-  `differentiation`: grad, value_and_grad, jacobian, hessian, jvp, hvp.
+- `value`: `Value`, its operators, and how they are recorded.
+- `gradient`: grad.
+
+That is recording, backward and grad. What else there is:
+
+- `arguments`: what counts as a number; `protocol`: what Python reads of a `Value`; `readings`: who is told of
+  that; `messages`: how errors name a node, and the line of the user's program.
+- `linearization`: forward mode beside reverse mode; `differentiation`: value_and_grad, jacobian, hessian, jvp
+  and hvp, of functions.
 - `replay`: a recorded graph on other numbers; `copying`: copies and pickles, without recursion.
 - `kind`: whether all this runs compiled; both kinds are made from the same files, see `cython`.
 """

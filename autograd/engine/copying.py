@@ -7,7 +7,6 @@ is copied its operands are.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 from .graph import ancestors, collector_paused
 from .modes import told_of_result
-from .node import DETACHED, MANY, Note, clock
+from .node import DETACHED, MANY, clock, noted
 from .primitive import Primitive
 
 __all__ = ["copy_of", "deep_copy_of", "reduced"]
@@ -78,7 +77,7 @@ def _build(
     node = kind.__new__(kind)
     node._number, node._grad, node._row = y, grad, row
     node._mark = -1 if mark else 0  # the sweeps of another process have other numbers
-    node._note = _note(version, *words)
+    node._note = noted(version, *words)
     node._left = node._right = None
     if row is not None and not row.plain:
         node._left, node._right = operands, MANY
@@ -87,9 +86,6 @@ def _build(
     elif cut:
         node._right = DETACHED
     return node
-
-
-_note = functools.lru_cache(Note)  # most nodes share one
 
 
 def _build_after(prelude: Any, *args: Any) -> Any:

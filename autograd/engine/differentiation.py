@@ -1,9 +1,7 @@
-"""Derivatives as results: gradients, Jacobians, Hessians and directional derivatives, of any order.
+"""Derivatives of functions: gradients, Jacobians, Hessians and directional derivatives, of any order.
 
-`grad` differentiates a graph that was recorded. The others take a function, record it once and sweep
-the graph; no `.grad` is read or written anywhere. By default they return floats. With
-``create_graph=True`` they run the rules of the table on `Value`s, so a derivative is a recorded graph
-like any other: differentiate it again, draw it, explain it.
+Each takes a function, records it once and sweeps the graph; no `.grad` is read or written anywhere. They
+return floats, or with ``create_graph=True`` recorded graphs, as `grad` does.
 
 A function is differentiated by its arguments, whatever else it uses. Here the inner derivative is by y,
 at y = x, with x itself held constant; it is 1, not 2, and the outer one is 1:
@@ -26,59 +24,14 @@ import numpy as np
 
 from ..errors import GraphError
 from .arguments import Number, is_number, number
+from .gradient import grad
 from .linearization import Linearization
 from .modes import told_of_result
 from .value import Value
 
-__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
 
 Inputs = Value | Number | Iterable[Value | Number]
-
-
-def grad(output: Value, inputs: Value | Iterable[Value], create_graph: bool = False) -> list[Any]:
-    """The derivatives of `output` by each of the `inputs`: ∂output/∂inputᵢ, by reverse mode.
-
-    Parameters
-    ----------
-    output : the `Value` to differentiate.
-    inputs : leaves or intermediate nodes, one or several. One that the output does not depend on has
-        derivative 0.
-    create_graph : whether the derivatives are themselves recorded, for derivatives of higher order. The
-        branch that a `where` took is recorded with them: it stays chosen.
-
-    Returns
-    -------
-    A list with one entry for each input: floats, or with `create_graph` `Value`s.
-
-    Raises
-    ------
-    TypeError : if `output` or one of `inputs` is not a `Value`.
-    GraphError : if a leaf's data was set after the graph was recorded.
-    AnomalyError : under `detect_anomaly`, at the first derivative that is not finite.
-
-    Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2.
-
-    Examples
-    --------
-    >>> from autograd import Value, grad
-    >>> x = Value(2.0)
-    >>> grad(x**3, [x])
-    [12.0]
-    >>> first = grad(x**3, [x], create_graph=True)
-    >>> grad(first[0], [x])
-    [12.0]
-    """
-    if not isinstance(inputs, (Value, Iterable)):
-        raise TypeError(
-            f"grad: inputs must be a Value or a sequence of them, got {type(inputs).__name__}: {inputs!r:.60}"
-        )
-    targets = [inputs] if isinstance(inputs, Value) else list(inputs)
-    for what, given in [("output", output), *[("each of inputs", target) for target in targets]]:
-        if not isinstance(given, Value):
-            raise TypeError(f"grad: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
-    if not create_graph:
-        told_of_result(output, "grad()")
-    return Linearization(targets, [output], create_graph).pull(output)
 
 
 def value_and_grad(f: Callable[..., Any], create_graph: bool = False) -> Callable[..., tuple[Any, list[Any]]]:

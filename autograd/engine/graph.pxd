@@ -1,10 +1,10 @@
 cimport cython
 from .node cimport Clock
-from .value cimport Value
 from .rule cimport Rule
+from .value cimport Value
 
 cdef object MANY
-cdef int ANOTHER, CONSTANT
+cdef int COMPUTED, INNER
 cdef list _active
 cdef Clock clock
 
@@ -15,17 +15,10 @@ cdef list _search(Value output, long mark, list leaves, list before, list untake
 
 cdef _reach(Value node, long mark, list stack, list leaves, list before)
 
-@cython.locals(node=Value, watched=bint, row=Rule, left=Value, right=Value, source=int, other=int, adjoint=double, by_left=double, by_right=double, args=list, partials=object)
+@cython.locals(node=Value, watched=bint, row=Rule, left=Value, right=Value, source=int, other=int, adjoint=double, by_left=double, by_right=double)
 cdef _sweep(list order, long mark, long newest)
 
-@cython.locals(operands=tuple, adjoint=double, k=Py_ssize_t, source=int, each=Value, chosen=Value)
+@cython.locals(row=Rule, operands=tuple, weights=tuple, inputs=tuple, w=Value, x=Value, adjoint=double, i=Py_ssize_t)
 cdef _propagate_to_many(Value node, long mark)
 
-@cython.locals(each=Value, node=Value, sequence=tuple)
-cdef _give(object operand, double share, long mark)
-
-@cython.locals(i=Py_ssize_t, each=Value, partial=Value)
-cdef _give_each(object operand, object partials, double adjoint, long mark)
-
-@cython.locals(i=Py_ssize_t, leaf=Value)
-cdef _add(list leaves, list before)
+cdef _add(Value node, double contribution, long mark)

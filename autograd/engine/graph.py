@@ -8,30 +8,23 @@ from __future__ import annotations
 import gc
 import math
 import operator
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..errors import AnomalyError, GraphError
+from ..errors import GraphError
 from ..locks import SWEEPING, let_forks_pass
+from .messages import anomaly, describe
 from .modes import watching
-from .node import MANY, clock, computation, describe, flat
-from .rule import ANOTHER, CONSTANT
+from .node import MANY, clock
+from .rule import COMPUTED, INNER
 
 __all__ = [
-    "active",
-    "active_parents",
-    "ancestors",
-    "anomaly",
-    "backward",
-    "collector_paused",
-    "numbers_of",
-    "propagate_alone",
-    "require_fresh",
-    "topological_order",
-]
+    "active", "ancestors", "backward", "collector_paused", "edges", "numbers_of", "propagate_alone",
+    "require_finite", "require_fresh", "reverse_sweep", "topological_order",
+]  # fmt: skip
 
 
 @contextmanager
@@ -110,20 +103,70 @@ def require_fresh(node: Any) -> None:
             )
 
 
+def require_finite(kind: str, node: Any, derivative: Any, reader: Any = None) -> None:
+    """Refuse a derivative that is not finite; `reader` is the node that it came from."""
+    if not math.isfinite(derivative):
+        raise anomaly(kind, node, float(derivative), reader)
+
+
 def active(node: Any) -> tuple[Any, ...]:
     """The operands that the derivative of a node goes to: of a `where` the branch that was taken alone."""
     row: Any = node._row
     if node._right is MANY and row.select is not None:
         return (node._left[row.select(*[operand._number for operand in node._left])],)
-    return node.operands  # type: ignore[no-any-return]  # a Value's, whose class stands above
+    return node.operands  # type: ignore[no-any-return]  # a Value's, whose class is defined above this file
 
 
-def active_parents(node: Any) -> tuple[Any, ...]:
-    """The `parents` among the `active` operands."""
-    return flat(active(node))
+def numbers_of(operand: Any) -> Any:
+    """The number of a node, a list of them for a sequence."""
+    return [each._number for each in operand] if type(operand) is tuple else operand._number
+
+
+def edges(operands: Sequence[Any], partials: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each parent with the partial by it: of a sequence, one for each element or one for all."""
+    for operand, partial in zip(operands, partials):
+        if type(operand) is not tuple:
+            yield operand, partial
+        elif isinstance(partial, (list, tuple, np.ndarray)):
+            yield from zip(operand, partial)
+        else:
+            yield from [(each, partial) for each in operand]
 
 
 # --- the reverse sweep -----------------------------------------------------------------------------
+
+
+def reverse_sweep(
+    order: Sequence[Any],
+    adjoints: MutableMapping[Any, Any],
+    partials: Callable[[Any], Iterable[tuple[Any, Any]]],
+    times: Callable[[Any, Any], Any] = operator.mul,
+) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """The chain rule from the last node of an order to the first: āᵢ += ȳ · ∂y/∂aᵢ.
+
+    It serves whatever can be added and multiplied; `backward` is the same on floats that lie in the nodes.
+
+    Parameters
+    ----------
+    order : nodes, each after its parents.
+    adjoints : what the sweep begins with, such as 1 for the output; it is filled in. A node without one is
+        passed by.
+    partials : gives each parent of a node with the partial by it; called when the node's adjoint is complete.
+    times : adjoint times partial.
+
+    Yields
+    ------
+    ``(node, parent, partial, contribution)`` when the contribution has been added to the parent's adjoint.
+    """
+    for node in reversed(order):
+        adjoint = adjoints.get(node)
+        if adjoint is None:
+            continue
+        for parent, partial in partials(node):
+            contribution, before = times(adjoint, partial), adjoints.get(parent)
+            adjoints[parent] = contribution if before is None else before + contribution
+            yield node, parent, partial, contribution
+
 
 _active: list[int] = []  # the marks of sweeps that are going on: several where a rule begins another
 
@@ -151,14 +194,16 @@ def backward(output: Any) -> None:
                 output._grad = 1.0
             _active.append(mark)
             try:
-                _sweep(order, mark, _newest(leaves))
+                _sweep(order, mark, max([leaf._note.version for leaf in leaves], default=-1))
             finally:
                 _active.pop()
         except BaseException:  # KeyboardInterrupt too
             for leaf, earlier in zip(leaves, before):
                 leaf.grad = earlier
             raise
-        _add(leaves, before)
+        for i in range(len(leaves)):
+            if before[i] is not None:
+                leaves[i]._grad += before[i]
 
 
 def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untaken: list[Any]) -> list[Any]:
@@ -212,12 +257,8 @@ def _reach(node: Any, mark: int, stack: list[Any], leaves: list[Any], before: li
         node._mark = mark + 1
 
 
-def _newest(leaves: list[Any]) -> int:
-    return max([leaf._note.version for leaf in leaves], default=-1)
-
-
 def _sweep(order: list[Any], mark: int, newest: int) -> None:
-    """Carry adjoints back through the order: each operand's grows by the node's, times the partial."""
+    """Each operand's adjoint grows by the node's, times the partial; constants, without a mark, have none."""
     watched = watching()
     for node in reversed(order):
         if node._note.version < newest:
@@ -228,18 +269,13 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
             row, left, right, adjoint = node._row, node._left, node._right, node._grad
             source, other = row.left, row.right
             by_left, by_right = row.by_left, row.by_right
-            if source == ANOTHER:
-                args = [left._number]
-                if right is not None:
-                    args.append(right._number)
-                try:
-                    partials = row.partials(node._number, *args)
-                except (ArithmeticError, ValueError):
-                    partials = row.slopes(node._number, *args)
-                by_left = float(partials[0])
-                if right is not None:
-                    by_right = float(partials[1])
-            else:
+            if source == COMPUTED:
+                if right is None:
+                    by_left = float(row.partials_at(node._number, left._number)[0])
+                else:
+                    partials = row.partials_at(node._number, left._number, right._number)
+                    by_left, by_right = float(partials[0]), float(partials[1])
+            else:  # copies
                 if source >= 0:
                     by_left = right._number if source == 2 else left._number if source else node._number
                 if other >= 0:
@@ -249,65 +285,33 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
             if right is not None and right._mark > mark:
                 right._grad += adjoint * by_right
         if watched:
-            _require_finite(node)
+            for parent in node.parents:
+                if parent._note.version >= 0:
+                    require_finite("gradient", parent, parent._grad, node)
 
 
 def _propagate_to_many(node: Any, mark: int) -> None:
     """The chain rule at a node whose row selects, or takes sequences or more than two numbers."""
     row, operands, adjoint = node._row, node._left, node._grad
     if row.select is not None:
-        (chosen,) = active(node)
-        if chosen._mark > mark:
-            chosen._grad += adjoint
-        return
-    if row.copied:
-        for k in range(len(operands)):
-            source = row.copied[k]
-            if source == CONSTANT:
-                _give(operands[k], adjoint * row.constants[k], mark)
-            else:
-                _give_each(operands[k], node if source == 0 else operands[source - 1], adjoint, mark)
-        return
-    args = [numbers_of(operand) for operand in operands]
-    for operand, slope in zip(operands, row.slopes(node._number, *args)):
-        if isinstance(slope, (list, tuple, np.ndarray)):
-            for each, by_each in zip(operand, slope):
-                if each._mark > mark:
-                    each._grad += adjoint * float(by_each)
-        else:
-            _give(operand, adjoint * slope, mark)
+        _add(active(node)[0], adjoint, mark)
+    elif row.arithmetic == INNER:
+        weights, inputs = operands[0], operands[1]
+        for i in range(len(weights)):
+            w, x = weights[i], inputs[i]
+            _add(w, adjoint * x._number, mark)
+            _add(x, adjoint * w._number, mark)
+        if len(operands) > 2:
+            _add(operands[2], adjoint, mark)
+    else:
+        partials = row.partials_at(node._number, *[numbers_of(operand) for operand in operands])
+        for parent, partial in edges(operands, partials):
+            _add(parent, adjoint * float(partial), mark)
 
 
-def numbers_of(operand: Any) -> Any:
-    """The number of a node, a list of them for a sequence."""
-    return [each._number for each in operand] if type(operand) is tuple else operand._number
-
-
-def _give(operand: Any, share: float, mark: int) -> None:
-    """The same share to a node, or to each of a sequence."""
-    if type(operand) is tuple:
-        for each in operand:
-            if each._mark > mark:
-                each._grad += share
-    elif operand._mark > mark:
-        operand._grad += share
-
-
-def _give_each(operand: Any, partials: Any, adjoint: float, mark: int) -> None:
-    """A share in proportion to the number of the node, or of the sequence, that the partial is a copy of."""
-    if type(partials) is not tuple:
-        _give(operand, adjoint * partials._number, mark)
-        return
-    for i in range(len(operand)):
-        each, partial = operand[i], partials[i]
-        if each._mark > mark:
-            each._grad += adjoint * partial._number
-
-
-def _add(leaves: list[Any], before: list[Any]) -> None:
-    for i in range(len(leaves)):
-        if before[i] is not None:
-            leaves[i]._grad += before[i]
+def _add(node: Any, contribution: float, mark: int) -> None:
+    if node._mark > mark:
+        node._grad += contribution
 
 
 def propagate_alone(node: Any) -> None:
@@ -320,20 +324,3 @@ def propagate_alone(node: Any) -> None:
         if parent._note.version >= 0:
             parent._mark = mark + 1
     _sweep([node], mark, -1)
-
-
-def _require_finite(node: Any) -> None:
-    """Refuse a gradient that is no longer finite after the node has handed on its own."""
-    for parent in node.parents:
-        if parent._note.version >= 0 and not math.isfinite(parent._grad):
-            raise anomaly("gradient", parent, parent._grad, node)
-
-
-def anomaly(kind: str, node: Any, derivative: float, reader: Any = None) -> AnomalyError:
-    """What `detect_anomaly` says of a derivative that is not finite; `reader` is the node that gave it."""
-    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node._number}"
-    if reader is not None:
-        text += f"; it came from {describe(reader)}: {computation(reader)}"
-    elif node.op:
-        text += f"; {computation(node)}"
-    return AnomalyError(text)

@@ -1,19 +1,16 @@
-"""What is known of a node beside its numbers and its operands, and how errors name it.
+"""What is known of a node beside its numbers and operands: its version, and the words for it.
 
-What is not obvious:
-
-- A node's `_note` says what is known of it beside the numbers: its version, and its label if it has one.
-  All nodes recorded since the last change of any leaf share one, so it costs a node a single slot.
-- A node is stale when an operand has a newer version than it has itself; the sweep refuses it.
+A node is stale when an operand has a newer version than it has itself; the sweep refuses it. All nodes
+recorded since the last change of any leaf share one `Note`, so the version costs a node a single slot.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["DETACHED", "MANY", "Clock", "Note", "clock", "computation", "describe", "flat"]
+__all__ = ["DETACHED", "MANY", "Clock", "Note", "clock", "flat", "noted"]
 
 MANY: Any = object()  # in place of a second operand: the first is the tuple of all of them
 DETACHED: Any = object()  # in place of the second operand of a leaf: it was computed, and cut off
@@ -32,14 +29,14 @@ class Note:
     __slots__ = ("label", "place", "scope", "version")
 
     def __init__(self, version: int, label: str = "", scope: str = "", place: str = "") -> None:
-        self.version = version
-        self.label = label
-        self.scope = scope
-        self.place = place
+        self.version, self.label, self.scope, self.place = version, label, scope, place
+
+
+noted = functools.lru_cache(Note)  # neighbours in a layer share one
 
 
 class Clock:
-    """What is the case now, for all threads.
+    """The version of the leaves, and the marks of sweeps, for all threads.
 
     Attributes
     ----------
@@ -56,8 +53,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.note = Note(0)
-        self.sweeps = 0
-        self.unusual = 0
+        self.sweeps = self.unusual = 0
         self.used = False
         self.lock = threading.Lock()
 
@@ -82,29 +78,3 @@ def flat(operands: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(operands) == 1:  # the sequence itself, of a sum
         return operands[0] if type(operands[0]) is tuple else operands
     return tuple([each for one in operands for each in (one if type(one) is tuple else (one,))])
-
-
-def describe(node: Any) -> str:
-    """How an error names a node: its label, or its operation and where it was recorded."""
-    if type(node) is tuple:
-        return f"a sequence of {len(node)}"
-    note = node._note
-    article = "an" if node.op[:1] in "aeio" else "a"
-    name = note.label or (f"{article} {node.op} node" if node.op else "a leaf")
-    return f"{name} ({note.scope})" if note.scope else name
-
-
-def computation(node: Any) -> str:
-    """How a node came about: the row, its result, its operands, and if it is known where."""
-    recorded = f", recorded at {node._note.place}" if node._note.place else ""
-    return f"{node.op} gave {node._number} from {_describe_operands(node.operands)}{recorded}"
-
-
-def _describe_operands(operands: Iterable[Any]) -> str:
-    shown = [
-        ("", [each._number for each in operand])
-        if type(operand) is tuple
-        else (operand._note.label, operand._number)
-        for operand in operands
-    ]
-    return ", ".join((f"{name} = " if name else "") + f"{data!r:.200}" for name, data in shown)

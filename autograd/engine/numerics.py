@@ -87,6 +87,25 @@ def element_by_element(forward: Callable[..., float], vectors: tuple[int, ...]) 
     return array
 
 
+def constant(partials: tuple[float, ...]) -> Callable[..., tuple[float, ...]]:
+    """A rule whose partials are always the same."""
+    return lambda y, *args: partials
+
+
+def as_array(arg: Any) -> Any:
+    return np.float64(arg) if isinstance(arg, (int, float)) else np.asarray(arg, dtype=np.float64)
+
+
+def stacked(args: Sequence[Any], vectors: tuple[int, ...]) -> list[Any]:
+    """Sequences of numbers and arrays as one array each, the sequence along its first axis."""
+    items = [item for i, arg in enumerate(args) for item in (arg if i in vectors else [arg])]
+    shape = np.broadcast_shapes(*map(np.shape, items))
+    return [
+        np.array([np.broadcast_to(item, shape) for item in arg]).reshape(-1, *shape) if i in vectors else arg
+        for i, arg in enumerate(args)
+    ]
+
+
 GONE = -746.0  # eˣ is 0 from here on
 
 

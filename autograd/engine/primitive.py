@@ -1,12 +1,12 @@
-"""What a row of the table of primitives is, and `primitive`, which adds one.
+"""What a row of the table of primitives states, and `primitive`, which adds one. `rule` is how a row runs.
 
 A row's partials run on floats (the reverse sweep), on `Value`s (gradients that are graphs themselves) and on
-arrays. Python's float arithmetic raises where IEEE 754 has an answer (``1 / 0``, ``exp(1000)``). A forward
-rule may raise like that: the row's `array` form, which does not, then decides.
+arrays.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .numerics import element_by_element
+from .numerics import constant, element_by_element
 from .rule import Rule
 
-__all__ = ["TABLE", "Primitive", "primitive"]
+__all__ = ["ANY", "POSITIVE", "TABLE", "Interval", "Primitive", "primitive"]
 
 Interval = tuple[float, float]
 Point = tuple[float, ...]
@@ -78,7 +78,6 @@ class Primitive(Rule):
     sheet: str | Callable[..., Any] | None = None
     native: Callable[..., Any] | None = None
     ufunc: Callable[..., Any] | None = None
-    slope: tuple[float, ...] | None = None  # the partials, where they are constants
     plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
 
     def __post_init__(self) -> None:
@@ -88,93 +87,7 @@ class Primitive(Rule):
             parameters = []
         few = 0 < len(parameters) <= 2 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
         object.__setattr__(self, "plain", few and not self.vectors and self.select is None)
-        trusted = self.slope is not None or is_own(self.partials)
-        self.read(self.forward, self.partials if trusted else None, len(parameters))
-
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        """Apply to floats for a float, to arrays elementwise; `Value`s are recorded."""
-        for arg in args:
-            if type(arg) is not float:
-                break
-        else:  # as the rules are applied in a sweep: nothing to look for
-            if not named:
-                try:
-                    return float(self.forward(*args))
-                except (ArithmeticError, ValueError, TypeError):
-                    return self.evaluate(*args)
-        if not named:  # what most calls in a program are like needs no further look
-            first = args[0] if args else None
-            if (type(first) is tuple or type(first) is list) and first:
-                first = first[0]
-            bind = getattr(type(first), "__primitive__", None)
-            if bind is not None:
-                return bind(self, args)
-        if named:
-            try:
-                args = inspect.signature(self.forward).bind(*args, **named).args
-            except TypeError as error:
-                raise TypeError(f"{self.name}() {error}") from None
-        if self.vectors:  # what is gone through once is kept: the elements are looked at here already
-            args = tuple([list(arg) if hasattr(arg, "__next__") else arg for arg in args])
-        arrays = False
-        for position, arg in enumerate(args):
-            kind = type(arg)
-            if kind is float:
-                continue
-            if kind is np.ndarray and not arg.dtype.hasobject:
-                arrays = True
-                continue
-            if kind is str:  # two of them compare like numbers
-                raise TypeError(f"{self.name} takes real numbers and Values, got str: {arg!r:.60}")
-            bind = getattr(type(arg), "__primitive__", None)
-            if bind is not None:
-                return bind(self, args)
-            if position in self.vectors:
-                for item in arg:
-                    bind = getattr(type(item), "__primitive__", None)
-                    if bind is not None:
-                        return bind(self, args)
-                    arrays = arrays or isinstance(item, np.ndarray)
-            if isinstance(arg, (np.ndarray, np.floating)):
-                if arg.dtype == object:
-                    with np.errstate(all="ignore"):
-                        return np.frompyfunc(self, len(args), 1)(*args)
-                arrays = True
-        if arrays:
-            return self.array(*(_stacked(args, self.vectors) if self.vectors else args))
-        return self.evaluate(*args)
-
-    def evaluate(self, *args: Any) -> float:
-        """The forward value on floats, by IEEE 754 where Python would raise."""
-        try:
-            return float(self.forward(*args))
-        except (ArithmeticError, ValueError):
-            with np.errstate(all="ignore"):
-                return float(self.array(*map(_as_array, args)))
-        except TypeError as error:
-            raise TypeError(
-                f"{self.name} takes real numbers and Values, got {args!r:.100}: {error}"
-            ) from error
-
-    def slopes(self, y: float, *args: Any) -> Sequence[Any]:
-        """The partials at a point given in floats, by IEEE 754 where Python would raise."""
-        try:
-            return self.partials(y, *args)
-        except (ArithmeticError, ValueError):
-            with np.errstate(all="ignore"):
-                return [
-                    float(slope) if np.ndim(slope) == 0 else slope
-                    for slope in self.partials(np.float64(y), *map(_as_array, args))
-                ]
-
-    def slopes_on_arrays(self, y: Any, *args: Any) -> Sequence[Any]:
-        """The partials elementwise; a rule that takes floats only is applied to one after the other."""
-        try:
-            return self.partials(y, *args)
-        except (TypeError, ValueError):  # math.cos takes no array, and `if` has no answer for one
-            points = [each.ravel().tolist() for each in np.broadcast_arrays(y, *args)]
-            slopes = np.array([self.slopes(*point) for point in zip(*points, strict=True)], dtype=np.float64)
-            return [column.reshape(np.shape(y)) for column in slopes.T]
+        self.read(self, len(parameters), trusted=is_own(self.partials))
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -184,22 +97,8 @@ class Primitive(Rule):
 
 
 def is_own(rule: Callable[..., Any]) -> bool:
-    """Whether it is a rule of our own table: known to give a tuple, and the same every time."""
-    return getattr(rule, "__module__", None) == f"{__package__}.primitives"
-
-
-def _as_array(arg: Any) -> Any:
-    return np.float64(arg) if isinstance(arg, (int, float)) else np.asarray(arg, dtype=np.float64)
-
-
-def _stacked(args: Sequence[Any], vectors: tuple[int, ...]) -> list[Any]:
-    """Sequences of numbers and arrays as one array each, the sequence along its first axis."""
-    items = [item for i, arg in enumerate(args) for item in (arg if i in vectors else [arg])]
-    shape = np.broadcast_shapes(*map(np.shape, items))
-    return [
-        np.array([np.broadcast_to(item, shape) for item in arg]).reshape(-1, *shape) if i in vectors else arg
-        for i, arg in enumerate(args)
-    ]
+    """Whether it is a rule of our own table, or constant: known to give a tuple, the same every time."""
+    return getattr(rule, "__module__", None) in (f"{__package__}.primitives", f"{__package__}.numerics")
 
 
 def _row(name: str) -> Primitive:
@@ -265,21 +164,21 @@ def primitive(
     >>> x.grad
     12.0
     """
-    constants = partials if isinstance(partials, tuple) else None
-    if constants is not None:
-        partials = lambda y, *args: constants  # noqa: E731  # a rule like any other
-    elif not callable(partials):
+    facts: dict[str, Any] = dict(locals())  # what is given, by the names of the row's attributes
+    if not callable(partials) and not isinstance(partials, tuple):
         raise TypeError(
             f"partials must be a function partials(y, *args), got {type(partials).__name__}: "
             "write @primitive(partials=lambda y, x: ...) above the forward rule"
         )
-
-    for what, given, kind in (("name", name, str), ("symbol", symbol, str), ("vectors", vectors, tuple)):
-        if given is not None and not isinstance(given, kind):
+    for what, kind in (("name", str), ("symbol", str), ("vectors", tuple)):
+        given = facts[what]
+        if not isinstance(given, kind | None):
             raise TypeError(f"{what} must be a {kind.__name__}, got {type(given).__name__}: {given!r:.60}")
-    for what, rule in (("array", array), ("select", select), ("expansion", expansion), ("native", native)):
-        if rule is not None and not callable(rule):
-            raise TypeError(f"{what} must be a function, got {type(rule).__name__}: {rule!r:.60}")
+    for what in ("array", "select", "expansion", "native"):
+        if facts[what] is not None and not callable(facts[what]):
+            raise TypeError(
+                f"{what} must be a function, got {type(facts[what]).__name__}: {facts[what]!r:.60}"
+            )
 
     def add_row(forward: Callable[..., float]) -> Primitive:
         if not callable(forward):
@@ -288,42 +187,19 @@ def primitive(
                 f"got {type(forward).__name__}: {forward!r:.60}"
             )
         title = name or forward.__name__
-        if constants is not None and len(constants) != len(inspect.signature(forward).parameters):
-            raise ValueError(f"partials of {title} must be one for each argument, got {constants!r:.60}")
         if title in TABLE:
             raise ValueError(f"a primitive named {title!r} is in the table already; choose another name")
-
-        def partials_of(y: Any, *args: Any) -> Sequence[Any]:
-            slopes = partials(y, *args)
-            slopes = slopes if isinstance(slopes, tuple) else (slopes,)
-            if len(slopes) < len(args):
-                raise TypeError(f"partials of {title} gave {len(slopes)} for {len(args)} arguments")
-            for slope in slopes:
-                if isinstance(slope, str) or slope is None:
-                    raise TypeError(
-                        f"partials of {title} must be numbers, got {type(slope).__name__}: {slope!r:.60}"
-                    )
-            return slopes
-
         TABLE[title] = row = Primitive(
-            name=title,
-            forward=forward,
-            partials=partials if constants is not None or is_own(partials) else partials_of,
-            array=array or element_by_element(forward, vectors),
-            symbol=symbol or title,
-            vectors=vectors,
-            select=select,
-            domain=domain,
-            kinks=kinks or {},
-            exact=exact,
-            method=method,
-            expansion=expansion,
-            textbook=textbook,
-            latex=latex,
-            sheet=sheet,
-            native=native,
-            ufunc=ufunc or (array if isinstance(array, np.ufunc) else None),
-            slope=constants,
+            **facts
+            | {
+                "name": title,
+                "forward": forward,
+                "partials": _as_rule(partials, forward, title),
+                "array": array or element_by_element(forward, vectors),
+                "symbol": symbol or title,
+                "kinks": kinks or {},
+                "ufunc": ufunc or (array if isinstance(array, np.ufunc) else None),
+            }
         )
         # What help(), doctest and inspect.signature() look at.
         vars(row).update(
@@ -332,3 +208,29 @@ def primitive(
         return row
 
     return add_row
+
+
+def _as_rule(partials: Any, forward: Callable[..., Any], title: str) -> Callable[..., Sequence[Any]]:
+    """The partials as a function that gives a tuple: of constants, and of a user's rule what is checked."""
+    if isinstance(partials, tuple):
+        if len(partials) != len(inspect.signature(forward).parameters):
+            raise ValueError(f"partials of {title} must be one for each argument, got {partials!r:.60}")
+        return constant(partials)
+    rule: Callable[..., Any] = partials
+    if is_own(rule):
+        return rule
+
+    @functools.wraps(rule)
+    def checked(y: Any, *args: Any) -> Sequence[Any]:
+        found = rule(y, *args)
+        found = found if isinstance(found, tuple) else (found,)
+        if len(found) < len(args):
+            raise TypeError(f"partials of {title} gave {len(found)} for {len(args)} arguments")
+        for partial in found:
+            if isinstance(partial, str) or partial is None:
+                raise TypeError(
+                    f"partials of {title} must be numbers, got {type(partial).__name__}: {partial!r:.60}"
+                )
+        return found
+
+    return checked

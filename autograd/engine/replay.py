@@ -1,19 +1,21 @@
-"""A recorded graph on other numbers: recorded again, or passed through with every term of every sum.
+"""A recorded graph on other numbers: recorded again, computed again, or swept with every term of every sum.
 
 The engine's sweep keeps the sums; a page that shows how they come about needs what is added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .graph import ancestors, require_fresh, topological_order
+from .graph import ancestors, edges, require_fresh, reverse_sweep, topological_order
 from .modes import not_watching, recording
+from .node import flat
+from .primitive import Primitive
 from .value import Value
 
-__all__ = ["Pass", "Passes", "replay"]
+__all__ = ["Pass", "Passes", "recomputed", "replay"]
 
 
 def replay(outputs: Sequence[Value], numbers: Mapping[Value, float | Value]) -> dict[Value, Value]:
@@ -42,6 +44,27 @@ def replay(outputs: Sequence[Value], numbers: Mapping[Value, float | Value]) -> 
     return fresh
 
 
+def recomputed(
+    order: Iterable[Value],
+    numbers: Mapping[Value, float],
+    evaluate: Callable[..., float] = Primitive.evaluate,
+) -> dict[Value, float]:
+    """The number of each node of an order, operands first, with these numbers in some of them.
+
+    ``evaluate(row, *args)`` computes a node from the numbers of its operands, lists for sequences.
+    """
+    results = dict(numbers)
+    for node in order:
+        if node not in results:
+            args = [_numbers(operand, results) for operand in node.operands]
+            results[node] = node.data if node.primitive is None else evaluate(node.primitive, *args)
+    return results
+
+
+def _numbers(operand: Any, results: Mapping[Value, float]) -> Any:
+    return [results[each] for each in operand] if type(operand) is tuple else results[operand]
+
+
 @dataclass(frozen=True, slots=True)
 class Pass:
     """The numbers of one forward and one backward pass.
@@ -49,15 +72,15 @@ class Pass:
     Attributes
     ----------
     data, grads : of each node.
-    slopes, shares : of each edge: the derivative of its head by its tail, and what it adds to the
+    partials, contributions : of each edge: the derivative of its head by its tail, and what it adds to the
         gradient of the tail: the gradient of the head times that.
     taken : of each edge, whether the head reads the tail at all; a `where` reads one of its branches.
     """
 
     data: list[float]
     grads: list[float]
-    slopes: list[float]
-    shares: list[float]
+    partials: list[float]
+    contributions: list[float]
     taken: list[bool]
 
 
@@ -83,7 +106,7 @@ class Passes:
     --------
     >>> x = Value(3.0)
     >>> passes = Passes(x * x)
-    >>> passes.run({}).grads, passes.run({x: 5.0}).shares
+    >>> passes.run({}).grads, passes.run({x: 5.0}).contributions
     ([6.0, 1.0], [5.0, 5.0])
     """
 
@@ -92,71 +115,43 @@ class Passes:
         self.nodes = topological_order(output)
         self.index = {node: place for place, node in enumerate(self.nodes)}
         self.edges: list[tuple[int, int]] = []
-        self._steps: list[tuple[int, Any, list[Any], list[int]]] = []  # node, row, operands, edges
-        for head, node in enumerate(self.nodes):
+        self._links: dict[Value, list[tuple[Value, int]]] = {}  # of each step its parents, by which edges
+        for node in self.nodes:
             if node.primitive is None:
                 continue
             require_fresh(node)
-            operands = [self._places(operand) for operand in node.operands]
-            edges = []
-            for tail in _flat(operands):
-                edges.append(-1 if self.nodes[tail].constant else len(self.edges))
-                if edges[-1] >= 0:
-                    self.edges.append((tail, head))
-            self._steps.append((head, node.primitive, operands, edges))
-
-    def _places(self, operand: Any) -> Any:
-        if type(operand) is tuple:
-            return [self.index[element] for element in operand]
-        return self.index[operand]
+            self._links[node] = links = []
+            for parent in flat(node.operands):
+                links.append((parent, -1 if parent.constant else len(self.edges)))
+                if not parent.constant:
+                    self.edges.append((self.index[parent], self.index[node]))
 
     def run(self, leaves: Mapping[Value, float]) -> Pass:
         """Both passes, with these numbers in some of the leaves and the recorded ones in the others."""
-        data = [node.data for node in self.nodes]
-        for leaf, number in leaves.items():
-            if leaf in self.index:
-                data[self.index[leaf]] = number
-        size = len(self.edges) + 1  # the last stands for all edges from constants
-        slopes, shares, taken = [0.0] * size, [0.0] * size, [True] * size
-        for place, row, operands, edges in self._steps:
-            args = [
-                [data[each] for each in operand] if isinstance(operand, list) else data[operand]
-                for operand in operands
-            ]
-            data[place] = row.evaluate(*args)
+        data = recomputed(self.nodes, {leaf: number for leaf, number in leaves.items() if leaf in self.index})
+        size = len(self.edges) + 1  # the last is that of all constants
+        partials, contributions, taken = [0.0] * size, [0.0] * size, [True] * size
+        for node, links in self._links.items():
+            row, args = node.primitive, [_numbers(operand, data) for operand in node.operands]
+            assert row is not None, "links are those of computed nodes"
             if row.select is not None:
                 chosen = row.select(*args)
-                for position, edge in enumerate(edges):
-                    slopes[edge], taken[edge] = float(position == chosen), position == chosen
+                for position, (_, edge) in enumerate(links):
+                    partials[edge], taken[edge] = float(position == chosen), position == chosen
             else:
-                for edge, slope in zip(edges, _flat_slopes(row.slopes(data[place], *args), args)):
-                    slopes[edge] = slope
-        grads: list[float | None] = [None] * len(self.nodes)
-        grads[self.index[self.output]] = 1.0
-        for place, _, operands, edges in reversed(self._steps):
-            adjoint = grads[place]
-            if adjoint is None:  # behind a branch that was not taken
-                continue
-            for tail, edge in zip(_flat(operands), edges):
-                if edge >= 0 and taken[edge]:
-                    shares[edge] = share = adjoint * slopes[edge]
-                    before = grads[tail]
-                    grads[tail] = share if before is None else before + share
-        return Pass(data, [grad or 0.0 for grad in grads], slopes[:-1], shares[:-1], taken[:-1])
-
-
-def _flat(operands: Sequence[Any]) -> list[int]:
-    return [each for operand in operands for each in (operand if isinstance(operand, list) else [operand])]
-
-
-def _flat_slopes(slopes: Sequence[Any], args: Sequence[Any]) -> list[float]:
-    """One derivative for each element of each argument; a sequence may have one for all of its elements."""
-    flat: list[float] = []
-    for slope, arg in zip(slopes, args, strict=False):
-        if not isinstance(arg, list):
-            flat.append(float(slope))
-        elif isinstance(slope, (int, float)):
-            flat += [float(slope)] * len(arg)
-        else:
-            flat += map(float, slope)
-    return flat
+                local = edges(node.operands, row.partials_at(data[node], *args))
+                for (_, edge), (_, partial) in zip(links, local):
+                    partials[edge] = float(partial)
+        grads = {self.output: 1.0}
+        sweep = reverse_sweep(
+            list(self._links),
+            grads,
+            lambda node: [link for link in self._links[node] if link[1] >= 0 and taken[link[1]]],
+            lambda adjoint, edge: adjoint * partials[edge],
+        )
+        for _, _, edge, contribution in sweep:
+            contributions[edge] = contribution
+        gradients = [grads.get(node, 0.0) for node in self.nodes]
+        return Pass(
+            [data[node] for node in self.nodes], gradients, partials[:-1], contributions[:-1], taken[:-1]
+        )

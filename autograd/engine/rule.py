@@ -1,82 +1,165 @@
-"""What recording and the sweep know of a row without calling its rules: the base of `Primitive`.
+"""A row of the table as it runs, on floats, `Value`s or arrays: the base of `Primitive`.
 
-Nothing here is stated a second time. Which arithmetic a forward rule is, is read off the function; that a
-partial is a constant or a copy of something at hand is found by running the rule once, on stand-ins.
+Python's float arithmetic raises where IEEE 754 has an answer (``1 / 0``, ``exp(1000)``). A forward rule may
+raise like that: the row's `array` form, which does not, then decides.
+
+What recording and the sweep know of a row without calling its rules is stated nowhere else. Which arithmetic
+the forward rule is, is read off the function; that a partial is a constant, or a copy of a number at hand, is
+found by running the partials once, on stand-ins.
 """
 
 from __future__ import annotations
 
-import functools
+import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .numerics import inner_product
+import numpy as np
 
-__all__ = ["Rule"]
+from .numerics import as_array, inner_product, stacked
 
-_ARITHMETIC: list[Any] = [None, operator.add, operator.sub, operator.mul, inner_product]
-ANOTHER, CONSTANT = -2, -1  # a partial that has to be computed; one that is always the same
+__all__ = ["COMPUTED", "CONSTANT", "INNER", "Rule"]
+
+ADD, SUB, MUL, DIV, INNER = 1, 2, 3, 4, 5
+_ARITHMETIC: list[Any] = [None, operator.add, operator.sub, operator.mul, operator.truediv, inner_product]
+COMPUTED, CONSTANT = -2, -1  # a partial that has to be computed; one that is always the same
 
 
 class Rule:
-    """The forward rule and the partials of a row, as far as they are plain arithmetic and copies.
+    """What a row computes, and what was read off its functions.
 
     Attributes
     ----------
     arithmetic : which of some operators the forward rule is, 0 for any other rule.
-    copied : for each argument where its partial comes from: 0 for the output, k for argument k, or CONSTANT.
-        Empty if any partial has to be computed.
-    constants : for each argument its partial, where that is constant.
-    left, right : the first two of `copied`, or ANOTHER.
-    by_left, by_right : the first two of `constants`.
+    left, right : where the partials by the first two arguments come from: 0 for a copy of the output, k for
+        a copy of argument k, CONSTANT, or COMPUTED.
+    by_left, by_right : these partials where they are constant.
     """
 
-    __slots__ = ("arithmetic", "by_left", "by_right", "constants", "copied", "left", "right")
+    __slots__ = (
+        "_array", "_forward", "_name", "_partials", "_vectors",
+        "arithmetic", "by_left", "by_right", "left", "right",
+    )  # fmt: skip
 
+    _name: str
+    _forward: Callable[..., Any]
+    _partials: Callable[..., Sequence[Any]]
+    _array: Callable[..., Any]
+    _vectors: tuple[int, ...]
     arithmetic: int
-    copied: tuple[int, ...]
-    constants: tuple[float, ...]
     left: int
     right: int
     by_left: float
     by_right: float
 
-    def read(
-        self, forward: Callable[..., float], partials: Callable[..., Sequence[Any]] | None, arity: int
-    ) -> None:
-        """Look at the rules of a row; `partials` is None where it may not be run before its time."""
-        put = functools.partial(object.__setattr__, self)  # a row is frozen
-        put("arithmetic", _ARITHMETIC.index(forward) if forward in _ARITHMETIC else 0)
+    def read(self, row: Any, arity: int, trusted: bool) -> None:
+        """Look at the rules of a row; unless it is `trusted`, its partials are not run before their time."""
         stand_ins = [object() for _ in range(arity + 1)]
-        found: list[Any] = []
-        if partials is not None:
-            try:
-                found = list(partials(*stand_ins))
-            except Exception:  # they are no numbers, so a rule that computes fails on them
-                found = []
+        try:
+            found = list(row.partials(*stand_ins)) if trusted else []
+        except Exception:  # they are no numbers, so a rule that computes fails on them
+            found = []
         if not all(partial in stand_ins or type(partial) is float for partial in found):
             found = []
-        copied = [stand_ins.index(partial) if partial in stand_ins else CONSTANT for partial in found]
-        constants = [partial if type(partial) is float else 0.0 for partial in found]
-        put("copied", tuple(copied))
-        put("constants", tuple(constants))
-        for name, source in zip(("left", "right"), (*copied, ANOTHER, ANOTHER)):
-            put(name, source)
-        for name, constant in zip(("by_left", "by_right"), (*constants, 0.0, 0.0)):
-            put(name, constant)
+        facts = {
+            f"_{name}": getattr(row, name) for name in ("name", "forward", "partials", "array", "vectors")
+        }
+        facts["arithmetic"] = _ARITHMETIC.index(row.forward) if row.forward in _ARITHMETIC else 0
+        for side, partial in zip(("left", "right"), [*found, None, None]):
+            known = type(partial) is float
+            facts[side] = (
+                stand_ins.index(partial) if partial in stand_ins else CONSTANT if known else COMPUTED
+            )
+            facts[f"by_{side}"] = partial if known else 0.0
+        for name, fact in facts.items():
+            object.__setattr__(self, name, fact)  # a row is frozen
 
-    def applied(self, a: float, b: float) -> float:
-        """The result of `arithmetic`, which never raises on floats."""
-        if self.arithmetic == 3:
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Apply to floats for a float, to arrays elementwise; `Value`s are recorded."""
+        if named:
+            try:
+                args = inspect.signature(self._forward).bind(*args, **named).args
+            except TypeError as error:
+                raise TypeError(f"{self._name}() {error}") from None
+        if self._vectors:  # what is gone through once is kept: the elements are looked at here already
+            args = tuple([list(arg) if hasattr(arg, "__next__") else arg for arg in args])
+        arrays = False
+        for position, arg in enumerate(args):
+            if type(arg) is float:
+                continue
+            if type(arg) is str:  # two of them compare like numbers
+                raise TypeError(f"{self._name} takes real numbers and Values, got str: {arg!r:.60}")
+            bind = getattr(type(arg), "__primitive__", None)
+            if bind is not None:
+                return bind(self, args)
+            if position in self._vectors and not _is_array(arg):
+                for item in arg:
+                    bind = getattr(type(item), "__primitive__", None)
+                    if bind is not None:
+                        return bind(self, args)
+                    arrays = arrays or isinstance(item, np.ndarray)
+            elif isinstance(arg, (np.ndarray, np.floating)):
+                if arg.dtype == object:
+                    with np.errstate(all="ignore"):
+                        return np.frompyfunc(self, len(args), 1)(*args)
+                arrays = True
+        if arrays:
+            return self._array(*(stacked(args, self._vectors) if self._vectors else args))
+        return self.evaluate(*args)
+
+    def evaluate(self, *args: Any) -> float:
+        """The forward value on floats, by IEEE 754 where Python would raise."""
+        try:
+            return float(self._forward(*args))
+        except (ArithmeticError, ValueError):
+            with np.errstate(all="ignore"):
+                return float(self._array(*map(as_array, args)))
+        except TypeError as error:
+            raise TypeError(
+                f"{self._name} takes real numbers and Values, got {args!r:.100}: {error}"
+            ) from error
+
+    def partials_at(self, y: float, *args: Any) -> Sequence[Any]:
+        """The partials at a point given in floats, by IEEE 754 where Python would raise."""
+        try:
+            return self._partials(y, *args)
+        except (ArithmeticError, ValueError):
+            with np.errstate(all="ignore"):
+                exact = self._partials(np.float64(y), *map(as_array, args))
+                return [float(partial) if np.ndim(partial) == 0 else partial for partial in exact]
+
+    def of_one(self, a: float) -> float:
+        """The forward value of one number."""
+        try:
+            return float(self._forward(a))
+        except (ArithmeticError, ValueError, TypeError):
+            return self.evaluate(a)
+
+    def of_two(self, a: float, b: float) -> float:
+        """The forward value of two numbers."""
+        if self.arithmetic == MUL:
             return a * b
-        return a + b if self.arithmetic == 1 else a - b
+        if self.arithmetic == ADD:
+            return a + b
+        if self.arithmetic == SUB:
+            return a - b
+        if self.arithmetic == DIV and b != 0.0:
+            return a / b
+        try:
+            return float(self._forward(a, b))
+        except (ArithmeticError, ValueError, TypeError):
+            return self.evaluate(a, b)
 
-    def applied_to_sequences(self, operands: tuple[Any, ...]) -> float:
-        """The same of an inner product of nodes: without lists of their numbers."""
+    def of_nodes(self, operands: tuple[Any, ...]) -> float:
+        """The forward value of an inner product of nodes: without lists of their numbers."""
         weights, inputs = operands[0], operands[1]
         total = 0.0
         for i in range(len(weights)):
             w, x = weights[i], inputs[i]
             total += w._number * x._number
         return total + operands[2]._number if len(operands) > 2 else total
+
+
+def _is_array(arg: Any) -> bool:
+    return type(arg) is np.ndarray and not arg.dtype.hasobject

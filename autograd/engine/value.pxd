@@ -6,6 +6,7 @@ cdef Clock clock
 cdef Note _CONSTANT
 cdef object MANY, DETACHED
 cdef object ADD, SUB, MUL, DIV, NEG, ABS, MOD, FLOORDIV, POW, POWER
+cdef int INNER
 
 
 cdef class Value:
@@ -19,10 +20,6 @@ cdef long _EXACT
 cdef list _waiting
 cdef int _depth
 cdef int _DEEP
-cdef Note _last
-
-@cython.locals(last=Note)
-cdef Note _noted(long version, str label, str scope, str place)
 
 @cython.locals(node=Value)
 cdef Value _recorded(Rule row, double y, object left, object right)
@@ -30,18 +27,15 @@ cdef Value _recorded(Rule row, double y, object left, object right)
 @cython.locals(leaf=Value)
 cdef Value _constant(object data)
 
-@cython.locals(y=double)
 cdef Value _unary(Rule row, Value operand)
 
 cdef object _as_operand(object other)
 
-@cython.locals(z=double, x=Value, y=Value)
+@cython.locals(x=Value, y=Value)
 cdef object _binary(Rule row, object left, object right)
 
 @cython.locals(operands=tuple)
 cpdef tuple sequence(object values)
 
-cdef double _read(Value value, str reading) except? -1.0
-
-@cython.locals(operands=list, vectors=tuple, plain=bint, several=tuple)
+@cython.locals(operands=list, several=tuple)
 cpdef object record(Rule row, tuple args)

@@ -21,12 +21,16 @@ import numpy as np
 
 from ..errors import GraphError
 from . import copying, graph
-from .arguments import Number, is_number, number
+from .arguments import Number, number
 from .cython import cclass, freelist, no_gc
-from .modes import ENGINE, obey_modes, told, told_of_leaving, told_of_result
-from .node import DETACHED, MANY, Note, clock, describe, flat
+from .messages import ENGINE, describe
+from .modes import obey_modes, told_of_result
+from .node import DETACHED, MANY, Note, clock, flat, noted
 from .primitive import Primitive
 from .primitives import TABLE
+from .protocol import compared, read
+from .readings import told, told_of_leaving
+from .rule import INNER
 
 __all__ = ["Value", "record", "sequence"]
 
@@ -41,29 +45,15 @@ ADD, SUB, MUL, DIV, NEG, ABS = (TABLE[name] for name in ("add", "sub", "mul", "d
 MOD, FLOORDIV, POW, POWER = (TABLE[name] for name in ("mod", "floordiv", "pow", "power"))
 
 
-def _method(name: str) -> Callable[..., Value]:
+def _method(name: str) -> Callable[..., Any]:
     """The row of that name as a method; its operands after the first are the method's arguments."""
     row = next(row for row in TABLE.values() if row.method == name)
-
-    def method(self: Value, *args: Any, **named: Any) -> Any:
-        return row(self, *args, **named)
-
-    return _documented(method, row)
-
-
-def _unary_method(name: str) -> Callable[[Value], Value]:
-    """The same of a row that has one operand."""
-    row = next(row for row in TABLE.values() if row.method == name)
-
-    def method(self: Value) -> Value:
-        return _unary(row, self)
-
-    return _documented(method, row)
-
-
-def _documented(method: Callable[..., Any], row: Primitive) -> Callable[..., Any]:
-    method.__name__, method.__qualname__ = row.method, f"Value.{row.method}"
-    method.__doc__ = (row.__doc__ or "").partition("\n")[0]  # the examples stand with the function
+    if row.plain and len(row.domain) == 1:
+        method: Callable[..., Any] = lambda self: _unary(row, self)  # noqa: E731  # the other has no name either
+    else:
+        method = lambda self, *args, **named: row(self, *args, **named)  # noqa: E731
+    method.__name__, method.__qualname__ = name, f"Value.{name}"
+    method.__doc__ = (row.__doc__ or "").partition("\n")[0]  # the function has the examples
     return method
 
 
@@ -138,20 +128,17 @@ class Value:
     def __init__(
         self, data: Number, label: str = "", scope: str = "", _children: Any = None, _op: Any = None
     ) -> None:
+        if isinstance(label, (tuple, set, list)) or _children is not None or _op is not None:
+            raise TypeError(f"Value takes no children: {_BY_PRIMITIVE}")
+        if type(self) is not Value:
+            raise TypeError(f"Value has no subclasses, whose results would be plain Values: {_BY_PRIMITIVE}")
         self._number = data if type(data) is float else number(data)
         self._grad = 0.0
         self._mark = 0
         self._left = self._right = self._row = None
         self._note = clock.note
         if label != "" or scope != "":
-            if isinstance(label, (tuple, set, list)):
-                _children = label
-            else:
-                self._note = Note(clock.note.version, _text("label", label), _text("scope", scope))
-        if _children is not None or _op is not None:
-            raise TypeError(f"Value takes no children: {_BY_PRIMITIVE}")
-        if type(self) is not Value:
-            raise TypeError(f"Value has no subclasses, whose results would be plain Values: {_BY_PRIMITIVE}")
+            self._note = Note(clock.note.version, _text("label", label), _text("scope", scope))
 
     def backward(self) -> None:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
@@ -260,15 +247,13 @@ class Value:
 
     # --- the functions of the table as methods
 
-    exp, log, log1p, expm1, log2, log10 = map(
-        _unary_method, ("exp", "log", "log1p", "expm1", "log2", "log10")
-    )
-    sqrt, cbrt, square, sin, cos, tan = map(_unary_method, ("sqrt", "cbrt", "square", "sin", "cos", "tan"))
-    asin, acos, atan, sinh, cosh, tanh = map(_unary_method, ("asin", "acos", "atan", "sinh", "cosh", "tanh"))
-    asinh, acosh, atanh, erf, erfc = map(_unary_method, ("asinh", "acosh", "atanh", "erf", "erfc"))
-    sigmoid, relu, softplus, silu, gelu = map(_unary_method, ("sigmoid", "relu", "softplus", "silu", "gelu"))
-    gelu_tanh, softsign, hardtanh = map(_unary_method, ("gelu_tanh", "softsign", "hardtanh"))
-    step, sign, floor, ceil = map(_unary_method, ("step", "sign", "floor", "ceil"))
+    exp, log, log1p, expm1, log2, log10 = map(_method, ("exp", "log", "log1p", "expm1", "log2", "log10"))
+    sqrt, cbrt, square, sin, cos, tan = map(_method, ("sqrt", "cbrt", "square", "sin", "cos", "tan"))
+    asin, acos, atan, sinh, cosh, tanh = map(_method, ("asin", "acos", "atan", "sinh", "cosh", "tanh"))
+    asinh, acosh, atanh, erf, erfc = map(_method, ("asinh", "acosh", "atanh", "erf", "erfc"))
+    sigmoid, relu, softplus, silu, gelu = map(_method, ("sigmoid", "relu", "softplus", "silu", "gelu"))
+    gelu_tanh, softsign, hardtanh = map(_method, ("gelu_tanh", "softsign", "hardtanh"))
+    step, sign, floor, ceil = map(_method, ("step", "sign", "floor", "ceil"))
     leaky_relu, elu, maximum, minimum = map(_method, ("leaky_relu", "elu", "maximum", "minimum"))
     greater, hypot, atan2, logaddexp, where = map(
         _method, ("greater", "hypot", "atan2", "logaddexp", "where")
@@ -318,7 +303,7 @@ class Value:
     @label.setter
     def label(self, label: str) -> None:
         note = self._note
-        self._note = Note(note.version, _text("label", label), note.scope, note.place)
+        self._note = noted(note.version, _text("label", label), note.scope, note.place)
 
     @property
     def scope(self) -> str:
@@ -327,7 +312,7 @@ class Value:
     @scope.setter
     def scope(self, scope: str) -> None:
         note = self._note
-        self._note = _noted(note.version, note.label, _text("scope", scope), note.place)
+        self._note = noted(note.version, note.label, _text("scope", scope), note.place)
 
     @property
     def data(self) -> float:
@@ -410,55 +395,55 @@ class Value:
         return True if self is other else NotImplemented
 
     def __lt__(self, other: Any) -> bool:
-        return _compared(operator.lt, "<", self, other)
+        return compared(operator.lt, "<", self, other)
 
     def __le__(self, other: Any) -> bool:
-        return _compared(operator.le, "<=", self, other)
+        return compared(operator.le, "<=", self, other)
 
     def __gt__(self, other: Any) -> bool:
-        return _compared(operator.gt, ">", self, other)
+        return compared(operator.gt, ">", self, other)
 
     def __ge__(self, other: Any) -> bool:
-        return _compared(operator.ge, ">=", self, other)
+        return compared(operator.ge, ">=", self, other)
 
     def __bool__(self) -> bool:
-        return _read(self, "bool({0})") != 0.0
+        return read(self, "bool({0})") != 0.0
 
     def __float__(self) -> float:
-        y = _read(self, "float({0})")
+        y = read(self, "float({0})")
         if self._note.version >= 0 and self._right is not DETACHED:
             told_of_leaving()
         return y
 
     def __int__(self) -> int:
-        return int(_read(self, "int({0})"))
+        return int(read(self, "int({0})"))
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(_read(self, "round({0})"), digits)
+        return round(read(self, "round({0})"), digits)
 
     def rint(self) -> float:
         """The nearest whole number, a plain one: numpy asks for it in `numpy.round`."""
-        return float(np.rint(_read(self, "round({0})")))
+        return float(np.rint(read(self, "round({0})")))
 
     def __trunc__(self) -> int:
-        return math.trunc(_read(self, "math.trunc({0})"))
+        return math.trunc(read(self, "math.trunc({0})"))
 
     def __floor__(self) -> int:
-        return math.floor(_read(self, "math.floor({0})"))
+        return math.floor(read(self, "math.floor({0})"))
 
     def __ceil__(self) -> int:
-        return math.ceil(_read(self, "math.ceil({0})"))
+        return math.ceil(read(self, "math.ceil({0})"))
+
+    def __format__(self, spec: str) -> str:
+        if clock.unusual:
+            told(self, "format({0})")
+        return format(self._number, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         if clock.unusual:
             told(self, "repr({0})")
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
-
-    def __format__(self, spec: str) -> str:
-        if clock.unusual:
-            told(self, "format({0})")
-        return format(self._number, spec) if spec else repr(self)
 
     def conjugate(self) -> Value:
         """Itself, for it is real: numpy asks for it in `numpy.std`, `numpy.var` and `numpy.vdot`."""
@@ -478,18 +463,6 @@ class Value:
 
 
 # --- recording -------------------------------------------------------------------------------------
-
-
-_last = Note(0)
-
-
-def _noted(version: int, label: str, scope: str, place: str) -> Note:
-    """The note with these words; neighbours in a layer have the same one."""
-    global _last
-    last = _last
-    if last.version != version or last.scope != scope or last.label != label or last.place != place:
-        last = _last = Note(version, label, scope, place)
-    return last
 
 
 def _recorded(row: Any, y: float, left: Any, right: Any) -> Value:
@@ -523,11 +496,7 @@ def _constant(data: Any) -> Value:
 
 
 def _unary(row: Any, operand: Any) -> Value:
-    try:
-        y = float(row.forward(operand._number))
-    except (ArithmeticError, ValueError, TypeError):
-        y = row.evaluate(operand._number)
-    return _recorded(row, y, operand, None)
+    return _recorded(row, row.of_one(operand._number), operand, None)
 
 
 def _binary(row: Any, left: Any, right: Any) -> Any:
@@ -537,13 +506,7 @@ def _binary(row: Any, left: Any, right: Any) -> Any:
         if left is NotImplemented or right is NotImplemented:
             return NotImplemented
     x, y = left, right
-    if row.arithmetic:
-        return _recorded(row, row.applied(x._number, y._number), x, y)
-    try:
-        z = float(row.forward(x._number, y._number))
-    except (ArithmeticError, ValueError, TypeError):
-        z = row.evaluate(x._number, y._number)
-    return _recorded(row, z, x, y)
+    return _recorded(row, row.of_two(x._number, y._number), x, y)
 
 
 def _as_operand(other: Any) -> Any:
@@ -592,52 +555,24 @@ def sequence(values: Any) -> tuple[Value, ...]:
     return operands
 
 
-def record(row: Primitive, args: tuple[Any, ...]) -> Any:
+def record(row: Any, args: tuple[Any, ...]) -> Any:
     """Record a row applied to `Value`s, numbers, and sequences of them where it takes those."""
-    vectors, plain = row.vectors, row.plain
-    if plain and len(args) == 1 and type(args[0]) is Value:
-        return _unary(row, args[0])
     operands: list[Any] = []
     for arg in args:
         if type(arg) is Value:
             operands.append(arg)
-        elif len(operands) in vectors:
+        elif len(operands) in row._vectors:
             operands.append(sequence(arg))
-        elif isinstance(arg, np.ndarray) and arg.ndim and not vectors:
+        elif isinstance(arg, np.ndarray) and arg.ndim and not row._vectors:
             return np.frompyfunc(row, len(args), 1)(*args)  # elementwise, as operators go
         else:
             operands.append(_constant(arg))
-    if plain:
+    if row.plain:
         return _binary(row, operands[0], operands[1]) if len(operands) == 2 else _unary(row, operands[0])
-    if row.arithmetic:
-        several = tuple(operands)
-        return _recorded(row, row.applied_to_sequences(several), several, MANY)
-    return _recorded(row, row.evaluate(*map(graph.numbers_of, operands)), tuple(operands), MANY)
-
-
-# --- reading ---------------------------------------------------------------------------------------
-
-
-def _read(value: Any, reading: str) -> float:
-    """The number, for Python to decide or to compute with."""
-    if clock.unusual:
-        told(value, reading, but_of=())
-    return float(value._number)
-
-
-def _compared(compare: Callable[[Any, Any], bool], sign: str, value: Any, other: Any) -> bool:
-    if clock.unusual:
-        told(value, f"{{0}} {sign} {{1}}", other, but_of=())
-    if type(other) is Value:
-        return compare(value._number, other._number)
-    try:
-        return compare(value._number, other)
-    except TypeError:
-        if is_number(other):
-            return compare(value._number, float(other))
-        raise TypeError(
-            f"a Value is compared with real numbers and Values, got {type(other).__name__}: {other!r:.60}"
-        ) from None
+    several = tuple(operands)
+    if row.arithmetic == INNER:
+        return _recorded(row, row.of_nodes(several), several, MANY)
+    return _recorded(row, row.evaluate(*map(graph.numbers_of, several)), several, MANY)
 
 
 def _text(what: str, text: Any) -> str:

@@ -253,7 +253,7 @@ def _story(
             "formula": text, "filled": filled,
         }
         for (tail, head), slope, share, read, (text, filled) in zip(
-            passes.edges, columns("slopes"), columns("shares"), columns("taken"), written, strict=True
+            passes.edges, *map(columns, ("partials", "contributions", "taken")), written, strict=True
         )
     ]  # fmt: skip
     told = [

@@ -19,8 +19,8 @@ from typing import Any
 
 from ..engine.arguments import integer, number
 from ..engine.graph import require_fresh
+from ..engine.messages import describe
 from ..engine.modes import told_of_result
-from ..engine.node import describe
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphTooLargeError, MissingExtraError

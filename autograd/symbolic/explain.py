@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..engine.arguments import integer
-from ..engine.differentiation import grad
+from ..engine.gradient import grad
 from ..engine.value import Value
 from .expressions import Expression, Number, Symbol
 from .notations import LATEX, TEXT, Notation, latex_text

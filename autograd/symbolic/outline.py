@@ -274,7 +274,7 @@ class Outline:
         data = list(map(numbers_of, node.operands))
         if row.select is not None and not self._branches:
             return [((Number(1.0),), (1.0,))] * len(data)
-        numbers = [_listed(slope) for slope in row.slopes(node.data, *data)]
+        numbers = [_listed(slope) for slope in row.partials_at(node.data, *data)]
         y, args = self.expressions[node], self._arguments(node)
         formulas: list[list[Expression]] = []
         for rule, mode in (
@@ -336,7 +336,7 @@ def _holds_far_out(row: Primitive) -> bool:
         data = [[number] if position in row.vectors else number for position, number in enumerate(numbers)]
         try:
             values = {y: row.evaluate(*data), **dict(zip(names, numbers))}
-            slopes = zip(row.textbook(y, *args), row.slopes(values[y], *data), strict=False)
+            slopes = zip(row.textbook(y, *args), row.partials_at(values[y], *data), strict=False)
             pairs = [pair for written, own in slopes for pair in zip(_listed(written), _listed(own))]
             found = [in_cells(as_expression(one)).evaluate(values, strict=True) for one, _ in pairs]
         except (ArithmeticError, TypeError, ValueError):  # a user's row, which does not compute there

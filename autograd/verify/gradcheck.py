@@ -16,19 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.arguments import integer
-from ..engine.differentiation import (
-    Inputs,
-    as_output,
-    grad,
-    numbers_of,
-    outputs_of,
-    require_function,
-    variables_of,
-)
+from ..engine.differentiation import Inputs, as_output, numbers_of, outputs_of, require_function, variables_of
+from ..engine.gradient import grad
 from ..engine.graph import ancestors
 from ..engine.linearization import Linearization
+from ..engine.messages import describe
 from ..engine.modes import not_watching
-from ..engine.node import describe
 from ..engine.value import Value
 from ..errors import GradcheckError
 from .finite_differences import SAFETY, Slopes, slopes

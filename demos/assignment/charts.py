@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-from nn.plots import canvas, save, svg
+from nn.plots import canvas, picture, save
 
 from .comment import Curve, spelled
 
@@ -64,7 +64,7 @@ def compare_rates(
             y -= line * len(paragraph) + gap
         for path in paths:
             save(figure, path)
-        return svg(figure)
+        return picture(figure).decode()
 
 
 def _wrapped(paragraph: str, width: int) -> list[str]:

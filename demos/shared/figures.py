@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-from nn.plots import SMALL, WIDTH, canvas
+from nn.plots import SMALL, WIDTH, canvas, whole_epochs
 
 __all__ = ["confusion", "digits", "hardest", "losses", "neurons", "predictions", "residuals", "training"]
 
@@ -93,15 +93,9 @@ def training(ours: Sequence[float], theirs: Sequence[float], right: Sequence[flo
         other.plot(range(1, len(right) + 1), right, color=colour, linestyle=dash, marker=marker)
         other.set(title="Training pictures read right", xlabel="epoch")
         other.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        _whole_epochs(left, other)
+        whole_epochs(left)
+        whole_epochs(other)
         return figure
-
-
-def _whole_epochs(*all_axes: Any) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    for axes in all_axes:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def confusion(counts: Any) -> Any:
@@ -217,7 +211,7 @@ def losses(training: Sequence[float], validation: Sequence[float], best: int) ->
         axes.set(title="Mean squared error", xlabel="epoch", ylabel="of the standardised target")
         axes.set_ylim(bottom=0.0)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
-        _whole_epochs(axes)
+        whole_epochs(axes)
         return figure
 
 

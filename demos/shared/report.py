@@ -11,7 +11,7 @@ from typing import Any
 
 from autograd import MissingExtraError, require_writable, write_text
 from nn import History
-from nn.plots import png, require_matplotlib, svg
+from nn.plots import picture, require_matplotlib, save
 
 from . import page
 from .options import Options, OptionsError, fail
@@ -96,7 +96,7 @@ class Report:
 
     def show(self, name: str, figure: Any, alt: str, caption: str) -> None:
         """A figure of matplotlib: it is saved as `name` with the suffix .svg, and stands on the page."""
-        write_text(self.folder / f"{name}.svg", svg(figure))
+        save(figure, self.folder / f"{name}.svg")
         self.picture(f"{name}.svg", alt, caption)
 
     def film(self, frames: Mapping[str, Any], alt: str, caption: str) -> None:
@@ -105,7 +105,8 @@ class Report:
         Without scripts the last one is seen. `alt` goes before the title of the one that is seen.
         """
         pictures = [
-            (title, base64.b64encode(png(figure, FILM_DPI)).decode()) for title, figure in frames.items()
+            (title, base64.b64encode(picture(figure, "png", FILM_DPI)).decode())
+            for title, figure in frames.items()
         ]
         data_of_all = json.dumps(pictures).replace("</", r"<\/")  # nothing in a title ends the script
         words, data = pictures[-1]

@@ -64,7 +64,7 @@ def of_row(row: Primitive, compare: bool) -> Subject:
 
     def engine(*args: Any) -> list[float]:
         y = row.evaluate(*args)
-        return [y, *flat(row.slopes(y, *args), args)]
+        return [y, *flat(row.partials_at(y, *args), args)]
 
     def with_numbers(count: int) -> Iterable[Args]:
         choices = CHOICES.get(row.name)

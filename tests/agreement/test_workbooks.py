@@ -251,7 +251,7 @@ def spread(node, found):
 
 def all_slopes(row, y, data):
     slopes = []
-    for slope, arg in zip(row.slopes(y, *data), data, strict=False):
+    for slope, arg in zip(row.partials_at(y, *data), data, strict=False):
         if isinstance(arg, list):
             slopes += list(slope) if isinstance(slope, (list, tuple)) else [slope] * len(arg)
         else:

@@ -16,7 +16,7 @@ import numpy as np
 from autograd import PALETTE, write_text
 from demos.shared import page
 from nn import plots
-from nn.plots import canvas, svg
+from nn.plots import canvas, picture
 from tests.benchmarks import engine
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS
@@ -196,7 +196,9 @@ def of_growth(findings: Findings) -> Iterable[str | Table | Picture]:
         panels.append(plots.Panel(fixed, what, lines, "log"))
     if all(panel.lines for panel in panels):
         yield Picture(
-            "growth", svg(plots.curves(panels, "µs per step")), "Microseconds of a step by its size"
+            "growth",
+            picture(plots.curves(panels, "µs per step")).decode(),
+            "Microseconds of a step by its size",
         )
     rows = findings.by_parameters
     spent = [code_generation(row) for row in rows]
@@ -214,7 +216,11 @@ def of_growth(findings: Findings) -> Iterable[str | Table | Picture]:
             for name in OURS
         }
         panel = plots.Panel("n-n-10 on 64 examples", "n", lines, "log")
-        yield Picture("compiling", svg(plots.curves([panel], "milliseconds")), "The time to the first result")
+        yield Picture(
+            "compiling",
+            picture(plots.curves([panel], "milliseconds")).decode(),
+            "The time to the first result",
+        )
 
 
 def of_machine(findings: Findings, core: int | None) -> Iterable[str | Table]:
@@ -329,7 +335,7 @@ def dots(lines: Sequence[tuple[str, dict[str, float]]], unit: str) -> str:
         axes.set_xscale("log")
         axes.set_xlabel(unit)
         figure.legend(loc="lower center", ncols=4, columnspacing=1.2, handletextpad=0.3)
-        return svg(figure)
+        return picture(figure).decode()
 
 
 # --- three ways to write it down ---------------------------------------------------------------------

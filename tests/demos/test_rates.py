@@ -8,7 +8,6 @@ import pytest
 
 from demos import rates
 from demos.rates import Problem, Training
-from nn import plots
 from tests.support.galleries import page_of, refusal, run_quick
 
 
@@ -101,19 +100,6 @@ def test_a_claim_that_does_not_hold_is_noticed(tables, table, name, column, chan
     changed[column] = replace(changed[column], **change)
     with pytest.raises(AssertionError):
         rates.check(*tables)
-
-
-# --- the picture --------------------------------------------------------------------------------------
-
-
-def test_a_curve_that_stays_above_the_ceiling_ends_in_a_triangle_and_one_that_returns_is_drawn_whole():
-    curves = [([1.0, 500.0, 0.5, 0.1], "overshooting"), ([1.0, 50.0, 500.0, math.inf], "divergent")]
-    figure = plots.multiples({"row": curves}, ["a", "b"], rates.LOOKS, goal=0.1, ceiling=100.0)
-    (returns, *after), (leaves, triangle, _) = (axes.get_lines() for axes in figure.axes)
-    assert returns.get_ydata().tolist() == [1.0, 500.0, 0.5, 0.1]
-    assert all(line.get_marker() == "None" for line in after)
-    assert leaves.get_ydata().tolist() == [1.0, 50.0, 500.0]
-    assert (triangle.get_marker(), *triangle.get_data()) == ("^", [3], [100.0])
 
 
 # --- files and options --------------------------------------------------------------------------------

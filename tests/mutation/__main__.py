@@ -46,7 +46,7 @@ def meant_for(test: Any, row: Primitive) -> bool:
 @contextmanager
 def changed(row: Primitive, position: int, change: Callable[[Any], Any]) -> Iterator[None]:
     """The row with one of its partials changed."""
-    rule, slope = row.partials, row.slope
+    rule = row.partials
 
     def partials(y: Any, *args: Any) -> Any:
         slopes = list(rule(y, *args))
@@ -55,14 +55,12 @@ def changed(row: Primitive, position: int, change: Callable[[Any], Any]) -> Iter
         return tuple(slopes)
 
     object.__setattr__(row, "partials", partials)
-    object.__setattr__(row, "slope", None if slope is None else partials(None))
-    row.read(row.forward, partials, len(row.domain))
+    row.read(row, len(row.domain), trusted=True)
     try:
         yield
     finally:
         object.__setattr__(row, "partials", rule)
-        object.__setattr__(row, "slope", slope)
-        row.read(row.forward, rule, len(row.domain))
+        row.read(row, len(row.domain), trusted=True)
 
 
 def zero(row: Primitive, position: int) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...engine.graph import collector_paused
-from ...engine.node import describe
+from ...engine.messages import describe
 from ...engine.primitives import TABLE, Primitive
 from ...engine.value import Value
 

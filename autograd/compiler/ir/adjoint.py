@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
+from ...engine.rule import CONSTANT
 from ...errors import GraphError
 from .fused_rules import VJP
 from .nodes import (
@@ -192,8 +193,8 @@ def _select(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
 def partials_of(node: Apply) -> Sequence[Any]:
     """The partials of a row, a `Node` or a number for each operand; of a sequence one or a list."""
     row, graph = node.row, node.graph
-    if row.slope:
-        return row.slope
+    if row.left == CONSTANT:  # so are they all
+        return row.partials(node, *node.args)
     operands = [
         [graph.gather(arg, index) for index in elements_of(arg)] if i in row.vectors else arg
         for i, arg in enumerate(node.args)

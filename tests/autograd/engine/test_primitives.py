@@ -176,7 +176,7 @@ def test_nan_propagates(row):
 @rows
 def test_partials_are_within_4_ulp(row):
     for index, args in enumerate(points(row)):
-        got = spread(row.slopes(row.evaluate(*args), *args), args)
+        got = spread(row.partials_at(row.evaluate(*args), *args), args)
         for mine, exact in zip(got, exact_partials(row.name, index), strict=True):
             assert ulps(mine, exact) <= 4, (args, mine)
 
@@ -186,7 +186,7 @@ def test_partials_agree_with_central_differences(row):
     """Of the engine's own forward rule, with a step relative to the argument."""
     constant = oracle.reference(row.name).undifferentiated
     for args in points(row):
-        slopes = iter(spread(row.slopes(row.evaluate(*args), *args), args))
+        slopes = iter(spread(row.partials_at(row.evaluate(*args), *args), args))
         for position, arg in enumerate(args):
             for i, x in enumerate(arg if isinstance(arg, list) else [arg]):
                 slope = next(slopes)
@@ -210,7 +210,7 @@ def test_partials_agree_with_central_differences(row):
 @rows
 def test_backward_and_grad_hand_out_the_partials(row):
     for args in points(row, 8):
-        expected = spread(row.slopes(row.evaluate(*args), *args), args)
+        expected = spread(row.partials_at(row.evaluate(*args), *args), args)
         if row.select is not None:
             expected[0] = 0.0
         leaves = leaves_like(args)
@@ -262,7 +262,7 @@ KINKS = [(row, point) for row in ROWS for point in row.kinks]
 def test_kinks_are_what_the_row_says(row, point):
     """The partials at each kink, from the rule on floats and from a sweep."""
     expected = list(row.kinks[point])
-    assert list(map(float, row.slopes(row.evaluate(*point), *point)))[: len(expected)] == expected
+    assert list(map(float, row.partials_at(row.evaluate(*point), *point)))[: len(expected)] == expected
     leaves = list(map(Value, point))
     row(*leaves).backward()
     assert [leaf.grad for leaf in leaves][: len(expected)] == expected
@@ -299,7 +299,7 @@ def test_tails_keep_their_digits(name):
                 continue
             value, (slope,) = entry.value(mpf(x)), entry.partials(mpf(x))
             got = row.evaluate(x)
-            for mine, exact in ((got, value), (row.slopes(got, x)[0], slope)):
+            for mine, exact in ((got, value), (row.partials_at(got, x)[0], slope)):
                 if 2.3e-308 < abs(float(exact)) < math.inf:
                     assert ulps(mine, exact) <= 8, (x, mine, float(exact))
                     checked += 1
@@ -485,7 +485,7 @@ def test_the_number_of_a_rows_intervals_is_that_of_its_arguments():
     """One interval for each argument: tests that sample the domain then reach every partial."""
     for row in ROWS:
         args = points(row, 1)[0]
-        assert len(row.slopes(row.evaluate(*args), *args)) == len(row.domain), row.name
+        assert len(row.partials_at(row.evaluate(*args), *args)) == len(row.domain), row.name
 
 
 def test_a_row_of_sequences_without_array_form_is_applied_one_by_one():

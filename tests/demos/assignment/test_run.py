@@ -24,7 +24,7 @@ from demos.shared.options import Options
 from tests.support.pages import Page
 from tests.support.profiles import slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
 GRAPHS = ["graph.svg", *(f"graph_w{i}.svg" for i in range(1, 9))]
 PICTURES = ["network.svg", "network_trained.svg", *GRAPHS, "loss_curve.svg", "loss_curves.svg"]

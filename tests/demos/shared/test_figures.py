@@ -79,28 +79,6 @@ def test_lines_differ_in_their_dashes_too(name):
     assert len(set(dashes)) == len(dashes) >= 2
 
 
-def test_a_line_of_a_single_number_is_seen():
-    lines = {"one": ([1.0], [2.0]), "many": (range(50), range(50))}
-    (axes,) = plots.curves([plots.Panel("title", "n", lines)], "loss", yscale="linear").axes
-    assert [line.get_marker() for line in axes.get_lines()] == ["o", ""]
-
-
-def test_a_positive_score_is_blue_and_a_negative_one_orange():
-    (axes,) = plots.boundaries(a_field(), {"epoch 1": a_field().grid()[:, 0]}).axes[:1]
-    points = axes.get_legend_handles_labels()
-    assert {label: to_hex(each.get_facecolor()[0]) for each, label in zip(*points, strict=True)} == {
-        "class −1": PALETTE["negative line strong"],
-        "class +1": PALETTE["positive line strong"],
-    }
-    sides = [to_hex(colour) for colour in axes.collections[0].get_facecolor()]
-    assert sides == [
-        PALETTE.tint(-1.0, 0.6),
-        PALETTE["negative"],
-        PALETTE["positive"],
-        PALETTE.tint(1.0, 0.6),
-    ]
-
-
 def test_negative_weights_are_marked_for_grey_print():
     weights = np.where(np.arange(64) < 5, -1.0, 1.0)[None]
     board, _ = pictures.neurons(weights, np.ones((2, 1))).axes

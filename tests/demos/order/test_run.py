@@ -16,7 +16,7 @@ from autograd import Value, sigmoid, topological_order
 from demos.order import run as order
 from tests.support.pages import Page
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEPTH_FIRST = order.WAYS["depth first, each node once"]
 SMALLEST = ((), (0,), (1,), (1, 2))
 SMALL_GRAPHS = {1: 1, 2: 2, 3: 9, 4: 62, 5: 592}  # with up to two parents a node

@@ -1,0 +1,95 @@
+"""How errors and warnings name a node, and the line of the user's program."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import AnomalyError
+
+__all__ = [
+    "ENGINE", "HERE", "anomaly", "computation", "describe", "lies_in", "place", "quoted", "users_frame",
+]  # fmt: skip
+
+HERE, ENGINE = (
+    tuple(str(Path(__file__).parents[2] / package) + os.sep for package in packages)
+    for packages in (("autograd", "nn"), ("autograd",))
+)
+_STANDARD = str(Path(os.__file__).parent) + os.sep, "<frozen "
+
+
+def describe(node: Any) -> str:
+    """How an error names a node: its label, or its operation and where it was recorded."""
+    if type(node) is tuple:
+        return f"a sequence of {len(node)}"
+    note = node._note
+    article = "an" if node.op[:1] in "aeio" else "a"
+    name = note.label or (f"{article} {node.op} node" if node.op else "a leaf")
+    return f"{name} ({note.scope})" if note.scope else name
+
+
+def computation(node: Any) -> str:
+    """How a node came about: the row, its result, its operands, and if it is known where."""
+    recorded = f", recorded at {node._note.place}" if node._note.place else ""
+    return f"{node.op} gave {node._number} from {_describe_operands(node.operands)}{recorded}"
+
+
+def _describe_operands(operands: Iterable[Any]) -> str:
+    shown = [
+        ("", [each._number for each in operand])
+        if type(operand) is tuple
+        else (operand._note.label, operand._number)
+        for operand in operands
+    ]
+    return ", ".join((f"{name} = " if name else "") + f"{data!r:.200}" for name, data in shown)
+
+
+def anomaly(kind: str, node: Any, derivative: float, reader: Any = None) -> AnomalyError:
+    """What `detect_anomaly` says of a derivative that is not finite; `reader` is the node that gave it."""
+    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node._number}"
+    if reader is not None:
+        text += f"; it came from {describe(reader)}: {computation(reader)}"
+    elif node.op:
+        text += f"; {computation(node)}"
+    return AnomalyError(text)
+
+
+def lies_in(folders: tuple[str, ...], frame: Any) -> bool:
+    """Whether the code that is run in the frame is of these folders."""
+    return bool(frame.f_code.co_filename.startswith(folders))
+
+
+def users_frame() -> Any:
+    """What is run of the user's program: the innermost frame outside this distribution and outside libraries.
+
+    Where there is none, as in a program that is installed, the innermost outside this distribution, or None.
+    """
+    frame: Any = sys._getframe(1)
+    outside = None
+    while frame is not None:
+        if not lies_in(HERE, frame):
+            outside = outside or frame
+            if not _is_library(frame.f_code.co_filename):
+                return frame
+        frame = frame.f_back
+    return outside
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith(_STANDARD) or "site-packages" in filename or "dist-packages" in filename
+
+
+def place() -> str:
+    """The line of the user's program that is being run."""
+    frame = users_frame()
+    return "" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
+def quoted(filename: str, number: int | None) -> str:
+    """A line of the user's program, with where it is."""
+    line = linecache.getline(filename, number or 0).strip()
+    return f"{filename}, line {number}" + (f": {line}" if line else "")
