@@ -21,7 +21,7 @@ ENGINE_TESTS := autograd/engine tests/autograd/engine tests/test_readme.py tests
 	tests/agreement/test_random_graphs.py
 
 .NOTPARALLEL:
-.PHONY: stale demo quick test test-all plain fresh check bench memory mutate accuracy coverage clean
+.PHONY: stale demo quick test test-all plain fresh check docs bench memory mutate accuracy coverage clean
 
 demo: $(VENV)/.demos $(VENV)/.engine
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
@@ -53,6 +53,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site, in $(OUT)/docs. Its examples run; a warning is an error.
+docs: $(VENV)/.docs $(VENV)/.engine
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --fresh-env --doctree-dir $(OUT)/doctrees docs $(OUT)/docs
+	@echo "$(OUT)/docs/index.html"
 
 bench: $(VENV)/.bench $(VENV)/.engine
 	$(BIN)/python -m tests.benchmarks

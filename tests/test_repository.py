@@ -66,3 +66,8 @@ def test_a_workflow_has_no_rights_it_does_not_name_and_ends(path):
 def test_links_between_the_files_lead_somewhere(name):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text(name)):
         assert (ROOT / target).exists()
+
+
+def test_every_command_that_contributing_names_is_there():
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", text("CONTRIBUTING.md"))) <= targets

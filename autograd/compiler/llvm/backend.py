@@ -75,6 +75,7 @@ class NativeProgram:
         self._functions: dict[Any, _Function] = {}
         self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
+        self._rows = sum(node.size for node in self.nodes)
 
     @property
     def source(self) -> str:
@@ -99,7 +100,7 @@ class NativeProgram:
     def rows(self, parameters: Any, batch: Any) -> Any:
         """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
         results, *_ = self._results(parameters, batch)
-        return results.reshape(sum(node.size for node in self.nodes), -1)[:, : len(batch)]
+        return results.reshape(self._rows, -1)[:, : len(batch)]
 
     def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
         """The numbers of all nodes in one array, and where those of each node begin and end in it."""
@@ -463,9 +464,11 @@ def _signature(results: int, trains: bool) -> Any:
 
 def _pointer(array: Any) -> int:
     """Where the numbers of an array begin."""
+    if not array.size:
+        return 0
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))
-    except (TypeError, ValueError):  # not to be written, or empty; this takes longer
+    except (TypeError, ValueError):  # not to be written; this takes longer
         return int(array.ctypes.data)
 
 

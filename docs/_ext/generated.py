@@ -1,0 +1,230 @@
+"""Parts of pages that are made from the code: a line ``%% NAME`` becomes what `PARTS[NAME]()` gives.
+
+The table of primitives is read from the table, its errors are measured, and where a row runs is tried.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+
+import autograd
+import nn
+from autograd import Primitive, Value
+from autograd.command.expressions import FUNCTIONS
+from autograd.engine.primitives import TABLE
+from autograd.symbolic import LATEX, Symbol
+from tests.accuracy.judge import OURS, judge
+from tests.accuracy.subjects import subjects
+
+POINTS = 16  # judged for each row, and some more at the edges of its domain
+LONGEST_FORMULA = 220  # letters of LaTeX; a longer one is to be read in the source
+
+
+# --- the table of primitives ---------------------------------------------------------------------------
+
+
+def number(x: float) -> str:
+    return {math.inf: "∞", -math.inf: "−∞"}.get(x, f"{x:g}".replace("-", "−"))
+
+
+def partials(row: Primitive) -> str:
+    """The partials as a textbook has them, by each argument; of a sequence, by its first element."""
+    names = list(inspect.signature(row.forward).parameters)
+    symbols = [
+        [Symbol(f"{name}1"), Symbol(f"{name}2")] if position in row.vectors else Symbol(name)
+        for position, name in enumerate(names)
+    ]
+    lines = []
+    for name, slope in zip(names, (row.textbook or row.partials)(Symbol("y"), *symbols), strict=False):
+        first = slope[0] if isinstance(slope, (list, tuple)) else slope
+        formula = f"{first:g}" if isinstance(first, (int, float)) else LATEX.write(first)
+        if len(formula) > LONGEST_FORMULA:
+            return "in the source"
+        lines.append(f"by {name}: ${formula}$" if len(names) > 1 else f"${formula}$")
+    return "; ".join(lines)
+
+
+def kinks(row: Primitive) -> str:
+    return "; ".join(
+        f"at {', '.join(map(number, point))}: {', '.join(map(number, slopes))}"
+        for point, slopes in row.kinks.items()
+    )
+
+
+def targets(row: Primitive) -> str:
+    """The back ends that take a graph of this row alone, of eager, numpy and llvm: each is tried."""
+    names = inspect.signature(row.forward).parameters
+    leaves = [Value(0.6, name) for name in names]
+    output = row(*[[leaf] if i in row.vectors else leaf for i, leaf in enumerate(leaves)])
+    found = ["eager"]
+    for backend in ("numpy", "llvm"):
+        try:
+            autograd.compile(output, wrt=leaves[:1], inputs=leaves[1:], backend=backend)
+        except ValueError:
+            continue
+        found.append(backend)
+    return ", ".join(found) if len(found) < 3 else "all"
+
+
+def errors() -> dict[str, str]:
+    """For each row the largest error of its value and of its partials, in ulp."""
+    found = {}
+    for subject in subjects(TABLE):
+        groups = [[], []]
+        for finding in judge(subject, POINTS):
+            if not finding.second:
+                groups[finding.quantity != "value"].append(finding.worst[OURS].ulps)
+        found[subject.name] = " / ".join(f"{max(group):.1f}" if group else "−" for group in groups)
+    return found
+
+
+def primitives() -> str:
+    measured = errors()
+    public = {name for name in autograd.__all__ if name in TABLE} | {"sum", "dot", "mean", "norm"}
+    operators = {"add", "sub", "mul", "div", "neg", "pow", "abs", "mod", "floordiv"}
+    lines = []
+    for title, rows in (
+        ("Operators", [row for name, row in TABLE.items() if name in operators]),
+        (
+            "Functions",
+            [row for name, row in TABLE.items() if name not in operators and name in public | {"gelu"}],
+        ),
+        ("Rows that other rows are written in", [r for n, r in TABLE.items() if n not in public | operators]),
+    ):
+        lines += ["", f"## {title}", "", "```{list-table}", ":header-rows: 1", ""]
+        head = ["row", "what it is", "partial derivatives", "tested on", "kinks", "error in ulp", "runs on"]
+        lines += cells(head)
+        for row in rows:
+            domain = " × ".join(f"[{number(low)}, {number(high)}]" for low, high in row.domain)
+            doc = (inspect.getdoc(row) or row.symbol).split("\n\n")[0].replace("\n", " ")
+            doc = re.sub(r"^Same as (.*)\.$", r"`\1`", doc)
+            lines += cells(
+                [
+                    f"`{row.name}`",
+                    doc,
+                    partials(row),
+                    domain,
+                    kinks(row),
+                    measured.get(row.name, ""),
+                    targets(row),
+                ]
+            )
+        lines += ["```"]
+    return "\n".join(lines)
+
+
+def cells(texts: list[str]) -> list[str]:
+    return [("* - " if i == 0 else "  - ") + text for i, text in enumerate(texts)]
+
+
+# --- the public names ----------------------------------------------------------------------------------
+
+
+def names_of(package: object) -> str:
+    """All that a package exports, with its docstring: functions, classes, errors, constants."""
+    groups: dict[str, list[str]] = {
+        "Functions": [],
+        "Classes": [],
+        "Errors and warnings": [],
+        "Constants": [],
+    }
+    path = package.__name__
+    for name in package.__all__:
+        thing = getattr(package, name)
+        if isinstance(thing, Primitive) or name in FUNCTIONS:
+            continue
+        if isinstance(thing, type) and issubclass(thing, Exception):
+            groups["Errors and warnings"].append(f".. autoexception:: {path}.{name}")
+        elif isinstance(thing, type):
+            groups["Classes"].append(
+                f".. autoclass:: {path}.{name}\n   :members:\n   :inherited-members: object"
+            )
+        elif callable(thing):
+            groups["Functions"].append(f".. autofunction:: {path}.{name}")
+        else:
+            groups["Constants"].append(f".. autodata:: {path}.{name}\n   :no-value:")
+    return "\n\n".join(
+        f"## {title}\n\n```{{eval-rst}}\n" + "\n\n".join(directives) + "\n```"
+        for title, directives in groups.items()
+        if directives
+    )
+
+
+def command_help() -> str:
+    from autograd.command.backprop import _parser
+
+    return f"```text\n{_parser().format_help()}\n```"
+
+
+# --- live pages ----------------------------------------------------------------------------------------
+
+
+def pages() -> dict[str, tuple[str, autograd.Explorer]]:
+    """What is shown, by file name."""
+    w, a, t = Value(0.5, "w"), Value(2.0, "a"), Value(1.0, "t")
+    y = autograd.sigmoid(w * a)
+    y.label = "y"
+    error = 0.5 * (t - y) ** 2
+    error.label = "E"
+    neuron = autograd.explore(error, wrt=[w], lr=[0.5, 2.0], epochs=50)
+    X, targets = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    model = nn.MLP(2, [2, 1], activation="tanh", seed=3)
+    xor = nn.explore_model(model, (X, targets), loss="mse_loss", lr=0.5, epochs=60)
+    x = Value(2.0, "x")
+    shared = x * x + x
+    shared.label = "f"
+    return {
+        "neuron": ("One neuron and its error, trained at two learning rates", neuron),
+        "xor": ("A network that learns exclusive or", xor),
+        "shared": ("Where paths meet: x is used three times", autograd.explore(shared, wrt=[x])),
+    }
+
+
+def gallery() -> str:
+    return "\n".join(f"- <a href='pages/{name}.html'>{title}</a>" for name, (title, _) in pages().items())
+
+
+def write_pages(app, failure):
+    if failure is None and app.builder.name == "html":
+        for name, (_, page) in pages().items():
+            (app.outdir / "pages").mkdir(exist_ok=True)
+            (app.outdir / "pages" / f"{name}.html").write_text(page.html, encoding="utf-8")
+
+
+PARTS = {
+    "gallery": gallery,
+    "primitives": primitives,
+    "autograd": lambda: names_of(autograd),
+    "nn": lambda: names_of(nn),
+    "command": command_help,
+}
+
+
+def fill_in(app, docname, source):
+    source[0] = re.sub(r"^%% (\w+)$", lambda found: PARTS[found[1]](), source[0], flags=re.MULTILINE)
+
+
+def readable(app, what, name, thing, options, lines):
+    """reStructuredText takes no letter behind `a name`, and takes |x| for something else: told so here."""
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            line = re.sub(r"(?<=[\w)]`)(?=[A-Za-z])", r"\\ ", line)
+            lines[i] = re.sub(r"(?<!`)\|(?=[^`]*(``[^`]*``[^`]*)*$)", r"\|", line)
+
+
+def descriptions_apart(app, what, name, thing, options, lines):
+    """``name : text`` as a name and its description: numpydoc would take the text for its type."""
+    for i in reversed(range(len(lines))):
+        found = re.fullmatch(r"(\*{0,2}\w[\w, *]*) : (.*)", lines[i])
+        if found:
+            lines[i : i + 1] = [found[1], f"    {found[2]}"]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", descriptions_apart, priority=100)
+    app.connect("autodoc-process-docstring", readable, priority=900)
+    app.connect("source-read", fill_in)
+    app.connect("build-finished", write_pages)
+    return {"parallel_read_safe": True}
