@@ -8,7 +8,7 @@ curves, with a column for each learning rate from far too small to far too large
 1. a row for each activation: sigmoid, tanh, relu;
 2. a row for each initialisation: zeros, tiny, Xavier's, large.
 
-Above each curve stands what it shows: too small, right, overshooting, divergent, or stuck. The words are
+Above each curve is what it shows: too small, right, overshooting, divergent, or stuck. The words are
 computed from the curve alone, by `nn.LossCurve.verdict`.
 """
 

@@ -211,11 +211,11 @@ def random_generator(seed: Any) -> np.random.Generator:
 
 
 def _global_states() -> tuple[int, bytes]:
-    """Where Python's and numpy's global generators stand."""
+    """The states of Python's and numpy's global generators: a hash and a pickle."""
     return hash(random.getstate()), pickle.dumps(np.random.get_state(legacy=False))
 
 
-_looked = _global_states()  # where they stood when a seed was last drawn
+_looked = _global_states()  # their states when a seed was last drawn
 _source = 0 if np.random.get_state(legacy=False)["state"]["pos"] == 623 else 1  # 623: not seeded, not used
 
 

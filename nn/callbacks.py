@@ -150,7 +150,7 @@ class EarlyStopping(Described):
 
 
 class Checkpoint(Described):
-    """Write a checkpoint after every so many epochs: see `History.save`, and `fit` with `resume`.
+    """Write a checkpoint every few epochs: see `History.save`, and `fit` with `resume`.
 
     Each takes the place of the one before, whole or not at all: whenever the process is killed, there is one
     that can be read.

@@ -1,7 +1,7 @@
 """`diagram`: a network as the textbooks draw it, its weights on the edges.
 
 The positions are computed here and Graphviz only draws them: its layouts cannot know that the numbers
-on crossing edges must stand where nothing else runs.
+on crossing edges must be placed where nothing else runs.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def diagram(
 
     An edge is blue above 0, orange and dashed below, and the wider and darker the larger it is. Up to 40
     edges carry their number, with the weight's name if it has one of its own (``w1 = 0.15``); then each
-    neuron's bias stands below it. A neuron has the colour of its bias.
+    neuron's bias is written below it. A neuron has the colour of its bias.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def _names(
 
 
 def _captions(model: Any, sizes: Sequence[int]) -> list[str]:
-    """What stands above each column: its part in the network, and the activation."""
+    """The heading of each column: its part in the network, and the activation."""
     layers = list(getattr(model, "layers", [])) or [model]
     captions = ["input"]
     for number, layer in enumerate(layers, 1):
@@ -212,7 +212,7 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Placed:
-    """Distances between neurons and layers, and where along the edges of each layer the numbers stand."""
+    """Distances between neurons and layers, and where along the edges of each layer the numbers are."""
 
     row: float
     column: float
@@ -220,7 +220,7 @@ class _Placed:
 
 
 def _heights(network: _Network, column: int) -> list[float]:
-    """How high the shown neurons stand, in rows, around 0. The ⋮ of a shortened layer takes a row."""
+    """The height of each shown neuron, in rows, around 0. The ⋮ of a shortened layer takes a row."""
     shown = network.shown[column]
     gap = network.sizes[column] > len(shown)
     rows = [place + (1 if gap and place == len(shown) - 1 else 0) for place in range(len(shown))]
@@ -245,9 +245,9 @@ def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
 
 
 def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[float, float]:
-    """Where along its edges the numbers of a layer stand clearest, and how far from other edges then.
+    """Where along its edges the numbers of a layer are clearest, and how far from other edges then.
 
-    All stand at one share s of the way, so in one column. There the edge from y to y' is at
+    All are at one share s of the way, so in one column. There the edge from y to y' is at
     y + s (y' − y); within the width of a number it must not meet the other edges, wherever they rise.
     """
     starts = np.repeat(tails, len(heads))

@@ -51,7 +51,7 @@ def explore_model(
     """Step through backpropagation in a model, and watch it train: `autograd.explore` on a `Module`.
 
     The graph is that of the loss of one example; the training is on all of them. Layers and neurons open
-    and close, and beside the graph stands the network with its weights. The model itself is not changed:
+    and close, and the network with its weights is shown beside the graph. The model itself is not changed:
     for each learning rate a copy of it is trained.
 
     Parameters
@@ -65,7 +65,7 @@ def explore_model(
     example : the row of the data whose graph is shown.
     inputs, outputs : names of the features and of the model's outputs, by default x1, x2, ... and y1, y2, ...
     title : the heading of the page.
-    frames : at most so many epochs are shown, evenly spread, at least 2.
+    frames : the largest number of epochs shown, at least 2; they are evenly spread.
     limit : the most boxes to draw with all layers closed.
     progress : whether to show a bar while training, as `fit` does.
 
@@ -104,8 +104,12 @@ def explore_model(
     for rate in rates:
         trainee = copy.deepcopy(model)
         made = optimizer(trainee.parameters(), lr=rate)
-        training = _Training(trainee, criterion, examples, made, batch_size, schedule, frames)
-        runs.append(training.run((X, y), epochs, seed, progress))
+        runs.append(
+            _trained(
+                trainee, criterion, examples, made, batch_size, schedule, frames,
+                (X, y), epochs, seed, progress,
+            )
+        )  # fmt: skip
     return explore(
         output,
         path,
@@ -183,72 +187,63 @@ def _network(model: Module, inputs: list[str], outputs: list[str]) -> Drawing | 
         return None
 
 
-class _Training:
-    """A training, and the numbers that a page shows of it."""
+def _trained(
+    model: Module,
+    loss: Loss,
+    examples: list[Example],
+    optimizer: Optimizer,
+    batch_size: int | None,
+    schedule: Callable[[Optimizer], Schedule] | None,
+    frames: int,
+    data: tuple[Any, Any],
+    epochs: int,
+    seed: int | None,
+    progress: bool,
+) -> Run:
+    """Train the model, and return the numbers that a page shows of it."""
+    rate, parameters = optimizer.lr, model.parameters()
+    numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
+    losses: list[float] = []
 
-    def __init__(
-        self,
-        model: Module,
-        loss: Loss,
-        examples: list[Example],
-        optimizer: Optimizer,
-        batch_size: int | None,
-        schedule: Callable[[Optimizer], Schedule] | None,
-        frames: int,
-    ) -> None:
-        self.model, self.loss, self.examples, self.optimizer = model, loss, examples, optimizer
-        self.batch_size, self.schedule, self.frames = batch_size, schedule, frames
-        self.parameters = model.parameters()
-        self.numbers = [self._now()]
+    def note(epoch: int, history: Any) -> None:
+        numbers.append([parameter.data for parameter in parameters])
+        losses[:] = history.loss
 
-    def _now(self) -> list[float]:
-        return [parameter.data for parameter in self.parameters]
-
-    def run(self, data: tuple[Any, Any], epochs: int, seed: int | None, progress: bool) -> Run:
-        rate = self.optimizer.lr
-        losses: list[float] = []
-
-        def note(epoch: int, history: Any) -> None:
-            self.numbers.append(self._now())
-            losses[:] = history.loss
-
-        with contextlib.suppress(DivergenceError):  # the page shows how far it came
-            fit(
-                self.model, *data, loss=self.loss, optimizer=self.optimizer, epochs=epochs, seed=seed,
-                batch_size=self.batch_size, schedule=self.schedule, progress=progress, callbacks=[note],
-            )  # fmt: skip
-        with mode(self.model, training=False), no_grad():
-            given = copies(self.examples)
-            losses.append(mean([self.loss(self.model(x), target) for x, target in given]).data)
-        last = len(self.numbers) - 1
-        shown = Run.kept(last, self.frames)
-        batches = 1 if self.batch_size is None else -(-len(self.examples) // self.batch_size)
-        plain = batches == 1 and self._descends()
-        kind = type(self.optimizer).__name__
-        return Run(
-            label=f"η = {rate:g}" if plain else f"{kind}, η = {rate:g}",
-            epochs=shown,
-            parameters=np.array([self.numbers[epoch] for epoch in shown]),
-            after=np.array([self.numbers[min(epoch + 1, last)] for epoch in shown]),
-            losses=losses,
-            lr=rate if plain else None,
-            gradients=self._gradients(shown) if plain and len(self.examples) > 1 else None,
-            update=kind if batches == 1 else f"{kind}, {batches} mini-batches in an epoch",
-        )
-
-    def _descends(self) -> bool:
-        """Whether an update is w ← w − η g and nothing else, always with the same η."""
-        made = self.optimizer
-        plain = type(made) is SGD and not made.momentum and not made.weight_decay
-        return plain and self.schedule is None
-
-    def _gradients(self, epochs: Sequence[int]) -> Any:
-        """The gradient of the mean loss over all examples, at each of these epochs."""
+    with contextlib.suppress(DivergenceError):  # the page shows how far it came
+        fit(
+            model, *data, loss=loss, optimizer=optimizer, epochs=epochs, seed=seed, batch_size=batch_size,
+            schedule=schedule, progress=progress, callbacks=[note],
+        )  # fmt: skip
+    with mode(model, training=False), no_grad():
+        losses.append(_mean_loss(model, loss, examples).data)
+    last = len(numbers) - 1
+    shown = Run.kept(last, frames)
+    batches = 1 if batch_size is None else -(-len(examples) // batch_size)
+    # Whether an update is w ← w − η g and nothing else, always with the same η.
+    descends = type(optimizer) is SGD and not optimizer.momentum and not optimizer.weight_decay
+    plain = batches == 1 and descends and schedule is None
+    gradients = None
+    if plain and len(examples) > 1:  # of the mean loss over all examples, at each of these epochs
         rows = []
-        with mode(self.model, training=False):
-            for epoch in epochs:
-                for parameter, number in zip(self.parameters, self.numbers[epoch], strict=True):
+        with mode(model, training=False):
+            for epoch in shown:
+                for parameter, number in zip(parameters, numbers[epoch], strict=True):
                     parameter.data = number
-                total = mean([self.loss(self.model(x), target) for x, target in copies(self.examples)])
-                rows.append(grad(total, self.parameters))
-        return np.array(rows)
+                rows.append(grad(_mean_loss(model, loss, examples), parameters))
+        gradients = np.array(rows)
+    kind = type(optimizer).__name__
+    return Run(
+        label=f"η = {rate:g}" if plain else f"{kind}, η = {rate:g}",
+        epochs=shown,
+        parameters=np.array([numbers[epoch] for epoch in shown]),
+        after=np.array([numbers[min(epoch + 1, last)] for epoch in shown]),
+        losses=losses,
+        lr=rate if plain else None,
+        gradients=gradients,
+        update=kind if batches == 1 else f"{kind}, {batches} mini-batches in an epoch",
+    )
+
+
+def _mean_loss(model: Module, loss: Loss, examples: list[Example]) -> Value:
+    total: Value = mean([loss(model(x), target) for x, target in copies(examples)])
+    return total

@@ -1,7 +1,7 @@
 """What code keeps between calls: counters, caches, generators of random numbers. It is watched and put back.
 
 A model or a loss may be another computation at its thousandth call without reading a single number of an
-example: because it counts, or draws. What it could do that with lies in its attributes, its closure and the
+example: because it counts, or draws. Its means to do that are in its attributes, its closure and the
 globals that it names.
 """
 
@@ -117,7 +117,7 @@ class Kept:
             named = vars(each)
             for attribute, item in list(named.items()):
                 if not attribute.startswith("__") or isinstance(item, FunctionType):
-                    get = functools.partial(named.get, attribute)  # as it stands there, not bound
+                    get = functools.partial(named.get, attribute)  # not bound
                     self._keep_one(
                         f"{each.__name__}.{attribute}", get, functools.partial(setattr, each, attribute)
                     )
@@ -125,7 +125,7 @@ class Kept:
                         f"{each.__name__}.{attribute}",
                         getattr(item, "__func__", getattr(item, "fget", item)),
                     )
-        elif isinstance(each, Iterator):  # nobody knows where it stands, nor puts it back
+        elif isinstance(each, Iterator):  # its position cannot be read, nor put back
             self._keep(name, lambda: [object()], lambda parts: None)
         elif isinstance(each, SimpleNamespace) or is_users(type(each)):
             yield from self._entries(name, getattr(each, "__dict__", {}), "{}.{}")
@@ -191,7 +191,7 @@ def _refill(container: Any, parts: list[Any]) -> None:
 
 
 def _computed(each: Any) -> bool:
-    """Whether it is numbers of the graph alone, or as many as nothing."""
+    """Whether it is a `Value`, or a list of nothing else."""
     if isinstance(each, (list, tuple)):
         return bool(each) and all(isinstance(item, Value) for item in each)
     return isinstance(each, Value)

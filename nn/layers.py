@@ -35,7 +35,7 @@ class Neuron(Described, Module):
     initializer : a name of `nn.INITIALIZERS`, or a function ``f(rng, n_in, n_out)`` for an array
         (n_out, n_in). By default ``he_uniform`` for rectifiers such as relu, otherwise ``xavier_uniform``.
     seed : an integer, or a generator to draw from; None for other weights each time.
-    name : where in a model it stands, such as ``layer0.neuron1``; the labels of its parameters begin
+    name : its place in a model, such as ``layer0.neuron1``; the labels of its parameters begin
         with it, and what it computes has it as `scope`.
     nonlin : micrograd's word for the activation: True for ``"relu"``, which is the default there, False for
         ``"linear"``, which is the default here.

@@ -1,6 +1,6 @@
 """Metrics: how good predictions are, in numbers that people compare.
 
-They are called as scikit-learn's are, ``metric(y_true, y_pred)``, so that theirs can stand in their place.
+They are called as scikit-learn's are, ``metric(y_true, y_pred)``, so that theirs can take their place.
 What `fit` gives as y_pred is what the model gives, (N,) or (N, K): scores. A metric of theirs that compares
 labels, such as ``recall_score``, refuses scores; `of_labels` turns them into labels for it.
 """
@@ -59,7 +59,7 @@ def accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> float:
 
 
 def of_labels(metric: Metric, threshold: float | None = None) -> Metric:
-    """The metric taken of the labels that scores stand for, as scikit-learn's metrics of classes need them.
+    """The metric of the labels that scores mean, as scikit-learn's metrics of classes need them.
 
     The labels are those that `accuracy` compares: with K outputs 0 to K − 1, the number of the largest. With
     one output 1 if it exceeds the threshold, otherwise 0, or −1 where the targets are −1 and 1. One-hot

@@ -63,7 +63,7 @@ class Module:
                 yield from _named_items(name, attribute)
 
     def parameters(self) -> list[Value]:
-        """Every parameter once, in the order of the attributes, those of a child where the child stands."""
+        """Every parameter once, in the order of the attributes, those of a child at its place."""
         found: dict[Value, None] = {}
         for _, child in self.children():
             found.update(dict.fromkeys(child.parameters() if isinstance(child, Module) else (child,)))

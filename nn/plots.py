@@ -1,8 +1,9 @@
 """Plots of trainings: curves, paths on a loss surface, small multiples, boundaries; with the extra `plots`.
 
-Every function returns a matplotlib Figure in one style. Colours are those of
-`autograd.drawing.style`: they can be told apart by colour-blind readers, and never stand alone: lines
-differ in their dashes too, points in their markers. As in all drawings, blue is above 0, orange below.
+Every function returns a matplotlib Figure in one style. Colours are those of `autograd.PALETTE`: they can be
+told apart by colour-blind readers, and are never the only difference: lines differ in their dashes too, points
+in their markers. As in all drawings, blue is above 0, orange below. Without matplotlib they raise a
+`MissingExtraError`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ EDGES = {0.0: (1.8, "-"), -1.0: (0.8, "--"), 1.0: (0.8, "--")}  # width and dash
 SMALL = 9  # points: the least size of text
 FAR = 1.6  # times the way from the start: walks that overshoot by more are cut off
 FEW = 12  # numbers: a line of fewer has a marker at each, without which one of a single number is not seen
-CROWD = 200  # numbers: a line of more is thin, without dashes, and lies below the others
+CROWD = 200  # numbers: a line of more is thin, without dashes, and is drawn below the others
 
 
 def require_matplotlib() -> None:
@@ -158,7 +159,7 @@ def whole_epochs(axes: Any) -> None:
 
 
 def _grid(figure: Any, rows: int, columns: int, above: float, below: float, **options: Any) -> Any:
-    """Axes in rows and columns, with so many inches free above and below them.
+    """Axes in rows and columns, with room above and below them, in inches.
 
     Laid out by hand: what lays out by itself draws each of many axes several times.
     """
@@ -215,7 +216,7 @@ class Walk:
 
     Attributes
     ----------
-    title : what stands above its panel.
+    title : of its panel.
     points : (U + 1, 2), the start and where each of the U updates led.
     """
 

@@ -230,7 +230,7 @@ _BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTAL
 
 
 def _parsed(text: str) -> Any:
-    """JSON in which no name stands twice in an object, no number is too long and no list too deep."""
+    """JSON in which no name occurs twice in an object, no number is too long and no list too deep."""
     if text.count("[") + text.count("{") > DEEPEST:  # a parser would overflow the stack
         depth = 0
         for found in _BRACKETS.finditer(text):
@@ -372,7 +372,7 @@ def _require_length(place: str, numbers: list[Any], length: int) -> None:
 
 
 def _digests(content: dict[str, Any]) -> dict[str, str]:
-    """A digest of each part, however it is laid out: a number that a damage has changed is told so."""
+    """A digest of each part, however it is laid out: a changed number is noticed so."""
     parts = {name: part for name, part in content.items() if name != "digests"}
     if parts["training"] is not None:
         parts |= {f"training.{name}": part for name, part in parts.pop("training").items()}
@@ -441,23 +441,11 @@ def _of_mlp(model: MLP) -> dict[str, Any]:
     }
 
 
-def _of_layer(layer: Layer) -> dict[str, Any]:
-    return {
-        "n_in": layer.n_in,
-        "n_out": layer.n_out,
-        "activation": _activation(layer.activation),
-        "bias": layer.bias,
-        "name": layer._name,
-    }
-
-
-def _of_neuron(neuron: Neuron) -> dict[str, Any]:
-    return {
-        "n_in": neuron.n_in,
-        "activation": _activation(neuron.activation),
-        "bias": neuron.bias,
-        "name": neuron._name,
-    }
+def _of_arguments(module: Layer | Neuron) -> dict[str, Any]:
+    """The arguments that the format names, each an attribute of the module."""
+    names = _ARGUMENTS[type(module).__name__]
+    found = {name: getattr(module, "_name" if name == "name" else name) for name in names}
+    return {**found, "activation": _activation(module.activation)}
 
 
 def _of_sequential(model: Sequential) -> dict[str, Any]:
@@ -469,8 +457,8 @@ def _of_sequential(model: Sequential) -> dict[str, Any]:
 
 _DESCRIBE: dict[type, Callable[[Any], dict[str, Any]]] = {
     MLP: _of_mlp,
-    Layer: _of_layer,
-    Neuron: _of_neuron,
+    Layer: _of_arguments,
+    Neuron: _of_arguments,
     Dropout: lambda module: {"p": module.p},
     Sequential: _of_sequential,
 }

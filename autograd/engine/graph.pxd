@@ -8,9 +8,13 @@ cdef int COMPUTED, INNER
 cdef list _active
 cdef Clock clock
 
+@cython.locals(row=Rule)
 cpdef tuple active(Value node)
 
-@cython.locals(order=list, stack=list, node=Value, each=Value, left=Value, right=Value, size=Py_ssize_t)
+@cython.locals(leaves=list, before=list, untaken=list, order=list, node=Value, parent=Value, leaf=Value, mark=long, newest=long, i=Py_ssize_t)
+cpdef backward(Value output)
+
+@cython.locals(order=list, stack=list, node=Value, each=Value, left=Value, right=Value, row=Rule, operands=tuple, several=tuple, size=Py_ssize_t)
 cdef list _search(Value output, long mark, list leaves, list before, list untaken)
 
 cdef _reach(Value node, long mark, list stack, list leaves, list before)

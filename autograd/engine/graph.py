@@ -112,8 +112,8 @@ def require_finite(kind: str, node: Any, derivative: Any, reader: Any = None) ->
 def active(node: Any) -> tuple[Any, ...]:
     """The operands that the derivative of a node goes to: of a `where` the branch that was taken alone."""
     row: Any = node._row
-    if node._right is MANY and row.select is not None:
-        return (node._left[row.select(*[operand._number for operand in node._left])],)
+    if node._right is MANY and row._select is not None:
+        return (node._left[row._select(*[operand._number for operand in node._left])],)
     return node.operands  # type: ignore[no-any-return]  # a Value's, whose class is defined above this file
 
 
@@ -192,9 +192,12 @@ def backward(output: Any) -> None:
                         _search(parent, mark, leaves, before, untaken)
             if output._mark > mark:  # it is no constant
                 output._grad = 1.0
+            newest = -1
+            for leaf in leaves:
+                newest = max(newest, leaf._note.version)
             _active.append(mark)
             try:
-                _sweep(order, mark, max([leaf._note.version for leaf in leaves], default=-1))
+                _sweep(order, mark, newest)
             finally:
                 _active.pop()
         except BaseException:  # KeyboardInterrupt too
@@ -202,8 +205,9 @@ def backward(output: Any) -> None:
                 leaf.grad = earlier
             raise
         for i in range(len(leaves)):
+            leaf = leaves[i]
             if before[i] is not None:
-                leaves[i]._grad += before[i]
+                leaf._grad += before[i]
 
 
 def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untaken: list[Any]) -> list[Any]:
@@ -221,10 +225,13 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untake
             node._grad = 0.0
             size = len(stack)
             if node._right is MANY:
-                if node._row.select is not None:
+                row, operands = node._row, node._left
+                if row._select is not None:
                     untaken.append(node)
-                for operand in reversed(active(node)):
-                    for each in reversed(operand) if type(operand) is tuple else (operand,):
+                    operands = active(node)
+                for operand in reversed(operands):
+                    several = operand if type(operand) is tuple else (operand,)
+                    for each in reversed(several):
                         if each._mark < mark:
                             _reach(each, mark, stack, leaves, before)
             else:
@@ -271,9 +278,9 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
             by_left, by_right = row.by_left, row.by_right
             if source == COMPUTED:
                 if right is None:
-                    by_left = float(row.partials_at(node._number, left._number)[0])
+                    by_left = float(row.partials_of(node._number, (left._number,))[0])
                 else:
-                    partials = row.partials_at(node._number, left._number, right._number)
+                    partials = row.partials_of(node._number, (left._number, right._number))
                     by_left, by_right = float(partials[0]), float(partials[1])
             else:  # copies
                 if source >= 0:
@@ -293,7 +300,7 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
 def _propagate_to_many(node: Any, mark: int) -> None:
     """The chain rule at a node whose row selects, or takes sequences or more than two numbers."""
     row, operands, adjoint = node._row, node._left, node._grad
-    if row.select is not None:
+    if row._select is not None:
         _add(active(node)[0], adjoint, mark)
     elif row.arithmetic == INNER:
         weights, inputs = operands[0], operands[1]
@@ -304,7 +311,7 @@ def _propagate_to_many(node: Any, mark: int) -> None:
         if len(operands) > 2:
             _add(operands[2], adjoint, mark)
     else:
-        partials = row.partials_at(node._number, *[numbers_of(operand) for operand in operands])
+        partials = row.partials_of(node._number, tuple([numbers_of(operand) for operand in operands]))
         for parent, partial in edges(operands, partials):
             _add(parent, adjoint * float(partial), mark)
 

@@ -6,7 +6,6 @@ recorded since the last change of any leaf share one `Note`, so the version cost
 
 from __future__ import annotations
 
-import functools
 import threading
 from typing import Any
 
@@ -32,7 +31,16 @@ class Note:
         self.version, self.label, self.scope, self.place = version, label, scope, place
 
 
-noted = functools.lru_cache(Note)  # neighbours in a layer share one
+_last = Note(0)
+
+
+def noted(version: int, label: str, scope: str, place: str) -> Note:
+    """The note with these words; neighbours in a layer share one."""
+    global _last
+    last = _last
+    if last.version != version or last.scope != scope or last.label != label or last.place != place:
+        last = _last = Note(version, label, scope, place)
+    return last
 
 
 class Clock:

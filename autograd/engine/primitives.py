@@ -85,6 +85,7 @@ __all__ = [
 ]  # fmt: skip
 
 NARROW: Interval = (-5.0, 5.0)
+_TINY, _HUGE = numerics.NEAR
 MODEST: Interval = (-40.0, 40.0)  # where finite differences tell steps and angles
 
 
@@ -218,16 +219,15 @@ def monomial(c: float, a: float, n: float, k: float) -> float:
     """
     if c == 0.0 and k > 0.0:
         return 0.0
-    exponent, rest = numerics.difference(n, k)
+    exponent, rest = numerics.difference(n, k) if k else (n, 0.0)
     try:
         raised = math.pow(a, exponent)
     except OverflowError:
         raised = math.inf
-    if a == 0.0 or not (math.isfinite(a) and math.isfinite(exponent)):
-        return c * raised
-    if rest:  # of a fraction, or from 2⁵³ on of a whole number: there it makes the sign of a negative base
+    if rest and a != 0.0 and math.isfinite(a) and math.isfinite(exponent):
+        # Of a fraction, or from 2⁵³ on of a whole number: there it makes the sign of a negative base.
         raised *= math.pow(math.copysign(1.0, a), rest) * (1.0 + rest * math.log(math.fabs(a)))
-    if numerics.NEAR[0] < math.fabs(raised) < numerics.NEAR[1]:
+    if _TINY < abs(raised) < _HUGE or a == 0.0 or not (math.isfinite(a) and math.isfinite(exponent)):
         return c * raised
     with decimal.localcontext(numerics.WIDE):
         base = +decimal.Decimal(a)  # rounded to the context's digits: there may be 750

@@ -5,12 +5,14 @@ cdef int ADD, SUB, MUL, DIV
 
 cdef class Rule:
     cdef public str _name
-    cdef public object _forward, _partials, _array
+    cdef public object _forward, _partials, _array, _select
     cdef public tuple _vectors
     cdef public int arithmetic, left, right
     cdef public double by_left, by_right
 
-    cdef double of_one(self, double a) except? -1.0
+    cdef object partials_of(self, double y, tuple args)
+
+    cdef double evaluated(self, tuple args) except? -1.0
 
     cdef double of_two(self, double a, double b) except? -1.0
 

@@ -38,7 +38,7 @@ class Rule:
     """
 
     __slots__ = (
-        "_array", "_forward", "_name", "_partials", "_vectors",
+        "_array", "_forward", "_name", "_partials", "_select", "_vectors",
         "arithmetic", "by_left", "by_right", "left", "right",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class Rule:
     _forward: Callable[..., Any]
     _partials: Callable[..., Sequence[Any]]
     _array: Callable[..., Any]
+    _select: Callable[..., int] | None
     _vectors: tuple[int, ...]
     arithmetic: int
     left: int
@@ -63,7 +64,8 @@ class Rule:
         if not all(partial in stand_ins or type(partial) is float for partial in found):
             found = []
         facts = {
-            f"_{name}": getattr(row, name) for name in ("name", "forward", "partials", "array", "vectors")
+            f"_{name}": getattr(row, name)
+            for name in ("name", "forward", "partials", "array", "select", "vectors")
         }
         facts["arithmetic"] = _ARITHMETIC.index(row.forward) if row.forward in _ARITHMETIC else 0
         for side, partial in zip(("left", "right"), [*found, None, None]):
@@ -82,15 +84,17 @@ class Rule:
                 args = inspect.signature(self._forward).bind(*args, **named).args
             except TypeError as error:
                 raise TypeError(f"{self._name}() {error}") from None
-        if self._vectors:  # what is gone through once is kept: the elements are looked at here already
-            args = tuple([list(arg) if hasattr(arg, "__next__") else arg for arg in args])
+        for position in self._vectors:  # what is gone through once is kept: its elements are looked at below
+            if position < len(args) and hasattr(args[position], "__next__"):
+                args = (*args[:position], list(args[position]), *args[position + 1 :])
         arrays = False
         for position, arg in enumerate(args):
-            if type(arg) is float:
+            kind = type(arg)
+            if kind is float:
                 continue
-            if type(arg) is str:  # two of them compare like numbers
+            if kind is str:  # two of them compare like numbers
                 raise TypeError(f"{self._name} takes real numbers and Values, got str: {arg!r:.60}")
-            bind = getattr(type(arg), "__primitive__", None)
+            bind = None if kind is tuple else getattr(kind, "__primitive__", None)
             if bind is not None:
                 return bind(self, args)
             if position in self._vectors and not _is_array(arg):
@@ -106,10 +110,13 @@ class Rule:
                 arrays = True
         if arrays:
             return self._array(*(stacked(args, self._vectors) if self._vectors else args))
-        return self.evaluate(*args)
+        return self.evaluated(args)
 
     def evaluate(self, *args: Any) -> float:
         """The forward value on floats, by IEEE 754 where Python would raise."""
+        return self.evaluated(args)
+
+    def evaluated(self, args: tuple[Any, ...]) -> float:
         try:
             return float(self._forward(*args))
         except (ArithmeticError, ValueError):
@@ -119,22 +126,6 @@ class Rule:
             raise TypeError(
                 f"{self._name} takes real numbers and Values, got {args!r:.100}: {error}"
             ) from error
-
-    def partials_at(self, y: float, *args: Any) -> Sequence[Any]:
-        """The partials at a point given in floats, by IEEE 754 where Python would raise."""
-        try:
-            return self._partials(y, *args)
-        except (ArithmeticError, ValueError):
-            with np.errstate(all="ignore"):
-                exact = self._partials(np.float64(y), *map(as_array, args))
-                return [float(partial) if np.ndim(partial) == 0 else partial for partial in exact]
-
-    def of_one(self, a: float) -> float:
-        """The forward value of one number."""
-        try:
-            return float(self._forward(a))
-        except (ArithmeticError, ValueError, TypeError):
-            return self.evaluate(a)
 
     def of_two(self, a: float, b: float) -> float:
         """The forward value of two numbers."""
@@ -146,10 +137,7 @@ class Rule:
             return a - b
         if self.arithmetic == DIV and b != 0.0:
             return a / b
-        try:
-            return float(self._forward(a, b))
-        except (ArithmeticError, ValueError, TypeError):
-            return self.evaluate(a, b)
+        return self.evaluated((a, b))
 
     def of_nodes(self, operands: tuple[Any, ...]) -> float:
         """The forward value of an inner product of nodes: without lists of their numbers."""
@@ -159,6 +147,18 @@ class Rule:
             w, x = weights[i], inputs[i]
             total += w._number * x._number
         return total + operands[2]._number if len(operands) > 2 else total
+
+    def partials_at(self, y: float, *args: Any) -> Sequence[Any]:
+        """The partials at a point given in floats, by IEEE 754 where Python would raise."""
+        return self.partials_of(y, args)
+
+    def partials_of(self, y: float, args: tuple[Any, ...]) -> Sequence[Any]:
+        try:
+            return self._partials(y, *args)
+        except (ArithmeticError, ValueError):
+            with np.errstate(all="ignore"):
+                exact = self._partials(np.float64(y), *map(as_array, args))
+                return [float(partial) if np.ndim(partial) == 0 else partial for partial in exact]
 
 
 def _is_array(arg: Any) -> bool:

@@ -1,5 +1,5 @@
 cimport cython
-from .node cimport Clock, Note
+from .node cimport Clock, Note, noted
 from .rule cimport Rule
 
 cdef Clock clock

@@ -496,7 +496,7 @@ def _constant(data: Any) -> Value:
 
 
 def _unary(row: Any, operand: Any) -> Value:
-    return _recorded(row, row.of_one(operand._number), operand, None)
+    return _recorded(row, row.evaluated((operand._number,)), operand, None)
 
 
 def _binary(row: Any, left: Any, right: Any) -> Any:
@@ -572,7 +572,7 @@ def record(row: Any, args: tuple[Any, ...]) -> Any:
     several = tuple(operands)
     if row.arithmetic == INNER:
         return _recorded(row, row.of_nodes(several), several, MANY)
-    return _recorded(row, row.evaluate(*map(graph.numbers_of, several)), several, MANY)
+    return _recorded(row, row.evaluated(tuple(map(graph.numbers_of, several))), several, MANY)
 
 
 def _text(what: str, text: Any) -> str:

@@ -1,7 +1,7 @@
 """Loss curves as pictures, with matplotlib (extra `plots`), which is imported when a chart is drawn.
 
 Colours run from light to dark with the learning rate (viridis: safe for colour-blind readers, and in
-grey), each curve has a marker of its own, legends stand beside the curves and never on them. All other
+grey), each curve has a marker of its own, legends are beside the curves and never on them. All other
 colours are those of `autograd.drawing.style`.
 """
 

@@ -146,7 +146,7 @@ class Record:
         return self.states[:-1]
 
     def row(self, epoch: int) -> dict[str, float]:
-        """The quantities after so many updates, by name; of -1 after the last one."""
+        """The quantities by name, after `epoch` updates; -1 is after the last one."""
         return dict(zip(self.columns, self.states[epoch].tolist(), strict=True))
 
     def __getitem__(self, column: str) -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """The six steps of training a network, told with the numbers of one run.
 
-Words stand here. The numbers come from the recorded graph and from the training; the formulas of the
+The words are here. The numbers come from the recorded graph and from the training; the formulas of the
 derivatives from `autograd.explain`.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from autograd import Derivation, Explorer, Value, explain, grad
 
 from ..shared import page
-from ..shared.page import EXPLORER, number
+from ..shared.page import EXPLORER, in_brackets, number, signed
 from ..shared.report import Report
 from .network import WEIGHTS, Record, Settings, central_differences
 
@@ -379,14 +379,6 @@ def list_files(report: Report) -> None:
     report.section("files", "The files beside this page")
     report.say("For the hand-in:")
     report.add(page.links({**told, **dict.fromkeys(pictures, "")}))
-
-
-def in_brackets(text: str) -> str:
-    return f"({text})" if text.startswith("−") else text
-
-
-def signed(value: float) -> str:
-    return in_brackets(number(value))
 
 
 def updates(count: int) -> str:

@@ -22,16 +22,14 @@ from autograd import (
     save_workbook,
     topological_order,
     write_csv,
-    write_text,
 )
 from nn import MLP, diagram
 
 from ..shared.options import Options, OptionsError
 from ..shared.page import EXPLORER
 from ..shared.report import run
-from . import charts, page
+from . import charts, handout, page
 from .comment import comment
-from .handout import Handout
 from .network import (
     OVERSHOOT_RATES,
     SIX_RATES,
@@ -80,9 +78,7 @@ def hand_in(settings: Settings, folder: Path) -> None:
         nodes["E_total"], weights, folder / "backpropagation.xlsx",
         epochs=min(settings.epochs, ROWS), lr=settings.lr,
     )  # fmt: skip
-    handout = Handout(nodes, WEIGHTS, settings.lr, settings.epochs, own.row(-1))
-    write_text(folder / "derivation.md", handout.markdown())
-    write_text(folder / "derivation.html", handout.html())
+    handout.write(nodes, own, folder)
 
     # The pictures of the training, and the page with all of it.
     trained = build(replace(settings, weights=tuple(own.row(-1)[label] for label in WEIGHTS)))

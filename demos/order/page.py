@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from autograd import Explorer
 
 from ..shared import page
-from ..shared.page import number
+from ..shared.page import number, signed
 
-__all__ = ["Answers", "Pass", "Search", "Share", "Structure", "Turn", "Update", "Way", "formula"]
+__all__ = [
+    "Answers", "Pass", "Search", "Share", "Structure", "Turn", "Update", "Way", "arrows", "formula",
+]  # fmt: skip
 
 Structure = tuple[tuple[int, ...], ...]  # of each node the numbers of its parents
 
@@ -32,7 +34,7 @@ class Share:
     @property
     def product(self) -> str:
         """The arithmetic of the share, as text."""
-        return _together(f"{_signed(self.adjoint)} × {_signed(self.slope)} = {number(self.share)}")
+        return _together(f"{signed(self.adjoint)} × {signed(self.slope)} = {number(self.share)}")
 
     @property
     def share(self) -> float:
@@ -122,6 +124,11 @@ class Pass:
     x: float
 
 
+def arrows(structure: Structure) -> int:
+    """How many arrows the graph has."""
+    return sum(map(len, structure))
+
+
 def formula(structure: Structure) -> str:
     """A graph with one leaf written out; ``x``, then ``b``, ``c``, ..., and ``y``.
 
@@ -139,47 +146,30 @@ def formula(structure: Structure) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """All that the page tells.
+    """All that the page tells."""
 
-    Attributes
-    ----------
-    right, swapped : ∂y/∂x of y = 8x by the engine; and depth first, with the operands of y swapped.
-    depth_first, in_order : the turns of both backward passes, and from the same graph.
-    ways : every way of going back.
-    census : the search for graphs that depth first gets wrong, size by size.
-    doublings, visits : how long a chain was for which going path by path took so many visits.
-    overwriting, adding : the shares of y = x · x in turns of their own.
-    zeroed, unzeroed : the steps of training.
-    start, target, rate : where w starts, where the loss is least, and the learning rate.
-    pieces, in_pieces : the targets of a loss in pieces, and w.grad after a backward pass for each.
-    kept, cleared : the two passes that share y, with its adjoint kept and cleared.
-    code : program text by name.
-    pictures : SVG text by file name.
-    explorers : what can be stepped through, by the name of its file.
-    """
-
-    right: float
-    swapped: float
+    right: float  # ∂y/∂x of y = 8x by the engine
+    swapped: float  # depth first, with the operands of y swapped
     depth_first: Sequence[Turn]
-    in_order: Sequence[Turn]
+    in_order: Sequence[Turn]  # the same graph
     ways: Sequence[Way]
-    census: Sequence[Search]
+    census: Sequence[Search]  # for graphs that depth first gets wrong, size by size
     doublings: int
-    visits: int
-    overwriting: Sequence[Turn]
+    visits: int  # that going path by path takes for so many doublings
+    overwriting: Sequence[Turn]  # the shares of y = x · x in turns of their own
     adding: Sequence[Turn]
     zeroed: Sequence[Update]
     unzeroed: Sequence[Update]
-    start: float
-    target: float
+    start: float  # where w starts
+    target: float  # where the loss is least
     rate: float
-    pieces: Sequence[float]
-    in_pieces: float
-    kept: Sequence[Pass]
+    pieces: Sequence[float]  # the targets of a loss in pieces
+    in_pieces: float  # w.grad after a backward pass for each of them
+    kept: Sequence[Pass]  # two passes that share y, with its adjoint kept
     cleared: Sequence[Pass]
-    code: Mapping[str, str]
-    pictures: Mapping[str, str]
-    explorers: Mapping[str, Explorer]
+    code: Mapping[str, str]  # program text by name
+    pictures: Mapping[str, str]  # SVG text by file name
+    explorers: Mapping[str, Explorer]  # by the name of its file
 
     def html(self) -> str:
         """The page."""
@@ -206,16 +196,11 @@ class Answers:
             f"3 the weight after {len(swing)} steps": f"{number(self.zeroed[-1].after, 4)}; "
             f"not zeroed, anywhere from {number(min(swing), 2)} to {number(max(swing), 2)}",
         }
-        cards = "".join(
-            f"<div><dt>{page.prose(name)}</dt><dd>{page.prose(result)}</dd></div>"
-            for name, result in facts.items()
-        )
         questions = {
             "order": "Why topological order?",
             "add": "Why add, and not overwrite?",
             "zero": "Why zero the gradients between steps?",
         }
-        links = "".join(f'<li><a href="#{anchor}">{title}</a></li>' for anchor, title in questions.items())
         return (
             page.paragraph(
                 "Backpropagation repeats one small step: a node multiplies what has arrived at it by a "
@@ -225,7 +210,8 @@ class Answers:
                 "run.",
                 "lead",
             )
-            + f'<ol>{links}</ol><dl class="facts">{cards}</dl>'
+            + page.contents(questions)
+            + page.facts(facts)
             + "<h2>The step, and four words</h2>"
             + page.paragraph(
                 "The parents of a node are what it was computed from. The local derivative `∂node/∂parent` "
@@ -376,8 +362,8 @@ class Answers:
     def _search(self) -> list[str]:
         right = [found for found in self.census if not found.wrong]
         first = next(found for found in self.census if found.wrong)
-        fewest = _arrows(first.wrong[0])
-        least = [structure for structure in first.wrong if _arrows(structure) == fewest]
+        fewest = arrows(first.wrong[0])
+        least = [structure for structure in first.wrong if arrows(structure) == fewest]
         last = self.census[-1]
         return [
             page.paragraph(
@@ -559,8 +545,9 @@ class Answers:
     # --- files ---
 
     def _files(self) -> str:
-        links = "".join(f'<li><a href="{name}">{name}</a></li>' for name in sorted(self.pictures))
-        return page.section("files", "The pictures beside this page", f"<ul>{links}</ul>")
+        return page.section(
+            "files", "The pictures beside this page", page.links(dict.fromkeys(sorted(self.pictures), ""))
+        )
 
     def _figure(self, name: str, alt: str, caption: str) -> str:
         return page.figure(self.pictures[name], alt, caption)
@@ -572,10 +559,6 @@ class Answers:
 def _arrived(turns: Sequence[Turn], label: str) -> float:
     """What a node has at the end of a backward pass."""
     return [share.after for turn in turns for share in turn.shares if share.parent == label][-1]
-
-
-def _arrows(structure: Structure) -> int:
-    return sum(map(len, structure))
 
 
 def _plain(turn: Turn) -> str:
@@ -591,14 +574,9 @@ def _pass_told(one: Pass, x_before: float) -> tuple[str, str]:
 
 
 def _sum(before: float, share: float, after: float) -> str:
-    return _together(f"{_signed(before)} + {_signed(share)} = {number(after)}")
+    return _together(f"{signed(before)} + {signed(share)} = {number(after)}")
 
 
 def _together(text: str) -> str:
     """The text in one piece, which no line break takes apart."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _signed(value: float) -> str:
-    text = number(value)
-    return f"({text})" if text.startswith("−") else text

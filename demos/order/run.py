@@ -26,9 +26,8 @@ from autograd import PALETTE, Value, draw, explore, grad, topological_order, wri
 from nn.plots import canvas, save
 
 from ..shared.report import run
-from .page import Answers, Pass, Search, Share, Turn, Update, Way, formula
+from .page import Answers, Pass, Search, Share, Structure, Turn, Update, Way, arrows, formula
 
-Structure = tuple[tuple[int, ...], ...]  # of each node the numbers of its parents
 Backward = Callable[[Value], object]  # fills in .grad on all that the output depends on, or tries to
 
 
@@ -213,10 +212,6 @@ def search(backward: Backward, largest: int) -> list[Search]:
         wrong = [structure for structure in graphs if goes_wrong(structure, backward)]
         found.append(Search(size, len(graphs), sorted(wrong, key=arrows)))
     return found
-
-
-def arrows(structure: Structure) -> int:
-    return sum(map(len, structure))
 
 
 def try_all(largest: int) -> list[Way]:

@@ -1,8 +1,8 @@
 """The pictures of the demos on real data: digits, their weights and mistakes; predictions and residuals.
 
-Every function returns a matplotlib Figure in the style of `charts`. Colours are those of
-`autograd.drawing.style`: they can be told apart by colour-blind readers, and never stand alone: lines
-differ in their dashes too, points in their markers, cells in their lightness or by a mark.
+Every function returns a matplotlib Figure in the style of `nn.plots`. Its colours can be told apart by
+colour-blind readers, and are never the only difference: lines differ in their dashes too, points in their
+markers, cells in their lightness or by a mark.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ __all__ = [
     "explorer",
     "facts",
     "figure",
+    "in_brackets",
     "links",
     "listing",
     "mathml",
@@ -33,6 +34,7 @@ __all__ = [
     "paragraph",
     "prose",
     "section",
+    "signed",
     "table",
     "typeset",
 ]
@@ -52,6 +54,16 @@ TOKENS = re.compile(
 def number(value: float, digits: int = 9) -> str:
     """A number for reading: rounded to `digits` significant digits, with a real minus sign."""
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def in_brackets(text: str) -> str:
+    """A number as text, in brackets if it is negative: as a factor is written."""
+    return f"({text})" if text.startswith("−") else text
+
+
+def signed(value: float, digits: int = 9) -> str:
+    """A number for reading, in brackets if it is negative."""
+    return in_brackets(number(value, digits))
 
 
 def _name(label: str) -> str:
@@ -91,7 +103,7 @@ def typeset(formula: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Text in HTML in which `formulas` stand between backquotes, and ``code`` between two of them."""
+    """Text in HTML with `formulas` between backquotes, and ``code`` between two of them."""
 
     def spoken(words: str) -> str:
         pieces = words.split("`")
@@ -142,7 +154,7 @@ def figure(svg: str, alt: str, caption: str, smallest: float = 0.66) -> str:
     ----------
     svg : the picture as text; its root says how wide it is.
     alt : what it shows, for those who do not see it.
-    caption : what stands below it, with `formulas` between backquotes.
+    caption : the text below it, with `formulas` between backquotes.
     smallest : how far it may be shrunk before the box scrolls, so that its text stays readable.
     """
     data = base64.b64encode(svg.encode()).decode()
@@ -178,12 +190,12 @@ def explorer(shown: Explorer, name: str, caption: str) -> str:
 
 
 def listing(code: str, label: str) -> str:
-    """Program text as it stands, in a box that scrolls by itself; `label` says what it is."""
+    """Program text, in a box that scrolls by itself; `label` says what it is."""
     return scrolling(f"<pre><code>{html.escape(code.strip(), quote=False)}</code></pre>", label)
 
 
 def columns(*contents: str) -> str:
-    """Parts that stand side by side where the window is wide enough, otherwise one below the other."""
+    """Parts side by side where the window is wide enough, otherwise one below the other."""
     inside = "\n".join(f"<div>{content}</div>" for content in contents)
     return f'<div class="columns">{inside}</div>'
 

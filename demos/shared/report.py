@@ -95,7 +95,7 @@ class Report:
         self.add(page.figure(self.read(name), alt, caption, smallest))
 
     def show(self, name: str, figure: Any, alt: str, caption: str) -> None:
-        """A figure of matplotlib: it is saved as `name` with the suffix .svg, and stands on the page."""
+        """A figure of matplotlib: saved as `name` with the suffix .svg, and shown on the page."""
         save(figure, self.folder / f"{name}.svg")
         self.picture(f"{name}.svg", alt, caption)
 

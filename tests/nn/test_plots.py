@@ -39,7 +39,6 @@ def test_a_positive_score_is_blue_and_a_negative_one_orange():
 
 def test_a_curve_that_stays_above_the_ceiling_ends_in_a_triangle_and_one_that_returns_is_drawn_whole():
     curves = [([1.0, 500.0, 0.5, 0.1], "overshooting"), ([1.0, 50.0, 500.0, np.inf], "divergent")]
-    looks = {"overshooting": (PALETTE["series 1"], "~"), "divergent": (PALETTE["series 3"], "^")}
     figure = plots.multiples(
         {"row": curves},
         ["a", "b"],
