@@ -150,10 +150,11 @@ class NativeProgram:
             with BUILDING:  # nodes are added to their graph
                 build = functools.partial(self._built, lanes, training)
                 signature = _signature(len(self.nodes), training is not None)
-                call, facts = machine.function(self._specification(lanes, training), signature, build)
+                specification = self._specification(lanes, training)
+                call, (size, record, fused) = machine.function(specification, signature, build)
                 if len(self._functions) >= KEPT:
                     self._functions.clear()
-                made = self._functions[purpose, lanes] = _Function(call, lanes, *facts)
+                made = self._functions[purpose, lanes] = _Function(call, lanes, size, record, bool(fused))
         return made
 
     def _specification(self, lanes: int, training: Training | None) -> str:
