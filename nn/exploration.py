@@ -27,7 +27,6 @@ __all__ = ["explore_model"]
 _NEURON = re.compile(r"layer(?P<layer>\d+)\.neuron(?P<neuron>\d+)")
 
 
-@explore.register(Module)
 def explore_model(
     model: Module,
     data: tuple[Any, Any] | list[tuple[Any, Any]],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
@@ -16,7 +17,7 @@ from .arguments import require_flag, require_number
 from .arrays import features_of
 
 if TYPE_CHECKING:
-    from autograd import Program
+    from autograd import Explorer, Program
 
 __all__ = ["Module", "mode"]
 
@@ -172,6 +173,11 @@ class Module:
     def _steady(self) -> bool:
         """Whether a call is the same computation for every example, whatever its numbers."""
         return False
+
+    def __explore__(self, *arguments: Any, **options: Any) -> Explorer:
+        """What `autograd.explore` does with a model: `nn.explore_model`, which loads on first use."""
+        found: Explorer = importlib.import_module("nn.exploration").explore_model(self, *arguments, **options)
+        return found
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, which the next backward pass adds to."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -19,12 +19,12 @@ from .view import View, parts
 
 @dataclass(slots=True)
 class Group:
-    """The nodes of a scope, or where `scope` is empty, repeats of one node outside of all scopes."""
+    """The nodes of a scope; where `scope` is empty, the repeats of one node outside of all scopes."""
 
     scope: Cluster
-    leaves: list[Value]
-    operations: list[Value]
-    times: int = 0  # how often the scope was recorded
+    leaves: list[Value] = field(default_factory=list)
+    operations: list[Value] = field(default_factory=list)
+    times: int = 1  # how often the scope, or the node, was recorded
 
     @property
     def members(self) -> list[Value]:
@@ -38,191 +38,173 @@ class Group:
 class Groups:
     """The graph divided into groups, each drawn as one box.
 
-    A node recorded `depth` or more scopes deep belongs to the group of its first `depth` scopes, or of
-    more where these are `opened`, and to none where all of them are. Of the others, nodes with the same
-    operation, the same label and operands from the same groups are repeats of one another, such as the
-    losses of many examples; and so are leaves with the same label that the same groups read.
+    A node recorded at least `depth` scopes deep belongs to the group of its outermost scope, from `depth`
+    on, that is not `opened`. All other nodes are grouped with their repeats, such as the losses of many
+    examples: operations with the same row, the same label and operands from the same groups, and leaves
+    with the same label that the same groups read.
 
-    What is said of a sequence is said once for all nodes that read it, so that the time is in
-    proportion to the parameters of a model rather than to its edges.
+    A sequence is looked at once for all nodes of a group that read it. So the time grows with the
+    parameters of a model and not with its edges.
+
+    Attributes
+    ----------
+    of : the index of each node's group in `groups`.
+    groups : by the place of their first node in the graph.
+    sources : by the indices of two groups, the nodes of the first that the second reads.
     """
 
     def __init__(self, view: View, depth: int, limit: int, opened: Collection[Cluster] = ()) -> None:
-        self.view, self.depth, self.opened = view, depth, opened
+        self._view, self._depth, self._opened = view, depth, opened
         self._operations = set(view.operations)
-        self._first: dict[Value, Any] = {}  # the number of a node's group, before leaves are told apart
-        self._within: dict[int, dict[int, None]] = {}  # by the id of a sequence the numbers of its elements
-        loose = self._number(limit)
-        readers = self._readers(loose)
-        for node in loose:  # leaves with the same label that others read are others
-            self._first[node] = (self._first[node], tuple(sorted(readers[node])))
-        first = self._first
-        keys = dict.fromkeys(first[node] for node in chain(loose, view.operations))
-        keys.update(dict.fromkeys(first.values()))  # a scope has its place by its first operation
-        positions = {key: position for position, key in enumerate(keys)}
-        self.of: dict[Value, int] = {node: positions[key] for node, key in first.items()}
-        self.groups = [Group((), [], []) for _ in keys]
-        leaves = [group.leaves for group in self.groups]
-        for node, position in self.of.items():
+        self._keys: dict[Value, Any] = {}  # equal for nodes of one group
+        self._keys_within: dict[int, dict[Any, None]] = {}  # by the id of a sequence
+        loose = self._find_keys(limit)
+        readers: dict[Value, set[int]] = {leaf: set() for leaf in loose}
+        for node, parents in self._reads() if loose else ():
+            for parent in parents:
+                if parent in readers:
+                    readers[parent].add(self._keys[node])
+        for leaf in loose:
+            self._keys[leaf] = (self._keys[leaf], tuple(sorted(readers[leaf])))
+        first = [self._keys[node] for node in chain(loose, view.operations)]  # an operation places its scope
+        index = {key: place for place, key in enumerate(dict.fromkeys((*first, *self._keys.values())))}
+        self.of = {node: index[key] for node, key in self._keys.items()}
+        self.groups = [Group(()) for _ in index]
+        for node, place in self.of.items():
             if node not in self._operations:
-                leaves[position].append(node)
+                self.groups[place].leaves.append(node)
         for node in view.operations:
             self.groups[self.of[node]].operations.append(node)
         for group in self.groups:
-            group.scope = self._scope((group.leaves or group.operations)[0].scope)
-        self.sources: dict[tuple[int, int], dict[Value, None]] = {}  # what a group hands to another
+            group.scope = self._scope(group.members[0].scope)
+            group.times = len(group.members)
+        self.sources: dict[tuple[int, int], dict[Value, None]] = {}
         self._connect()
 
     def _scope(self, scope: str) -> Cluster:
-        """The first `depth` parts or more, up to one that is not opened; the empty tuple if there is none."""
+        """The scope that a node recorded in `scope` is drawn as; empty if it is drawn outside of all."""
         every = parts(scope)
-        outer = (every[:size] for size in range(self.depth, len(every) + 1))
-        return next((scope for scope in outer if scope not in self.opened), ())
+        outer = (every[:size] for size in range(self._depth, len(every) + 1))
+        return next((scope for scope in outer if scope not in self._opened), ())
 
-    def _number(self, limit: int) -> list[Value]:
-        """Give nodes with the same key the same number; returns the leaves outside of scopes."""
-        view, first, operations = self.view, self._first, self._operations
-        numbers: dict[Any, int] = {}  # key -> number; a key made of numbers stays small
+    def _find_keys(self, limit: int) -> list[Value]:
+        """Give the nodes of a group equal keys: numbers, which stay small. Return the leaves without scope.
+
+        Their keys are not final: the groups that read them are only known afterwards.
+        """
+        view, keys = self._view, self._keys
+        numbers: dict[Any, int] = {}
         of_scope: dict[str, int] = {}
         loose: list[Value] = []
         for node in view.values:
-            scope = node.scope
-            if scope in of_scope:
-                first[node] = of_scope[scope]
+            if node.scope in of_scope:
+                keys[node] = of_scope[node.scope]
                 continue
-            key: Any = self._scope(scope)
+            key: Any = self._scope(node.scope)
             if key:
-                of_scope[scope] = numbers.setdefault(key, len(numbers))
+                of_scope[node.scope] = numbers.setdefault(key, len(numbers))
+            elif node in view.outputs:
+                key = node
             else:
                 place = tuple(part.partition("\0")[0] for part in view.cluster(node))
-                if node in view.outputs:
-                    key = node
-                elif node in operations:
-                    inputs = chain.from_iterable(
-                        self._numbers_within(operand) if type(operand) is tuple else (first[operand],)
-                        for operand in view.operands(node)
-                    )
-                    row = view.row(node)
-                    key = (row, node.label, place, tuple(dict.fromkeys(inputs)))
+                if node in self._operations:
+                    operands = [self._keys_of(operand) for operand in view.operands(node)]
+                    key = (view.row(node), node.label, place, tuple(dict.fromkeys(chain(*operands))))
                 else:
                     loose.append(node)
                     key = (node.constant, node.label, place)
-            first[node] = numbers.setdefault(key, len(numbers))
+            keys[node] = numbers.setdefault(key, len(numbers))
             if len(numbers) > limit:  # it can only become more, and a million keys take long
-                refuse(f"more than {limit:,} of its {len(view.values):,} nodes", limit, self.depth)
+                refuse(f"more than {limit:,} of its {len(view.values):,} nodes", limit, self._depth)
         return loose
 
-    def _numbers_within(self, sequence: tuple[Value, ...]) -> dict[int, None]:
-        if id(sequence) not in self._within:
-            self._within[id(sequence)] = dict.fromkeys(map(self._first.__getitem__, sequence))
-        return self._within[id(sequence)]
+    def _keys_of(self, operand: Any) -> Collection[Any]:
+        if type(operand) is not tuple:
+            return (self._keys[operand],)
+        if id(operand) not in self._keys_within:
+            self._keys_within[id(operand)] = dict.fromkeys(map(self._keys.__getitem__, operand))
+        return self._keys_within[id(operand)]
 
-    def _readers(self, leaves: Collection[Value]) -> dict[Any, set[int]]:
-        """For each of the leaves the groups that read it, itself or in a sequence."""
-        readers: dict[Any, set[int]] = {node: set() for node in leaves}
-        sequences: dict[int, tuple[tuple[Value, ...], set[int]]] = {}
-        for node in self.view.operations:
-            for operand in self.view.operands(node):
-                if type(operand) is tuple:
-                    sequences.setdefault(id(operand), (operand, set()))[1].add(self._first[node])
-                elif operand in readers:
-                    readers[operand].add(self._first[node])
-        for sequence, groups in sequences.values():
-            for element in sequence:
-                if element in readers:
-                    readers[element].update(groups)
-        return readers
+    def _reads(self) -> Iterator[tuple[Value, tuple[Value, ...]]]:
+        """Each operation with its parents; a sequence only once for its readers in one group and scope."""
+        seen: set[Any] = set()
+        for node in self._view.operations:
+            for operand in self._view.operands(node):
+                if type(operand) is not tuple:
+                    yield node, (operand,)
+                elif (key := (id(operand), self._keys[node], node.scope)) not in seen:
+                    seen.add(key)
+                    yield node, operand
 
     def _connect(self) -> None:
-        """Find what each group hands to another, and how often each scope was recorded.
+        """Find `sources`, and how often each scope was recorded.
 
-        How often: the greatest common divisor of how often its parts were, by operation; and of the
-        number of operations that no other in the same scope reads, for a chain of two is not a repeat.
+        That is the greatest common divisor of how often its operations were, row by row, and of the number
+        of operations that no other one in the scope reads, for a chain of two additions is no repeat.
         """
-        view, of = self.view, self.of
-        consumed: set[Value] = set()
-        done: set[Any] = set()
-        counts: Counter[Any] = Counter()
-        ends: Counter[Any] = Counter()
-        for node in view.operations:
-            group, scope = of[node], node.scope
-            if self.groups[group].scope:
-                counts[group, scope, node.op] += 1
-                ends[group, scope] += 1
-            for operand in view.operands(node):
-                elements: tuple[Value, ...] = (operand,)
-                if type(operand) is tuple:
-                    elements = operand
-                    inside = len(self._numbers_within(operand)) == 1 and of[elements[0]] == group
-                    key = id(operand), group, scope
-                    if key in done or (inside and self._operations.isdisjoint(elements)):
-                        continue
-                    done.add(key)
-                for parent in elements:
-                    tail = of[parent]
-                    if tail != group:
-                        self.sources.setdefault((tail, group), {})[parent] = None
-                    elif parent.op and parent.scope == scope and parent not in consumed:
-                        consumed.add(parent)
-                        ends[group, scope] -= 1
-        for counter in (counts, ends):
-            for key, count in counter.items():
-                group = self.groups[key[0]]
-                group.times = math.gcd(group.times, count)
-
-    def times(self, position: int) -> int:
-        """How often the nodes of a scope, or a node outside, were recorded."""
-        group = self.groups[position]
-        return max(1, group.times if group.scope else len(group.members))
+        of, consumed = self.of, set[Value]()
+        for node, parents in self._reads():
+            head, scope = of[node], node.scope
+            for parent in parents:
+                tail = of[parent]
+                if tail != head:
+                    self.sources.setdefault((tail, head), {})[parent] = None
+                elif parent.op and parent.scope == scope:
+                    consumed.add(parent)
+        scoped = [node for node in self._view.operations if self.groups[of[node]].scope]
+        counts = Counter[Any]((of[node], node.scope, node.op) for node in scoped)
+        counts.update((of[node], node.scope) for node in scoped if node not in consumed)
+        times: dict[int, int] = {}
+        for (place, *_), count in counts.items():
+            times[place] = math.gcd(times.get(place, 0), count)
+        for place, group in enumerate(self.groups):
+            if group.scope:
+                group.times = times.get(place, 1)
 
 
 def collapsed(look: Look, groups: Groups) -> tuple[list[Box], list[Arrow]]:
     """A box for each group; the number at an arrow is how many values go along it each time."""
-    alone = [group.members[0] if group.single else None for group in groups.groups]
     largest = look.largest(node for group in groups.groups if not group.scope for node in group.members)
-    boxes = [
-        _group_box(look, group, groups.times(position), largest)
-        for position, group in enumerate(groups.groups)
-    ]
+    boxes = [_box(look, group, largest) for group in groups.groups]
     arrows: list[Arrow] = []
     for (tail, head), sources in groups.sources.items():
-        node = alone[head]
-        if node is not None and alone[tail] is not None:
-            into = look.arrows(node, groups.of.__getitem__)
+        group = groups.groups[head]
+        if group.single and groups.groups[tail].single:
+            into = look.arrows(group.members[0], groups.of.__getitem__)
             arrows += [arrow for arrow in into if arrow.tail == tail]
             continue
-        values, times = len(sources), groups.times(head)
-        share = values // times if values % times == 0 else values
-        label = f"{share:,}" if share > 1 else ""
+        each, rest = divmod(len(sources), group.times)
+        values = len(sources) if rest else each
+        label = f"{values:,}" if values > 1 else ""
         faded, bold = look.faded(sources), look.on_path(sources)
         arrows.append(Arrow(tail, head, label, faded=faded, bold=bold, count=True))
     return boxes, arrows
 
 
-def _group_box(look: Look, group: Group, times: int, largest: float) -> Box:
-    """A scope with its number of parameters and operations, or repeats with the range of theirs."""
+def _box(look: Look, group: Group, largest: float) -> Box:
     members = group.members
     if group.single:
         return look.box(members[0], largest)
-    every = f" ×{times:,}" if times > 1 else ""
-    box = _scope_box(look, group, times) if group.scope else _repeats_box(look, members, largest)
+    box = _scope_box(look, group) if group.scope else _repeats_box(look, members, largest)
+    every = f" ×{group.times:,}" if group.times > 1 else ""
     return replace(
         box,
-        times=times if box.kind != "constant" else 1,
+        times=group.times if box.kind != "constant" else 1,
         faded=look.faded(members),
         width=look.width(members),
         tooltip=f"{'.'.join(group.scope)}{every}" if group.scope else "",
     )
 
 
-def _scope_box(look: Look, group: Group, times: int) -> Box:
+def _scope_box(look: Look, group: Group) -> Box:
+    """A scope: how many parameters and operations it has, and the norm of its gradient."""
     parameters = [leaf for leaf in group.leaves if not leaf.constant]
     grads = [grad for grad in map(look.view.grad, parameters or group.operations) if grad is not None]
     rows: list[tuple[str, str]] = []
     if parameters:
         rows.append(("parameters", f"{len(parameters):,}"))
     if group.operations:
-        rows.append(("operations", f"{len(group.operations) // times:,}"))
+        rows.append(("operations", f"{len(group.operations) // group.times:,}"))
     if parameters:
         rows.append(("|grad|", look.number(math.hypot(*grads)) if grads else "none"))
     return Box(
@@ -235,7 +217,8 @@ def _scope_box(look: Look, group: Group, times: int) -> Box:
     )
 
 
-def _repeats_box(look: Look, members: Sequence[Value], largest: float) -> Box:
+def _repeats_box(look: Look, members: list[Value], largest: float) -> Box:
+    """Repeats of one node with the range of their numbers."""
     node = members[0]
     kind, cluster = look.kind(node), look.view.cluster(node)
     data = look.range([member.data for member in members])

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from ..engine.graph import reverse_sweep
 from ..engine.primitives import Primitive
 from ..engine.value import Value
 from .text import Cluster
@@ -138,10 +139,14 @@ class Expanded(View):
     def _spread_gradients(self, inner: Iterable[Value]) -> None:
         """Carry the gradients of the opened nodes through their expansions, by the chain rule."""
         self._grads = dict.fromkeys(inner)
-        for node in reversed(self.values):
-            adjoint = self.grad(node)
-            if adjoint is None or (node not in self._ends and node not in self._grads):
-                continue
-            for parent, slope in self.links(node):
-                if parent in self._grads and slope is not None and not parent.constant:
-                    self._grads[parent] = (self._grads[parent] or 0.0) + adjoint * slope
+        adjoints = {node: self.grad(node) for node in self._ends if node not in self._grads}
+
+        def partials(node: Value) -> Iterable[tuple[Value, float]]:
+            for parent, partial in self.links(node) if node in self._ends or node in self._grads else ():
+                if parent in self._grads and partial is not None and not parent.constant:
+                    yield parent, partial
+
+        for _ in reverse_sweep(self.values, adjoints, partials):
+            pass
+        found = ((node, adjoints.get(node)) for node in self._grads)
+        self._grads = {node: None if grad is None else grad + 0.0 for node, grad in found}  # never −0

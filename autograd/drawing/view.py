@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..engine.graph import ancestors, numbers_of
+from ..engine.graph import ancestors, edges, numbers_of
 from ..engine.node import flat
 from ..engine.primitives import Primitive
 from ..engine.value import Value
@@ -50,23 +50,15 @@ class View:
         """The operands, and in the place of each sequence its elements."""
         return flat(self.operands(node))
 
-    def links(self, node: Value) -> Iterator[tuple[Value, float | None]]:
-        """Each parent with the local derivative by it, ``None`` for what the node does not read."""
+    def links(self, node: Value) -> Iterable[tuple[Value, float | None]]:
+        """Each parent with the partial of the node by it, ``None`` for what the node does not read."""
         row, operands = self.row(node), self.operands(node)
         assert row is not None, "a leaf has no parents"
         args: list[Any] = list(map(numbers_of, operands))
-        slopes: Sequence[Any]
-        if row.select is not None:
-            chosen = row.select(*args)
-            slopes = [1.0 if position == chosen else None for position in range(len(args))]
-        else:
-            slopes = row.partials_at(self.end(node).data, *args)
-        for operand, slope in zip(operands, slopes):
-            if type(operand) is not tuple:
-                yield operand, slope
-                continue
-            shared = isinstance(slope, (int, float))  # one number that holds for all
-            yield from zip(operand, [slope] * len(operand) if shared else map(float, slope))
+        if row.select is None:
+            return edges(operands, row.partials_at(self.end(node).data, *args))
+        chosen = row.select(*args)
+        return [(operand, 1.0 if place == chosen else None) for place, operand in enumerate(operands)]
 
     def reached(self, start: Value) -> frozenset[Any]:
         """The nodes on paths from `start` to an output: in this graph, all that depend on `start`."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-class Series:
+class Columns:
     """Columns of equal length. A local derivative is often some node's data: then they are one column.
 
     Parameters
@@ -18,10 +18,10 @@ class Series:
     Examples
     --------
     >>> import numpy as np
-    >>> series = Series(2)
-    >>> series.add(np.array([1.0, 2.0])), series.add(np.array([5.0, 5.0])), series.add(np.array([1.0, 2.0]))
-    (0, 1, 0)
-    >>> series.lengths(), len(series.bytes())
+    >>> columns = Columns(2)
+    >>> columns.add_all(np.array([[1.0, 5.0, 1.0], [2.0, 5.0, 2.0]]))
+    [0, 1, 0]
+    >>> columns.lengths(), len(columns.bytes())
     ([2, 1], 24)
     """
 
@@ -38,6 +38,10 @@ class Series:
         if data == data[:8] * self.frames:
             data = data[:8]
         return self._places.setdefault(data, len(self._places))
+
+    def add_all(self, table: Floats) -> list[int]:
+        """The numbers of the columns of a table, (frames, columns)."""
+        return [self.add(column) for column in table.T]
 
     def lengths(self) -> list[int]:
         """How many numbers stand for each column: all, or one."""

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from ..drawing.style import DECADES, variables
 from ..engine.arguments import integer, number
 from ..engine.graph import topological_order
 from ..engine.modes import told_of_result
-from ..engine.replay import Pass, Passes
+from ..engine.replay import Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
-from .columns import Series
-from .labels import Wording
+from .columns import Columns
+from .labels import Labels
 from .pictures import network_svg, pictures
 from .runs import Run, descent
 
@@ -89,7 +89,18 @@ class Explorer:
         return self.inline()
 
 
-@functools.singledispatch
+def _or_as_it_knows(function: Callable[..., Explorer]) -> Callable[..., Explorer]:
+    """The function, but for what knows itself how it is explored, as models of nn do."""
+
+    @functools.wraps(function)
+    def explore(output: Any, *arguments: Any, **options: Any) -> Explorer:
+        own: Callable[..., Explorer] | None = getattr(type(output), "__explore__", None)
+        return (own or function)(output, *arguments, **options)
+
+    return explore
+
+
+@_or_as_it_knows
 def explore(
     output: Any,
     path: str | os.PathLike[str] | None = None,
@@ -180,11 +191,11 @@ def explore(
     for run in trainings:
         if not isinstance(run, Run) or np.shape(run.parameters)[1] != len(wrt):
             raise ValueError(f"explore: runs must be Runs of {len(wrt)} parameters (wrt), got {run!r:.60}")
-    story, numbers = _story(passes, wrt, trainings, limit)
-    story["decades"] = DECADES
-    story["network"] = "" if network is None else network_svg(network, passes)
-    story["title"] = title or f"Backpropagation through {story['nodes'][-1]['name']}"
-    page = Explorer(_page(story, numbers), story["title"])
+    payload, numbers = _payload(passes, wrt, trainings, limit)
+    payload["decades"] = DECADES
+    payload["network"] = "" if network is None else network_svg(network, passes)
+    payload["title"] = title or f"Backpropagation through {payload['nodes'][-1]['name']}"
+    page = Explorer(_page(payload, numbers), payload["title"])
     if path is not None:
         page.save(path)
     return page
@@ -205,37 +216,30 @@ def _leaves(output: Value, wrt: Any) -> list[Value]:
     return list(dict.fromkeys(leaves))
 
 
-def _story(
+def _payload(
     passes: Passes, wrt: Sequence[Value], runs: Sequence[Run], limit: int
-) -> tuple[dict[str, Any], Series]:
-    """All that the page says, and the columns of its numbers: a row for each frame of each run."""
-    taken: list[Pass] = []
-    places, start = [], 0
-    for run in runs:
-        for parameters in run.parameters.tolist():
-            taken.append(passes.run(dict(zip(wrt, parameters, strict=True))))
-        places.append((start, len(taken)))
-        start = len(taken)
-    series = Series(len(taken))
+) -> tuple[dict[str, Any], Columns]:
+    """All that the page says, and the columns of its numbers: a row for each of the F frames of all runs."""
+    taken = [
+        passes.run(dict(zip(wrt, parameters, strict=True)))
+        for run in runs
+        for parameters in run.parameters.tolist()
+    ]
+    columns = Columns(len(taken))
 
-    def columns(name: str) -> list[int]:
-        return [series.add(column) for column in np.array([getattr(each, name) for each in taken]).T]
+    def of_passes(name: str) -> list[int]:
+        return columns.add_all(np.array([getattr(each, name) for each in taken]))  # (F, nodes) or (F, edges)
 
-    def given(arrays: Iterable[Any]) -> list[int]:
-        return [series.add(column) for column in np.concatenate(list(arrays)).T]
-
-    wording = Wording(passes)
-    after = given(run.after for run in runs)
-    gradients = given(run.parameters * math.nan if run.gradients is None else run.gradients for run in runs)
-    updates = {leaf: (after[place], gradients[place]) for place, leaf in enumerate(wrt)}
-    closed = wording.closed_forms(wrt)
+    labels = Labels(passes)
+    after = columns.add_all(np.concatenate([run.after for run in runs]))  # (F, P), and so below
+    unknown = [run.parameters * math.nan if run.gradients is None else run.gradients for run in runs]
+    updates = dict(zip(wrt, zip(after, columns.add_all(np.concatenate(unknown)))))
+    closed = labels.closed_forms(wrt)
     nodes: list[dict[str, Any]] = []
-    for place, (node, data, grad) in enumerate(
-        zip(passes.nodes, columns("data"), columns("grads"), strict=True)
-    ):
-        formula, filled = wording.formulas(node) if node.op else ("", "")
+    for place, (node, data, grad) in enumerate(zip(passes.nodes, of_passes("data"), of_passes("grads"))):
+        formula, filled = labels.formula(node) if node.op else ("", [])
         about = {
-            "name": wording.names[node], "kind": _kind(node, passes, updates), "op": node.op,
+            "name": labels.names[node], "kind": _kind(node, passes, updates), "op": node.op,
             "symbol": node.primitive.symbol if node.primitive else "", "scope": node.scope,
             "data": data, "grad": grad, "formula": formula, "filled": filled,
         }  # fmt: skip
@@ -244,34 +248,28 @@ def _story(
         if place in closed:
             about["closed"], about["closedFilled"] = closed[place]
         nodes.append(about)
-    written = [
-        text for node in passes.nodes if node.op for text in wording.slopes(node)
-    ]  # in the order of the edges
     edges = [
         {
-            "tail": tail, "head": head, "slope": slope, "share": share, "taken": read,
+            "tail": tail, "head": head, "partial": partial, "contribution": contribution, "taken": read,
             "formula": text, "filled": filled,
         }
-        for (tail, head), slope, share, read, (text, filled) in zip(
-            passes.edges, *map(columns, ("partials", "contributions", "taken")), written, strict=True
+        for (tail, head), partial, contribution, read, (text, filled) in zip(
+            passes.edges, of_passes("partials"), of_passes("contributions"), of_passes("taken"),
+            (written for node in passes.nodes if node.op for written in labels.partials(node)), strict=True,
         )
     ]  # fmt: skip
-    told = [
-        {
-            "label": run.label,
-            "start": first,
-            "stop": last,
-            "epochs": list(run.epochs),
-            "losses": [loss if math.isfinite(loss) else None for loss in run.losses],
-            "lr": run.lr,
-            "own": run.gradients is None,
-            "update": run.update,
-        }
-        for run, (first, last) in zip(runs, places, strict=True)
-    ]
-    drawn = [vars(picture) for picture in pictures(passes, wording.names, wrt, limit)]
-    story = {"nodes": nodes, "edges": edges, "runs": told, "pictures": drawn, "frames": series.frames}
-    return story, series
+    shown, start = [], 0
+    for run in runs:
+        stop = start + len(run.epochs)
+        losses = [loss if math.isfinite(loss) else None for loss in run.losses]
+        shown.append({
+            "label": run.label, "start": start, "stop": stop, "epochs": list(run.epochs), "losses": losses,
+            "lr": run.lr, "own": run.gradients is None, "update": run.update,
+        })  # fmt: skip
+        start = stop
+    drawn = [vars(picture) for picture in pictures(passes, labels.names, wrt, limit)]
+    payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": columns.frames}
+    return payload, columns
 
 
 def _kind(node: Value, passes: Passes, updates: Any) -> str:
@@ -282,15 +280,15 @@ def _kind(node: Value, passes: Passes, updates: Any) -> str:
     return "parameter" if node in updates or node.scope else "input"
 
 
-def _page(story: dict[str, Any], series: Series) -> str:
+def _page(payload: dict[str, Any], columns: Columns) -> str:
     """The page as one file, which holds what it shows packed, so that it stays small."""
-    story = {**story, "lengths": series.lengths()}
+    payload = {**payload, "lengths": columns.lengths()}
     parts = {
-        "{{title}}": html.escape(story["title"]),
+        "{{title}}": html.escape(payload["title"]),
         "{{style}}": variables() + (_FOLDER / "page.css").read_text(encoding="utf-8"),
         "{{script}}": (_FOLDER / "page.js").read_text(encoding="utf-8"),
-        "{{story}}": _packed(encoded(json.dumps(story, ensure_ascii=False, separators=(",", ":")))),
-        "{{numbers}}": _packed(series.bytes()),
+        "{{payload}}": _packed(encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")))),
+        "{{numbers}}": _packed(columns.bytes()),
     }
     text = (_FOLDER / "page.html").read_text(encoding="utf-8")
     return re.sub("|".join(parts), lambda match: parts[match[0]], text)

@@ -2,73 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..engine.replay import Passes
 from ..engine.value import Value
-from ..symbolic import TEXT, Expression, Notation, Number, Outline, Symbol
+from ..symbolic import TEXT, Expression, Number, Outline, Symbol
 
-_LONGEST = 24  # names and numbers in a formula that is written out
-_CLOSED_FORMS = 64  # parameters that get a closed form
+_LONGEST = 24  # a formula with more names and numbers is not written out
+_CLOSED_FORMS = 64  # with more parameters none gets a closed form
+_SLOT = (
+    "\U000f0000"  # this private character stands for the number of node 0, the next one for that of node 1
+)
+
+Pieces = list[str | int]  # a formula as text, with the place of a node where its number is to be filled in
+Written = tuple[str, Pieces]  # a formula in names, and in pieces; empty where it is too long, or a number
 
 
-class Wording:
+class Labels:
     """What the page says about the nodes of a graph.
 
     Attributes
     ----------
-    names : of each node: its label, or where it has none, v1 and so on; of a constant its number.
+    names : each node's label, or where it has none, v1 and so on; a constant's number.
     """
 
     def __init__(self, passes: Passes) -> None:
-        self._passes = passes
+        self._index = passes.index
+        self._output = passes.output
         self._outline = Outline(passes.output, [], branches=True, inline=False)
         self._places = {symbol: passes.index[node] for node, symbol in self._outline.names.items()}
-        self._numeric = _with_slots(self._places)
         self.names = {node: self._outline.text(node) for node in passes.nodes}
 
-    def formulas(self, node: Value) -> tuple[str, str]:
-        """How the node is computed, in names and with a slot for each number; empty if that is too long."""
-        return self._written(self._outline.formulas[node])
+    def formula(self, node: Value) -> Written:
+        """How a computed node is computed."""
+        return _written(self._outline.formulas[node], self._places)
 
-    def slopes(self, node: Value) -> Iterator[tuple[str, str]]:
-        """The same for its derivative by each parent that is not a constant, in order."""
-        for parent, formula in self._outline.partials(node):
+    def partials(self, node: Value) -> Iterator[Written]:
+        """The partial of a computed node by each parent that is not a constant, in order."""
+        for parent, formula, _ in self._outline.edges(node):
             if not parent.constant:
-                yield self._written(formula)
+                yield _written(formula, self._places)
 
-    def _written(self, formula: Expression) -> tuple[str, str]:
-        if formula.size > _LONGEST:
-            return "", ""
-        text, numeric = TEXT.write(formula), self._numeric.write(formula)
-        return text, "" if isinstance(formula, Number) else numeric
-
-    def closed_forms(self, wrt: Sequence[Value]) -> dict[int, tuple[str, str]]:
-        """The gradient of each parameter as one formula, as one writes it by hand, if it is not too long."""
-        wrt = [node for node in wrt if node in self._passes.index]
+    def closed_forms(self, wrt: Sequence[Value]) -> dict[int, Written]:
+        """By its place each parameter's gradient, as one writes it by hand, where that is not too long."""
+        wrt = [node for node in wrt if node in self._index]
         if not 0 < len(wrt) <= _CLOSED_FORMS:
             return {}
-        outline = Outline(self._passes.output, wrt)
-        steps = {step.node: step for step in outline.steps()}
-        places = {
-            symbol: self._passes.index[node]
-            for node, symbol in outline.names.items()
-            if self.names[node] == symbol.text
-        }
-        numeric, forms = _with_slots(places), {}
+        outline = Outline(self._output, wrt)
+        closed = {step.node: step.closed for step in outline.steps()}
+        names = outline.names.items()
+        places = {symbol: self._index[node] for node, symbol in names if self.names[node] == symbol.text}
+        forms = {}
         for node in wrt:
-            formula = steps[node].closed if node in steps else Number(0.0)
-            if formula.size <= _LONGEST and all(name in places for name in formula.symbols()):
-                forms[self._passes.index[node]] = (TEXT.write(formula), numeric.write(formula))
+            formula = closed.get(node, Number(0.0))
+            if formula.size <= _LONGEST and all(symbol in places for symbol in formula.symbols()):
+                forms[self._index[node]] = TEXT.write(formula), _pieces(formula, places)
         return forms
 
 
-def _with_slots(places: dict[Symbol, int]) -> Notation:
-    """Text in which the number of node 7 is to be filled in at ``\\ue0007\\ue001``."""
+def _written(formula: Expression, places: Mapping[Symbol, int]) -> Written:
+    if formula.size > _LONGEST:
+        return "", []
+    return TEXT.write(formula), [] if isinstance(formula, Number) else _pieces(formula, places)
 
-    def slot(symbol: Symbol) -> Any:
-        return f"\ue000{places[symbol]}\ue001"
 
-    return replace(TEXT, symbol=slot, beside=False)
+def _pieces(formula: Expression, places: Mapping[Symbol, int]) -> Pieces:
+    def slot(symbol: Symbol) -> str:
+        return chr(ord(_SLOT) + places[symbol])
+
+    pieces: Pieces = []
+    for letter in replace(TEXT, symbol=slot, beside=False).write(formula):
+        if letter >= _SLOT:
+            pieces.append(ord(letter) - ord(_SLOT))
+        elif pieces and isinstance(pieces[-1], str):
+            pieces[-1] += letter
+        else:
+            pieces.append(letter)
+    return pieces

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.graph import numbers_of, topological_order
+from ..engine.graph import edges, numbers_of, reverse_sweep, topological_order
 from ..engine.primitives import TABLE, Primitive
 from ..engine.value import Value
 from ..files import encoded, shortened
@@ -103,38 +103,24 @@ class Outline:
     def text(self, node: Value) -> str:
         return TEXT.write(self.expressions[node])
 
-    def partials(self, node: Value) -> Iterator[tuple[Value, Expression]]:
-        """The parents of a computed node in order, each with the derivative of the node by it."""
-        slopes = self._slopes(node)
-        for element, position, index in self._operands(node):
-            formulas, _ = slopes[position]
-            yield element, formulas[index if len(formulas) > 1 else 0]
+    def _reads(self, node: Value) -> Sequence[Value]:
+        """The parents that the node's number comes from; a `where` reads the branch that it took."""
+        row = node.primitive
+        if row is None or row.select is None or self._branches:
+            return node.parents
+        return (node.operands[row.select(*map(numbers_of, node.operands))],)
 
     def _find_depending(self) -> set[Value]:
-        """The nodes that a change of `wrt` reaches; through a `where` only by the branch taken."""
+        """The nodes that a change of `wrt` reaches."""
         found = set(self.wrt)
         for node in self.order:
-            if any(operand in found for operand, _, _ in self._operands(node)):
+            if not found.isdisjoint(self._reads(node)):
                 found.add(node)
         return found
 
-    def _times(self, adjoint: float, slope: float) -> float:
-        """Their product; 0 behind a branch that is not taken, whatever the slope there."""
-        return adjoint * slope if adjoint or not self._branches else 0.0
-
-    def _operands(self, node: Value) -> Iterator[tuple[Value, int, int]]:
-        """The nodes it was computed from with the position in the row's arguments, and within these."""
-        row = node.primitive
-        if row is None:
-            return
-        chosen = None
-        if row.select is not None and not self._branches:
-            chosen = row.select(*[operand.data for operand in node.operands])
-        for position, operand in enumerate(node.operands):
-            if chosen is not None and position != chosen:
-                continue
-            for index, element in enumerate(operand if type(operand) is tuple else [operand]):
-                yield element, position, index
+    def _times(self, adjoint: float, partial: float) -> float:
+        """Their product; 0 behind a branch that is not taken, whatever the partial there."""
+        return adjoint * partial if adjoint or not self._branches else 0.0
 
     def _find_parts(self) -> set[Value]:
         """The nodes that may stand inside the formula of the only node that reads them."""
@@ -211,23 +197,28 @@ class Outline:
             elif node not in partials:
                 partials[node] = self._partials(node)
                 stack += (node, None, *partials[node])
-        steps: dict[Value, Step] = {}
         turns = {node: turn for turn, node in enumerate(self.order)}
+        steps: dict[Value, Step] = {}
         for node in reversed(order):
             name = self.names[node]
             steps[node] = Step(node, name, derivative(top, name), turns[node], self.formulas.get(node))
-        for step in steps.values():
-            if step.node is self.output:
-                step.adjoint, step.closed, step.paths = 1.0, Number(1.0), 1
-            self.values[step.derivative] = step.adjoint
+        steps[self.output].closed, steps[self.output].paths = Number(1.0), 1
+        adjoints = {self.output: 1.0}
+
+        def complete(node: Value) -> Iterable[tuple[Value, tuple[Expression, float]]]:
+            step = steps[node]
+            self.values[step.derivative] = step.adjoint = adjoints[node] + 0.0  # never −0
             if self._overflows(step):
                 step.closed = self._from_nearer(step)
-            for node, (formula, number) in partials[step.node].items():
-                reached = steps[node]
-                reached.terms.append((step, formula, number))
-                reached.adjoint += self._times(step.adjoint, number)
-                reached.closed = reached.closed + self._closed(step) * formula
-                reached.paths += step.paths
+            return partials[node].items()
+
+        for node, parent, (formula, partial), _ in reverse_sweep(
+            order, adjoints, complete, lambda adjoint, edge: self._times(adjoint, edge[1])
+        ):
+            step, reached = steps[node], steps[parent]
+            reached.terms.append((step, formula, partial))
+            reached.closed = reached.closed + self._closed(step) * formula
+            reached.paths += step.paths
         return list(steps.values())
 
     def _overflows(self, step: Step) -> bool:
@@ -255,28 +246,25 @@ class Outline:
         pending: list[tuple[Value, Expression, float]] = [(node, Number(1.0), 1.0)]
         while pending:
             reader, outer, number = pending.pop()
-            reached = [each for each in self._operands(reader) if each[0] in self._depending]
-            slopes = self._slopes(reader) if reached else []
-            for element, position, index in reached:
-                formulas, numbers = slopes[position]
-                formula = outer * formulas[index if len(formulas) > 1 else 0]
-                slope = self._times(number, numbers[index if len(numbers) > 1 else 0])
-                if element in self.names:
-                    before, sum_before = found.get(element, (Number(0.0), 0.0))
-                    found[element] = before + formula, sum_before + slope
-                else:
-                    pending.append((element, formula, slope))
+            if self._depending.isdisjoint(self._reads(reader)):
+                continue
+            for parent, formula, partial in self.edges(reader):
+                if parent in self.names and parent in self._depending:
+                    before, sum_before = found.get(parent, (Number(0.0), 0.0))
+                    found[parent] = before + outer * formula, sum_before + self._times(number, partial)
+                elif parent in self._depending:
+                    pending.append((parent, outer * formula, self._times(number, partial)))
         return found
 
-    def _slopes(self, node: Value) -> list[tuple[Sequence[Expression], Sequence[float]]]:
-        """For each argument of the node's row the derivatives by its elements, as formulas and as numbers."""
-        row: Any = node.primitive
-        data = list(map(numbers_of, node.operands))
+    def edges(self, node: Value) -> list[tuple[Value, Expression, float]]:
+        """Each parent that a computed node reads, with the partial by it as a formula and as a number."""
+        row, operands = node.primitive, node.operands
+        assert row is not None, "a leaf has no parents"
         if row.select is not None and not self._branches:
-            return [((Number(1.0),), (1.0,))] * len(data)
-        numbers = [_listed(slope) for slope in row.partials_at(node.data, *data)]
+            return [(parent, Number(1.0), 1.0) for parent in self._reads(node)]
+        numbers = [n for _, n in edges(operands, row.partials_at(node.data, *map(numbers_of, operands)))]
         y, args = self.expressions[node], self._arguments(node)
-        formulas: list[list[Expression]] = []
+        formulas: list[Expression] = []
         for rule, mode in (
             (row.textbook if not self._computed or _holds_far_out(row) else None, nullcontext),
             (row.partials, nullcontext),
@@ -286,24 +274,22 @@ class Outline:
                 continue
             try:
                 with mode():
-                    formulas = [list(map(as_expression, _listed(slope))) for slope in rule(y, *args)]
-                fits = all(map(self._fit, formulas, numbers))
+                    formulas = [as_expression(formula) for _, formula in edges(operands, rule(y, *args))]
+                fits = all(map(self._fits, formulas, numbers))
             except (ArithmeticError, TypeError, ValueError):  # a user's rule that is not plain arithmetic
                 continue
             if fits:
-                return list(zip(formulas, numbers, strict=False))
-        if formulas and self._branches:  # other numbers will stand in it
-            return list(zip(formulas, numbers, strict=False))
-        self.opaque[row.name] = None
-        return [(list(map(Number, each)), each) for each in numbers]
+                break
+        else:
+            if not (formulas and self._branches):  # where other numbers will stand in it
+                self.opaque[row.name] = None
+                formulas = list(map(Number, numbers))
+        return list(zip(node.parents, formulas, numbers))
 
-    def _fit(self, formulas: Sequence[Expression], numbers: Sequence[float]) -> bool:
-        """Whether the formulas give the numbers: 1 − a does not where a is nearly 1, nor what overflows."""
-        return all(
-            math.isclose(formula.evaluate(self.values, strict=True), number, rel_tol=_CLOSE)
-            or not math.isfinite(number)
-            for formula, number in zip(formulas, numbers, strict=True)
-        )
+    def _fits(self, formula: Expression, number: float) -> bool:
+        """Whether the formula gives the number: 1 − a does not where a is nearly 1, nor what overflows."""
+        found = formula.evaluate(self.values, strict=True)
+        return math.isclose(found, number, rel_tol=_CLOSE) or not math.isfinite(number)
 
 
 def _behind(derivative: Expression) -> Expression:
@@ -325,30 +311,26 @@ def _only_in_branches(formula: Expression) -> bool:
 
 @functools.cache
 def _holds_far_out(row: Primitive) -> bool:
-    """Whether the textbook's slopes are numbers where the row's own are, whatever a person types in."""
+    """Whether the textbook's partials are numbers where the row's own are, whatever a person types in."""
     if row.textbook is None:
         return False
     y, *names = [Symbol("") for _ in range(len(row.domain) + 1)]
-    args = [[name] if position in row.vectors else name for position, name in enumerate(names)]
+    args = [(name,) if position in row.vectors else name for position, name in enumerate(names)]
     ends = (0.0, 1e-200, 1e200, -1e200)
     for first, other in [*zip(ends, ends), *((end, 1.0) for end in ends)]:
         numbers = [first, *[other] * (len(names) - 1)]
         data = [[number] if position in row.vectors else number for position, number in enumerate(numbers)]
         try:
             values = {y: row.evaluate(*data), **dict(zip(names, numbers))}
-            slopes = zip(row.textbook(y, *args), row.partials_at(values[y], *data), strict=False)
-            pairs = [pair for written, own in slopes for pair in zip(_listed(written), _listed(own))]
-            found = [in_cells(as_expression(one)).evaluate(values, strict=True) for one, _ in pairs]
+            written = edges(args, row.textbook(y, *args))
+            found = [in_cells(as_expression(each)).evaluate(values, strict=True) for _, each in written]
+            own = [partial for _, partial in edges(args, row.partials_at(values[y], *data))]
         except (ArithmeticError, TypeError, ValueError):  # a user's row, which does not compute there
             return False
-        lost = any(math.isfinite(own) and not math.isfinite(one) for one, (_, own) in zip(found, pairs))
+        lost = any(math.isfinite(number) and not math.isfinite(each) for each, number in zip(found, own))
         if lost and math.isfinite(values[y]):
             return False
     return True
-
-
-def _listed(slope: Any) -> Sequence[Any]:
-    return slope if isinstance(slope, (list, tuple)) else (slope,)
 
 
 def derivative(top: Symbol, bottom: Symbol, direct: bool = False) -> Symbol:

@@ -16,16 +16,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Estimate", "Slopes", "slopes"]
+__all__ = ["Estimate", "FiniteDifferences", "finite_differences"]
 
-SAFETY = 4.0  # how many times the estimated error a right derivative may be off
-RATIO = 0.13  # of a step to the one before: no power of 2, with which all quotients would round alike
-ORDERS = 6  # of extrapolation
-FARTHEST = 1e6  # how many times as large another step may be to be extrapolated from
-CLEAR = 8.0  # times its rounding error: a slope that is there
-UNCLEAR = 1e-3  # of the size of the values: with more noise they say nothing
-SETTLING = 0.6  # of the change from one quotient to the next, at most, is the next change
-LAST = 4  # quotients, of the smallest steps, that tell whether there is a limit
+SAFETY = 4.0  # a right derivative may be off by this many estimated errors
+RATIO = 0.13  # each step is this part of the one before; with a power of 2 all quotients would round alike
+ORDERS = 6  # the order of the extrapolation
+FARTHEST = 1e6  # a step this many times as large is too large to extrapolate from
+CLEAR = 8.0  # a slope of this many rounding errors is not 0
+UNCLEAR = 1e-3  # with noise of this part of their size, values say nothing
+SETTLING = 0.6  # quotients settle if each change is at most this part of the change before
+LAST = 4  # this many quotients, of the smallest steps, tell whether there is a limit
 
 
 class Quotient(NamedTuple):
@@ -62,7 +62,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Slopes:
+class FiniteDifferences:
     """What the values around a point say: ``None`` where they do not settle on anything.
 
     Attributes
@@ -95,14 +95,16 @@ class Slopes:
         return self.central or ((self.below or self.above) if self.edge else None)
 
 
-def slopes(f: Callable[[float], Sequence[float]], x: float, noise: Sequence[float]) -> list[Slopes]:
+def finite_differences(
+    f: Callable[[float], Sequence[float]], x: float, noise: Sequence[float]
+) -> list[FiniteDifferences]:
     """The derivatives at x of a function with several outputs; `noise` is how far each is off at x."""
     steps = [h for h in _steps(x) if abs(x) + h < math.inf]
     points = [(h, x - h, x + h, f(x - h), f(x + h)) for h in steps]
     return [
-        _slopes(x, fx, [(h, a, b, fa[i], fb[i]) for h, a, b, fa, fb in points], noise[i])
+        _from_points(x, fx, [(h, a, b, fa[i], fb[i]) for h, a, b, fa, fb in points], noise[i])
         if math.isfinite(fx)
-        else Slopes()
+        else FiniteDifferences()
         for i, fx in enumerate(f(x))
     ]
 
@@ -118,12 +120,12 @@ def _steps(x: float) -> list[float]:
     return steps if len(steps) < 50 else steps[:20] + steps[-26:]
 
 
-def _slopes(
+def _from_points(
     x: float, fx: float, points: Sequence[tuple[float, float, float, float, float]], noise: float
-) -> Slopes:
+) -> FiniteDifferences:
     sizes = [abs(y) for y in (fx, *[y for *_, fa, fb in points for y in (fa, fb)]) if math.isfinite(y)]
     if noise > UNCLEAR * max(sizes):
-        return Slopes()
+        return FiniteDifferences()
 
     def quotient(a: float, fa: float, b: float, fb: float, bend: float = 0.0) -> Quotient:
         rise = fb - fa
@@ -142,7 +144,7 @@ def _slopes(
             shift = abs((b - x) - (x - a)) / 2 + (math.ulp(h) if h > abs(x) else 0.0)
             central.append(quotient(a, fa, b, fb, ((fb - fx) / h - (fx - fa) / h) * (shift / h)))
     sides = [abs(each.slope) for each in below + above if CLEAR * each.rounding < abs(each.slope) < math.inf]
-    return Slopes(
+    return FiniteDifferences(
         _limit(central, 2),
         _limit(below, 1),
         _limit(above, 1),

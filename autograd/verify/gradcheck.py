@@ -9,6 +9,7 @@ derivative cannot be told from them, which is something else than a wrong deriva
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -22,18 +23,21 @@ from ..engine.graph import ancestors
 from ..engine.linearization import Linearization
 from ..engine.messages import describe
 from ..engine.modes import not_watching
+from ..engine.node import flat
+from ..engine.primitive import Primitive
+from ..engine.replay import recomputed
 from ..engine.value import Value
 from ..errors import GradcheckError
-from .finite_differences import SAFETY, Slopes, slopes
+from .finite_differences import SAFETY, FiniteDifferences, finite_differences
 
 __all__ = ["Check", "GradcheckReport", "gradcheck"]
 
 Function = Callable[..., list[Value]]
 Title = tuple[str, ...]  # the name of an output, and what it was differentiated by
 
-NEXT_TO = 1e-6  # the steepness of the function, an error is nothing
-REPLAYS = 8  # of the graph with perturbed results
-SUSPECTS = 200  # nodes looked at for the primitive at fault
+NEGLIGIBLE = 1e-6  # an error of this part of the function's steepness is taken for 0
+REPLAYS = 8  # how often the graph is computed again with perturbed results
+SUSPECTS = 200  # how many nodes are looked at for the primitive at fault
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,7 @@ def _checks(
             raise ValueError(f"gradcheck: f returned {len(outputs)} outputs, and then {len(moved)}")
         return [output.data for output in moved]
 
-    numeric = [slopes(functools.partial(moved, j), x, noise) for j, x in enumerate(point)]
+    numeric = [finite_differences(functools.partial(moved, j), x, noise) for j, x in enumerate(point)]
     return [
         _judge(titles[i], names[j], reverse[i][j], forward[j][i], output.data, numeric[j][i])
         for i, output in enumerate(outputs)
@@ -232,7 +236,9 @@ def _checks(
     ]
 
 
-def _judge(output: str, input: str, analytic: float, forward: float, value: float, found: Slopes) -> Check:
+def _judge(
+    output: str, input: str, analytic: float, forward: float, value: float, found: FiniteDifferences
+) -> Check:
     """Whether a derivative, by reverse and by forward mode, is one that the values allow."""
     right: bool | None
     estimate, right, note = found.derivative, True, ""
@@ -251,7 +257,12 @@ def _judge(output: str, input: str, analytic: float, forward: float, value: floa
         right = False
     elif not estimate.agrees(forward):
         right, note = False, f"forward mode gives {forward:.10g}"
-    elif NEXT_TO * found.steepness < SAFETY * estimate.error >= max(abs(analytic), abs(estimate.value)) > 0.0:
+    elif (
+        NEGLIGIBLE * found.steepness
+        < SAFETY * estimate.error
+        >= max(abs(analytic), abs(estimate.value))
+        > 0.0
+    ):
         right, note = None, "the values are too coarse to tell it from 0"
     elif found.edge:
         note = "one-sided"
@@ -263,9 +274,8 @@ def _derivative(function: Function) -> Function:
     """The function whose outputs are the derivatives of each output by each input."""
 
     def derivative(*variables: Value) -> list[Value]:
-        return [
-            slope for output in function(*variables) for slope in grad(output, variables, create_graph=True)
-        ]
+        found = [grad(output, variables, create_graph=True) for output in function(*variables)]
+        return list(itertools.chain(*found))
 
     return derivative
 
@@ -273,32 +283,22 @@ def _derivative(function: Function) -> Function:
 def _noise(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[float]:
     """How far each output may be off by rounding: how far it moves when every operation is off by an ulp."""
     order = ancestors(outputs)
-    chance = random.Random(0)
     depending = _depending(inputs, order)  # all else is off by the same at every step, which does not show
+    fixed = {node: node.data for node in order if node not in depending}
+    chance = random.Random(0)
 
     def off(number: float) -> float:
         exact = number == 0.0 or not math.isfinite(number)
         return number if exact else number + chance.choice((-1, 1)) * math.ulp(number)
 
-    def replay(node: Any) -> Any:
-        row, args = (
-            node.primitive,
-            [
-                [moved[each] for each in operand] if type(operand) is tuple else moved[operand]
-                for operand in node.operands
-            ],
-        )
-        if row is None or node not in depending:
-            return node.data
+    def evaluate(row: Primitive, *args: Any) -> float:
         if row.vectors:  # terms may cancel within the row
-            args = [list(map(off, arg)) if isinstance(arg, list) else off(arg) for arg in args]
+            args = tuple(list(map(off, arg)) if isinstance(arg, list) else off(arg) for arg in args)
         return off(row.evaluate(*args))
 
     noise = [0.0] * len(outputs)
     for _ in range(REPLAYS):
-        moved: dict[Any, Any] = {}
-        for node in order:
-            moved[node] = replay(node)
+        moved = recomputed(order, fixed, evaluate)
         for i, output in enumerate(outputs):
             shift = abs(moved[output] - output.data)
             if shift < math.inf:  # it is not where a perturbed operand left the domain of a row
@@ -362,16 +362,15 @@ def _suspect(function: Function, point: Sequence[float], order: int) -> str | No
 
 def _alone(node: Any, depending: set[Any]) -> tuple[Function, list[float]]:
     """The row of a node as a function of those operands that depend on the inputs, and their numbers."""
-    operands = [list(each) if type(each) is tuple else each for each in node.operands]
-    flat = [x for each in operands for x in (each if isinstance(each, list) else [each])]
+    parents = flat(node.operands)
 
     def function(*variables: Value) -> list[Value]:
         replaced = iter(variables)
-        args = iter([next(replaced) if each in depending else each.data for each in flat])
-        shaped = [[next(args) for _ in each] if isinstance(each, list) else next(args) for each in operands]
+        args = iter([next(replaced) if each in depending else each.data for each in parents])
+        shaped = [[next(args) for _ in each] if type(each) is tuple else next(args) for each in node.operands]
         return [as_output("gradcheck", node.primitive(*shaped), "")]
 
-    return function, [each.data for each in flat if each in depending]
+    return function, [each.data for each in parents if each in depending]
 
 
 # --- in words --------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -32,6 +34,16 @@ def numbers(trained):
 
 def shown(explored, names, what):
     return np.array([explored.column(name, what) for name in names]).T
+
+
+def test_a_model_is_explored_without_naming_explore_model():
+    """In a fresh process: what a model does with `explore` loads on first use."""
+    program = (
+        "from autograd import explore; from nn import MLP; "
+        "print(explore(MLP(2, [2, 1], 'tanh', seed=1), ([[0.0, 1.0]], [1.0]), epochs=1, progress=False))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("<Explorer, ")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What stands in a page of `explore`, read back: its story, and its columns of numbers."""
+"""What stands in a page of `explore`, read back: its payload, and its columns of numbers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Explored:
 
     def __init__(self, html: str) -> None:
         self.html = html
-        self.story: dict[str, Any] = json.loads(self._part("story"))
+        self.payload: dict[str, Any] = json.loads(self._part("payload"))
         flat = np.frombuffer(self._part("numbers"), dtype="<f8")
-        ends = np.cumsum(self.story["lengths"])
-        self.columns = [np.resize(column, self.story["frames"]) for column in np.split(flat, ends[:-1])]
-        self.nodes = {node["name"]: node for node in self.story["nodes"]}
-        self.edges = self.story["edges"]
-        self.runs = self.story["runs"]
+        ends = np.cumsum(self.payload["lengths"])
+        self.columns = [np.resize(column, self.payload["frames"]) for column in np.split(flat, ends[:-1])]
+        self.nodes = {node["name"]: node for node in self.payload["nodes"]}
+        self.edges = self.payload["edges"]
+        self.runs = self.payload["runs"]
 
     def _part(self, name: str) -> bytes:
         found = re.search(rf'<script type="text/plain" id="{name}">([^<]*)</script>', self.html)
@@ -33,10 +33,10 @@ class Explored:
         """The data, grad, after or gradient of a node, in every frame."""
         return self.columns[self.nodes[name][what]]
 
-    def filled(self, template: str, frame: int) -> str:
+    def filled(self, pieces: list[str | int], frame: int) -> str:
         """A formula with its numbers, all their digits, as Python would read it."""
 
-        def number(match: re.Match[str]) -> str:
-            return f"({float(self.columns[self.story['nodes'][int(match[1])]['data']][frame])!r})"
+        def number(node: int) -> str:
+            return f"({float(self.columns[self.payload['nodes'][node]['data']][frame])!r})"
 
-        return re.sub("\ue000(\\d+)\ue001", number, template)
+        return "".join(number(piece) if isinstance(piece, int) else piece for piece in pieces)

@@ -1,7 +1,7 @@
 "use strict";
 
 /* The page knows no mathematics: it fills numbers of the engine into drawings and sentences, and adds up
-   the shares of a gradient as they arrive. `story` is what there is to say, `numbers` the columns. */
+   the shares of a gradient as they arrive. `payload` is what there is to say, `numbers` the columns. */
 
 (async () => {
   const find = (id) => document.getElementById(id);
@@ -16,17 +16,17 @@
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).arrayBuffer();
   };
-  const story = JSON.parse(new TextDecoder().decode(await unpacked("story")));
+  const payload = JSON.parse(new TextDecoder().decode(await unpacked("payload")));
   const numbers = new Float64Array(await unpacked("numbers"));
-  const { nodes, edges, runs, pictures } = story;
+  const { nodes, edges, runs, pictures } = payload;
   const output = nodes.length - 1;
 
   /* --- numbers ------------------------------------------------------------------------------------ */
 
   const offsets = [];
-  story.lengths.reduce((offset, length) => (offsets.push(offset), offset + length), 0);
+  payload.lengths.reduce((offset, length) => (offsets.push(offset), offset + length), 0);
   const at = (column, frame = state.frame) =>
-    numbers[offsets[column] + (story.lengths[column] > 1 ? frame : 0)];
+    numbers[offsets[column] + (payload.lengths[column] > 1 ? frame : 0)];
   const data = (node, frame) => at(nodes[node].data, frame);
   const grad = (node, frame) => at(nodes[node].grad, frame);
   const taken = (edge) => at(edges[edge].taken) !== 0;
@@ -58,9 +58,10 @@
     Number.isFinite(number) ? String(number).replaceAll("-", "−") : written(number);
 
   const inside = (number) => (number < 0 ? `(${written(number)})` : written(number));
-  const filled = (template) =>
-    template
-      .replace(/\ue000(\d+)\ue001/g, (_, node) => inside(data(Number(node))))
+  const filled = (pieces) =>
+    pieces
+      .map((piece) => (typeof piece === "number" ? inside(data(piece)) : piece))
+      .join("")
       .replace(/\((\([^()]*\))\)/g, "$1"); // √((−1))
 
   /* --- writing ------------------------------------------------------------------------------------ */
@@ -89,14 +90,14 @@
   }
 
   /** ∂top/∂bottom as a fraction. */
-  const slope = (top, bottom) =>
+  const partial = (top, bottom) =>
     element(
       "span", { class: "fraction" },
       element("span", {}, "∂", typeset(nodes[top].name)),
       element("span", { class: "off" }, "/"),
       element("span", {}, "∂", typeset(nodes[bottom].name)),
     );
-  const gradient = (node) => slope(output, node);
+  const gradient = (node) => partial(output, node);
 
   /** A line of mathematics from texts, which are set, and elements. */
   const line = (...parts) => parts.map((part) => (typeof part === "string" ? typeset(part) : part));
@@ -232,7 +233,7 @@
     const shares = arrived(node, step);
     if (!shares.length) return null;
     if (shares.length === readers(node).length) return grad(node);
-    return shares.reduce((sum, edge) => sum + at(edges[edge].share), 0);
+    return shares.reduce((sum, edge) => sum + at(edges[edge].contribution), 0);
   }
 
   /* --- a step in words and in mathematics --------------------------------------------------------- */
@@ -254,7 +255,7 @@
       case "seed":
         return {
           words: `The way back begins at ${name(output)}: its derivative by itself is 1.`,
-          formula: line(slope(output, output), " = 1"),
+          formula: line(partial(output, output), " = 1"),
         };
       case "edge": return toldEdge(step.edge);
       case "back": return toldBack(step.box);
@@ -326,22 +327,22 @@
         words: taken(edge)
           ? `${name(head)} has no gradient to hand back to ${name(tail)}.`
           : `${name(head)} did not read ${name(tail)}: nothing flows back along this edge.`,
-        formula: line(slope(head, tail), " plays no part"),
+        formula: line(partial(head, tail), " plays no part"),
       };
     }
     const shares = readers(tail).length;
     const before = arrived(tail, state.step - 1);
-    const sum = before.reduce((total, each) => total + at(edges[each].share), 0);
+    const sum = before.reduce((total, each) => total + at(edges[each].contribution), 0);
     const count = before.length + 1;
     const complete = count === shares;
     const place = shares === 1 ? "" : count === 1
       ? ` It is the first of ${shares} shares, which add up.`
       : ` It is added to what has arrived: share ${count} of ${shares}${complete ? ", and the sum is complete" : ""}.`;
-    const factor = inside(at(edges[edge].slope));
+    const factor = inside(at(edges[edge].partial));
     const local = !formula ? factor : /[ −]/.test(formula) ? `(${formula})` : formula;
     const sofar = before.length ? `${written(sum)} + ` : "";
     const more = complete ? "" : " + …";
-    const total = complete ? grad(tail) : sum + at(edges[edge].share);
+    const total = complete ? grad(tail) : sum + at(edges[edge].contribution);
     return {
       words: `${name(head)} hands its gradient back to ${name(tail)}, times the local derivative${formula ? ` ${formula}` : ""}.${place}`,
       formula: line(
@@ -379,7 +380,7 @@
     const size = Math.abs(value);
     if (size >= largest || size === Infinity) return 1;
     if (size === 0 || Number.isNaN(size)) return 0;
-    return Math.max(0, 1 - (Math.log10(largest) - Math.log10(size)) / story.decades);
+    return Math.max(0, 1 - (Math.log10(largest) - Math.log10(size)) / payload.decades);
   }
 
   const SIGNS = ["positive", "negative", "zero", "invalid"];
@@ -572,9 +573,9 @@
   let parts = [];
 
   function showNetwork() {
-    if (!story.network) return;
+    if (!payload.network) return;
     find("network").hidden = false;
-    plane.innerHTML = story.network;
+    plane.innerHTML = payload.network;
     const svg = plane.firstElementChild;
     find("network").style.flexBasis = `${0.75 * svg.dataset.width}px`; // a wide one stands above the training
     svg.setAttribute("role", "group");
@@ -695,9 +696,9 @@
 
   /** ∂head/∂tail with its formula and number. */
   function factor(edge) {
-    const { tail, head, formula, filled: template } = edges[edge];
-    if (!flows(edge)) return line(slope(head, tail), " plays no part: this branch was not taken");
-    return line(slope(head, tail), ` = ${equation(formula, filled(template), written(at(edges[edge].slope)))}`);
+    const { tail, head, formula, filled: pieces } = edges[edge];
+    if (!flows(edge)) return line(partial(head, tail), " plays no part: this branch was not taken");
+    return line(partial(head, tail), ` = ${equation(formula, filled(pieces), written(at(edges[edge].partial)))}`);
   }
 
   /** How the gradient of a node comes about, factor by factor, with the numbers of this epoch. */
@@ -708,7 +709,7 @@
     for (const each of steps) if (each !== output) ways.set(each, readers(each).reduce((sum, edge) => sum + ways.get(edges[edge].head), 0));
     const paths = ways.get(node) ?? 0;
     const made = [element("h3", {}, "Its gradient, factor by factor")];
-    if (node === output) return [...made, mathematics([line(slope(output, output), " = 1")])];
+    if (node === output) return [...made, mathematics([line(partial(output, output), " = 1")])];
     if (!paths) return [...made, element("p", {}, `No path leads from ${name(node)} to ${name(output)}: its gradient is 0.`)];
     made.push(element("p", {}, `${paths.toLocaleString("en")} ${paths === 1 ? "path leads" : "paths lead"} from ${name(node)} to ${name(output)}.`));
     const factors = steps.flatMap((each) => readers(each).filter((edge) => on.has(edges[edge].head)));
@@ -724,16 +725,16 @@
       };
       walk(node, []);
       const sum = (written) => sides.flatMap((side, place) => [place ? " + " : " = ", ...side.flatMap(written)]);
-      const symbols = sum((edge, place) => [place ? " · " : "", slope(edges[edge].head, edges[edge].tail)]);
-      const values = sum((edge, place) => [`${place ? " · " : ""}${inside(at(edges[edge].slope))}`]);
+      const symbols = sum((edge, place) => [place ? " · " : "", partial(edges[edge].head, edges[edge].tail)]);
+      const values = sum((edge, place) => [`${place ? " · " : ""}${inside(at(edges[edge].partial))}`]);
       made.push(element("h4", {}, "Chain rule"), mathematics([line(gradient(node), ...symbols)]), ...form, ...listing);
       made.push(element("h4", {}, "Multiplied"), mathematics([line(gradient(node), ...values, ` = ${written(grad(node))}`)]));
     } else {
       const sums = (few ? steps.filter((each) => each !== output) : [node]).map((each) => {
         const shares = readers(each).slice(0, 16);
         const more = readers(each).length > shares.length ? " + …" : "";
-        const terms = shares.flatMap((edge, place) => [place ? " + " : " = ", gradient(edges[edge].head), " · ", slope(edges[edge].head, each)]);
-        const values = shares.map((edge, place) => `${place ? " + " : " = "}${inside(grad(edges[edge].head))} · ${inside(at(edges[edge].slope))}`);
+        const terms = shares.flatMap((edge, place) => [place ? " + " : " = ", gradient(edges[edge].head), " · ", partial(edges[edge].head, each)]);
+        const values = shares.map((edge, place) => `${place ? " + " : " = "}${inside(grad(edges[edge].head))} · ${inside(at(edges[edge].partial))}`);
         return line(gradient(each), ...terms, more, `${values.join("")}${more} = ${written(grad(each))}`);
       });
       made.push(...form, ...listing, element("h4", {}, "Back from the output"), mathematics(sums));

@@ -27,7 +27,7 @@ from autograd import (
     where,
 )
 from autograd.engine.replay import Passes
-from autograd.explorer.columns import Series
+from autograd.explorer.columns import Columns
 from tests.support.explored import Explored
 
 pytestmark = pytest.mark.render
@@ -106,16 +106,16 @@ def test_every_number_of_a_training_is_the_engines(page, position):
     assert run["losses"] == pytest.approx([data["E_total"] for data, _ in rows], rel=1e-12)
 
 
-def test_shares_add_up_to_the_gradient_and_slopes_make_them(page):
-    nodes = page.story["nodes"]
+def test_contributions_add_up_to_the_gradient_and_partials_make_them(page):
+    nodes = page.payload["nodes"]
     for place, node in enumerate(nodes[:-1]):
-        shares = [page.columns[edge["share"]] for edge in page.edges if edge["tail"] == place]
+        contributions = [page.columns[edge["contribution"]] for edge in page.edges if edge["tail"] == place]
         if node["kind"] != "constant":
-            assert np.sum(shares, axis=0) == pytest.approx(page.columns[node["grad"]], rel=1e-12)
+            assert np.sum(contributions, axis=0) == pytest.approx(page.columns[node["grad"]], rel=1e-12)
     for edge in page.edges:
-        product = page.columns[nodes[edge["head"]]["grad"]] * page.columns[edge["slope"]]
-        assert page.columns[edge["share"]] == pytest.approx(product, rel=1e-15)
-    assert sum(edge["tail"] == page.story["nodes"].index(page.nodes["a_h1"]) for edge in page.edges) == 2
+        product = page.columns[nodes[edge["head"]]["grad"]] * page.columns[edge["partial"]]
+        assert page.columns[edge["contribution"]] == pytest.approx(product, rel=1e-15)
+    assert sum(edge["tail"] == page.payload["nodes"].index(page.nodes["a_h1"]) for edge in page.edges) == 2
 
 
 def evaluate(formula: str) -> float:
@@ -127,7 +127,7 @@ def evaluate(formula: str) -> float:
 @pytest.mark.parametrize("frame", [0, 37, 100, 250, 706])
 def test_formulas_filled_in_give_the_numbers_beside_them(page, frame):
     filled = 0
-    for node in page.story["nodes"]:
+    for node in page.payload["nodes"]:
         if node["filled"]:
             number = evaluate(page.filled(node["filled"], frame))
             assert number == pytest.approx(page.columns[node["data"]][frame], rel=1e-12, abs=1e-15)
@@ -136,11 +136,10 @@ def test_formulas_filled_in_give_the_numbers_beside_them(page, frame):
             number = evaluate(page.filled(node["closedFilled"], frame))
             assert number == pytest.approx(page.columns[node["grad"]][frame], rel=1e-9, abs=1e-15)
     for edge in page.edges:
-        text = edge["filled"] or edge["formula"]
-        number = evaluate(page.filled(text, frame))
-        assert number == pytest.approx(page.columns[edge["slope"]][frame], rel=1e-9, abs=1e-15)
+        number = evaluate(page.filled(edge["filled"] or [edge["formula"]], frame))
+        assert number == pytest.approx(page.columns[edge["partial"]][frame], rel=1e-9, abs=1e-15)
     assert filled == 15
-    assert sum("closed" in node for node in page.story["nodes"]) == 8
+    assert sum("closed" in node for node in page.payload["nodes"]) == 8
 
 
 def test_closed_forms_are_those_of_courses(page):
@@ -178,18 +177,18 @@ def test_infinite_and_undefined_numbers_are_shown_as_they_are():
     page = Explored(explore(named(sqrt(x) * Value(math.nan, "n"), "y")).html)
     assert math.isnan(page.column("y", "data")[0])
     assert math.isnan(page.column("x", "grad")[0])
-    [edge] = [edge for edge in page.edges if page.story["nodes"][edge["tail"]]["name"] == "x"]
-    assert page.columns[edge["slope"]][0] == math.inf
+    [edge] = [edge for edge in page.edges if page.payload["nodes"][edge["tail"]]["name"] == "x"]
+    assert page.columns[edge["partial"]][0] == math.inf
 
 
 def test_columns_that_are_equal_are_one_and_constants_one_number():
-    series = Series(3)
-    assert [series.add(np.array(column)) for column in ([1, 2, 3], [4, 4, 4], [1, 2, 3], [0, -0.0, 0])] == [
+    columns = Columns(3)
+    assert [columns.add(np.array(column)) for column in ([1, 2, 3], [4, 4, 4], [1, 2, 3], [0, -0.0, 0])] == [
         0, 1, 0, 2,
     ]  # fmt: skip
-    assert series.lengths() == [3, 1, 3]  # 0 and -0 differ
+    assert columns.lengths() == [3, 1, 3]  # 0 and -0 differ
     with pytest.raises(ValueError, match="a column has 3 numbers"):
-        series.add(np.zeros(2))
+        columns.add(np.zeros(2))
 
 
 # --- trainings -------------------------------------------------------------------------------------
@@ -241,8 +240,8 @@ def scoped(sizes: list[int]) -> Value:
 
 
 def test_in_every_picture_every_node_has_one_box_and_boxes_come_in_order(page):
-    size = len(page.story["nodes"])
-    pictures = page.story["pictures"]
+    size = len(page.payload["nodes"])
+    pictures = page.payload["pictures"]
     assert pictures[0]["opened"] == sorted({part for k in (0, 1) for part in (
         f"layer{k}", f"layer{k}.neuron0", f"layer{k}.neuron1",
     )})  # fmt: skip
@@ -265,7 +264,7 @@ def test_in_every_picture_every_node_has_one_box_and_boxes_come_in_order(page):
 
 def test_a_large_network_opens_closed_and_one_path_at_a_time():
     page = Explored(explore(scoped([2, 16, 16, 1])).html)
-    pictures = page.story["pictures"]
+    pictures = page.payload["pictures"]
     assert pictures[0]["opened"] == []
     assert len(pictures[0]["boxes"]) <= 8
     opened = [tuple(picture["opened"]) for picture in pictures]
@@ -278,9 +277,9 @@ def test_a_large_network_opens_closed_and_one_path_at_a_time():
 
 def test_a_layer_that_is_too_wide_to_be_read_stays_closed():
     page = Explored(explore(scoped([2, 200, 1])).html)
-    opened = [picture["opened"] for picture in page.story["pictures"]]
+    opened = [picture["opened"] for picture in page.payload["pictures"]]
     assert opened == [[], ["layer1"]]  # neither layer0 nor its neurons, nor the neuron of 200 weights
-    labels = [each.text for each in ElementTree.fromstring(page.story["pictures"][0]["svg"]).iter("text")]
+    labels = [each.text for each in ElementTree.fromstring(page.payload["pictures"][0]["svg"]).iter("text")]
     assert "layer0" in labels
     assert "+ layer1" in labels
 
@@ -290,21 +289,21 @@ def test_a_network_of_other_nodes_is_drawn_and_linked_to_nothing():
     network = Drawing("digraph { a -> b }", links={"a": "nowhere", "a->b": Value(1.0), "b": weights[0]})
     page = Explored(explore(output, network=network).html)
     parts = [
-        each for each in ElementTree.fromstring(page.story["network"]).iter("g") if each.get("data-part")
+        each for each in ElementTree.fromstring(page.payload["network"]).iter("g") if each.get("data-part")
     ]
     assert [(each.get("data-part"), each.get("data-node")) for each in parts] == [
-        ("number", str(page.story["nodes"].index(page.nodes["w1"])))
+        ("number", str(page.payload["nodes"].index(page.nodes["w1"])))
     ]
 
 
 def test_pictures_speak_the_style_sheets_language(page):
-    svg = page.story["pictures"][0]["svg"]
+    svg = page.payload["pictures"][0]["svg"]
     assert "var(--badge)" in svg
     assert not re.search(r"#[0-9a-f]{6}\b", svg)
     assert " id=" not in svg
     assert "<title" not in svg
     assert "8888" not in svg
-    numbered = sum(node["kind"] != "constant" for node in page.story["nodes"])
+    numbered = sum(node["kind"] != "constant" for node in page.payload["nodes"])
     assert svg.count('data-number="data"') == svg.count('data-number="grad"') == numbered
 
 
@@ -316,7 +315,7 @@ def test_what_is_recorded_many_times_is_one_box():
     for product in products[1:]:
         total = total + product**2
     page = Explored(explore(total).html)
-    closed = next(picture for picture in page.story["pictures"] if not picture["opened"])
+    closed = next(picture for picture in page.payload["pictures"] if not picture["opened"])
     assert any(len(box["nodes"]) == 11 for box in closed["boxes"])
     assert "11 numbers" in closed["svg"]  # the exponents
     assert "8888" not in closed["svg"]
@@ -353,7 +352,7 @@ HOSTILE = [
     "</script><b>",
     "&amp;",
     "\"'`${x}",
-    "{{story}}",
+    "{{payload}}",
     "\ue0000\ue001",
     "{{title}}",
 ]
@@ -367,9 +366,9 @@ def test_hostile_labels_and_titles_are_only_names(label):
     tags.feed(page.html)
     assert tags.tags.count("script") == 3
     assert tags.tags.count("b") == 0
-    assert page.story["title"] == label
+    assert page.payload["title"] == label
     assert page.nodes[label]["kind"] == "input"
-    ElementTree.fromstring(page.story["pictures"][0]["svg"])
+    ElementTree.fromstring(page.payload["pictures"][0]["svg"])
 
 
 def test_saved_shown_in_a_notebook_and_printed(tmp_path):
@@ -394,7 +393,7 @@ def test_equal_graphs_give_equal_pages():
 
 def test_a_leaf_alone_and_leaves_outside_the_graph():
     page = Explored(explore(Value(2.0, "x"), wrt=[Value(1.0, "w")], epochs=2).html)
-    assert [node["name"] for node in page.story["nodes"]] == ["x"]
+    assert [node["name"] for node in page.payload["nodes"]] == ["x"]
     assert page.column("x", "grad").tolist() == [1.0, 1.0, 1.0]
 
 

@@ -32,7 +32,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def assignment_file(folder):
     path = folder / "assignment.html"
-    assignment.explorer(SETTINGS, path)
+    records = [assignment.record(replace(SETTINGS, lr=rate)) for rate in RATES]
+    assignment.explorer(SETTINGS, records, path)
     return path
 
 

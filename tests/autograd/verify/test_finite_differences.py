@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from autograd.verify.finite_differences import SAFETY, slopes
+from autograd.verify.finite_differences import SAFETY, finite_differences
 from tests.support.oracle import mp, mpf
 
 
@@ -24,7 +24,7 @@ def guarded(f):
 
 def found(f, x, noise=None):
     values = guarded(f)
-    return slopes(values, x, [math.ulp(values(x)[0]) if noise is None else noise])[0]
+    return finite_differences(values, x, [math.ulp(values(x)[0]) if noise is None else noise])[0]
 
 
 # f, its derivative, x, and the relative error that the estimate must not exceed: `F` is math or mpmath.
@@ -159,7 +159,7 @@ def test_several_outputs_share_the_calls():
         calls.append(x)
         return [x * x, math.exp(x), 7.0]
 
-    square, exponential, constant = slopes(f, 1.0, [0.0] * 3)
+    square, exponential, constant = finite_differences(f, 1.0, [0.0] * 3)
     assert square.derivative.agrees(2.0)
     assert exponential.derivative.agrees(math.e)
     assert constant.derivative.value == 0.0

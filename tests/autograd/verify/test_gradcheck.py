@@ -98,14 +98,12 @@ def test_right_ones_pass_and_zero_negated_and_slightly_wrong_ones_do_not(f, at):
     assert report.checks[0].right
     for factor in (0.0, -1.0, 2.0, 1.001, 1 + 1e-5):
         with pytest.raises(GradcheckError, match="1 of 1 derivatives do not agree"):
-            gradcheck(lambda x, factor=factor: with_slope(f(x), factor), at)
+            gradcheck(lambda x, factor=factor: with_partial(f(x), factor), at)
 
 
-def with_slope(node, factor):
+def with_partial(node, factor):
     """A node of the same value, whose derivative by the given one is the factor."""
-    broken = replace(
-        TABLE["neg"], forward=lambda x: x, array=None, partials=lambda y, x: (factor,), slope=None
-    )
+    broken = replace(TABLE["neg"], forward=lambda x: x, array=None, partials=lambda y, x: (factor,))
     return broken(node)
 
 
@@ -432,7 +430,7 @@ def test_what_is_not_finite_does_not_pass_beside_what_is_right(f, at, what):
 
 def test_coarse_values_still_refute_what_is_far_off():
     with pytest.raises(GradcheckError):
-        gradcheck(lambda x: 1e16 + with_slope(x, 1e6), 3.0)
+        gradcheck(lambda x: 1e16 + with_partial(x, 1e6), 3.0)
 
 
 def test_edges_are_judged_from_their_one_side():
@@ -442,10 +440,10 @@ def test_edges_are_judged_from_their_one_side():
     for f, at in [(sqrt, 0.0), (asin, 1.0)]:
         for factor in (0.0, 1.0, -math.inf, math.nan):
             with pytest.raises(GradcheckError):
-                gradcheck(lambda x, f=f, factor=factor: with_slope_at_kink(f, x, factor), at)
+                gradcheck(lambda x, f=f, factor=factor: with_partial_at_kink(f, x, factor), at)
 
 
-def with_slope_at_kink(row, node, slope):
+def with_partial_at_kink(row, node, slope):
     return replace(row, partials=lambda y, x: (slope,))(node)
 
 
