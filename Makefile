@@ -26,9 +26,12 @@ ENGINE_TESTS := autograd/engine tests/autograd/engine tests/test_readme.py tests
 demo: $(VENV)/.demos $(VENV)/.engine
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
 
-# Engine and nn, with no package beyond pytest, hypothesis and mpmath.
+# Engine and nn, with no package beyond pytest, hypothesis and mpmath, and without what takes seconds: compiled
+# trainings, a million nodes, special operands of every row, interrupts at any moment, or draws.
 quick: $(VENV)/.quick $(VENV)/.engine
-	$(FEW_EXAMPLES) $(PYTEST) -m "not slow" autograd/engine nn tests/autograd/engine tests/nn
+	$(FEW_EXAMPLES) $(PYTEST) -m "not slow" -k "not million and not any_moment and not special_operand" \
+	autograd/engine nn tests/autograd/engine tests/nn $(patsubst %,--ignore=%.py,nn/exploration \
+	tests/autograd/engine/test_size tests/nn/test_compiled tests/nn/test_kept)
 
 # Every kind of check; test-all has the ones that take long too, and more examples of those that are generated.
 test: $(VENV)/.test $(VENV)/.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -15,15 +16,15 @@ from ..engine.gradient import grad
 from ..engine.modes import not_watching, recording
 from ..engine.replay import replay
 from ..engine.value import Value
-from ..errors import GraphError
+from ..errors import GraphError, MissingExtraError
 from ..locks import BUILDING
 from .frontend.capture import record
 from .frontend.vectorize import lift
 from .ir.adjoint import gradient, gradient_by_inputs
 from .ir.nodes import ADD, MUL, Apply, Node, ancestry
+from .ir.passes import text
 from .ir.tangent import tangents
 from .llvm.backend import NativeProgram
-from .llvm.legalize import why_not_native
 from .numpy.backend import ArrayProgram
 from .selection import rank_backends
 from .update_loop import Training
@@ -156,14 +157,14 @@ class Program:
         self._lifted: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
-        nodes = self._nodes("llvm" if backend == "llvm" else "numpy", "training")  # a wrong rule says so now
-        obstacle = why_not_native(nodes) if backend != "numpy" else None
-        if backend == "llvm" and obstacle is not None:
-            raise obstacle
-        self._backends = (
-            ("numpy",) if obstacle is not None else ("numpy", "llvm") if backend == "auto" else (backend,)
-        )
+        native = find_spec("llvmlite") is not None
+        if backend == "llvm" and not native:
+            raise MissingExtraError("backend='llvm'", "llvmlite", "jit")
+        self._backends = (backend,) if backend != "auto" else ("numpy", "llvm") if native else ("numpy",)
         self._backend = self._backends[0]
+        self._nodes(self._backend, "training")  # a wrong rule says so now
+        if backend == "llvm":  # and a row without a native form
+            self._program("llvm", "training")
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is made when it is asked for: machine code belongs to this process."""
@@ -178,6 +179,28 @@ class Program:
     def source(self) -> str:
         """The program that runs, as text: Python with numpy, or the array program and its LLVM code."""
         return str(self._program(self.backend, "gradient").source)
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """The gradient program after each stage of the compiler, as text, from the graph to the source.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> w, x = Value(0.0), Value(0.0)
+        >>> program = compile(w * x, [w], inputs=[x], backend="numpy")
+        >>> list(program.stages)[:3], list(program.stages)[-2:]
+        (['capture', 'vectorize', 'adjoint'], ['schedule', 'source'])
+        >>> print(program.stages["vectorize"])
+        n0: Parameters(count=1)  1
+        n1: Inputs(count=1)  1 x B
+        n7: Apply(n0, n1, mul)  1 x B
+        return n7
+        <BLANKLINE>
+        """
+        outputs, adjoint = (self._nodes(self.backend, purpose) for purpose in ("evaluate", "gradient"))
+        first = {"capture": str(self._tape), "vectorize": text(outputs), "adjoint": text(adjoint)}
+        return {**first, **self._program(self.backend, "gradient").stages}
 
     def computes(self, outputs: Sequence[Value], wrt: Sequence[Value], inputs: Sequence[Value]) -> bool:
         """Whether this program is the one that `compile` would make of these nodes, whatever their numbers.

@@ -392,7 +392,7 @@ def test_networks_as_native_code(activation):
 # --- what a lift can meet --------------------------------------------------------------------------
 
 
-@backends
+@slowly_in_native_code
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_operands_may_lie_in_any_way(layout, backend):
     f, count, inputs = LAYOUTS[layout]

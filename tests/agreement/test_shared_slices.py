@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Training
-from autograd.compiler.llvm import backend as native
-from autograd.compiler.numpy import backend as arrays
+from autograd.compiler import tuning
 from tests.support.compiled import backends, eager, needs_llvmlite, program_of
 from tests.support.compiled_cases import ACCURACY
 from tests.support.oracle import flatten
@@ -221,11 +220,11 @@ def check(graph, options, count, backend):
 
 
 @tries(45)
-@given(graphs(), OPTIONS, BATCHES, st.sampled_from([5, arrays.STRETCH]))
+@given(graphs(), OPTIONS, BATCHES, st.sampled_from([5, tuning.NUMPY_CHUNK]))
 def test_slices_as_arrays(graph, options, count, stretch):
     """Also where the batch is too large to be computed at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrays, "STRETCH", stretch)
+        patch.setattr(tuning, "NUMPY_CHUNK", stretch)
         check(graph, options, count, "numpy")
 
 
@@ -235,7 +234,7 @@ def test_slices_as_arrays(graph, options, count, stretch):
 @given(graphs(), OPTIONS, BATCHES)
 def test_slices_as_native_code(code, graph, options, count):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "STRAIGHT", 0 if code == "loops" else native.STRAIGHT)
+        patch.setattr(tuning, "STRAIGHT", 0 if code == "loops" else tuning.STRAIGHT)
         check(graph, options, count, "llvm")
 
 

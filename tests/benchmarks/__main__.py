@@ -3,7 +3,7 @@
 The object graph beside micrograd, jax and a class of forty lines, by each kind of engine; and the compiled
 graph beside array code and native code. All is written as a page, too.
 
-python -m tests.benchmarks [--runs N] [--only NAME] [--quick] [--largest N] [--out FOLDER]
+python -m tests.benchmarks [--runs N] [--only NAME] [--quick] [--largest N] [--out FOLDER] | --tune
 """
 
 import argparse
@@ -32,6 +32,9 @@ def main() -> None:
     )
     parser.add_argument("--largest", type=int, help="nodes of the largest graph (default 10^7)")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder of the page")
+    parser.add_argument(
+        "--tune", action="store_true", help="time the alternatives of each tuned constant, and nothing else"
+    )
     options = parser.parse_args()
     core = alone.pin()
     # Only now, because numpy and the peers read at their import on how many threads they may run.
@@ -40,6 +43,11 @@ def main() -> None:
     from tests.benchmarks import report
     from tests.benchmarks.compiled import Measurement
 
+    if options.tune:
+        from tests.benchmarks import tune
+
+        print(*tune.measured(), sep="\n")
+        return
     parts = options.only or PARTS
     runs = 3 if options.quick else options.runs
     print(f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}\n")

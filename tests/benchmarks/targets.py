@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from autograd.compiler.llvm.backend import STRAIGHT
+from autograd.compiler.tuning import STRAIGHT
 from tests.benchmarks import engine
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import (

@@ -17,7 +17,7 @@ from autograd import Program
 from demos import __main__ as runner
 from demos import digits
 from demos.shared import datasets
-from tests.support.galleries import page_of, refusal, run_quick
+from tests.support.galleries import page_of, run_quick
 
 PICTURES = ["digits", "training", "confusion", "mistakes", "neurons"]
 
@@ -236,21 +236,6 @@ def test_fewer_examples_and_epochs_by_option(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "from 75 pictures" in printed
     assert "right of 25" in printed
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--seed", "x"], "--seed takes a whole number, got 'x'"),
-        (["--examples", "99"], "--examples must be from 100 to 1797, got 99"),
-        (["--examples", "1798"], "--examples must be from 100 to 1797, got 1798"),
-        (["--epochs", "0"], "--epochs must be from 1 to 1000, got 0"),
-        (["--quick=1"], "argument --quick: ignored explicit argument '1'"),
-    ],
-)
-def test_a_bad_value_gets_one_line_and_status_2(options, said, tmp_path, capsys):
-    line = refusal(digits, options, tmp_path / "out", capsys)
-    assert line == f"python -m demos digits: error: {said}\n"
 
 
 @pytest.mark.parametrize("name", ["digits", "regression"])

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from demos import lesson
-from tests.support.galleries import page_of, refusal, run_quick
+from tests.support.galleries import page_of, run_quick
 
 PICTURES = ("network", "graph", "variants", "rates")
 
@@ -126,9 +126,3 @@ def test_a_cell_shows_what_its_last_line_is():
 def test_markdown_becomes_html():
     assert lesson.prose("a < *b* and `c < d`") == "a &lt; <em>b</em> and <code>c &lt; d</code>"
     assert "<mi>x</mi>" in lesson.prose("with $x$")
-
-
-@pytest.mark.parametrize("options", [["--seed", "x"], ["--quick", "yes"], ["--epochs", "5"]])
-def test_a_bad_option_gets_one_line_and_status_2(options, tmp_path, capsys):
-    line = refusal(lesson, options, tmp_path / "out", capsys)
-    assert line.startswith("python -m demos lesson: error: ")

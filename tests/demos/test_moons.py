@@ -9,7 +9,7 @@ import pytest
 
 from demos import moons
 from nn import MLP, History
-from tests.support.galleries import page_of, refusal, run_quick
+from tests.support.galleries import page_of, run_quick
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -145,8 +145,3 @@ def test_the_summary_is_short_and_ends_with_where_the_page_is(run):
     lines = printed.splitlines()
     assert lines[-1] == f"Open {folder / 'index.html'}"
     assert len(lines) < 12
-
-
-def test_a_bad_option_gets_one_line_and_status_2(tmp_path, capsys):
-    said = refusal(moons, ["--seed", "x"], tmp_path / "out", capsys)
-    assert said == "python -m demos moons: error: --seed takes a whole number, got 'x'\n"

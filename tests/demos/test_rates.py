@@ -8,7 +8,7 @@ import pytest
 
 from demos import rates
 from demos.rates import Problem, Training
-from tests.support.galleries import page_of, refusal, run_quick
+from tests.support.galleries import page_of, run_quick
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +128,3 @@ def test_the_summary_is_short_and_ends_with_where_the_page_is(out):
     lines = printed.splitlines()
     assert lines[-1] == f"Open {folder / 'index.html'}"
     assert len(lines) < 20
-
-
-def test_a_bad_option_gets_one_line_and_status_2(tmp_path, capsys):
-    said = refusal(rates, ["--seed", "x"], tmp_path / "out", capsys)
-    assert said == "python -m demos rates: error: --seed takes a whole number, got 'x'\n"

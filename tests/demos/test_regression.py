@@ -11,7 +11,7 @@ from sklearn.datasets import load_diabetes
 
 from demos import regression
 from demos.shared import datasets
-from tests.support.galleries import page_of, refusal, run_quick
+from tests.support.galleries import page_of, run_quick
 from tests.support.pages import Page
 
 PICTURES = ["losses", "predictions", "residuals"]
@@ -194,24 +194,8 @@ def test_the_summary_is_short_and_ends_with_the_page(run):
     assert max(map(len, lines[:-1])) < 80
 
 
+@pytest.mark.slow
 def test_a_second_run_gives_the_same_files(run, tmp_path, capsys):
     assert regression.main(["--quick", "--out", str(tmp_path)]) == 0
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (run[1] / path.name).read_bytes()
-
-
-# --- the options --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--seed", "x"], "--seed takes a whole number, got 'x'"),
-        (["--seed", "-1"], "--seed must be from 0 to 4294967295, got -1"),
-        (["--epochs", "5"], "unrecognized arguments: --epochs 5"),
-        (["--quick=1"], "argument --quick: ignored explicit argument '1'"),
-    ],
-)
-def test_a_bad_value_gets_one_line_and_status_2(options, said, tmp_path, capsys):
-    line = refusal(regression, options, tmp_path / "out", capsys)
-    assert line == f"python -m demos regression: error: {said}\n"

@@ -10,7 +10,7 @@ import pytest
 from demos import variants
 from demos.variants import METHODS, Points, Training, best_of_rates, compare_variants, descend
 from nn import SGD, Adam
-from tests.support.galleries import page_of, refusal, run_quick
+from tests.support.galleries import page_of, run_quick
 
 START = (0.5, -1.0)
 
@@ -179,8 +179,3 @@ def test_the_summary_is_short_and_ends_with_where_the_page_is(out):
     assert len(lines) < 20
     for name in METHODS:
         assert any(line.strip().startswith(name) for line in lines)
-
-
-def test_a_bad_option_gets_one_line_and_status_2(tmp_path, capsys):
-    said = refusal(variants, ["--seed", "x"], tmp_path / "out", capsys)
-    assert said == "python -m demos variants: error: --seed takes a whole number, got 'x'\n"

@@ -1,10 +1,12 @@
 """Plots of trainings: what is drawn. Their style is tried with the demos' figures."""
 
 import numpy as np
-from matplotlib.colors import to_hex
+import pytest
 
 from autograd import PALETTE
 from nn import plots
+
+to_hex = pytest.importorskip("matplotlib.colors", reason="matplotlib is in the extra plots").to_hex
 
 
 def a_field():

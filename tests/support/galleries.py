@@ -31,13 +31,3 @@ def page_of(folder, pictures, *, others=()):
     assert len(drawn) == len(pictures)
     assert all(len(image["alt"]) > 30 for image in page.images)
     return page
-
-
-def refusal(demo, options, folder, capsys):
-    """The line with which a demo refuses its options: the only one, with status 2 and before any file."""
-    assert demo.main([*options, "--out", str(folder)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert not folder.exists()
-    return captured.err

@@ -51,6 +51,17 @@ class Tape:
         self._known: dict[Any, int] = {}
         self._spans: dict[tuple[int, ...], tuple[int, int]] = {}
 
+    def __str__(self) -> str:
+        """A line for each number: its row of the table, and the positions of the operands."""
+        lines = []
+        for position, (row, operands) in enumerate(zip(self.rows, self.operands)):
+            known = "input" if position >= self.parameters else "parameter"
+            told = repr(self.constants[position]) if position in self.constants else known
+            if row is not None:
+                told = f"{row.name}({', '.join(map(_listed, operands))})"
+            lines.append(f"{position}: {told}")
+        return "\n".join([*lines, f"return {_listed(tuple(self.outputs))}", ""])
+
     def begins_with(self, other: Tape) -> bool:
         """Whether this is the other tape, to which a back end may have added constants of its own."""
         n = len(other.rows)
@@ -110,6 +121,10 @@ class Tape:
         if type(operand) is tuple:
             return [self.constants[each] for each in operand]
         return self.constants[operand]
+
+
+def _listed(operand: Operand) -> str:
+    return f"[{', '.join(map(str, operand))}]" if type(operand) is tuple else str(operand)
 
 
 def _rank_of(spans: Iterable[tuple[int, int]]) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives import Primitive
+from .. import tuning
 from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Graph, Indices, Node
 from ..ir.passes import checked
 from .capture import BATCHED, DOT, FAMILIES, SUM, Tape
@@ -183,7 +184,7 @@ class _Lifter:
             return False
         raw = all(self.group[position] == 1 for position in rights[0])
         return self.tape.span(tuple(biases[:, 0].tolist()))[1] != BATCHED and not (
-            raw and len(rights[0]) > 64
+            raw and len(rights[0]) > tuning.BIAS_COPY
         )
 
     def _batched(self, sequence: tuple[int, ...]) -> bool:

@@ -128,7 +128,8 @@ class Node:
                 told.append(f"{name}={field}")
             elif isinstance(field, Primitive):
                 told.append(field.name)
-        told += [] if self.scalar is None else [repr(self.scalar)]
+            elif isinstance(field, np.ndarray) and field.size <= 8:
+                told.append(f"{name}={field.tolist()}")
         shape = " x ".join(map(str, [*self.shape, *["B"] * self.batched]))
         return f"n{self.number}: {type(self).__name__}({', '.join(told)})  {shape}"
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...engine.primitives import TABLE
 from ...locks import BUILDING
-from .. import machine
+from .. import machine, tuning
 from ..ir.nodes import (
     Apply,
     BatchSum,
@@ -32,16 +32,15 @@ from ..ir.nodes import (
     ancestry,
     fingerprint,
 )
-from ..ir.passes import run
+from ..ir.passes import run, stages, text
 from ..update_loop import Training
-from .builder import ALIGNED, is_long
+from .builder import is_long
 from .layout import AFTER, BEFORE, reduces
-from .legalize import PASSES, all_legal
+from .legalize import PASSES, all_legal, letters
 from .lowering import Kernel
 
 __all__ = ["NativeProgram"]
 
-STRAIGHT = 600  # of so many operations on a block of examples straight code is compiled in no time
 KEPT = 16  # functions of one program: a training with other settings is another one
 
 
@@ -67,15 +66,22 @@ class NativeProgram:
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
-        self.nodes = run(PASSES, nodes)
-        block = self.nodes[0].graph
-        self.width = block.inputs.size
+        self._given, self.nodes = list(nodes), run(PASSES, nodes)
+        machine.require_room(letters(self.nodes))
+        self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
-        self.straight = sum(map(_work, ancestry(self.nodes))) <= STRAIGHT
+        self.straight = sum(map(_work, ancestry(self.nodes))) <= tuning.STRAIGHT
         self._functions: dict[Any, _Function] = {}
         self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
         self._rows = sum(node.size for node in self.nodes)
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """The program after each pass, the loops of each phase, and the source."""
+        passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
+        kernel, *_ = self._pass(8 if self.width else 1)
+        return {**passes, "schedule": kernel.schedule, "source": self.source}
 
     @property
     def source(self) -> str:
@@ -84,11 +90,12 @@ class NativeProgram:
         return "\n".join([*lines, "", str(kernel.module)])
 
     def _lanes(self, examples: int) -> int:
-        if not self.batched or examples < 4:
+        if not self.batched or examples < tuning.LANES_8:
             return 1
-        if self.straight or examples < 16:
+        if self.straight or examples < tuning.LANES_16:
             return 8
-        return 32 if self.nodes[0].graph.parameters.size > 512 and examples >= 32 else 16
+        large = self.nodes[0].graph.parameters.size > tuning.LANES_32_PARAMETERS
+        return 32 if large and examples >= tuning.LANES_32 else 16
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         results, starts, ends = self._results(parameters, batch)
@@ -131,7 +138,7 @@ class NativeProgram:
 
     def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
         """Call native code with scratch memory of its own as the last argument."""
-        size = (function.size + room) * self.dtype.itemsize + ALIGNED
+        size = (function.size + room) * self.dtype.itemsize + tuning.ALIGNED
         try:
             scratch, start = self._scratch.pop()  # another thread has memory of its own
         except IndexError:
@@ -140,7 +147,7 @@ class NativeProgram:
             scratch = ctypes.create_string_buffer(size)
             start = ctypes.addressof(scratch)
         try:
-            return function.call(*args, start + -start % ALIGNED)
+            return function.call(*args, start + -start % tuning.ALIGNED)
         finally:
             self._scratch.append((scratch, start))
 
@@ -239,7 +246,7 @@ class NativeProgram:
         function = self._function(t.kind, self._lanes(t.largest), t)
         blocks = -(-t.largest // function.lanes)
         room = blocks * function.lanes * self.width
-        again = len(t.rates) > 1 and 0 < room < 2**23 and t.repeated  # the batch is gathered once
+        again = len(t.rates) > 1 and 0 < room < tuning.GATHERED and t.repeated  # the batch is gathered once
         room = blocks * function.record + (room if again else 0)
         missing = 0 if function.fused else 2 * t.parameters - len(t.state)
         state = np.append(t.state, np.zeros(missing, self.dtype)) if missing > 0 else t.state

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...engine.primitives import TABLE, Primitive
+from .. import tuning
 from .libm import ELEMENTARY, SHORT
 
-__all__ = ["ALIGNED", "DIRECT", "Code", "is_long"]
-
-ALIGNED = 64  # bytes: a vector of eight doubles
+__all__ = ["DIRECT", "Code", "is_long"]
 
 
 class Code(ABC):
@@ -92,12 +91,14 @@ class Code(ABC):
         return self.builder.gep(base, [self.whole_number(offset)], source_etype=self.real)
 
     def load(self, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> Any:
-        align = self.bytes * lanes if aligned else self.bytes
-        return self.builder.load(self.address(base, offset), typ=self._type(lanes), align=min(align, ALIGNED))
+        align = self._alignment(lanes if aligned else 1)
+        return self.builder.load(self.address(base, offset), typ=self._type(lanes), align=align)
 
     def store(self, value: Any, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> None:
-        align = self.bytes * lanes if aligned else self.bytes
-        self.builder.store(value, self.address(base, offset), align=min(align, ALIGNED))
+        self.builder.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
+
+    def _alignment(self, lanes: int) -> int:
+        return min(self.bytes * lanes, tuning.ALIGNED)
 
     @property
     def bytes(self) -> int:

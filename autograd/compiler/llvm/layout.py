@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import tuning
 from ..ir.index_maps import is_partition, strides_of
 from ..ir.nodes import (
     Apply,
@@ -27,14 +28,11 @@ from ..ir.nodes import (
     Symbol,
     ancestry,
 )
-from .builder import ALIGNED, Code
+from .builder import Code
 
 __all__ = ["AFTER", "BEFORE", "WITHIN", "Memory", "reduces"]
 
 BEFORE, WITHIN, AFTER = range(3)  # the phases
-# Of a wide product with inputs, what is added up at once: these examples, rows and columns. Six times four
-# sums of eight numbers leave eight registers for all else.
-STRETCH, TILE, PACKED = 512, 6, 32
 _ELSEWHERE = (Gather, Constant, Symbol)  # nodes without numbers of their own in memory
 
 
@@ -118,6 +116,17 @@ class Memory(Code):
         self._allocate()
 
     @property
+    def schedule(self) -> str:
+        """For each phase the loops, with the nodes that each computes, and the place of what is kept."""
+        lines = []
+        for name, groups in zip(("before the batch", "for each block of examples", "after it"), self.groups):
+            lines.append(f"{name}:")
+            for group in groups:
+                lines.append("  loop")
+                lines += [f"    {self.places.get(node, '-'):>6} {node!r}" for node in group]
+        return "\n".join([*lines, ""])
+
+    @property
     def unrolled(self) -> bool:
         return self.straight and (self.phase == WITHIN or self.lanes == 1)
 
@@ -191,7 +200,7 @@ class Memory(Code):
             self._place(node, free)
         self.packing = self.size
         if any(isinstance(node.args[1].source, Inputs) for node in self.wide):
-            self.size += STRETCH * PACKED
+            self.size += tuning.WIDE_EXAMPLES * tuning.WIDE_COLUMNS
         for number, group in enumerate(self.groups[WITHIN]):
             for node in group:
                 if node.batched and node in self.kept and not self.straight and node not in self.history:
@@ -222,7 +231,7 @@ class Memory(Code):
         self._align()
 
     def _align(self) -> None:
-        self.size += -self.size % (ALIGNED // self.bytes)
+        self.size += -self.size % (tuning.ALIGNED // self.bytes)
 
     # --- numbers of nodes
 
@@ -350,7 +359,7 @@ def _is_wide(node: Node) -> bool:
     longer than to compute it when all blocks are done."""
     if (
         not isinstance(node, Outer)
-        or node.size < 4096
+        or node.size < tuning.WIDE
         or any(arg.shape[1] != 1 or not arg.batched for arg in node.args)
     ):
         return False

@@ -6,39 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...errors import GraphError, MissingExtraError
+from ...errors import GraphError
 from ..ir.nodes import Apply, Constant, Graph, Node, ancestry
-from ..ir.passes import EXPAND_FUSED, Pass, run
-from ..machine import require_room
+from ..ir.passes import EXPAND_FUSED, Pass
 from .builder import DIRECT, is_long
 from .libm import ELEMENTARY
 
-__all__ = ["PASSES", "all_legal", "why_not_native"]
+__all__ = ["PASSES", "all_legal", "letters"]
 
 
-def why_not_native(nodes: Sequence[Node]) -> Exception | None:
-    """What keeps the nodes from being native code, or None.
-
-    A package is missing, a row has no native form, or LLVM would run out of memory.
-    """
-    try:
-        import llvmlite  # noqa: F401  # whether it is there
-    except ImportError:
-        return MissingExtraError("backend='llvm'", "llvmlite", "jit")
-    try:
-        require_room(_letters(run(PASSES, nodes)))
-    except GraphError as error:
-        return error
-    return None
-
-
-def _letters(nodes: Sequence[Node]) -> int:
+def letters(nodes: Sequence[Node]) -> int:
     """About how long the text of these nodes will be; some texts are three times as long."""
-    letters = 0
+    count = 0
     for node in ancestry(nodes):
-        letters += 10_000 if isinstance(node, Apply) and is_long(node.row) else 250
-        letters += 25 * node.data.size if isinstance(node, Constant) else 0
-    return letters
+        count += 10_000 if isinstance(node, Apply) and is_long(node.row) else 250
+        count += 25 * node.data.size if isinstance(node, Constant) else 0
+    return count
 
 
 def _legal(node: Node, args: list[Node]) -> Node | None:

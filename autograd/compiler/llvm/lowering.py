@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ...engine.primitives import TABLE
+from .. import tuning
 from ..ir.index_maps import is_partition
 from ..ir.nodes import (
     Apply,
@@ -32,8 +33,6 @@ from .layout import AFTER, BEFORE, WITHIN
 from .reductions import Sums
 
 __all__ = ["Kernel"]
-
-LONG = 128  # numbers that a turn of a loop adds to: of so many it need not be unrolled
 
 
 class Kernel(Sums):
@@ -208,7 +207,7 @@ class Kernel(Sums):
                 ]
 
             rows = [self.plus(first, t) for t in range(count)]
-            turns = self.every if count * lanes >= LONG else self.in_fours
+            turns = self.every if count * lanes >= tuning.UNROLLED_SUMS else self.in_fours
             sums = turns(n, step, [self.number(0.0, lanes)] * count)
             for row, value in zip(rows, sums):
                 self.put(node, self.flat(node, (row, column)), value, lanes)

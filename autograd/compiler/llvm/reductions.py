@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from .. import tuning
 from ..ir.nodes import Gather, Node, Outer
-from .layout import PACKED, STRETCH, TILE, Memory
+from .layout import Memory
 
 __all__ = ["Sums"]
 
@@ -146,6 +147,7 @@ class Sums(Memory):
         _, next_row = self.origin(a, (1, 0)) if rows > 1 else (source, first_row)
         begin = int(b.index.flat[0]) if isinstance(b, Gather) else 0  # its rows are consecutive
         width = self.order[0].graph.inputs.size
+        step, at_once, packed = tuning.WIDE_EXAMPLES, tuning.WIDE_ROWS, tuning.WIDE_COLUMNS
 
         def tile(row: Any, count: int, column: Any, vectors: int, lanes: int, first: Any, end: Any) -> None:
             def example(lane: Any, *sums: Any, block: Any) -> list[Any]:
@@ -191,17 +193,25 @@ class Sums(Memory):
 
             self.loop(first, end, 1, pack)
             self.tiles(
-                rows, min(rows, TILE), lambda row, count: tile(row, count, column, vectors, lanes, first, end)
+                rows,
+                min(rows, at_once),
+                lambda row, count: tile(row, count, column, vectors, lanes, first, end),
             )
 
         def columns_of(column: Any, vectors: int, lanes: int) -> None:
             def stretch(first: Any) -> None:
-                across(column, vectors, lanes, first, self.least(self.plus(first, STRETCH), self.count_int))
+                across(
+                    column,
+                    vectors,
+                    lanes,
+                    first,
+                    self.least(self.plus(first, step), self.count_int),
+                )
 
-            self.loop(0, self.count_int, STRETCH, stretch)
+            self.loop(0, self.count_int, step, stretch)
 
-        many, full = columns - columns % PACKED, columns - columns % 8
-        self.loop(0, many, PACKED, lambda column: columns_of(column, PACKED // 8, 8))
+        many, full = columns - columns % packed, columns - columns % 8
+        self.loop(0, many, packed, lambda column: columns_of(column, packed // 8, 8))
         self.loop(many, full, 8, lambda column: columns_of(column, 1, 8))
         self.loop(full, columns, 1, lambda column: columns_of(column, 1, 1))
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...locks import built_once
+from .. import tuning
 from ..ir.nodes import Node, ancestry
-from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU, run
+from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU, run, stages, text
 from ..update_loop import Training, descent
 from .codegen import Codegen, view
 from .scalar_codegen import Loaded, ScalarProgram, pays
@@ -23,8 +24,6 @@ __all__ = ["ArrayProgram"]
 
 PASSES = [EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU]
 
-STRETCH = 4096  # examples at once
-_SIZES = 8  # of batches, for which arrays are kept
 _NEAR = 1e-280, 1e280  # squares that have lost nothing
 Prepare = Callable[[int], Callable[[Any], Loaded]]  # `prepare` of a training
 
@@ -45,18 +44,24 @@ class ArrayProgram:
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
-        self._nodes = run(PASSES, nodes)
-        self._source, self._prepare = self._written(own=False)
+        self._given, self._nodes = list(nodes), run(PASSES, nodes)
+        self._source, self._schedule, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
         self._own: list[Prepare] = []  # of trainings that are done
 
-    def _written(self, own: bool) -> tuple[str, Callable[[int], Any]]:
-        """The source, and its `prepare`; see `Codegen`."""
+    def _written(self, own: bool) -> tuple[str, str, Callable[[int], Any]]:
+        """The source, the schedule, and the source's `prepare`; see `Codegen`."""
         codegen = Codegen(self._nodes, self.dtype, own)
         source = codegen.source()
         scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
         exec(compile(source, "<compiled by autograd>", "exec"), scope)
-        return source, scope["prepare"]
+        return source, "\n".join([*codegen.schedule, ""]), scope["prepare"]
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """The program after each pass, what runs when and in which array, and the source."""
+        passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
+        return {**passes, "schedule": self._schedule, "source": self.source}
 
     @property
     def source(self) -> str:
@@ -69,7 +74,7 @@ class ArrayProgram:
 
     @built_once
     def _prepare_own(self) -> Prepare:
-        return self._written(own=True)[1]
+        return self._written(own=True)[-1]
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The arrays of the nodes; one that is batched with the examples along its last axis."""
@@ -78,7 +83,7 @@ class ArrayProgram:
         if in_floats is not None:
             return in_floats
         numbers, compute = self._numbers(B), self._compute
-        if B > STRETCH:
+        if B > tuning.NUMPY_CHUNK:
             compute = functools.partial(self._in_stretches, compute)
         with np.errstate(all="ignore"):
             results: tuple[Any, ...] = compute(parameters, batch, *numbers)
@@ -95,7 +100,7 @@ class ArrayProgram:
         try:
             results: tuple[Any, ...] = run(parameters, load(batch, *numbers), *numbers)
         finally:
-            if len(self._prepared) >= _SIZES:
+            if len(self._prepared) >= tuning.NUMPY_BATCH_SIZES:
                 self._prepared.clear()
             self._prepared[B] = prepared
         return results
@@ -105,8 +110,8 @@ class ArrayProgram:
     ) -> tuple[Any, ...]:
         """The results over a large batch, of which a stretch at a time stays in the caches."""
         parts = []
-        for first in range(0, len(batch), STRETCH):
-            stretch = batch[first : first + STRETCH]
+        for first in range(0, len(batch), tuning.NUMPY_CHUNK):
+            stretch = batch[first : first + tuning.NUMPY_CHUNK]
             count = float(len(stretch))
             found = compute(parameters, stretch, seed, count, seed * count)
             parts.append([array.copy() for array in found])
@@ -141,7 +146,7 @@ class ArrayProgram:
         try:
             prepare = self._own.pop()
         except IndexError:
-            prepare = functools.lru_cache(_SIZES)(self._prepare_own)
+            prepare = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(self._prepare_own)
         try:
             with np.errstate(all="ignore"):
                 return self._updates(t, prepare, done)
@@ -150,16 +155,16 @@ class ArrayProgram:
 
     def _updates(self, t: Training, prepare: Prepare, done: int) -> int:
         parameters, data = t.state[: t.parameters], t.row(0)
-        prepared = functools.lru_cache(_SIZES)(lambda B: prepare(B)(parameters))
+        prepared = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: prepare(B)(parameters))
         memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
         loaded = False
         for number, (first, end) in enumerate(t.bounds[done:].tolist(), start=done):
             if not loaded:
                 numbers = self._numbers(end - first)
-                load, run = prepared(min(end - first, STRETCH))
+                load, run = prepared(min(end - first, tuning.NUMPY_CHUNK))
                 if end - first == 1 and self._scalars:
                     load, run = self._scalars.before(load, run)
-                elif end - first > STRETCH:
+                elif end - first > tuning.NUMPY_CHUNK:
                     load, run = self._of_stretches(prepared)
                 views = load(t.examples(first, end), *numbers)
                 loaded = t.repeated

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...engine.primitives import TABLE
+from .. import tuning
 from ..ir.index_maps import is_injective, is_partition, strides_of
 from ..ir.nodes import (
     Apply,
@@ -44,8 +45,6 @@ __all__ = ["Codegen", "view"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
 
-FEW = 4096
-_MANY = 256  # rows: a square matrix of so many takes longer than going through them twice
 
 _SYMBOLS = "cotangent, batch_size, total_cotangent"  # arguments of `load` and `run`
 _UFUNCS = {"sum": "add", "max": "maximum", "min": "fmin"}  # of a `Reduce`
@@ -85,6 +84,7 @@ class Codegen:
         self.binding: list[str] = []  # views of the parameters, with `own`
         self.loading: list[str] = []
         self.running: list[str] = []
+        self.schedule: list[str] = []  # for each node when it is computed, and where
         self.lines = self.loading
         self.views: list[str] = []  # of the batch
         self.bound: dict[str, str] = {}  # by expression, the name that it was bound to
@@ -96,7 +96,7 @@ class Codegen:
         self.number: dict[Node, str] = {}  # of `numbers` the variable
         self._plan_numbers()
         # Of few parameters a copy is quicker than views of the caller's array each time.
-        self.few = self.order[0].graph.parameters.size <= FEW
+        self.few = self.order[0].graph.parameters.size <= tuning.NUMPY_COPIED
         # What `run` reads of `load`: in an array that both know, or a view that is handed on if it is read as
         # a matrix only, for BLAS takes the rows of a batch as they are.
         late = [node for node in self.order if node not in self.early]
@@ -342,6 +342,8 @@ class Codegen:
                 self._compute(node)
             else:
                 self.lowerings[type(node)](self, node, number)
+            place = self.number.get(node) or self.flat.get(node) or "-"
+            self.schedule.append(f"{'load' if node in self.early else 'run':5} {place:8} {node!r}")
             for done in [done for done in self.flat if self.last.get(done, number + 1) <= number]:
                 name = self.flat.pop(done)
                 if self._known(done) is self.preparation:
@@ -512,7 +514,7 @@ class Codegen:
     def _leave_one_out_sum(self, node: Node, number: int) -> None:
         """By a matrix without its diagonal; of many rows the sums of those before and of those after."""
         (x,) = node.args
-        if node.shape[0] > _MANY:
+        if node.shape[0] > tuning.NUMPY_SQUARE:
             rows, out = self._name(x, node.batched), self._array(node)
             self._write(f"{out}[0] = 0.0")
             self._write(f"np.add.accumulate({rows}[:-1], axis=0, out={out}[1:])")

@@ -20,6 +20,7 @@ import numpy as np
 
 from ...engine.primitive import Primitive, is_own
 from ...engine.primitives import TABLE
+from .. import tuning
 from ..ir.nodes import (
     Apply,
     BatchSum,
@@ -47,7 +48,6 @@ __all__ = ["Loaded", "ScalarProgram", "Writer", "pays"]
 Loaded = tuple[Callable[..., Any], Callable[..., Any]]
 """``load(batch, *numbers)``, and ``run(parameters, views, *numbers)`` of what that gave."""
 
-_CALL = 25  # of numpy: as many operations on floats take as long
 _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
 
@@ -55,7 +55,7 @@ _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), 
 def pays(nodes: Sequence[Node]) -> bool:
     """Whether one example is computed sooner in floats than by calls of numpy."""
     computed = [node for node in ancestry(nodes) if not isinstance(node, _NO_OPERATION)]
-    return sum(node.size * _operands(node) for node in computed) <= _CALL * len(computed)
+    return sum(node.size * _operands(node) for node in computed) <= tuning.NUMPY_CALL * len(computed)
 
 
 _NO_OPERATION = (Constant, Symbol, Gather, Broadcast, BatchSum)

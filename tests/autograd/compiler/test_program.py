@@ -39,7 +39,7 @@ from autograd import (
     warn_on_comparison,
     where,
 )
-from autograd.compiler.numpy import backend as arrays
+from autograd.compiler import tuning
 from nn import MLP, mse_loss
 from tests.support.compiled import backends, eager, needs_llvmlite, program_of, slowly_in_native_code
 
@@ -774,7 +774,7 @@ def test_a_large_batch_is_computed_in_stretches(monkeypatch):
         trained = Training.of(np.array(W), X7, [np.arange(23), np.arange(3), np.arange(22)], 0.1, outputs=2)
         whole.train(trained)
         with monkeypatch.context() as patch:
-            patch.setattr(arrays, "STRETCH", 5)
+            patch.setattr(tuning, "NUMPY_CHUNK", 5)
             program = program_of(f, 3, 2, backend="numpy", reduce=reduce)
             for got, known in zip((*program(W, X7), program.evaluate(W, X7)), right, strict=True):
                 np.testing.assert_allclose(got, known, rtol=1e-14)

@@ -1,6 +1,7 @@
 """The table writes these tests: each row's value, partials, kinks and forms, judged by mpmath."""
 
 import ast
+import functools
 import inspect
 import math
 import operator
@@ -395,17 +396,23 @@ def test_softmax_of_a_certain_class_keeps_its_derivative():
 # --- the form of the rows --------------------------------------------------------------------------
 
 
+@functools.cache
+def functions_in(path):
+    return [
+        node
+        for node in ast.walk(ast.parse(Path(path).read_text()))
+        if isinstance(node, (ast.Lambda, ast.FunctionDef))
+    ]
+
+
 def rule_of(function):
     """The syntax tree of a lambda or function, found by its first line and its arguments' names."""
     code = function.__code__
-    tree = ast.parse(Path(code.co_filename).read_text())
     names = list(code.co_varnames[: code.co_argcount])
     found = [
         node
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Lambda, ast.FunctionDef))
-        and node.lineno == code.co_firstlineno
-        and [arg.arg for arg in node.args.args] == names
+        for node in functions_in(code.co_filename)
+        if node.lineno == code.co_firstlineno and [arg.arg for arg in node.args.args] == names
     ]
     assert len(found) == 1, f"cannot tell which rule {function} is"
     return found[0]

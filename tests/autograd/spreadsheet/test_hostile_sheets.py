@@ -538,6 +538,7 @@ def rich() -> bytes:
     return packed(parts.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", LIMITS)
 def test_every_limit_holds(what, monkeypatch):
     """With a limit of 1 the same file is refused, or a sheet of it, by a message that names it."""

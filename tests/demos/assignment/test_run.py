@@ -498,14 +498,6 @@ def test_without_a_name_the_demos_are_listed():
     assert all(len(line) <= 120 for line in done.stdout.splitlines())
 
 
-def test_an_unknown_demo_gets_one_line_and_status_2(capsys):
-    assert runner.main(["moon"]) == 2
-    error = capsys.readouterr().err
-    assert "no demo 'moon'" in error
-    assert "assignment" in error
-    assert error.count("\n") == 1
-
-
 def test_from_the_command_line_a_bad_value_gets_status_2():
     done = run("assignment", "--lr", "abc")
     assert (done.returncode, done.stdout) == (2, "")

@@ -408,6 +408,7 @@ def test_the_summary_is_short_and_says_where_the_page_is(out):
     assert len(printed.splitlines()) < 25
 
 
+@pytest.mark.slow
 def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, capsys):
     assert order.main(["--quick", "--out", str(tmp_path)]) == 0
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -417,29 +418,6 @@ def test_a_second_run_replaces_the_first_and_gives_the_same_files(tmp_path, caps
 
 
 # --- the options --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--out", ""], "--out takes the name of one folder"),
-        (["--out", "a", "b"], "--out takes the name of one folder, got 'a b'"),
-        (["--quick", "yes"], "unrecognized arguments: yes"),
-        (["--quick=1"], "argument --quick: ignored explicit argument '1'"),
-        (["--qui"], "unrecognized arguments: --qui"),
-        (["--sed", "1"], "unrecognized arguments: --sed 1"),
-        (["depth"], "unrecognized arguments: depth"),
-    ],
-)
-def test_a_bad_value_gets_one_line_and_status_2(options, said, tmp_path, capsys):
-    out = [] if "--out" in options else ["--out", str(tmp_path / "out")]
-    assert order.main([*options, *out]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("python -m demos order: error: ")
-    assert said in captured.err
-    assert captured.err.count("\n") == 1
-    assert not (tmp_path / "out").exists()
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path, capsys):

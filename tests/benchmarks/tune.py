@@ -1,0 +1,88 @@
+"""The constants of `autograd.compiler.tuning`, measured again: what each alternative takes here."""
+
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+
+from autograd import Value, compile
+from autograd.compiler import tuning
+from nn import MLP, mse_loss
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A constant, its alternatives, and the training step that they are timed on."""
+
+    constant: str
+    values: tuple[int, ...]
+    backend: str
+    sizes: tuple[int, ...]
+    batch: int
+
+
+TRIALS = [
+    Trial("NUMPY_CHUNK", (1024, 4096, 16384), "numpy", (16, 32, 1), 32768),
+    Trial("NUMPY_COPIED", (512, 4096, 32768), "numpy", (32, 64, 32, 1), 16),
+    Trial("NUMPY_SQUARE", (32, 256, 1024), "numpy", (8, 200), 256),
+    Trial("NUMPY_CALL", (0, 25, 100), "numpy", (2, 2, 2), 1),
+    Trial("BIAS_COPY", (16, 64, 1024), "numpy", (256, 64, 1), 256),
+    Trial("STRAIGHT", (0, 600, 3000), "llvm", (2, 8, 8, 1), 256),
+    Trial("LANES_8", (1, 4, 16), "llvm", (8, 16, 1), 6),
+    Trial("LANES_16", (4, 16, 1024), "llvm", (16, 32, 32, 1), 64),
+    Trial("LANES_32", (16, 32, 10**6), "llvm", (16, 32, 32, 1), 128),
+    Trial("LANES_32_PARAMETERS", (64, 512, 10**6), "llvm", (16, 32, 32, 1), 128),
+    Trial("WIDE", (1024, 4096, 10**6), "llvm", (128, 64, 64, 10), 64),
+    Trial("WIDE_EXAMPLES", (128, 512, 2048), "llvm", (784, 64, 10), 1024),
+    Trial("WIDE_ROWS", (3, 6, 8), "llvm", (784, 64, 10), 256),
+    Trial("WIDE_COLUMNS", (16, 32, 64), "llvm", (784, 64, 10), 256),
+    Trial("UNROLLED_SUMS", (1, 128, 10**6), "llvm", (64, 64, 64, 1), 128),
+]
+
+
+def measured() -> Iterator[str]:
+    """A line for each trial: microseconds a step with each alternative, the value that stands marked."""
+    yield f"{platform.platform()}, {platform.processor() or platform.machine()}: microseconds a step"
+    for trial in TRIALS:
+        steps = {value: step_of(trial, value) for value in sorted({*trial.values, current(trial)})}
+        found = fastest(steps)
+        told = [
+            f"{value}{'*' if value == current(trial) else ''}: {found[value] * 1e6:.1f}" for value in found
+        ]
+        yield f"{trial.constant:20} {trial.backend:6} {trial.sizes} x {trial.batch}:  {'   '.join(told)}"
+
+
+def current(trial):
+    return getattr(tuning, trial.constant)
+
+
+def step_of(trial, value):
+    """A function of no arguments that makes one step; its code is made with that value."""
+    model, (first, *_, last) = MLP(trial.sizes[0], list(trial.sizes[1:]), seed=1), trial.sizes
+    inputs = [Value(0.0) for _ in range(first + last)]
+    loss = mse_loss(model(inputs[:first]), inputs[first:] if last > 1 else inputs[first])
+    program = compile(loss, model.parameters(), inputs, backend=trial.backend)
+    batch = np.random.default_rng(0).standard_normal((trial.batch, first + last))
+    parameters = np.array([parameter.data for parameter in model.parameters()])
+
+    def step():
+        with patch.object(tuning, trial.constant, value):
+            return program(parameters, batch)
+
+    step()
+    return step
+
+
+def fastest(steps, seconds=0.3):
+    """The least time of each function, the functions taking turns."""
+    found = dict.fromkeys(steps, np.inf)
+    ends = time.perf_counter() + seconds * len(steps)
+    while time.perf_counter() < ends:
+        for value, step in steps.items():
+            began = time.perf_counter()
+            step()
+            found[value] = min(found[value], time.perf_counter() - began)
+    return found
