@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import GraphError
 from ..locks import BUILDING
-from . import kernels
+from . import kernels, tuning
 
 __all__ = ["LONGEST", "function", "key", "require_room", "triple"]
 
@@ -76,7 +76,8 @@ def key(specification: str) -> str:
 
     machine = _target()
     parts = [llvm.llvm_version_info, machine.triple, llvm.get_host_cpu_name(), _features(), _OPTIONS]
-    return hashlib.sha256("\0".join(map(str, [*parts, _own_sources(), specification])).encode()).hexdigest()
+    parts += [tuning.key(), _own_sources(), specification]
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
 @functools.cache

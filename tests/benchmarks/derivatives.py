@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ VARIABLES, POINTS = (2, 5, 12), (1, 100, 10_000)
 
 
 def rosenbrock(m: Any, x: Sequence[Any]) -> Any:
-    return total((1.0 - a) ** 2 + 100.0 * (b - a * a) ** 2 for a, b in zip(x, x[1:]))
+    return total((1.0 - a) ** 2 + 100.0 * (b - a * a) ** 2 for a, b in itertools.pairwise(x))
 
 
 def waves(m: Any, x: Sequence[Any]) -> Any:

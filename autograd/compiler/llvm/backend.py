@@ -80,7 +80,7 @@ class NativeProgram:
     def stages(self) -> dict[str, str]:
         """The program after each pass, the loops of each phase, and the source."""
         passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
-        kernel, *_ = self._pass(8 if self.width else 1)
+        kernel = self._pass(8 if self.width else 1)
         return {**passes, "schedule": kernel.schedule, "source": self.source}
 
     @property

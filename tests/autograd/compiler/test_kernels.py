@@ -96,6 +96,10 @@ def everything():
 def test_the_key_names_the_code_and_what_translates_it(place, monkeypatch):
     key = machine.key("a")
     assert key != machine.key("b")
+    with monkeypatch.context() as patch:
+        patch.setattr(machine.tuning, "WIDE", 1)
+        assert machine.key("a") != key
+    assert machine.key("a") == key
     monkeypatch.setattr(machine, "_own_sources", lambda: "another version")
     assert machine.key("a") != key
 
