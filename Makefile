@@ -27,9 +27,9 @@ demo: $(VENV)/.demos $(VENV)/.engine
 	$(BIN)/python -m demos assignment --out $(OUT)/assignment
 
 # Engine and nn, with no package beyond pytest, hypothesis and mpmath, and without what takes seconds: compiled
-# trainings, a million nodes, special operands of every row, interrupts at any moment, or draws.
+# trainings, long chains, a million nodes, special operands of every row, interrupts at any moment, pictures.
 quick: $(VENV)/.quick $(VENV)/.engine
-	$(FEW_EXAMPLES) $(PYTEST) -m "not slow" -k "not million and not any_moment and not special_operand" \
+	$(FEW_EXAMPLES) $(PYTEST) -m "not slow" -k "not million and not chain and not any_moment and not special_operand" \
 	autograd/engine nn tests/autograd/engine tests/nn $(patsubst %,--ignore=%.py,nn/exploration \
 	tests/autograd/engine/test_size tests/nn/test_compiled tests/nn/test_kept)
 
@@ -50,7 +50,7 @@ fresh: $(VENV)/.test $(VENV)/.engine
 	@seed=$${SEED:-$$($(BIN)/python -c "import secrets; print(secrets.randbelow(2**32))")}; \
 	echo "fresh seeds: make fresh SEED=$$seed repeats this run"; \
 	HYPOTHESIS_PROFILE=fresh FRESH_SECONDS=$(FRESH_SECONDS) \
-	$(PYTEST) -n auto -m hypothesis -rs --hypothesis-seed=$$seed tests
+	$(PYTEST) -n auto -m hypothesis --hypothesis-seed=$$seed tests
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

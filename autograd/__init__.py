@@ -10,12 +10,14 @@
 
 from typing import TYPE_CHECKING
 
+from .engine.anomaly import detect_anomaly
 from .engine.arguments import is_number
+from .engine.declaration import primitive
 from .engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
 from .engine.gradient import grad
 from .engine.graph import topological_order
-from .engine.modes import detect_anomaly, no_grad
-from .engine.primitive import Primitive, primitive
+from .engine.modes import no_grad
+from .engine.primitive import Primitive
 from .engine.primitives import (
     acos,
     acosh,
@@ -79,7 +81,7 @@ if TYPE_CHECKING:
     from .drawing import PALETTE, Drawing, draw
     from .explorer import Explorer, Run, explore
     from .files import require_writable, write_bytes, write_csv, write_text
-    from .spreadsheet import save_workbook
+    from .spreadsheet import Problem, WorkbookReport, check_workbook, save_workbook
     from .symbolic import Derivation, explain
     from .verify import Check, GradcheckReport, gradcheck
     from .version import __version__ as __version__
@@ -91,7 +93,7 @@ else:
             "drawing": ["PALETTE", "Drawing", "draw"],
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
-            "spreadsheet": ["save_workbook"],
+            "spreadsheet": ["Problem", "WorkbookReport", "check_workbook", "save_workbook"],
             "symbolic": ["Derivation", "explain"],
             "verify": ["Check", "GradcheckReport", "gradcheck"],
             "version": ["__version__"],
@@ -115,11 +117,13 @@ __all__ = [
     "GraphTooLargeError",
     "MissingExtraError",
     "Primitive",
+    "Problem",
     "Program",
     "Readings",
     "Run",
     "Training",
     "Value",
+    "WorkbookReport",
     "acos",
     "acosh",
     "asin",
@@ -129,6 +133,7 @@ __all__ = [
     "atanh",
     "cbrt",
     "ceil",
+    "check_workbook",
     "cos",
     "cosh",
     "detect_anomaly",

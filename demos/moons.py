@@ -24,7 +24,7 @@ from autograd import Explorer, no_grad
 from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, explore_model, fit, plots
 
 from .shared import page
-from .shared.report import Report, run, whole
+from .shared.report import Report, require_uninterrupted, run
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int_]
@@ -75,7 +75,7 @@ def train(model: MLP, points: Array, labels: Labels, epochs: int, seed: int) -> 
         metrics=["accuracy"],
         callbacks=[lambda epoch, history: moments.append(weights(model))],
     )
-    return whole(history), moments
+    return require_uninterrupted(history), moments
 
 
 def walk(seed: int, points: Array, labels: Labels, epochs: int, folder: Path) -> Explorer:

@@ -30,7 +30,7 @@ from nn import MLP, SGD, DivergenceError, History, LossCurve, fit, plots
 from nn.initializers import Initializer, uniform
 
 from .shared import page
-from .shared.report import Report, run, whole
+from .shared.report import Report, require_uninterrupted, run
 
 Array = npt.NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def wave(n: int) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class Training:
+class Trial:
     """What became of one training.
 
     Attributes
@@ -97,7 +97,7 @@ class Problem:
         """A tenth of the variance of y: R² is 0.9 there."""
         return 0.1 * float(np.var(self.y))
 
-    def train(self, rate: float, activation: str, initialisation: str | Initializer | None) -> Training:
+    def train(self, rate: float, activation: str, initialisation: str | Initializer | None) -> Trial:
         """Train once; None initialises as suits the activation."""
         model = MLP(1, [HIDDEN, 1], activation=activation, initializer=initialisation, seed=self.seed)
         optimizer = SGD(model.parameters(), lr=rate)
@@ -117,20 +117,20 @@ class Problem:
                 progress=False,
                 callbacks=[note],
             )
-            whole(history)
+            require_uninterrupted(history)
         except DivergenceError:
             losses.append(math.inf)
         weights = [weight.data for layer in model.layers for neuron in layer.neurons for weight in neuron.w]
-        return Training(losses, weights, LossCurve(np.array(losses)).verdict(self.goal))
+        return Trial(losses, weights, LossCurve(np.array(losses)).verdict(self.goal))
 
-    def row(self, activation: str, initialisation: str | Initializer | None = None) -> list[Training]:
+    def row(self, activation: str, initialisation: str | Initializer | None = None) -> list[Trial]:
         """A training with each rate."""
         return [self.train(rate, activation, initialisation) for rate in RATES]
 
 
 # --- the demo ----------------------------------------------------------------------------------------
 
-Rows = Mapping[str, Sequence[Training]]
+Rows = Mapping[str, Sequence[Trial]]
 
 
 def work(given: dict[str, Any], folder: Path) -> None:

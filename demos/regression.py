@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autograd import no_grad
 from nn import MLP, AdamW, EarlyStopping, History, fit, mean_absolute_error, r2_score
 
 from .shared import figures as pictures
 from .shared import page
 from .shared.datasets import Split, diabetes, split
-from .shared.report import Report, run, whole
+from .shared.report import Report, require_uninterrupted, run
 
 Array = npt.NDArray[np.float64]
 
@@ -91,14 +90,8 @@ def train(data: Split, epochs: int, seed: int) -> tuple[MLP, History, EarlyStopp
         validation=(data.X_unseen, data.y_unseen),
         callbacks=[stop],
     )
-    whole(history)
+    require_uninterrupted(history)
     return model, history, stop
-
-
-def predict(model: MLP, X: Array) -> Array:
-    """The network's output for each row, (M,)."""
-    with no_grad():
-        return np.array([model(x).data for x in X.tolist()])
 
 
 # --- the line ----------------------------------------------------------------------------------------
@@ -179,7 +172,7 @@ def answer(epochs: int, seed: int) -> Answers:
     scaled = Split(x.apply(inner.X), y.apply(inner.y), x.apply(inner.X_unseen), y.apply(inner.y_unseen))
     model, history, stop = train(scaled, epochs, seed)
     found = {
-        NETWORK: y.undo(predict(model, x.apply(data.X_unseen))),
+        NETWORK: y.undo(model.predict(x.apply(data.X_unseen))),
         LINE: predict_by_a_line(data),
     }
     low, high = np.quantile(differences(found[NETWORK], found[LINE], data.y_unseen, seed), [0.025, 0.975])

@@ -143,7 +143,7 @@ def descend_with_fit(
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class Descent:
     """A path, and how far above the least loss it runs."""
 
     name: str
@@ -151,7 +151,7 @@ class Training:
     excess: Array  # (U + 1,)
 
     @classmethod
-    def along(cls, name: str, path: Array, points: Points) -> Training:
+    def along(cls, name: str, path: Array, points: Points) -> Descent:
         """The training that took this path."""
         return cls(name, path, points.loss(*path.T) - points.loss(*points.best()))
 
@@ -176,11 +176,11 @@ VARIANTS = {"batch": None, "mini-batches of 8": 8, "stochastic": 1}
 VARIANT_START, VARIANT_RATE = (-1.2, 2.2), 0.15
 
 
-def compare_variants(points: Points, epochs: int, seed: int) -> list[Training]:
+def compare_variants(points: Points, epochs: int, seed: int) -> list[Descent]:
     """Each variant from the same start, with the same rate, over the same epochs."""
     rate = partial(SGD, lr=VARIANT_RATE)
     return [
-        Training.along(name, descend(points, VARIANT_START, rate, epochs, size, seed), points)
+        Descent.along(name, descend(points, VARIANT_START, rate, epochs, size, seed), points)
         for name, size in VARIANTS.items()
     ]
 
@@ -203,10 +203,10 @@ UPDATES = 150
 CLOSE = 0.01  # of the least loss: who stays within that has arrived
 
 
-def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[float, Training]:
+def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[float, Descent]:
     """The rate that brings a method lowest, and the training with it."""
     trainings = {
-        rate: Training.along(
+        rate: Descent.along(
             name, descend(points, METHOD_START, partial(METHODS[name], lr=rate), UPDATES, None, 0), points
         )
         for rate in rates
@@ -243,7 +243,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
     check(points, variants, epochs, seed, valley, methods)
 
 
-def tell_variants(report: Report, points: Points, variants: Sequence[Training], epochs: int) -> None:
+def tell_variants(report: Report, points: Points, variants: Sequence[Descent], epochs: int) -> None:
     """The first section of the page."""
     count = len(points.x)
     report.section("variants", "1 Batch, stochastic, mini-batch")
@@ -294,7 +294,7 @@ def tell_variants(report: Report, points: Points, variants: Sequence[Training], 
 
 
 def tell_methods(
-    report: Report, valley: Points, methods: Sequence[tuple[float, Training]], rates: Sequence[float]
+    report: Report, valley: Points, methods: Sequence[tuple[float, Descent]], rates: Sequence[float]
 ) -> None:
     """The second section of the page."""
     level = CLOSE * float(valley.loss(*valley.best()))
@@ -341,14 +341,14 @@ def tell_methods(
     )
 
 
-def _arrival(training: Training, level: float) -> str:
+def _arrival(training: Descent, level: float) -> str:
     arrival = training.arrives(level)
     return f"more than {training.updates}" if arrival == math.inf else str(arrival)
 
 
 def summary(
-    variants: Sequence[Training],
-    methods: Sequence[tuple[float, Training]],
+    variants: Sequence[Descent],
+    methods: Sequence[tuple[float, Descent]],
     valley: Points,
     epochs: int,
     opened: Path,
@@ -375,11 +375,11 @@ def summary(
 
 def check(
     points: Points,
-    variants: Sequence[Training],
+    variants: Sequence[Descent],
     epochs: int,
     seed: int,
     valley: Points,
-    methods: Sequence[tuple[float, Training]],
+    methods: Sequence[tuple[float, Descent]],
 ) -> None:
     """The claims of the page."""
     batch, mini, stochastic = variants

@@ -21,9 +21,9 @@ __all__ = [
     "require_count",
     "require_flag",
     "require_fraction",
-    "require_kind",
     "require_number",
     "require_positive",
+    "require_state",
     "scalar",
 ]
 
@@ -180,11 +180,19 @@ def _setting(name: str, value: Any) -> str:
     return text if name in _BARE else f"{name}={text}"
 
 
-def require_kind(owner: Any, state: Mapping[str, Any]) -> None:
-    """An error if `state` is of another kind of optimizer or schedule than `owner`; older ones do not say."""
+def require_state(owner: Any, state: Any, **kinds: type) -> None:
+    """An error if `state` is not what `state_dict` of an owner like this gives: a mapping with these members.
+
+    It names its owner's class as its kind; older ones do not.
+    """
+    if not isinstance(state, Mapping) or not all(
+        name in state and isinstance(state[name], kind) for name, kind in kinds.items()
+    ):
+        raise TypeError(
+            f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
+        )
     own = type(owner).__name__
-    kind = state.get("kind", own)
-    if kind != own:
+    if (kind := state.get("kind", own)) != own:
         raise ValueError(f"this state is of {kind}, and cannot be loaded into {own}")
 
 

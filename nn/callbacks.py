@@ -22,7 +22,7 @@ from typing import Any
 
 from autograd import require_writable
 
-from .arguments import Described, require_column, require_count, require_flag, require_number
+from .arguments import Described, require_column, require_count, require_flag, require_number, require_state
 from .history import History
 from .module import Module
 
@@ -123,14 +123,7 @@ class EarlyStopping(Described):
         ------
         TypeError, ValueError : if `state` is not one, of another column, or of another number of parameters.
         """
-        if (
-            not isinstance(state, Mapping)
-            or not {"monitor", "best_epoch", "best"} <= set(state)
-            or not isinstance(state["best"], list)
-        ):
-            raise TypeError(
-                f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
-            )
+        require_state(self, state, monitor=object, best_epoch=object, best=list)
         if state["monitor"] != self.monitor:
             raise ValueError(
                 f"this state is of an EarlyStopping with monitor={state['monitor']!r}, "

@@ -14,7 +14,7 @@ from autograd import write_csv
 __all__ = ["History"]
 
 
-class Run(Protocol):
+class Resumable(Protocol):
     """A training that can be gone on with."""
 
     def snapshot(self) -> dict[str, Any]: ...
@@ -53,7 +53,7 @@ class History:
     learning_rate: list[float] = field(default_factory=list)
     backend: str = field(default="", compare=False)
     backend_reason: str = field(default="", compare=False)
-    run: Run | None = field(default=None, repr=False, compare=False)
+    run: Resumable | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: the numbers. To go on with in another process there is `save`."""

@@ -16,9 +16,9 @@ from .arguments import (
     Described,
     require_flag,
     require_fraction,
-    require_kind,
     require_number,
     require_positive,
+    require_state,
 )
 
 __all__ = [
@@ -122,15 +122,7 @@ class Optimizer(Described, ABC):
         >>> other.lr
         0.5
         """
-        if (
-            not isinstance(state, Mapping)
-            or not {"lr", "memory"} <= set(state)
-            or not isinstance(state["memory"], Mapping)
-        ):
-            raise TypeError(
-                f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
-            )
-        require_kind(self, state)
+        require_state(self, state, lr=object, memory=Mapping)
         lr = require_number("lr", state["lr"], least=0.0)
         memory = {name: np.array(array, dtype=np.float64) for name, array in state["memory"].items()}
         for name, array in memory.items():

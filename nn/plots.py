@@ -1,8 +1,8 @@
 """Plots of trainings: curves, paths on a loss surface, small multiples, boundaries; with the extra `plots`.
 
 Every function returns a matplotlib Figure in one style. Colours are those of `autograd.PALETTE`: they can be
-told apart by colour-blind readers, and are never the only difference: lines differ in their dashes too, and
-points in their markers. As in all drawings, blue is above 0, orange below. Without matplotlib they raise a
+told apart by colour-blind readers, and are never the only difference: lines differ in their dashes too,
+points in their markers. As in all drawings, blue is above 0, orange below. Without matplotlib each raises a
 `MissingExtraError`.
 """
 

@@ -13,9 +13,9 @@ from .arguments import (
     require_column,
     require_count,
     require_fraction,
-    require_kind,
     require_number,
     require_positive,
+    require_state,
 )
 from .optimizers import Optimizer
 
@@ -103,11 +103,7 @@ class Schedule(Described, ABC):
         ------
         TypeError, ValueError : if `state` is not one, or is of another kind.
         """
-        if not isinstance(state, Mapping) or not {*self.state_dict()} - {"kind", "then"} <= set(state):
-            raise TypeError(
-                f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
-            )
-        require_kind(self, state)
+        require_state(self, state, **dict.fromkeys({*self.state_dict()} - {"kind", "then"}, object))
         before, lr = dict(vars(self)), self.optimizer.lr
         try:
             self._load(state)

@@ -35,6 +35,7 @@ from typing import Any
 from autograd import write_text
 
 from .activations import ACTIVATIONS, Activation
+from .arguments import Described
 from .layers import MLP, Dropout, Layer, Neuron, Sequential
 from .module import Module
 from .schema import (
@@ -397,10 +398,21 @@ def _check_digests(content: dict[str, Any]) -> None:
 
 def _described(model: Module) -> dict[str, Any]:
     """How to build a model like this; what is built so must have the same modules and parameters."""
-    describe = _DESCRIBE.get(type(model))
-    if describe is None:
+    if type(model) not in (MLP, Layer, Neuron, Dropout, Sequential):
         raise _Unknown(f"{type(model).__name__} is a class of your own")
-    description = {"type": type(model).__name__, **describe(model)}
+    kind = type(model).__name__
+    if isinstance(model, Sequential):
+        modules = [layer for layer in model.layers if isinstance(layer, Module)]
+        if len(modules) < len(model.layers):
+            raise _Unknown("it has a function of your own in it")
+        settings: dict[str, Any] = {"layers": list(map(_described, modules))}
+    else:
+        assert isinstance(model, Described)
+        settings = {"name": getattr(model, "_name", ""), **model._settings()}
+    description = {"type": kind} | {
+        name: _activation(settings[name]) if isinstance(settings[name], Activation) else settings[name]
+        for name in _ARGUMENTS[kind]
+    }
     if _outline(_built(description, seed=0)) != _outline(model):  # a seed: nothing is drawn elsewhere
         raise _Unknown("its layers were changed after it was made")
     return description
@@ -428,40 +440,6 @@ def _activation(activation: Activation) -> str:
     return activation.name
 
 
-def _of_mlp(model: MLP) -> dict[str, Any]:
-    return {
-        "n_in": model.n_in,
-        "widths": [layer.n_out for layer in model.layers],
-        "activation": _activation(
-            model.layers[0].activation if len(model.layers) > 1 else ACTIVATIONS["linear"]
-        ),
-        "output_activation": _activation(model.layers[-1].activation),
-        "bias": model.layers[0].bias,
-        "dropout": model.dropout.p if model.dropout else 0.0,
-    }
-
-
-def _of_arguments(module: Layer | Neuron) -> dict[str, Any]:
-    """The arguments that the format names, each an attribute of the module."""
-    names = _ARGUMENTS[type(module).__name__]
-    found = {name: getattr(module, "_name" if name == "name" else name) for name in names}
-    return {**found, "activation": _activation(module.activation)}
-
-
-def _of_sequential(model: Sequential) -> dict[str, Any]:
-    modules = [layer for layer in model.layers if isinstance(layer, Module)]
-    if len(modules) < len(model.layers):
-        raise _Unknown("it has a function of your own in it")
-    return {"layers": list(map(_described, modules))}
-
-
-_DESCRIBE: dict[type, Callable[[Any], dict[str, Any]]] = {
-    MLP: _of_mlp,
-    Layer: _of_arguments,
-    Neuron: _of_arguments,
-    Dropout: lambda module: {"p": module.p},
-    Sequential: _of_sequential,
-}
 _BUILD: dict[str, Callable[..., Module]] = {
     "MLP": MLP,
     "Layer": Layer,

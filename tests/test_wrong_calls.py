@@ -650,20 +650,8 @@ COMPILING = [
     ("warn_on_comparison(False, True)", TypeError, "takes from 0 to 1 positional arguments but 2 were given"),
 ]
 
-# fmt: on
-ROWS = [
-    *VALUES,
-    *ARITHMETIC,
-    *FUNCTIONS,
-    *DIFFERENTIATION,
-    *PRIMITIVES,
-    *DRAWING,
-    *EXPLAINING,
-    *COMPILING,
-    *NETWORKS,
-    *LOSSES_AND_OPTIMIZERS,
-    *TRAINING,
-    # nn: what a course needs besides
+# What a course needs besides.
+BESIDES = [
     ("write_text(3, 'a')", TypeError, "write_text takes a path, got int: 3"),
     ("write_bytes('a', 'text')", TypeError, "write_bytes takes bytes to write, got str: 'text'"),
     ("write_bytes(b'a', b'')", TypeError, "write_bytes takes a path, got bytes: b'a'"),
@@ -675,11 +663,7 @@ ROWS = [
     ("write_text('note.txt', b'a')", TypeError, "write_text takes a string to write, got bytes"),
     ("nn.Dropout(p=1.5)", ValueError, "p must be from 0 to below 1, got 1.5"),
     ("nn.Dropout('half')", TypeError, "p must be a number, got str: 'half'"),
-    (
-        "Dropout(seed='today')",
-        TypeError,
-        "seed must be None, an integer from 0 on or a numpy Generator, got str",
-    ),
+    ("Dropout(seed='today')", TypeError, "seed must be None, an integer from 0 on or a numpy Generator, got str"),
     ("Sequential()", ValueError, "Sequential needs at least one module, got none"),
     ("Sequential(Layer(1, 1), 3)", TypeError, "Sequential takes modules, got int: 3"),
     ("MLP(2, [3, 1], dropout=1.0)", ValueError, "dropout must be from 0 to below 1, got 1.0"),
@@ -694,117 +678,54 @@ ROWS = [
     ("StepLR(leaf(), 3)", TypeError, "StepLR sets the learning rate of an Optimizer, got Value"),
     ("ExponentialLR(SGD([leaf()], 0.1), gamma=-1)", ValueError, "gamma must be above 0, got -1"),
     ("CosineAnnealingLR(SGD([leaf()], 0.1), T_max=0)", ValueError, "T_max must be at least 1, got 0"),
-    (
-        "LinearWarmup(SGD([leaf()], 0.1), start_factor=2)",
-        ValueError,
-        "start_factor must be from 0 to 1, got 2",
-    ),
+    ("LinearWarmup(SGD([leaf()], 0.1), start_factor=2)", ValueError, "start_factor must be from 0 to 1, got 2"),
     ("Schedule(SGD([leaf()], 0.1))", TypeError, "abstract"),
     ("EarlyStopping(net(), patience=0)", ValueError, "patience must be at least 1, got 0"),
     ("Checkpoint(None)", TypeError, "Checkpoint takes a path, got NoneType"),
-    (
-        "MultiStepLR(SGD([leaf()], 0.1), [3, 1.5])",
-        TypeError,
-        "a milestone must be an integer, got float: 1.5",
-    ),
-    (
-        "LambdaLR(SGD([leaf()], 0.1), 0.9)",
-        TypeError,
-        "lr_lambda must be a function of the epoch, got float: 0.9",
-    ),
-    (
-        "ReduceLROnPlateau(SGD([leaf()], 0.1), 'least')",
-        ValueError,
-        "mode must be 'min' or 'max', got 'least'",
-    ),
+    ("MultiStepLR(SGD([leaf()], 0.1), [3, 1.5])", TypeError, "a milestone must be an integer, got float: 1.5"),
+    ("LambdaLR(SGD([leaf()], 0.1), 0.9)", TypeError, "lr_lambda must be a function of the epoch, got float: 0.9"),
+    ("ReduceLROnPlateau(SGD([leaf()], 0.1), 'least')", ValueError, "mode must be 'min' or 'max', got 'least'"),
     ("of_labels('recall')", TypeError, "of_labels takes a metric(y_true, y_pred), got str: 'recall'"),
-    (
-        "net().predict([0.0, 1.0])",
-        ValueError,
-        "X must have the shape (N, D), got (2,); for a single feature X.reshape(-1, 1), for one",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, sample_weight=[1, -1])",
-        ValueError,
-        "sample_weight must be at least 0, got -1.0 in row 1",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, class_weight={0: 1})",
-        ValueError,
-        "class_weight has no weight for the label 1.0 in row 0 of y: it has 0",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, validation_split=0.9)",
-        ValueError,
-        "validation_split=0.9 of 2 examples leaves none to train with",
-    ),
-    (
-        "accuracy([1.0], [1.0, 2.0])",
-        ValueError,
-        "accuracy takes a prediction for each target, got 1 targets and 2",
-    ),
-    (
-        "mean_absolute_error(['a'], [1.0])",
-        ValueError,
-        "mean_absolute_error takes targets and predictions that are numbers",
-    ),
+    ("net().predict([0.0, 1.0])", ValueError, "X must have the shape (N, D), got (2,); for a single feature X.reshape(-1, 1), for one"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, sample_weight=[1, -1])", ValueError, "sample_weight must be at least 0, got -1.0 in row 1"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, class_weight={0: 1})", ValueError, "class_weight has no weight for the label 1.0 in row 0 of y: it has 0"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, validation_split=0.9)", ValueError, "validation_split=0.9 of 2 examples leaves none to train with"),
+    ("accuracy([1.0], [1.0, 2.0])", ValueError, "accuracy takes a prediction for each target, got 1 targets and 2"),
+    ("mean_absolute_error(['a'], [1.0])", ValueError, "mean_absolute_error takes targets and predictions that are numbers"),
     ("r2_score([], [])", ValueError, "r2_score takes shapes (N,) or (N, K), got (0,) and (0,)"),
     ("save('model', 'm.json')", TypeError, "save takes a Module, such as an MLP, got str: 'model'"),
     ("load('m.json')", FileNotFoundError, "m.json"),
     ("load(3)", TypeError, "load takes a path, got int: 3"),
-    (
-        "to_torch('model')",
-        TypeError,
-        "to_torch takes an MLP, a Layer or a Sequential of them and Dropouts, got str",
-    ),
+    ("to_torch('model')", TypeError, "to_torch takes an MLP, a Layer or a Sequential of them and Dropouts, got str"),
     ("to_onnx(net(), 3)", TypeError, "to_onnx takes a path, got int: 3"),
     ("nn.History([1.0]).best('f1')", ValueError, "no column is named 'f1': there are loss"),
+    ("LossCurve([])", ValueError, "a loss curve needs at least one loss, got shape (0,)"),
     ("nn.History().plot()", ValueError, "there is nothing to plot: no epoch was completed"),
-    (
-        "fit(net(), X, Y, loss='mse_loss', optimizer=SGD(net().parameters(), 0.1), epochs=1, metrics='accuracy')",
-        ValueError,
-        "of the optimizer's",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, metrics='accuracy')",
-        TypeError,
-        "metrics must be a list of names and functions, got str: 'accuracy'",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, metrics=['f1'])",
-        ValueError,
-        "no metric is named 'f1': choose one of accuracy, mean_absolute_error, r2_score",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, metrics=[3])",
-        TypeError,
-        "a metric is a name or a function metric(y_true, y_pred), got int: 3",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, clip_norm=0)",
-        ValueError,
-        "clip_norm must be above 0, got 0",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, clip_value='a')",
-        TypeError,
-        "clip_value must be a number, got str",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, schedule=0.9)",
-        TypeError,
-        "schedule must be a Schedule such as StepLR(optimizer, step_size=10)",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, schedule=StepLR(SGD([leaf()], 0.1), 2))",
-        ValueError,
-        "another optimizer than the one that is given",
-    ),
-    (
-        "fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, resume='none.json')",
-        FileNotFoundError,
-        "none.json",
-    ),
+    ("fit(net(), X, Y, loss='mse_loss', optimizer=SGD(net().parameters(), 0.1), epochs=1, metrics='accuracy')", ValueError, "of the optimizer's"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, metrics='accuracy')", TypeError, "metrics must be a list of names and functions, got str: 'accuracy'"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, metrics=['f1'])", ValueError, "no metric is named 'f1': choose one of accuracy, mean_absolute_error, r2_score"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, metrics=[3])", TypeError, "a metric is a name or a function metric(y_true, y_pred), got int: 3"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, clip_norm=0)", ValueError, "clip_norm must be above 0, got 0"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, clip_value='a')", TypeError, "clip_value must be a number, got str"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, schedule=0.9)", TypeError, "schedule must be a Schedule such as StepLR(optimizer, step_size=10)"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, schedule=StepLR(SGD([leaf()], 0.1), 2))", ValueError, "another optimizer than the one that is given"),
+    ("fit(m := net(), X, Y, loss='mse_loss', optimizer=SGD(m.parameters(), 0.1), epochs=1, resume='none.json')", FileNotFoundError, "none.json"),
+]
+
+# fmt: on
+ROWS = [
+    *VALUES,
+    *ARITHMETIC,
+    *FUNCTIONS,
+    *DIFFERENTIATION,
+    *PRIMITIVES,
+    *DRAWING,
+    *EXPLAINING,
+    *COMPILING,
+    *NETWORKS,
+    *LOSSES_AND_OPTIMIZERS,
+    *TRAINING,
+    *BESIDES,
 ]
 
 

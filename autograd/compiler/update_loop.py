@@ -1,4 +1,7 @@
-"""What a training on arrays is made of: the same for all back ends."""
+"""What a training on arrays is made of, and one update of it: the same for all back ends.
+
+The rules run on whatever has arithmetic, on arrays and on nodes of the array program.
+"""
 
 from __future__ import annotations
 
@@ -132,6 +135,27 @@ class Training:
     def memory(self) -> dict[str, npt.NDArray[Any]]:
         """What is remembered of each of the parameters that are updated, by name."""
         return {name: self.row(2 + number) for number, name in enumerate(self.names)}
+
+    def clamped(self, gradient: Any) -> Any:
+        """min(max(g, −v), v) for the limit v = `clip_value`, if there is one."""
+        if self.clip_value is None:
+            return gradient
+        return np.minimum(np.maximum(gradient, -self.clip_value), self.clip_value)
+
+    def shortened(self, gradient: Any, norm: Any) -> Any:
+        """g · min(1, n / (‖g‖ + 10⁻⁶)) for the limit n = `clip_norm` of the length ‖g‖; nan stays."""
+        return gradient * np.minimum(1.0, self.clip_norm / (norm + 1e-6))
+
+    def following(self, rows: Mapping[int, Any], gradient: Any, rate: Any) -> dict[int, Any]:
+        """By the number of a row of the state, what the rule puts into it in place of what is there."""
+        memory = {name: rows[2 + number] for number, name in enumerate(self.names)}
+        new = {0: self.rule(rows[0], gradient, rate, memory)}
+        return new | {2 + number: memory[name] for number, name in enumerate(self.names)}
+
+    @property
+    def changing(self) -> list[int]:
+        """The numbers of the rows of the state that the rule reads and changes: all but the gradient."""
+        return [0, *range(2, 2 + len(self.names))]
 
     @property
     def kind(self) -> tuple[Any, ...]:

@@ -9,23 +9,24 @@ place: how far that can carry is found by moving each operand as far as it may b
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.graph import topological_order
+from ..engine.primitives import TABLE
+from ..engine.replay import replay
 from ..engine.value import Value
 from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
-from .vocabulary import derivative, split_derivative
+from .vocabulary import RATE, derivative, split_derivative
 
-__all__ = ["Estimate", "Network", "evaluate", "names_in", "propagated", "substituted"]
+__all__ = ["Estimate", "Network", "descended", "evaluate", "names_in", "propagated"]
 
 Array = npt.NDArray[np.float64]
-Recorder = Callable[[Mapping[str, float]], dict[str, Value]]
-
+_LETTERS = re.compile(r"[^\W\d_]+")
 _ULPS = 2e-15  # what one formula may be off by, relatively, in a program whose arithmetic is like ours
 
 
@@ -46,37 +47,19 @@ class Estimate:
         return Estimate(self.value[rows], self.error[rows])
 
 
-def names_in(formula: Expression) -> list[str]:
+@functools.lru_cache(maxsize=4096)
+def names_in(formula: Expression) -> tuple[str, ...]:
     """The names in a formula, each once."""
-    return [symbol.text for symbol in formula.symbols()]
-
-
-def substituted(formula: Expression, replacement: Callable[[Symbol], Expression]) -> Expression:
-    """The formula with each symbol replaced; its shape stays as it is."""
-    if isinstance(formula, Symbol):
-        return replacement(formula)
-    if isinstance(formula, Apply):
-        return Apply(formula.row, tuple(substituted(each, replacement) for each in formula.operands))
-    return formula
-
-
-def total(terms: Iterable[Expression]) -> Expression:
-    """The sum of the terms, from the left."""
-    return functools.reduce(lambda a, b: a + b, terms)
+    return tuple(dict.fromkeys(symbol.text for symbol in formula.symbols()))
 
 
 def evaluate(formula: Expression, values: Mapping[str, Array | float]) -> Any:
-    """What the formula comes to on arrays of numbers, by IEEE 754."""
+    """What the formula comes to on numbers by name: floats, or arrays of one shape."""
 
-    def run(part: Expression) -> Any:
-        if isinstance(part, Symbol):
-            return values[part.text]
-        if isinstance(part, Number):
-            return part.data
-        assert isinstance(part, Apply)
-        return part.row.array(*map(run, part.operands))
+    def apply(each: Apply, operands: list[Any]) -> Any:
+        return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
-    return run(formula)
+    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], apply)
 
 
 def propagated(formula: Expression, known: Mapping[str, Estimate]) -> Estimate:
@@ -96,31 +79,64 @@ def propagated(formula: Expression, known: Mapping[str, Estimate]) -> Estimate:
     return Estimate(results[0].copy(), error)
 
 
+def descended(weight: Expression, rate: Expression, gradient: Expression) -> Expression:
+    """The rule of gradient descent, w − η ∂E/∂w; its shape stays whatever the gradient is."""
+    return Apply(TABLE["sub"], (weight, Apply(TABLE["mul"], (rate, gradient))))
+
+
+def _total(terms: Iterable[Expression]) -> Expression:
+    total: Expression = Number(0.0)
+    for term in terms:
+        total = total + term
+    return total
+
+
 class Network:
     """The formulas of a recorded network.
+
+    Parameters
+    ----------
+    nodes : the labelled nodes of a recorded graph by label, each after its parents.
+    output : the name of the loss.
+    weights : the names of the leaves that every update changes.
+    biases : the names of those that only change where a sheet has a gradient for them.
+    targets : the names of the leaves that only the loss reads.
+    alike : names that are of one kind though they begin differently: ``{"o": "h"}``.
 
     Attributes
     ----------
     leaves : what is given: the names of inputs, targets, weights and biases.
     formulas : of each other quantity how it is computed, each after those that it needs.
-    trained : the weights and biases that have a gradient.
-    output : the name of the loss.
+    trained : the weights and biases.
+    losses : the quantities that need a target, and the output.
     """
 
-    def __init__(self, record: Recorder, example: Mapping[str, float]) -> None:
-        self.record = record
-        nodes = record(example)
-        self._nodes = nodes
+    def __init__(
+        self,
+        nodes: Mapping[str, Value],
+        output: str,
+        weights: Collection[str],
+        biases: Collection[str] = (),
+        targets: Collection[str] = (),
+        alike: Mapping[str, str] | None = None,
+    ) -> None:
+        self.nodes, self.output, self.biases = nodes, output, tuple(biases)
+        self.weights, self.targets = frozenset(weights), frozenset(targets)
+        self._alike = alike or {}
         self.leaves = [name for name, node in nodes.items() if node.primitive is None]
-        self.output = list(nodes)[-1]
-        self.trained = [name for name in self.leaves if name[0] in "wb"]
+        self.trained = [name for name in self.leaves if name in weights or name in biases]
         self._symbols = {name: Symbol(name) for name in nodes}
-        outline = Outline(nodes[self.output], [nodes[name] for name in self.leaves])
+        outline = Outline(nodes[output], [nodes[name] for name in self.leaves], branches=True)
         computed = [name for name, node in nodes.items() if node in outline.formulas]
         self.formulas = {name: self._own(outline.formulas[nodes[name]]) for name in computed}
+        self.losses = {output, *targets}
+        for name, formula in self.formulas.items():
+            if not self.losses.isdisjoint(names_in(formula)):
+                self.losses.add(name)
+        self.losses -= self.targets
 
     def _own(self, formula: Expression) -> Expression:
-        return substituted(formula, lambda symbol: self.symbol(symbol.text))
+        return formula.substituted(lambda symbol: self.symbol(symbol.text))
 
     def symbol(self, name: str) -> Symbol:
         """The one symbol of that name."""
@@ -129,47 +145,96 @@ class Network:
     def __contains__(self, name: str) -> bool:
         """Whether the network has that quantity, or both of which it is a derivative."""
         pair = split_derivative(name)
-        return name in self._nodes if pair is None else pair[0] in self.formulas and pair[1] in self._nodes
+        return name in self.nodes if pair is None else pair[0] in self.formulas and pair[1] in self.nodes
 
-    @functools.cache  # noqa: B019  # a network lives as long as the check of one sheet
+    def at(self, numbers: Mapping[str, float]) -> dict[str, Value]:
+        """The graph recorded anew, with these numbers in its leaves."""
+        fresh = replay(list(self.nodes.values()), {self.nodes[name]: x for name, x in numbers.items()})
+        found = {name: fresh[node] for name, node in self.nodes.items()}
+        for name, node in found.items():
+            node.label = name
+        return found
+
+    def gradient(self, weight: str) -> str:
+        """The name of the gradient of the loss for a weight."""
+        return derivative(self.output, weight)
+
+    def update(self, weight: str) -> Expression:
+        """The weight after an update, in symbols: w − η ∂E/∂w."""
+        return descended(self.symbol(weight), self.symbol(RATE), self.symbol(self.gradient(weight)))
+
+    def kind(self, name: str) -> str:
+        """What people may take it for: one name of the same kind for another."""
+        pair = split_derivative(name)
+        if pair is not None:
+            return f"∂{self.kind(pair[0])}/∂{self.kind(pair[1])}"
+        match = _LETTERS.match(name)
+        letters = match[0] if match else name
+        return self._alike.get(letters, letters)
+
+    @functools.cache  # noqa: B019  # a network lives as long as its problem
     def steps(self, top: str, bottom: str) -> list[Step]:
         """The engine's steps from the one quantity back to the other; none where there is no path."""
-        above, below = self._nodes[top], self._nodes[bottom]
-        if below not in self._below(top):
-            return []
-        return Outline(above, [below]).steps()
+        outline = Outline(self.nodes[top], [self.nodes[bottom]], branches=True)
+        steps = outline.steps()
+        if outline.opaque:
+            raise ValueError(
+                f"the partials of {', '.join(outline.opaque)} are not plain arithmetic, so no cell can be "
+                "compared with them: write them in arithmetic and other primitives"
+            )
+        return steps
 
-    @functools.cache  # noqa: B019  # a network lives as long as the check of one sheet
-    def _below(self, name: str) -> set[Value]:
-        """All that a quantity is computed from, and itself."""
-        return set(topological_order(self._nodes[name]))
-
-    @functools.cache  # noqa: B019  # a network lives as long as the check of one sheet
+    @functools.cache  # noqa: B019  # a network lives as long as its problem
     def closed(self, name: str) -> Expression:
-        """A derivative in closed form."""
-        top, bottom = self.pair(name)
-        steps = self.steps(top, bottom)
-        if not steps or steps[-1].name.text != bottom:
-            return Number(0.0)
-        return self._own(steps[-1].closed)
+        """A derivative in closed form; of one that is too long for that, by derivatives nearer the output."""
+        steps = self.steps(*self.pair(name))
+        return self._own(steps[-1].closed) if steps else Number(0.0)
 
-    @functools.cache  # noqa: B019  # a network lives as long as the check of one sheet
+    def with_needed(self, names: Iterable[str]) -> list[str]:
+        """These derivatives and those that their closed forms refer to, each after those that it needs."""
+        found: dict[str, None] = {}
+        pending = list(names)[::-1]
+        while pending:
+            needed = [each for each in names_in(self.closed(pending[-1])) if split_derivative(each)]
+            missing = [each for each in needed if each not in found]
+            if missing:
+                pending += missing
+            else:
+                found[pending.pop()] = None
+        return list(found)
+
+    @functools.cache  # noqa: B019  # a network lives as long as its problem
     def chain(self, name: str) -> Expression:
         """A derivative by one step of the chain rule: Σ ∂top/∂reader · ∂reader/∂bottom."""
         top, bottom = self.pair(name)
         terms: list[Expression] = [
-            self.symbol(derivative(top, reader.name.text)) * self.symbol(derivative(reader.name.text, bottom))
+            self.symbol(derivative(top, reader)) * self.symbol(derivative(reader, bottom))
             for reader in self.readers(name)
         ]
-        return total(terms) if terms else Number(0.0)
+        return _total(terms)
 
-    def readers(self, name: str) -> list[Step]:
-        """The steps that the chain rule for a derivative goes through, apart from the output itself."""
+    @functools.cache  # noqa: B019  # a network lives as long as its problem
+    def split(self, name: str) -> Expression:
+        """A derivative by the parts of its top, where there are any: Σ ∂top/∂part · ∂part/∂bottom."""
+        top, bottom = self.pair(name)
+        terms = [
+            self.closed(derivative(top, part)) * self.symbol(derivative(part, bottom))
+            for part in self.parts(top)
+        ]
+        return _total(terms)
+
+    def parts(self, top: str) -> list[str]:
+        """The quantities that a quantity is the sum of, or the mean: its derivative by each is a number."""
+        names = [name for name in names_in(self.formulas[top]) if name in self.formulas]
+        return [name for name in names if isinstance(self.closed(derivative(top, name)), Number)]
+
+    def readers(self, name: str) -> list[str]:
+        """The quantities that the chain rule for a derivative goes through, apart from the top itself."""
         top, bottom = self.pair(name)
         steps = self.steps(top, bottom)
-        if not steps or steps[-1].name.text != bottom:
-            return []
-        return [reader for reader, _, _ in steps[-1].terms if reader.name.text != top]
+        return (
+            [reader.name.text for reader, _, _ in steps[-1].terms if reader.name.text != top] if steps else []
+        )
 
     @staticmethod
     def pair(name: str) -> tuple[str, str]:

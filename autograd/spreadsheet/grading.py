@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..symbolic import Expression
-from .expected import Array, Estimate, Network, evaluate, names_in, propagated, total
+from .expected import Array, Estimate, Network, evaluate, names_in, propagated
 from .tables import Column, Table
-from .vocabulary import TOTAL, derivative, split_derivative, updated
+from .vocabulary import RATE, derivative, split_derivative, updated
 
 __all__ = ["FOLLOWS", "MISSING", "RIGHT", "UNKNOWN", "WRONG", "Judgement", "exactly"]
 
@@ -141,7 +141,7 @@ class Judgement:
 
         Unless it grows by the same step in each row: that is a series filled down, where one number belongs.
         """
-        if name.startswith("w") or derivative(self.network.output, name) in self.columns:
+        if name in self.network.weights or self.network.gradient(name) in self.columns:
             return True
         column = self.columns.get(name)
         if column is None:
@@ -181,33 +181,33 @@ class Judgement:
         return all(self._short(each)[0] for each in first)
 
     def _fill(self, holes: list[str]) -> None:
-        """Weights that a row does not print, from the row above it: w − η ∂E/∂w."""
+        """Weights that a row does not print, from the row above it."""
         missing = np.any([np.isnan(self.full[name].value) for name in holes], axis=0)
         if self.rate is None or self.gap > 1:
             return
-        for row in np.flatnonzero(missing):
-            if row == 0:
-                continue
-            before = {name: self.full[name].take(slice(row - 1, row)) for name in self.network.leaves}
-            for name, formula in self.network.formulas.items():
-                before[name] = propagated(formula, before)
-            for name in holes:
-                if not math.isnan(self.full[name].value[row]):
+        network = self.network
+        slopes = {name: network.gradient(name) for name in holes}
+        for row in np.flatnonzero(missing[1:]):
+            here = slice(row, row + 1)
+            above = {name: self.full[name].take(here) for name in network.leaves}
+            above[RATE] = self.rate.take(here)
+            for name, formula in network.formulas.items():
+                above[name] = propagated(formula, above)
+            for name in network.with_needed(slopes.values()):
+                above[name] = propagated(network.closed(name), above)
+            for name, slope in slopes.items():
+                if not math.isnan(self.full[name].value[row + 1]):
                     continue
-                slope_name = derivative(self.network.output, name)
-                slope = propagated(self.network.closed(slope_name), before)
-                printed = self.seen.get(slope_name)
-                if printed is not None and not math.isnan(printed.value[row - 1]):
-                    said = printed.take(slice(row - 1, row))
-                    off = np.abs(said.value - slope.value) > said.error + slope.error
-                    slope = said.where(off | (said.error < slope.error), slope)
-                rate = self.rate.take(slice(row - 1, row))
-                step = rate.value * slope.value
-                weight = self.full[name]
-                weight.value[row] = (before[name].value - step)[0]
-                weight.error[row] = (
-                    before[name].error + np.abs(rate.value) * slope.error + rate.error * np.abs(slope.value)
-                )[0]
+                right, printed = above[slope], self.seen.get(slope)
+                if printed is not None and not math.isnan(printed.value[row]):
+                    said = printed.take(here)
+                    off = np.abs(said.value - right.value) > said.error + right.error
+                    above[slope] = said.where(off | (said.error < right.error), right)
+                after = propagated(network.update(name), above)
+                self.full[name].value[row + 1], self.full[name].error[row + 1] = (
+                    after.value[0],
+                    after.error[0],
+                )
 
     # --- the forward pass --------------------------------------------------------------------------
 
@@ -323,37 +323,28 @@ class Judgement:
     def _gradients(self) -> None:
         network = self.network
         wanted = {name for name in self.columns if split_derivative(name)}
-        wanted |= {derivative(network.output, name) for name in network.trained if self.moves(name)}
+        wanted |= {network.gradient(name) for name in network.trained if self.moves(name)}
         for name in network.in_order(wanted):
             top, bottom = network.pair(name)
-            closed = network.closed(name)
-            formulas = [closed]
-            readers = [derivative(top, reader.name.text) for reader in network.readers(name)]
-            if readers:
+            formulas = [closed := network.closed(name)]
+            if network.readers(name):
                 formulas.append(network.chain(name))
-            parts = [derivative(part, bottom) for part in ("E1", "E2") if top == TOTAL and part in network]
-            if any(part in self.columns for part in parts):
-                formulas.append(total(map(network.symbol, parts)))
+            if any(derivative(part, bottom) in self.columns for part in network.parts(top)):
+                formulas.append(network.split(name))
             operands = {each for formula in formulas for each in names_in(formula)}
-            for each in operands - set(self.full):
-                self.derive(each)
-            self.full[name] = propagated(closed, self.full) if names_in(closed) else self._constant(closed)
-            troubled = np.any([self.bad[each] for each in operands] or [np.zeros(self.count, bool)], axis=0)
+            self.derive(operands)
+            self.full[name] = propagated(closed, self.full)
+            troubled = np.any([self.bad[each] for each in operands] or [self._all(False)], axis=0)
             self._settle(name, formulas, operands, troubled)
 
-    def _constant(self, formula: Expression) -> Estimate:
-        return exactly(formula.evaluate({}), self.count)
-
-    def derive(self, name: str) -> None:
-        """A derivative that no column prints."""
-        closed = self.network.closed(name)
-        if not names_in(closed):
-            self.full[name] = self.own[name] = self._constant(closed)
-            self.bad[name] = np.zeros(self.count, bool)
-            return
-        self.full[name] = propagated(closed, self.full)
-        self.own[name] = propagated(closed, self.own)
-        self.bad[name] = np.any([self.bad[each] for each in names_in(closed)], axis=0)
+    def derive(self, names: Iterable[str]) -> None:
+        """Compute derivatives that no column prints."""
+        for name in self.network.with_needed(each for each in names if each not in self.own):
+            if name not in self.own:
+                closed = self.network.closed(name)
+                self.full[name], self.own[name] = propagated(closed, self.full), propagated(closed, self.own)
+                bad = [self.bad[each] for each in names_in(closed)]
+                self.bad[name] = np.any(bad or [self._all(False)], axis=0)
 
     # --- updates -----------------------------------------------------------------------------------
 
@@ -391,15 +382,11 @@ class Judgement:
         """The weight after the update of each row: by its printed gradient, and by the right one."""
         rate = rate or self.rate
         assert rate is not None
-        weight = self.full[name]
         if (gap or self.gap) > 1:
             return [self._replayed(rate)[name]]
-        found = []
-        for slope in self._slopes(name):
-            step, error = self._step(rate, slope)
-            error = weight.error + error + 4e-15 * (np.abs(weight.value) + np.abs(step))
-            found.append(Estimate(weight.value - step, error))
-        return found
+        known = {name: self.full[name], RATE: rate}
+        update, slope = self.network.update(name), self.network.gradient(name)
+        return [propagated(update, {**known, slope: each}) for each in self._slopes(name)]
 
     def _replayed(self, rate: Estimate) -> dict[str, Estimate]:
         """Each weight after as many updates of its row as there are to the next, by the right gradients."""
@@ -409,17 +396,16 @@ class Judgement:
         network = self.network
         moving = list(filter(self.moves, network.trained))
         # Below the numbers themselves, a copy for each weight that is moved as far as it may be off.
-        values: dict[str, Array | float] = {
-            name: np.tile(self.full[name].value, (1 + len(moving), 1)) for name in network.leaves
-        }
+        values: dict[str, Array | float] = {RATE: rate.value}
+        values |= {name: np.tile(self.full[name].value, (1 + len(moving), 1)) for name in network.leaves}
         for turn, name in enumerate(moving, 1):
             cast(Array, values[name])[turn] += self.full[name].error
         for _ in range(self.gap):
             for name, formula in network.formulas.items():
                 values[name] = evaluate(formula, values)
-            slopes = [evaluate(network.closed(derivative(network.output, name)), values) for name in moving]
-            for name, slope in zip(moving, slopes, strict=True):
-                values[name] = values[name] - rate.value * slope
+            for name in network.with_needed(map(network.gradient, moving)):
+                values[name] = evaluate(network.closed(name), values)
+            values |= {name: evaluate(network.update(name), values) for name in moving}
         found = {}
         for name in moving:
             weight = cast(Array, values[name])
@@ -432,25 +418,19 @@ class Judgement:
         """The weight in each row from the first one: w − Σ η ∂E/∂w, which shows what rounding hides."""
         rate = rate or self.rate
         assert rate is not None
-        weight = self.full[name]
+        weight, slope = self.full[name], self.network.symbol(self.network.gradient(name))
         found = []
-        for slope in self._slopes(name):
-            steps, errors = map(np.nancumsum, self._step(rate, slope))
-            value = weight.value[0] - np.concatenate([[0.0], steps[:-1]])
-            error = weight.error[0] + np.concatenate([[0.0], errors[:-1]])
+        for each in self._slopes(name):
+            step = propagated(self.network.symbol(RATE) * slope, {RATE: rate, slope.text: each})
+            value = weight.value[0] - np.concatenate([[0.0], np.nancumsum(step.value)[:-1]])
+            error = weight.error[0] + np.concatenate([[0.0], np.nancumsum(step.error)[:-1]])
             found.append(Estimate(value, error + 4e-15 * np.arange(1, self.count + 1) * np.abs(value)))
         return found
 
     def _slopes(self, name: str) -> list[Estimate]:
         """The gradient that an update may have used: as its row has it, the right one, as printed."""
-        slope = derivative(self.network.output, name)
+        slope = self.network.gradient(name)
         return [self.own[slope], self.full[slope], self._shown([slope])[slope]]
-
-    @staticmethod
-    def _step(rate: Estimate, slope: Estimate) -> tuple[Array, Array]:
-        """η ∂E/∂w, and how far it may be off."""
-        error = np.abs(rate.value) * slope.error + rate.error * np.abs(slope.value)
-        return rate.value * slope.value, error
 
     def is_coarse(self, name: str) -> bool:
         """Whether the weight is printed with so few digits that one update may not show."""

@@ -7,54 +7,35 @@ states is never overruled by what would fit better: that difference is what is l
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .cells import Book, reference
-from .expected import Estimate, Network
+from .expected import Estimate, Network, evaluate, names_in
 from .formulas import Calculator, FormulaError, parsed
 from .grading import Judgement, exactly
+from .problem import Problem
 from .tables import Given, Table
-from .vocabulary import EPOCH, RATE, derivative, updated
+from .vocabulary import EPOCH, RATE, updated
 
-__all__ = ["Assumptions", "NotUnderstood", "Understanding", "understand"]
+__all__ = ["NotUnderstood", "Understanding", "understand"]
 
-_INPUTS, _TARGETS = ("i1", "i2"), ("t1", "t2")
-_BIASES = (("b1", "b2"), ("b1", "b2", "b3", "b4"), ("b_h1", "b_h2", "b_o1", "b_o2"))
 _LOOK = 12  # rows by which readings are compared
 _MOST_UPDATES = 1_000  # from one row to the next
-_USUAL_RATE = 0.5  # for a sheet that shows none
+_ROUNDS = 12  # of looking for numbers that nobody wrote down
+_SMALL = 2e-3  # a bias that is none, and what does not explain a number
 
 
 class NotUnderstood(ValueError):
     """A table from which too much is missing; the message says what."""
-
-
-@dataclass(frozen=True)
-class Assumptions:
-    """What the assignment says, for what a sheet does not.
-
-    Attributes
-    ----------
-    inputs, weights : the numbers of the assignment.
-    targets : the pairs that courses use.
-    rates : the learning rates that courses use.
-    losses : the ways of defining the loss, the assignment's first, each with words for the others.
-    network : the network, given one of these and the names of its biases.
-    """
-
-    inputs: tuple[float, ...]
-    weights: Mapping[str, float]
-    targets: Sequence[tuple[float, ...]]
-    rates: Sequence[float]
-    losses: Mapping[str, str]
-    network: Callable[[str, tuple[str, ...]], Network]
 
 
 @dataclass
@@ -72,6 +53,7 @@ class Understanding:
     """
 
     table: Table
+    problem: Problem
     network: Network
     given: dict[str, Estimate]
     rate: Estimate | None = None
@@ -96,7 +78,7 @@ class Understanding:
 
 
 def understand(
-    table: Table, beside: Sequence[Given], assumed: Assumptions, book: Book, lr: float | None
+    table: Table, beside: Sequence[Given], problem: Problem, book: Book, lr: float | None
 ) -> Understanding:
     """Work out what the table does not say.
 
@@ -109,7 +91,7 @@ def understand(
     ------
     NotUnderstood : if too much is missing.
     """
-    return _Reader(table, beside, assumed, book).read(lr)
+    return _Reader(table, beside, problem, book).read(lr)
 
 
 def _median(numbers: npt.NDArray[np.float64]) -> float:
@@ -119,17 +101,12 @@ def _median(numbers: npt.NDArray[np.float64]) -> float:
 
 
 class _Reader:
-    def __init__(self, table: Table, beside: Sequence[Given], assumed: Assumptions, book: Book) -> None:
-        self.table, self.beside, self.assumed, self.book = table, beside, assumed, book
+    def __init__(self, table: Table, beside: Sequence[Given], problem: Problem, book: Book) -> None:
+        self.table, self.beside, self.problem, self.book = table, beside, problem, book
         self.count = len(table.rows)
-        self.notes: list[str] = []
-        self.sources: dict[str, str] = {}
 
     def read(self, lr: float | None) -> Understanding:
-        found = self._forward()
-        found = self._targets(found)
-        found.notes += self.notes
-        found.sources.update(self.sources)
+        found = self._targets(self._forward())
         self._epochs(found)
         self._rate(found, lr)
         return found
@@ -140,57 +117,53 @@ class _Reader:
         return [each for each in self.beside if each.name == name]
 
     def _options(
-        self,
-        names: Sequence[str],
-        standard: Sequence[Sequence[float]],
-        solved: Callable[[], Sequence[float] | None],
+        self, standard: Sequence[Mapping[str, float]], solved: Callable[[], Mapping[str, float] | None]
     ) -> Iterator[tuple[dict[str, float], dict[str, str]]]:
         """Readings of several quantities, the likeliest first: numbers and where they are from."""
-        missing = [name for name in names if name not in self.table.columns]
+        missing = [name for name in standard[0] if name not in self.table.columns]
         stated = {name: self._stated(name) for name in missing}
         if not missing:
             yield {}, {}
             return
-        most = max(len(each) for each in stated.values())
+        most = max(map(len, stated.values()))
         for turn in range(min(most, 4)):
-            chosen = {name: each[min(turn, len(each) - 1)] for name, each in stated.items() if each}
-            if len(chosen) == len(missing):
+            if all(stated.values()):
+                chosen = {name: each[min(turn, len(each) - 1)] for name, each in stated.items()}
                 yield (
                     {name: each.value for name, each in chosen.items()},
                     {name: reference(each.place) for name, each in chosen.items()},
                 )
-        if any(stated.values()) and most and all(stated.values()):
+        if all(stated.values()):
             return
         for numbers in standard:
-            known = dict(zip(names, numbers, strict=True))
-            values = {name: stated[name][0].value if stated[name] else known[name] for name in missing}
-            yield (
-                values,
-                {name: reference(stated[name][0].place) if stated[name] else "assumed" for name in missing},
-            )
-        numbers_found = solved()
-        if numbers_found is not None:
-            known = dict(zip(names, numbers_found, strict=True))
-            yield {name: known[name] for name in missing}, dict.fromkeys(missing, "from the numbers")
+            yield self._read_or_assumed(missing, numbers)
+        found = solved()
+        if found is not None:
+            yield {name: found[name] for name in missing}, dict.fromkeys(missing, "from the numbers")
 
-    def _weights(self) -> tuple[dict[str, float], dict[str, str]]:
-        """The weights of the first row, for those that no column holds."""
+    def _read_or_assumed(
+        self, names: Iterable[str], numbers: Mapping[str, float]
+    ) -> tuple[dict[str, float], dict[str, str]]:
+        """What stands beside the names, and what the problem says for those where nothing does."""
         values, sources = {}, {}
-        for name, standard in self.assumed.weights.items():
+        for name in names:
             stated = self._stated(name)
-            column = self.table.columns.get(name)
-            if column is not None and not math.isnan(column.values[0]):
-                values[name] = stated[0].value if stated else standard  # needed if the row holds later ones
-                continue
-            values[name] = stated[0].value if stated else standard
+            values[name] = stated[0].value if stated else numbers[name]
             sources[name] = reference(stated[0].place) if stated else "assumed"
         return values, sources
+
+    def _weights(self) -> tuple[dict[str, float], dict[str, str]]:
+        """The weights of the first row, also of those that a column holds: it may hold later ones."""
+        values, sources = self._read_or_assumed(self.problem.weights, self.problem.weights)
+        columns = self.table.columns
+        held = [name for name in values if name in columns and not math.isnan(columns[name].values[0])]
+        return values, {name: source for name, source in sources.items() if name not in held}
 
     def _biases(
         self, inputs: Mapping[str, float]
     ) -> Iterator[tuple[tuple[str, ...], dict[str, float], dict[str, str]]]:
         columns = self.table.columns
-        for names in reversed(_BIASES):
+        for names in reversed(self.problem.biases):
             stated = {name: self._stated(name) for name in names if name not in columns}
             if all(stated.values()):
                 yield (
@@ -201,72 +174,74 @@ class _Reader:
                 if any(name in columns for name in names):
                     return
         yield (), {}, {}
-        solved = self._solved_biases(inputs)
-        if solved is not None:
-            names = _BIASES[0]
-            yield names, dict(zip(names, solved, strict=True)), dict.fromkeys(names, "from the numbers")
+        for names in self.problem.biases[:1]:
+            solved = self._solved(self._network(names), dict.fromkeys(names, 0.0), inputs, 4)
+            if solved is not None and max(map(abs, solved.values())) > _SMALL:
+                solved = {name: value if abs(value) > _SMALL else 0.0 for name, value in solved.items()}
+                yield names, solved, dict.fromkeys(names, "from the numbers")
+
+    def _network(self, biases: tuple[str, ...] = ()) -> Network:
+        return self.problem.network(next(iter(self.problem.losses)), biases)
 
     # --- solving for what is nowhere written -------------------------------------------------------
 
-    def _value(self, name: str, default: float | None = None) -> np.ndarray | None:
-        column = self.table.columns.get(name)
-        if column is not None:
-            return column.values[:_LOOK]
-        sums = {"h1", "h2", "o1", "o2"}
-        if name in sums and f"a_{name}" in self.table.columns:
-            active = self.table.columns[f"a_{name}"].values[:_LOOK]
-            return np.log(active / (1.0 - active))
-        if default is not None:
-            return np.full(min(_LOOK, self.count), default)
-        return None
+    def _solved(
+        self, network: Network, start: Mapping[str, float], given: Mapping[str, float], digits: int = 6
+    ) -> dict[str, float] | None:
+        """The numbers, the same in all rows, by which the columns come about from those before them.
 
-    def _solved_inputs(self) -> Sequence[float] | None:
-        rows, sums = [], []
-        for first, second, name in (("w1", "w2", "h1"), ("w3", "w4", "h2")):
-            a, b, h = self._value(first), self._value(second), self._value(name)
-            if a is None or b is None or h is None:
-                return None
-            rows.append(np.stack([a, b], axis=1))
-            sums.append(h)
-        matrix, right = np.concatenate(rows), np.concatenate(sums)
-        usable = np.isfinite(matrix).all(axis=1) & np.isfinite(right)
-        if usable.sum() < 2:
+        Gauss and Newton's method; what fits worse counts less, so that a column with a slip is outvoted.
+        """
+        columns = {name: column.values[:_LOOK] for name, column in self.table.columns.items()}
+        start = {name: number for name, number in start.items() if name not in columns}
+        rows = min(_LOOK, self.count)
+        known = {name: np.full(rows, number) for name, number in given.items() if name not in start} | columns
+        if not {*network.leaves} - {*network.targets} <= {*known, *start}:
             return None
-        solution = np.linalg.lstsq(matrix[usable], right[usable], rcond=None)[0]
-        return [float(f"{each:.6g}") for each in solution]
+        point = np.array(list(start.values()))
+        residuals: npt.NDArray[np.float64] = np.zeros(0)
+        for _ in range(_ROUNDS):
+            residuals = self._residuals(network, dict(zip(start, point)), known)
+            moved = [
+                self._residuals(network, dict(zip(start, point + step)), known)
+                for step in 1e-4 * np.eye(len(point))
+            ]
+            slopes = np.stack([(each - residuals) / 1e-4 for each in moved], axis=1)
+            usable = np.isfinite(residuals) & np.isfinite(slopes).all(axis=1) & slopes.any(axis=1)
+            weight = 1.0 / np.sqrt(np.abs(residuals[usable]) + 1e-12)
+            matrix = slopes[usable] * weight[:, None]
+            if len(matrix) < len(point) or np.linalg.matrix_rank(matrix) < len(point):
+                return None
+            point = point - np.linalg.lstsq(matrix, weight * residuals[usable], rcond=None)[0]
+            residuals = residuals[usable]
+        if not np.isfinite(point).all() or np.median(np.abs(residuals)) > _SMALL:
+            return None
+        return {name: float(f"{value:.{digits}g}") for name, value in zip(start, point)}
 
-    def _solved_targets(self, network: Network) -> Sequence[float] | None:
-        found = []
-        for active, weight in (("a_o1", "w5"), ("a_o2", "w7")):
-            names = derivative(network.output, weight), active, "a_h1"
-            g, output, hidden = map(self._value, names)
-            if g is None or output is None or hidden is None:
-                return None
-            target = _median(output - g / (output * (1.0 - output) * hidden))
-            if not math.isfinite(target):
-                return None
-            found.append(float(f"{target:.6g}"))
-        return found
+    @staticmethod
+    def _residuals(
+        network: Network, unknown: Mapping[str, float], known: Mapping[str, npt.NDArray[np.float64]]
+    ) -> npt.NDArray[np.float64]:
+        """How far each printed number is from what the columns before it give: shape (columns · rows,).
 
-    def _solved_biases(self, inputs: Mapping[str, float]) -> Sequence[float] | None:
-        """One number that both neurons of a layer have too much."""
+        The gradients count for what only the loss reads, the forward pass for all else.
+        """
+        late = not network.targets.isdisjoint(unknown)
+        values: dict[str, Any] = {**known, **unknown}
         found = []
-        for layer in (
-            (("h1", "w1", "i1", "w2", "i2"), ("h2", "w3", "i1", "w4", "i2")),
-            (("o1", "w5", "a_h1", "w6", "a_h2"), ("o2", "w7", "a_h1", "w8", "a_h2")),
-        ):
-            rest = []
-            for total, *factors in layer:
-                numbers = [self._value(name, inputs.get(name)) for name in (total, *factors)]
-                if any(each is None for each in numbers):
-                    return None
-                s, a, x, b, y = (np.asarray(each) for each in numbers)
-                rest.append(_median(s - a * x - b * y))
-            one, other = rest
-            if not (math.isfinite(one) and math.isclose(one, other, rel_tol=1e-3, abs_tol=2e-3)):
-                return None
-            found.append(float(f"{(one + other) / 2:.4g}") if abs(one) > 2e-3 else 0.0)
-        return found if any(found) else None
+        for name, formula in network.formulas.items():
+            if set(names_in(formula)) <= values.keys():
+                computed = evaluate(formula, values)
+                values.setdefault(name, computed)
+                if name in known and not late and name not in network.losses:
+                    found.append(computed - known[name])
+        if late:
+            for name in network.with_needed(map(network.gradient, network.weights)):
+                if set(names_in(network.closed(name))) <= values.keys():
+                    values[name] = evaluate(network.closed(name), values)
+                    if name in known:
+                        found.append(values[name] - known[name])
+        return np.concatenate(found) if found else np.zeros(0)
 
     # --- choosing ----------------------------------------------------------------------------------
 
@@ -274,29 +249,30 @@ class _Reader:
         self, loss: str, biases: tuple[str, ...], values: Mapping[str, float], after: bool
     ) -> Understanding:
         given = {name: exactly(value, self.count) for name, value in values.items()}
-        return Understanding(self.table, self.assumed.network(loss, biases), given, after=after, loss=loss)
+        network = self.problem.network(loss, biases)
+        return Understanding(self.table, self.problem, network, given, after=after, loss=loss)
 
     def _forward(self) -> Understanding:
         """Inputs, biases, and whether a row holds its weights before or after its update."""
-        loss = next(iter(self.assumed.losses))
+        loss = next(iter(self.problem.losses))
         weights, weight_sources = self._weights()
-        targets = dict(zip(_TARGETS, self.assumed.targets[0], strict=True))
+        inputs, targets = self.problem.inputs, self.problem.targets[0]
         best: tuple[tuple[int, int], Understanding] | None = None
-        for values, sources in self._options(_INPUTS, [self.assumed.inputs], self._solved_inputs):
+        for values, sources in self._options([inputs], lambda: self._solved(self._network(), inputs, {})):
             for names, biases, bias_sources in self._biases(values):
                 for after in (False, True):
                     known = {**targets, **weights, **values, **biases}
                     found = self._candidate(loss, names, known, after)
                     found.sources = {**weight_sources, **sources, **bias_sources}
                     judged = found.judged(_LOOK)
-                    early = [name for name in found.network.formulas if not name.startswith("E")]
+                    early = [name for name in found.network.formulas if name not in found.network.losses]
                     wrong = [len(judged.wrong(name)) for name in early]
                     score = sum(map(bool, wrong)), sum(wrong)
                     # Another order of rows, or a bias that nobody names, must explain more than it spoils.
                     penalty = after or "from the numbers" in bias_sources.values()
                     if best is None or (score[0] + penalty, score[1]) < best[0]:
                         best = score, found
-                    if not any(wrong) or "w1" not in self.table.columns:
+                    if not any(wrong) or not any(name in self.table.columns for name in weights):
                         break
                 if best is not None and best[0] == (0, 0):
                     return best[1]
@@ -306,13 +282,13 @@ class _Reader:
     def _targets(self, found: Understanding) -> Understanding:
         """The targets, and how the loss is defined."""
         best: tuple[tuple[int, int], Understanding] | None = None
-        options = list(
-            self._options(_TARGETS, self.assumed.targets, lambda: self._solved_targets(found.network))
-        )
-        biases = tuple(name for name in found.network.leaves if name.startswith("b"))
+        network = found.network
         numbers = {name: float(each.value[0]) for name, each in found.given.items()}
-        for (values, sources), loss in itertools.product(options, self.assumed.losses):
-            each = self._candidate(loss, biases, {**numbers, **values}, found.after)
+        targets = self.problem.targets
+        solved = functools.partial(self._solved, network, targets[0], numbers)
+        options = list(self._options(targets, solved))
+        for (values, sources), loss in itertools.product(options, self.problem.losses):
+            each = self._candidate(loss, network.biases, {**numbers, **values}, found.after)
             each.sources = {**found.sources, **sources}
             judged = each.judged(_LOOK)
             score = len(judged.wrong_columns), judged.mistakes
@@ -322,8 +298,8 @@ class _Reader:
                 break
         assert best is not None
         chosen = best[1]
-        if chosen.loss != next(iter(self.assumed.losses)):
-            chosen.notes.append(self.assumed.losses[chosen.loss])
+        if remark := self.problem.losses[chosen.loss]:
+            chosen.notes.append(remark)
         return chosen
 
     def _epochs(self, found: Understanding) -> None:
@@ -384,10 +360,15 @@ class _Reader:
         if found.gap > 1 or not any(name in judged.columns for name in found.network.trained):
             self._guess(found, judged)
             return
-        ratios = list(self._ratios(judged))
-        downhill = [each for each in ratios if each.value[0] > 0.0 and self._fit(judged, each)]
-        best = max(downhill or ratios, key=lambda each: self._fit(judged, each), default=None)
-        if best is None or not self._fit(judged, best):
+        best, most = None, (False, 0.0)  # downhill, if that explains any of them
+        for ratio in self._ratios(judged):
+            share = self._fit(judged, ratio)
+            score = bool(ratio.value[0] > 0.0 and share), share
+            if best is None or score > most:
+                best, most = ratio, score
+            if most == (True, 1.0):
+                break
+        if best is None or not most[1]:
             found.doubts.append(
                 "the updates are not checked: the learning rate is nowhere stated, and they do not tell it. "
                 "Give it with --lr"
@@ -397,7 +378,7 @@ class _Reader:
         elif best.value[0] < 0.0:  # uphill: judged by the same rate with the right sign
             self._settle(found, Estimate(-best.value, best.error), "from the updates, whose sign is turned")
         else:
-            self._settle(found, exactly(_USUAL_RATE, self.count), "assumed: no weight ever changes")
+            self._settle(found, exactly(self.problem.rate, self.count), "assumed: no weight ever changes")
 
     def _settle(self, found: Understanding, rate: Estimate, source: str) -> None:
         found.rate, found.sources[RATE] = rate, source
@@ -438,7 +419,7 @@ class _Reader:
                 slack = np.append(weight.error[:-1] + weight.error[1:], 0.0)
             else:
                 continue
-            slope = judged.own[derivative(judged.network.output, name)].value
+            slope = judged.own[judged.network.gradient(name)].value
             ratios, errors = step / slope, (slack + 4e-15) / np.abs(slope)
             usable = np.isfinite(ratios) & np.isfinite(errors)
             if not usable.any():
@@ -468,7 +449,7 @@ class _Reader:
         """The rate that suits the table best, of those of courses and round ones near what weights tell."""
         means = [float(each.value[0]) / found.gap for each in self._ratios(judged)] if found.gap > 1 else []
         near = {float(f"{rate:.{digits}g}") for rate in means if rate > 0.0 for digits in (1, 2)}
-        options = [exactly(rate, self.count) for rate in (*self.assumed.rates, *sorted(near))]
+        options = [exactly(rate, self.count) for rate in (*self.problem.rates, *sorted(near))]
         rate = min(options, key=lambda each: found.judged(_LOOK, each).mistakes)
         best = found.judged(_LOOK, rate)
         cells = sum(len(states) for states in best.states.values())

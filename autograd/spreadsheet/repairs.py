@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .cells import Book, Place, SheetError, moved, reference
-from .diagnosis import short
 from .formulas import Area, Calculator, Formula, FormulaError, Reference, parsed
 from .grading import Judgement
 from .tables import Given
-from .vocabulary import RATE, split_derivative
+from .vocabulary import short
 
 __all__ = ["Reading", "reading"]
 
@@ -158,8 +157,9 @@ class _Reader:
     def _meant(self, each: Reference, row: int) -> Iterator[_Meant]:
         """What the reference may have been meant to be: a number beside the table, or in a row nearby."""
         who = self.table.who(each.first) if not each.sheet else None
-        kind = _kind(who[0]) if who else ""
-        columns = sorted(self.table.columns, key=lambda column: _kind(column) != kind)
+        kind = self.judged.network.kind
+        alike = kind(who[0]) if who else ""
+        columns = sorted(self.table.columns, key=lambda column: kind(column) != alike)
         if who is None:
             for given in self.labels.values():
                 yield self._beside(given)
@@ -219,8 +219,3 @@ class _Reader:
 
 def _ordinal(number: int) -> str:
     return {1: "1st", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")
-
-
-def _kind(name: str) -> str:
-    pair = split_derivative(name)
-    return f"∂{pair[1][0]}" if pair else RATE if name == RATE else name[0]

@@ -15,7 +15,7 @@ import numpy as np
 
 from .expected import Array, Estimate, evaluate, names_in, propagated
 from .grading import RIGHT, Flags, Judgement
-from .vocabulary import derivative, split_derivative
+from .vocabulary import split_derivative, stem
 
 __all__ = ["decimals", "too_coarse"]
 
@@ -35,16 +35,16 @@ def decimals(judged: Judgement, names: list[str]) -> int:
 
 def too_coarse(judged: Judgement) -> dict[str, Flags]:
     """The cells that agree, but have too few digits to be told from a usual slip, by column."""
-    if all(_is_exact(judged, name) for name in judged.states):
+    compared = {
+        name: flags
+        for name, states in judged.states.items()
+        if (flags := (states == RIGHT) & ~judged.taken[name]).any()
+        and (name not in judged.network.leaves or judged.moves(name))
+    }
+    if all(_is_exact(judged, name) for name in compared):
         return {}
-    found = {}
-    for name in judged.states:
-        flags = (judged.states[name] == RIGHT) & ~judged.taken[name]
-        if flags.any() and (name not in judged.network.leaves or judged.moves(name)):
-            flags &= _hides(judged, name)
-            if flags.any():
-                found[name] = flags
-    return found
+    hidden = {name: flags & _hides(judged, name) for name, flags in compared.items()}
+    return {name: flags for name, flags in hidden.items() if flags.any()}
 
 
 def _is_exact(judged: Judgement, name: str) -> bool:
@@ -92,7 +92,7 @@ def _of_formula(judged: Judgement, name: str) -> tuple[Iterator[Array], Array]:
         yield value  # twice as much, or none at all
         for each in operands:
             for other in (*network.leaves, *network.formulas):
-                if other != each and other[:-1] == each[:-1]:
+                if other != each and stem(other) == stem(each):
                     yield evaluate(formula, {**known, each: full[other].value}) - value
         weights = [each for each in operands if each in network.trained and judged.moves(each)]
         if weights and split_derivative(name) and judged.rate is not None and judged.gap == 1:
@@ -110,9 +110,8 @@ def _of_formula(judged: Judgement, name: str) -> tuple[Iterator[Array], Array]:
 def _of_update(judged: Judgement, weight: str, gap: int) -> tuple[Iterator[Array], Array]:
     """The same for w − η ∂E/∂w."""
     assert judged.rate is not None
-    output = judged.network.output
     slopes = {
-        each: judged.full[derivative(output, each)].value
+        each: judged.full[judged.network.gradient(each)].value
         for each in filter(judged.moves, judged.network.trained)
     }
     step = gap * judged.rate.value

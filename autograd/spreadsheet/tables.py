@@ -1,6 +1,6 @@
 """Tables on a sheet: where the header is, which columns are which quantities, and what stands beside.
 
-A table is a row of names that `quantities` knows, with numbers below. It may start anywhere, stand
+A table is a row of names that the problem knows, with numbers below. It may start anywhere, stand
 beside or below another one, or lie on its side. What is given only once (inputs, targets, the learning
 rate) is looked for in the cells around: ``η = 0.5`` in one cell, or a label and its number next to it.
 """
@@ -12,21 +12,21 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from .cells import Cell, Place, Sheet, letters, read_number, reference
-from .vocabulary import EPOCH, RATE, quantity, split_derivative, updated
+from .problem import Problem
+from .vocabulary import EPOCH, RATE, updated
 
 __all__ = ["Column", "Given", "Table", "find_tables", "givens"]
 
 Array = npt.NDArray[np.float64]
 
-_WEIGHTS = [f"w{k}" for k in range(1, 9)]
-_FEWEST = 4  # names that make a header
 _ABOVE = 5  # rows from a header down to its numbers, at most
 _BLANK = 3  # rows without numbers that end a table
 _NONE: set[int] = set()
@@ -53,6 +53,12 @@ class Column:
     values: Array
     slack: Array
     texts: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def last_filled(self) -> int:
+        """The last row with a number; -1 if there is none."""
+        rows = np.flatnonzero(~np.isnan(self.values))
+        return int(rows[-1]) if len(rows) else -1
 
 
 @dataclass
@@ -112,30 +118,36 @@ class Table:
         self._turns = {row: turn for turn, row in enumerate(self.rows)}
         self._positions = {column.position: column.name for column in self.columns.values()}
 
-    @property
+    @cached_property
     def area(self) -> tuple[Place, Place]:
         """The first and the last place that it takes, with its header."""
         positions = [column.position for column in self.columns.values()]
         first, last = self.at(self.header, min(positions)), self.at(self.rows[-1], max(positions))
         return first, last
 
+    def __contains__(self, place: Place) -> bool:
+        """Whether a place lies within its area."""
+        (top, left), (end, right) = self.area
+        return top <= place[0] <= end and left <= place[1] <= right
+
 
 # --- finding tables --------------------------------------------------------------------------------
 
 
-def find_tables(sheet: Sheet) -> list[Table]:
+def find_tables(sheet: Sheet, problem: Problem) -> list[Table]:
     """The tables of a sheet, from the top; if there is none, those that lie on their side."""
     return (
-        _Search(sheet, sheet, turned=False).tables()
-        or _Search(sheet, sheet.transposed(), turned=True).tables()
+        _Search(problem, sheet, sheet, turned=False).tables()
+        or _Search(problem, sheet, sheet.transposed(), turned=True).tables()
     )
 
 
 class _Search:
     """The search for tables in a grid, which is the sheet or the sheet on its side."""
 
-    def __init__(self, sheet: Sheet, grid: Sheet, turned: bool) -> None:
-        self.sheet, self.grid, self.turned = sheet, grid, turned
+    def __init__(self, problem: Problem, sheet: Sheet, grid: Sheet, turned: bool) -> None:
+        self.problem, self.sheet, self.grid, self.turned = problem, sheet, grid, turned
+        self.quantity = problem.vocabulary.quantity
         self.names: dict[int, dict[int, str]] = {}  # by row and column
         self.numbers: dict[int, set[int]] = {}  # by row the columns with a number, or with an error for one
         self.texts: dict[int, set[int]] = {}
@@ -143,7 +155,7 @@ class _Search:
             if isinstance(cell.value, float):
                 self.numbers.setdefault(row, set()).add(column)
             elif isinstance(cell.value, str):
-                name = quantity(cell.value)
+                name = self.quantity(cell.value)
                 if name is not None:
                     self.names.setdefault(row, {})[column] = name
                 elif _ERROR.fullmatch(cell.value):  # stands where a number belongs
@@ -165,7 +177,7 @@ class _Search:
         found: list[Table] = []
         used: list[tuple[int, int, int, int]] = []
         for row in sorted(self.names):
-            for names in _split(self.names[row]):
+            for names in self._split(self.names[row]):
                 left, right = min(names), max(names)
                 if any(
                     top <= row <= end and left <= last and right >= first for top, end, first, last in used
@@ -193,7 +205,7 @@ class _Search:
         for row in sorted({*numbers, *texts, *self.names}):
             if row <= table.header or row in rows:
                 continue
-            if row > table.rows[-1] and self._heads(row, first, last) >= _FEWEST:
+            if row > table.rows[-1] and self._heads(row, first, last) >= self.problem.fewest:
                 break
             inside = row < table.rows[-1] and numbers[row]
             if inside or numbers[row] >= self._enough(places) or texts[row] > 0.5 * len(places):
@@ -222,7 +234,7 @@ class _Search:
         return max(min(2, len(places)), 0.2 * len(places))
 
     def _table(self, header: int, names: dict[int, str]) -> Table | None:
-        if len(set(names.values()) - {EPOCH, RATE}) < _FEWEST:
+        if len(set(names.values()) - {EPOCH, RATE}) < self.problem.fewest:
             return None
         self.grid.limits.take("headers")
         begin = self._begin(header, names)
@@ -244,13 +256,13 @@ class _Search:
         columns, ignored, twice = self._columns(
             header, begin, rows, {at: names[each] for at, each in places.items()}
         )
-        if not _is_worth(columns, len(rows)):
+        if not self._is_worth(columns, len(rows)):
             return None
         held = self._held(rows)
         unknown = self._unknown(header, held, left, right, set(places))
         unread = [title for column, title in unknown.items() if _may_be_quantity(held.get(column, []))]
         ignored = [*unknown.values(), *ignored]
-        _measure(columns, self.grid, rows)
+        _measure(columns, self.grid, rows, self.problem.role)
         return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, twice)
 
     def _begin(self, header: int, names: dict[int, str]) -> int | None:
@@ -285,11 +297,11 @@ class _Search:
                 ignored.append(f"{column.header} (no numbers)")
             else:
                 named.setdefault(name, []).append(column)
-        twice = all(len(named[name]) == 2 for name in _WEIGHTS if name in named)
+        twice = all(len(named[name]) == 2 for name in self.problem.weights if name in named)
         runs = self._runs(header, names)
         sizes = Counter(runs.values())
         for name, same in named.items():
-            if name in _WEIGHTS and twice and updated(name) not in named and _differ(*same):
+            if name in self.problem.weights and twice and updated(name) not in named and _differ(*same):
                 columns[name], again = same
                 columns[updated(name)] = replace(again, name=updated(name))
                 continue
@@ -323,7 +335,7 @@ class _Search:
         left, right, enough = min(places), max(places), self._enough(places)
         rows: list[int] = []
         row, blank = begin, 0
-        while blank < _BLANK and self._heads(row, left, right) < _FEWEST:
+        while blank < _BLANK and self._heads(row, left, right) < self.problem.fewest:
             if len(places & self.numbers.get(row, _NONE)) >= enough:
                 rows.append(row)
                 blank = 0
@@ -335,7 +347,7 @@ class _Search:
     def _title(self, header: int, begin: int, column: int) -> str:
         for row in range(header, begin):
             cell = self.grid.cells.get((row, column))
-            if cell is not None and isinstance(cell.value, str) and quantity(cell.value):
+            if cell is not None and isinstance(cell.value, str) and self.quantity(cell.value):
                 return " ".join(cell.value.split())
         return self.names[header][column]
 
@@ -383,6 +395,39 @@ class _Search:
                 column.texts[turn] = cell.value
         return column
 
+    def _split(self, names: dict[int, str]) -> Iterator[dict[int, str]]:
+        """The names of one row as those of tables that stand side by side: where names begin again."""
+        current: dict[int, str] = {}
+        seen: set[str] = set()
+        columns = sorted(names)
+        for turn, column in enumerate(columns):
+            if names[column] in seen:
+                rest: set[str] = set()
+                for each in itertools.islice(columns, turn, None):
+                    if names[each] in rest:
+                        break
+                    rest.add(names[each])
+                again = rest & seen
+                if len(again) >= max(2 * self.problem.fewest, len(rest) / 2) and again - {
+                    EPOCH,
+                    RATE,
+                    *self.problem.weights,
+                }:
+                    yield current
+                    current, seen = {}, set()
+            current[column] = names[column]
+            seen.add(names[column])
+        if current:
+            yield current
+
+    def _is_worth(self, columns: dict[str, Column], rows: int) -> bool:
+        """Whether there is anything to compute."""
+        named = set(columns) - {EPOCH, RATE}
+        if len(named) < self.problem.fewest:
+            return False
+        computed = any(self.problem.role(name) not in ("given", "weight") for name in named)
+        return computed or (rows > 2 and named >= set(self.problem.weights))
+
 
 def _by_column(held: Mapping[int, Iterable[int]]) -> dict[int, list[int]]:
     """The rows of each column, given the columns of each row."""
@@ -398,43 +443,9 @@ def _may_be_quantity(numbers: list[float]) -> bool:
     return bool(numbers) and (len(numbers) == 1 or any(b - a != 1.0 for a, b in itertools.pairwise(numbers)))
 
 
-def _split(names: dict[int, str]) -> Iterator[dict[int, str]]:
-    """The names of one row as those of tables that stand side by side: where names begin again."""
-    current: dict[int, str] = {}
-    seen: set[str] = set()
-    columns = sorted(names)
-    for turn, column in enumerate(columns):
-        if names[column] in seen:
-            rest: set[str] = set()
-            for each in itertools.islice(columns, turn, None):
-                if names[each] in rest:
-                    break
-                rest.add(names[each])
-            again = rest & seen
-            if len(again) >= max(2 * _FEWEST, len(rest) / 2) and again - {EPOCH, RATE, *_WEIGHTS}:
-                yield current
-                current, seen = {}, set()
-        current[column] = names[column]
-        seen.add(names[column])
-    if current:
-        yield current
-
-
 def _differ(before: Column, after: Column) -> bool:
     """Whether the second column of a weight holds it after the update: it begins with another number."""
     return bool(before.values[0] != after.values[0]) and not math.isnan(after.values[0])
-
-
-_LEAF = re.compile(r"[itwb]_?[ho]?\d")
-
-
-def _is_worth(columns: dict[str, Column], rows: int) -> bool:
-    """Whether there is anything to compute."""
-    named = set(columns) - {EPOCH, RATE}
-    computed = [name for name in named if not _LEAF.fullmatch(name)]
-    if len(named) < _FEWEST:
-        return False
-    return bool(computed) or (rows > 2 and all(weight in named for weight in _WEIGHTS))
 
 
 # --- how far a number was rounded ------------------------------------------------------------------
@@ -468,7 +479,7 @@ def _print(cell: Cell) -> _Print:
     return _Print(shift - len(decimals), len((whole + decimals).lstrip("0")), size, bool(power))
 
 
-def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
+def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: Callable[[str], str]) -> None:
     """Fill in how far each number of the table may be off, from the digits that its column prints.
 
     Zeros at the end may be left out (0.15), so one number alone does not tell. A column that hardly
@@ -491,7 +502,7 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
     lively = lively or {  # a row or two; how a zero is printed says nothing
         name
         for name, column in columns.items()
-        if _kind(name) not in ("given", "weight")
+        if kind_of(name) not in ("given", "weight")
         and name not in counted
         and np.any(np.nan_to_num(column.values))
     }
@@ -502,15 +513,15 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int]) -> None:
                 most = -_usual_least([-one.digits for one in some])
                 finest[name, exponent] = _usual_least([one.unit for one in some]), most
     usual: dict[str, tuple[float, float]] = {}
-    for kind in {_kind(name) for name in prints.keys() - lively}:
-        alike = [other for other in lively if _kind(other) == kind] or list(lively)
+    for kind in {kind_of(name) for name in prints.keys() - lively}:
+        alike = [other for other in lively if kind_of(other) == kind] or list(lively)
         others = [finest[other, False] for other in alike if (other, False) in finest]
         if others:
             usual[kind] = tuple(np.median(others, axis=0))
     for name, each in prints.items():
         usual_unit, usual_digits = math.inf, -math.inf
         if name not in lively:
-            usual_unit, usual_digits = usual.get(_kind(name), (math.inf, -math.inf))
+            usual_unit, usual_digits = usual.get(kind_of(name), (math.inf, -math.inf))
         for turn, one in each.items():
             unit = min(finest[name, one.exponent][0], usual_unit)
             digits = max(finest[name, one.exponent][1], usual_digits)
@@ -525,12 +536,6 @@ def _usual_least(numbers: list[int]) -> int:
     """The least, unless it is alone by more than 3: one cell with all its digits is an accident."""
     least, *others = sorted(numbers)
     return others[0] if len(others) > 2 and others[0] - least > 3 else least
-
-
-def _kind(name: str) -> str:
-    if split_derivative(name):
-        return "gradient"
-    return {"i": "given", "t": "given", "b": "weight", "w": "weight", "E": "loss"}.get(name[0], "node")
 
 
 # --- what is given beside --------------------------------------------------------------------------
@@ -553,15 +558,13 @@ def _stated(text: str) -> Iterator[tuple[str, str]]:
         last = match.end()
 
 
-def givens(sheet: Sheet, tables: Iterable[Table], wanted: Iterable[str]) -> list[Given]:
-    """Numbers on the sheet, outside its tables, that stand beside the names wanted."""
-    wanted = set(wanted)
-    areas = [table.area for table in tables]
+def givens(sheet: Sheet, tables: Iterable[Table], problem: Problem) -> list[Given]:
+    """Numbers on the sheet, outside its tables, that stand beside the name of what is given."""
+    wanted, quantity = {*problem.leaves, RATE}, problem.vocabulary.quantity
+    tables = list(tables)
 
     def free(place: Place) -> bool:
-        return not any(
-            first[0] <= place[0] <= last[0] and first[1] <= place[1] <= last[1] for first, last in areas
-        )
+        return not any(place in table for table in tables)
 
     def add(name: str, number: float, place: Place) -> None:
         sheet.limits.take("numbers beside their names")

@@ -1,4 +1,4 @@
-"""What people call the quantities of the assignment, and which of them a name means.
+"""What people call the quantities of a network, and which of them a name means.
 
 One quantity has one name here, that of the recorded graph: ``a_h1``, ``E_total``. A derivative is
 ``∂E_total/∂w1``, whatever node is differentiated by whatever other; a weight after the update of its
@@ -10,49 +10,41 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-__all__ = ["EPOCH", "RATE", "TOTAL", "derivative", "quantity", "split_derivative", "updated"]
+__all__ = [
+    "COUNTS", "EPOCH", "RATE", "Pattern", "Vocabulary", "derivative", "patterns_of", "short",
+    "split_derivative", "stem", "updated",
+]  # fmt: skip
 
-EPOCH, RATE, TOTAL = "epoch", "η", "E_total"
+EPOCH, RATE = "epoch", "η"
+
+Pattern = tuple[str, re.Pattern[str]]
+"""A name, with ``{}`` for its index, and what is written for it: in small letters, without blanks."""
 
 # What stands for ∂ in a fraction: letters like it, and what ∂ becomes in a file of another encoding.
 _ROUND_D = "d∂δðđꝺϑ¶¹?\ufffd"
 
 _ETA = r"(?:η|ƞ|ɳ|ŋ|eta|α|alpha|lr|l\.r\.?|(?:learn|learning|leaning|learing|training)-?rate|rate)"
-_LOSS = r"(?:e|error|err|loss|cost|mse|se)"
-_ACTIVATION = r"(?:\?|\ufffd|a|ac|act|activation|activated|out|output|σ|sigma|sigmoid|sig|logistic|f|sg)"
-_SUM = r"(?:net|netinput|sum|z|in|weightedsum|pre)"
-_NAMES = {
-    EPOCH: r"(?:epochs?|iterations?|iters?|itr|steps?|s\.?no\.?|sr\.?no\.?|slno\.?|no\.?|number|#|index|idx"
-    r"|n|row|rounds?|pass|count|cycle)(?:no\.?|number|#)?",
-    RATE: rf"(?:initial|the)?(?:{_ETA})+",
-    "i{}": r"(?:i|x|in|inp|inputs?)-?([12])",
-    "t{}": r"(?:t|targets?|tgt|targ|expected|desired|true|actual)-?(?:o|out|outputs?)?-?([12])",
-    "t{} ": r"(?:o|out|outputs?)-?([12])targets?",
-    "w{}": r"(?:old|current)?(?:w|wt|wgt|weights?)-?([1-8])(?:old|current)?",
-    "w{}'": r"(?:(?:new|updated?|next)(?:w|wt|weights?)-?([1-8])|(?:w|wt|weights?)-?([1-8])"
-    r"(?:\+|'|′|\*|-?new|-?updated?|-?next|\(?[tnki]\+1\)?))",
-    "b{}": r"(?:b|bias)-?([1-4])",
-    "b_{}": r"(?:b|bias)([ho][12])",
-    "{}": rf"(?:{_SUM}?-?(h|hidden|o)-?([12])|(h|hidden|o)-?([12])-?(?:{_SUM}))",
-    "a_{}": rf"(?:{_ACTIVATION}(?:of)?-?(h|hidden|o|0)-?([12])|(h|hidden|o|0)-?([12])-?(?:{_ACTIVATION}))",
-    "a_o{}": r"(?:out|outputs?|pred|predicted|prediction|ŷ)-?([12])",
-    "E{}": rf"{_LOSS}-?(?:o|0|out|output|of)?-?([12])",
-    TOTAL: rf"(?:(?:total|sum|overall|full|σ|∑|net)-?(?:of)?-?{_LOSS}s?|{_LOSS}s?"
-    rf"|{_LOSS}-?(?:t|tot|totl|total|ttl|sum|all|overall|net|function|value)|e1\+e2|mean?squarederror)",
-}
-_PATTERNS = [(name, re.compile(pattern)) for name, pattern in _NAMES.items()]
-_ANY_NAME = re.compile("|".join(_NAMES.values()))
+COUNTS: list[Pattern] = [
+    (
+        EPOCH,
+        re.compile(
+            r"(?:epochs?|iterations?|iters?|itr|steps?|s\.?no\.?|sr\.?no\.?|slno\.?|no\.?|number|#|index|idx"
+            r"|n|row|rounds?|pass|count|cycle)(?:no\.?|number|#)?"
+        ),
+    ),
+    (RATE, re.compile(rf"(?:initial|the)?(?:{_ETA})+")),
+]
+"""What numbers the rows, and the learning rate, of any training."""
 
 _WORDS_FOR_GRADIENT = re.compile(
     r"^(?:(?:the)?(?:partial)?(?:gradients?|grad|derivatives?|slopes?|partial)(?:of|for|wrt)?|∇|nabla|g)"
 )
 _RESPECT = re.compile(r"(?:wrt|w\.r\.t\.?|withrespectto|by|over)")
 _GRADIENT_OF = re.compile(r"-?(?:grad|gradient)$")
-_BEGINS_AS_LOSS = re.compile(_LOSS)
-_TRAINED = re.compile(r"[wb](?:[ho])?[1-8]")
 _FRACTION = re.compile(r"∂(.+)/∂(.+)")
+_INDEX = re.compile(r"\d+$")
 
 _REMARK = re.compile(r"[(\[](?:[^()\[\]*+/^\d-]*|[\d.]+)[)\]]")
 _INSIDE = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
@@ -88,24 +80,115 @@ def updated(weight: str) -> str:
     return f"{weight}'"
 
 
-@functools.lru_cache(maxsize=32_768)  # more than a file may have
-def quantity(text: str) -> str | None:
-    """The quantity that a header or a label names; None for anything else.
+def short(name: str) -> str:
+    """The name of a quantity as people write it: ∂E/∂w1 for ∂E_total/∂w1."""
+    return name.replace("_total/", "/")
+
+
+def stem(name: str) -> str:
+    """The name without its number: a_h for a_h1."""
+    return _INDEX.sub("", name)
+
+
+def patterns_of(names: Iterable[str], trained: Collection[str], output: str) -> list[Pattern]:
+    """What is written for the names of a recorded graph: themselves, and a weight after its update.
+
+    The loss E_total is E in the name of a derivative, as `save_workbook` writes it.
+    """
+    found = []
+    for name, written in [*((name, name) for name in names), (output, output.split("_")[0])]:
+        bare = re.escape(_bare(_plain(written)))
+        found.append((name, re.compile(bare)))
+        if name in trained:
+            after = rf"(?:new|updated?|next)-?{bare}|{bare}(?:\+|'|′|\*|-?new|-?updated?|-?next)"
+            found.append((updated(name), re.compile(after)))
+    return [*found, *COUNTS]
+
+
+class Vocabulary:
+    """Which quantity a header or a label names.
+
+    Parameters
+    ----------
+    patterns : the names, the likeliest first.
+    output : the loss, by which a derivative is meant where nothing else is said.
+    losses : what stands above a derivative that is written without ∂: E/w1.
+    trained : by what the loss is differentiated, where only that is written: dw1.
+    exact : headers that are written just so, and what they mean.
 
     Examples
     --------
-    >>> [quantity(text) for text in ("W₁", "σ(h1)", "out_o2", "E Total", "Learning Rate (η)", "notes")]
-    ['w1', 'a_h1', 'a_o2', 'E_total', 'η', None]
-    >>> [quantity(text) for text in ("∂E/∂w1", "ðE_t/ðw1", "dEtotal_dW1", "∂a_o1 / ∂o1", "w1 (new)")]
-    ['∂E_total/∂w1', '∂E_total/∂w1', '∂E_total/∂w1', '∂a_o1/∂o1', "w1'"]
+    >>> words = Vocabulary(patterns_of(["w1", "x", "L"], ["w1"], "L"), "L", ["L"], ["w1"])
+    >>> [words.quantity(text) for text in ("W₁", "∂L/∂w1", "dL_dw1", "w1 (new)", "Learning Rate", "notes")]
+    ['w1', '∂L/∂w1', '∂L/∂w1', "w1'", 'η', None]
     """
-    if len(text) > _LONGEST_REMARK:
+
+    def __init__(
+        self,
+        patterns: Iterable[Pattern],
+        output: str,
+        losses: Collection[str],
+        trained: Collection[str],
+        exact: Mapping[str, str] | None = None,
+    ) -> None:
+        self._patterns = list(patterns)
+        self._any = re.compile("|".join(pattern.pattern for _, pattern in self._patterns))
+        self._output, self._losses, self._trained = output, losses, trained
+        self._exact = exact or {}
+        self.quantity = functools.lru_cache(maxsize=32_768)(self._quantity)  # more than a file may have
+
+    def _quantity(self, text: str) -> str | None:
+        """The quantity that a text names; None for anything else."""
+        if text.strip() in self._exact:
+            return self._exact[text.strip()]
+        if len(text) > _LONGEST_REMARK:
+            return None
+        for part in _readings(text):
+            name = (self._name(part) or self._derivative(part)) if len(part) <= _LONGEST else None
+            if name is not None:
+                return name
         return None
-    for part in _readings(text):
-        name = (_name(part) or _derivative(part)) if len(part) <= _LONGEST else None
-        if name is not None:
-            return name
-    return None
+
+    def _name(self, text: str) -> str | None:
+        if len(text) > _LONGEST_NAME or not self._any.fullmatch(text):
+            return None
+        for name, pattern in self._patterns:
+            match = pattern.fullmatch(text)
+            if match:
+                return name.replace("{}", "".join(group for group in match.groups() if group))
+        return None
+
+    def _derivative(self, text: str) -> str | None:
+        """A fraction of two differentials; also with one ∂ left out, without the line, or in words."""
+        for top, bottom in self._fractions(text):
+            above = self._name(top)
+            below = self._name(bottom) if above else None
+            if above and below and not {above, below} & {EPOCH, RATE} and above != below:
+                return derivative(above, below)
+        word = _WORDS_FOR_GRADIENT.match(text)
+        rest = text[word.end() :] if word else text[1:] if text[:1] in "d∂ð" else ""  # δw1 may be −η ∂E/∂w1
+        rest = rest or (text[: -len(tail[0])] if (tail := _GRADIENT_OF.search(text)) else "")
+        name = self._name(rest) if rest else None
+        if name in self._trained:
+            return derivative(self._output, str(name))
+        return self._derivative(rest) if word and rest else None
+
+    def _fractions(self, text: str) -> Iterator[tuple[str, str]]:
+        """The ways to take a text for top and bottom of a derivative."""
+        if text.count("/") == 1:
+            top, bottom = text.split("/")
+            with_sign = top[:1] in _ROUND_D or bottom[:1] in _ROUND_D
+            tops, bottoms = ([part, part[1:] if part[:1] in _ROUND_D else part] for part in (top, bottom))
+            for above in reversed(tops):
+                for below in reversed(bottoms):
+                    if with_sign or self._name(above) in self._losses:
+                        yield above, below
+        for match in _RESPECT.finditer(text):
+            yield text[: match.start()].lstrip(_ROUND_D), text[match.end() :].lstrip(_ROUND_D)
+        if text[:1] in _ROUND_D and "/" not in text:
+            for place in range(2, len(text) - 1):
+                if text[place] in _ROUND_D:
+                    yield text[1:place], text[place + 1 :]
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -139,50 +222,3 @@ def _plain(text: str) -> str:
 def _bare(text: str) -> str:
     text = _ORNAMENT.sub("", text)
     return text.strip(":=.-") if len(text) > 1 else text
-
-
-def _name(text: str) -> str | None:
-    if len(text) > _LONGEST_NAME or not _ANY_NAME.fullmatch(text):
-        return None
-    for name, pattern in _PATTERNS:
-        match = pattern.fullmatch(text)
-        if match:
-            index = "".join(group for group in match.groups() if group)
-            index = index.replace("hidden", "h").replace("0", "o")
-            return name.strip().format(index)
-    return None
-
-
-def _derivative(text: str) -> str | None:
-    """A fraction of two differentials; also with one ∂ left out, without the line, or in words."""
-    for top, bottom in _fractions(text):
-        above = _name(top)
-        below = _name(bottom) if above else None
-        if above and below and not {above, below} & {EPOCH, RATE} and above != below:
-            return derivative(above, below)
-    word = _WORDS_FOR_GRADIENT.match(text)
-    rest = (
-        text[word.end() :] if word else text[1:] if text[:1] in "d∂ð" else ""
-    )  # δw1 may be the step −η ∂E/∂w1
-    rest = rest or (text[: -len(tail[0])] if (tail := _GRADIENT_OF.search(text)) else "")
-    if rest and _TRAINED.fullmatch(rest):
-        return derivative(TOTAL, _name(rest) or rest)
-    return _derivative(rest) if word and rest else None
-
-
-def _fractions(text: str) -> Iterator[tuple[str, str]]:
-    """The ways to take a text for top and bottom of a derivative."""
-    if text.count("/") == 1:
-        top, bottom = text.split("/")
-        with_sign = top[:1] in _ROUND_D or bottom[:1] in _ROUND_D
-        tops, bottoms = ([part, part[1:] if part[:1] in _ROUND_D else part] for part in (top, bottom))
-        for above in reversed(tops):
-            for below in reversed(bottoms):
-                if with_sign or _BEGINS_AS_LOSS.match(above):
-                    yield above, below
-    for match in _RESPECT.finditer(text):
-        yield text[: match.start()].lstrip(_ROUND_D), text[match.end() :].lstrip(_ROUND_D)
-    if text[:1] in _ROUND_D and "/" not in text:
-        for place in range(2, len(text) - 1):
-            if text[place] in _ROUND_D:
-                yield text[1:place], text[place + 1 :]

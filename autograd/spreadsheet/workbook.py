@@ -11,7 +11,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,11 +26,9 @@ from ..engine.value import Value
 from ..errors import GraphTooLargeError, MissingExtraError
 from ..files import output_path, shortened, write_bytes, write_csv
 from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
+from .problem import RATES, leaves_to_train
 
 __all__ = ["save_workbook"]
-
-RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
-"""The learning rates that the second sheet compares."""
 
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
 _LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
@@ -100,7 +98,7 @@ def save_workbook(
     lr = number(lr, "save_workbook: lr")
     if not math.isfinite(lr):
         raise ValueError(f"save_workbook: lr must be finite, got {lr}")
-    table = _Table(output, _checked(output, wrt))
+    table = _Table(output, leaves_to_train("save_workbook", output, wrt))
     told_of_result(output, "save_workbook()")
     table.require_room(epochs)
     if path.suffix.lower() == ".csv":
@@ -108,27 +106,6 @@ def save_workbook(
     else:
         _write_workbook(table, path, epochs, lr)
     return path
-
-
-def _checked(output: Any, wrt: Any) -> list[Value]:
-    if not isinstance(wrt, (Value, Iterable)):
-        raise TypeError(
-            f"save_workbook: wrt must be a Value or a sequence of them, got {type(wrt).__name__}: {wrt!r:.60}"
-        )
-    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
-    for what, given in [("output", output), *[("each of wrt", target) for target in targets]]:
-        if not isinstance(given, Value):
-            raise TypeError(
-                f"save_workbook: {what} must be a Value, got {type(given).__name__}: {given!r:.60}"
-            )
-    if not targets:
-        raise ValueError("save_workbook: wrt is empty, so there is nothing to train: give the weights")
-    for target in targets:
-        if target.primitive is not None:
-            raise ValueError(f"save_workbook: {target!r} was computed; wrt takes the leaves that are trained")
-        if targets.count(target) > 1:
-            raise ValueError(f"save_workbook: wrt names {describe(target)} twice")
-    return targets
 
 
 @dataclass

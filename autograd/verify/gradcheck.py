@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.anomaly import not_watching
 from ..engine.arguments import integer
 from ..engine.differentiation import Inputs, as_output, numbers_of, outputs_of, require_function, variables_of
 from ..engine.gradient import grad
 from ..engine.graph import ancestors
 from ..engine.linearization import Linearization
 from ..engine.messages import describe
-from ..engine.modes import not_watching
 from ..engine.node import flat
 from ..engine.primitive import Primitive
 from ..engine.replay import recomputed

@@ -20,11 +20,11 @@ class Curve(LossCurve):
     Attributes
     ----------
     rate : the learning rate η > 0.
-    slopes : (E,), the largest |∂E/∂w| of each epoch.
+    steepest : (E,), the largest |∂E/∂w| of each epoch.
     """
 
     rate: float
-    slopes: npt.NDArray[np.float64]
+    steepest: npt.NDArray[np.float64]
 
     @property
     def name(self) -> str:
@@ -126,14 +126,14 @@ def _sticking(curve: Curve, epochs: int, subject: str = "") -> str:
     """From when to when the loss does not move, and why."""
     start, end = curve.plateau() or (1, epochs)
     level = curve.losses[start - 1]
-    slope = float(np.median(curve.slopes[start - 1 : end]))
+    gradient = float(np.median(curve.steepest[start - 1 : end]))
     text = f"{subject or curve.name} sticks at E = {level:.3g} from epoch {start} to {end}: "
     # A weight's partial is (a − t) · a (1 − a) · input, and there is nothing small about a − t.
-    if slope < 1e-3 * np.sqrt(level):
+    if gradient < 1e-3 * np.sqrt(level):
         text += "the sigmoids are saturated, their slope a (1 − a) is almost 0, and "
-    text += f"the largest |∂E/∂w| is about {slope:.1g}"
-    if slope * curve.rate < 0.01:
-        text += f", so that a typical update moves no weight by more than {slope * curve.rate:.1g}"
+    text += f"the largest |∂E/∂w| is about {gradient:.1g}"
+    if gradient * curve.rate < 0.01:
+        text += f", so that a typical update moves no weight by more than {gradient * curve.rate:.1g}"
     if end == epochs:
         return text + "."
     return text + f". Then it comes loose, and ends at {curve.losses[-1]:.3g}."

@@ -23,22 +23,22 @@ Structure = tuple[tuple[int, ...], ...]  # of each node the numbers of its paren
 
 @dataclass(frozen=True)
 class Share:
-    """What a node hands to one parent: adjoint × slope; before and after is what the parent has."""
+    """What a node hands to one parent: adjoint × partial; before and after are what the parent has."""
 
     parent: str
     adjoint: float
-    slope: float
+    partial: float
     before: float | None
     after: float
 
     @property
     def product(self) -> str:
         """The arithmetic of the share, as text."""
-        return _together(f"{signed(self.adjoint)} × {signed(self.slope)} = {number(self.share)}")
+        return _together(f"{signed(self.adjoint)} × {signed(self.partial)} = {number(self.share)}")
 
     @property
     def share(self) -> float:
-        return self.adjoint * self.slope
+        return self.adjoint * self.partial
 
     @property
     def total(self) -> str:
@@ -106,10 +106,10 @@ class Search:
 
 @dataclass(frozen=True)
 class Update:
-    """One step of training: w before and after, its gradient in this step, and what lay in ``w.grad``."""
+    """One step of training: w before and after, its gradient in this step, and what was in ``w.grad``."""
 
     before: float
-    slope: float
+    gradient: float
     total: float
     after: float
 
@@ -283,14 +283,16 @@ class Answers:
 
     def _two_ways(self) -> tuple[str, str]:
         """The two products of local derivatives along the ways from y to x."""
-        slopes = {(turn.node, share.parent): share.slope for turn in self.in_order for share in turn.shares}
-        direct = [slopes["y", "b"], slopes["b", "x"]]
-        around = [slopes["y", "c"], slopes["c", "b"], slopes["b", "x"]]
+        partials = {
+            (turn.node, share.parent): share.partial for turn in self.in_order for share in turn.shares
+        }
+        direct = [partials["y", "b"], partials["b", "x"]]
+        around = [partials["y", "c"], partials["c", "b"], partials["b", "x"]]
         products = []
         for way in (direct, around):
             worth = 1.0
-            for slope in way:
-                worth *= slope
+            for partial in way:
+                worth *= partial
             products.append(f"{' × '.join(map(number, way))} = {number(worth)}")
         return products[0], products[1]
 
@@ -413,7 +415,7 @@ class Answers:
             "2 Why add, and not overwrite?",
             page.paragraph(
                 "Take `y = x · x` at `x = 3`. The gradient is `2 · x = 6`. `x` is used twice, so two arrows "
-                f"lead back to it, and each has the other factor, `{number(share.slope)}`, as its local "
+                f"lead back to it, and each has the other factor, `{number(share.partial)}`, as its local "
                 "derivative."
             ),
             page.columns(
@@ -473,7 +475,7 @@ class Answers:
             ),
             page.paragraph(
                 f"The first step is the same. In the second, the gradient at `w = {number(second.before)}` "
-                f"is `{number(second.slope)}`, but ``w.grad`` says `{number(second.total)}`: the "
+                f"is `{number(second.gradient)}`, but ``w.grad`` says `{number(second.total)}`: the "
                 f"`{number(first.total)}` of step 1 is still in it. So `w` moves by "
                 f"`{number(second.after - second.before)}` and not by `{number(good.after - good.before)}`. "
                 "It does not wear off: the sum shrinks only after `w` has passed the minimum, and it has to "
@@ -521,10 +523,10 @@ class Answers:
     def _training(self, title: str, run: Sequence[Update], picture: str) -> str:
         rows = []
         for step, update in enumerate(run[:6], 1):
-            old = update.total - update.slope
-            held = number(update.total) if old == 0.0 else _sum(old, update.slope, update.total)
+            old = update.total - update.gradient
+            held = number(update.total) if old == 0.0 else _sum(old, update.gradient, update.total)
             rows.append(
-                [f"{step}", number(update.before), number(update.slope), f"`{held}`", number(update.after)]
+                [f"{step}", number(update.before), number(update.gradient), f"`{held}`", number(update.after)]
             )
         return (
             f"<h3>{title}: after {len(run)} steps w is {number(run[-1].after, 4)}</h3>"
@@ -536,9 +538,9 @@ class Answers:
             + self._figure(
                 picture,
                 f"{title}: the graph of step 2 after its backward pass. w is {number(run[1].before)} and "
-                f"w.grad {number(run[1].total)}; the gradient of this step is {number(run[1].slope)}.",
-                f"Step 2, after the backward pass: the gradient is `{number(run[1].slope)}`, and ``w.grad`` "
-                f"says `{number(run[1].total)}`.",
+                f"w.grad {number(run[1].total)}; the gradient of this step is {number(run[1].gradient)}.",
+                f"Step 2, after the backward pass: the gradient is `{number(run[1].gradient)}`, and "
+                f"``w.grad`` says `{number(run[1].total)}`.",
             )
         )
 

@@ -40,8 +40,8 @@ def local_derivatives(node: Value) -> list[tuple[Value, float]]:
     """The parents of a node, in order and with repeats, each with ∂node/∂parent."""
     if node.primitive is None:  # a leaf
         return []
-    slopes = node.primitive.partials(node.data, *[parent.data for parent in node.parents])
-    return [(parent, slope) for parent, slope in zip(node.parents, slopes) if not parent.constant]
+    partials = node.primitive.partials(node.data, *[parent.data for parent in node.parents])
+    return [(parent, partial) for parent, partial in zip(node.parents, partials) if not parent.constant]
 
 
 # What has arrived at a node is its adjoint, ∂output/∂node; it lies in .grad. The chain rule says what
@@ -51,10 +51,10 @@ def local_derivatives(node: Value) -> list[tuple[Value, float]]:
 def hand_on(node: Value, adding: bool = True) -> Iterator[Share]:
     """Give each parent its share: adjoint × local derivative."""
     adjoint = node.grad
-    for parent, slope in local_derivatives(node):
-        share, before = adjoint * slope, parent.grad if parent.reached else None
+    for parent, partial in local_derivatives(node):
+        share, before = adjoint * partial, parent.grad if parent.reached else None
         parent.grad = before + share if adding and before is not None else share
-        yield Share(parent.label, adjoint, slope, before, parent.grad)
+        yield Share(parent.label, adjoint, partial, before, parent.grad)
 
 
 def sweep(output: Value, order: Iterable[Value], adding: bool = True) -> None:
@@ -103,8 +103,8 @@ def breadth_first(output: Value) -> Iterator[Value]:
 def at_once(node: Value, visited: set[Value]) -> None:
     """Hand one parent its share and go into it at once, then the next; each node once."""
     visited.add(node)
-    for parent, slope in local_derivatives(node):
-        parent.grad = parent.grad + node.grad * slope
+    for parent, partial in local_derivatives(node):
+        parent.grad = parent.grad + node.grad * partial
         if parent not in visited:
             at_once(parent, visited)
 
@@ -120,8 +120,8 @@ def path_by_path(node: Value, share: float) -> int:
     """Hand on each time, but only what is new. Returns how many visits that takes."""
     node.grad += share
     visits = 1
-    for parent, slope in local_derivatives(node):
-        visits += path_by_path(parent, share * slope)
+    for parent, partial in local_derivatives(node):
+        visits += path_by_path(parent, share * partial)
     return visits
 
 

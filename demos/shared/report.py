@@ -16,7 +16,7 @@ from nn.plots import picture, require_matplotlib, save
 from . import page
 from .options import Options, OptionsError, fail
 
-__all__ = ["Report", "run", "whole"]
+__all__ = ["Report", "require_uninterrupted", "run"]
 
 # It finds its film as the element before itself. The slider is a range input: arrow keys move it.
 PROJECTOR = """
@@ -143,7 +143,7 @@ class Report:
             self._section = None
 
 
-def whole(history: History) -> History:
+def require_uninterrupted(history: History) -> History:
     """The history of a training that nobody interrupted.
 
     Raises

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demos import rates
-from demos.rates import Problem, Training
+from demos.rates import Problem, Trial
 from tests.support.galleries import page_of, run_quick
 
 
@@ -61,7 +61,7 @@ def test_the_goal_is_a_tenth_of_the_variance():
 
 
 def row(*verdicts, weights=(0.5,), second=0.1):
-    return [Training([1.0, second], list(weights), each) for each in verdicts]
+    return [Trial([1.0, second], list(weights), each) for each in verdicts]
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_the_network_s_predictions_are_those_of_its_weights(run, answers):
 
 def test_the_parameters_are_those_of_the_best_epoch(run, answers):
     data = run[0]["data"]
-    loss = np.mean((regression.predict(run[0]["model"], data.X_unseen) - data.y_unseen) ** 2)
+    loss = np.mean((run[0]["model"].predict(data.X_unseen) - data.y_unseen) ** 2)
     assert loss == pytest.approx(min(answers.history.validation_loss), rel=1e-12)
 
 

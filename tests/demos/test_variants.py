@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from demos import variants
-from demos.variants import METHODS, Points, Training, best_of_rates, compare_variants, descend
+from demos.variants import METHODS, Descent, Points, best_of_rates, compare_variants, descend
 from nn import SGD, Adam
 from tests.support.galleries import page_of, run_quick
 
@@ -100,7 +100,7 @@ def test_a_seed_repeats_the_path_and_another_does_not(points):
 
 def test_arriving_is_to_stay_below_the_level():
     def arrives(*excess):
-        return Training("", np.zeros((len(excess), 2)), np.array(excess)).arrives(1.0)
+        return Descent("", np.zeros((len(excess), 2)), np.array(excess)).arrives(1.0)
 
     assert arrives(5.0, 0.5, 2.0, 0.9, 0.1) == 3
     assert arrives(0.5, 0.1) == 0
@@ -109,7 +109,7 @@ def test_arriving_is_to_stay_below_the_level():
 
 
 def test_the_mean_of_the_last_quarter():
-    training = Training("", np.zeros((9, 2)), np.array([9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]))
+    training = Descent("", np.zeros((9, 2)), np.array([9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]))
     assert training.hovers() == 1.5
 
 

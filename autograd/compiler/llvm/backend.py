@@ -29,6 +29,7 @@ from ..ir.nodes import (
     Node,
     Outer,
     ScatterAdd,
+    Symbol,
     ancestry,
     fingerprint,
 )
@@ -273,7 +274,8 @@ class NativeProgram:
         # Without a look at the gradient on the way, the update is part of the loop that computes it.
         together = not t.careful and t.clip_norm is None and t.clip_value is None
         moving = gradient.graph.gather(gradient, np.arange(t.updated))
-        changed = self._rule_terms(t, gradient.graph, moving) if together else {}
+        changed = self._following(t, moving) if together else {}
+        changed = dict(zip(changed, all_legal(gradient.graph, list(changed.values()))))
         types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 5, "whole", "whole"
         kernel, given = self._kernel("train", lanes, *types, nodes=[value, *changed.values(), *outputs])
         if not together or not kernel.ends_with(list(changed.values())):
@@ -288,10 +290,7 @@ class NativeProgram:
         else:
             if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in kernel.accumulated:
                 kernel.homes[gradient] = state, P
-            update = self._update(kernel, t)
-            update.scratch = kernel.address(kernel.scratch, kernel.size)
-            kernel.size += update.size
-            update.builder, update.parameters = builder, state
+            updates = self._updates(kernel, t)
         kernel.batch, kernel.history_base = batch, kernel.address(kernel.scratch, kernel.size)
         gathered = kernel.address(kernel.history_base, kernel.times(blocks, kernel.record))
         local = kernel.address(kernel.scratch, kernel.places[inputs])
@@ -348,18 +347,20 @@ class NativeProgram:
                 kernel.store(kernel.length(state, P, t.updated), norms, number)
                 self._leave_unless_finite(kernel, result, number)
                 copy(state, previous)
-            self._clip(kernel, t)
-            update.symbols = kernel.symbols
-            update.emit(BEFORE)
-            for node in update.nodes:
-                if isinstance(node, Constant):  # nothing has computed it
-                    kernel.in_eights(t.updated, functools.partial(self._fill, update, node))
+            for update in updates:
+                if update is updates[-1] and t.clip_norm is not None:
+                    kernel.symbols["gradient_norm"] = kernel.length(state, P, t.updated)
+                update.symbols = kernel.symbols
+                update.emit(BEFORE)
+                for node in update.nodes:
+                    if isinstance(node, Constant):  # nothing has computed it
+                        kernel.in_eights(t.updated, functools.partial(self._fill, update, node))
             if t.careful:
                 nothing = kernel.nothing(state, t.updated)
                 self._leave_unless_finite(kernel, nothing, number, lambda: copy(previous, state))
 
         def copy(source: Any, target: Any) -> None:
-            for start in [0, *[(2 + row) * P for row in range(len(t.names))]]:
+            for start in [row * P for row in t.changing]:
 
                 def at(i: Any, size: int, start: int = start) -> None:
                     place = kernel.plus(i, start)
@@ -371,71 +372,50 @@ class NativeProgram:
         builder.ret(steps)
         return kernel
 
-    def _update(self, kernel: Kernel, t: Training) -> Kernel:
-        """The rule of the training as a program of its own, which reads the gradient from the state."""
+    def _updates(self, kernel: Kernel, t: Training) -> list[Kernel]:
+        """One update as programs of their own, which read and change the rows of the state."""
         graph = Graph(t.parameters, 0)
-        gradient = graph.gather(graph.parameters, np.arange(t.parameters, t.parameters + t.updated))
-        changed = self._rule_terms(t, graph, gradient)
-        update = Kernel("update", list(changed.values()), 1, kernel.real, straight=False, numbers_first=True)
-        update.module, update.tables = kernel.module, kernel.tables
-        update.homes |= {node: (kernel.parameters, number * t.parameters) for number, node in changed.items()}
-        return update
+        gradient = self._row(t, graph, 1)
+        changes = [] if t.clip_value is None else [{1: graph.node(t.clamped(gradient))}]
+        if t.clip_norm is not None:
+            gradient = t.shortened(gradient, graph.make(Symbol, [], "gradient_norm"))
+        changes.append(self._following(t, gradient))
+        updates = []
+        for changed in changes:
+            nodes = all_legal(graph, list(changed.values()))
+            update = Kernel("update", nodes, 1, kernel.real, straight=False, numbers_first=True)
+            update.module, update.tables = kernel.module, kernel.tables
+            places = [(kernel.parameters, number * t.parameters) for number in changed]
+            update.homes |= dict(zip(nodes, places))
+            update.scratch = kernel.address(kernel.scratch, kernel.size)
+            kernel.size += update.size
+            update.builder, update.parameters = kernel.builder, kernel.parameters
+            updates.append(update)
+        return updates
 
     @staticmethod
-    def _rule_terms(t: Training, graph: Graph, gradient: Node) -> dict[int, Node]:
-        """What the rule of the training puts into the rows of the state that it changes.
+    def _row(t: Training, graph: Graph, number: int) -> Node:
+        """A row of the state, whose numbers go on beyond the parameters as ``graph.parameters``."""
+        first = number * t.parameters
+        return graph.gather(graph.parameters, np.arange(first, first + t.updated))
 
-        The numbers of the state are those of ``graph.parameters``, and go on beyond the parameters.
-        """
-        rows = {
-            number: graph.gather(
-                graph.parameters, np.arange(number * t.parameters, number * t.parameters + t.updated)
-            )
-            for number in (0, *range(2, 2 + len(t.names)))
-        }
-        memory = {name: rows[2 + number] for number, name in enumerate(t.names)}
-        new = {0: t.rule(rows[0], gradient, graph.rate, memory)}
-        new |= {2 + number: memory[name] for number, name in enumerate(t.names)}
+    def _following(self, t: Training, gradient: Node) -> dict[int, Node]:
+        """What the rule of the training puts into the rows of the state that it changes."""
+        graph = gradient.graph
+        rows = {number: self._row(t, graph, number) for number in t.changing}
         changed = {}
-        for number, value in new.items():
+        for number, value in t.following(rows, gradient, graph.rate).items():
             node = graph.broadcast(graph.node(value), (t.updated,))
             if isinstance(node, Gather):  # another row as it is: to be read in the loop with all else
                 node = graph.apply(TABLE["add"], [node, graph.constant(0.0)])
             if value is not rows[number]:
                 changed[number] = node
-        return dict(zip(changed, all_legal(graph, list(changed.values()))))
+        return changed
 
     @staticmethod
     def _fill(update: Kernel, node: Node, i: Any, size: int) -> None:
         base, start = update.homes[node]
         update.store(update.get(node, (i,), size, rows=True), base, update.plus(i, start), size)
-
-    @staticmethod
-    def _clip(kernel: Kernel, t: Training) -> None:
-        """Bring the gradient within the limits, in its place."""
-        builder, state, P = kernel.builder, kernel.parameters, t.parameters
-
-        def change(rule: Callable[[Any, int], Any]) -> None:
-            def at(i: Any, size: int) -> None:
-                place = kernel.plus(i, P)
-                kernel.store(rule(kernel.load(state, place, size), size), state, place, size)
-
-            kernel.in_eights(t.updated, at)
-
-        if t.clip_value is not None:
-            low, high = -t.clip_value, t.clip_value
-
-            def clipped(g: Any, size: int) -> Any:
-                above = kernel.apply(TABLE["maximum"], [g, kernel.number(low, size)])
-                return kernel.apply(TABLE["minimum"], [above, kernel.number(high, size)])
-
-            change(clipped)
-        if t.clip_norm is not None:
-            norm = builder.fadd(kernel.length(state, P, t.updated), kernel.number(1e-6))
-            factor = builder.fdiv(kernel.number(t.clip_norm), norm)
-            short = builder.fcmp_ordered(">=", factor, kernel.number(1.0))
-            factor = builder.select(short, kernel.number(1.0), factor)
-            change(lambda g, size: builder.fmul(g, kernel.splat(factor, size)))
 
     @staticmethod
     def _leave_unless_finite(

@@ -156,7 +156,7 @@ class ArrayProgram:
     def _updates(self, t: Training, prepare: Prepare, done: int) -> int:
         parameters, data = t.state[: t.parameters], t.row(0)
         prepared = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: prepare(B)(parameters))
-        memory = {name: t.row(2 + number) for number, name in enumerate(t.names)}
+        rows = {number: t.row(number) for number in t.changing}
         loaded = False
         for number, (first, end) in enumerate(t.bounds[done:].tolist(), start=done):
             if not loaded:
@@ -178,19 +178,15 @@ class ArrayProgram:
                 if not np.isfinite(t.values[number]):
                     return number
                 t.previous[...] = t.state
-            if t.clip_value is not None:
-                np.clip(gradient, -t.clip_value, t.clip_value, out=gradient)
+            gradient = t.clamped(gradient)
             if t.clip_norm is not None:
-                gradient *= np.minimum(1.0, t.clip_norm / (_length(gradient) + 1e-6))  # nan stays
+                gradient = t.shortened(gradient, _length(gradient))
             if t.rule is descent:  # in place
                 gradient *= t.rates[number]
                 data -= gradient
             else:
-                changed = dict(memory)
-                new = t.rule(data, gradient, t.rates[number], changed)
-                for name, array in memory.items():
-                    array[...] = changed[name]
-                data[...] = new
+                for row, array in t.following(rows, gradient, t.rates[number]).items():
+                    rows[row][...] = array
             if t.careful and not np.isfinite(data).all():
                 t.state[...] = t.previous
                 return number

@@ -41,10 +41,9 @@ from ..ir.nodes import (
 )
 from ..ir.registry import Rules
 
-__all__ = ["Codegen", "view"]
+__all__ = ["IN_PLACE", "Codegen", "view"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
-
 
 _SYMBOLS = "cotangent, batch_size, total_cotangent"  # arguments of `load` and `run`
 _UFUNCS = {"sum": "add", "max": "maximum", "min": "fmin"}  # of a `Reduce`
@@ -53,11 +52,11 @@ _OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"
 _NEGATIVE = bool(np.signbit(np.maximum(np.full(65, -0.0), np.zeros(65))).any())
 _CLEAN = ("np.add({out}, 0.0, out={out})",) if _NEGATIVE else ()
 # Of −0 numpy's maximum with 0 is one of the two, as the machine has it; with one 0 it takes twice as long.
-_IN_PLACE = {
+IN_PLACE = {
     "relu": ("np.maximum({0}, {zeros}, out={out})", *_CLEAN),
     "step": ("np.maximum({0}, {zeros}, out={out})", "np.sign({out}, out={out})"),
-    "step of relu": ("np.sign({0}, out={out})",),
 }
+_STEP_OF_RELU = ("np.sign({0}, out={out})",)
 
 
 class Codegen:
@@ -437,7 +436,7 @@ class Codegen:
         out = None if row.vectors else self._in_place(node, number)
         out = out or self._array(node)
         rectified = row is STEP and applies(node.args[0], RELU)
-        forms = _IN_PLACE.get("step of relu" if rectified else row.name)
+        forms = _STEP_OF_RELU if rectified else IN_PLACE.get(row.name)
         if forms:
             zeros = "" if rectified else self._bind(f"np.zeros_like({out})", self._known(node))
             for form in forms:

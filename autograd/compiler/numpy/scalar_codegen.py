@@ -43,7 +43,7 @@ from ..ir.nodes import (
 from ..ir.registry import Rules
 from ..update_loop import Training, descent
 
-__all__ = ["Loaded", "ScalarProgram", "Writer", "pays"]
+__all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
 
 Loaded = tuple[Callable[..., Any], Callable[..., Any]]
 """``load(batch, *numbers)``, and ``run(parameters, views, *numbers)`` of what that gave."""
@@ -207,8 +207,8 @@ class Writer:
             np.frompyfunc("[{}]".format, 1, 1)(_COMMA.reduce(arg, axis=0)) if i in row.vectors else arg
             for i, arg in enumerate(args)
         ]
-        if row.forward in _OPERATORS:
-            return _OPERATORS[row.forward](*operands)
+        if row.forward in OPERATORS:
+            return OPERATORS[row.forward](*operands)
         call = f"{self._rule(row)}({', '.join(['{}'] * len(args))})"
         return np.frompyfunc(call.format, len(args), 1)(*operands)
 
@@ -280,7 +280,7 @@ def _times(a: str, b: str) -> str:
 _PLUS = np.frompyfunc("{} + {}".format, 2, 1, identity="0.0")
 _TIMES = np.frompyfunc(_times, 2, 1)
 _COMMA = np.frompyfunc("{}, {}".format, 2, 1, identity="")
-_OPERATORS = {
+OPERATORS = {
     operator.add: _PLUS,
     operator.sub: np.frompyfunc("{} - {}".format, 2, 1),
     operator.mul: _TIMES,

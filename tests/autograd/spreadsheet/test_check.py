@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from autograd.spreadsheet import assignment
 from autograd.spreadsheet.formulas import FormulaError, parsed
-from autograd.spreadsheet.vocabulary import quantity
 from demos import check
 from tests.support.profiles import slow
 from tests.support.sheets_made import (
@@ -42,6 +42,7 @@ from tests.support.sheets_made import (
 )
 
 ROOT = Path(__file__).parents[3]
+quantity = assignment().vocabulary.quantity
 SIX_RATES = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
 TARGETS = {"half": {}, "far": OTHER_TARGETS}
 BIASES = {"none": {}, "two": TWO_BIASES, "four": FOUR_BIASES}

@@ -77,8 +77,11 @@ def packed(parts: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> bytes:
 
 # --- patterns ----------------------------------------------------------------------------------------
 
-NAMES = ["formulas", "grading", "vocabulary", "repairs", "cells", "diagnosis", "tables", "inference"]
-MODULES = [check, terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
+NAMES = [
+    "assignment", "cells", "checking", "diagnosis", "formulas", "grading", "inference", "mutations",
+    "repairs", "report", "tables", "vocabulary",
+]  # fmt: skip
+MODULES = [terminal, *(importlib.import_module(f"autograd.spreadsheet.{name}") for name in NAMES)]
 
 
 def patterns() -> dict[str, re.Pattern[str]]:

@@ -60,7 +60,7 @@ def folder(tmp_path_factory):
 def without_diagnosis():
     """Which slip it was is not asked here, and takes the longest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check, "diagnose", lambda judged, name: None)
+        patch.setattr("autograd.spreadsheet.checking.diagnose", lambda judged, name: None)
         yield
 
 
@@ -344,11 +344,9 @@ def test_the_learning_rate_that_is_said_is_the_one_that_is_used(folder):
 
 @pytest.mark.parametrize("weight", WEIGHTS)
 @pytest.mark.parametrize("slip", ["{0}+η*∂E/∂{0}", "{0}", "{0}-∂E/∂{0}", "η*∂E/∂{0}", "7"])
-def test_a_wrong_update_beside_its_weight_is_named(weight, slip, folder, monkeypatch):
+def test_a_wrong_update_beside_its_weight_is_named(weight, slip, folder):
     """The layout w1 ... w1 new, with the slip told as everywhere else."""
-    from autograd.spreadsheet.diagnosis import diagnose
 
-    monkeypatch.setattr(check, "diagnose", diagnose)
     name = f"{weight}'"
     training = Training(count=4).with_slip({name: slip.format(weight), weight: f"{name}↑"}, 0)
     training = Training(training.given, 4, {**training.slips, weight: (f"{name}↑", 1)})
@@ -481,10 +479,10 @@ def test_a_verdict_that_could_not_be_written_is_none(folder):
 def test_a_crash_is_none_of_the_verdicts(monkeypatch, capsys):
     """One line and a status of its own; no text in it acts on the terminal."""
 
-    def fails(*_):
+    def fails(*_, **__):
         raise KeyError("w1'\x1b[2J\n  RIGHT: all")
 
-    monkeypatch.setattr(check, "check", fails)
+    monkeypatch.setattr("autograd.spreadsheet.command.check_workbook", fails)
     assert demos.main(["check", "a.csv"]) == 70
     captured = capsys.readouterr()
     assert captured.out == ""

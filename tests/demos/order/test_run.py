@@ -230,12 +230,12 @@ def test_training_agrees_with_the_computation_by_hand(zeroing):
     updates = order.updates(zeroing, 40)
     assert [update.before for update in updates] == by_hand(zeroing, 40)
     assert [update.after for update in updates[:-1]] == by_hand(zeroing, 40)[1:]
-    assert [update.slope for update in updates] == [2.0 * (w - 4.0) for w in by_hand(zeroing, 40)]
+    assert [update.gradient for update in updates] == [2.0 * (w - 4.0) for w in by_hand(zeroing, 40)]
 
 
 def test_the_first_steps_that_the_page_tells():
     updates = order.updates(False, 3)
-    assert [(update.before, update.slope, update.total) for update in updates] == [
+    assert [(update.before, update.gradient, update.total) for update in updates] == [
         (0.0, -8.0, -8.0),
         (2.0, -4.0, -12.0),
         (5.0, 2.0, -10.0),
@@ -287,7 +287,7 @@ def answers(tmp_path_factory):
 def test_the_turns_of_both_passes(answers):
     def told(turns):
         return [
-            (turn.node, share.parent, share.adjoint, share.slope, share.before, share.after)
+            (turn.node, share.parent, share.adjoint, share.partial, share.before, share.after)
             for turn in turns
             for share in turn.shares
         ]

@@ -1,0 +1,372 @@
+"""A file checked against a recorded graph: which cells are wrong, and what belongs there."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..engine.gradient import grad
+from ..engine.value import Value
+from ..symbolic import TEXT
+from ..terminal import brief
+from .cells import Book, Sheet, SheetError, letters, open_book, reference
+from .diagnosis import diagnose
+from .formulas import Calculator
+from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
+from .inference import NotUnderstood, Understanding, understand
+from .problem import Problem
+from .repairs import reading
+from .report import (
+    ALL_RIGHT,
+    UNREADABLE,
+    UNSURE,
+    Finding,
+    TableReport,
+    WorkbookReport,
+    counted,
+    listed,
+    wrapped,
+)
+from .report import WRONG as ALL_WRONG
+from .resolution import decimals, too_coarse
+from .tables import Given, Table, find_tables, givens
+from .vocabulary import RATE, short, split_derivative, updated
+
+__all__ = ["check_workbook"]
+
+
+def check_workbook(
+    path: str | os.PathLike[str], problem: Problem, *, lr: float | None = None
+) -> WorkbookReport:
+    """Check every table of a workbook or a .csv file: each number is computed anew from its own row.
+
+    A row is judged by the inputs, targets and weights that stand in it, and a weight by the row above it and
+    the gradient that is printed there, so one slip is told apart from all that follows from it. The sheet may
+    look as people make it: columns in any order and under many names, a learning rate anywhere or nowhere,
+    rounded numbers, several tables, several sheets.
+
+    Parameters
+    ----------
+    path : an .xlsx workbook or a .csv file of any dialect.
+    problem : what the sheet should hold: `Problem.of` a recorded graph, or
+        `autograd.spreadsheet.assignment()`.
+    lr : the learning rate η; by default as the sheet says, or as its updates tell.
+
+    Returns
+    -------
+    the findings as data; its text tells them. Its status is 0 only if everything that a right sheet rests on
+    was compared, and to enough digits to show a usual slip.
+
+    Raises
+    ------
+    SheetError : a ValueError, if the file cannot be read, passes a limit, or has no table of the problem.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from autograd.spreadsheet import assignment
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "sheet.csv"
+    >>> _ = path.write_text("w1,w2,h1,a_h1,w3,w4,h2\\n0.15,0.2,0.0275,0.5001,0.25,0.3,0.0425\\n")
+    >>> report = check_workbook(path, assignment())
+    >>> [(each.cell, each.given, round(each.expected, 6)) for each in report.findings]
+    [('D2', 0.5001, 0.506875)]
+    """
+    with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
+        return _checked(open_book(Path(path)), problem, lr)
+
+
+def _checked(book: Book, problem: Problem, lr: float | None) -> WorkbookReport:
+    told: list[TableReport | Sequence[str]] = []
+    statuses: list[int] = []
+    found: list[tuple[Sheet, list[Table]]] = []
+    for name in book.names:
+        try:
+            found.append(_tables_of(book, name, problem))
+        except SheetError as error:
+            if len(book.names) == 1:
+                raise
+            told.append([*wrapped(f"Sheet {brief(name)} cannot be read: {error}."), ""])
+            statuses.append(UNREADABLE)
+    all_given = [givens(sheet, tables, problem) for sheet, tables in found]
+    elsewhere = list(itertools.chain.from_iterable(all_given))
+    for (sheet, tables), own in zip(found, all_given, strict=True):
+        for table in tables:
+            others = [given for given in elsewhere if given not in own and given.name != RATE]
+            beside = [*sorted(own, key=functools.partial(_distance, table)), *others]
+            try:
+                _require_calculated(table)
+                report = _check_table(table, beside, problem, book, lr)
+            except (NotUnderstood, SheetError) as error:
+                unsure = isinstance(error, NotUnderstood)
+                verdict = f"{'CANNOT TELL' if unsure else 'It cannot be checked'}: {error}."
+                told.append([_title(book, table), *wrapped(verdict), ""])
+                statuses.append(UNSURE if unsure else UNREADABLE)
+                continue
+            told += [report, [""]]
+            statuses.append(report.status)
+        told.append(list(_not_read(sheet, tables, own)))
+    if not any(tables for _, tables in found):
+        nothing = _nothing_found(book, problem, [sheet for sheet, _ in found])
+        first = [line for lines in told[:1] if not isinstance(lines, TableReport) for line in lines[:1]]
+        raise SheetError("; ".join([nothing, *first]))
+    without = [sheet.name for sheet, tables in found if not tables] + book.others
+    if without:
+        told.append(wrapped(f"No table with the columns of {problem.title} on: {listed(without, 20)}"))
+    gravest = (ALL_WRONG, UNREADABLE, UNSURE, ALL_RIGHT)
+    reports = [each for each in told if isinstance(each, TableReport)]
+    return WorkbookReport(book.path, min(statuses, key=gravest.index), reports, told)
+
+
+def _tables_of(book: Book, name: str, problem: Problem) -> tuple[Sheet, list[Table]]:
+    """A sheet, calculated if nobody did, and its tables."""
+    sheet = book.sheet(name)
+    formulas = [cell for cell in sheet.cells.values() if cell.formula]
+    # Some programs write 0 for what they did not calculate.
+    blank = len(formulas) > 9 and all(cell.value == 0.0 for cell in formulas)
+    pending = formulas if blank else [cell for cell in formulas if cell.value is None]
+    if pending:
+        Calculator(book).fill(sheet, every=blank)
+        sheet.computed = sum(cell.value is not None for cell in pending)
+    return sheet, find_tables(sheet, problem)
+
+
+def _require_calculated(table: Table) -> None:
+    """Refuse a table with formulas that nobody calculated."""
+    for name in table.columns:
+        for row in range(len(table.rows)):
+            cell = table.sheet.cells.get(table.place(name, row))
+            if cell is not None and cell.formula and cell.value is None:
+                formula = table.sheet.formula(table.place(name, row))
+                raise SheetError(
+                    f"{table.cell(name, row)} holds the formula {formula:.60}, which was never calculated: "
+                    "open the file in a spreadsheet program, let it recalculate (Ctrl+Alt+F9, in LibreOffice "
+                    "Ctrl+Shift+F9), save it and check again"
+                )
+
+
+def _distance(table: Table, given: Given) -> float:
+    """How far a number stands from a table: those above it count as nearer."""
+    (top, left), (_, right) = table.area
+    row, column = given.place
+    across = max(left - column, 0, column - right)
+    return (top - row if row <= top else 3 * (row - top)) + 2 * across
+
+
+def _title(book: Book, table: Table) -> str:
+    first, last = table.area
+    sheet = f', sheet "{brief(table.sheet.name)}"' if book.kind == "xlsx" else ""
+    hidden = " (hidden)" if table.sheet.hidden else ""
+    where = f"{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
+    return f"{brief(book.path.name, 100)}{sheet}{hidden}: the table in {where}"
+
+
+def _nothing_found(book: Book, problem: Problem, sheets: Sequence[Sheet]) -> str:
+    held = [sheet.name for sheet in sheets if sheet.cells]
+    if not held:
+        return f"{book.path.name} has no cells with anything in them"
+    return (
+        f"{book.path.name} has no table of {problem.title}: a row of names such as {problem.example} with "
+        f"their numbers below. Looked for on: {', '.join(held)}"
+    )
+
+
+def _not_read(sheet: Sheet, tables: Sequence[Table], own: Sequence[Given]) -> Iterator[str]:
+    """The numbers of a sheet with tables that stand outside them."""
+    used = {given.place for given in own}
+    outside = [
+        place
+        for place, cell in sheet.cells.items()
+        if isinstance(cell.value, float) and place not in used and not any(place in each for each in tables)
+    ]
+    if tables and outside:
+        yield from wrapped(
+            f"Not read on this sheet: {counted(len(outside), 'number')} outside the tables, the first in "
+            f"{reference(min(outside))}"
+        )
+
+
+# --- one table -------------------------------------------------------------------------------------
+
+
+def _check_table(
+    table: Table, beside: list[Given], problem: Problem, book: Book, lr: float | None
+) -> TableReport:
+    """Understand the table, judge it, and find the slips."""
+    understood = understand(table, beside, problem, book, lr)
+    judged = understood.judged()
+    coarse = too_coarse(judged)
+    title = _title(book, table)
+    findings = [
+        _finding(judged, name, judged.wrong(name).tolist(), title, book, beside)
+        for name in judged.wrong_columns
+    ]
+    for name in filter(judged.states.__contains__, table.columns):
+        rows = np.flatnonzero(judged.states[name] == FOLLOWS).tolist()
+        if rows:
+            findings.append(_finding(judged, name, rows, title, book, None))
+    return TableReport(title, understood, judged, findings, coarse, list(_doubts(understood, judged, coarse)))
+
+
+def _finding(
+    judged: Judgement, name: str, rows: list[int], title: str, book: Book, beside: list[Given] | None
+) -> Finding:
+    """What there is to say of a column; without `beside`, of one that only follows from others."""
+    table, row = judged.table, rows[0]
+    column, cell = table.columns[name], table.sheet.cells.get(table.place(name, row))
+    text = column.texts.get(row) or ("" if cell is None else cell.text)
+    number = float(column.values[row])
+    slip = read = None
+    if beside is not None:
+        # Of so many columns at most that it takes seconds.
+        slip = diagnose(judged, name) if book.limits.has("wrong columns to find the slip of") else None
+        read = reading(judged, name, row, book, beside)
+    return Finding(
+        table=title,
+        cell=table.cell(name, row),
+        quantity=name,
+        rows=rows,
+        given=column.texts.get(row) if math.isnan(number) else number,
+        expected=_right_number(judged, name, row),
+        consequential=beside is None,
+        slip=slip,
+        reading=read,
+        derivation=tuple(_derivation(judged, name, row)),
+        nodes=_point(judged, row),
+        text=text,
+        count=len(table.rows),
+    )
+
+
+def _point(judged: Judgement, row: int) -> dict[str, Value]:
+    """The engine's own graph with the numbers of that row; 0 for what is none there, and so not needed."""
+    numbers = {name: float(judged.full[name].value[row]) for name in judged.network.leaves}
+    return judged.network.at({name: x if math.isfinite(x) else 0.0 for name, x in numbers.items()})
+
+
+def _right_number(judged: Judgement, name: str, row: int) -> float:
+    """What belongs into the cell, by the engine; for an update by the printed gradient."""
+    worked_out = float(judged.right[name].value[row])
+    if name in judged.network.leaves or name.endswith("'"):
+        return worked_out
+    nodes = _point(judged, row)
+    pair = split_derivative(name)
+    exact = nodes[name].data if pair is None else grad(nodes[pair[0]], [nodes[pair[1]]])[0]
+    # The claim: the formulas that the table was judged by give what the engine gives, short of overflow.
+    assert not math.isfinite(exact) or math.isclose(
+        exact, worked_out, rel_tol=1e-6, abs_tol=1e-12 + float(judged.right[name].error[row])
+    ), name
+    return exact
+
+
+def _derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
+    """Where the right number comes from: its formula, and the same in numbers."""
+    weight, network = name.removesuffix("'"), judged.network
+    if judged.taken[name][row] or (judged.gap > 1 and name == weight):
+        return
+    if weight in network.trained and judged.moves(weight):
+        assert judged.rate is not None
+        slope = network.gradient(weight)
+        above = name == weight and not judged.after
+        at = row - above
+        formula, remark = network.update(weight), ", all of the row above" if above else ""
+        values = {weight: judged.full[weight].value[at], slope: judged.own[slope].value[at]}
+        values[RATE] = judged.rate.value[at]
+    elif name in network.leaves:
+        return
+    else:
+        formula, remark = network.formula(name), ""
+        values = {each: judged.full[each].value[row] for each in judged.full}
+    numeric = replace(
+        TEXT,
+        symbol=lambda symbol: _in_brackets(values[symbol.text]),
+        number=lambda data: f"{data:g}",
+        beside=False,
+    )
+    left = short(name)
+    yield f"{left} = {short(TEXT.write(formula))}{remark}"
+    yield " " * (len(left) + 1) + f"= {numeric.write(formula)}"
+    yield " " * (len(left) + 1) + f"= {float(judged.right[name].value[row]):.9g}"
+
+
+def _in_brackets(number: float) -> str:
+    text = f"{number:.6g}".replace("-", "−", 1)
+    return f"({text})" if number < 0.0 else text
+
+
+# --- what was not checked --------------------------------------------------------------------------
+
+
+def _doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, Flags]) -> Iterator[str]:
+    """What was not checked of that which a right sheet rests on, the gravest first."""
+    table, network = judged.table, judged.network
+    slopes = {name: network.gradient(name) for name in filter(judged.moves, network.trained)}
+    unseen = [
+        slope
+        for name, slope in slopes.items()
+        if not _compared(judged, slope) and not _compared(judged, name)
+    ]
+    if not any(_compared(judged, slope) for slope in slopes.values()):
+        unseen = list(slopes.values())
+    if unseen:
+        yield f"gradients not checked: no column was read as {listed(unseen)}"
+    yield from understood.doubts
+    if table.skipped:
+        yield f"not read: {_places(table, table.skipped)}, which may be rows of the table"
+    found = {
+        name for name, source in understood.sources.items() if source not in ("assumed", "from the numbers")
+    }
+    held = {name.removesuffix("'") for name in judged.columns} | found
+    absent = [name for name in (*network.leaves, *network.formulas, *slopes.values()) if name not in held]
+    if absent and table.unread:
+        yield f"not read: {listed(table.unread)}; and no column was read as {listed(absent)}"
+    if table.twice:
+        yield f"there a second time, with other numbers: {listed(table.twice)}"
+    unknown = {
+        name: states == UNKNOWN
+        for name, states in judged.states.items()
+        if (states == UNKNOWN).any() and (judged.rate is not None or name.removesuffix("'") not in slopes)
+    }
+    if unknown:
+        yield f"not computed, for what is needed for it is no number: {_cells(judged, unknown)}"
+    if coarse:
+        yield (
+            f"right to {counted(decimals(judged, list(coarse)), 'decimal')}, but a usual slip is smaller and "
+            f"would not be seen: {_cells(judged, coarse)}"
+        )
+
+
+def _compared(judged: Judgement, name: str) -> bool:
+    """Whether any number of the column was compared with a computed one."""
+    for each in (name, updated(name)):
+        states = judged.states.get(each)
+        if states is not None and ((states > UNKNOWN) & ~judged.taken[each]).any():
+            return True
+    return False
+
+
+def _places(table: Table, lines: Sequence[int]) -> str:
+    """The rows of the sheet, or the columns if the table lies on its side."""
+    runs = [
+        [line for _, line in group]
+        for _, group in itertools.groupby(enumerate(lines), lambda turn: turn[1] - turn[0])
+    ]
+    name = letters if table.turned else str
+    shown = [name(run[0]) if len(run) == 1 else f"{name(run[0])} to {name(run[-1])}" for run in runs]
+    return f"{'column' if table.turned else 'row'}{'' if len(lines) == 1 else 's'} {listed(shown)}"
+
+
+def _cells(judged: Judgement, flags: Mapping[str, Flags]) -> str:
+    """How many cells of which columns, and the first of them."""
+    count = sum(int(each.sum()) for each in flags.values())
+    name, first = min(
+        ((name, int(np.argmax(each))) for name, each in flags.items()), key=lambda each: each[1]
+    )
+    names = [name for name in judged.table.columns if name in flags]
+    return f"{counted(count, 'cell')} of {listed(names, 40)}, the first is {judged.table.cell(name, first)}"

@@ -1,0 +1,70 @@
+"""The command: a sheet of the assignment checked, and what came out printed."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ..terminal import say
+from .assignment import assignment
+from .cells import SheetError
+from .checking import check_workbook
+
+__all__ = ["main"]
+
+
+class _OptionsError(ValueError):
+    """A value that an option does not take; the message is the line that the user sees."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _OptionsError(f"{message}; try --help")
+
+
+def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, bool]:
+    """The file, the learning rate if one is given, and whether to explain at length."""
+    parser = _Parser(
+        prog=program,
+        description="Check a sheet of the assignment: the wrong cells, what belongs there, and why.",
+        epilog="Exit status: 0 if all is right, 1 if something is wrong, 2 if the sheet cannot be read, 3 if "
+        "nothing wrong is seen but not all could be checked (each reason is said), 70 if the program fails.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("sheet", metavar="SHEET", help="an .xlsx workbook or a .csv file, of any dialect")
+    parser.add_argument(
+        "--lr", metavar="X", help="learning rate η (default: as the sheet says, or as its updates tell)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="print the whole derivation of each wrong gradient"
+    )
+    given = parser.parse_args(
+        [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
+    )
+    lr = None
+    if given.lr is not None:
+        try:
+            lr = float(given.lr)
+        except ValueError:
+            raise _OptionsError(f"--lr takes a number, got {given.lr!r:.60}") from None
+        if not (math.isfinite(lr) and lr > 0.0):
+            raise _OptionsError(f"--lr must be a number greater than 0, got {given.lr.strip():.60}")
+    if "\0" in given.sheet:
+        raise _OptionsError("SHEET is not the name of a file")
+    return Path(given.sheet), lr, given.explain
+
+
+def main(argv: Sequence[str], program: str = "python -m autograd.spreadsheet") -> int:
+    """Run the check; returns the exit status."""
+    try:
+        path, lr, explained = _options(argv, program)
+        report = check_workbook(path, assignment(), lr=lr)
+    except (_OptionsError, SheetError) as error:
+        say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
+        return 2
+    say(report.lines(explained))
+    return report.status
