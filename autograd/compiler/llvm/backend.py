@@ -170,10 +170,9 @@ class NativeProgram:
         parts = [lanes, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
             t, graph = training, Graph(training.parameters, 0)
-            gradient = graph.gather(graph.parameters, np.arange(t.parameters, t.parameters + t.updated))
-            changed = self._rule_terms(t, graph, gradient)
+            changed = self._following(t, self._row(t, graph, 1))
             settings = t.updated, t.clip_value, t.clip_norm, t.careful, len(t.names)
-            parts += [settings, list(changed), fingerprint(list(changed.values()))]
+            parts += [settings, list(changed), fingerprint(all_legal(graph, list(changed.values())))]
         return repr(parts)
 
     def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
