@@ -158,6 +158,7 @@ class Program:
         self._lifted: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
+        self._sizes: dict[Purpose, int] = {}
         native = find_spec("llvmlite") is not None
         if backend == "llvm" and not native:
             raise MissingExtraError("backend='llvm'", "llvmlite", "jit")
@@ -719,9 +720,10 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if len(self._backends) > 1:
-            batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
-            size = max(self.parameters, sum(batched))
-            self._backend = rank_backends(size, passes, visits, self._backends)[0]
+            if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
+                batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
+                self._sizes[purpose] = max(self.parameters, sum(batched))
+            self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
 
 
 def _everywhere(nodes: Sequence[Node]) -> list[Node]:
