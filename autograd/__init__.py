@@ -10,12 +10,14 @@
 
 from typing import TYPE_CHECKING
 
+from .engine.anomaly import detect_anomaly
 from .engine.arguments import is_number
+from .engine.declaration import primitive
 from .engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
 from .engine.gradient import grad
 from .engine.graph import topological_order
-from .engine.modes import detect_anomaly, no_grad
-from .engine.primitive import Primitive, primitive
+from .engine.modes import no_grad
+from .engine.primitive import Primitive
 from .engine.primitives import (
     acos,
     acosh,

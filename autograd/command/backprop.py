@@ -16,6 +16,7 @@ from typing import NoReturn
 import autograd
 from autograd import Value
 
+from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
 from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number
 
@@ -33,9 +34,9 @@ Prints the value of an expression, its gradients, and how each of them follows b
   backprop "h = w*a; y = sigmoid(h); 0.5*(t - y)**2" w=0.5 a=2 t=1 --wrt w --page out.html
   backprop "x**3 * y" x=2 y=1/3 --order 2
 
-The demos, in a checkout of the project:
-
-  backprop demo [NAME]
+and also:
+  backprop check SHEET   is this workbook or .csv file of the assignment right? (check --help)
+  backprop demo [NAME]   the demos, in a checkout of the project
 """
 
 
@@ -53,7 +54,9 @@ expressions:
 
 exit status:
   0   all is well
+  1   check: something in the sheet is wrong
   2   the expression, an option or a file cannot be used; the message says why
+  3   check: nothing wrong is seen, but not all could be checked
   70  a fault of this program; python -X dev -m autograd ... shows where
   130 interrupted
 """
@@ -270,15 +273,15 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] == "demo":
             return _demo(arguments[1:])
+        if arguments and arguments[0] == "check":
+            return check(arguments[1:], f"{PROGRAM} check")
         # -x**2 is an expression, no option
         words = [
             f" {word}" if word[:1] == "-" and word[:2] not in ("--", "-h") else word for word in arguments
         ]
-        try:
-            options = _parser().parse_intermixed_args(words or ["--help"])
-        except SystemExit as done:  # after --help and --version
-            return int(done.code or 0)
-        _answer(options)
+        _answer(_parser().parse_intermixed_args(words or ["--help"]))
+    except SystemExit as done:  # after --help and --version
+        return int(done.code or 0)
     except (_Unusable, ExpressionError, autograd.MissingExtraError) as error:
         first, *more = str(error).split("\n")
         say([f"{PROGRAM}: error: {first}", *more], sys.stderr)

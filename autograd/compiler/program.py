@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..engine.anomaly import not_watching
 from ..engine.arguments import integer
 from ..engine.differentiation import hessian, hvp, jacobian, jvp
 from ..engine.gradient import grad
-from ..engine.modes import not_watching, recording
+from ..engine.modes import recording
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError, MissingExtraError

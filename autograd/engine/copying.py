@@ -14,7 +14,7 @@ from typing import Any
 
 from .graph import ancestors, collector_paused
 from .modes import told_of_result
-from .node import DETACHED, MANY, clock, noted
+from .node import DETACHED, MANY, current, noted
 from .primitive import Primitive
 
 __all__ = ["copy_of", "deep_copy_of", "reduced"]
@@ -71,9 +71,9 @@ def _build(
     kind: Any, y: float, grad: float, mark: int, row: Primitive | None, operands: Any, cut: bool,
     version: int, words: tuple[str, str, str],
 ) -> Any:  # fmt: skip
-    if version > clock.note.version:  # the clock of another process may have been ahead
-        clock.tick(version)
-    clock.used = True
+    if version > current.note.version:  # another process may have been ahead
+        current.new_version(version)
+    current.used = True
     node = kind.__new__(kind)
     node._number, node._grad, node._row = y, grad, row
     node._mark = -1 if mark else 0  # the sweeps of another process have other numbers

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from .anomaly import not_watching, require_finite, watching
 from .graph import (
     active,
     ancestors,
     collector_paused,
     edges,
     numbers_of,
-    require_finite,
     require_fresh,
     reverse_sweep,
 )  # fmt: skip
-from .modes import not_watching, told_of_result, watching
+from .modes import told_of_result
 from .node import flat
 from .value import Value
 

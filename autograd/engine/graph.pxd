@@ -1,12 +1,12 @@
 cimport cython
-from .node cimport Clock
+from .node cimport Current
 from .rule cimport Rule
 from .value cimport Value
 
 cdef object MANY
 cdef int COMPUTED, INNER
 cdef list _active
-cdef Clock clock
+cdef Current current
 
 @cython.locals(row=Rule)
 cpdef tuple active(Value node)

@@ -6,7 +6,6 @@ Both are loops, never recursions, so a chain of a million nodes is as good as on
 from __future__ import annotations
 
 import gc
-import math
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -16,14 +15,14 @@ import numpy as np
 
 from ..errors import GraphError
 from ..locks import SWEEPING, let_forks_pass
-from .messages import anomaly, describe
-from .modes import watching
-from .node import MANY, clock
+from .anomaly import require_finite, watching
+from .messages import describe
+from .node import MANY, current
 from .rule import COMPUTED, INNER
 
 __all__ = [
     "active", "ancestors", "backward", "collector_paused", "edges", "numbers_of", "propagate_alone",
-    "require_finite", "require_fresh", "reverse_sweep", "topological_order",
+    "require_fresh", "reverse_sweep", "topological_order",
 ]  # fmt: skip
 
 
@@ -103,12 +102,6 @@ def require_fresh(node: Any) -> None:
             )
 
 
-def require_finite(kind: str, node: Any, derivative: Any, reader: Any = None) -> None:
-    """Refuse a derivative that is not finite; `reader` is the node that it came from."""
-    if not math.isfinite(derivative):
-        raise anomaly(kind, node, float(derivative), reader)
-
-
 def active(node: Any) -> tuple[Any, ...]:
     """The operands that the derivative of a node goes to: of a `where` the branch that was taken alone."""
     row: Any = node._row
@@ -183,7 +176,7 @@ def backward(output: Any) -> None:
     let_forks_pass()
     with SWEEPING, collector_paused(), np.errstate(all="ignore"):
         try:
-            mark = clock.sweep()
+            mark = current.sweep()
             untaken: list[Any] = []
             order = _search(output, mark, leaves, before, untaken)
             for node in untaken:  # grows meanwhile: where nothing arrives, the gradient is 0
@@ -326,7 +319,7 @@ def propagate_alone(node: Any) -> None:
     if node._row is None:
         return
     require_fresh(node)
-    mark = clock.sweep()
+    mark = current.sweep()
     for parent in node.parents:
         if parent._note.version >= 0:
             parent._mark = mark + 1

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from .anomaly import not_watching, require_finite, watching
 from .gradient import Pullback
-from .graph import collector_paused, require_finite
-from .modes import not_watching, watching
+from .graph import collector_paused
 from .primitives import sum
 from .value import Value
 

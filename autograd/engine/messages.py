@@ -9,10 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..errors import AnomalyError
-
 __all__ = [
-    "ENGINE", "HERE", "anomaly", "computation", "describe", "lies_in", "place", "quoted", "users_frame",
+    "ENGINE", "HERE", "computation", "describe", "lies_in", "place", "quoted", "users_frame",
 ]  # fmt: skip
 
 HERE, ENGINE = (
@@ -46,16 +44,6 @@ def _describe_operands(operands: Iterable[Any]) -> str:
         for operand in operands
     ]
     return ", ".join((f"{name} = " if name else "") + f"{data!r:.200}" for name, data in shown)
-
-
-def anomaly(kind: str, node: Any, derivative: float, reader: Any = None) -> AnomalyError:
-    """What `detect_anomaly` says of a derivative that is not finite; `reader` is the node that gave it."""
-    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node._number}"
-    if reader is not None:
-        text += f"; it came from {describe(reader)}: {computation(reader)}"
-    elif node.op:
-        text += f"; {computation(node)}"
-    return AnomalyError(text)
 
 
 def lies_in(folders: tuple[str, ...], frame: Any) -> bool:

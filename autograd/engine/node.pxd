@@ -5,7 +5,7 @@ cdef class Note:
     cdef public str label, scope, place
 
 
-cdef class Clock:
+cdef class Current:
     cdef public Note note
     cdef public long sweeps, unusual
     cdef public bint used

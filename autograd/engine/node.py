@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-__all__ = ["DETACHED", "MANY", "Clock", "Note", "clock", "flat", "noted"]
+__all__ = ["DETACHED", "MANY", "Current", "Note", "current", "flat", "noted"]
 
 MANY: Any = object()  # in place of a second operand: the first is the tuple of all of them
 DETACHED: Any = object()  # in place of the second operand of a leaf: it was computed, and cut off
@@ -43,8 +43,8 @@ def noted(version: int, label: str, scope: str, place: str) -> Note:
     return last
 
 
-class Clock:
-    """The version of the leaves, and the marks of sweeps, for all threads.
+class Current:
+    """What is the case now, for all threads.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Clock:
         self.used = False
         self.lock = threading.Lock()
 
-    def tick(self, least: int = 0) -> None:
+    def new_version(self, least: int = 0) -> None:
         """A new version, at least `least`: for a leaf whose data is set, or that comes from elsewhere."""
         with self.lock:
             self.used = False
@@ -78,7 +78,7 @@ class Clock:
             return self.sweeps
 
 
-clock = Clock()
+current = Current()
 
 
 def flat(operands: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -26,62 +26,15 @@ from typing import Any
 import numpy as np
 
 from . import numerics
-from .primitive import ANY, POSITIVE, TABLE, Interval, Primitive, primitive
+from .declaration import primitive
+from .primitive import ANY, POSITIVE, TABLE, Interval, Primitive
 
 __all__ = [
-    "TABLE",
-    "Primitive",
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "cbrt",
-    "ceil",
-    "cos",
-    "cosh",
-    "dot",
-    "elu",
-    "erf",
-    "erfc",
-    "exp",
-    "expm1",
-    "floor",
-    "gelu",
-    "greater",
-    "hardtanh",
-    "hypot",
-    "leaky_relu",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "log_softmax",
-    "logaddexp",
-    "logsumexp",
-    "maximum",
-    "mean",
-    "minimum",
-    "norm",
-    "primitive",
-    "relu",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sin",
-    "sinh",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sqrt",
-    "square",
-    "step",
-    "sum",
-    "tan",
-    "tanh",
-    "where",
+    "TABLE", "Primitive", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos",
+    "cosh", "dot", "elu", "erf", "erfc", "exp", "expm1", "floor", "gelu", "greater", "hardtanh", "hypot",
+    "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax", "logaddexp", "logsumexp", "maximum",
+    "mean", "minimum", "norm", "primitive", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax",
+    "softplus", "softsign", "sqrt", "square", "step", "sum", "tan", "tanh", "where",
 ]  # fmt: skip
 
 NARROW: Interval = (-5.0, 5.0)
@@ -168,7 +121,7 @@ def _by_exponent(c: Any, a: Any, n: Any, k: Any) -> Any:
     return where(abs(a) + step(k - n), monomial(c, a, n, k), 0.0)
 
 
-def _monomial_slopes(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
+def _monomial_partials(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
     by_n = _by_exponent(c * log(a), a, n, k)
     return monomial(1.0, a, n, k), monomial(c * (n - k), a, n, k + 1.0), by_n, -by_n
 
@@ -202,7 +155,7 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
 
 
 @primitive(
-    lambda y, c, a, n, k: _monomial_slopes(c, a, n, k),
+    lambda y, c, a, n, k: _monomial_partials(c, a, n, k),
     array=_monomial_array, symbol="c·aⁿ", domain=(ANY, POSITIVE, (-3.0, 3.0), (1.0, 1.0)),
     kinks={(0.0, 0.0, 0.0, 1.0): (math.inf, 0.0), (2.0, 0.0, 2.0, 1.0): (0.0, 2.0, 0.0, 0.0)},
     expansion=lambda c, a, n, k: c * power(a, n - k),
@@ -349,14 +302,9 @@ def exp(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (1.0 / x,),
-    array=np.log,
-    symbol="ln",
-    domain=(POSITIVE,),
-    method="log",
-    sheet="LN({0})",
+    lambda y, x: (1.0 / x,), array=np.log, symbol="ln", domain=(POSITIVE,), method="log", sheet="LN({0})",
     latex=r"\ln",
-)
+)  # fmt: skip
 def log(x: float) -> float:
     """The natural logarithm ln x: −inf at 0, nan below.
 
@@ -367,12 +315,9 @@ def log(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (1.0 / (1.0 + x),),
-    array=np.log1p,
-    domain=((-0.99, 50.0),),
-    method="log1p",
+    lambda y, x: (1.0 / (1.0 + x),), array=np.log1p, domain=((-0.99, 50.0),), method="log1p",
     sheet=_log1p_in_cells,
-)
+)  # fmt: skip
 def log1p(x: float) -> float:
     """ln(1 + x), accurate for small x: −inf at −1, nan below.
 
@@ -416,7 +361,7 @@ def _logaddexp_native(a: Any, b: Any) -> Any:
     return where(apart, maximum(a, b) + log1p(exp(-abs(a - b))), a + 0.6931471805599453)
 
 
-def _logaddexp_slopes(a: Any, b: Any) -> tuple[Any, ...]:
+def _logaddexp_partials(a: Any, b: Any) -> tuple[Any, ...]:
     # Next to an infinite one the other does not count, and two share: as of their maximum.
     (p, q), ahead = softmax([a, b]), 0.5 * (greater(a, b) - greater(b, a))
     finite = 1.0 - greater(maximum(a, b), numerics.LARGEST)
@@ -424,7 +369,7 @@ def _logaddexp_slopes(a: Any, b: Any) -> tuple[Any, ...]:
 
 
 @primitive(
-    lambda y, a, b: _logaddexp_slopes(a, b),
+    lambda y, a, b: _logaddexp_partials(a, b),
     array=lambda a, b: _logsumexp_array(np.array(np.broadcast_arrays(a, b))),
     domain=(ANY, ANY), method="logaddexp", expansion=lambda a, b: log(exp(a) + exp(b)),
     sheet=lambda a, b: maximum(a, b) + log1p(exp(-abs(a - b))),
@@ -586,14 +531,9 @@ def cos(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (1.0 + y * y,),
-    array=np.tan,
-    domain=((-1.5, 1.5),),
-    method="tan",
-    textbook=lambda y, x: (1.0 + y**2,),
-    sheet="TAN({0})",
-    latex=r"\tan",
-)
+    lambda y, x: (1.0 + y * y,), array=np.tan, domain=((-1.5, 1.5),), method="tan",
+    textbook=lambda y, x: (1.0 + y**2,), sheet="TAN({0})", latex=r"\tan",
+)  # fmt: skip
 def tan(x: float) -> float:
     """The tangent of x in radians.
 
@@ -664,14 +604,14 @@ def _atan2_native(a: Any, b: Any) -> Any:
     return where(step(a) + step(1.0 / a), whole, -whole)
 
 
-def _atan2_slopes(a: Any, b: Any) -> tuple[Any, Any]:
+def _atan2_partials(a: Any, b: Any) -> tuple[Any, Any]:
     length = hypot(a, b)
     up, along = components(length, [a, b])
     return along / length, -up / length
 
 
 @primitive(
-    lambda y, a, b: _atan2_slopes(a, b),
+    lambda y, a, b: _atan2_partials(a, b),
     array=np.arctan2, domain=(MODEST, MODEST), method="atan2",
     sheet="IF(AND({0}=0,{1}=0),0,ATAN2({1},{0}))",
     textbook=lambda y, a, b: (b / (a**2 + b**2), -a / (a**2 + b**2)),
@@ -689,13 +629,9 @@ def atan2(a: float, b: float) -> float:
 
 
 @primitive(
-    lambda y, x: (cosh(x),),
-    array=np.sinh,
-    method="sinh",
-    sheet="SINH({0})",
-    latex=r"\sinh",
+    lambda y, x: (cosh(x),), array=np.sinh, method="sinh", sheet="SINH({0})", latex=r"\sinh",
     expansion=lambda x: (exp(x) - exp(-x)) / 2.0,
-)
+)  # fmt: skip
 def sinh(x: float) -> float:
     """The hyperbolic sine (eˣ − e⁻ˣ)/2.
 
@@ -706,13 +642,9 @@ def sinh(x: float) -> float:
 
 
 @primitive(
-    lambda y, x: (sinh(x),),
-    array=np.cosh,
-    method="cosh",
-    sheet="COSH({0})",
-    latex=r"\cosh",
+    lambda y, x: (sinh(x),), array=np.cosh, method="cosh", sheet="COSH({0})", latex=r"\cosh",
     expansion=lambda x: (exp(x) + exp(-x)) / 2.0,
-)
+)  # fmt: skip
 def cosh(x: float) -> float:
     """The hyperbolic cosine (eˣ + e⁻ˣ)/2.
 
@@ -1016,14 +948,14 @@ def _exp_minus_cx2_in_cells(x: Any, c: Any) -> Any:
     return exp(-(minimum(c * size, 1e200) * size))
 
 
-def _exp_minus_cx2_slopes(x: Any, c: Any) -> tuple[Any, Any]:
+def _exp_minus_cx2_partials(x: Any, c: Any) -> tuple[Any, Any]:
     half = exp_minus_cx2(x, 0.5 * c)  # y may be subnormal where x y is not
     x = maximum(minimum(x, 1e100), -1e100)
     return -2.0 * c * numerics.by_halves(x, half), -numerics.by_halves(square(x), half)
 
 
 @primitive(
-    lambda y, x, c: _exp_minus_cx2_slopes(x, c),
+    lambda y, x, c: _exp_minus_cx2_partials(x, c),
     array=_exp_minus_cx2, symbol="e^−cx²", domain=(NARROW, (0.1, 2.0)),
     textbook=lambda y, x, c: (-2.0 * c * x * y, -(x**2) * y),
     sheet=_exp_minus_cx2_in_cells, latex=r"e^{{-{1} \cdot {0}^2}}", native=_exp_minus_cx2,
@@ -1582,14 +1514,14 @@ def _softmax_share_in_cells(part: Sequence[Any], rest: Sequence[Any]) -> Any:
     return own / (own + other)
 
 
-def _softmax_share_slopes(y: Any, part: Sequence[Any], rest: Sequence[Any]) -> tuple[Any, Any]:
+def _softmax_share_partials(y: Any, part: Sequence[Any], rest: Sequence[Any]) -> tuple[Any, Any]:
     probabilities = softmax([*part, *rest])
     other = softmax_share(rest, part)
     return [p * other for p in probabilities[: len(part)]], [-y * p for p in probabilities[len(part) :]]
 
 
 @primitive(
-    lambda y, part, rest: _softmax_share_slopes(y, part, rest),
+    lambda y, part, rest: _softmax_share_partials(y, part, rest),
     name="softmax_share", vectors=(0, 1), domain=(ANY, ANY), array=_softmax_share_array, symbol="Σ softmax",
     expansion=lambda part, rest: sum(list(map(exp, part))) / sum(list(map(exp, [*part, *rest]))),
     sheet=_softmax_share_in_cells,

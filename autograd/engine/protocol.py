@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .arguments import is_number
-from .node import clock
+from .node import current
 from .readings import told
 
 __all__ = ["compared", "read"]
@@ -17,13 +17,13 @@ __all__ = ["compared", "read"]
 
 def read(value: Any, reading: str) -> float:
     """The number, for Python to decide or to compute with."""
-    if clock.unusual:
+    if current.unusual:
         told(value, reading, but_of=())
     return float(value._number)
 
 
 def compared(compare: Callable[[Any, Any], bool], sign: str, value: Any, other: Any) -> bool:
-    if clock.unusual:
+    if current.unusual:
         told(value, f"{{0}} {sign} {{1}}", other, but_of=())
     if hasattr(other, "_number"):
         return compare(value._number, other._number)

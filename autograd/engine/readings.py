@@ -18,7 +18,7 @@ from typing import Any
 
 from .messages import HERE, describe, lies_in, quoted, users_frame
 from .modes import mode, modes
-from .node import clock
+from .node import current
 
 __all__ = [
     "ComparisonWarning", "DetachedWarning", "Readings", "peek", "readings", "told", "told_of_leaving",
@@ -130,7 +130,7 @@ def told(value: Any, reading: str, other: Any = None, but_of: tuple[str, ...] = 
     `nn` at hashes. Neither uses the number protocol on a `Value`. So that is always the user's, although
     ``sum(map(float, values))`` calls it from a line of the engine.
     """
-    if clock.unusual and modes.readings is not None and not lies_in(but_of, _reader()):
+    if current.unusual and modes.readings is not None and not lies_in(but_of, _reader()):
         described = describe(other) if hasattr(other, "_number") else f"{other!r:.60}"
         modes.readings.note(value, reading.format(describe(value), described))
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .anomaly import not_watching
 from .graph import ancestors, edges, require_fresh, reverse_sweep, topological_order
-from .modes import not_watching, recording
+from .modes import recording
 from .node import flat
 from .primitive import Primitive
 from .value import Value

@@ -1,8 +1,8 @@
 cimport cython
-from .node cimport Clock, Note, noted
+from .node cimport Current, Note, noted
 from .rule cimport Rule
 
-cdef Clock clock
+cdef Current current
 cdef Note _CONSTANT
 cdef object MANY, DETACHED
 cdef object ADD, SUB, MUL, DIV, NEG, ABS, MOD, FLOORDIV, POW, POWER

@@ -21,11 +21,12 @@ import numpy as np
 
 from ..errors import GraphError
 from . import copying, graph
+from .anomaly import require_finite_value
 from .arguments import Number, number
 from .cython import cclass, freelist, no_gc
 from .messages import ENGINE, describe
-from .modes import obey_modes, told_of_result
-from .node import DETACHED, MANY, Note, clock, flat, noted
+from .modes import modes, told_of_result
+from .node import DETACHED, MANY, Note, current, flat, noted
 from .primitive import Primitive
 from .primitives import TABLE
 from .protocol import compared, read
@@ -136,9 +137,9 @@ class Value:
         self._grad = 0.0
         self._mark = 0
         self._left = self._right = self._row = None
-        self._note = clock.note
+        self._note = current.note
         if label != "" or scope != "":
-            self._note = Note(clock.note.version, _text("label", label), _text("scope", scope))
+            self._note = Note(current.note.version, _text("label", label), _text("scope", scope))
 
     def backward(self) -> None:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
@@ -316,7 +317,7 @@ class Value:
 
     @property
     def data(self) -> float:
-        if clock.unusual:
+        if current.unusual:
             told(self, "{0}.data", but_of=ENGINE)
         return self._number
 
@@ -328,14 +329,14 @@ class Value:
                 "set the data of the leaves it depends on and run the forward pass again"
             )
         self._number = data if type(data) is float else number(data, "Value.data")
-        if clock.used:
-            clock.tick()
-        note, now = self._note, clock.note
+        if current.used:
+            current.new_version()
+        note, now = self._note, current.note
         self._note = Note(now.version, note.label, note.scope) if note.label or note.scope else now
 
     @property
     def grad(self) -> float:
-        if clock.unusual:
+        if current.unusual:
             told(self, "{0}.grad", but_of=ENGINE)
         return self._grad
 
@@ -350,7 +351,7 @@ class Value:
     @property
     def reached(self) -> bool:
         """Whether it has a gradient, from a backward pass or set by hand; ``grad = None`` takes it away."""
-        if clock.unusual:
+        if current.unusual:
             told(self, "{0}.reached", but_of=ENGINE)
         return self._mark != 0
 
@@ -385,12 +386,12 @@ class Value:
     # --- the number protocol: by data
 
     def __hash__(self) -> int:
-        if clock.unusual:
+        if current.unusual:
             told(self, "hash({0}), which a dictionary or a set asks for,")
         return object.__hash__(self)
 
     def __eq__(self, other: object) -> Any:
-        if clock.unusual:
+        if current.unusual:
             told(self, "{0} == {1}", other)
         return True if self is other else NotImplemented
 
@@ -435,12 +436,12 @@ class Value:
         return math.ceil(read(self, "math.ceil({0})"))
 
     def __format__(self, spec: str) -> str:
-        if clock.unusual:
+        if current.unusual:
             told(self, "format({0})")
         return format(self._number, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
-        if clock.unusual:
+        if current.unusual:
             told(self, "repr({0})")
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
@@ -474,11 +475,21 @@ def _recorded(row: Any, y: float, left: Any, right: Any) -> Value:
     node._row = row
     node._left = left
     node._right = right
-    node._note = clock.note
-    clock.used = True
-    if clock.unusual:
-        obey_modes(node)
+    node._note = current.note
+    current.used = True
+    if current.unusual:
+        _obey_modes(node)
     return node
+
+
+def _obey_modes(node: Any) -> None:
+    """Under `detect_anomaly` a node must be finite, under `no_grad` it becomes a leaf."""
+    if modes.watching:
+        require_finite_value(node)
+    if not modes.recording:
+        for operand in node.parents:
+            told_of_result(operand, "no_grad()")
+        node._left, node._row, node._right = None, None, DETACHED
 
 
 def _constant(data: Any) -> Value:

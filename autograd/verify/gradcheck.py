@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.anomaly import not_watching
 from ..engine.arguments import integer
 from ..engine.differentiation import Inputs, as_output, numbers_of, outputs_of, require_function, variables_of
 from ..engine.gradient import grad
 from ..engine.graph import ancestors
 from ..engine.linearization import Linearization
 from ..engine.messages import describe
-from ..engine.modes import not_watching
 from ..engine.node import flat
 from ..engine.primitive import Primitive
 from ..engine.replay import recomputed
@@ -96,12 +96,12 @@ class GradcheckReport:
 
     @property
     def untold(self) -> tuple[Check, ...]:
-        """Those about which the values do not tell; the note says why."""
+        """Those that the values cannot judge; the note says why."""
         return tuple(check for check in self.checks if check.right is None)
 
     @property
     def infinite(self) -> tuple[Check, ...]:
-        """Those of a value that is not finite, of which nothing can be checked."""
+        """Those whose value is not finite, so that nothing can be checked."""
         return tuple(check for check in self.checks if not math.isfinite(check.value))
 
     def __str__(self) -> str:

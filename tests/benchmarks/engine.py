@@ -119,6 +119,24 @@ def growth(runs: int, largest: int) -> Times:
     return dict(zip((OURS, PEER), map(list, zip(*times))))
 
 
+def floor_of_growth(runs: int, largest: int) -> Times:
+    """The same of objects of a node's size that are only made: what fresh memory costs whoever asks."""
+    times = [(of_an_object(largest, 1), of_an_object(SMALL, 50)) for _ in range(min(runs, 3))]
+    return dict(zip((OURS, PEER), map(list, zip(*times))))
+
+
+def of_an_object(count: int, repeats: int) -> float:
+    length = sys.getsizeof(Value(0.5) + 0.5) - sys.getsizeof(b"")
+    spent = 0.0
+    for _ in range(repeats):
+        gc.collect()
+        start = time.perf_counter()
+        made = [bytes(length) for _ in range(count)]
+        spent += time.perf_counter() - start
+        del made
+    return spent / (count * repeats)
+
+
 def of_a_node(nodes: int, repeats: int) -> float:
     spent = 0.0
     for _ in range(repeats):
@@ -204,6 +222,14 @@ PROGRAMS = (
     ),
     Program(
         "micrograd's moons with nn.MLP, beside micrograd", moons_of_layers, {COMPILED: 100.0, PLAIN: 12.0}
+    ),
+    Program(
+        "an object of a node's size among as many, only made, beside one of few",
+        floor_of_growth,
+        {},
+        ahead=False,
+        unit="µs",
+        scale=1e6,
     ),
     Program(
         "a node of a large graph, recorded and swept, beside one of a small",

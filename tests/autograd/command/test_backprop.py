@@ -1,6 +1,7 @@
 """The command: what it prints and writes, its exit statuses, and streams that take little."""
 
 import importlib
+import math
 import os
 import re
 import subprocess
@@ -142,7 +143,15 @@ def test_what_cannot_be_used_is_told_with_status_2(run, arguments, reason):
 def test_help_says_all(run, arguments):
     status, out, _ = run(*arguments)
     assert status == 0
-    for word in ("softplus", "exit status", "--order", "dot([w1, w2]", "backprop demo", "pi, e, tau"):
+    for word in (
+        "softplus",
+        "exit status",
+        "--order",
+        "dot([w1, w2]",
+        "backprop demo",
+        "backprop check",
+        "pi, e, tau",
+    ):
         assert word in out
     assert max(map(len, out.splitlines())) <= 100
 
@@ -175,6 +184,40 @@ def test_without_a_checkout_there_are_no_demos(run, monkeypatch, tmp_path):
     status, _, err = run("demo")
     assert status == 2
     assert "the demos are not installed with the library: they run in a checkout" in err
+
+
+def test_a_sheet_is_checked_with_the_statuses_of_the_checker(run, tmp_path):
+    """The first row of the assignment by plain arithmetic, right and with the usual slip."""
+    i1, i2, t = 0.05, 0.10, 0.5
+    w1, w2, w3, w4, w5, w6, w7, w8 = 0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55
+    h1, h2 = w1 * i1 + w2 * i2, w3 * i1 + w4 * i2
+    a_h1, a_h2 = 1 / (1 + math.exp(-h1)), 1 / (1 + math.exp(-h2))
+    o1, o2 = w5 * a_h1 + w6 * a_h2, w7 * a_h1 + w8 * a_h2
+    a_o1, a_o2 = 1 / (1 + math.exp(-o1)), 1 / (1 + math.exp(-o2))
+    E1, E2 = (t - a_o1) ** 2 / 2, (t - a_o2) ** 2 / 2
+    d1, d2 = (a_o1 - t) * a_o1 * (1 - a_o1), (a_o2 - t) * a_o2 * (1 - a_o2)
+    at_h1, at_h2 = d1 * w5 + d2 * w7, d1 * w6 + d2 * w8
+    forward = {
+        "i1": i1, "i2": i2, "t1": t, "t2": t, "w1": w1, "w2": w2, "w3": w3, "w4": w4, "w5": w5, "w6": w6,
+        "w7": w7, "w8": w8, "h1": h1, "a_h1": a_h1, "h2": h2, "a_h2": a_h2, "o1": o1, "a_o1": a_o1, "o2": o2,
+        "a_o2": a_o2, "E1": E1, "E2": E2, "E_total": E1 + E2,
+    }  # fmt: skip
+    names = [*forward, *(f"∂E/∂w{i}" for i in range(1, 9))]
+    statuses = []
+    for a in (a_h2, a_h1):
+        s1, s2 = at_h1 * a_h1 * (1 - a_h1), at_h2 * a * (1 - a)
+        slopes = [s1 * i1, s1 * i2, s2 * i1, s2 * i2, d1 * a_h1, d1 * a_h2, d2 * a_h1, d2 * a_h2]
+        row = [*forward.values(), *slopes]
+        sheet = tmp_path / "sheet.csv"
+        sheet.write_text(f"{','.join(names)}\n{','.join(map(repr, row))}\n", encoding="utf-8")
+        status, out, err = run("check", str(sheet))
+        statuses.append(status)
+        assert err == ""
+    assert statuses == [0, 1]
+    assert "∂E/∂w3" in out
+    assert run("check", str(tmp_path / "none.csv"))[0] == 2
+    assert run("check", "--help")[0] == 0
+    assert run("check")[0] == 2
 
 
 def test_completion_needs_its_extra(run, monkeypatch):
