@@ -1,9 +1,9 @@
 """Formulas of a spreadsheet: what they refer to, what they come to, and how they read in names.
 
-The arithmetic of one table is all there is to compute, so a formula becomes a short program for a stack
-machine, and the functions are those that people use for it. A spreadsheet's rules hold: −A1^2 is
-(−A1)², an empty cell counts as 0, and an error is a value of its own, such as ``#DIV/0!``. Nothing here
-recurses, for a formula may be nested, and cells may hang on each other, as deep as a file likes.
+A formula becomes an `Expression`, as the formulas of a recorded graph are: its references are symbols, and
+what the engine has a row for is that row. It is evaluated by a spreadsheet's rules: −A1^2 is (−A1)², an
+empty cell counts as 0, and an error is a value of its own, such as ``#DIV/0!``. Nothing here recurses, for a
+formula may be nested, and cells may hang on each other, as deep as a file likes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
 
+from ..engine.primitives import TABLE, Primitive
+from ..symbolic import Apply, Expression, Number, Symbol
 from .cells import IN_A_FORMULA, TOKEN, Book, Place, Sheet, corners, place_of, read_number
 
 __all__ = ["Calculator", "Formula", "FormulaError", "Reference", "parsed"]
@@ -29,8 +33,7 @@ class _CellError(Exception):
     """An error that is the value of a cell, such as ``#DIV/0!``."""
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Symbol):
     """A cell or an area that a formula refers to.
 
     Attributes
@@ -38,12 +41,14 @@ class Reference:
     text : as the formula writes it.
     sheet : the name of the sheet; ``""`` for the formula's own.
     first, last : its corners.
+    number : how many references there are before it in the formula.
     """
 
-    text: str
-    sheet: str
-    first: Place
-    last: Place
+    __slots__ = ("first", "last", "number", "sheet")
+
+    def __init__(self, text: str, sheet: str, first: Place, last: Place, number: int) -> None:
+        super().__init__(text)
+        self.sheet, self.first, self.last, self.number = sheet, first, last, number
 
     def places(self) -> Iterator[Place]:
         for row in range(self.first[0], self.last[0] + 1):
@@ -51,8 +56,22 @@ class Reference:
                 yield row, column
 
     @property
-    def size(self) -> int:
+    def count(self) -> int:
         return (self.last[0] - self.first[0] + 1) * (self.last[1] - self.first[1] + 1)
+
+
+class _Text(Symbol):
+    """A text, or an error, that a formula holds."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class _Function:
+    """What a spreadsheet computes and the engine has no row for."""
+
+    name: str
+    vectors: tuple[int, ...] = ()
 
 
 Area = tuple[Value, ...]
@@ -65,24 +84,26 @@ class Formula:
 
     Attributes
     ----------
-    pieces : its text in pieces: what is text, and what is the number of a reference.
-    references : what it refers to, in the order in which it is written.
+    text : as it stands in its cell.
+    expression : what it computes.
+    references, constants : what it refers to, and the numbers in it, in the order in which they are written.
     """
 
-    pieces: list[str | int] = field(default_factory=list)
-    references: list[Reference] = field(default_factory=list)
-    program: list[tuple[str, str | float | int, int]] = field(default_factory=list)
+    text: str
+    expression: Expression
+    references: list[Reference]
+    constants: list[float]
 
-    @property
+    @cached_property
     def cost(self) -> int:
         """How many steps it takes to compute it, and how many cells it reads."""
-        return len(self.program) + sum(each.size for each in self.references)
+        steps = self.expression.size + sum(1 for _ in self.expression.applications())
+        return steps + sum(each.count for each in self.references)
 
     def words(self, name: Callable[[Reference], str]) -> str:
         """The formula with names for its references."""
-        return "".join(
-            name(self.references[piece]) if isinstance(piece, int) else piece for piece in self.pieces
-        )
+        names = iter([name(each) for each in self.references])
+        return TOKEN.sub(lambda token: next(names) if _refers(token) else token[0], self.text[1:])
 
     def compute(self, look: Callable[[int, Reference], Area]) -> Value:
         """What the formula comes to, given the values of the cells of each reference.
@@ -91,18 +112,13 @@ class Formula:
         ------
         FormulaError : if it has a function that is not known here.
         """
-        stack: list[Operand] = []
-        for kind, what, count in self.program:
-            if kind == "value":
-                stack.append(what)
-            elif kind == "cells":
-                assert isinstance(what, int)
-                stack.append(look(what, self.references[what]))
-            else:
-                operands = stack[len(stack) - count :]
-                del stack[len(stack) - count :]
-                stack.append(_applied(kind, str(what), operands))
-        (result,) = stack
+
+        def leaf(each: Any) -> Operand:
+            if isinstance(each, Reference):
+                return look(each.number, each)
+            return each.data if isinstance(each, Number) else str(each.text)
+
+        result: Any = self.expression.fold(leaf, lambda each, operands: _applied(each.row.name, operands))
         if isinstance(result, tuple):
             result = result[0] if len(result) == 1 else "#VALUE!"
         return 0.0 if result is None else result
@@ -153,20 +169,16 @@ def _power(base: float, exponent: float) -> float:
     return float(result)
 
 
-_INFIX: dict[str, tuple[int, Callable[[float, float], float]]] = {
-    "^": (5, _power),
-    "*": (4, operator.mul),
-    "/": (4, operator.truediv),
-    "+": (3, operator.add),
-    "-": (3, operator.sub),
-    "=": (1, lambda a, b: float(a == b)),
-    "<>": (1, lambda a, b: float(a != b)),
-    "<": (1, lambda a, b: float(a < b)),
-    ">": (1, lambda a, b: float(a > b)),
-    "<=": (1, lambda a, b: float(a <= b)),
-    ">=": (1, lambda a, b: float(a >= b)),
+_BINDING = {"^": 5, "*": 4, "/": 4, "+": 3, "-": 3, **dict.fromkeys(("=", "<>", "<", ">", "<=", ">="), 1)}
+_COMPARED: dict[str, Callable[[float, float], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
 }
-_PREFIX, _POSTFIX = 7, 6  # how tightly a sign and a percent sign bind: −A1^2 is (−A1)²
+_SIGN = 7  # how tightly a sign binds: −A1^2 is (−A1)²
 
 
 def _rounded(x: float, digits: float = 0.0) -> float:
@@ -174,21 +186,31 @@ def _rounded(x: float, digits: float = 0.0) -> float:
     return math.copysign(math.floor(abs(x) * scale + 0.5) / scale, x)
 
 
+_ROWS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow", "POWER": "pow", "LN": "log"}
+_ROWS |= {name: name.lower() for name in ("EXP", "LOG10", "SQRT", "ABS", "TANH", "SIGN")}
+"""What the engine has a row for, and under which name; the tables below go by it."""
+
 _OF_NUMBERS: dict[str, Callable[..., float]] = {
-    "EXP": math.exp,
-    "LN": math.log,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "pow": _power,
+    "neg": operator.neg,
+    "exp": math.exp,
+    "log": math.log,
+    "log10": math.log10,
+    "sqrt": math.sqrt,
+    "abs": abs,
+    "tanh": math.tanh,
+    "sign": lambda x: float((x > 0) - (x < 0)),
     "LOG": lambda x, base=10.0: math.log(x, base),
-    "LOG10": math.log10,
-    "SQRT": math.sqrt,
-    "POWER": _power,
-    "ABS": abs,
-    "SIGN": lambda x: float((x > 0) - (x < 0)),
-    "TANH": math.tanh,
     "ROUND": _rounded,
     "PI": lambda: math.pi,
     "INT": math.floor,
     "N": float,
     "VALUE": float,
+    "%": lambda x: x / 100.0,
 }
 _OF_LISTS: dict[str, Callable[[list[float]], float]] = {
     "SUM": math.fsum,
@@ -201,10 +223,10 @@ _OF_LISTS: dict[str, Callable[[list[float]], float]] = {
 }
 
 
-def _applied(kind: str, name: str, operands: Sequence[Operand]) -> Operand:
+def _applied(name: str, operands: Sequence[Operand]) -> Operand:
     """What an operator or a function comes to; an error is a value too, for IF may leave it aside."""
     try:
-        result = _result(kind, name, operands)
+        result = _result(name, operands)
     except FormulaError:
         raise
     except _CellError as error:
@@ -216,24 +238,21 @@ def _applied(kind: str, name: str, operands: Sequence[Operand]) -> Operand:
     return "#NUM!" if isinstance(result, float) and not math.isfinite(result) else result
 
 
-def _result(kind: str, name: str, operands: Sequence[Operand]) -> Operand:
-    if kind == "prefix":
-        return -_number(operands[0]) if name == "-" else _single(operands[0])
-    if kind == "postfix":
-        return _number(operands[0]) / 100.0
-    if kind == "infix":
-        binding, compute = _INFIX[name]
-        if binding == 1 and any(isinstance(each, str) and each[:1] != "#" for each in map(_single, operands)):
-            raise FormulaError("texts are not compared here")
-        return compute(_number(operands[0]), _number(operands[1]))
-    if name in _OF_LISTS:
-        return _OF_LISTS[name](_numbers(operands))
+def _result(name: str, operands: Sequence[Operand]) -> Operand:
     if name in _OF_NUMBERS:
         numbers = list(map(_number, operands))
         try:
             return float(_OF_NUMBERS[name](*numbers))
         except TypeError:
-            raise FormulaError(f"{name} does not take {len(numbers)} arguments") from None
+            raise FormulaError(f"{name.upper()} does not take {len(numbers)} arguments") from None
+    if name in _OF_LISTS:
+        return _OF_LISTS[name](_numbers(operands))
+    if name in _COMPARED:
+        if any(isinstance(each, str) and each[:1] != "#" for each in map(_single, operands)):
+            raise FormulaError("texts are not compared here")
+        return float(_COMPARED[name](_number(operands[0]), _number(operands[1])))
+    if name == "+":  # a sign
+        return _single(operands[0])
     areas = [operand if isinstance(operand, tuple) else (operand,) for operand in operands]
     if name == "SUMPRODUCT" and areas and len({len(area) for area in areas}) == 1:
         return math.fsum(math.prod(map(_factor, row)) for row in zip(*areas))
@@ -256,7 +275,12 @@ def _factor(value: Value) -> float:
 _AREA = 100_000  # cells of one reference
 
 
-def _reference(token: re.Match[str], book: Book | None) -> Reference:
+def _refers(token: re.Match[str]) -> bool:
+    """Whether it is a reference, or a name for one."""
+    return token.lastgroup in ("cells", "name") and token[0].upper() not in ("TRUE", "FALSE")
+
+
+def _reference(token: re.Match[str], book: Book | None, number: int) -> Reference:
     """What a reference, or a name of the workbook, refers to."""
     text = token[0]
     if not token["cells"]:
@@ -272,8 +296,8 @@ def _reference(token: re.Match[str], book: Book | None) -> Reference:
     sheet = (token["sheet"] or "")[:-1]
     if sheet.startswith("'"):
         sheet = sheet[1:-1].replace("''", "'")
-    found = Reference(text, sheet, (min(rows), min(columns)), (max(rows), max(columns)))
-    if found.size > _AREA:
+    found = Reference(text, sheet, (min(rows), min(columns)), (max(rows), max(columns)), number)
+    if found.count > _AREA:
         raise FormulaError(f"{text:.60} has more than {_AREA:,} cells")
     return found
 
@@ -297,42 +321,71 @@ def parsed(text: str, book: Book | None = None) -> Formula:
     """
     if text[:1] != "=" or len(text) > IN_A_FORMULA:
         raise FormulaError(f"{text:.60} is not a formula of at most {IN_A_FORMULA:,} letters")
-    formula = Formula()
-    waiting: list[tuple[str, str, int]] = []  # operators, and what has been opened: see `_release`
+    done: list[Expression] = []
+    references: list[Reference] = []
+    constants: list[float] = []
+    waiting: list[tuple[str, int, int]] = []  # operators, how tightly they bind, and of how many operands
     counts: list[int] = []  # of each open parenthesis how many arguments it has so far
     expecting = True  # an operand, not an operator
     before = ""
+
+    def operand(kind: str, token: re.Match[str]) -> Expression:
+        word = token[0]
+        if _refers(token):
+            references.append(_reference(token, book, len(references)))
+            return references[-1]
+        if kind in ("text", "error"):
+            return _Text(word if kind == "error" else word[1:-1].replace('""', '"'))
+        number = float(word) if kind == "number" else float(word.upper() == "TRUE")
+        if not math.isfinite(number):
+            raise FormulaError(f"the number {word:.20} is too large")
+        constants.append(number)
+        return Number(number)
+
+    def apply(name: str, count: int) -> None:
+        operands = tuple(done[len(done) - count :])
+        del done[len(done) - count :]
+        row = {"-": "neg", "+": ""}.get(name) if count == 1 else None
+        row = _ROWS.get(name) if row is None else row
+        function = TABLE[row] if row else _Function(name)
+        done.append(Apply(cast(Primitive, function), operands))  # it is only ever read by `_applied`
+
+    def release(binding: int) -> None:
+        """Have the operators that wait, and bind at least so tightly, act before what follows."""
+        while waiting and waiting[-1][2] and waiting[-1][1] >= binding:
+            name, _, count = waiting.pop()
+            apply(name, count)
+
     for token in TOKEN.finditer(text, 1):
         kind, word = str(token.lastgroup), token[0]
-        formula.pieces.append(word)
         if kind == "space":
             continue
         if expecting and kind in ("cells", "name", "number", "text", "error"):
-            formula.program.append(_operand(formula, kind, token, book))
+            done.append(operand(kind, token))
             expecting = False
         elif expecting and (kind == "function" or word == "("):
-            waiting.append(("open", word[:-1].upper().removeprefix("_XLFN."), 0))
+            waiting.append((word[:-1].upper().removeprefix("_XLFN."), 0, 0))
             counts.append(1)
         elif expecting and word in ("+", "-"):
-            waiting.append(("prefix", word, _PREFIX))
+            waiting.append((word, _SIGN, 1))
         elif word == ")" and counts and (not expecting or before == "function"):
-            _release(waiting, formula, 0)
-            _, name, _ = waiting.pop()
+            release(0)
+            name, _, _ = waiting.pop()
             count = 0 if expecting else counts[-1]
             counts.pop()
             if name:
-                formula.program.append(("call", name, count))
+                apply(name, count)
             elif count > 1:
                 raise FormulaError(f"{text:.60} has areas of several parts, which are not known here")
             expecting = False
         elif not expecting and word == "%":
-            formula.program.append(("postfix", word, 1))
-        elif not expecting and word in _INFIX:
-            _release(waiting, formula, _INFIX[word][0])
-            waiting.append(("infix", word, _INFIX[word][0]))
+            apply("%", 1)
+        elif not expecting and word in _BINDING:
+            release(_BINDING[word])
+            waiting.append((word, _BINDING[word], 2))
             expecting = True
         elif not expecting and word in (",", ";") and counts:
-            _release(waiting, formula, 0)
+            release(0)
             counts[-1] += 1
             expecting = True
         else:
@@ -340,33 +393,8 @@ def parsed(text: str, book: Book | None = None) -> Formula:
         before = kind
     if expecting or counts:
         raise FormulaError(f"{text:.60} is not complete")
-    _release(waiting, formula, 0)
-    return formula
-
-
-def _release(waiting: list[tuple[str, str, int]], formula: Formula, binding: int) -> None:
-    """Have the operators that wait, and bind at least so tightly, act before what follows."""
-    while waiting and waiting[-1][0] != "open" and waiting[-1][2] >= binding:
-        kind, word, _ = waiting.pop()
-        formula.program.append((kind, word, 1 if kind == "prefix" else 2))
-
-
-def _operand(
-    formula: Formula, kind: str, token: re.Match[str], book: Book | None
-) -> tuple[str, str | float | int, int]:
-    """A step of the program: a constant, or the next reference, which takes the place of its text."""
-    word = token[0]
-    if kind == "number":
-        if not math.isfinite(float(word)):
-            raise FormulaError(f"the number {word:.20} is too large")
-        return "value", float(word), 0
-    if word.upper() in ("TRUE", "FALSE"):
-        return "value", float(word.upper() == "TRUE"), 0
-    if kind in ("text", "error"):
-        return "value", word if kind == "error" else word[1:-1].replace('""', '"'), 0
-    formula.pieces[-1] = len(formula.references)
-    formula.references.append(_reference(token, book))
-    return "cells", formula.pieces[-1], 0
+    release(0)
+    return Formula(text, done[0], references, constants)
 
 
 # --- a sheet that nobody calculated ----------------------------------------------------------------
@@ -431,7 +459,7 @@ class Calculator:
         for each in formula.references:
             name = self._sheet_of(home, each)
             cells = self.book.sheet(name).cells
-            self.book.limits.take("cells that such formulas read", each.size)
+            self.book.limits.take("cells that such formulas read", each.count)
             for place in each.places():
                 if place in cells and cells[place].value is None:
                     yield name, place
@@ -445,6 +473,6 @@ class Calculator:
 
     def values(self, home: str, each: Reference) -> Area:
         """The values of the cells of a reference in a formula of the sheet `home`."""
-        self.book.limits.take("cells that such formulas read", each.size)
+        self.book.limits.take("cells that such formulas read", each.count)
         cells = self.book.sheet(self._sheet_of(home, each)).cells
         return tuple(cells[place].value if place in cells else None for place in each.places())

@@ -322,8 +322,8 @@ class Judgement:
 
     def _gradients(self) -> None:
         network = self.network
-        wanted = {name for name in self.columns if split_derivative(name)}
-        wanted |= {network.gradient(name) for name in network.trained if self.moves(name)}
+        wanted = dict.fromkeys(filter(split_derivative, self.columns))  # in one order on every run
+        wanted |= dict.fromkeys(map(network.gradient, filter(self.moves, network.trained)))
         for name in network.in_order(wanted):
             top, bottom = network.pair(name)
             formulas = [closed := network.closed(name)]

@@ -477,15 +477,13 @@ class _Reader:
                 outside = {
                     (value, each.text.replace("$", ""))
                     for each in formula.references
-                    if each.size == 1 and (each.sheet or table.who(each.first) is None)
+                    if each.count == 1 and (each.sheet or table.who(each.first) is None)
                     for value in calculator.values(table.sheet.name, each)
                     if isinstance(value, float)
                 }
             except FormulaError:
                 continue
-            numbers = {
-                what for kind, what, _ in formula.program if kind == "value" and isinstance(what, float)
-            }
+            numbers = set(formula.constants)
             if len(outside) == 1:
                 votes.update(outside)
             elif not outside and len(numbers - {1.0}) <= 1:

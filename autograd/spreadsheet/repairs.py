@@ -85,7 +85,7 @@ class _Reader:
 
     def name(self, each: Reference, row: int) -> str:
         """What a reference in the formula of that row means."""
-        if each.size > 1 or (each.sheet and each.sheet.casefold() != self.table.sheet.name.casefold()):
+        if each.count > 1 or (each.sheet and each.sheet.casefold() != self.table.sheet.name.casefold()):
             return each.text
         who = self.table.who(each.first)
         if who is None:

@@ -169,7 +169,7 @@ WORDS = [
 
 
 def joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    operators = st.sampled_from([*formulas._INFIX, "&", " ", ":"])
+    operators = st.sampled_from([*formulas._BINDING, "&", " ", ":"])
     return st.one_of(
         st.tuples(parts, operators, parts).map("".join),
         st.tuples(st.sampled_from(WORDS), st.lists(parts, max_size=4)).map(
@@ -203,7 +203,7 @@ DAMAGED = st.tuples(
 @example(text="=" + 2000 * "IF(1," + "1" + 2000 * ")", held=None)
 def test_a_formula_comes_to_a_value_or_is_refused(text, held):
     try:
-        value = parsed(text).compute(lambda number, each: (held,) * each.size)
+        value = parsed(text).compute(lambda number, each: (held,) * each.count)
     except FormulaError:
         return
     assert isinstance(value, (str, float))
@@ -235,7 +235,7 @@ def test_a_formula_is_filled_down_as_openpyxl_fills_it(text, down, across):
      ("=SUMPRODUCT(1,1/0)", "#DIV/0!"), ("=SUM(B1:A5)", 10.0), ("=-2%^2", 0.0004)],
 )  # fmt: skip
 def test_errors_are_values(text, value):
-    assert parsed(text).compute(lambda number, each: (1.0,) * each.size) == value
+    assert parsed(text).compute(lambda number, each: (1.0,) * each.count) == value
 
 
 @pytest.mark.parametrize(
