@@ -32,7 +32,7 @@ def output_path(path: Any, suffixes: Sequence[str], example: str) -> Path:
     TypeError : if it is not a path.
     ValueError : if its suffix is not one of `suffixes`, or it holds the NUL character.
     FileNotFoundError : if the folder does not exist.
-    OSError : if what stands there is no file.
+    OSError : if something else than a file is there.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"save takes a path such as {example!r}, got {type(path).__name__}: {path!r:.60}")
@@ -78,7 +78,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     TypeError : if `path` is not a path or `data` not bytes.
     ValueError : if `path` holds the NUL character.
     OSError : if the file cannot be written there: there is no such folder, or a folder, a device, a pipe or a
-        socket stands there, or a file that is not to be written.
+        socket is there, or a file that is not to be written.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def encoded(text: str) -> bytes:
 
 
 def shortened(text: str, most: int) -> str:
-    """The text, or so many of its characters and how many more there are.
+    """The text, or its first `most` characters and how many more there are.
 
     >>> shortened("abcdefgh", 3)
     'abc… (5 more characters)'

@@ -605,6 +605,9 @@ EXPLAINING = [
     ("explain(square(), leaf(), max_paths=-1)", ValueError, "max_paths must be a whole number from 1 to 1000000, got -1"),
     ("explain(*stale()[::-1])", GraphError, "the data of a was set after"),
     ("Derivation()", TypeError, "missing 8 required positional arguments"),
+    ("Problem.of(2.0, [leaf()])", TypeError, "output must be a Value, got float: 2.0"),
+    ("Problem.of(square(), [])", ValueError, "wrt is empty, so there is nothing to train"),
+    ("check_workbook('no.xlsx', Problem.of(leaf() * leaf(), [leaf()]))", ValueError, "there is no file no.xlsx"),
     ("save_workbook(2.0, [leaf()], 'a.xlsx')", TypeError, "output must be a Value, got float: 2.0"),
     ("save_workbook(square(), [2.0], 'a.xlsx')", TypeError, "each of wrt must be a Value, got float: 2.0"),
     ("save_workbook(square(), 5, 'a.xlsx')", TypeError, "wrt must be a Value or a sequence of them, got int: 5"),
@@ -820,6 +823,7 @@ def test_every_demo_has_wrong_commands_here(name):
 NOT_CALLED = {
     "PALETTE", "ACTIVATIONS", "INITIALIZERS", "LOSSES", "METRICS",  # tables
     "Check", "GradcheckReport",  # what `gradcheck` returns
+    "WorkbookReport",  # what `check_workbook` returns
     "ComparisonWarning", "DetachedWarning",  # what `warn_on_comparison` and float() warn with
     "is_number", "peek", "rank_backends", "updates_at_once", "Readings", "readings",  # they take anything, and are for `nn`
     "no_grad",  # takes no arguments

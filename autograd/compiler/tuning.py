@@ -16,22 +16,24 @@ ALIGNED = 64  # bytes of a vector register: eight doubles
 # --- numpy
 
 NUMPY_CHUNK = 4096  # examples that pass through all arrays at a time, so that these stay in the caches
-NUMPY_COPIED = 4096  # up to so many parameters are copied: views of the caller's array cost more each time
-NUMPY_SQUARE = 256  # leave-one-out sums of up to so many rows are one product with a square matrix
+NUMPY_COPIED = (
+    4096  # parameters: up to this number they are copied, for views of the caller's array cost more
+)
+NUMPY_SQUARE = 256  # rows: up to this number their leave-one-out sums are a product with a square matrix
 NUMPY_CALL = 25  # operations on floats that take as long as one call of numpy
 NUMPY_BATCH_SIZES = 8  # sizes of a batch for which arrays are kept
 BIAS_COPY = 64  # raw inputs that are copied beside a 1, so that a product adds the bias
 
 # --- llvm
 
-STRAIGHT = 600  # operations on a block of examples: up to so many are code without loops
+STRAIGHT = 600  # operations on a block of examples: up to this number they are code without loops
 LANES_8 = 4  # examples from which a block has eight lanes, and not one
 LANES_16 = 16  # examples from which the blocks of loops have 16
 LANES_32 = 32  # and 32, with more parameters than
 LANES_32_PARAMETERS = 512
 GATHERED = 2**23  # numbers of a batch that is gathered once for all updates from it
 WIDE = 4096  # results of a sum over the batch from which it is computed when all blocks are done
-# A wide product with inputs takes so many examples, rows and columns at once. Six rows times four vectors of
+# How many examples, rows and columns a wide product with inputs takes at once. Six rows times four vectors of
 # columns are 24 sums in registers, which leaves eight registers for all else.
 WIDE_EXAMPLES, WIDE_ROWS, WIDE_COLUMNS = 512, 6, 32
 UNROLLED_SUMS = 128  # numbers that a turn of a loop adds to; with fewer, four turns are written out

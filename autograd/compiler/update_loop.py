@@ -33,22 +33,22 @@ class Training:
 
     Attributes
     ----------
-    state : the numbers that change, in rows of P: the parameters, their gradient, and one for each name in
-        `names`. That of the gradient may be missing where it is the last.
+    state : (R·P,), the rows that change, one after the other: the parameters, their gradient, and a row for
+        each name in `names`. The gradient may be left out where it would be the last.
     parameters : P.
     updated : how many of the parameters follow their gradient, the first ones.
     batch : (N, I), all examples.
-    order, bounds : numbers of examples, and for each update which stretch of them is its batch: (updates, 2)
-        places, its first and the one after its last.
-    rates : η for each update.
-    rule, names : how parameters follow, and what is remembered of each.
+    order : (V,), the examples in the order in which they are visited.
+    bounds : (U, 2), update u uses the examples ``order[start:stop]`` of its row ``start, stop``.
+    rates : (U,), η.
+    rule, names : how the parameters follow the gradient, and the rows that the rule keeps for itself.
     clip_value, clip_norm : limits of the gradient, or None.
     careful : whether to stop at a value or a parameter that is not finite, and to note norms.
     previous : with `careful` the state, of the same shape, as it was before the last update that was made.
     largest : how many examples the largest batch of the whole training has, of which this may be a part.
     outputs : how many outputs are noted for each example, besides the value.
-    values, norms : the value before each update, and the length of the gradient.
-    noted : the outputs, for each example in `order`.
+    values, norms : (U,), the value before each update, and the length of the gradient.
+    noted : (V, `outputs`), the outputs for each example in `order`.
     """
 
     state: npt.NDArray[Any]

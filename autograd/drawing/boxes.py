@@ -145,7 +145,7 @@ def one_by_one(look: Look) -> tuple[list[Box], list[Arrow]]:
 def _spaced(boxes: Sequence[Box], arrows: list[Arrow]) -> list[Arrow]:
     """Leave room for a layer's own leaves behind the layer before it.
 
-    Else they stand in the column of that layer's results, and the two frames one below the other.
+    Else they share a column with that layer's results, and one frame is drawn below the other.
     """
     frames = [box.cluster[:1] for box in boxes]
 

@@ -1,4 +1,4 @@
-"""What there is to draw when fused nodes, such as a softmax, stand opened up."""
+"""The graph with fused nodes, such as a softmax, opened up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Expanded(View):
     ----------
     outputs : the nodes to draw with all that they depend on.
     names : the rows to open.
-    depth : nodes so many scopes deep stay closed, for they are going to be collapsed.
+    depth : nodes at least this many scopes deep stay closed, for they will be collapsed.
     """
 
     def __init__(self, outputs: Sequence[Value], names: Collection[str], depth: float = math.inf) -> None:
@@ -39,7 +39,7 @@ class Expanded(View):
         self._known: dict[Any, Value] = {}  # what makes inner nodes equal -> the first of them
         self._numbers: Counter[str] = Counter()  # of the frames around expansions
         inner = self._open()
-        # What two expansions share may stand behind its first reader, where they were nested.
+        # Nested expansions may have put what they share behind its first reader.
         self._arrange(self._postorder(self.outputs, seen=()))
         self._spread_gradients(inner)
 

@@ -40,7 +40,7 @@ def draw(
 
     Shape is the kind of a node: a sharp box is an input, one with a folded corner a parameter, a
     rounded one with a dark badge the result of an operation, a double line marks the output, and
-    numbers written into an expression stand bare. Colour is the sign and the size of the gradient:
+    numbers written into an expression have no box. Colour is the sign and the size of the gradient:
     blue above 0, orange below, grey at 0, fainter by a quarter for each power of ten below the largest.
     A node that no backward pass has reached is white with a dashed line, and says ``grad none``.
 
@@ -89,7 +89,8 @@ def draw(
     outputs = _outputs(output)
     for each in outputs:
         told_of_result(each, "draw()")
-    _require(direction in _DIRECTIONS, "direction", f"one of {', '.join(_DIRECTIONS)}", direction)
+    if direction not in _DIRECTIONS:
+        raise ValueError(f"direction must be one of {', '.join(_DIRECTIONS)}, got {direction!r:.60}")
     precision = integer(precision, "precision", 1, 17)
     depth = None if depth is None else integer(depth, "depth, if not None,", 1)
     limit = integer(limit, "limit", 1)
@@ -108,19 +109,14 @@ def draw(
         reached = frozenset() if highlight is None else view.reached(highlight)
         look = Look(view, precision, derivatives, highlight, reached, parameters)
         if depth is None:
-            edges = sum(len(view.parents(node)) for node in view.operations)
-            _require_fits(len(view.values), edges, limit, depth)
-            boxes, arrows = one_by_one(look)
+            nodes, edges = len(view.values), sum(len(view.parents(node)) for node in view.operations)
         else:
             groups = Groups(view, depth, limit)
-            _require_fits(len(groups.groups), len(groups.sources), limit, depth)
-            boxes, arrows = collapsed(look, groups)
+            nodes, edges = len(groups.groups), len(groups.sources)
+        if nodes > limit or edges > 4 * limit:
+            refuse(f"{nodes:,} nodes and {edges:,} edges", limit, depth)
+        boxes, arrows = one_by_one(look) if depth is None else collapsed(look, groups)
     return Drawing(dot_text(boxes, arrows, direction, title, legend))
-
-
-def _require(holds: bool, name: str, expected: str, given: Any) -> None:
-    if not holds:
-        raise ValueError(f"{name} must be {expected}, got {given!r:.60}")
 
 
 def _outputs(output: Any) -> tuple[Value, ...]:
@@ -165,8 +161,3 @@ def _require_in(view: View, node: Any) -> None:
         raise GraphError(
             f"{node.label or 'the node'} cannot be highlighted: the output does not depend on it"
         )
-
-
-def _require_fits(nodes: int, edges: int, limit: int, depth: int | None) -> None:
-    if nodes > limit or edges > 4 * limit:
-        refuse(f"{nodes:,} nodes and {edges:,} edges", limit, depth)

@@ -44,7 +44,7 @@ class Columns:
         return [self.add(column) for column in table.T]
 
     def lengths(self) -> list[int]:
-        """How many numbers stand for each column: all, or one."""
+        """How many numbers are kept of each column: all, or one."""
         return [len(data) // 8 for data in self._places]
 
     def bytes(self) -> bytes:

@@ -133,10 +133,10 @@ def explore(
     lr : the learning rate η of w ← w − η ∂E/∂w, or several to switch between, the one shown first first.
     epochs : how many updates the training has, 0 or more.
     runs : trainings recorded elsewhere, in place of `lr` and `epochs`.
-    network : a `Drawing` whose links say which element stands for which node, such as `nn.diagram` gives;
+    network : a `Drawing` whose links say which element shows which node, such as `nn.diagram` gives;
         it is shown beside the graph, and what is selected in one is selected in the other.
     title : the heading of the page.
-    frames : at most so many epochs of a training are shown, evenly spread, at least 2.
+    frames : the most epochs of a training that are shown, evenly spread, at least 2.
     limit : the most boxes to draw with all scopes closed.
 
     Returns

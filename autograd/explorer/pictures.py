@@ -1,4 +1,4 @@
-"""The graph as SVG, once for each way in which its scopes can stand open or closed; and the network.
+"""The graph as SVG, once for each way in which its scopes can be open or closed; and the network.
 
 Graphviz places everything and leaves room for the widest numbers. What is drawn carries attributes by
 which the page finds it, and its colours are the names of the style sheet's, so that dark is dark.
@@ -21,8 +21,8 @@ from ..engine.replay import Passes
 from ..engine.value import Value
 
 _ROOM = "888888888"  # as wide as the widest number that the page writes in its place
-_MOST_STATES = 64  # so many ways to open scopes are all drawn; of more, those with one path open
-_MOST_BOXES = 160  # in a picture of which some scopes are open
+_MOST_STATES = 64  # with more ways to open scopes, only those with one path open are drawn
+_MOST_BOXES = 160  # the most in a picture with open scopes
 _SVG = "http://www.w3.org/2000/svg"
 _COLORS = {color: f"var(--{name.replace(' ', '-')})" for name, color in PALETTE.items() if color[0] == "#"}
 _CAPTIONS = {"data": "data", "grad": "grad", "|grad|": "norm"}
@@ -62,7 +62,7 @@ class Picture:
     ----------
     opened : these scopes.
     svg : the drawing.
-    boxes : of each box its nodes by place, and its scope if it is a closed one.
+    boxes : the nodes of each box by place, and its scope if it is a closed one.
     order : the boxes in the order in which they are computed.
     """
 
@@ -135,40 +135,23 @@ def _scopes(nodes: Sequence[Value]) -> dict[Cluster, None]:
 def _states(nodes: Sequence[Value]) -> list[frozenset[Cluster]]:
     """Which scopes may be open together: all combinations if they are few, else one path at a time.
 
-    A small graph stands open at first, a large one closed.
+    A small graph is open at first, a large one closed.
     """
     scopes = _scopes(nodes)
-    children: dict[Cluster, list[Cluster]] = {scope: [] for scope in ((), *scopes)}
-    for scope in scopes:
-        children[scope[:-1]].append(scope)
-    states = _combinations((), children, _MOST_STATES)
-    if states is None:
+    states = [frozenset[Cluster]()]
+    for scope in scopes:  # opens within the one around it
+        if len(states) <= _MOST_STATES:
+            states += [state | {scope} for state in states if not scope[:-1] or scope[:-1] in state]
+    if len(states) > _MOST_STATES:
         states = [frozenset(), *map(_around, scopes)]
         if len(nodes) <= _MOST_BOXES:
             states.append(frozenset(scopes))
-    small = len(nodes) <= 60
-    states.sort(key=lambda state: -len(state) if small else len(state))
-    return states
+    return sorted(states, key=len, reverse=len(nodes) <= 60)
 
 
 def _around(scope: Cluster) -> frozenset[Cluster]:
     """A scope and those around it."""
     return frozenset(scope[:size] for size in range(1, len(scope) + 1))
-
-
-def _combinations(
-    scope: Cluster, children: dict[Cluster, list[Cluster]], most: int
-) -> list[frozenset[Cluster]] | None:
-    """All ways to open what is directly in a scope, and so on within; None if these are too many."""
-    states = [frozenset[Cluster]()]
-    for child in children[scope]:
-        inner = _combinations(child, children, most)
-        if inner is None:
-            return None
-        states += [state | {child} | more for state in states for more in inner]
-        if len(states) > most:
-            return None
-    return states
 
 
 def _in_order(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> list[int]:
@@ -213,9 +196,9 @@ def _graph_svg(drawing: Drawing, boxes: Sequence[Box]) -> str:
 
 
 def network_svg(drawing: Drawing, passes: Passes) -> str:
-    """The drawing of a network, each element with the place of the node that it stands for.
+    """The drawing of a network, each element with the place of the node that it shows.
 
-    An edge and the number on it stand for a weight, the number below a neuron for its bias, and a neuron
+    An edge and the number on it show a weight, the number below a neuron for its bias, and a neuron
     for what it computes: for the last operation of its scope, or what its weights are multiplied with.
     """
     outputs = {node.scope: place for place, node in enumerate(passes.nodes) if node.scope and node.op}
@@ -251,7 +234,7 @@ def network_svg(drawing: Drawing, passes: Passes) -> str:
 
 
 def _multiplied(passes: Passes) -> dict[Value, int]:
-    """Of each weight of a dot product the place of the node that it is multiplied with."""
+    """By each weight of a dot product the place of the node that it is multiplied with."""
     found: dict[Value, int] = {}
     for node in passes.nodes:
         if node.op == "dot":
@@ -283,7 +266,7 @@ def _mark_shape(group: ElementTree.Element) -> None:
         if each.get("fill") not in (None, "none") and each.get("stroke") not in (None, "none")
     )
     shape = next(filled, None)
-    if shape is not None:  # a number that was written into an expression stands bare
+    if shape is not None:  # a number that was written into an expression has no shape
         shape.set("class", "shape")
 
 

@@ -56,7 +56,7 @@ class Run:
 
     @staticmethod
     def kept(epochs: int, frames: int) -> list[int]:
-        """At most so many epochs from 0 to `epochs`, evenly spread, with both ends.
+        """At most `frames` epochs from 0 to `epochs`, evenly spread, with both ends.
 
         Examples
         --------

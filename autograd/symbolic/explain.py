@@ -32,7 +32,7 @@ class Derivation:
     steps : the named nodes on these paths, the output first.
     values : the number behind each name, to evaluate the formulas again.
     digits : to how many significant digits numbers are written.
-    max_paths : beyond so many paths the sum over them is written factored only.
+    max_paths : with more paths than this the sum over them is written in factored form only.
     """
 
     output: str
@@ -94,8 +94,8 @@ def explain(output: Value, wrt: Value, *, digits: int = 6, max_paths: int = 12) 
     output : a recorded `Value`.
     wrt : any node of its graph.
     digits : significant digits of the numbers, 1 to 17.
-    max_paths : the number of paths may be exponential in the size of the graph; with more than so many
-        the sum over paths is written factored only.
+    max_paths : the number of paths may be exponential in the size of the graph; with more than this the
+        sum over paths is written in factored form only.
 
     Returns
     -------

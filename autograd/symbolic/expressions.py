@@ -273,27 +273,28 @@ def _scaled(coefficient: float, rest: Expression | None) -> Expression:
 
 def _turned(rest: Expression) -> Expression | None:
     """The negative without a sign in front: a difference turned round, in a product the first one."""
-    found: Expression | None = None
-    above: list[tuple[Expression | None, Expression | None]] = []
-    pending: list[tuple[Expression, tuple[tuple[Expression | None, Expression | None], ...]]] = [(rest, ())]
-    while pending and found is None:
-        each, way = pending.pop()
+    pending: list[tuple[Expression, Any]] = [(rest, None)]  # a factor, and where: operands, position, where
+    while pending:
+        each, place = pending.pop()
         if isinstance(each, Apply) and each.row is _sub:
-            found = Apply(_sub, each.operands[::-1])
-            above = list(way)
-        elif isinstance(each, Apply) and each.row is _mul:
-            left, right = each.operands
-            pending += [(right, (*way, (left, None))), (left, (*way, (None, right)))]
-    for left, right in reversed(above):
-        assert found is not None
-        found = Apply(_mul, (found if left is None else left, found if right is None else right))
-    return found
+            turned = Apply(_sub, each.operands[::-1])
+            while place is not None:
+                (left, right), position, place = place
+                turned = Apply(_mul, (left, turned) if position else (turned, right))
+            return turned
+        if isinstance(each, Apply) and each.row is _mul:
+            pending += [(each.operands[position], (each.operands, position, place)) for position in (1, 0)]
+    return None
 
 
 def _product(left: Expression, right: Expression) -> Expression:
+    both = (left, right), (right, left)
     if _modes.faithful:
-        return _faithful_product(left, right)
-    for one, other in ((left, right), (right, left)):
+        for one, other in both:
+            if _is(one, 1.0) or _is(one, -1.0):
+                return other if _is(one, 1.0) else _negative(other)
+        return _apply(_mul, left, right)
+    for one, other in both:
         if is_masked(one):  # of a branch that is not taken nothing is computed, not even what it is 0 times
             condition, a, b = one.operands
             return chosen(condition, _product(a, other), _product(b, other))
@@ -331,15 +332,6 @@ def is_masked(formula: Expression) -> TypeGuard[Apply]:
     )
 
 
-def _faithful_product(left: Expression, right: Expression) -> Expression:
-    for one, other in ((left, right), (right, left)):
-        if _is(one, 1.0):
-            return other
-        if _is(one, -1.0):
-            return _negative(other)
-    return _apply(_mul, left, right)
-
-
 def _negative(operand: Expression) -> Expression:
     coefficient, rest = _coefficient(operand)
     return _scaled(-coefficient, rest)
@@ -362,25 +354,21 @@ def _quotient(left: Expression, right: Expression) -> Expression:
 
 
 def _sum_of(left: Expression, right: Expression) -> Expression:
-    if _is(left, 0.0):
-        return right
-    if _is(right, 0.0):
-        return left
-    coefficient, rest = _coefficient(right)
-    if coefficient < 0.0:
-        return _apply(_sub, left, _scaled(-coefficient, rest))
-    return _apply(_add, left, right)
+    return right if _is(left, 0.0) else _combined(_add, _sub, left, right)
 
 
 def _difference(left: Expression, right: Expression) -> Expression:
+    return _negative(right) if _is(left, 0.0) else _combined(_sub, _add, left, right)
+
+
+def _combined(row: Primitive, opposite: Primitive, left: Expression, right: Expression) -> Expression:
+    """A sum or difference; a sign in front of the right side makes the one the other."""
     if _is(right, 0.0):
         return left
-    if _is(left, 0.0):
-        return _negative(right)
     coefficient, rest = _coefficient(right)
     if coefficient < 0.0:
-        return _apply(_add, left, _scaled(-coefficient, rest))
-    return _apply(_sub, left, right)
+        return _apply(opposite, left, _scaled(-coefficient, rest))
+    return _apply(row, left, right)
 
 
 def _raised(base: Expression, exponent: Expression) -> Expression:

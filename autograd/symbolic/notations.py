@@ -28,10 +28,10 @@ from .expressions import (
 __all__ = ["LATEX", "PYTHON", "SHEET", "TEXT", "Notation", "in_cells", "latex_name", "latex_text"]
 
 _ATOM = 9.0  # binds tighter than any operator
-_ANY = 0.0  # what stands between brackets or commas may bind as loosely as it likes
+_ANY = 0.0  # between brackets or commas an operand may bind as loosely as it likes
 _RELATION, _SUM, _NEGATIVE, _PRODUCT, _FRACTION, _POWER = 0.5, 1.0, 1.5, 2.0, 3.0, 4.0
 
-# For each operator how it is written, how tightly an operand must bind to stand without parentheses, and
+# For each operator how it is written, how tightly an operand must bind to need no parentheses, and
 # how tightly the whole binds.
 Operators = Mapping[str, tuple[str, tuple[float, ...], float]]
 Signs = tuple[tuple[str, float], ...]
@@ -67,11 +67,11 @@ class Notation:
     ----------
     symbol, number : how a `Symbol` and a number are written.
     operators : how the `OPERATORS` are.
-    call : how another row is: a name that stands before its operands, or a template with ``{0}``.
+    call : how another row is: a name before its operands, or a template with ``{0}``.
     signs : the signs of that notation as templates and numbers have them, and how tightly each binds.
     value : how a number is written that is the value of something, rather than part of a formula.
-    parentheses : what stands around an operand that binds less tightly.
-    separator, sequence : what stands between the operands of a call, and around those that are a sequence.
+    parentheses : what is put around an operand that binds less tightly.
+    separator, sequence : what is put between the operands of a call, and around a sequence of them.
     beside : whether a name before a parenthesis needs no sign of multiplication: a (1 − a).
     """
 
@@ -172,7 +172,7 @@ _TOKEN = re.compile(
 
 @functools.lru_cache(maxsize=4096)
 def _needed(template: str, signs: Signs) -> tuple[tuple[float, ...], float]:
-    """How tightly each marked operand must bind to stand without parentheses, and how tightly all of it does.
+    """How tightly each operand in a template must bind to need no parentheses, and how tightly all does.
 
     What cannot be told is taken for the loosest: better a parenthesis too many.
     """

@@ -2,7 +2,7 @@
 
 The rules of the table run on symbols here (see `expressions`), so what is written is what the engine
 computed. Names are the user's labels. An unlabelled piece of arithmetic that only one labelled node
-reads stands inside that node's formula, as one writes it by hand: E1 = ½ (t1 − a_o1)² is one step.
+reads is inlined in that node's formula, as one writes it by hand: E1 = ½ (t1 − a_o1)² is one step.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Step:
     closed : that derivative as a formula in the names of nodes; where this grows long, in derivatives of
         nodes nearer the output too.
     paths : how many paths lead from the node to the output.
-    turn : its place in the forward pass.
+    turn : its index in the forward pass.
     """
 
     node: Value
@@ -66,16 +66,16 @@ class Outline:
     Attributes
     ----------
     branches : whether formulas hold for both branches of a `where`, and not just for the one recorded.
-    inline : whether unlabelled arithmetic stands inside the formula of its reader; else it has a name too.
+    inline : whether unlabelled arithmetic is inlined in the formula of its reader; else it has a name too.
     reserved : names that no node may have.
     computed : whether forward formulas keep the order of the engine's operations, for a computer to follow.
     order : all nodes of the graph, each after its parents.
     names : the symbol of each node that has one of its own. An unlabelled node that is another one
         unchanged, such as 0 + h, has none.
-    expressions : of each node what stands for it in a formula: a symbol, its number, or its formula.
-    formulas : of each named node that was computed, its formula.
+    expressions : what each node is in a formula: a symbol, its number, or its formula.
+    formulas : the formula of each named node that was computed.
     values : the number of each symbol.
-    opaque : the rows whose partials are no formula, so that their numbers stand for them.
+    opaque : the rows whose partials are no formula; their numbers are written instead.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Outline:
         return adjoint * partial if adjoint or not self._branches else 0.0
 
     def _find_parts(self) -> set[Value]:
-        """The nodes that may stand inside the formula of the only node that reads them."""
+        """The nodes that may be inlined in the formula of the only node that reads them."""
         readers: dict[Value, list[Value]] = {node: [] for node in self.order}
         for node in self.order:
             for parent in node.parents:
@@ -190,7 +190,7 @@ class Outline:
         partials: dict[Value, dict[Value, tuple[Expression, float]]] = {}
         order: list[Value] = []
         stack: list[Any] = [self.output]
-        while stack:  # in postorder, the last operands first: so reversed, the first stand first
+        while stack:  # postorder, the last operands first; reversed, the first come first
             node = stack.pop()
             if node is None:
                 order.append(stack.pop())
@@ -227,7 +227,7 @@ class Outline:
         return math.isfinite(step.adjoint) and not (math.isfinite(number) and (number or not step.adjoint))
 
     def _closed(self, step: Step) -> Expression:
-        """What stands for the derivative by that node in those by nodes further from the output."""
+        """How the derivative by that node is written in those by nodes further from the output."""
         if step.closed.size <= _CLOSED:
             return step.closed
         return _behind(step.derivative) if _only_in_branches(step.closed) else step.derivative
@@ -281,7 +281,7 @@ class Outline:
             if fits:
                 break
         else:
-            if not (formulas and self._branches):  # where other numbers will stand in it
+            if not (formulas and self._branches):  # where other numbers will be filled in
                 self.opaque[row.name] = None
                 formulas = list(map(Number, numbers))
         return list(zip(node.parents, formulas, numbers))

@@ -96,12 +96,12 @@ class GradcheckReport:
 
     @property
     def untold(self) -> tuple[Check, ...]:
-        """Those about which the values do not tell; the note says why."""
+        """Those that the values cannot judge; the note says why."""
         return tuple(check for check in self.checks if check.right is None)
 
     @property
     def infinite(self) -> tuple[Check, ...]:
-        """Those of a value that is not finite, of which nothing can be checked."""
+        """Those whose value is not finite, so that nothing can be checked."""
         return tuple(check for check in self.checks if not math.isfinite(check.value))
 
     def __str__(self) -> str:

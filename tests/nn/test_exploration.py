@@ -138,10 +138,9 @@ def test_a_rate_that_diverges_ends_before_its_numbers_do():
 def test_neurons_and_weights_are_found_in_the_network_and_named_like_it(names):
     explored = page(model(), (X, Y), epochs=1, inputs=["left", "right"])
     assert {"left", "right", "t", "h1", "a_h3", "y", "L"} <= set(explored.nodes)
-    places = {node["name"]: place for place, node in enumerate(explored.story["nodes"])}
-    drawn = [
-        each for each in ElementTree.fromstring(explored.story["network"]).iter("g") if each.get("data-part")
-    ]
+    places = {node["name"]: place for place, node in enumerate(explored.payload["nodes"])}
+    network = ElementTree.fromstring(explored.payload["network"])
+    drawn = [each for each in network.iter("g") if each.get("data-part")]
     found = {
         part: {int(each.get("data-node")) for each in drawn if each.get("data-part") == part}
         for part in ("edge", "number", "neuron")
@@ -189,7 +188,7 @@ def test_the_parameters_of_a_model_are_trained_by_default():
     trained = model()
     loss = mse_loss(trained(X[1]), Y[1])
     explored = Explored(explore(loss, epochs=3).html)
-    kinds = {node["name"]: node["kind"] for node in explored.story["nodes"] if "after" in node}
+    kinds = {node["name"]: node["kind"] for node in explored.payload["nodes"] if "after" in node}
     assert set(kinds) == {parameter.label for parameter in trained.parameters()}
     assert set(kinds.values()) == {"parameter"}
 

@@ -24,7 +24,7 @@ ADD, MUL, DIV, POW = (TABLE[name] for name in ("add", "mul", "div", "pow"))
 SUM, MEAN, DOT = (TABLE[name] for name in ("sum", "mean", "dot"))
 FAMILIES = (TABLE["softmax"], TABLE["log_softmax"])  # one against others: cheaper for all of them together
 
-PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # of a dot product the lower of two stands on the left
+PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # a dot product has the lower rank on the left
 
 
 class Tape:
@@ -34,8 +34,8 @@ class Tape:
     ----------
     parameters, inputs : how many there are; they are the first nodes.
     rows : for each node its row of the table, None for leaves.
-    operands : for each node the positions of its operands, a tuple of positions for a sequence. Of a node
-        of `FAMILIES` the sequence of all its arguments in the order of the tape, and its own place there.
+    operands : for each node the positions of its operands, a tuple of positions for a sequence. A node of
+        `FAMILIES` has the sequence of all its arguments in the order of the tape, and its own place there.
     constants : the numbers of the nodes that are known already, by position.
     ranks : for each node PARAMETER, COMPUTED (from parameters alone), CONSTANT or BATCHED (from inputs).
     outputs : the positions of the outputs.
@@ -250,7 +250,7 @@ class _Writer:
         return known
 
     def position(self, node: Any) -> int:
-        """Where the node stands on the tape, written now if it had not been."""
+        """The position of a node on the tape; it is written now if it had not been."""
         position = self.written.get(node)
         if position is None:  # a leaf: what waits is read by a sum, which opens it
             if not node.constant:

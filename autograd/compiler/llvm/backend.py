@@ -45,7 +45,7 @@ KEPT = 16  # functions of one program: a training with other settings is another
 
 
 class _Function(NamedTuple):
-    """What a call needs to know of a kernel, which itself is a hundred times as large as its code."""
+    """What a call needs of a kernel; the kernel itself takes a hundred times as much memory as its code."""
 
     call: Any
     lanes: int
@@ -413,7 +413,7 @@ class NativeProgram:
 
     @staticmethod
     def _note(kernel: Kernel, node: Node, table: Any, row: Any, first: Any, width: int, k: int) -> None:
-        """An output of each example of a block in its row of a table."""
+        """Store an output of each example of a block in the example's row of a table."""
         builder, ir = kernel.builder, kernel.ir
         value = kernel.get(node, (0,), kernel.lanes)
         for lane in range(kernel.lanes):
@@ -433,7 +433,7 @@ def _pointer(array: Any) -> int:
 
 
 def _work(node: Node) -> int:
-    """How many operations on a block of examples straight code for a node has."""
+    """How many operations on a block of examples a node takes in straight code."""
     if not node.batched and not (isinstance(node, (Outer, BatchSum)) and reduces(node)):
         return 0
     if isinstance(node, MatMul):

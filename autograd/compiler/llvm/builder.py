@@ -1,4 +1,4 @@
-"""Native code as it is being written: numbers, memory, loops, and the rows of the table."""
+"""Writes native code: numbers, memory, loops, and the rows of the table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["DIRECT", "Code", "is_long"]
 
 
 class Code(ABC):
-    """A function of native code; `builder` stands where the next instruction goes.
+    """A function of native code; `builder` is where the next instruction goes.
 
     A number of rows, or a place, is a Python number or a value of the function. A value has one lane or
     several; what is done to it is done in each.

@@ -1,4 +1,4 @@
-"""Where the numbers of nodes are: a plan of memory, and how code reads and writes them there.
+"""The layout of memory: where the numbers of nodes are, and how code reads and writes them there.
 
 Three phases follow each other: what depends on parameters alone; the blocks of examples, one example in
 each lane of a vector; what depends on sums over the batch, which are kept as a vector for each parameter
@@ -131,7 +131,7 @@ class Memory(Code):
         return self.straight and (self.phase == WITHIN or self.lanes == 1)
 
     def _delay(self, readers: Mapping[Node, Sequence[Node]]) -> None:
-        """What only the last phase reads is computed there, in the loop that reads it."""
+        """Move nodes that only the last phase reads into that phase, into the loop that reads them."""
         for node in reversed(self.order):
             early = (
                 self.phases[node] == BEFORE and isinstance(node, (Apply, Gather)) and node not in self.nodes
@@ -253,7 +253,7 @@ class Memory(Code):
         return source, self.chosen(rows, index)
 
     def chosen(self, rows: Indices, index: Sequence[Any]) -> Any:
-        """The row number that stands at an index of an array of row numbers."""
+        """The row number at an index of an array of row numbers."""
         aligned = [0 if n == 1 else i for n, i in zip(rows.shape, index[len(index) - rows.ndim :])]
         if all(isinstance(i, (int, np.integer)) for i in aligned):
             return int(rows[tuple(aligned)])
@@ -345,7 +345,7 @@ class Memory(Code):
         return self.builder.select(mask, value, self.number(0.0, lanes))
 
     def valid_lanes(self, first: Any, lanes: int) -> Any:
-        """Which of so many lanes hold an example, None if there is only one."""
+        """A mask of the lanes that hold an example; None for a single lane, which always does."""
         if lanes == 1:
             return None
         ir = self.ir
@@ -355,8 +355,8 @@ class Memory(Code):
 
 
 def _is_wide(node: Node) -> bool:
-    """Whether a product over the batch has so many results that adding up each block's share would take
-    longer than to compute it when all blocks are done."""
+    """Whether a product over the batch has many results: to compute it after all blocks is then faster than
+    to add up the share of each."""
     if (
         not isinstance(node, Outer)
         or node.size < tuning.WIDE
@@ -374,7 +374,7 @@ def _in_line(node: Node) -> bool:
 
 
 def _in_step(node: Node, rows: int) -> bool:
-    """Whether row i of a node, for so many rows, is that of parameter i or of what is remembered of it."""
+    """Whether row i of a node is row i of the state: parameter i, or what the rule keeps for it."""
     index = node.index.reshape(-1) if isinstance(node, Gather) else np.arange(node.size)
     return len(index) == rows and bool((index % node.graph.parameters.size == np.arange(rows)).all())
 

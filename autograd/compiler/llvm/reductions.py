@@ -1,4 +1,4 @@
-"""Sums over the batch: as vectors that are added to in every block, or for wide ones when all are done."""
+"""Sums over the batch: accumulated block by block, or, for wide ones, computed after all blocks."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class ArrayProgram:
 
     Attributes
     ----------
-    source : the Python source; after that of arrays that on floats, where it runs for a batch of one.
+    source : the Python source on arrays, followed by that on floats if a batch of one runs as floats.
     """
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
@@ -90,7 +90,7 @@ class ArrayProgram:
         return results
 
     def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all terms, one below the other, for each example: (rows, B). All terms are batched."""
+        """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
         return np.concatenate([array.reshape(-1, len(batch)) for array in self(parameters, batch)])
 
     def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:

@@ -62,8 +62,8 @@ _STEP_OF_RELU = ("np.sign({0}, out={out})",)
 class Codegen:
     """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute.
 
-    With `own`, `prepare(B)` gives `bind`, which is told in which array the parameters will be and gives
-    those two; what `run` returns is overwritten by the next one. So nothing is copied in a training.
+    With `own`, `prepare(B)` returns `bind`, and ``bind(parameters)`` returns `load` and `run` for parameters
+    in that array. The next `run` overwrites the results of the last one, so that a training copies nothing.
     """
 
     lowerings: ClassVar[Rules[Callable[[Any, Any, int], None]]] = Rules("numpy")
@@ -120,7 +120,7 @@ class Codegen:
         self._plan()
 
     def _plan_numbers(self) -> None:
-        """What is a number of Python in `run`, since arrays of one number take ten times as long."""
+        """Decide which nodes are floats in `run`: an array of one number takes ten times as long."""
         self.numbers: set[Node] = set()
         in_arrays = set(self.outputs)  # those of them that are also read as arrays
         for node in self.order:
@@ -148,7 +148,7 @@ class Codegen:
         )
 
     def _plan(self) -> None:
-        """Who lies in whose array, and how long each array is read."""
+        """Decide which nodes share an array, and how long each array is read."""
         self.matrices = {
             each
             for node in self.order
@@ -204,7 +204,7 @@ class Codegen:
         self.held = held
 
     def _owner(self, node: Node) -> Node:
-        """The node in whose array this one lies."""
+        """The node whose array this one is a part of."""
         while node in self.homes or node in self.owner:
             node = self.homes[node][0] if node in self.homes else self.owner[node]
         return node
@@ -216,8 +216,10 @@ class Codegen:
         return not isinstance(x, Symbol) and self._spaced(node, node.index)
 
     def _spaced(self, node: Node, index: Indices) -> bool:
-        """Whether a node may lie in these rows of another: evenly spaced, and each line of a matrix as one
-        stretch, or else its reshaping would be a copy."""
+        """Whether a node may be a view of these rows of another.
+
+        They must be evenly spaced, and the columns of a matrix contiguous: its reshaping is a copy otherwise.
+        """
         spaced = strides_of(index)
         return spaced is not None and min(spaced[1]) > 0 and (node not in self.matrices or spaced[1][-1] == 1)
 
