@@ -95,7 +95,7 @@ class CompiledModel:
             self.program = self._compile(training=True)
             self.evaluation = self._compile(training=False) if self.masks else self.program
             self._check()
-        self.settings, self.beginnings = _settings(optimizer), self._check_update()
+        self.settings, self.initial_memory = _settings(optimizer), self._check_update()
 
     # --- data
 
@@ -144,13 +144,13 @@ class CompiledModel:
             Value(number, f"feature {i}" if i < n else "the target") for i, number in enumerate(row.tolist())
         ]
         x, target = inputs[:n], inputs[n:]
-        told = Readings([*inputs, *self.parameters], error=True)
+        reads = Readings([*inputs, *self.parameters], error=True)
         fault: Exception | None = None
         try:
             with (
                 mode(self.model, training),
                 _recording(self.dropouts) as masks,
-                readings(told),
+                readings(reads),
                 _watched(self.changing) as seen,
             ):
                 prediction = self.model(x)
@@ -158,14 +158,14 @@ class CompiledModel:
                 loss = self.loss(prediction, target[0] if single else target)
         except Exception as error:  # it is the user's code
             fault = error
-        if told.found:  # which the user's code may have caught
+        if reads.found:  # which the user's code may have caught
             raise NotCompiledError(
-                f"the model or the loss reads a number of the example: {told.found[0]}. So it may be another "
-                "computation for other examples: use where, maximum or minimum in place of if, or "
+                f"the model or the loss reads a number of the example: {reads.found[0]}. So it may be "
+                "another computation for other examples: use where, maximum or minimum in place of if, or "
                 "backend='eager'"
             ) from None
         if seen:
-            place = f" ({told.line_of(fault)})" if fault is not None else ""
+            place = f" ({reads.line_of(fault)})" if fault is not None else ""
             raise NotCompiledError(
                 f"the model or the loss reads {seen[0]}{place}, which changes as the training goes on and "
                 "would be frozen: use backend='eager'"
@@ -173,7 +173,7 @@ class CompiledModel:
         if fault is not None:
             raise NotCompiledError(
                 "the model or the loss does not take Values in place of the example's numbers: "
-                f"{type(fault).__name__}: {fault} ({told.line_of(fault)})"
+                f"{type(fault).__name__}: {fault} ({reads.line_of(fault)})"
             ) from fault
         if training:
             self.masks = [(dropout, len(factors)) for dropout, factors in masks]
@@ -235,7 +235,7 @@ class CompiledModel:
             return False
         try:
             if _settings(self.optimizer) != self.settings:
-                self.settings, self.beginnings = _settings(self.optimizer), self._check_update()
+                self.settings, self.initial_memory = _settings(self.optimizer), self._check_update()
             outputs, inputs = self._record(training=True)
             same = self.program.computes(outputs, self.parameters, inputs)
         except NotCompiledError:
@@ -247,11 +247,11 @@ class CompiledModel:
         nothing = np.ones((len(chosen), sum(n for _, n in self.masks)))
         with mode(self.model, training=True), _recording(self.dropouts):
             total = mean([self.loss(self.model(x), target) for x, target in self.examples(chosen)])
-        slopes = np.array(grad(total, self.parameters))
+        partials = np.array(grad(total, self.parameters))
         value, gradient = self.program(self.numbers(), np.hstack([self.batch[chosen], nothing]))
-        sizes = np.abs([total.data, *slopes])
+        sizes = np.abs([total.data, *partials])
         size = sizes.max(initial=0.0, where=np.isfinite(sizes))
-        return _close(value, total.data) and _close(gradient, slopes, atol=1e-9 * size)
+        return _close(value, total.data) and _close(gradient, partials, atol=1e-9 * size)
 
     def _check_update(self) -> dict[str, Array]:
         """Compare updates on whole arrays with the optimizer's own; what it remembers from the first on."""
@@ -259,7 +259,7 @@ class CompiledModel:
         refused = f"{type(optimizer).__name__} cannot be compiled, use backend='eager': its update "
         try:
             own, copied = _clone(optimizer), _clone(optimizer)
-            own._memory = remembered = _Beginnings(own._memory)
+            own._memory = remembered = _InitialMemory(own._memory)
             rule, at = _rule(copied), np.arange(len(optimizer.parameters))
             data = others = np.array([parameter.data for parameter in optimizer.parameters])
             memory: dict[str, Array] = {}
@@ -303,9 +303,12 @@ class CompiledModel:
     # --- training
 
     def train(self, batches: Sequence[npt.NDArray[Any]], largest: int) -> tuple[Training, int]:
-        """Updates from batches of examples, the largest of all of so many; how many updates stayed finite.
+        """Make updates, and count those that stayed finite. The model is not touched; see `write_back`.
 
-        The model is not touched: `write_back` puts the numbers into it.
+        Parameters
+        ----------
+        batches : the indices of the examples of each update.
+        largest : the examples in the largest batch of the whole training.
         """
         batch, visits = self.batch, list(batches)
         if self.masks:  # random factors belong to a visit, so each visit is a row
@@ -318,7 +321,7 @@ class CompiledModel:
             batch,
             visits,
             self.optimizer.lr,
-            {**self.beginnings, **self.optimizer.state_dict()["memory"]},
+            {**self.initial_memory, **self.optimizer.state_dict()["memory"]},
             updated=len(self.updated),
             careful=True,
             outputs=self.width if self.noted else 0,
@@ -341,7 +344,7 @@ class CompiledModel:
             used[dropout] += n
 
     def draw(self, visits: int) -> None:
-        """Let the generators of the dropouts go on as for so many examples."""
+        """Advance the generators of the dropouts as that many examples do."""
         for _ in self._factors(visits):
             pass
 
@@ -427,17 +430,17 @@ def _clone(optimizer: Optimizer) -> Any:
 
 
 def _spread(n: int, count: int) -> list[int]:
-    """Up to so many of the numbers below n, evenly spread."""
+    """At most `count` of the numbers below n, evenly spread."""
     return sorted({round(i) for i in np.linspace(0, n - 1, count).tolist()})
 
 
 def _close(numbers: Any, eager: Any, atol: float = 0.0) -> bool:
-    """Whether they agree; what is not finite is left to the training, which tells of it."""
+    """Whether they agree. A number that is not finite is left to the training, which reports it."""
     return bool(np.all(np.isclose(numbers, eager, rtol=1e-9, atol=atol) | ~np.isfinite(eager)))
 
 
 class _Slot:
-    """What an optimizer remembers under a name: it is read and set as a whole, whatever the index."""
+    """One name in an optimizer's memory. It is read and set as a whole, whatever the index."""
 
     def __init__(self, content: Any) -> None:
         self.content = content
@@ -449,8 +452,8 @@ class _Slot:
         self.content = content
 
 
-class _Beginnings(dict[str, Array]):
-    """A memory that keeps how its arrays were when they were made."""
+class _InitialMemory(dict[str, Array]):
+    """An optimizer's memory that records the initial state of each array, as it was when it was made."""
 
     def __init__(self, known: dict[str, Array]) -> None:
         super().__init__({name: array.copy() for name, array in known.items()})

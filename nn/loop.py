@@ -145,7 +145,7 @@ class Loop:
         return reason
 
     def run(self, epochs: int, progress: bool) -> History:
-        """Train until so many epochs are completed, a callback ends it, or Ctrl-C does."""
+        """Train until that many epochs are completed, a callback ends the training, or Ctrl-C does."""
         history = self.history
         answers = [getattr(each, "begin", lambda history: None)(history) for each in self.callbacks]
         ended = any(answer is True for answer in answers)
@@ -175,12 +175,12 @@ class Loop:
     # --- epochs
 
     def epochs_at_once(self) -> int:
-        """One; or if nobody looks at the single epoch, as many as have so many updates."""
+        """How many epochs are done in one go: one, unless nobody looks at the single epoch."""
         looked_at = self.callbacks or self.schedule or self.metrics or self.held_out
         return 1 if looked_at else max(1, self.at_once // self.order.updates)
 
     def go_through_data(self, last: int) -> None:
-        """The epochs until the last one, from where the training was interrupted."""
+        """Make the epochs up to the last one, from where the training was interrupted."""
         self.follow()
         first, done = len(self.history) + 1, self.steps[1]
         drawn = [self.order.batches(epoch) for epoch in range(first, last + 1)]
@@ -198,7 +198,7 @@ class Loop:
         self.note_epochs(row)
 
     def note_epochs(self, row: Mapping[str, Any]) -> None:
-        """Add the epochs to the history whose updates are all made; an interrupt finds each there or not."""
+        """Add the epochs whose updates are all made to the history, each whole or not at all."""
         first, steps = self.steps
         n = self.order.updates
         done = steps[n * (len(self.history) + 1 - first) : len(steps) - len(steps) % n]
@@ -319,7 +319,7 @@ class Loop:
             at += made
 
     def make_compiled(self, model: CompiledModel, batches: list[Any]) -> int:
-        """Updates up to one whose numbers are not finite, which is not made; how many were made."""
+        """Make updates up to one whose numbers are not finite, and count them."""
         steps, sizes, now = self.steps[1], list(map(len, batches)), self.now()
         done = len(steps)
         try:

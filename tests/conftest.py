@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import tempfile
 import time
 from importlib.util import find_spec
 from shutil import which
@@ -13,6 +14,9 @@ from autograd.compiler.ir.passes import after_each
 from autograd.compiler.ir.verifier import verify
 from tests.support import profiles
 
+if "AUTOGRAD_CACHE" not in os.environ:  # one folder of native kernels for all workers, and none of the user's
+    KERNELS = tempfile.TemporaryDirectory(prefix="kernels-")
+    os.environ["AUTOGRAD_CACHE"] = KERNELS.name
 profiles.load()
 after_each.append(lambda stage, outputs: verify(outputs, stage))  # after each pass of each program
 

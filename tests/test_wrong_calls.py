@@ -607,7 +607,7 @@ EXPLAINING = [
     ("Derivation()", TypeError, "missing 8 required positional arguments"),
     ("Problem.of(2.0, [leaf()])", TypeError, "output must be a Value, got float: 2.0"),
     ("Problem.of(square(), [])", ValueError, "wrt is empty, so there is nothing to train"),
-    ("check_workbook('no.xlsx', Problem.of(leaf() * leaf(), [leaf()]))", ValueError, "there is no file no.xlsx"),
+    ("check_workbook(5, None)", TypeError, "expected str, bytes or os.PathLike object, not int"),
     ("save_workbook(2.0, [leaf()], 'a.xlsx')", TypeError, "output must be a Value, got float: 2.0"),
     ("save_workbook(square(), [2.0], 'a.xlsx')", TypeError, "each of wrt must be a Value, got float: 2.0"),
     ("save_workbook(square(), 5, 'a.xlsx')", TypeError, "wrt must be a Value or a sequence of them, got int: 5"),

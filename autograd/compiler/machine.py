@@ -1,4 +1,4 @@
-"""From LLVM's language to functions of this machine, each text once in the process.
+"""From LLVM's language to functions of this machine, each one translated once; see `kernels`.
 
 A cache keeps the functions that were asked for last, by a key of all that the code depends on. One that has
 left it goes on for whoever still calls it, and its memory is given back with the last of them.
@@ -6,16 +6,18 @@ left it goes on for whoever still calls it, and its memory is given back with th
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import hashlib
+import json
 import mmap
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..errors import GraphError
 from ..locks import BUILDING
+from . import kernels, tuning
 
 __all__ = ["LONGEST", "function", "key", "require_room", "triple"]
 
@@ -27,35 +29,64 @@ _REMEDY = "use backend='numpy', or record less in one graph"
 _known: OrderedDict[str, Any] = OrderedDict()
 
 
-def function(name: str, text: str, result: Any, arguments: Sequence[Any]) -> Any:
-    """The function of that name in a text, to be called with arguments of these ctypes.
+def function(
+    specification: str, signature: Any, build: Callable[[], tuple[str, str, list[int]]]
+) -> tuple[Any, list[int]]:
+    """A native function, found by its specification: in this process, on disk, or built now.
+
+    Parameters
+    ----------
+    specification : a text of all that the function depends on, besides the machine and this package.
+    signature : its type, of `ctypes.CFUNCTYPE`.
+    build : gives its name, its code in LLVM's language, and facts that are kept with it.
+
+    Returns
+    -------
+    The function and the facts.
 
     Raises
     ------
-    GraphError : if the text is longer than `LONGEST`, or LLVM's memory for it is not to be had.
+    GraphError : if the code is longer than `LONGEST`, or LLVM's memory for it is not to be had.
     """
     with BUILDING:
-        code = key(text)
+        code = key(specification)
         found = _known.get(code)
         if found is None:
-            require_room(len(text))
-            found = _known[code] = _loaded(name, _translated(text), ctypes.CFUNCTYPE(result, *arguments))
+            kept = kernels.load(code)
+            if kept is None:
+                name, text, facts = build()
+                require_room(len(text))
+                kept = json.dumps([name, facts]).encode() + b"\n" + _translated(text)
+                kernels.store(code, kept)
+            head, _, native = kept.partition(b"\n")
+            name, facts = json.loads(head)
+            found = _known[code] = _loaded(name, native, signature), facts
             while len(_known) > KEPT:
                 _known.popitem(last=False)
         _known.move_to_end(code)
         return found
 
 
-def key(text: str) -> str:
-    """What tells native code from all other: the text, the machine, and who translates it how.
+def key(specification: str) -> str:
+    """A digest of all that native code depends on: specification, machine, translator and this package.
 
-    It is the same in another process, so that it may name a file.
+    It is the same in another process, where it names a file.
     """
     import llvmlite.binding as llvm
 
     machine = _target()
-    parts = [llvm.llvm_version_info, machine.triple, llvm.get_host_cpu_name(), _features(), _OPTIONS, text]
+    parts = [llvm.llvm_version_info, machine.triple, llvm.get_host_cpu_name(), _features(), _OPTIONS]
+    parts += [tuning.key(), _own_sources(), specification]
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
+@functools.cache
+def _own_sources() -> str:
+    """A digest of the compiler's own code, which another version of it does not share."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def triple() -> str:

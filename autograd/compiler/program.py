@@ -158,6 +158,7 @@ class Program:
         self._lifted: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
+        self._sizes: dict[Purpose, int] = {}
         native = find_spec("llvmlite") is not None
         if backend == "llvm" and not native:
             raise MissingExtraError("backend='llvm'", "llvmlite", "jit")
@@ -292,16 +293,30 @@ class Program:
         parameters, batch = self._arguments(parameters, batch)
         if not len(batch):
             return np.empty((0, self.outputs), self.dtype)
-        results = self._run("evaluate", parameters, batch)
-        table = np.empty((len(batch), self.outputs), self.dtype)
-        for k, column in enumerate(results):
-            table[:, k] = column
-        finite = np.isfinite(table)
-        if not finite.all() and not np.isnan(parameters).any():
-            for number in np.flatnonzero(~finite.all(axis=1)):
-                outputs, _ = self._replay(parameters, batch[number])
+
+        def eagerly(number: int) -> list[float]:
+            return [output.data for output in self._replay(parameters, batch[number])[0]]
+
+        rows = self._run("evaluate", parameters, batch, rows=True)
+        return self._with_the_engines(eagerly, parameters, rows, (self.outputs,))
+
+    def _with_the_engines(
+        self, eagerly: Callable[[int], Any], parameters: Any, rows: Any, shape: tuple[int, ...]
+    ) -> npt.NDArray[Any]:
+        """Results for each example, (B, *shape), of which the engine gives those that are not finite.
+
+        Parameters
+        ----------
+        eagerly : the results for the example of that number, by the engine.
+        rows : the results as (rows, B); with parameters that are nan they stay as they are.
+        """
+        table: npt.NDArray[Any] = rows.reshape(*shape, -1).transpose(len(shape), *range(len(shape)))
+        with np.errstate(all="ignore"):
+            sound = math.isfinite(np.add.reduce(rows, axis=None))  # a single pass finds nan and inf
+        if not sound and not np.isnan(parameters).any():
+            for number in np.flatnonzero(~np.isfinite(rows).all(axis=0)).tolist():
                 with np.errstate(over="ignore"):  # beyond float32
-                    table[number] = [output.data for output in outputs]
+                    table[number] = eagerly(number)
         return table
 
     def jacobian(self, parameters: Any, batch: Any = None, wrt: str = "parameters") -> npt.NDArray[Any]:
@@ -435,15 +450,13 @@ class Program:
             rows = [self._derived("hvp", parameters, batch, wrt, unit) for unit in units]
             return np.stack(rows, axis=-1)
         given = parameters if wrt == "inputs" else parameters[:0]
-        table = self._run((kind, wrt), given, np.ascontiguousarray(columns), rows=True)
-        result: npt.NDArray[Any] = np.moveaxis(table.reshape(*shape, B), -1, 0)
-        if not math.isfinite(table.sum()) and not np.isnan(parameters).any():
-            strange = np.flatnonzero(~np.isfinite(table).all(axis=0))
-            for number in strange:
-                along = None if direction is None else np.broadcast_to(direction, (B, N))[number].tolist()
-                with np.errstate(over="ignore"):  # beyond float32
-                    result[number] = self._eagerly(kind, parameters, batch[number], wrt, along)
-        return result
+        rows = self._run((kind, wrt), given, np.ascontiguousarray(columns), rows=True)
+
+        def eagerly(number: int) -> Any:
+            along = None if direction is None else np.broadcast_to(direction, (B, N))[number].tolist()
+            return self._eagerly(kind, parameters, batch[number], wrt, along)
+
+        return self._with_the_engines(eagerly, parameters, rows, shape)
 
     def _eagerly(self, kind: Kind, parameters: Any, example: Any, wrt: str, direction: Any) -> Any:
         """The derivatives for one example, by the eager engine."""
@@ -632,7 +645,7 @@ class Program:
                 nodes = [_reduced(results[0]), gradient(results[0])]
                 for name, each in [
                     ("gradient", nodes),
-                    ("evaluate", results),
+                    ("evaluate", _everywhere(results)),
                     ("training", [*nodes, *results[1:]]),
                 ]:
                     self._lifted[backend, name] = each
@@ -667,7 +680,7 @@ class Program:
             units = [graph.constant(unit) for unit in np.eye(N, width)]
             columns_of = [tangents(nodes, graph.inputs, unit) for unit in units]  # (N) by (K)
             nodes = [column[k] for k in range(self.outputs) for column in columns_of]
-        return [graph.broadcast(node, node.shape, everywhere=True) for node in nodes]
+        return _everywhere(nodes)
 
     def _program(self, backend: str, purpose: Purpose) -> Any:
         made = self._made.get((backend, purpose))
@@ -707,9 +720,15 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if len(self._backends) > 1:
-            batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
-            size = max(self.parameters, sum(batched))
-            self._backend = rank_backends(size, passes, visits, self._backends)[0]
+            if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
+                batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
+                self._sizes[purpose] = max(self.parameters, sum(batched))
+            self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+
+
+def _everywhere(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes with numbers for each example, even if they are the same."""
+    return [node.graph.broadcast(node, node.shape, everywhere=True) for node in nodes]
 
 
 def _reduced(output: Node) -> Node:

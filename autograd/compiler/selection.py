@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["rank_backends", "updates_at_once"]
+from . import tuning
 
-_TAKES = {  # seconds, about, as trainings took on two shared cores: once, and then for each
-    # parameter, update, and parameter in each example
-    "numpy": (0.03, 5e-6, 8e-5, 3e-10),
-    "llvm": (0.8, 8e-6, 1e-6, 1.5e-10),
-}
-_SOON = 0.1  # seconds
-_MANY = 100_000  # examples in updates that are made at a time
+__all__ = ["rank_backends", "updates_at_once"]
 
 
 def rank_backends(
-    parameters: int, updates: int, visits: int, backends: Iterable[str] = tuple(_TAKES)
+    parameters: int, updates: int, visits: int, backends: Iterable[str] = ("numpy", "llvm")
 ) -> list[str]:
     """The back ends, the one first that should be done first, compiling included.
 
@@ -37,7 +31,7 @@ def rank_backends(
     """
 
     def total(backend: str) -> float:
-        once, parameter, _, _ = _TAKES[backend]
+        once, parameter, _, _ = tuning.SECONDS[backend]
         return once + parameter * parameters + _seconds(backend, parameters, updates, visits)
 
     return sorted(backends, key=total)
@@ -54,10 +48,10 @@ def updates_at_once(backend: str, parameters: int, batch: int) -> int:
     >>> updates_at_once("llvm", parameters=17, batch=4), updates_at_once("llvm", 100_000, 1_000)
     (12484, 6)
     """
-    alike = _SOON / _seconds(backend, parameters, 1, batch)
-    return max(1, int(min(alike, _MANY / batch)))
+    in_time = tuning.AT_ONCE_SECONDS / _seconds(backend, parameters, 1, batch)
+    return max(1, int(min(in_time, tuning.AT_ONCE_EXAMPLES / batch)))
 
 
 def _seconds(backend: str, parameters: int, updates: int, visits: int) -> float:
-    _, _, update, visit = _TAKES[backend]
+    _, _, update, visit = tuning.SECONDS[backend]
     return update * updates + visit * visits * parameters

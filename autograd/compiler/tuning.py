@@ -38,6 +38,17 @@ WIDE = 4096  # results of a sum over the batch from which it is computed when al
 WIDE_EXAMPLES, WIDE_ROWS, WIDE_COLUMNS = 512, 6, 32
 UNROLLED_SUMS = 128  # numbers that a turn of a loop adds to; with fewer, four turns are written out
 
+# --- the choice between them
+
+# Seconds, about, as trainings took on two shared cores: once, and then for each parameter, each update, and
+# each parameter in each example.
+SECONDS = {
+    "numpy": (0.03, 5e-6, 8e-5, 3e-10),
+    "llvm": (0.8, 8e-6, 1e-6, 1.5e-10),
+}
+AT_ONCE_SECONDS = 0.1  # that updates take which nothing interrupts
+AT_ONCE_EXAMPLES = 100_000  # in all of them: these fit into memory
+
 
 def key() -> tuple[object, ...]:
     """All constants: native code depends on them."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Estimate", "FiniteDifferences", "finite_differences"]
+__all__ = ["Derivative", "FiniteDifferences", "finite_differences"]
 
 SAFETY = 4.0  # a right derivative may be off by this many estimated errors
 RATIO = 0.13  # each step is this part of the one before; with a power of 2 all quotients would round alike
@@ -37,7 +37,7 @@ class Quotient(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Derivative:
     """A derivative and its estimated error; if the value is infinite, the quotients grew past `least`."""
 
     value: float
@@ -74,15 +74,15 @@ class FiniteDifferences:
     steepness : the size of the largest slope from the point to any other that was looked at.
     """
 
-    central: Estimate | None = None
-    below: Estimate | None = None
-    above: Estimate | None = None
+    central: Derivative | None = None
+    below: Derivative | None = None
+    above: Derivative | None = None
     edge: bool = False
     leaps: bool = False
     steepness: float = 0.0
 
     @property
-    def kink(self) -> tuple[Estimate, Estimate] | None:
+    def kink(self) -> tuple[Derivative, Derivative] | None:
         """The one-sided derivatives, the smaller first, if they differ by more than their errors."""
         if self.below is None or self.above is None:
             return None
@@ -90,7 +90,7 @@ class FiniteDifferences:
         return (first, second) if first.high < second.low else None
 
     @property
-    def derivative(self) -> Estimate | None:
+    def derivative(self) -> Derivative | None:
         """The best estimate: the central one, or that of the only side there is."""
         return self.central or ((self.below or self.above) if self.edge else None)
 
@@ -154,7 +154,7 @@ def _from_points(
     )
 
 
-def _limit(quotients: Sequence[Quotient], power: int) -> Estimate | None:
+def _limit(quotients: Sequence[Quotient], power: int) -> Derivative | None:
     """What the quotients tend to as the span → 0, where their error is a series in the span to that power."""
     if not all(math.isfinite(each.slope) for each in quotients[-LAST:]):
         return None
@@ -169,14 +169,14 @@ def _limit(quotients: Sequence[Quotient], power: int) -> Estimate | None:
         if gaps[k] > max(SETTLING * gaps[k - 1], SAFETY * noise[k]):
             return _growth(quotients)
     table = _extrapolations(quotients, power)
-    best: Estimate | None = None
+    best: Derivative | None = None
     low, high = -math.inf, math.inf  # what the smaller steps leave open
     for k in range(last - 1, 0, -1):
         for j, (value, rounding) in enumerate(table[k][: len(table[k + 1])]):
             neighbours = table[k + 1][j], table[k - 1][max(j - 1, 0)], table[k][max(j - 1, 0)]
             error = max(abs(value - other) for other, _ in neighbours) + rounding
             if low - error <= value <= high + error and (best is None or error < best.error):
-                best = Estimate(value, error)
+                best = Derivative(value, error)
         slope, within = quotients[k + 1].slope, 2 * (gaps[k] + noise[k])
         low, high = max(low, slope - within), min(high, slope + within)
     return best
@@ -198,11 +198,11 @@ def _extrapolations(quotients: Sequence[Quotient], power: int) -> list[list[tupl
     return table
 
 
-def _growth(quotients: Sequence[Quotient]) -> Estimate | None:
+def _growth(quotients: Sequence[Quotient]) -> Derivative | None:
     """An infinite derivative, if the quotients grow and grow, though less than at a leap."""
     last = [each.slope for each in quotients[-LAST:]]
     if all(a != 0.0 and 1.1 < b / a < 0.9 / RATIO for a, b in itertools.pairwise(last)):
-        return Estimate(math.copysign(math.inf, last[-1]), 0.0, abs(last[-1]))
+        return Derivative(math.copysign(math.inf, last[-1]), 0.0, abs(last[-1]))
     return None
 
 

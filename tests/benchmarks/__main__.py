@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks import alone
 
-PARTS = ("engine", "rows", "recording", "whole", "growth")
+PARTS = ("engine", "rows", "recording", "whole", "growth", "derivatives")
 
 
 def main() -> None:

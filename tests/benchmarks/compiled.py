@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks import engine
+from tests.benchmarks import derivatives, engine
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS, Contestant
 from tests.benchmarks.tasks import LARGE, MOONS, TASKS, Runner, Task, answer, check
 from tests.benchmarks.timing import Times, Turn, alternating, seconds
@@ -50,6 +50,7 @@ class Findings:
     engine : of each kind of engine its programs.
     whole : the seconds of whole processes.
     by_batch, by_parameters : rows whose tasks differ in that only.
+    derivatives : functions of a few variables at many points.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -59,6 +60,7 @@ class Findings:
     whole: Times = field(default_factory=dict)
     by_batch: list[Row] = field(default_factory=list)
     by_parameters: list[Row] = field(default_factory=list)
+    derivatives: list[derivatives.Measured] = field(default_factory=list)
 
 
 class Measurement:
@@ -194,6 +196,13 @@ class Measurement:
             task = Task(f"{width}-{width}-10, 64", (width, width, 10), 64, "cross_entropy")
             row = self.row(task, chosen, firsts=0 if width > 500 else min(self.runs, 3))
             self.findings.by_parameters.append(row)
+
+    def derivatives(self) -> None:
+        self.say("value, gradient and Hessian at many points")
+        try:
+            self.findings.derivatives = derivatives.measured(self.runs, self.quick, self.text)
+        except ImportError as error:
+            self.findings.missing[derivatives.DDX] = f"{type(error).__name__}: {error}"
 
     def say(self, text: str) -> None:
         if sys.stderr.isatty():

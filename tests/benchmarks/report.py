@@ -20,11 +20,12 @@ from nn.plots import canvas, picture
 from tests.benchmarks import engine
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS
+from tests.benchmarks.derivatives import DDX, DDX_BUFFER
 from tests.benchmarks.targets import Target, code_generation, parameters, targets
 from tests.benchmarks.timing import Times, fastest, median, ratio
 
 TITLE = "This engine beside its peers"
-LIBRARIES = ("numpy", "llvmlite", "jax", "jaxlib", "torch", "casadi", "drjit", "micrograd")
+LIBRARIES = ("numpy", "llvmlite", "jax", "jaxlib", "torch", "casadi", "drjit", "micrograd", "ddx-ad")
 NAMES = [each.name for each in CONTESTANTS]
 MARKERS = "oDs^vP<>X*hd8p"
 SPREAD = (statistics.median, min, max)
@@ -67,6 +68,8 @@ def sections(findings: Findings, core: int | None) -> list[Section]:
         found.append(Section("process", "A whole process", list(of_processes(findings.whole))))
     if findings.by_batch:
         found.append(Section("growth", "Growth", list(of_growth(findings))))
+    if findings.derivatives:
+        found.append(Section("derivatives", "Derivatives at many points", list(of_derivatives(findings))))
     found.append(Section("machine", "The machine and the versions", list(of_machine(findings, core))))
     return found
 
@@ -221,6 +224,24 @@ def of_growth(findings: Findings) -> Iterable[str | Table | Picture]:
             picture(plots.curves([panel], "milliseconds")).decode(),
             "The time to the first result",
         )
+
+
+def of_derivatives(findings: Findings) -> Iterable[str | Table]:
+    yield (
+        "A function of n variables at B points: its value, its gradient and its Hessian, in one call each. "
+        "ddx-ad gives with a Hessian the value and the gradient too, and in a buffer allocates nothing."
+    )
+    yield Table(
+        "Microseconds of ours, and how many times as long ddx-ad takes; below 1 it is ahead",
+        ["", "n", "B", "", OURS[0], DDX, DDX_BUFFER],
+        [
+            [
+                each.function, str(each.variables), f"{each.points:,}", each.what, cell(each.times, OURS[0]),
+                *(compared(each.times, name, OURS[0]) for name in (DDX, DDX_BUFFER)),
+            ]
+            for each in findings.derivatives
+        ],
+    )  # fmt: skip
 
 
 def of_machine(findings: Findings, core: int | None) -> Iterable[str | Table]:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 import autograd.engine
 import nn
-from autograd import Value, dot, sum
-from tests.benchmarks import engine, gpt, report
+from autograd import Value, dot, hessian, sum, value_and_grad
+from tests.benchmarks import derivatives, engine, gpt, report
 from tests.benchmarks.compiled import Findings, Measurement, Row
 from tests.benchmarks.contestants import BY_HAND, CPP, JAX, LLVM, NUMPY, TORCH, Contestant
 from tests.benchmarks.peers import by_hand, plain
 from tests.benchmarks.targets import TENFOLD, targets
 from tests.benchmarks.tasks import MOONS, TASKS, Task, answer, check, value_and_gradient
+from tests.support.compiled import needs_llvmlite
 
 PICTURES = ["compiling.svg", "first.svg", "growth.svg", "steps.svg"]
 SMALL = [
@@ -40,6 +41,26 @@ def test_the_right_answer_is_the_engine_s(task):
     value, gradient = value_and_gradient(task, task.weights)
     assert value == pytest.approx(total.data, rel=1e-13)
     assert gradient == pytest.approx(np.array([p.grad for p in parameters]), rel=1e-12, abs=1e-15)
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("name", derivatives.FUNCTIONS)
+def test_the_functions_of_the_benchmark_have_the_derivatives_of_the_engine(name):
+    function, points = derivatives.FUNCTIONS[name], derivatives.points_of(3, 4)
+    found = {what: call() for what, call in derivatives.ours(function, points).items()}
+    for b, point in enumerate(points.tolist()):
+        of = lambda *x: function(autograd, x)
+        value, gradient = value_and_grad(of)(*point)
+        assert found["value"][b] == pytest.approx(value, rel=1e-12)
+        assert found["gradient"][b] == pytest.approx(np.array(gradient), rel=1e-11)
+        assert found["hessian"][b] == pytest.approx(np.array(hessian(of, point)), rel=1e-10, abs=1e-12)
+
+
+def test_a_report_says_how_the_derivatives_compare():
+    times = {derivatives.OURS: [1e-5], derivatives.DDX: [2e-5], derivatives.DDX_BUFFER: [5e-6]}
+    findings = Findings(derivatives=[derivatives.Measured("f", 2, 100, "value", times)])
+    (section,) = [each for each in report.sections(findings, None) if each.anchor == "derivatives"]
+    assert section.parts[1].rows == [["f", "2", "100", "value", "10", "2.00", "0.50"]]
 
 
 def test_the_assignment_begins_and_ends_where_the_course_says():

@@ -12,6 +12,7 @@ adjoint program comes from the table's partials.
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
@@ -42,6 +43,7 @@ __all__ = [
     "Symbol",
     "ancestry",
     "applies",
+    "fingerprint",
     "rewrite",
 ]
 
@@ -160,6 +162,18 @@ _ROWS = {row.ufunc: row for row in TABLE.values() if row.ufunc is not None}
 
 def _each(arg: Any) -> Sequence[Any]:
     return arg if isinstance(arg, (list, tuple)) else (arg,)
+
+
+def fingerprint(outputs: Sequence[Node]) -> str:
+    """A digest that two programs share if they compute the same, in any process."""
+    digest, position = hashlib.sha256(), dict[Node, int]()
+    for node in ancestry(outputs):
+        position[node] = len(position)
+        operands = [position[arg] for arg in node.args]
+        fields = [field.name if isinstance(field, Primitive) else _hashable(field) for field in node.fields]
+        digest.update(repr((type(node).__name__, operands, node.shape, node.batched, fields)).encode())
+    digest.update(repr([position[output] for output in outputs]).encode())
+    return digest.hexdigest()
 
 
 def _hashable(field: Any) -> Any:

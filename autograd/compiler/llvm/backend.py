@@ -31,6 +31,7 @@ from ..ir.nodes import (
     ScatterAdd,
     Symbol,
     ancestry,
+    fingerprint,
 )
 from ..ir.passes import run, stages, text
 from ..update_loop import Training
@@ -74,17 +75,18 @@ class NativeProgram:
         self._functions: dict[Any, _Function] = {}
         self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
+        self._rows = sum(node.size for node in self.nodes)
 
     @property
     def stages(self) -> dict[str, str]:
         """The program after each pass, the loops of each phase, and the source."""
         passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
-        kernel, *_ = self._pass(8 if self.width else 1)
+        kernel = self._pass(8 if self.width else 1)
         return {**passes, "schedule": kernel.schedule, "source": self.source}
 
     @property
     def source(self) -> str:
-        kernel, *_ = self._pass(8 if self.width else 1)
+        kernel = self._pass(8 if self.width else 1)
         lines = [f"; {node!r}" for node in ancestry(self.nodes)]
         return "\n".join([*lines, "", str(kernel.module)])
 
@@ -106,7 +108,7 @@ class NativeProgram:
     def rows(self, parameters: Any, batch: Any) -> Any:
         """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
         results, *_ = self._results(parameters, batch)
-        return results.reshape(sum(node.size for node in self.nodes), -1)[:, : len(batch)]
+        return results.reshape(self._rows, -1)[:, : len(batch)]
 
     def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
         """The numbers of all nodes in one array, and where those of each node begin and end in it."""
@@ -150,19 +152,34 @@ class NativeProgram:
         finally:
             self._scratch.append((scratch, start))
 
-    def _function(self, purpose: Any, lanes: int, *args: Any) -> _Function:
+    def _function(self, purpose: Any, lanes: int, training: Training | None = None) -> _Function:
         made = self._functions.get((purpose, lanes))
         if made is None:
-            with BUILDING:  # nodes are added to their block
-                kernel, result, arguments = (self._train if args else self._pass)(lanes, *args)
-                kernel.module.triple = machine.triple()
-                arguments = [*arguments, ctypes.c_void_p]
-                call = machine.function(kernel.module.name, str(kernel.module), result, arguments)
+            with BUILDING:  # nodes are added to their graph
+                build = functools.partial(self._built, lanes, training)
+                signature = _signature(len(self.nodes), training is not None)
+                specification = self._specification(lanes, training)
+                call, (size, record, fused) = machine.function(specification, signature, build)
                 if len(self._functions) >= KEPT:
                     self._functions.clear()
-                made = _Function(call, lanes, kernel.size, kernel.record, kernel.fused)
-                self._functions[purpose, lanes] = made
+                made = self._functions[purpose, lanes] = _Function(call, lanes, size, record, bool(fused))
         return made
+
+    def _specification(self, lanes: int, training: Training | None) -> str:
+        """All that the code of a kernel depends on, without writing it."""
+        parts = [lanes, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
+        if training is not None:
+            t, graph = training, Graph(training.parameters, 0)
+            changed = self._following(t, self._row(t, graph, 1))
+            settings = t.updated, t.clip_value, t.clip_norm, t.careful, len(t.names)
+            parts += [settings, list(changed), fingerprint(all_legal(graph, list(changed.values())))]
+        return repr(parts)
+
+    def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
+        """The name of a kernel, its code as text, and the facts that a call needs to know."""
+        kernel = self._pass(lanes) if training is None else self._train(lanes, training)
+        kernel.module.triple = machine.triple()
+        return kernel.module.name, str(kernel.module), [kernel.size, kernel.record, kernel.fused]
 
     def _kernel(
         self, name: str, lanes: int, result: str, *arguments: str, nodes: Sequence[Node] | None = None
@@ -184,7 +201,7 @@ class NativeProgram:
         kernel.mask = None
         return kernel, given
 
-    def _pass(self, lanes: int) -> tuple[Kernel, Any, list[Any]]:
+    def _pass(self, lanes: int) -> Kernel:
         """One pass over a batch: its results."""
 
         results: list[Any]
@@ -216,8 +233,7 @@ class NativeProgram:
             if not node.batched:
                 self._copy(kernel, node, result)
         kernel.builder.ret_void()
-        pointers = [ctypes.c_void_p] * len(self.nodes)
-        return kernel, None, [*[ctypes.c_void_p] * 3, ctypes.c_int64, *pointers]
+        return kernel
 
     @staticmethod
     def _copy(kernel: Kernel, node: Node, result: Any) -> None:
@@ -249,7 +265,7 @@ class NativeProgram:
                 t.state[...] = state[: len(t.state)]
         return done
 
-    def _train(self, lanes: int, training: Training) -> tuple[Kernel, Any, list[Any]]:
+    def _train(self, lanes: int, training: Training) -> Kernel:
         """Updates of the parameters, each from the gradient over a batch; the number of those made."""
         t, P = training, training.parameters
         given: list[Any]
@@ -353,8 +369,7 @@ class NativeProgram:
 
         kernel.loop(0, steps, 1, step)
         builder.ret(steps)
-        arguments = [*[ctypes.c_void_p] * 4, ctypes.c_int64, *[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 2]
-        return kernel, ctypes.c_int64, arguments
+        return kernel
 
     def _updates(self, kernel: Kernel, t: Training) -> list[Kernel]:
         """One update as programs of their own, which read and change the rows of the state."""
@@ -424,11 +439,23 @@ class NativeProgram:
                 kernel.store(each, table, kernel.plus(kernel.times(kernel.plus(row, lane), width), k))
 
 
+def _signature(results: int, trains: bool) -> Any:
+    """The type of a kernel: a pass writes that many results; a training counts the updates it made."""
+    pointer, whole = [ctypes.c_void_p], [ctypes.c_int64]
+    if trains:
+        arguments = [*pointer * 4, *whole, *pointer * 5, *whole * 2]
+    else:
+        arguments = [*pointer * 3, *whole, *pointer * results]
+    return ctypes.CFUNCTYPE(ctypes.c_int64 if trains else None, *arguments, ctypes.c_void_p)
+
+
 def _pointer(array: Any) -> int:
     """Where the numbers of an array begin."""
+    if not array.size:
+        return 0
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))
-    except (TypeError, ValueError):  # not to be written, or empty; this takes longer
+    except (TypeError, ValueError):  # not to be written; this takes longer
         return int(array.ctypes.data)
 
 

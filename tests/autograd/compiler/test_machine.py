@@ -1,5 +1,6 @@
 """Native functions: each text once, given back when nobody calls them; and texts that LLVM would die of."""
 
+import collections
 import ctypes
 import gc
 import random
@@ -28,16 +29,18 @@ define double @"name"(double %"x") {{
   ret double %"y"
 }}
 """
-ONE = ctypes.c_double, [ctypes.c_double]
+ONE = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
 
 
 def plus(number):
-    return machine.function("name", TEXT.format(number=f"{number:.1f}"), *ONE)
+    text = TEXT.format(number=f"{number:.1f}")
+    return machine.function(text, ONE, lambda: ("name", text, []))[0]
 
 
 @pytest.fixture
 def nothing_known(monkeypatch):
-    """A cache of its own; the functions of other tests come back."""
+    """A cache of its own, and none on disk; the functions of other tests come back."""
+    monkeypatch.setenv("AUTOGRAD_CACHE", "off")
     known = type(machine._known)()
     monkeypatch.setattr(machine, "_known", known)
     return known
@@ -184,7 +187,7 @@ def test_a_graph_too_large_for_native_code_is_refused_with_what_to_do_and_runs_o
     ):
         compile(y, w, x, backend="llvm")
     program = compile(y, w, x)
-    program._updates = 10**9  # from here on native code would pay
+    program._asked = collections.defaultdict(lambda: (10**9, 10**9))  # from here on native code would pay
     program([0.5, 0.25], [[0.125]])
     assert program.backend == "numpy"
 
@@ -196,7 +199,7 @@ def test_a_text_that_turns_out_too_long_is_refused_and_auto_goes_on_with_arrays(
     arrays = compile(y, w, x, backend="numpy")
     right = getattr(arrays, call)(given[0].copy(), *given[1:])
     programs = [compile(y, w, x, backend="llvm"), compile(y, w, x)]
-    programs[1]._updates = 10**9
+    programs[1]._asked = collections.defaultdict(lambda: (10**9, 10**9))
     monkeypatch.setattr(machine, "LONGEST", 100)
     with pytest.raises(GraphError, match="too large for native code"):
         getattr(programs[0], call)(*given)

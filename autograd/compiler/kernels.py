@@ -1,0 +1,89 @@
+"""Native kernels on disk: what one process has compiled, the next one loads.
+
+A file for each kernel, named by a key of all that its code depends on. Object code is code: only files are
+loaded that belong to the user and that nobody else may write, from a folder of which the same is true. The
+cache is a convenience: a folder that cannot be read or written, or a damaged file, is as if there were none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from ..files import write_bytes
+
+__all__ = ["folder", "load", "store"]
+
+VARIABLE = "AUTOGRAD_CACHE"
+LARGEST = 64 << 20  # bytes of all files together; the ones that were used last are kept
+_DIGEST = hashlib.sha256
+
+
+def folder() -> Path | None:
+    """Where kernels are kept, or None.
+
+    ``AUTOGRAD_CACHE`` names another folder, or is ``off``. Otherwise it is the user's cache folder by the
+    platform's convention, if platformdirs is installed, which the extra ``jit`` brings.
+    """
+    named = os.environ.get(VARIABLE, "")
+    if named.lower() in ("off", "0", "no"):
+        return None
+    if named:
+        return Path(named)
+    try:
+        import platformdirs
+    except ImportError:
+        return None
+    return platformdirs.user_cache_path("scalar-autograd", appauthor=False) / "kernels"
+
+
+def load(key: str) -> bytes | None:
+    """What was stored under a key, or None if it is not there, damaged, or not the user's."""
+    place = folder()
+    if place is None:
+        return None
+    with suppress(OSError, ValueError):  # a path with NUL
+        path = place / key
+        with open(path, "rb") as file:
+            if _is_users(os.stat(place)) and _is_users(os.fstat(file.fileno())):
+                content = file.read()
+                size = _DIGEST().digest_size
+                if _DIGEST(content[size:]).digest() == content[:size]:
+                    with suppress(OSError):
+                        os.utime(path)  # it was used now
+                    return content[size:]
+    return None
+
+
+def store(key: str, content: bytes) -> None:
+    """Keep the content of a kernel, and remove the kernels used longest ago if there are too many bytes."""
+    place = folder()
+    if place is None:
+        return
+    with suppress(OSError, ValueError):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_users(os.stat(place)):
+            write_bytes(place / key, _DIGEST(content).digest() + content)
+            os.chmod(place / key, 0o600)
+            _keep_the_latest(place)
+
+
+def _keep_the_latest(place: Path) -> None:
+    with os.scandir(place) as entries:
+        files = [(entry.stat(), entry.path) for entry in entries if entry.is_file()]
+    files.sort(key=lambda each: each[0].st_mtime, reverse=True)
+    total = 0
+    for status, path in files:
+        total += status.st_size
+        if total > LARGEST:
+            with suppress(OSError):  # another process was faster
+                os.remove(path)
+
+
+def _is_users(status: os.stat_result) -> bool:
+    """Whether it belongs to the user, and nobody else may write it. Windows has neither."""
+    user = getattr(os, "getuid", None)
+    return user is None or (status.st_uid == user() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
