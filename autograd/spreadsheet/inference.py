@@ -216,7 +216,7 @@ class _Reader:
             residuals = residuals[usable]
         if not np.isfinite(point).all() or np.median(np.abs(residuals)) > _SMALL:
             return None
-        return {name: float(f"{value:.{digits}g}") for name, value in zip(start, point)}
+        return {name: round(float(f"{value:.{digits}g}"), 12) for name, value in zip(start, point)}
 
     @staticmethod
     def _residuals(

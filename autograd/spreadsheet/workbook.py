@@ -26,6 +26,7 @@ from ..engine.value import Value
 from ..errors import GraphTooLargeError, MissingExtraError
 from ..files import output_path, shortened, write_bytes, write_csv
 from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
+from .cells import letters
 from .problem import RATES, leaves_to_train
 
 __all__ = ["save_workbook"]
@@ -158,7 +159,7 @@ class _Table:
         self.headers = ["epoch", *(column.header for column in self.columns)]
         self.trained = slice(1 + len(self.inputs), 1 + len(self.inputs) + len(wrt))
         for position, column in enumerate(self.columns, 1):
-            column.symbol.cell = f"{_letters(position)}{_ROW}"
+            column.symbol.cell = f"{letters(position + 1)}{_ROW}"
         for column in self.columns:
             if column.formula is not None:
                 column.cell = "=" + SHEET.write(in_cells(column.formula))
@@ -232,16 +233,6 @@ def _in_counting_order(name: str) -> list[tuple[str, int, str]]:
     return [(word, len(digits.lstrip("0")), digits.lstrip("0")) for word, digits in pairs]
 
 
-def _letters(position: int) -> str:
-    """The name of a column, counted from 0."""
-    name = ""
-    position += 1
-    while position:
-        position, rest = divmod(position - 1, 26)
-        name = chr(65 + rest) + name
-    return name
-
-
 # --- the workbook ----------------------------------------------------------------------------------
 
 
@@ -282,12 +273,14 @@ class _Pages:
         names = {rate: f"η = {rate:g}" for rate in RATES}
         self._training("training", lr)
         overview = self.workbook.add_worksheet("learning rates")
-        for rate, name in names.items():
-            self._training(name, rate, source="training")
-        self._rates(overview, names)
+        losses = {name: self._training(name, rate, source="training") for rate, name in names.items()}
+        self._rates(overview, losses)
 
-    def _training(self, name: str, lr: float, source: str = "") -> None:
-        """A sheet that trains; where it has a source, it takes inputs and initial weights from there."""
+    def _training(self, name: str, lr: float, source: str = "") -> list[float]:
+        """A sheet that trains; where it has a source, it takes inputs and initial weights from there.
+
+        Returns the loss of each epoch.
+        """
         table = self.table
         sheet = self.workbook.add_worksheet(name)
         _say(sheet, _TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
@@ -303,7 +296,7 @@ class _Pages:
         for position, (column, node) in enumerate(zip(leaves, [*table.inputs, *table.wrt]), 1):
             _say(sheet, _NAMES, position, column.header, self.header)
             if source:
-                cell = f"={source}!{_letters(position)}{_NUMBERS + 1}"
+                cell = f"={source}!{letters(position + 1)}{_NUMBERS + 1}"
                 sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
             else:
                 sheet.write_number(_NUMBERS, position, _Whole(node.data), self.input)
@@ -316,12 +309,15 @@ class _Pages:
         sheet.set_column(0, 0, 8)
         sheet.set_column(1, len(table.columns), 14)
         sheet.freeze_panes(_FIRST, 1)
+        losses = []
         for epoch, numbers in enumerate(table.rows(lr, self.epochs), 1):
             self._epoch(sheet, epoch, numbers)
+            losses.append(numbers[table.loss - 1])
         chart = self._chart(f"Loss with η = {lr:g}")
         chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
         chart.set_legend({"none": True})
         sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
+        return losses
 
     def _in_words(self, position: int, column: _Column) -> str:
         if column.formula is not None:
@@ -339,33 +335,31 @@ class _Pages:
         else:
             sheet.write_formula(row, 0, f"=A{row}+1", self.count, epoch)
         for position, (column, data) in enumerate(zip(table.columns, numbers, strict=True), 1):
-            letters = _letters(position)
+            column_name = letters(position + 1)
             trained = table.trained.start <= position < table.trained.stop
             if column.formula is not None:
                 cell = column.cell.replace(_ROW, str(row + 1))
             elif trained and epoch > 1:
-                slope = _letters(table.columns.index(table.gradient_of(position)) + 1)
-                cell = f"={letters}{row}-$A${_NUMBERS + 1}*{slope}{row}"
+                slope = letters(table.columns.index(table.gradient_of(position)) + 2)
+                cell = f"={column_name}{row}-$A${_NUMBERS + 1}*{slope}{row}"
             else:
-                cell = f"={letters}${_NUMBERS + 1}"
+                cell = f"={column_name}${_NUMBERS + 1}"
             style = self.slope if column.header.startswith("∂") else self.value
             sheet.write_formula(row, position, cell, style, data if math.isfinite(data) else "#NUM!")
 
-    def _rates(self, sheet: Any, names: dict[float, str]) -> None:
-        """The losses of all rates side by side, and their curves in one chart."""
-        table = self.table
-        loss = table.loss
+    def _rates(self, sheet: Any, losses: dict[str, list[float]]) -> None:
+        """The losses of all rates side by side, by the sheet of each, and their curves in one chart."""
+        loss = self.table.loss
         chart = self._chart("Loss by learning rate")
         _say(sheet, 0, 0, "epoch", self.header)
-        sheet.set_column(0, len(names), 12)
+        sheet.set_column(0, len(losses), 12)
         sheet.freeze_panes(1, 1)
         for row in range(1, self.epochs + 1):
             sheet.write_number(row, 0, row, self.count)
-        for position, (rate, name) in enumerate(names.items(), 1):
+        for position, (name, curve) in enumerate(losses.items(), 1):
             _say(sheet, 0, position, name, self.header)
-            for row, numbers in enumerate(table.rows(rate, self.epochs), 1):
-                data = numbers[loss - 1]
-                cell = f"='{name}'!{_letters(loss)}{_FIRST + row}"
+            for row, data in enumerate(curve, 1):
+                cell = f"='{name}'!{letters(loss + 1)}{_FIRST + row}"
                 sheet.write_formula(row, position, cell, self.value, data if math.isfinite(data) else "#NUM!")
             chart.add_series(
                 {
@@ -375,7 +369,7 @@ class _Pages:
                     "line": {"width": 1.75},
                 }
             )
-        sheet.insert_chart(1, len(names) + 2, chart)
+        sheet.insert_chart(1, len(losses) + 2, chart)
 
     def _series(self, sheet: str, position: int, name: str) -> dict[str, Any]:
         last = _FIRST + self.epochs - 1
