@@ -68,6 +68,9 @@ class BuildAllOrNothing(build_ext):
         for stamp in stamps:
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.unlink(missing_ok=True)
+            for built in stamp.parent.glob(f"*{KIND['EXTENSION_SUFFIXES'][0]}"):
+                if built.name.partition(".")[0] not in {module.stem for module in KIND["modules"]()}:
+                    built.unlink()  # a module that is no longer compiled would still be found
         self.force, self.parallel = True, True
         try:
             super().run()

@@ -66,11 +66,18 @@ def test_it_is_built_and_built_again_and_never_left_half(checkout):
     assert build(checkout) == []
     assert run(checkout, "-c", SAYS).stdout == "True 0.0 0.0\n"
 
+    # A module that is compiled no longer.
+    (room / "two.pxd").rename(room / "two.txt")
+    (room / "two.py").write_text("from . import one\n\n\ndef g(x):\n    return one.f(x) * 3 + 5\n")
+    assert build(checkout) == []
+    assert run(checkout, "-c", SAYS).stdout == "True 0.0 5.0\n"
+    (room / "two.txt").rename(room / "two.pxd")
+
     # One of two that cannot be compiled.
     (room / "two.pxd").write_text("cpdef Unknown g(double x)\n")
     (told,) = build(checkout)
     assert "the engine is not compiled, and runs as plain Python" in told
-    assert run(checkout, "-c", SAYS).stdout == "False 0.0 0.0\n"
+    assert run(checkout, "-c", SAYS).stdout == "False 0.0 5.0\n"
 
 
 @pytest.mark.parametrize("missing", ["compiler", "Cython"])
