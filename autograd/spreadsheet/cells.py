@@ -16,6 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
@@ -365,8 +366,7 @@ def open_book(path: Path) -> Book:
         return _open_workbook(path, data, limits)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         raise SheetError(
-            f"{path.name} is not an .xlsx file, whatever its name says, or it is damaged: "
-            "open it in a spreadsheet program and save it as .xlsx"
+            f"{path.name} is not an .xlsx file, whatever its name says, or it is damaged: {_SAVE_AS}"
         )
     sheet = _read_text(path.name, data, limits)
     return Book(path, "csv", [sheet.name], limits, _sheets={sheet.name: sheet})
@@ -394,26 +394,26 @@ def _bytes(path: Path, limits: Limits) -> bytes:
 
 
 _SAVE_AS = "open it in a spreadsheet program and save it as .xlsx"
+_CHECKED = "what can be checked is the .xlsx or .csv file itself"
+_REFUSED = {
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"is in the old .xls format: {_SAVE_AS}",
+    **dict.fromkeys((b"<html", b"<!doctype html", b"<table"), f"is a web page: {_SAVE_AS}"),
+    b"<?xml": f"is XML, not an .xlsx workbook: {_SAVE_AS}",
+    b"%pdf": f"is a PDF: {_CHECKED}",
+    **dict.fromkeys((b"\x89png", b"\xff\xd8\xff"), f"is a picture: {_CHECKED}"),
+}  # by how a file begins, in small letters, what it is and what to do
 
 
 def _refuse_others(path: Path, data: bytes) -> None:
     """Say what a file is that is something else than a workbook or a text."""
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        if "EncryptedPackage".encode("utf-16-le") in data:
-            raise SheetError(
-                f"{path.name} is protected by a password: open it, remove the password and save it again"
-            )
-        raise SheetError(f"{path.name} is in the old .xls format: {_SAVE_AS}")
-    if head.startswith((b"<html", b"<!doctype html", b"<table")):
-        raise SheetError(f"{path.name} is a web page: {_SAVE_AS}")
-    if head.startswith(b"<?xml"):
-        raise SheetError(f"{path.name} is XML, not an .xlsx workbook: {_SAVE_AS}")
+    what = next((what for begin, what in _REFUSED.items() if head.startswith(begin)), "")
+    if "old .xls" in what and "EncryptedPackage".encode("utf-16-le") in data:
+        what = "is protected by a password: open it, remove the password and save it again"
     if head.startswith(b"{") and b'"cells"' in data:
-        raise SheetError(f"{path.name} is a notebook: what can be checked is the .xlsx or .csv file itself")
-    for begin, what in ((b"%pdf", "a PDF"), (b"\x89png", "a picture"), (b"\xff\xd8\xff", "a picture")):
-        if head.startswith(begin):
-            raise SheetError(f"{path.name} is {what}: what can be checked is the .xlsx or .csv file itself")
+        what = f"is a notebook: {_CHECKED}"
+    if what:
+        raise SheetError(f"{path.name} {what}")
 
 
 def _put(sheet: Sheet, place: Place, cell: Cell) -> None:
@@ -531,25 +531,26 @@ _BROKEN = (
 )  # what the readers of archives and of XML raise on damaged ones
 
 
-def _damaged(path: Path, error: object) -> SheetError:
-    detail = " ".join(str(error).split()) or type(error).__name__
-    return SheetError(
-        f"{path.name} is damaged or only part of it is there ({detail:.80}): "
-        "get it again, or open it in a spreadsheet program and save it again"
-    )
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be read in here that it is damaged."""
+    try:
+        yield
+    except SheetError:
+        raise
+    except _BROKEN as error:
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise SheetError(
+            f"{path.name} is damaged or only part of it is there ({detail:.80}): "
+            "get it again, or open it in a spreadsheet program and save it again"
+        ) from error
 
 
 def _open_workbook(path: Path, data: bytes, limits: Limits) -> Book:
     limits.take("parts", data.count(b"PK\1\2"))  # before there is an object for each
-    try:
+    with _whole(path):
         archive = _Archive(path, zipfile.ZipFile(io.BytesIO(data)), limits)
-        return Book(
-            path, "xlsx", list(archive.parts), limits, archive.others, archive.defined, _archive=archive
-        )
-    except SheetError:
-        raise
-    except _BROKEN as error:
-        raise _damaged(path, error) from error
+    return Book(path, "xlsx", list(archive.parts), limits, archive.others, archive.defined, _archive=archive)
 
 
 # An element of a part when it begins and, with its text, when it ends: its tag without the namespace, of
@@ -703,13 +704,8 @@ class _Archive:
         return found
 
     def sheet(self, name: str) -> Sheet:
-        part, hidden = self.parts[name]
-        try:
-            return self._read(name, part, hidden)
-        except SheetError:
-            raise
-        except _BROKEN as error:
-            raise _damaged(self.path, error) from error
+        with _whole(self.path):
+            return self._read(name, *self.parts[name])
 
     def _read(self, name: str, part: str, hidden: bool) -> Sheet:
         sheet = Sheet(name, hidden=hidden, limits=self.limits)
@@ -749,19 +745,19 @@ class _Archive:
             if not 0 <= int(data) < len(self.strings):
                 raise ValueError(f"there is no text {data}")
             data = self.strings[int(data)]
-        if not data:
-            if formula:
-                _put(sheet, place, Cell(None, "", formula))
-        elif kind in ("n", ""):
+        value: float | str | None = data.strip() or None
+        shown = data.strip()
+        if data and kind in ("n", ""):
             if not _STORED.fullmatch(data):
                 raise ValueError(f"{data:.40} is no number")
             number = float(data)
-            _put(sheet, place, Cell(number if math.isfinite(number) else data, repr(number), formula))
-        elif kind == "b":
-            _put(sheet, place, Cell("TRUE" if data == "1" else "FALSE", data, formula))
-        elif data.strip():
-            written = read_number(data) if kind != "e" else None  # a number that is kept as text
-            _put(sheet, place, Cell(data.strip() if written is None else written, data.strip(), formula))
+            value, shown = number if math.isfinite(number) else data, repr(number)
+        elif data and kind == "b":
+            value, shown = "TRUE" if data == "1" else "FALSE", data
+        elif shown and kind != "e" and (written := read_number(data)) is not None:
+            value = written  # a number that is kept as text
+        if value is not None or (formula and not data):
+            _put(sheet, place, Cell(value, shown, formula))
 
     def _formula(
         self, sheet: Sheet, place: Place, attributes: dict[str, str], text: str, masters: dict[str, Place]
