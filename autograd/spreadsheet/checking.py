@@ -67,6 +67,7 @@ def check_workbook(
     Raises
     ------
     SheetError : a ValueError, if the file cannot be read, passes a limit, or has no table of the problem.
+    TypeError : if `path` is no path, or `problem` is no `Problem`.
 
     Examples
     --------
@@ -78,6 +79,15 @@ def check_workbook(
     >>> [(each.cell, each.given, round(each.expected, 6)) for each in report.findings]
     [('D2', 0.5001, 0.506875)]
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"check_workbook takes a path such as 'training.xlsx', got {type(path).__name__}: {path!r:.60}"
+        )
+    if not isinstance(problem, Problem):
+        raise TypeError(
+            f"check_workbook takes a Problem, such as Problem.of(loss, weights), got "
+            f"{type(problem).__name__}: {problem!r:.60}"
+        )
     with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
         return _checked(open_book(Path(path)), problem, lr)
 

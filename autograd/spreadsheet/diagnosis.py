@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..symbolic import TEXT, Expression, Symbol
-from .expected import Array, Estimate, descended, evaluate, names_in, propagated
+from .expected import Array, Estimate, descended, evaluate, names_in, propagated, shortest
 from .grading import Flags, Judgement
 from .mutations import STALE, Mutation, Stale, kin, pairs, renamed, reshaped, written
 from .vocabulary import RATE, derivative, short, split_derivative
@@ -48,8 +48,8 @@ class Slip:
     """
 
     words: str
-    formula: str
-    share: float
+    formula: str = ""
+    share: float = 1.0
     others: tuple[str, ...] = ()
 
 
@@ -339,8 +339,8 @@ def _of_one_number(judged: Judgement, case: _Case) -> Slip | None:
     first = int(case.rows[0])
     before = judged.seen[case.name].value[first - 1] if first else math.nan
     if abs(before - printed[0]) <= 2.0 * case.printed.error[0]:
-        return Slip("it stays at the number of the row before: the formula does not go on", "", 1.0)
-    return Slip(f"the number {printed[0]:g} stands in each of these rows", "", 1.0)
+        return Slip("it stays at the number of the row before: the formula does not go on")
+    return Slip(f"the number {printed[0]:g} stands in each of these rows")
 
 
 def _of_number(case: _Case) -> Slip | None:
@@ -357,20 +357,16 @@ def _of_number(case: _Case) -> Slip | None:
     ):
         plain = _plainest(factor, float(np.median(spread)))
         words = "its sign is turned" if plain == -1.0 else f"it is {plain:g} times what it should be"
-        return Slip(words, "", 1.0)
+        return Slip(words)
     added = float(np.median(rest))
     if len(printed) > 1 and np.all(np.abs(rest - added) <= 2.0 * errors):
-        return Slip(f"{_plainest(added, float(np.median(errors / abs(added)))):g} is added to it", "", 1.0)
+        return Slip(f"{_plainest(added, float(np.median(errors / abs(added)))):g} is added to it")
     return None
 
 
 def _plainest(number: float, spread: float) -> float:
     """The number with the fewest digits that is as near as one can tell."""
-    for digits in range(1, 8):
-        short_one = float(f"{number:.{digits}g}")
-        if abs(short_one - number) <= 2.0 * spread * abs(number) + 1e-12:
-            return short_one
-    return number
+    return shortest(number, 2.0 * spread * abs(number) + 1e-12) or number
 
 
 def _is_plain(number: float, spread: float) -> bool:
@@ -384,7 +380,7 @@ def _of_constant(judged: Judgement, name: str, rows: Rows) -> Slip | None:
     if not (len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=1e-6, atol=0.0)):
         return None
     words = f"it grows by {steps[0]:g} with each row, as filling down a series does"
-    return Slip(f"{words}, where one number belongs", "", 1.0)
+    return Slip(f"{words}, where one number belongs")
 
 
 def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | None:
@@ -397,7 +393,7 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | 
     if not len(rows):
         return None
     predicted = judged.predictions(weight, gap=1)[0]
-    usual = judged.fits(name, predicted if same_row else judged.moved_down(predicted))
+    usual = judged.fits(name, predicted if same_row else predicted.moved_down())
     drift = bool(usual[rows].all())
     case = _case(judged, name, rows, reads, drift)
     slope = network.gradient(weight)
@@ -470,4 +466,4 @@ def _of_rate(judged: Judgement, case: _Case, weight: str, slope: str) -> Slip | 
     found = _plainest(used * factor, float(error[best]) / max(abs(used), 1e-300))
     if found == true or (len(ratio) < 2 and not _is_plain(found, 0.0)):
         return None
-    return Slip(f"the learning rate {found:g} is used, where η = {true:g} belongs", "", 1.0)
+    return Slip(f"the learning rate {found:g} is used, where η = {true:g} belongs")

@@ -9,6 +9,7 @@ place: how far that can carry is found by moving each operand as far as it may b
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from ..engine.value import Value
 from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
 from .vocabulary import RATE, derivative, split_derivative
 
-__all__ = ["Estimate", "Network", "descended", "evaluate", "names_in", "propagated"]
+__all__ = ["Estimate", "Network", "descended", "evaluate", "names_in", "propagated", "shortest"]
 
 Array = npt.NDArray[np.float64]
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -45,6 +46,18 @@ class Estimate:
 
     def take(self, rows: Any) -> Estimate:
         return Estimate(self.value[rows], self.error[rows])
+
+    def moved_down(self, value: float = math.nan, error: float = 0.0) -> Estimate:
+        """Each number one row further down, below a first one with that value and error."""
+        return Estimate(
+            np.concatenate([[value], self.value[:-1]]), np.concatenate([[error], self.error[:-1]])
+        )
+
+
+def shortest(number: float, slack: float) -> float | None:
+    """The number with the fewest digits, at most 7, that is so near; None if there is none."""
+    shorter = (float(f"{number:.{digits}g}") for digits in range(1, 8))
+    return next((short for short in shorter if abs(short - number) <= slack), None)
 
 
 @functools.lru_cache(maxsize=4096)

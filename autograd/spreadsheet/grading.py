@@ -106,9 +106,11 @@ class Judgement:
             trained = name in self.network.trained
             shown = self.seen.get(name)
             if trained and self.after and shown is not None and self.moves(name):
-                shown = self._shifted(shown, self._given.get(name, exactly(math.nan, self.count)))
+                first = self._given.get(name, exactly(math.nan, 1))
+                shown = shown.moved_down(first.value[0], first.error[0])
             if shown is None and trained and updated(name) in self.seen and name in self._given:
-                shown = self._shifted(self.seen[updated(name)], self._given[name])
+                first = self._given[name]
+                shown = self.seen[updated(name)].moved_down(first.value[0], first.error[0])
             if shown is None:
                 known = self._given[name]
                 if trained and self.count > 1 and self.moves(name):
@@ -153,13 +155,6 @@ class Judgement:
         steps = np.diff(values)
         series = len(steps) > 1 and np.allclose(steps, steps[0], rtol=1e-6, atol=0.0)
         return name in self.network.trained or not series
-
-    @staticmethod
-    def _shifted(shown: Estimate, first: Estimate) -> Estimate:
-        return Estimate(
-            np.concatenate([first.value[:1], shown.value[:-1]]),
-            np.concatenate([first.error[:1], shown.error[:-1]]),
-        )
 
     @staticmethod
     def _short(shown: Estimate) -> Flags:
@@ -292,8 +287,7 @@ class Judgement:
         return np.full(self.count, flag)
 
     def _first_row(self) -> Flags:
-        first = self._all(False)
-        first[:1] = True
+        first: Flags = np.arange(self.count) == 0
         return first
 
     def _states(self, name: str, fits: Flags, follows: Flags, taken: Flags | None = None) -> States:
@@ -355,9 +349,9 @@ class Judgement:
             if self.after and name in self.columns:
                 self._judge_update(name, predicted, self._all(False))
             elif name in self.columns:
-                below = [self.moved_down(each) for each in predicted]
+                below = [each.moved_down() for each in predicted]
                 if later in self.columns and self.gap == 1:
-                    below.append(self.moved_down(self.seen[later]))
+                    below.append(self.seen[later].moved_down())
                 self._judge_update(name, below, self._first_row())
             if later in self.columns:
                 self._judge_update(
@@ -368,15 +362,17 @@ class Judgement:
         """Judge a weight by the numbers that an update may give; unknown if there are none."""
         self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
         fits = self.fits_any(shown, possible) if possible else self._all(False)
-        if self.rate is not None and shown in self.network.trained and not self.after:
-            fits &= self._keeps_up(shown)
+        one_update_above = shown in self.network.trained and not self.after and self.gap == 1
+        if self.rate is not None and one_update_above and self.is_coarse(shown):
+            fits &= self.fits_any(shown, self.drifts(shown))
         self.states[shown] = self._states(shown, fits, self._all(False), taken)
 
-    @staticmethod
-    def moved_down(each: Estimate) -> Estimate:
-        return Estimate(
-            np.concatenate([[math.nan], each.value[:-1]]), np.concatenate([[0.0], each.error[:-1]])
-        )
+    def after_update(self, name: str) -> tuple[str, bool] | None:
+        """The column that holds a weight after the update of each row, and whether one row further down."""
+        later = name if self.after else updated(name)
+        if later in self.columns:
+            return later, False
+        return (name, True) if name in self.columns and self.count > 1 else None
 
     def predictions(self, name: str, rate: Estimate | None = None, gap: int | None = None) -> list[Estimate]:
         """The weight after the update of each row: by its printed gradient, and by the right one."""
@@ -422,8 +418,8 @@ class Judgement:
         found = []
         for each in self._slopes(name):
             step = propagated(self.network.symbol(RATE) * slope, {RATE: rate, slope.text: each})
-            value = weight.value[0] - np.concatenate([[0.0], np.nancumsum(step.value)[:-1]])
-            error = weight.error[0] + np.concatenate([[0.0], np.nancumsum(step.error)[:-1]])
+            total = Estimate(np.nancumsum(step.value), np.nancumsum(step.error)).moved_down(0.0)
+            value, error = weight.value[0] - total.value, weight.error[0] + total.error
             found.append(Estimate(value, error + 4e-15 * np.arange(1, self.count + 1) * np.abs(value)))
         return found
 
@@ -436,11 +432,6 @@ class Judgement:
         """Whether the weight is printed with so few digits that one update may not show."""
         error = np.sort(self.seen[name].error)
         return bool(error[len(error) // 2] > 1e-12)
-
-    def _keeps_up(self, name: str) -> Flags:
-        if self.gap > 1 or not self.is_coarse(name):
-            return self._all(True)
-        return self.fits_any(name, self.drifts(name))
 
     # --- what came out -----------------------------------------------------------------------------
 

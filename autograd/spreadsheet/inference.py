@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .cells import Book, reference
-from .expected import Estimate, Network, evaluate, names_in
+from .expected import Estimate, Network, evaluate, names_in, shortest
 from .formulas import Calculator, FormulaError, parsed
 from .grading import Judgement, exactly
 from .problem import Problem
@@ -100,6 +100,12 @@ def _median(numbers: npt.NDArray[np.float64]) -> float:
     return float(np.median(finite)) if finite.size else math.nan
 
 
+def _told(chosen: Iterable[Given]) -> tuple[dict[str, float], dict[str, str]]:
+    """By name the numbers, and where each stands."""
+    chosen = list(chosen)
+    return {each.name: each.value for each in chosen}, {each.name: reference(each.place) for each in chosen}
+
+
 class _Reader:
     def __init__(self, table: Table, beside: Sequence[Given], problem: Problem, book: Book) -> None:
         self.table, self.beside, self.problem, self.book = table, beside, problem, book
@@ -128,11 +134,7 @@ class _Reader:
         most = max(map(len, stated.values()))
         for turn in range(min(most, 4)):
             if all(stated.values()):
-                chosen = {name: each[min(turn, len(each) - 1)] for name, each in stated.items()}
-                yield (
-                    {name: each.value for name, each in chosen.items()},
-                    {name: reference(each.place) for name, each in chosen.items()},
-                )
+                yield _told(each[min(turn, len(each) - 1)] for each in stated.values())
         if all(stated.values()):
             return
         for numbers in standard:
@@ -166,11 +168,7 @@ class _Reader:
         for names in reversed(self.problem.biases):
             stated = {name: self._stated(name) for name in names if name not in columns}
             if all(stated.values()):
-                yield (
-                    names,
-                    {name: each[0].value for name, each in stated.items()},
-                    {name: reference(each[0].place) for name, each in stated.items()},
-                )
+                yield names, *_told(each[0] for each in stated.values())
                 if any(name in columns for name in names):
                     return
         yield (), {}, {}
@@ -393,32 +391,30 @@ class _Reader:
         """How many of the updates the learning rate explains, from 0 to 1."""
         shares = []
         for name in judged.network.trained:
-            later = name if judged.after else updated(name)
-            if not judged.moves(name):
+            if not judged.moves(name) or (shown := judged.after_update(name)) is None:
                 continue
+            later, below = shown
             predicted = judged.predictions(name, rate)
-            if later in judged.columns:
-                shares.append(judged.fits_any(later, predicted).mean())
-            elif name in judged.columns and judged.count > 1:
-                fits = judged.fits_any(name, map(judged.moved_down, predicted))
-                if judged.is_coarse(name):
-                    fits &= judged.fits_any(name, judged.drifts(name, rate))
-                shares.append(fits[1:].mean())
+            fits = judged.fits_any(later, [each.moved_down() for each in predicted] if below else predicted)
+            if below and judged.is_coarse(name):
+                fits &= judged.fits_any(name, judged.drifts(name, rate))
+            shares.append(fits[int(below) :].mean())
         return float(np.mean(shares)) if shares else 0.0
 
     def _ratios(self, judged: Judgement) -> Iterator[Estimate]:
         """Learning rates by which one weight is updated: −Δw over ∂E/∂w, as a round number if it is near."""
         for name in filter(judged.moves, judged.network.trained):
-            later = name if judged.after else updated(name) if updated(name) in judged.columns else ""
-            if later in judged.columns:
-                step = judged.full[name].value - judged.seen[later].value
-                slack = judged.full[name].error + judged.seen[later].error
-            elif name in judged.columns and judged.count > 1:
-                weight = judged.full[name]
+            shown = judged.after_update(name)
+            if shown is None:
+                continue
+            later, below = shown
+            weight = judged.full[name]
+            if below:
                 step = np.append(weight.value[:-1] - weight.value[1:], math.nan)
                 slack = np.append(weight.error[:-1] + weight.error[1:], 0.0)
             else:
-                continue
+                step = weight.value - judged.seen[later].value
+                slack = weight.error + judged.seen[later].error
             slope = judged.own[judged.network.gradient(name)].value
             ratios, errors = step / slope, (slack + 4e-15) / np.abs(slope)
             usable = np.isfinite(ratios) & np.isfinite(errors)
@@ -438,11 +434,9 @@ class _Reader:
                 )
 
     def _rounded(self, rate: float, error: float) -> Estimate:
-        if math.isfinite(rate):
-            for digits in range(1, 8):
-                short = float(f"{rate:.{digits}g}")
-                if abs(short - rate) <= error + 1e-9 * abs(rate):
-                    return exactly(short, self.count)
+        short = shortest(rate, error + 1e-9 * abs(rate))
+        if short is not None:
+            return exactly(short, self.count)
         return Estimate(np.full(self.count, rate), np.full(self.count, error))
 
     def _guess(self, found: Understanding, judged: Judgement) -> None:

@@ -135,16 +135,48 @@ def _bracketed(formula: Expression) -> str:
 
 def reshaped(formula: Expression) -> Iterator[Mutation]:
     """The formula with one thing dropped, turned, repeated or left without its parentheses."""
+    within: list[tuple[_Around, Iterator[Mutation | _Part]]] = [(lambda part: part, _in_itself(formula))]
+    while within:  # the formula, a part of it, a part of that
+        change = next(within[-1][1], None)
+        if change is None:
+            within.pop()
+        elif isinstance(change, Mutation):
+            whole = functools.reduce(lambda part, each: each[0](part), within[::-1], change.formula)
+            yield Mutation(whole, change.differs, change.cost)
+        else:
+            within.append((change.around, _in_itself(change.part)))
+
+
+_Around = Callable[[Expression], Expression]  # a part of a formula to the formula with that part
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a formula that is changed in its turn, and what stands around it."""
+
+    part: Expression
+    around: _Around
+
+
+def _in_itself(formula: Expression) -> Iterator[Mutation | _Part]:
+    """The changes of a formula, and between them the parts of it."""
     factors, terms = _factors(formula), _terms(formula)
     if len(factors) > 1:
-        yield from _in_product(factors)
-    elif len(terms) > 1:
-        yield from _in_sum(formula, terms)
-    elif isinstance(formula, Apply):
-        yield from _in_call(formula)
+        return _in_product(factors)
+    if len(terms) > 1:
+        return _in_sum(formula, terms)
+    return _in_call(formula) if isinstance(formula, Apply) else iter(())
 
 
-def _in_product(factors: list[Expression]) -> Iterator[Mutation]:
+def _among_factors(before: list[Expression], after: list[Expression], part: Expression) -> Expression:
+    return _product([*before, part, *after])
+
+
+def _among_terms(before: list[Term], plus: bool, after: list[Term], part: Expression) -> Expression:
+    return _sum([*before, (plus, part), *after])
+
+
+def _in_product(factors: list[Expression]) -> Iterator[Mutation | _Part]:
     for position, factor in enumerate(factors):
         before, after = factors[:position], factors[position + 1 :]
         rest, name = before + after, _bracketed(factor)
@@ -157,8 +189,7 @@ def _in_product(factors: list[Expression]) -> Iterator[Mutation]:
                 (plus, head), (minus, tail) = terms[0], terms[-1]
                 opened = [(plus, _product([*ahead, head])), *terms[1:-1], (minus, _product([tail, *behind]))]
                 yield Mutation(_sum(opened), words, 1.25)
-        for change in reshaped(factor):
-            yield Mutation(_product([*before, change.formula, *after]), change.differs, change.cost)
+        yield _Part(factor, functools.partial(_among_factors, before, after))
     for begin, end in itertools.combinations(range(len(factors) + 1), 2):
         if 1 < end - begin < len(factors):
             words = f"{written(_product(factors[begin:end]))} is missing"
@@ -174,7 +205,7 @@ def _in_product(factors: list[Expression]) -> Iterator[Mutation]:
             yield from (Mutation(each, words, 1.5) for each in (loose, half, tight))
 
 
-def _in_sum(formula: Expression, terms: list[Term]) -> Iterator[Mutation]:
+def _in_sum(formula: Expression, terms: list[Term]) -> Iterator[Mutation | _Part]:
     for position, (plus, term) in enumerate(terms):
         before, after = terms[:position], terms[position + 1 :]
         rest, name = before + after, written(term)
@@ -186,8 +217,7 @@ def _in_sum(formula: Expression, terms: list[Term]) -> Iterator[Mutation]:
         words = f"{name} is {'subtracted' if plus else 'added'} in {written(formula)}"
         words = words if position else f"the sign of {name} is turned"
         yield Mutation(_sum([*before, (not plus, term), *after]), words, 1.2)
-        for change in reshaped(term):
-            yield Mutation(_sum([*before, (plus, change.formula), *after]), change.differs, change.cost)
+        yield _Part(term, functools.partial(_among_terms, before, plus, after))
     for position in range(1, len(terms)):
         (sign, left), (plus, right) = terms[position - 1 : position + 1]
         first, *others = _factors(right)
@@ -198,7 +228,7 @@ def _in_sum(formula: Expression, terms: list[Term]) -> Iterator[Mutation]:
             yield Mutation(_sum(merged), f"{words}{'+' if plus else '−'} belongs", 1.5)
 
 
-def _in_call(formula: Apply) -> Iterator[Mutation]:
+def _in_call(formula: Apply) -> Iterator[Mutation | _Part]:
     inside, *others = formula.operands
     if formula.row is _POW and isinstance(others[0], Number):
         exponent = others[0].data
@@ -223,8 +253,7 @@ def _in_call(formula: Apply) -> Iterator[Mutation]:
             belongs = f"stands where 1 / (1 + exp(−{written(inside)})) belongs"
             for changed, cost in ((Apply(_ADD, (Number(1.0), power)), 1.25), (power, 1.4)):
                 yield Mutation(changed, f"{written(changed)} {belongs}", cost)
-    for change in reshaped(inside):
-        yield Mutation(Apply(formula.row, (change.formula, *others)), change.differs, change.cost)
+    yield _Part(inside, lambda part: Apply(formula.row, (part, *others)))
 
 
 # --- changes of names ------------------------------------------------------------------------------
