@@ -17,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..engine.arguments import integer, number
 from ..engine.graph import require_fresh
 from ..engine.messages import describe
@@ -27,7 +29,9 @@ from ..errors import GraphTooLargeError, MissingExtraError
 from ..files import output_path, shortened, write_bytes, write_csv
 from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
 from .cells import letters
+from .expected import descended, evaluate
 from .problem import RATES, leaves_to_train
+from .vocabulary import RATE
 
 __all__ = ["save_workbook"]
 
@@ -35,6 +39,7 @@ _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what a
 _LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
 _MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
 _ROW = "\ue003"  # in a formula stands for the number of its row
+_STEP = descended(Symbol("w"), Symbol(RATE), Symbol("slope"))
 
 # Rows of a training sheet, counted from 0.
 _TITLE, _NOTE, _NAMES, _NUMBERS, _WORDS, _HEADER, _FIRST = 0, 1, 3, 4, 6, 7, 8
@@ -116,7 +121,7 @@ class _Column:
     symbol: Symbol
     header: str
     formula: Expression | None = None  # None for a leaf
-    cell: str = ""  # the formula, with _ROW for the number of the row
+    cell: str = ""  # the formula, with _ROW for the number of the row; of a weight, for that above
 
 
 class _Table:
@@ -163,6 +168,9 @@ class _Table:
         for column in self.columns:
             if column.formula is not None:
                 column.cell = "=" + SHEET.write(in_cells(column.formula))
+        rate = Symbol(RATE, cell=f"$A${_NUMBERS + 1}")
+        for weight, gradient in zip(self.columns[len(self.inputs) :], gradients):
+            weight.cell = "=" + SHEET.write(descended(weight.symbol, rate, gradient.symbol))
 
     def _between(self, gradients: list[_Column], steps: dict[Symbol, Step], loss: str) -> list[_Column]:
         """The derivatives that the gradients refer to, because written out they would be too long."""
@@ -223,8 +231,10 @@ class _Table:
                 known[column.symbol] = column.formula.evaluate(known)
                 numbers.append(known[column.symbol])
             yield numbers + gradient
-            for node, slope in zip(self.wrt, gradient, strict=True):
-                data[node] -= lr * slope
+            weights = np.array([data[node] for node in self.wrt])  # (P,)
+            with np.errstate(all="ignore"):
+                moved = evaluate(_STEP, {"w": weights, RATE: lr, "slope": np.array(gradient)})
+            data.update(zip(self.wrt, moved.tolist(), strict=True))
 
 
 def _in_counting_order(name: str) -> list[tuple[str, int, str]]:
@@ -335,15 +345,12 @@ class _Pages:
         else:
             sheet.write_formula(row, 0, f"=A{row}+1", self.count, epoch)
         for position, (column, data) in enumerate(zip(table.columns, numbers, strict=True), 1):
-            column_name = letters(position + 1)
-            trained = table.trained.start <= position < table.trained.stop
             if column.formula is not None:
                 cell = column.cell.replace(_ROW, str(row + 1))
-            elif trained and epoch > 1:
-                slope = letters(table.columns.index(table.gradient_of(position)) + 2)
-                cell = f"={column_name}{row}-$A${_NUMBERS + 1}*{slope}{row}"
+            elif column.cell and epoch > 1:
+                cell = column.cell.replace(_ROW, str(row))
             else:
-                cell = f"={column_name}${_NUMBERS + 1}"
+                cell = f"={letters(position + 1)}${_NUMBERS + 1}"
             style = self.slope if column.header.startswith("∂") else self.value
             sheet.write_formula(row, position, cell, style, data if math.isfinite(data) else "#NUM!")
 
@@ -392,11 +399,8 @@ class _Pages:
                 "label_position": "low",  # below the curve, also of a loss that is negative
             }
         )
-        header = [
-            "training",
-            _HEADER,
-            self.table.loss,
-        ]  # where it is text: a name such as =A!B1 would be a formula
+        # The header is given by its place, where it is text: a name such as =A!B1 would be a formula.
+        header = ["training", _HEADER, self.table.loss]
         chart.set_y_axis({"name": header, "num_format": "0.0###"})
         chart.set_size({"width": 720, "height": 420})
         return chart

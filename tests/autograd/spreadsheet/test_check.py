@@ -23,6 +23,7 @@ from demos import check
 from tests.support.profiles import slow
 from tests.support.sheets_made import (
     COLUMNS,
+    DELTA,
     FORWARD,
     FOUR_BIASES,
     GIVEN,
@@ -768,6 +769,25 @@ def test_a_loss_without_the_half(mean, run, tmp_path):
     report = run(write_csv(tmp_path / "other.csv", Layout().grid(Training(count=6).with_slip(slips))))
     require_right(report)
     assert "without ½" in report.text
+
+
+def test_the_half_of_a_mean_belongs_to_its_gradients_too(run, tmp_path):
+    """Where E_total is the mean of E1 and E2, the sum of their gradients is twice too much."""
+    mean = {"E1": "(t1-a_o1)^2", "E2": "(t2-a_o2)^2", "E_total": "(E1+E2)/2"}
+    parts = {
+        f"∂E{k}/∂w1": f"2*{delta}*w{5 if k == '1' else 7}*a_h1*(1-a_h1)*i1" for k, delta in DELTA.items()
+    }
+    training = Training(count=6).with_slip({**mean, "∂E/∂w1": "+".join(parts.values())})
+    layout = Layout([*COLUMNS, *parts])
+    grid = layout.grid(training)
+    for name, text in parts.items():
+        for row in range(6):
+            grid[layout.place(name, row)] = training.evaluated(text, row, training.value)
+    report = run(write_csv(tmp_path / "mean.csv", grid))
+    assert report.status == 1
+    assert report.wrong == ["∂E/∂w1"]
+    assert report.number("∂E/∂w1", "found") == pytest.approx(2.0 * training.right("∂E/∂w1", 0), rel=1e-12)
+    assert report.number("∂E/∂w1", "right") == pytest.approx(training.right("∂E/∂w1", 0), rel=1e-12)
 
 
 def test_rows_that_are_ten_epochs_apart(run, tmp_path):
