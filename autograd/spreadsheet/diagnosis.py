@@ -8,6 +8,7 @@ simplest holds.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +125,6 @@ def _case(judged: Judgement, name: str, rows: Rows, reads: Rows, drift: bool = F
     """The wrong rows; `reads` are those that their formulas read."""
     network = judged.network
     trained = name.removesuffix("'") in network.trained
-    lookup: dict[str, Estimate | None] = {}
 
     def whole(plain: str) -> Estimate | None:
         if plain == RATE:
@@ -135,12 +135,8 @@ def _case(judged: Judgement, name: str, rows: Rows, reads: Rows, drift: bool = F
             judged.derive([plain])
         return judged.own[plain]
 
+    @functools.cache
     def values(text: str) -> Estimate | None:
-        if text not in lookup:
-            lookup[text] = found(text)
-        return lookup[text]
-
-    def found(text: str) -> Estimate | None:
         for where, row in STALE.items():
             if text.endswith(f" {row}"):
                 plain = text.removesuffix(f" {row}")
@@ -150,9 +146,7 @@ def _case(judged: Judgement, name: str, rows: Rows, reads: Rows, drift: bool = F
         each = whole(text)
         if each is None:
             return None
-        if drift:
-            return _drifted(judged, text, each, reads)
-        return each.take(reads)
+        return _drifted(judged, text, each, reads) if drift else each.take(reads)
 
     return _Case(name, judged.seen[name].take(rows), judged.right[name].take(rows), reads, values)
 

@@ -8,12 +8,12 @@ formula may be nested, and cells may hang on each other, as deep as a file likes
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, cast
 
 from ..engine.primitives import TABLE, Primitive
@@ -94,7 +94,7 @@ class Formula:
     references: list[Reference]
     constants: list[float]
 
-    @cached_property
+    @functools.cached_property
     def cost(self) -> int:
         """How many steps it takes to compute it, and how many cells it reads."""
         steps = self.expression.size + sum(1 for _ in self.expression.applications())
@@ -105,7 +105,7 @@ class Formula:
         names = iter([name(each) for each in self.references])
         return TOKEN.sub(lambda token: next(names) if _refers(token) else token[0], self.text[1:])
 
-    def compute(self, look: Callable[[int, Reference], Area]) -> Value:
+    def compute(self, look: Callable[[Reference], Area]) -> Value:
         """What the formula comes to, given the values of the cells of each reference.
 
         Raises
@@ -115,7 +115,7 @@ class Formula:
 
         def leaf(each: Any) -> Operand:
             if isinstance(each, Reference):
-                return look(each.number, each)
+                return look(each)
             return each.data if isinstance(each, Number) else str(each.text)
 
         result: Any = self.expression.fold(leaf, lambda each, operands: _applied(each.row.name, operands))
@@ -314,7 +314,7 @@ def parsed(text: str, book: Book | None = None) -> Formula:
     >>> formula = parsed("=0.5*(D9-$S$9)^2")
     >>> [each.text for each in formula.references]
     ['D9', '$S$9']
-    >>> formula.compute(lambda number, each: (3.0,) if number == 0 else (1.0,))
+    >>> formula.compute(lambda each: (3.0,) if each.number == 0 else (1.0,))
     2.0
     >>> formula.words(lambda each: {"D": "t1", "$": "a_o1"}[each.text[0]])
     '0.5*(t1-a_o1)^2'
@@ -443,16 +443,13 @@ class Calculator:
                     if needed is not None:
                         path.append(needed)
                         continue
-                    cell.value = formula.compute(self._looker(name))
+                    cell.value = formula.compute(functools.partial(self.values, name))
                     cell.text = repr(cell.value) if isinstance(cell.value, float) else str(cell.value)
             except FormulaError:
                 self._refused.update(path)  # each needs the next
                 return
             opened.pop(at, None)
             path.pop()
-
-    def _looker(self, home: str) -> Callable[[int, Reference], Area]:
-        return lambda _, each: self.values(home, each)
 
     def _missing(self, home: str, formula: Formula) -> Iterator[tuple[str, Place]]:
         """The cells that a formula needs and that have no value yet."""

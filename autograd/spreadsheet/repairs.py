@@ -189,7 +189,7 @@ class _Reader:
         other: Area = (cell.value,)
         try:
             held = dict(enumerate(line.held)) | dict.fromkeys(chosen, other)
-            result = line.formula.compute(lambda number, _: held[number])
+            result = line.formula.compute(lambda each: held[each.number])
         except FormulaError:
             return False
         right = self.judged.right[self.quantity]

@@ -240,7 +240,10 @@ class _Search:
         begin = self._begin(header, names)
         if begin is None:
             return None
-        places = {self._below(header, column, begin): column for column in names}
+        places = {}  # by the column of their numbers, which may be another of a merged header
+        for column in names:
+            there = self._number(begin, header, column)
+            places[column if there is None else there] = column
         left, right = min(places), max(places)
         known = set(names.values())
         for row in range(header + 1, begin):  # a second line of names, for columns without one in the first
@@ -275,11 +278,6 @@ class _Search:
             if self._heads(row, left, right) >= 0.8 * len(names):
                 return None
         return None
-
-    def _below(self, header: int, column: int, begin: int) -> int:
-        """The column with the numbers of a name: its own, or one of those that its cell is merged with."""
-        there = self._number(begin, header, column)
-        return column if there is None else there
 
     def _columns(
         self, header: int, begin: int, rows: list[int], names: Mapping[int, str]
@@ -485,43 +483,38 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
     Zeros at the end may be left out (0.15), so one number alone does not tell. A column that hardly
     changes does not either: it goes by the others of its kind.
     """
-    prints: dict[str, dict[int, _Print]] = {}
-    for name, column in columns.items():
-        prints[name] = {
+    prints = {
+        name: {
             turn: _print(grid.cells[row, column.position])
             for turn, row in enumerate(rows)
             if not math.isnan(column.values[turn])
         }
-    finest: dict[tuple[str, bool], tuple[int, int]] = {}
-    counted = {EPOCH, RATE}  # are typed in with as many digits as they need
-    lively = {
-        name
         for name, column in columns.items()
-        if name not in counted and len(set(column.values[~np.isnan(column.values)])) > 3
     }
+    numbers = {  # of the others each is typed in with as many digits as it needs
+        name: set(column.values[~np.isnan(column.values)])
+        for name, column in columns.items()
+        if name not in (EPOCH, RATE)
+    }
+    lively = {name for name, some in numbers.items() if len(some) > 3}
     lively = lively or {  # a row or two; how a zero is printed says nothing
-        name
-        for name, column in columns.items()
-        if kind_of(name) not in ("given", "weight")
-        and name not in counted
-        and np.any(np.nan_to_num(column.values))
+        name for name, some in numbers.items() if kind_of(name) not in ("given", "weight") and some - {0.0}
     }
+    finest: dict[tuple[str, bool], tuple[int, int]] = {}
     for name, each in prints.items():
         for exponent in (False, True):
-            some = [one for one in each.values() if one.exponent == exponent]
-            if some:
-                most = -_usual_least([-one.digits for one in some])
-                finest[name, exponent] = _usual_least([one.unit for one in some]), most
+            alike = [one for one in each.values() if one.exponent == exponent]
+            if alike:
+                most = -_usual_least([-one.digits for one in alike])
+                finest[name, exponent] = _usual_least([one.unit for one in alike]), most
     usual: dict[str, tuple[float, float]] = {}
     for kind in {kind_of(name) for name in prints.keys() - lively}:
-        alike = [other for other in lively if kind_of(other) == kind] or list(lively)
-        others = [finest[other, False] for other in alike if (other, False) in finest]
+        kin = [other for other in lively if kind_of(other) == kind] or list(lively)
+        others = [finest[other, False] for other in kin if (other, False) in finest]
         if others:
             usual[kind] = tuple(np.median(others, axis=0))
     for name, each in prints.items():
-        usual_unit, usual_digits = math.inf, -math.inf
-        if name not in lively:
-            usual_unit, usual_digits = usual.get(kind_of(name), (math.inf, -math.inf))
+        usual_unit, usual_digits = usual.get("" if name in lively else kind_of(name), (math.inf, -math.inf))
         for turn, one in each.items():
             unit = min(finest[name, one.exponent][0], usual_unit)
             digits = max(finest[name, one.exponent][1], usual_digits)

@@ -874,13 +874,13 @@ FORMULAS = {
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_formulas_come_to_what_a_spreadsheet_says(text):
-    assert parsed(text).compute(lambda number, cells: ()) == FORMULAS[text]
+    assert parsed(text).compute(lambda cells: ()) == FORMULAS[text]
 
 
 @pytest.mark.parametrize("text", ["=1+", "=(1", "=1)", "=", "=NOSUCH(1)", "={1,2}", "=[1]Sheet!A1"])
 def test_formulas_that_are_not_computed(text):
     with pytest.raises(FormulaError):
-        parsed(text).compute(lambda number, cells: (1.0,))
+        parsed(text).compute(lambda cells: (1.0,))
 
 
 # --- files that cannot be read ---------------------------------------------------------------------

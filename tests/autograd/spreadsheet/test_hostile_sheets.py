@@ -203,7 +203,7 @@ DAMAGED = st.tuples(
 @example(text="=" + 2000 * "IF(1," + "1" + 2000 * ")", held=None)
 def test_a_formula_comes_to_a_value_or_is_refused(text, held):
     try:
-        value = parsed(text).compute(lambda number, each: (held,) * each.count)
+        value = parsed(text).compute(lambda each: (held,) * each.count)
     except FormulaError:
         return
     assert isinstance(value, (str, float))
@@ -235,7 +235,7 @@ def test_a_formula_is_filled_down_as_openpyxl_fills_it(text, down, across):
      ("=SUMPRODUCT(1,1/0)", "#DIV/0!"), ("=SUM(B1:A5)", 10.0), ("=-2%^2", 0.0004)],
 )  # fmt: skip
 def test_errors_are_values(text, value):
-    assert parsed(text).compute(lambda number, each: (1.0,) * each.count) == value
+    assert parsed(text).compute(lambda each: (1.0,) * each.count) == value
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_errors_are_values(text, value):
 )
 def test_what_no_cell_or_no_formula_is(text):
     with pytest.raises(FormulaError):
-        parsed(text).compute(lambda number, each: (1.0,))
+        parsed(text).compute(lambda each: (1.0,))
 
 
 @given(needed=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=10))
