@@ -150,13 +150,6 @@ class Sheet:
             return cell.formula
         return moved(self.cells[first].formula, place[0] - first[0], place[1] - first[1])
 
-    @property
-    def extent(self) -> Place:
-        """The last row and the last column that hold anything."""
-        rows = (row for row, _ in self.cells)
-        columns = (column for _, column in self.cells)
-        return max(rows, default=0), max(columns, default=0)
-
     def transposed(self) -> Sheet:
         """The sheet with rows for columns. Its cells are the same: their formulas stay as they are."""
 

@@ -66,15 +66,8 @@ class Understanding:
     loss: str = ""
 
     def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
-        return Judgement(
-            self.table,
-            self.network,
-            self.given,
-            rate or self.rate,
-            rows=rows,
-            after=self.after,
-            gap=self.gap,
-        )
+        numbers = self.given, rate or self.rate
+        return Judgement(self.table, self.network, *numbers, rows=rows, after=self.after, gap=self.gap)
 
 
 def understand(

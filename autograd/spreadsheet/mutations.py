@@ -11,10 +11,10 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from ..engine.primitives import TABLE
 from ..symbolic import TEXT, Apply, Expression, Number, Symbol
+from ..symbolic.expressions import flat
 from .expected import Network, names_in
 from .vocabulary import short, split_derivative, stem
 
@@ -273,9 +273,9 @@ def replaced(
             done.append(other if found and (which is None or next(turn) in which) else each)
         elif not ready:
             pending.append((each, True))
-            pending += [(operand, False) for operand in _flat(each.operands)[::-1]]
+            pending += [(operand, False) for operand in [*flat(each.operands)][::-1]]
         else:
-            count = len(_flat(each.operands))
+            count = len([*flat(each.operands)])
             parts = iter(done[-count:])
             del done[-count:]
             operands = [
@@ -286,17 +286,13 @@ def replaced(
     return done[0]
 
 
-def _flat(operands: Sequence[Any]) -> list[Expression]:
-    return [one for operand in operands for one in (operand if isinstance(operand, tuple) else (operand,))]
-
-
 def _count(formula: Expression, name: str) -> int:
     """In how many places a name stands."""
     count, pending = 0, [formula]
     while pending:
         each = pending.pop()
         if isinstance(each, Apply):
-            pending += _flat(each.operands)
+            pending += flat(each.operands)
         else:
             count += isinstance(each, Symbol) and each.text == name
     return count
