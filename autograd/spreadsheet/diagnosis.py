@@ -391,11 +391,7 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | 
     drift = bool(usual[rows].all())
     case = _case(judged, name, rows, reads, drift)
     slope = network.gradient(weight)
-    old, rate, step = (
-        network.symbol(weight),
-        network.symbol(RATE),
-        network.symbol(RATE) * network.symbol(slope),
-    )
+    old, rate, gradient = map(network.symbol, (weight, RATE, slope))
     base = network.update(weight)
 
     def stale(each: str, where: str) -> bool:
@@ -404,13 +400,13 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | 
     changes = [
         Mutation(old, "its update is missing: it stays as it is in the row above", 1.0, shown=False),
         Mutation(
-            descended(old, rate, -network.symbol(slope)),
+            descended(old, rate, -gradient),
             "the step is added, where it belongs subtracted: w + η ∂E/∂w",
             1.0,
         ),
         *(
             Mutation(each, f"{weight} itself is missing: only the step stands there", 1.2)
-            for each in (step, -step)
+            for each in (rate * gradient, -(rate * gradient))
         ),
         Mutation(
             Stale(network, weight, "first"), "it is the value of the first row again", 1.07, shown=False

@@ -345,20 +345,18 @@ class Judgement:
     def _updates(self) -> None:
         for name in filter(self.moves, self.network.trained):
             later = updated(name)
-            predicted = [] if self.rate is None else self.predictions(name)
+            predicted = self.predictions(name)
             if self.after and name in self.columns:
-                self._judge_update(name, predicted, self._all(False))
+                self._judge_update(name, predicted)
             elif name in self.columns:
                 below = [each.moved_down() for each in predicted]
                 if later in self.columns and self.gap == 1:
                     below.append(self.seen[later].moved_down())
                 self._judge_update(name, below, self._first_row())
             if later in self.columns:
-                self._judge_update(
-                    later, [] if self.rate is None else self.predictions(name, gap=1), self._all(False)
-                )
+                self._judge_update(later, self.predictions(name, gap=1))
 
-    def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags) -> None:
+    def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags | None = None) -> None:
         """Judge a weight by the numbers that an update may give; unknown if there are none."""
         self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
         fits = self.fits_any(shown, possible) if possible else self._all(False)
@@ -375,9 +373,13 @@ class Judgement:
         return (name, True) if name in self.columns and self.count > 1 else None
 
     def predictions(self, name: str, rate: Estimate | None = None, gap: int | None = None) -> list[Estimate]:
-        """The weight after the update of each row: by its printed gradient, and by the right one."""
+        """The weight after the update of each row: by its printed gradient, and by the right one.
+
+        Empty if there is no learning rate.
+        """
         rate = rate or self.rate
-        assert rate is not None
+        if rate is None:
+            return []
         if (gap or self.gap) > 1:
             return [self._replayed(rate)[name]]
         known = {name: self.full[name], RATE: rate}
@@ -438,6 +440,11 @@ class Judgement:
     def wrong(self, name: str) -> npt.NDArray[np.intp]:
         """The rows in which the column is wrong by a mistake of its own."""
         return np.flatnonzero(self.states.get(name, np.zeros(0)) == WRONG)
+
+    def agrees(self, name: str) -> Flags:
+        """Where the column was computed anew and holds what was computed."""
+        flags: Flags = (self.states[name] == RIGHT) & ~self.taken[name]
+        return flags
 
     @property
     def wrong_columns(self) -> list[str]:

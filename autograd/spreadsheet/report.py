@@ -214,10 +214,8 @@ class TableReport:
         """What was compared, to how many digits, and what was taken as it stands."""
         judged = self.judged
         sure = {
-            name: int(
-                ((states == RIGHT) & ~judged.taken[name] & ~self.coarse.get(name, np.array(False))).sum()
-            )
-            for name, states in judged.states.items()
+            name: int((judged.agrees(name) & ~self.coarse.get(name, np.array(False))).sum())
+            for name in judged.states
         }
         names = [name for name, number in sure.items() if number]
         if not names:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .expected import Array, Estimate, evaluate, names_in, propagated
-from .grading import RIGHT, Flags, Judgement
+from .grading import Flags, Judgement
 from .vocabulary import split_derivative, stem
 
 __all__ = ["decimals", "too_coarse"]
@@ -26,10 +26,7 @@ _NOISE = 10.0  # times the error of one formula in doubles: a change below that 
 
 def decimals(judged: Judgement, names: list[str]) -> int:
     """To how many decimals the computed cells of these columns are printed, at least."""
-    slack = [
-        judged.seen[name].error[(judged.states[name] == RIGHT) & ~judged.taken[name]].max(initial=0.0)
-        for name in names
-    ]
+    slack = [judged.seen[name].error[judged.agrees(name)].max(initial=0.0) for name in names]
     return min(15, round(-math.log10(max([*slack, 1e-300]) / 0.51)))
 
 
@@ -37,9 +34,8 @@ def too_coarse(judged: Judgement) -> dict[str, Flags]:
     """The cells that agree, but have too few digits to be told from a usual slip, by column."""
     compared = {
         name: flags
-        for name, states in judged.states.items()
-        if (flags := (states == RIGHT) & ~judged.taken[name]).any()
-        and (name not in judged.network.leaves or judged.moves(name))
+        for name in judged.states
+        if (flags := judged.agrees(name)).any() and (name not in judged.network.leaves or judged.moves(name))
     }
     if all(_is_exact(judged, name) for name in compared):
         return {}
