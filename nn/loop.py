@@ -28,7 +28,7 @@ from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .progress import progress_bar
 from .schedules import LambdaLR, Schedule
-from .storage import printable, save
+from .storage import save
 from .weights import Weighted
 
 __all__ = ["DivergenceError", "Loop", "Order", "only_looks"]
@@ -246,24 +246,19 @@ class Loop:
 
     def follow_users_code(self) -> None:
         """Go on with what callbacks, metrics and the schedule may have changed."""
-        looking = all(map(only_looks, self.callbacks))
-        if looking and not self.users_code_changed_things():
-            return
+        who = "a callback"
+        if all(map(only_looks, self.callbacks)):
+            who = "a metric or the schedule"
+            if self.compiled is None or not self.calls_users:
+                return
+            self.follow()
+            if self.kept is not None and not self.kept.changed():
+                return
+            self.kept = Kept(model=self.model, loss=self.loss)
         self.follow()
         self.follow_callbacks()
         if self.compiled is not None and not self.compiled.still_agrees():
-            who = "a metric or the schedule" if looking else "a callback"
             self.history.backend_reason = f"{who} changed what is trained, and {self.choose_backend()}"
-
-    def users_code_changed_things(self) -> bool:
-        """Whether metrics and schedules that are the user's code may have changed what is trained."""
-        if self.compiled is None or not self.calls_users:
-            return False
-        self.follow()
-        if self.kept is not None and not self.kept.changed():
-            return False
-        self.kept = Kept(model=self.model, loss=self.loss)
-        return True
 
     def call_back(self, numbers: Iterable[int]) -> bool:
         """Call these callbacks after the last epoch; whether one of them ends the training.
@@ -320,22 +315,22 @@ class Loop:
 
     def make_compiled(self, model: CompiledModel, batches: list[Any]) -> int:
         """Make updates up to one whose numbers are not finite, and count them."""
-        steps, sizes, now = self.steps[1], list(map(len, batches)), self.now()
+        steps, now = self.steps[1], self.now()
         done = len(steps)
         try:
             training, made = model.train(batches, self.order.largest)
             if made < len(batches):
                 self.put_back(now)
-                model.draw(sum(sizes[:made]))
+                model.draw(sum(map(len, batches[:made])))
             if made:
                 model.write_back(training)
-                losses, norms, first = training.values.tolist(), training.norms.tolist(), 0
-                for size, loss, norm in zip(sizes[:made], losses, norms):
-                    predictions = model.predictions(training, first, size) if self.metrics else []
-                    steps.append({"loss": loss, "size": size, "norm": norm, "predictions": predictions})
-                    first += size
+                losses, norms = training.values.tolist(), training.norms.tolist()
+                for (start, end), loss, norm in zip(training.bounds[:made].tolist(), losses, norms):
+                    predictions = model.predictions(training.noted[start:end]) if self.metrics else []
+                    found = {"loss": loss, "size": end - start, "norm": norm, "predictions": predictions}
+                    steps.append(found)
                 numbers, state = model.previous(training) if made > 1 else (now.parameters, now.optimizer)
-                draw = functools.partial(model.draw, sum(sizes[: made - 1]))
+                draw = functools.partial(model.draw, sum(map(len, batches[: made - 1])))
                 self.before = Standing(numbers, state, now.generators, draw)
         except BaseException:
             self.put_back(now)
@@ -445,6 +440,7 @@ class Loop:
         self.history.trim()
         done = len(self.history)
         state = self.optimizer.state_dict()
+        schedule = None if self.schedule is None else {**self.schedule.state_dict(), "first": self.first}
         return {
             "settings": self.settings(),
             "history": copy.deepcopy(self.history.measured()),
@@ -452,51 +448,50 @@ class Loop:
             "order": _plain(self.order.state(done + 1)),
             "parameters": [parameter.data for parameter in self.parameters],
             "optimizer": {**state, "memory": {k: v.tolist() for k, v in state["memory"].items()}},
-            "schedule": None
-            if self.schedule is None
-            else {**self.schedule.state_dict(), "first": self.first},
+            "schedule": schedule,
             "dropouts": [_plain(_state(dropout.generator)) for dropout in self.dropouts],
             "ending": self.ending,
             "callbacks": [
-                {
-                    "type": type(callback).__name__,
-                    "called": called,
-                    "state": _kept(callback),
-                }
+                {"type": type(callback).__name__, "called": called, "state": _kept(callback)}
                 for callback, called in zip(self.callbacks, self.called)
             ],
         }
 
-    def restore(self, state: dict[str, Any], source: str) -> None:
-        """Go back to a snapshot, or on any error stay; `source` begins what an error says."""
-        own = self.settings()
-        for name, was in state["settings"].items():
-            if own[name] != was:
-                raise ValueError(
-                    f"{source}this training cannot be resumed with another {name}: "
-                    f"it had {was!r}, and now it is {own[name]!r}"
-                )
-        was = bool(state["history"]["validation_loss"])
-        if state["history"]["loss"] and was != (self.held_out is not None):
-            raise ValueError(
-                f"{source}this training cannot be resumed with{'out' * was} validation data, for its history "
-                f"has {'a' if was else 'no'} validation loss"
-            )
-        if len(state["parameters"]) != len(self.parameters) or len(state["dropouts"]) != len(self.dropouts):
-            raise ValueError(
-                f"{source}this training cannot be resumed with another model: it had "
-                f"{len(state['parameters'])} parameters and {len(state['dropouts'])} dropouts, "
-                f"and now there are {len(self.parameters)} and {len(self.dropouts)}"
-            )
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a snapshot, or on any error stay.
+
+        Raises
+        ------
+        ValueError : if the snapshot is of another training, or a part of it cannot be loaded.
+        """
+        if difference := self.difference(state):
+            raise ValueError(f"this training cannot be resumed {difference}")
         before, lr = self.snapshot(), self.optimizer.lr
         try:
             self.load(state)
-        except BaseException as error:
+        except BaseException:
             self.load(before)
             self.optimizer.lr = lr
-            if source and isinstance(error, Exception):
-                raise ValueError(f"{source}{printable(str(error))}") from error
             raise
+
+    def difference(self, state: dict[str, Any]) -> str:
+        """How this training differs from that of a snapshot, in words, or nothing."""
+        own = self.settings()
+        for name, was in state["settings"].items():
+            if own[name] != was:
+                return f"with another {name}: it had {was!r}, and now it is {own[name]!r}"
+        was = bool(state["history"]["validation_loss"])
+        if state["history"]["loss"] and was != (self.held_out is not None):
+            some = "a" if was else "no"
+            return f"with{'out' * was} validation data, for its history has {some} validation loss"
+        had = len(state["parameters"]), len(state["dropouts"])
+        has = len(self.parameters), len(self.dropouts)
+        if had != has:
+            return (
+                f"with another model: it had {had[0]} parameters and {had[1]} dropouts, "
+                f"and now there are {has[0]} and {has[1]}"
+            )
+        return ""
 
     def load(self, state: dict[str, Any]) -> None:
         """Take everything from a snapshot."""
@@ -514,12 +509,7 @@ class Loop:
                     raise ValueError(f"its first epoch, {self.first}, is after its last")
         for dropout, each in zip(self.dropouts, state["dropouts"]):
             dropout.generator = _put(dropout.generator, each)
-        for name, numbers in state["history"].items():
-            setattr(
-                self.history,
-                name,
-                {k: list(v) for k, v in numbers.items()} if isinstance(numbers, dict) else list(numbers),
-            )
+        vars(self.history).update(copy.deepcopy(state["history"]))
         following = len(self.history) + 1
         self.steps = following, list(state["steps"])
         self.order.generator = _put(self.order.generator, state["order"])
@@ -542,13 +532,11 @@ class Loop:
             for number, each in zip(keeping, states):
                 callback: Any = self.callbacks[number]
                 callback.load_state_dict(copy.deepcopy(each["state"]))
-        if now == [each["type"] for each in were]:
-            pairs = list(enumerate(were))
+        same = now == [each["type"] for each in were]
+        if same:
             self.ending = state.get("ending", False)
-        else:
-            pairs = list(zip(keeping, states))
         self.called = [done] * len(now)
-        for number, each in pairs:
+        for number, each in enumerate(were) if same else zip(keeping, states):
             self.called[number] = each["called"]
         self.pending = [number for number, called in enumerate(self.called) if called < done]
 
