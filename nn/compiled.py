@@ -101,7 +101,7 @@ class CompiledModel:
     # --- data
 
     def matrix(self, data: Sequence[Example]) -> Array:
-        """The examples as rows: features, then targets."""
+        """The examples as rows (N, I): features, then targets."""
         features = np.array([x for x, _ in data])
         targets = np.array([target for _, target in data]).reshape(len(data), -1)
         if self.classes:  # after the labels there may be weights
@@ -484,7 +484,7 @@ def _watched(changing: Sequence[Any]) -> Iterator[list[str]]:
 
 @contextmanager
 def _recording(dropouts: Sequence[Dropout]) -> Iterator[list[tuple[Dropout, list[Value]]]]:
-    """Within it dropouts take factors that are inputs; they are collected."""
+    """Within it the factors of a dropout are new `Value`s, which are collected."""
     masks: list[tuple[Dropout, list[Value]]] = []
 
     def factors(dropout: Dropout, n: int) -> Any:

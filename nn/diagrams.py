@@ -251,10 +251,10 @@ def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
 def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[float, float]:
     """Where along its edges the numbers of a layer are clearest, and how far from other edges then.
 
-    All are at one share s of the way, so in one column. There the edge from y to y' is at
-    y + s (y' − y); within the width of a number it must not meet the other edges, wherever they rise.
+    All numbers are at one share s of the way, so in one column. There the edge from y to y' has the height
+    y + s (y' − y), and no other edge may meet it within the width of its number.
     """
-    starts = np.repeat(tails, len(heads))
+    starts = np.repeat(tails, len(heads))  # (E,), of the edges
     rises = np.tile(heads, len(tails)) - starts
     others = ~np.eye(len(starts), dtype=bool)
     margin = (_RADIUS + width / 2 + 0.25) / column  # so that the edge is seen to leave its neuron
@@ -262,8 +262,8 @@ def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[floa
     for share in np.linspace(margin, 1.0 - margin, 41) if len(starts) > 1 else ():
         own = starts + share * rises
         ends = share + np.array([-0.5, 0.0, 0.5]) * width / column
-        edges = starts[:, None] + ends * rises[:, None]  # one row for each edge
-        away = np.min(np.abs(edges[None, :, :] - own[:, None, None]), axis=-1)
+        edges = starts[:, None] + ends * rises[:, None]  # (E, 3)
+        away = np.min(np.abs(edges[None, :, :] - own[:, None, None]), axis=-1)  # (E, E)
         crossed = np.ptp(np.sign(edges[None, :, :] - own[:, None, None]), axis=-1) > 0
         away = np.where(crossed, 0.0, away)
         clearance = float(np.min(away[others])) - _TEXT / 2
@@ -383,7 +383,7 @@ def _edge(value: float | None, largest: float, crowded: bool = False) -> str:
 
 
 def _legend(look: _Look, values: Sequence[float | None], biased: bool, top: float) -> Iterator[str]:
-    """A line for each look that an edge has, as far as the picture has it, and what colours a neuron."""
+    """A line for each style of edge in the picture, and what colours a neuron."""
     what = "weight" if look.color_by == "data" else "gradient"
     samples: dict[str, float | None] = {f"{what} > 0": 1.0, f"{what} < 0": -1.0}
     if 0.0 in values:

@@ -59,7 +59,7 @@ def explore_model(
     data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K); or a list of pairs (x, t).
     path : where to write the page, a name ending in ``.html``; None to write nothing.
     loss, epochs, batch_size, schedule, seed : as `fit` has them.
-    lr : the learning rate, or several to switch between, the one shown first first.
+    lr : the learning rate, or several to switch between; the first is shown first.
     optimizer : what makes an optimizer from parameters and ``lr``: `SGD`, `Adam`, or a function.
     example : the row of the data whose graph is shown.
     inputs, outputs : names of the features and of the model's outputs, by default x1, x2, ... and y1, y2, ...

@@ -27,7 +27,7 @@ __all__ = ["Kept", "is_users"]
 
 
 class Kept:
-    """All that these objects can reach and change, as it is when this is made; but `Value`s and libraries.
+    """All that these objects can reach and change, as it is now, except `Value`s and libraries.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Kept:
     """
 
     def __init__(self, **roots: Any) -> None:
-        # Each with the names of its parts and of the whole, its parts, and how to see and to set them.
+        # For each object: the names of its parts and its own, its parts, and how to read and to set them.
         self._kept: list[
             tuple[list[str], list[Any], Callable[[], list[Any]], Callable[[list[Any]], Any]]
         ] = []

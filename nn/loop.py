@@ -39,11 +39,11 @@ class DivergenceError(ArithmeticError):
 
 
 class Order:
-    """Which examples make which batch; an epoch that was drawn is drawn the same way again.
+    """The batches of each epoch. An epoch that is drawn again has the same ones.
 
     Attributes
     ----------
-    n, batch_size, shuffle, generator : as of `batches`.
+    n, batch_size, shuffle, generator : as `batches` takes them.
     largest, updates : the examples of the largest batch, and the number of batches in an epoch.
     states : by epoch, the generator's state at its beginning.
     """
@@ -79,7 +79,7 @@ class Standing:
     parameters : their numbers, (P,).
     optimizer : its state.
     generators : the states of the generators of all dropouts.
-    draw : to be called after these are set, if dropouts had drawn more until that moment.
+    draw : called after these are set; the dropouts draw what they had drawn until that moment.
     """
 
     parameters: list[float]
@@ -98,13 +98,14 @@ class Loop:
     clips : ``clip_value`` and ``clip_norm``.
     order : the batches.
     data, held_out : the examples to train with, and those of validation.
-    choose : gives the compiled model, or None for the eager engine; the name of the back end; and why it.
-    called : for each callback the last epoch that it was called after.
-    ending : whether one of them has ended the training, while others are still to be called.
-    pending : those that an interrupted training has not called after its last epoch.
-    steps : the first epoch that is not completed, and what each update since its beginning gave.
+    choose : makes the compiled model, or None for the eager engine; gives the back end's name and the reason.
+    called : the last epoch after which each callback was called.
+    ending : whether a callback has ended the training, while others are still to be called.
+    pending : the numbers of the callbacks that were not called after the last epoch, for it was interrupted.
+    steps : the first epoch that is not completed; and for each update in it or later its loss, size, norm and
+        predictions.
     before : the standing before the last update.
-    end : the snapshot of when the training ended.
+    end : the snapshot that was taken when the training ended.
     """
 
     model: Module
@@ -175,7 +176,7 @@ class Loop:
     # --- epochs
 
     def epochs_at_once(self) -> int:
-        """How many epochs are done in one go: one, unless nobody looks at the single epoch."""
+        """The number of epochs that are made together: one, if anything looks at a single epoch."""
         looked_at = self.callbacks or self.schedule or self.metrics or self.held_out
         return 1 if looked_at else max(1, self.at_once // self.order.updates)
 
@@ -235,7 +236,7 @@ class Loop:
     # --- after an epoch
 
     def follow(self) -> None:
-        """The steps of the schedule after the epochs that are completed: each whole or not at all."""
+        """Take the schedule's steps after the completed epochs, each whole or not at all."""
         while self.schedule is not None and self.schedule.last_epoch < self.first + len(self.history):
             before = self.schedule.state_dict()
             try:
@@ -263,8 +264,8 @@ class Loop:
     def call_back(self, numbers: Iterable[int]) -> bool:
         """Call these callbacks after the last epoch; whether one of them ends the training.
 
-        What is saved meanwhile has the callback as called, and after an interrupt in it as not called; and
-        that one before it has ended the training.
+        A checkpoint that a callback writes has the callback as called, and whether one before it has ended
+        the training. A callback that was interrupted is not called.
         """
         epoch = len(self.history)
         for number in numbers:
@@ -300,7 +301,7 @@ class Loop:
     # --- updates
 
     def make_updates(self, batches: list[Any]) -> None:
-        """The updates from these batches; what each gave is noted in `steps`."""
+        """Make an update from each of these batches, (B,) numbers of examples, and note it in `steps`."""
         first, steps = self.steps
         at = 0
         while at < len(batches):
@@ -339,9 +340,9 @@ class Loop:
         return made
 
     def make_eagerly(self, examples: list[Example], place: str) -> None:
-        """One update from the mean loss over the examples; that loss is of before the update.
+        """Make an update from the mean loss over the examples, which is taken before it.
 
-        An interrupt finds it done and noted in `steps`, or neither.
+        An interrupt leaves the update made and noted in `steps`, or neither.
         """
         steps = self.steps[1]
         done = len(steps)
@@ -426,7 +427,7 @@ class Loop:
         }
 
     def finish(self) -> None:
-        """Leave the model to be used; what becomes of it later does not change where the training was."""
+        """Leave the model ready for use, and keep where the training ended, whatever becomes of the model."""
         self.model.eval()
         if not (self.metrics or self.held_out):
             self.note_epochs({})
@@ -434,7 +435,7 @@ class Loop:
         self.end = self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
-        """All that is needed to go on from here, in what JSON has."""
+        """Everything that a training needs to go on from here, as JSON has it."""
         if self.end is not None:
             return self.end
         self.history.trim()
@@ -599,7 +600,7 @@ def _put(generator: np.random.Generator, state: Mapping[str, Any]) -> np.random.
 
 @contextmanager
 def _loading(part: str) -> Iterator[None]:
-    """What a part of a snapshot is not taken for, in words; it may come from anywhere."""
+    """Within it an error names the part of a snapshot that cannot be loaded: a file may hold anything."""
     try:
         yield
     except Exception as error:

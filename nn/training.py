@@ -81,12 +81,11 @@ def fit(
     backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
         ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
         code, see `autograd.compile`: the model and the loss have to be the same computation for every
-        example. Where Python reads one of its numbers, to decide by it or otherwise, that is an error; and
-        where the code reads the optimizer's rate or a schedule's epoch, counts its calls, draws at random, or
-        changes else what it keeps between them. All
-        give the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
-        `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are the
-        same again.
+        example. It is an error if Python reads one of the example's numbers, or if the code reads the
+        optimizer's rate or a schedule's epoch, counts its calls, draws at random, or changes anything else
+        that it keeps between calls. All back ends give the same numbers, but for rounding. ``"auto"``
+        compiles where it pays and can be done, and `History.backend_reason` says why; it goes by sizes and
+        never by the clock, so that numbers are the same again.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
@@ -212,7 +211,7 @@ def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
     return schedule
 
 
-# A training is recorded anew for every example if these are so few, and so many numbers at the most.
+# Below both, of visits to examples and of visits times parameters, every example is recorded anew.
 _FEW, _PAYS = 3000, 2e5
 
 
