@@ -116,12 +116,12 @@ def test_kernels_with_one_specification_have_one_code(place, monkeypatch):
 
     monkeypatch.setattr(machine, "function", remember)
     bodies = [lambda w, x: w[0] * w[0], lambda w, x: w[-1] * (x[0] if x else 3.0)]
-    for body, P, I, reduce in itertools.product(bodies, (1, 2), (0, 1, 2), ("mean", "sum")):
-        program = program_of(body, P, I, reduce=reduce, backend="llvm")
-        parameters, batch, rates = np.ones(P), np.ones((1, I)), np.array([0.5])
+    for body, P, inputs, reduce in itertools.product(bodies, (1, 2), (0, 1, 2), ("mean", "sum")):
+        program = program_of(body, P, inputs, reduce=reduce, backend="llvm")
+        parameters, batch, rates = np.ones(P), np.ones((1, inputs)), np.array([0.5])
         program(parameters, batch)
         program.evaluate(parameters, batch)
-        for wrt, N in ("parameters", P), ("inputs", I):
+        for wrt, N in ("parameters", P), ("inputs", inputs):
             program.jvp(parameters, batch, np.ones(N), wrt)
             program.hessian(parameters, batch, wrt)
         for clip in (None, 1.0):
