@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def explore_model(
     data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K); or a list of pairs (x, t).
     path : where to write the page, a name ending in ``.html``; None to write nothing.
     loss, epochs, batch_size, schedule, seed : as `fit` has them.
-    lr : the learning rate, or several to switch between, the one shown first first.
+    lr : the learning rate, or several to switch between; the first is shown first.
     optimizer : what makes an optimizer from parameters and ``lr``: `SGD`, `Adam`, or a function.
     example : the row of the data whose graph is shown.
     inputs, outputs : names of the features and of the model's outputs, by default x1, x2, ... and y1, y2, ...
@@ -93,7 +93,13 @@ def explore_model(
         examples = examples_of(model, criterion, X, y)
     if not -len(examples) <= example < len(examples):
         raise IndexError(f"example must be one of the {len(examples)} rows of the data, got {example!r}")
-    epochs = require_count("epochs", epochs)
+    settings = {
+        "epochs": require_count("epochs", epochs),
+        "batch_size": batch_size,
+        "schedule": schedule,
+        "seed": seed,
+        "progress": progress,
+    }
     frames = require_count("frames", frames)
     rates = [require_number("lr", rate, least=0.0) for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates:
@@ -103,12 +109,7 @@ def explore_model(
     for rate in rates:
         trainee = copy.deepcopy(model)
         made = optimizer(trainee.parameters(), lr=rate)
-        runs.append(
-            _trained(
-                trainee, criterion, examples, made, batch_size, schedule, frames,
-                (X, y), epochs, seed, progress,
-            )
-        )  # fmt: skip
+        runs.append(_trained(trainee, criterion, examples, made, frames, settings))
     return explore(
         output,
         path,
@@ -191,15 +192,10 @@ def _trained(
     loss: Loss,
     examples: list[Example],
     optimizer: Optimizer,
-    batch_size: int | None,
-    schedule: Callable[[Optimizer], Schedule] | None,
     frames: int,
-    data: tuple[Any, Any],
-    epochs: int,
-    seed: int | None,
-    progress: bool,
+    settings: Mapping[str, Any],
 ) -> Run:
-    """Train the model, and return the numbers that a page shows of it."""
+    """Train the model by `fit` with these settings, and return the numbers that a page shows of it."""
     rate, parameters = optimizer.lr, model.parameters()
     numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
     losses: list[float] = []
@@ -209,18 +205,16 @@ def _trained(
         losses[:] = history.loss
 
     with contextlib.suppress(DivergenceError):  # the page shows how far it came
-        fit(
-            model, *data, loss=loss, optimizer=optimizer, epochs=epochs, seed=seed, batch_size=batch_size,
-            schedule=schedule, progress=progress, callbacks=[note],
-        )  # fmt: skip
+        X, y = map(list, zip(*examples))
+        fit(model, X, y, loss=loss, optimizer=optimizer, callbacks=[note], **settings)
     with mode(model, training=False), no_grad():
         losses.append(_mean_loss(model, loss, examples).data)
     last = len(numbers) - 1
     shown = Run.kept(last, frames)
-    batches = 1 if batch_size is None else -(-len(examples) // batch_size)
+    batches = -(-len(examples) // (settings["batch_size"] or len(examples)))
     # Whether an update is w ← w − η g and nothing else, always with the same η.
     descends = type(optimizer) is SGD and not optimizer.momentum and not optimizer.weight_decay
-    plain = batches == 1 and descends and schedule is None
+    plain = batches == 1 and descends and settings["schedule"] is None
     gradients = None
     if plain and len(examples) > 1:  # of the mean loss over all examples, at each of these epochs
         rows = []

@@ -56,7 +56,7 @@ def compile(
 
     What Python did while the graph was recorded is frozen in it: an ``if`` took one branch, and the
     program will always take that one. `where`, `maximum` and `relu` are recorded with both branches.
-    To be told of comparisons, record within ``with warn_on_comparison():``.
+    Recording within ``with warn_on_comparison():`` warns of each comparison.
 
     Where a result is not finite, the examples that it came from are computed again as the engine does it:
     the order of a sum decides whether it overflows on the way, and an array has another one.
@@ -174,7 +174,7 @@ class Program:
 
     @property
     def backend(self) -> str:
-        """Which back end ran last, or is to run first: of ``"auto"`` numpy, from some work on native code."""
+        """The back end that ran last, or will run first; ``"auto"`` begins with numpy."""
         return self._backend
 
     @property
@@ -644,12 +644,9 @@ class Program:
             else:
                 results = lift(self._tape, fold)
                 nodes = [_reduced(results[0]), gradient(results[0])]
-                for name, each in [
-                    ("gradient", nodes),
-                    ("evaluate", _everywhere(results)),
-                    ("training", [*nodes, *results[1:]]),
-                ]:
-                    self._lifted[backend, name] = each
+                self._lifted[backend, "gradient"] = nodes
+                self._lifted[backend, "evaluate"] = _everywhere(results)
+                self._lifted[backend, "training"] = [*nodes, *results[1:]]
         return self._lifted[backend, purpose]
 
     def _derivative_nodes(self, fold: bool, kind: Kind, wrt: str) -> list[Node]:

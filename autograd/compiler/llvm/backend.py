@@ -159,7 +159,8 @@ class NativeProgram:
 
     def _specification(self, lanes: int, training: Training | None) -> str:
         """All that the code of a kernel depends on, without writing it."""
-        parts = [lanes, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
+        # The width of a batch too: its examples are read even if no node reads one.
+        parts = [lanes, self.width, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
             t, graph = training, Graph(training.parameters, 0)
             changed = self._following(t, self._row(t, graph, 1))
