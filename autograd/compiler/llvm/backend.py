@@ -203,7 +203,8 @@ class NativeProgram:
         kernel.history_base = kernel.address(kernel.scratch, kernel.size)
         builder, whole = kernel.builder, kernel.whole_number(lanes)
         each = builder.mul(builder.sdiv(kernel.plus(count, lanes - 1), whole), whole)
-        batched, alone = [], []
+        batched: list[tuple[Node, Any]] = []
+        alone: list[tuple[Node, Any]] = []
         for node in self.nodes:
             (batched if node.batched else alone).append((node, results))
             step = kernel.times(each, node.size) if node.batched else node.size
