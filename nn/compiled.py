@@ -28,7 +28,7 @@ from .examples import Example, copies
 from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, cross_entropy
-from .module import Module, mode
+from .module import Module, mode, several
 from .optimizers import SGD, Optimizer
 from .weights import Weighted
 
@@ -176,9 +176,8 @@ class CompiledModel:
         if training:
             self.masks = [(dropout, len(factors)) for dropout, factors in masks]
         inputs += [factor for _, factors in masks for factor in factors]
-        outputs = list(prediction) if hasattr(prediction, "__iter__") else [prediction]
-        self.width = len(outputs)
-        self.scalar = not hasattr(prediction, "__iter__")
+        outputs = several(prediction)
+        self.width, self.scalar = len(outputs), not hasattr(prediction, "__iter__")
         return [each if isinstance(each, Value) else Value(each) for each in (loss, *outputs)], inputs
 
     def _compile(self, training: bool) -> Program:

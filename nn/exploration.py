@@ -17,7 +17,7 @@ from .arguments import require_count, require_number
 from .diagrams import diagram
 from .examples import Example, copies, examples_of
 from .losses import Loss, find_loss
-from .module import Module, mode
+from .module import Module, mode, several
 from .optimizers import SGD, Optimizer
 from .schedules import Schedule
 from .training import DivergenceError, fit
@@ -136,23 +136,26 @@ def _recorded(
 ) -> tuple[Value, tuple[list[str], list[str]]]:
     """The loss of one example, with a label on all that has a name; and the names."""
     features, target = example
-    names = list(inputs or (f"x{k}" for k in range(1, len(features) + 1)))
-    if len(names) != len(features):
-        raise ValueError(f"inputs must be {len(features)} names, got {inputs!r:.80}")
+    names = _names("inputs", inputs, [f"x{k}" for k in range(1, len(features) + 1)])
     x = [Value(number, name) for number, name in zip(features, names, strict=True)]
     with mode(model, training=False):
         prediction = model(x)
-        predictions = list(prediction) if hasattr(prediction, "__iter__") else [prediction]
-        several = len(predictions) > 1
-        called = list(outputs or (f"y{k}" if several else "y" for k in range(1, len(predictions) + 1)))
-        if len(called) != len(predictions):
-            raise ValueError(f"outputs must be {len(predictions)} names, got {outputs!r:.80}")
+        predictions = several(prediction)
+        numbers = range(1, len(predictions) + 1) if len(predictions) > 1 else ("",)
+        called = _names("outputs", outputs, [f"y{k}" for k in numbers])
         for node, name in zip(predictions, called, strict=True):
             node.label = node.label or name
         output = _with_leaves(loss, prediction, target)
     output.label = output.label or "L"
     _name_neurons(output)
     return output, (names, called)
+
+
+def _names(what: str, given: Sequence[str] | None, default: list[str]) -> list[str]:
+    names = list(given or default)
+    if len(names) != len(default):
+        raise ValueError(f"{what} must be {len(default)} names, got {given!r:.80}")
+    return names
 
 
 def _with_leaves(loss: Loss, prediction: Any, target: Any) -> Value:

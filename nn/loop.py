@@ -184,11 +184,11 @@ class Loop:
         """Make the epochs up to the last one, from where the training was interrupted."""
         self.follow()
         first, done = len(self.history) + 1, self.steps[1]
-        drawn = [self.order.batches(epoch) for epoch in range(first, last + 1)]
-        self.make_updates([batch for each in drawn for batch in each][len(done) :])
+        drawn = [batch for epoch in range(first, last + 1) for batch in self.order.batches(epoch)]
+        self.make_updates(drawn[len(done) :])
         row: dict[str, Any] = {}
         if self.metrics:
-            visited = [i for batch in drawn[0] for i in batch.tolist()]
+            visited = np.concatenate(drawn).tolist()  # of one epoch, (N,)
             predictions = [prediction for step in done for prediction in step["predictions"]]
             row["metrics"] = self.measured([self.data[i][1] for i in visited], predictions)
         if self.held_out is not None:

@@ -24,6 +24,7 @@ from .frontend.vectorize import lift
 from .ir.adjoint import gradient, gradient_by_inputs
 from .ir.nodes import ADD, MUL, Apply, Node, ancestry
 from .ir.passes import text
+from .ir.sparsity import dependence, together
 from .ir.tangent import tangents
 from .llvm.backend import NativeProgram
 from .numpy.backend import ArrayProgram
@@ -242,8 +243,7 @@ class Program:
             empty = math.nan if self.reduce == "mean" else 0.0
             return empty, np.full(self.parameters, empty, self.dtype)
         (value,), gradient = self._run("gradient", parameters, batch)
-        finite = np.count_nonzero(np.isfinite(gradient))  # half the time of all()
-        if finite < self.parameters or not math.isfinite(value):
+        if not (math.isfinite(value) and _is_finite(gradient)):
             return self._one_by_one(parameters, batch, value, gradient)
         return float(value), gradient
 
@@ -298,23 +298,21 @@ class Program:
             return [output.data for output in self._replay(parameters, batch[number])[0]]
 
         rows = self._run("evaluate", parameters, batch, rows=True)
-        return self._with_the_engines(eagerly, parameters, rows, (self.outputs,))
+        return self._with_the_engines(eagerly, parameters, rows, len(batch), (self.outputs,))
 
     def _with_the_engines(
-        self, eagerly: Callable[[int], Any], parameters: Any, rows: Any, shape: tuple[int, ...]
+        self, eagerly: Callable[[int], Any], parameters: Any, rows: Any, B: int, shape: tuple[int, ...]
     ) -> npt.NDArray[Any]:
         """Results for each example, (B, *shape), of which the engine gives those that are not finite.
 
         Parameters
         ----------
         eagerly : the results for the example of that number, by the engine.
-        rows : the results as (rows, B); with parameters that are nan they stay as they are.
+        rows : the results as (rows, B), or more columns; with parameters that are nan they stay as they are.
         """
-        table: npt.NDArray[Any] = rows.reshape(*shape, -1).transpose(len(shape), *range(len(shape)))
-        with np.errstate(all="ignore"):
-            sound = math.isfinite(np.add.reduce(rows, axis=None))  # a single pass finds nan and inf
-        if not sound and not np.isnan(parameters).any():
-            for number in np.flatnonzero(~np.isfinite(rows).all(axis=0)).tolist():
+        table: npt.NDArray[Any] = rows.T.reshape(-1, *shape)[:B]
+        if not _is_finite(rows) and not np.isnan(parameters).any():
+            for number in np.flatnonzero(~np.isfinite(rows[:, :B]).all(axis=0)).tolist():
                 with np.errstate(over="ignore"):  # beyond float32
                     table[number] = eagerly(number)
         return table
@@ -437,12 +435,12 @@ class Program:
             raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
         B, K, N = len(batch), self.outputs, self.parameters if wrt == "parameters" else self.inputs
         shape = {"jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}[kind]
-        columns = batch if wrt == "inputs" else np.hstack([np.broadcast_to(parameters, (B, N)), batch])
+        columns = [batch] if wrt == "inputs" else [parameters, batch]
         if direction is not None:
             direction = self._array(f"the direction of {kind}", direction)
             if direction.shape not in ((N,), (B, N)):
                 raise ValueError(f"{kind} needs a direction ({N},) or (B, {N}), got {direction.shape}")
-            columns = np.hstack([columns, np.broadcast_to(direction, (B, N))])
+            columns.append(direction)
         if not B or not math.prod(shape):
             return np.empty((B, *shape), self.dtype)
         if kind == "hessian" and N * len(self._tape.rows) > UNROLLED:
@@ -450,13 +448,13 @@ class Program:
             rows = [self._derived("hvp", parameters, batch, wrt, unit) for unit in units]
             return np.stack(rows, axis=-1)
         given = parameters if wrt == "inputs" else parameters[:0]
-        rows = self._run((kind, wrt), given, np.ascontiguousarray(columns), rows=True)
+        rows = self._run((kind, wrt), given, _side_by_side(columns, B), rows=True)
 
         def eagerly(number: int) -> Any:
             along = None if direction is None else np.broadcast_to(direction, (B, N))[number].tolist()
             return self._eagerly(kind, parameters, batch[number], wrt, along)
 
-        return self._with_the_engines(eagerly, parameters, rows, shape)
+        return self._with_the_engines(eagerly, parameters, rows, B, shape)
 
     def _eagerly(self, kind: Kind, parameters: Any, example: Any, wrt: str, direction: Any) -> Any:
         """The derivatives for one example, by the eager engine."""
@@ -674,9 +672,15 @@ class Program:
         if kind == "hvp":
             nodes = tangents(nodes, graph.inputs, direction)
         elif kind == "hessian":
-            units = [graph.constant(unit) for unit in np.eye(N, width)]
-            columns_of = [tangents(nodes, graph.inputs, unit) for unit in units]  # (N) by (K)
-            nodes = [column[k] for k in range(self.outputs) for column in columns_of]
+            pattern = np.any(dependence(nodes), axis=0)[:, :N]
+            pieces: list[list[tuple[Any, Node]]] = [[] for _ in nodes]  # of each output's matrix, (N · N,)
+            for group in together(pattern):
+                seed = graph.constant(np.isin(np.arange(width), group))
+                rows, member = np.nonzero(pattern[:, group])
+                places = np.array(group)[member] * N + rows  # it is symmetric
+                for matrix, product in zip(pieces, tangents(nodes, graph.inputs, seed)):
+                    matrix.append((places, graph.gather(product, rows)))
+            nodes = [graph.scatter_add((N * N,), matrix) for matrix in pieces]
         return _everywhere(nodes)
 
     def _program(self, backend: str, purpose: Purpose) -> Any:
@@ -714,13 +718,35 @@ class Program:
         Native code takes as long to compile as many passes take in numpy. So numpy runs until all that it has
         done would have been done sooner in native code, compiling included.
         """
+        if len(self._backends) == 1:
+            return
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
-        if len(self._backends) > 1:
-            if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
-                batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
-                self._sizes[purpose] = max(self.parameters, sum(batched))
-            self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+        if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
+            batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
+            self._sizes[purpose] = max(self.parameters, sum(batched))
+        self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+
+
+def _is_finite(numbers: Any) -> bool:
+    """Whether all numbers are finite: a sum that is has none that is not, and others get a closer look."""
+    if numbers.size < 8192:  # a product takes least; from 10,000 on BLAS waits for threads of its own
+        total = np.vdot(numbers, numbers)
+    else:
+        with np.errstate(all="ignore"):
+            total = np.add.reduce(numbers, axis=None)
+    return math.isfinite(total) or bool(np.isfinite(numbers).all())
+
+
+def _side_by_side(columns: Sequence[Any], B: int) -> Any:
+    """Arrays (n,) or (B, n), as one of B rows."""
+    if len(columns) == 1:
+        return columns[0]
+    table, end = np.empty((B, sum([each.shape[-1] for each in columns])), columns[0].dtype), 0
+    for each in columns:
+        start, end = end, end + each.shape[-1]
+        table[:, start:end] = each
+    return table
 
 
 def _everywhere(nodes: Sequence[Node]) -> list[Node]:

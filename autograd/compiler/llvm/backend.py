@@ -73,9 +73,9 @@ class NativeProgram:
         self.batched = any(node.batched for node in ancestry(self.nodes))
         self.straight = sum(map(_work, ancestry(self.nodes))) <= tuning.STRAIGHT
         self._functions: dict[Any, _Function] = {}
-        self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
+        self._plans: dict[int, tuple[_Function, Any, int, int]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
-        self._rows = sum(node.size for node in self.nodes)
+        self._ends = [0, *itertools.accumulate(node.size for node in self.nodes)]
 
     @property
     def stages(self) -> dict[str, str]:
@@ -99,42 +99,34 @@ class NativeProgram:
         return 32 if large and examples >= tuning.LANES_32 else 16
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        results, starts, ends = self._results(parameters, batch)
-        return tuple(
-            results[start:end].reshape(node.size, -1)[:, : len(batch)] if node.batched else results[start:end]
-            for node, start, end in zip(self.nodes, starts, ends)
-        )
+        """The arrays of the nodes, none of which is batched."""
+        results = self._results(parameters, batch)
+        return tuple(results[start:end] for start, end in itertools.pairwise(self._ends))
 
     def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
-        results, *_ = self._results(parameters, batch)
-        return results.reshape(self._rows, -1)[:, : len(batch)]
+        """The rows of all nodes, one below the other, for each example. All nodes are batched.
 
-    def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
-        """The numbers of all nodes in one array, and where those of each node begin and end in it."""
+        Columns beyond those of the examples, up to a whole block, are the last example again: (rows, ≥ B).
+        """
+        return self._results(parameters, batch).reshape(self._ends[-1], -1)
+
+    def _results(self, parameters: Any, batch: Any) -> Any:
+        """The numbers of all nodes, one after the other."""
         B = len(batch)
-        plan = self._plans.get(B)
-        if plan is None:
-            plan = self._plan(B)
-        function, order, room, starts, ends = plan
-        results = np.empty(ends[-1], self.dtype)
-        base = _pointer(results)
-        places = [base + start * results.itemsize for start in starts]
-        self._call(function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
-        return results, starts, ends
+        function, order, room, size = self._plans.get(B) or self._plan(B)
+        results = np.empty(size, self.dtype)
+        self._call(function, _pointer(parameters), _pointer(batch), order, B, _pointer(results), room=room)
+        return results
 
-    def _plan(self, B: int) -> tuple[Any, ...]:
+    def _plan(self, B: int) -> tuple[_Function, Any, int, int]:
         """What passes over a batch of this size have in common."""
         function = self._function("pass", self._lanes(B))
         blocks = -(-B // function.lanes)
         each = blocks * function.lanes  # whole blocks are written
-        *starts, size = itertools.accumulate(
-            [node.size * (each if node.batched else 1) for node in self.nodes], initial=0
-        )
-        order, room = _numbers(B.bit_length())[1], blocks * function.record
+        size = sum(node.size * (each if node.batched else 1) for node in self.nodes)
         if len(self._plans) > 63:
             self._plans.clear()
-        self._plans[B] = plan = function, order, room, starts, [*starts[1:], size]
+        self._plans[B] = plan = function, _numbers(B.bit_length()), blocks * function.record, size
         return plan
 
     def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
@@ -157,7 +149,7 @@ class NativeProgram:
         if made is None:
             with BUILDING:  # nodes are added to their graph
                 build = functools.partial(self._built, lanes, training)
-                signature = _signature(len(self.nodes), training is not None)
+                signature = _signature(training is not None)
                 specification = self._specification(lanes, training)
                 call, (size, record, fused) = machine.function(specification, signature, build)
                 if len(self._functions) >= KEPT:
@@ -204,22 +196,25 @@ class NativeProgram:
 
     def _pass(self, lanes: int) -> Kernel:
         """One pass over a batch: its results."""
-
-        results: list[Any]
-        kernel, (parameters, batch, order, count, *results) = self._kernel(
-            "pass", lanes, "none", "pointer", "pointer", "pointer", "whole", *["pointer"] * len(self.nodes)
+        kernel, (parameters, batch, order, count, results) = self._kernel(
+            "pass", lanes, "none", *["pointer"] * 3, "whole", "pointer"
         )
         kernel.parameters, kernel.batch, kernel.examples_order = parameters, batch, order
         kernel.history_base = kernel.address(kernel.scratch, kernel.size)
-        batched = [(node, result) for node, result in zip(self.nodes, results) if node.batched]
+        builder, whole = kernel.builder, kernel.whole_number(lanes)
+        each = builder.mul(builder.sdiv(kernel.plus(count, lanes - 1), whole), whole)
+        batched: list[tuple[Node, Any]] = []
+        alone: list[tuple[Node, Any]] = []
+        for node in self.nodes:
+            (batched if node.batched else alone).append((node, results))
+            step = kernel.times(each, node.size) if node.batched else node.size
+            results = kernel.address(results, step)
 
         def write(first: Any) -> None:
-            builder, (rest, whole) = kernel.builder, map(kernel.whole_number, (lanes - 1, lanes))
-            each = builder.mul(builder.sdiv(builder.add(count, rest), whole), whole)
             for node, result in batched:
 
                 def row(i: Any, node: Node = node, result: Any = result) -> None:
-                    place = builder.add(builder.mul(kernel.whole_number(i), each), kernel.whole_number(first))
+                    place = kernel.plus(builder.mul(kernel.whole_number(i), each), first)
                     kernel.store(kernel.get(node, (i,), lanes), result, place, lanes)
 
                 kernel.every(node.size, row)
@@ -230,9 +225,8 @@ class NativeProgram:
             lambda first: kernel.examples(batch, order, first, self.width),
             write if batched else None,
         )
-        for node, result in zip(self.nodes, results):
-            if not node.batched:
-                self._copy(kernel, node, result)
+        for node, result in alone:
+            self._copy(kernel, node, result)
         kernel.builder.ret_void()
         return kernel
 
@@ -440,22 +434,23 @@ class NativeProgram:
                 kernel.store(each, table, kernel.plus(kernel.times(kernel.plus(row, lane), width), k))
 
 
-def _signature(results: int, trains: bool) -> Any:
-    """The type of a kernel: a pass writes that many results; a training counts the updates it made."""
+def _signature(trains: bool) -> Any:
+    """The type of a kernel: a pass writes its results; a training counts the updates it made."""
     pointer, whole = [ctypes.c_void_p], [ctypes.c_int64]
     if trains:
         arguments = [*pointer * 4, *whole, *pointer * 5, *whole * 2]
     else:
-        arguments = [*pointer * 3, *whole, *pointer * results]
+        arguments = [*pointer * 3, *whole, *pointer]
     return ctypes.CFUNCTYPE(ctypes.c_int64 if trains else None, *arguments, ctypes.c_void_p)
 
 
-def _pointer(array: Any) -> int:
-    """Where the numbers of an array begin."""
-    if not array.size:
-        return 0
+_Beginning = ctypes.c_char * 0
+
+
+def _pointer(array: Any) -> Any:
+    """Where the numbers of an array begin, as a function of `ctypes` takes it."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return _Beginning.from_buffer(array)
     except (TypeError, ValueError):  # not to be written; this takes longer
         return int(array.ctypes.data)
 
@@ -474,7 +469,6 @@ def _work(node: Node) -> int:
 
 
 @functools.cache
-def _numbers(bits: int) -> tuple[Any, int]:
-    """0, 1, 2, ... up to 2 to the power of `bits`, and where they lie."""
-    numbers = np.arange(1 << bits, dtype=np.int64)
-    return numbers, _pointer(numbers)
+def _numbers(bits: int) -> Any:
+    """Where the numbers 0, 1, 2, ... up to 2 to the power of `bits` lie."""
+    return _pointer(np.arange(1 << bits, dtype=np.int64))
