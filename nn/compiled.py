@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +28,7 @@ from .examples import Example, copies
 from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, cross_entropy
-from .module import Module, mode
+from .module import Module, mode, several
 from .optimizers import SGD, Optimizer
 from .weights import Weighted
 
@@ -95,12 +96,12 @@ class CompiledModel:
             self.program = self._compile(training=True)
             self.evaluation = self._compile(training=False) if self.masks else self.program
             self._check()
-        self.settings, self.initial_memory = _settings(optimizer), self._check_update()
+        self._take_update()
 
     # --- data
 
     def matrix(self, data: Sequence[Example]) -> Array:
-        """The examples as rows: features, then targets."""
+        """The examples as rows (N, I): features, then targets."""
         features = np.array([x for x, _ in data])
         targets = np.array([target for _, target in data]).reshape(len(data), -1)
         if self.classes:  # after the labels there may be weights
@@ -109,9 +110,6 @@ class CompiledModel:
 
     def numbers(self) -> Array:
         return np.array([parameter.data for parameter in self.parameters])
-
-    def examples(self, batch: Iterable[Any]) -> list[Example]:
-        return copies(self.data[i] for i in batch)
 
     # --- the program
 
@@ -126,7 +124,7 @@ class CompiledModel:
         before = Kept(model=self.model, loss=self.loss)
         try:
             _require_unchanged(before)  # which an iterator never is
-            ((x, target),) = self.examples([0])
+            ((x, target),) = copies(self.data[:1])
             with mode(self.model, training=True), no_grad():  # what the first call makes is made then
                 self.loss(self.model(x), target)
             kept = Kept(model=self.model, loss=self.loss)
@@ -178,9 +176,8 @@ class CompiledModel:
         if training:
             self.masks = [(dropout, len(factors)) for dropout, factors in masks]
         inputs += [factor for _, factors in masks for factor in factors]
-        outputs = list(prediction) if hasattr(prediction, "__iter__") else [prediction]
-        self.width = len(outputs)
-        self.scalar = not hasattr(prediction, "__iter__")
+        outputs = several(prediction)
+        self.width, self.scalar = len(outputs), not hasattr(prediction, "__iter__")
         return [each if isinstance(each, Value) else Value(each) for each in (loss, *outputs)], inputs
 
     def _compile(self, training: bool) -> Program:
@@ -191,10 +188,13 @@ class CompiledModel:
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
-        """Compare value and gradient with the eager engine's for examples of several kinds of target; the
-        values for more, with the least and the greatest features, such as the −99 that marks what is missing;
-        and the loss alone for every target there is. A model of the user's own is called with as many
-        examples as take no longer than a small part of a second, which may be all."""
+        """Compare with the eager engine's numbers: value and gradient, the loss, and the loss of each target.
+
+        Value and gradient are compared for a few examples, with several targets among them. The loss is
+        compared for more, with the least and the greatest of each feature among them: −99 may mark what is
+        missing. A model of the user's own is called with as many examples as take a small part of a second,
+        which may be all. The loss of one prediction is compared for every target.
+        """
         kinds: dict[Any, int] = {}
         for i, (_, target) in enumerate(self.data):
             if isinstance(self.loss, Weighted):
@@ -206,27 +206,26 @@ class CompiledModel:
         steady = all(module._steady() for module in self.model.modules())
         count = 64 if steady else max(64, _NUMBERS // (1 + len(self.parameters)))
         more = {*(each if len(each) <= 64 else ()), *_spread(len(self.data), count), *extremes[-64:]}
-        if not (self._agrees(few) and self._agrees_forward(sorted(more)) and self._agrees_on_targets(each)):
+        with mode(self.model, training=False), no_grad():
+            x = self.data[0][0]
+            prediction = self.model(x[:])
+        targets = [(x, self.data[i][1]) for i in each]
+        if not (
+            self._agrees([self.data[i] for i in few])
+            and self._agrees_forward([self.data[i] for i in sorted(more)], self.model)
+            and self._agrees_forward(targets, lambda x: prediction)
+        ):
             raise NotCompiledError(
                 "the model or the loss is another computation for other examples: it decides by what Python "
                 "tells of them, such as their type, or draws at random; use where, maximum or minimum, "
                 "Dropout, or backend='eager'"
             )
 
-    def _agrees_forward(self, chosen: Sequence[int]) -> bool:
-        """Whether the losses of some examples are the eager engine's."""
+    def _agrees_forward(self, examples: Sequence[Example], model: Callable[[Any], Any]) -> bool:
+        """Whether the losses of examples are the eager engine's, which calls this model."""
         with mode(self.model, training=False), no_grad():
-            losses = [self.loss(self.model(x), target).data for x, target in self.examples(chosen)]
-        return _close(self.evaluation.evaluate(self.numbers(), self.batch[chosen])[:, 0], losses, atol=1e-12)
-
-    def _agrees_on_targets(self, chosen: Sequence[int]) -> bool:
-        """Whether the losses of one prediction and the targets of all these are the eager engine's."""
-        with mode(self.model, training=False), no_grad():
-            prediction = self.model(self.data[0][0][:])
-            losses = [self.loss(prediction, target).data for _, target in self.examples(chosen)]
-        rows = self.batch[chosen]
-        rows[:, : len(self.data[0][0])] = self.data[0][0]
-        return _close(self.evaluation.evaluate(self.numbers(), rows)[:, 0], losses, atol=1e-12)
+            losses = [self.loss(model(x), target).data for x, target in copies(examples)]
+        return _close(self.evaluate(self.matrix(examples))[0], losses, atol=1e-12)
 
     def still_agrees(self) -> bool:
         """Whether what is trained still is what was recorded, and how: a callback may change it."""
@@ -235,32 +234,32 @@ class CompiledModel:
             return False
         try:
             if _settings(self.optimizer) != self.settings:
-                self.settings, self.initial_memory = _settings(self.optimizer), self._check_update()
+                self._take_update()
             outputs, inputs = self._record(training=True)
             same = self.program.computes(outputs, self.parameters, inputs)
         except NotCompiledError:
             return False
-        return same and self._agrees_forward(_spread(len(self.data), 2))
+        return same and self._agrees_forward([self.data[i] for i in _spread(len(self.data), 2)], self.model)
 
-    def _agrees(self, chosen: Sequence[int]) -> bool:
-        """Whether value and gradient for some examples are the eager engine's, with nothing dropped."""
-        nothing = np.ones((len(chosen), sum(n for _, n in self.masks)))
+    def _agrees(self, examples: Sequence[Example]) -> bool:
+        """Whether value and gradient for examples are the eager engine's, with nothing dropped."""
+        nothing = np.ones((len(examples), sum(n for _, n in self.masks)))  # the factors, (B, ·)
         with mode(self.model, training=True), _recording(self.dropouts):
-            total = mean([self.loss(self.model(x), target) for x, target in self.examples(chosen)])
-        partials = np.array(grad(total, self.parameters))
-        value, gradient = self.program(self.numbers(), np.hstack([self.batch[chosen], nothing]))
+            total = mean([self.loss(self.model(x), target) for x, target in copies(examples)])
+        partials = np.array(grad(total, self.parameters))  # (P,)
+        value, gradient = self.program(self.numbers(), np.hstack([self.matrix(examples), nothing]))
         sizes = np.abs([total.data, *partials])
         size = sizes.max(initial=0.0, where=np.isfinite(sizes))
         return _close(value, total.data) and _close(gradient, partials, atol=1e-9 * size)
 
-    def _check_update(self) -> dict[str, Array]:
-        """Compare updates on whole arrays with the optimizer's own; what it remembers from the first on."""
+    def _take_update(self) -> None:
+        """Take the update of the optimizer as it is set now, if on whole arrays it gives the same numbers."""
         optimizer = self.optimizer
         refused = f"{type(optimizer).__name__} cannot be compiled, use backend='eager': its update "
         try:
-            own, copied = _clone(optimizer), _clone(optimizer)
+            own, repeated = _clone(optimizer), _rule(_clone(optimizer))
             own._memory = remembered = _InitialMemory(own._memory)
-            rule, at = _rule(copied), np.arange(len(optimizer.parameters))
+            at = np.arange(len(optimizer.parameters))
             data = others = np.array([parameter.data for parameter in optimizer.parameters])
             memory: dict[str, Array] = {}
             generator = np.random.default_rng(0)
@@ -271,7 +270,7 @@ class CompiledModel:
                     data = own.update(data.copy(), gradient.copy(), at)
                     memory = memory or {name: array.copy() for name, array in remembered.first.items()}
                     changed = dict(memory)
-                    others = np.array(rule(others.copy(), gradient.copy(), np.float64(own.lr), changed))
+                    others = np.array(repeated(others.copy(), gradient.copy(), np.float64(own.lr), changed))
                     for name, array in memory.items():
                         array[...] = changed[name]
                     same = same and _close(others, data)
@@ -284,7 +283,9 @@ class CompiledModel:
                 f"{refused}gives other numbers when it is repeated: all that it remembers has to be kept "
                 "with Optimizer.memory and read and set with [at]"
             )
-        return remembered.first
+        self.settings, self.initial_memory = _settings(optimizer), remembered.first
+        # A new rule for new settings, which are constants in its native code.
+        self.rule = {} if _is_descent(optimizer) else {"rule": _rule(optimizer)}
 
     def dry_run(self, batch: npt.NDArray[Any]) -> None:
         """Make an update and forget it: what native code cannot do is found before the first step."""
@@ -315,7 +316,7 @@ class CompiledModel:
             order = np.concatenate(visits)
             ends = np.cumsum(list(map(len, visits)))
             visits = [np.arange(end - len(visit), end) for visit, end in zip(visits, ends)]
-            batch = np.hstack([batch[order], *self._factors(len(order))])
+            batch = np.hstack([batch[order], *self.draw(len(order))])
         training = Training.of(
             self.numbers(),
             batch,
@@ -327,26 +328,19 @@ class CompiledModel:
             outputs=self.width if self.noted else 0,
             largest=largest,
             **self.clips,
-            **({} if _is_descent(self.optimizer) else {"rule": self._rule}),
+            **self.rule,
         )
         with np.errstate(all="ignore"):
             return training, self.program.train(training)
 
-    def _factors(self, visits: int) -> Iterable[Array]:
-        """The random factors that recording one example after the other would draw, as columns."""
-        drawn: dict[Dropout, Array] = {}
+    def draw(self, visits: int) -> list[Array]:
+        """Draw random factors as V examples one after the other do: for each mask (V, n)."""
+        drawn: dict[Dropout, Iterator[Array]] = {}
         for dropout in self.dropouts:
-            width = sum(n for each, n in self.masks if each is dropout)
-            drawn[dropout] = dropout.factors(visits, width)
-        used = dict.fromkeys(self.dropouts, 0)
-        for dropout, n in self.masks:
-            yield drawn[dropout][:, used[dropout] : used[dropout] + n]
-            used[dropout] += n
-
-    def draw(self, visits: int) -> None:
-        """Advance the generators of the dropouts as that many examples do."""
-        for _ in self._factors(visits):
-            pass
+            widths = [n for each, n in self.masks if each is dropout]
+            factors = dropout.factors(visits, sum(widths))  # (V, Σ n)
+            drawn[dropout] = iter(np.split(factors, np.cumsum(widths[:-1], dtype=np.intp), axis=1))
+        return [next(drawn[dropout]) for dropout, _ in self.masks]
 
     def write_back(self, training: Training) -> None:
         """Give the model and the optimizer the numbers that a training ended with."""
@@ -360,25 +354,15 @@ class CompiledModel:
         named = dict(zip(training.names, (row.copy() for row in memory)))
         return numbers.tolist(), {"lr": self.optimizer.lr, "memory": named}
 
-    def predictions(self, training: Training, first: int, size: int) -> list[Any]:
-        """What the model gave for the examples of an update, as `History` keeps it."""
-        rows: list[Any] = training.noted[first : first + size].tolist()
-        return [row[0] for row in rows] if self.scalar else rows
+    def predictions(self, outputs: Array) -> list[Any]:
+        """The outputs (B, K) for some examples as the model gives them: numbers, or lists of K."""
+        rows: list[Any] = (outputs[:, 0] if self.scalar else outputs).tolist()
+        return rows
 
-    def evaluate(self, held_out: Array) -> tuple[list[float], list[Any]]:
-        """The losses of examples, and the predictions."""
-        table = self.evaluation.evaluate(self.numbers(), held_out)
-        rows: list[Any] = table[:, 1:].tolist()
-        return table[:, 0].tolist(), [row[0] for row in rows] if self.scalar else rows
-
-    @property
-    def _rule(self) -> Any:
-        """The rule of the optimizer as it is set now: native code has its settings as constants."""
-        if self._made[0] != self.settings:
-            self._made = self.settings, _rule(self.optimizer)
-        return self._made[1]
-
-    _made: tuple[str, Any] = "", None
+    def evaluate(self, rows: Array) -> tuple[list[float], list[Any]]:
+        """The losses of examples, which are the rows of a `matrix`, and the predictions."""
+        table = self.evaluation.evaluate(self.numbers(), rows)  # (B, 1 + K)
+        return table[:, 0].tolist(), self.predictions(table[:, 1:])
 
 
 _NUMBERS = 100_000  # parameters that calls of the user's model go through while it is checked
@@ -465,16 +449,11 @@ class _InitialMemory(dict[str, Array]):
         return super().setdefault(name, array)
 
 
-_SETTLED = (
-    "model",
-    "optimizer",
-    "parameters",
-    "zero_grad",
-)  # attributes that stay, or are watched themselves
+_SETTLED = ("model", "optimizer", "parameters", "zero_grad")  # they stay, or are watched themselves
 
 
 @contextmanager
-def _watched(changing: Iterable[Any]) -> Iterator[list[str]]:
+def _watched(changing: Sequence[Any]) -> Iterator[list[str]]:
     """Within it, reading what these objects have in them is an error, and is noted: it may be caught.
 
     Settings of an optimizer stay, unless a callback changes them, which is followed.
@@ -503,23 +482,19 @@ def _watched(changing: Iterable[Any]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _recording(dropouts: Iterable[Dropout]) -> Iterator[list[tuple[Dropout, list[Value]]]]:
-    """Within it dropouts take factors that are inputs; they are collected."""
+def _recording(dropouts: Sequence[Dropout]) -> Iterator[list[tuple[Dropout, list[Value]]]]:
+    """Within it the factors of a dropout are new `Value`s, which are collected."""
     masks: list[tuple[Dropout, list[Value]]] = []
 
-    def inputs(dropout: Dropout) -> Any:
-        def factors(n: int) -> Any:
-            values = [Value(1.0) for _ in range(n)]
-            masks.append((dropout, values))
-            return np.array(values, dtype=object)
+    def factors(dropout: Dropout, n: int) -> Any:
+        values = [Value(1.0) for _ in range(n)]
+        masks.append((dropout, values))
+        return np.array(values, dtype=object)
 
-        return factors
-
-    each = list(dropouts)
     try:
-        for dropout in each:
-            vars(dropout)["factors"] = inputs(dropout)
+        for dropout in dropouts:
+            vars(dropout)["factors"] = functools.partial(factors, dropout)
         yield masks
     finally:
-        for dropout in each:
+        for dropout in dropouts:
             vars(dropout).pop("factors", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ class LossCurve:
         - *divergent*: a loss is not finite, or the last is above the first;
         - *overshooting*: otherwise, if the curve `overshoots`;
         - *right*: otherwise, if the last loss is at or below the goal;
-        - *stuck*: otherwise, if in the second half of the epochs the loss falls by less than a thousandth of
+        - *stuck*: otherwise, if in the second half of the epochs the loss falls by at most a thousandth of
           itself: a plateau, or a start that no gradient leads away from;
         - *too small*: otherwise: it falls, and has not arrived.
 
@@ -72,23 +73,27 @@ class LossCurve:
             return "overshooting"
         if last <= goal:
             return "right"
-        if half - last < STILL * half:
+        if half - last <= STILL * abs(half):
             return "stuck"
         return "too small"
 
     @property
     def overshoots(self) -> bool:
         """Whether all rises from an epoch to the next add up to more than a tenth of the first loss."""
-        return bool(np.maximum(np.diff(self.losses), 0.0).sum() > OVERSHOT * self.losses[0])
+        with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is no rise
+            rises = np.nansum(np.maximum(np.diff(self.losses), 0.0))
+        return bool(rises > OVERSHOT * abs(self.losses[0]))
 
     def rises(self) -> list[int]:
         """The epochs whose loss is higher than that of the epoch before, by more than rounding."""
         before, after = self.losses[:-1], self.losses[1:]
-        real = (after > before * (1.0 + 1e-9)) & (after > ROUNDING * self.losses[0])
+        real = (after > before + 1e-9 * np.abs(before)) & (np.abs(after) > ROUNDING * abs(self.losses[0]))
         return [int(index) + 2 for index in np.flatnonzero(real)]
 
     def peak(self) -> int:
-        """The epoch of the highest loss after the first update; of two epochs at least."""
+        """The epoch of the highest loss after the first update; a ValueError if there is only one epoch."""
+        if len(self.losses) < 2:
+            raise ValueError("a peak needs a loss after the first update, and the curve has one loss alone")
         return int(np.argmax(self.losses[1:])) + 2
 
     def updates_to(self, fraction: float) -> int | None:
@@ -102,14 +107,14 @@ class LossCurve:
         None if it is shorter than a tenth of the epochs or than ten, or if the loss has arrived: a billionth
         of the first one is as good as 0.
         """
-        longest, start = (0, -1), 0
-        for end in range(1, len(self.losses) + 1):
-            level = self.losses[start]
-            if end < len(self.losses) and abs(self.losses[end] - level) <= STILL * level:
+        longest, start, losses = (0, -1), 0, self.losses.tolist()
+        for end in range(1, len(losses) + 1):
+            level = abs(losses[start])
+            if end < len(losses) and abs(losses[end] - losses[start]) <= STILL * level < math.inf:
                 continue
-            if end - 1 - start > longest[1] - longest[0] and level > SETTLED * self.losses[0]:
+            if end - 1 - start > longest[1] - longest[0] and level > SETTLED * abs(losses[0]):
                 longest = (start, end - 1)
             start = end
-        if longest[1] - longest[0] + 1 < max(PLATEAU_EPOCHS, PLATEAU_SHARE * len(self.losses)):
+        if longest[1] - longest[0] + 1 < max(PLATEAU_EPOCHS, PLATEAU_SHARE * len(losses)):
             return None
         return longest[0] + 1, longest[1] + 1

@@ -48,11 +48,23 @@ class _Network:
                 for tail, source in enumerate(self.shown[column]):
                     yield column, tail, head, neurons[number].w[source]
 
-    def biases(self) -> Iterator[tuple[int, int, Any]]:
+    def neurons(self) -> Iterator[tuple[int, int, Any]]:
+        """Column, place among the shown, and the neuron; without the inputs."""
         for column, neurons in enumerate(self.layers, 1):
             for place, number in enumerate(self.shown[column]):
-                if neurons[number].b is not None:
-                    yield column, place, neurons[number].b
+                yield column, place, neurons[number]
+
+    def biases(self) -> dict[tuple[int, int], Any]:
+        """The biases that there are, by column and place."""
+        return {(column, place): each.b for column, place, each in self.neurons() if each.b is not None}
+
+    def heights(self) -> list[list[float]]:
+        """For each column the heights of its shown neurons, in rows, around 0. A ⋮ takes a row."""
+        heights = []
+        for shown, size in zip(self.shown, self.sizes):
+            rows = [*range(len(shown) - 1), len(shown) - (size == len(shown))]
+            heights.append([rows[-1] / 2 - row for row in rows])
+        return heights
 
 
 def diagram(
@@ -219,18 +231,10 @@ class _Placed:
     along: tuple[float, ...]
 
 
-def _heights(network: _Network, column: int) -> list[float]:
-    """The height of each shown neuron, in rows, around 0. The ⋮ of a shortened layer takes a row."""
-    shown = network.shown[column]
-    gap = network.sizes[column] > len(shown)
-    rows = [place + (1 if gap and place == len(shown) - 1 else 0) for place in range(len(shown))]
-    return [(rows[-1] / 2 - row) for row in rows]
-
-
 def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
     """The smallest drawing in which every number has room on its edge; None if there is none."""
     width = max(map(len, texts), default=0) * _LETTER + 0.08
-    heights = [np.array(_heights(network, column)) for column in range(len(network.sizes))]
+    heights = list(map(np.array, network.heights()))
     steepest = max(
         float(np.max(np.abs(heads[None, :] - tails[:, None]))) for tails, heads in pairwise(heights)
     )
@@ -247,10 +251,10 @@ def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
 def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[float, float]:
     """Where along its edges the numbers of a layer are clearest, and how far from other edges then.
 
-    All are at one share s of the way, so in one column. There the edge from y to y' is at
-    y + s (y' − y); within the width of a number it must not meet the other edges, wherever they rise.
+    All numbers are at one share s of the way, so in one column. There the edge from y to y' has the height
+    y + s (y' − y), and no other edge may meet it within the width of its number.
     """
-    starts = np.repeat(tails, len(heads))
+    starts = np.repeat(tails, len(heads))  # (E,), of the edges
     rises = np.tile(heads, len(tails)) - starts
     others = ~np.eye(len(starts), dtype=bool)
     margin = (_RADIUS + width / 2 + 0.25) / column  # so that the edge is seen to leave its neuron
@@ -258,8 +262,8 @@ def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[floa
     for share in np.linspace(margin, 1.0 - margin, 41) if len(starts) > 1 else ():
         own = starts + share * rises
         ends = share + np.array([-0.5, 0.0, 0.5]) * width / column
-        edges = starts[:, None] + ends * rises[:, None]  # one row for each edge
-        away = np.min(np.abs(edges[None, :, :] - own[:, None, None]), axis=-1)
+        edges = starts[:, None] + ends * rises[:, None]  # (E, 3)
+        away = np.min(np.abs(edges[None, :, :] - own[:, None, None]), axis=-1)  # (E, E)
         crossed = np.ptp(np.sign(edges[None, :, :] - own[:, None, None]), axis=-1) > 0
         away = np.where(crossed, 0.0, away)
         clearance = float(np.min(away[others])) - _TEXT / 2
@@ -276,11 +280,10 @@ def _links(network: _Network) -> Iterator[tuple[str, Any]]:
     for column, tail, head, weight in network.weights():
         yield f"n{column}_{tail}->n{column + 1}_{head}", weight
         yield f"w{column}_{tail}_{head}", weight
-    for column, place, bias in network.biases():
+    for (column, place), bias in network.biases().items():
         yield f"b{column}_{place}", bias
-    for column, neurons in enumerate(network.layers, 1):
-        for place, number in enumerate(network.shown[column]):
-            yield f"n{column}_{place}", getattr(neurons[number], "_name", "")
+    for column, place, neuron in network.neurons():
+        yield f"n{column}_{place}", getattr(neuron, "_name", "")
 
 
 def _at(x: float, y: float) -> str:
@@ -304,9 +307,9 @@ def _lines(
     row = placed.row if placed else _ROW
     tallest = row * max(map(len, network.shown))
     column_width = placed.column if placed else max(_COLUMN, 0.35 * tallest)
-    heights = [[row * y for y in _heights(network, column)] for column in range(len(network.sizes))]
+    heights = [[row * y for y in ys] for ys in network.heights()]
     largest = look.largest([weight for *_, weight in network.weights()])
-    biases = {(column, place): bias for column, place, bias in network.biases()}
+    biases = network.biases()
     largest_bias = look.largest(list(biases.values()))
 
     top = max(ys[0] for ys in heights) + _RADIUS + 0.45
@@ -380,7 +383,7 @@ def _edge(value: float | None, largest: float, crowded: bool = False) -> str:
 
 
 def _legend(look: _Look, values: Sequence[float | None], biased: bool, top: float) -> Iterator[str]:
-    """A line for each look that an edge has, as far as the picture has it, and what colours a neuron."""
+    """A line for each style of edge in the picture, and what colours a neuron."""
     what = "weight" if look.color_by == "data" else "gradient"
     samples: dict[str, float | None] = {f"{what} > 0": 1.0, f"{what} < 0": -1.0}
     if 0.0 in values:
@@ -413,26 +416,15 @@ def _line_of_legend(name: str, text: str, left: float, y: float) -> str:
 
 
 def _dot_text(lines: Iterator[str], title: str) -> str:
-    graph = ["layout=neato", "splines=line", "outputorder=edgesfirst", f'bgcolor="{PALETTE["paper"]}"']
-    graph += [
-        "pad=0.25",
-        f'fontname="{PALETTE["font"]}"',
-        f'fontcolor="{PALETTE["ink"]}"',
-        "fontsize=18",
-        f"label={Drawing.quoted(title)}",
-        "labelloc=t",
-    ]
-    node = [f'fontname="{PALETTE["font"]}"', "fontsize=12", "shape=circle", "fixedsize=true", "style=filled"]
-    node += [
-        f"width={2 * _RADIUS:g}",
-        f'fontcolor="{PALETTE["ink"]}"',
-        f'fillcolor="{PALETTE["paper"]}"',
-        f'color="{PALETTE["badge"]}"',
-    ]
-    head = [
-        "digraph network {",
-        f"  graph [{', '.join(graph)}]",
-        f"  node [{', '.join(node)}]",
-        f'  edge [fontname="{PALETTE["font"]}", arrowsize=0.6]',
-    ]
+    font, ink, paper = PALETTE["font"], PALETTE["ink"], PALETTE["paper"]
+    graph = (
+        f'layout=neato, splines=line, outputorder=edgesfirst, bgcolor="{paper}", pad=0.25, '
+        f'fontname="{font}", fontcolor="{ink}", fontsize=18, label={Drawing.quoted(title)}, labelloc=t'
+    )
+    node = (
+        f'fontname="{font}", fontsize=12, shape=circle, fixedsize=true, style=filled, width={2 * _RADIUS:g}, '
+        f'fontcolor="{ink}", fillcolor="{paper}", color="{PALETTE["badge"]}"'
+    )
+    edge = f'fontname="{font}", arrowsize=0.6'
+    head = ["digraph network {", f"  graph [{graph}]", f"  node [{node}]", f"  edge [{edge}]"]
     return "\n".join([*head, *("  " + line for line in lines), "}", ""])

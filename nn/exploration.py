@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .arguments import require_count, require_number
 from .diagrams import diagram
 from .examples import Example, copies, examples_of
 from .losses import Loss, find_loss
-from .module import Module, mode
+from .module import Module, mode, several
 from .optimizers import SGD, Optimizer
 from .schedules import Schedule
 from .training import DivergenceError, fit
@@ -59,7 +59,7 @@ def explore_model(
     data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K); or a list of pairs (x, t).
     path : where to write the page, a name ending in ``.html``; None to write nothing.
     loss, epochs, batch_size, schedule, seed : as `fit` has them.
-    lr : the learning rate, or several to switch between, the one shown first first.
+    lr : the learning rate, or several to switch between; the first is shown first.
     optimizer : what makes an optimizer from parameters and ``lr``: `SGD`, `Adam`, or a function.
     example : the row of the data whose graph is shown.
     inputs, outputs : names of the features and of the model's outputs, by default x1, x2, ... and y1, y2, ...
@@ -93,7 +93,13 @@ def explore_model(
         examples = examples_of(model, criterion, X, y)
     if not -len(examples) <= example < len(examples):
         raise IndexError(f"example must be one of the {len(examples)} rows of the data, got {example!r}")
-    epochs = require_count("epochs", epochs)
+    settings = {
+        "epochs": require_count("epochs", epochs),
+        "batch_size": batch_size,
+        "schedule": schedule,
+        "seed": seed,
+        "progress": progress,
+    }
     frames = require_count("frames", frames)
     rates = [require_number("lr", rate, least=0.0) for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates:
@@ -103,12 +109,7 @@ def explore_model(
     for rate in rates:
         trainee = copy.deepcopy(model)
         made = optimizer(trainee.parameters(), lr=rate)
-        runs.append(
-            _trained(
-                trainee, criterion, examples, made, batch_size, schedule, frames,
-                (X, y), epochs, seed, progress,
-            )
-        )  # fmt: skip
+        runs.append(_trained(trainee, criterion, examples, made, frames, settings))
     return explore(
         output,
         path,
@@ -135,23 +136,26 @@ def _recorded(
 ) -> tuple[Value, tuple[list[str], list[str]]]:
     """The loss of one example, with a label on all that has a name; and the names."""
     features, target = example
-    names = list(inputs or (f"x{k}" for k in range(1, len(features) + 1)))
-    if len(names) != len(features):
-        raise ValueError(f"inputs must be {len(features)} names, got {inputs!r:.80}")
+    names = _names("inputs", inputs, [f"x{k}" for k in range(1, len(features) + 1)])
     x = [Value(number, name) for number, name in zip(features, names, strict=True)]
     with mode(model, training=False):
         prediction = model(x)
-        predictions = list(prediction) if hasattr(prediction, "__iter__") else [prediction]
-        several = len(predictions) > 1
-        called = list(outputs or (f"y{k}" if several else "y" for k in range(1, len(predictions) + 1)))
-        if len(called) != len(predictions):
-            raise ValueError(f"outputs must be {len(predictions)} names, got {outputs!r:.80}")
+        predictions = several(prediction)
+        numbers = range(1, len(predictions) + 1) if len(predictions) > 1 else ("",)
+        called = _names("outputs", outputs, [f"y{k}" for k in numbers])
         for node, name in zip(predictions, called, strict=True):
             node.label = node.label or name
         output = _with_leaves(loss, prediction, target)
     output.label = output.label or "L"
     _name_neurons(output)
     return output, (names, called)
+
+
+def _names(what: str, given: Sequence[str] | None, default: list[str]) -> list[str]:
+    names = list(given or default)
+    if len(names) != len(default):
+        raise ValueError(f"{what} must be {len(default)} names, got {given!r:.80}")
+    return names
 
 
 def _with_leaves(loss: Loss, prediction: Any, target: Any) -> Value:
@@ -191,15 +195,10 @@ def _trained(
     loss: Loss,
     examples: list[Example],
     optimizer: Optimizer,
-    batch_size: int | None,
-    schedule: Callable[[Optimizer], Schedule] | None,
     frames: int,
-    data: tuple[Any, Any],
-    epochs: int,
-    seed: int | None,
-    progress: bool,
+    settings: Mapping[str, Any],
 ) -> Run:
-    """Train the model, and return the numbers that a page shows of it."""
+    """Train the model by `fit` with these settings, and return the numbers that a page shows of it."""
     rate, parameters = optimizer.lr, model.parameters()
     numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
     losses: list[float] = []
@@ -209,18 +208,16 @@ def _trained(
         losses[:] = history.loss
 
     with contextlib.suppress(DivergenceError):  # the page shows how far it came
-        fit(
-            model, *data, loss=loss, optimizer=optimizer, epochs=epochs, seed=seed, batch_size=batch_size,
-            schedule=schedule, progress=progress, callbacks=[note],
-        )  # fmt: skip
+        X, y = map(list, zip(*examples))
+        fit(model, X, y, loss=loss, optimizer=optimizer, callbacks=[note], **settings)
     with mode(model, training=False), no_grad():
         losses.append(_mean_loss(model, loss, examples).data)
     last = len(numbers) - 1
     shown = Run.kept(last, frames)
-    batches = 1 if batch_size is None else -(-len(examples) // batch_size)
+    batches = -(-len(examples) // (settings["batch_size"] or len(examples)))
     # Whether an update is w ← w − η g and nothing else, always with the same η.
     descends = type(optimizer) is SGD and not optimizer.momentum and not optimizer.weight_decay
-    plain = batches == 1 and descends and schedule is None
+    plain = batches == 1 and descends and settings["schedule"] is None
     gradients = None
     if plain and len(examples) > 1:  # of the mean loss over all examples, at each of these epochs
         rows = []

@@ -27,7 +27,7 @@ __all__ = ["Kept", "is_users"]
 
 
 class Kept:
-    """All that these objects can reach and change, as it is when this is made; but `Value`s and libraries.
+    """All that these objects can reach and change, as it is now, except `Value`s and libraries.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Kept:
     """
 
     def __init__(self, **roots: Any) -> None:
-        # Each with the names of its parts and of the whole, its parts, and how to see and to set them.
+        # For each object: the names of its parts and its own, its parts, and how to read and to set them.
         self._kept: list[
             tuple[list[str], list[Any], Callable[[], list[Any]], Callable[[list[Any]], Any]]
         ] = []
@@ -75,8 +75,13 @@ class Kept:
     ) -> None:
         self._kept.append(([*names, name], get(), get, put))
 
-    def _keep_one(self, name: str, get: Callable[[], Any], put: Callable[[Any], Any]) -> None:
-        self._keep(name, lambda: [get()], lambda parts: put(parts[0]))
+    def _keep_attribute(
+        self, name: str, owner: Any, attribute: str, get: Callable[[], Any] | None = None
+    ) -> Any:
+        """Keep what an attribute holds, or what `get` gives in its place; that is returned."""
+        look = get or functools.partial(getattr, owner, attribute, None)
+        self._keep(name, lambda: [look()], lambda parts: setattr(owner, attribute, parts[0]))
+        return look()
 
     def _keep_state(self, name: str, get: Callable[[], Any], put: Callable[[Any], Any]) -> None:
         self._keep(name, lambda: [pickle.dumps(get())], lambda parts: put(pickle.loads(parts[0])))
@@ -108,23 +113,16 @@ class Kept:
         elif isinstance(each, MethodType):
             yield from ((name, part) for part in (each.__self__, each.__func__))
         elif isinstance(each, CellType):
-            get = functools.partial(getattr, each, "cell_contents", None)
-            self._keep_one(name, get, functools.partial(setattr, each, "cell_contents"))
-            yield name, get()
+            yield name, self._keep_attribute(name, each, "cell_contents")
         elif isinstance(each, FunctionType) and is_users(each):
             yield from self._function(each)
         elif isinstance(each, type) and is_users(each):
             named = vars(each)
             for attribute, item in list(named.items()):
                 if not attribute.startswith("__") or isinstance(item, FunctionType):
-                    get = functools.partial(named.get, attribute)  # not bound
-                    self._keep_one(
-                        f"{each.__name__}.{attribute}", get, functools.partial(setattr, each, attribute)
-                    )
-                    yield (
-                        f"{each.__name__}.{attribute}",
-                        getattr(item, "__func__", getattr(item, "fget", item)),
-                    )
+                    part, get = f"{each.__name__}.{attribute}", functools.partial(named.get, attribute)
+                    self._keep_attribute(part, each, attribute, get)  # not bound
+                    yield part, getattr(item, "__func__", getattr(item, "fget", item))
         elif isinstance(each, Iterator):  # its position cannot be read, nor put back
             self._keep(name, lambda: [object()], lambda parts: None)
         elif isinstance(each, SimpleNamespace) or is_users(type(each)):
@@ -133,9 +131,8 @@ class Kept:
                 yield name, kind
                 for slot, descriptor in vars(kind).items():
                     if isinstance(descriptor, MemberDescriptorType) and is_users(kind):
-                        get = functools.partial(getattr, each, slot, None)
-                        self._keep_one(f"{name}.{slot}", get, functools.partial(setattr, each, slot))
-                        yield f"{name}.{slot}", get()
+                        part = f"{name}.{slot}"
+                        yield part, self._keep_attribute(part, each, slot)
         elif type(each).__module__.partition(".")[0] == "nn":
             yield from ((f"{name}.{attribute}", item) for attribute, item in vars(each).items())
 

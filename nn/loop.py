@@ -28,7 +28,7 @@ from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .progress import progress_bar
 from .schedules import LambdaLR, Schedule
-from .storage import printable, save
+from .storage import save
 from .weights import Weighted
 
 __all__ = ["DivergenceError", "Loop", "Order", "only_looks"]
@@ -39,11 +39,11 @@ class DivergenceError(ArithmeticError):
 
 
 class Order:
-    """Which examples make which batch; an epoch that was drawn is drawn the same way again.
+    """The batches of each epoch. An epoch that is drawn again has the same ones.
 
     Attributes
     ----------
-    n, batch_size, shuffle, generator : as of `batches`.
+    n, batch_size, shuffle, generator : as `batches` takes them.
     largest, updates : the examples of the largest batch, and the number of batches in an epoch.
     states : by epoch, the generator's state at its beginning.
     """
@@ -79,7 +79,7 @@ class Standing:
     parameters : their numbers, (P,).
     optimizer : its state.
     generators : the states of the generators of all dropouts.
-    draw : to be called after these are set, if dropouts had drawn more until that moment.
+    draw : called after these are set; the dropouts draw what they had drawn until that moment.
     """
 
     parameters: list[float]
@@ -98,13 +98,14 @@ class Loop:
     clips : ``clip_value`` and ``clip_norm``.
     order : the batches.
     data, held_out : the examples to train with, and those of validation.
-    choose : gives the compiled model, or None for the eager engine; the name of the back end; and why it.
-    called : for each callback the last epoch that it was called after.
-    ending : whether one of them has ended the training, while others are still to be called.
-    pending : those that an interrupted training has not called after its last epoch.
-    steps : the first epoch that is not completed, and what each update since its beginning gave.
+    choose : makes the compiled model, or None for the eager engine; gives the back end's name and the reason.
+    called : the last epoch after which each callback was called.
+    ending : whether a callback has ended the training, while others are still to be called.
+    pending : the numbers of the callbacks that were not called after the last epoch, for it was interrupted.
+    steps : the first epoch that is not completed; and for each update in it or later its loss, size, norm and
+        predictions.
     before : the standing before the last update.
-    end : the snapshot of when the training ended.
+    end : the snapshot that was taken when the training ended.
     """
 
     model: Module
@@ -175,7 +176,7 @@ class Loop:
     # --- epochs
 
     def epochs_at_once(self) -> int:
-        """How many epochs are done in one go: one, unless nobody looks at the single epoch."""
+        """The number of epochs that are made together: one, if anything looks at a single epoch."""
         looked_at = self.callbacks or self.schedule or self.metrics or self.held_out
         return 1 if looked_at else max(1, self.at_once // self.order.updates)
 
@@ -183,11 +184,11 @@ class Loop:
         """Make the epochs up to the last one, from where the training was interrupted."""
         self.follow()
         first, done = len(self.history) + 1, self.steps[1]
-        drawn = [self.order.batches(epoch) for epoch in range(first, last + 1)]
-        self.make_updates([batch for each in drawn for batch in each][len(done) :])
+        drawn = [batch for epoch in range(first, last + 1) for batch in self.order.batches(epoch)]
+        self.make_updates(drawn[len(done) :])
         row: dict[str, Any] = {}
         if self.metrics:
-            visited = [i for batch in drawn[0] for i in batch.tolist()]
+            visited = np.concatenate(drawn).tolist()  # of one epoch, (N,)
             predictions = [prediction for step in done for prediction in step["predictions"]]
             row["metrics"] = self.measured([self.data[i][1] for i in visited], predictions)
         if self.held_out is not None:
@@ -235,7 +236,7 @@ class Loop:
     # --- after an epoch
 
     def follow(self) -> None:
-        """The steps of the schedule after the epochs that are completed: each whole or not at all."""
+        """Take the schedule's steps after the completed epochs, each whole or not at all."""
         while self.schedule is not None and self.schedule.last_epoch < self.first + len(self.history):
             before = self.schedule.state_dict()
             try:
@@ -246,30 +247,25 @@ class Loop:
 
     def follow_users_code(self) -> None:
         """Go on with what callbacks, metrics and the schedule may have changed."""
-        looking = all(map(only_looks, self.callbacks))
-        if looking and not self.users_code_changed_things():
-            return
+        who = "a callback"
+        if all(map(only_looks, self.callbacks)):
+            who = "a metric or the schedule"
+            if self.compiled is None or not self.calls_users:
+                return
+            self.follow()
+            if self.kept is not None and not self.kept.changed():
+                return
+            self.kept = Kept(model=self.model, loss=self.loss)
         self.follow()
         self.follow_callbacks()
         if self.compiled is not None and not self.compiled.still_agrees():
-            who = "a metric or the schedule" if looking else "a callback"
             self.history.backend_reason = f"{who} changed what is trained, and {self.choose_backend()}"
-
-    def users_code_changed_things(self) -> bool:
-        """Whether metrics and schedules that are the user's code may have changed what is trained."""
-        if self.compiled is None or not self.calls_users:
-            return False
-        self.follow()
-        if self.kept is not None and not self.kept.changed():
-            return False
-        self.kept = Kept(model=self.model, loss=self.loss)
-        return True
 
     def call_back(self, numbers: Iterable[int]) -> bool:
         """Call these callbacks after the last epoch; whether one of them ends the training.
 
-        What is saved meanwhile has the callback as called, and after an interrupt in it as not called; and
-        that one before it has ended the training.
+        A checkpoint that a callback writes has the callback as called, and whether one before it has ended
+        the training. A callback that was interrupted is not called.
         """
         epoch = len(self.history)
         for number in numbers:
@@ -305,7 +301,7 @@ class Loop:
     # --- updates
 
     def make_updates(self, batches: list[Any]) -> None:
-        """The updates from these batches; what each gave is noted in `steps`."""
+        """Make an update from each of these batches, (B,) numbers of examples, and note it in `steps`."""
         first, steps = self.steps
         at = 0
         while at < len(batches):
@@ -320,22 +316,22 @@ class Loop:
 
     def make_compiled(self, model: CompiledModel, batches: list[Any]) -> int:
         """Make updates up to one whose numbers are not finite, and count them."""
-        steps, sizes, now = self.steps[1], list(map(len, batches)), self.now()
+        steps, now = self.steps[1], self.now()
         done = len(steps)
         try:
             training, made = model.train(batches, self.order.largest)
             if made < len(batches):
                 self.put_back(now)
-                model.draw(sum(sizes[:made]))
+                model.draw(sum(map(len, batches[:made])))
             if made:
                 model.write_back(training)
-                losses, norms, first = training.values.tolist(), training.norms.tolist(), 0
-                for size, loss, norm in zip(sizes[:made], losses, norms):
-                    predictions = model.predictions(training, first, size) if self.metrics else []
-                    steps.append({"loss": loss, "size": size, "norm": norm, "predictions": predictions})
-                    first += size
+                losses, norms = training.values.tolist(), training.norms.tolist()
+                for (start, end), loss, norm in zip(training.bounds[:made].tolist(), losses, norms):
+                    predictions = model.predictions(training.noted[start:end]) if self.metrics else []
+                    found = {"loss": loss, "size": end - start, "norm": norm, "predictions": predictions}
+                    steps.append(found)
                 numbers, state = model.previous(training) if made > 1 else (now.parameters, now.optimizer)
-                draw = functools.partial(model.draw, sum(sizes[: made - 1]))
+                draw = functools.partial(model.draw, sum(map(len, batches[: made - 1])))
                 self.before = Standing(numbers, state, now.generators, draw)
         except BaseException:
             self.put_back(now)
@@ -344,9 +340,9 @@ class Loop:
         return made
 
     def make_eagerly(self, examples: list[Example], place: str) -> None:
-        """One update from the mean loss over the examples; that loss is of before the update.
+        """Make an update from the mean loss over the examples, which is taken before it.
 
-        An interrupt finds it done and noted in `steps`, or neither.
+        An interrupt leaves the update made and noted in `steps`, or neither.
         """
         steps = self.steps[1]
         done = len(steps)
@@ -431,7 +427,7 @@ class Loop:
         }
 
     def finish(self) -> None:
-        """Leave the model to be used; what becomes of it later does not change where the training was."""
+        """Leave the model ready for use, and keep where the training ended, whatever becomes of the model."""
         self.model.eval()
         if not (self.metrics or self.held_out):
             self.note_epochs({})
@@ -439,12 +435,13 @@ class Loop:
         self.end = self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
-        """All that is needed to go on from here, in what JSON has."""
+        """Everything that a training needs to go on from here, as JSON has it."""
         if self.end is not None:
             return self.end
         self.history.trim()
         done = len(self.history)
         state = self.optimizer.state_dict()
+        schedule = None if self.schedule is None else {**self.schedule.state_dict(), "first": self.first}
         return {
             "settings": self.settings(),
             "history": copy.deepcopy(self.history.measured()),
@@ -452,51 +449,50 @@ class Loop:
             "order": _plain(self.order.state(done + 1)),
             "parameters": [parameter.data for parameter in self.parameters],
             "optimizer": {**state, "memory": {k: v.tolist() for k, v in state["memory"].items()}},
-            "schedule": None
-            if self.schedule is None
-            else {**self.schedule.state_dict(), "first": self.first},
+            "schedule": schedule,
             "dropouts": [_plain(_state(dropout.generator)) for dropout in self.dropouts],
             "ending": self.ending,
             "callbacks": [
-                {
-                    "type": type(callback).__name__,
-                    "called": called,
-                    "state": _kept(callback),
-                }
+                {"type": type(callback).__name__, "called": called, "state": _kept(callback)}
                 for callback, called in zip(self.callbacks, self.called)
             ],
         }
 
-    def restore(self, state: dict[str, Any], source: str) -> None:
-        """Go back to a snapshot, or on any error stay; `source` begins what an error says."""
-        own = self.settings()
-        for name, was in state["settings"].items():
-            if own[name] != was:
-                raise ValueError(
-                    f"{source}this training cannot be resumed with another {name}: "
-                    f"it had {was!r}, and now it is {own[name]!r}"
-                )
-        was = bool(state["history"]["validation_loss"])
-        if state["history"]["loss"] and was != (self.held_out is not None):
-            raise ValueError(
-                f"{source}this training cannot be resumed with{'out' * was} validation data, for its history "
-                f"has {'a' if was else 'no'} validation loss"
-            )
-        if len(state["parameters"]) != len(self.parameters) or len(state["dropouts"]) != len(self.dropouts):
-            raise ValueError(
-                f"{source}this training cannot be resumed with another model: it had "
-                f"{len(state['parameters'])} parameters and {len(state['dropouts'])} dropouts, "
-                f"and now there are {len(self.parameters)} and {len(self.dropouts)}"
-            )
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a snapshot, or on any error stay.
+
+        Raises
+        ------
+        ValueError : if the snapshot is of another training, or a part of it cannot be loaded.
+        """
+        if difference := self.difference(state):
+            raise ValueError(f"this training cannot be resumed {difference}")
         before, lr = self.snapshot(), self.optimizer.lr
         try:
             self.load(state)
-        except BaseException as error:
+        except BaseException:
             self.load(before)
             self.optimizer.lr = lr
-            if source and isinstance(error, Exception):
-                raise ValueError(f"{source}{printable(str(error))}") from error
             raise
+
+    def difference(self, state: dict[str, Any]) -> str:
+        """How this training differs from that of a snapshot, in words, or nothing."""
+        own = self.settings()
+        for name, was in state["settings"].items():
+            if own[name] != was:
+                return f"with another {name}: it had {was!r}, and now it is {own[name]!r}"
+        was = bool(state["history"]["validation_loss"])
+        if state["history"]["loss"] and was != (self.held_out is not None):
+            some = "a" if was else "no"
+            return f"with{'out' * was} validation data, for its history has {some} validation loss"
+        had = len(state["parameters"]), len(state["dropouts"])
+        has = len(self.parameters), len(self.dropouts)
+        if had != has:
+            return (
+                f"with another model: it had {had[0]} parameters and {had[1]} dropouts, "
+                f"and now there are {has[0]} and {has[1]}"
+            )
+        return ""
 
     def load(self, state: dict[str, Any]) -> None:
         """Take everything from a snapshot."""
@@ -514,12 +510,7 @@ class Loop:
                     raise ValueError(f"its first epoch, {self.first}, is after its last")
         for dropout, each in zip(self.dropouts, state["dropouts"]):
             dropout.generator = _put(dropout.generator, each)
-        for name, numbers in state["history"].items():
-            setattr(
-                self.history,
-                name,
-                {k: list(v) for k, v in numbers.items()} if isinstance(numbers, dict) else list(numbers),
-            )
+        vars(self.history).update(copy.deepcopy(state["history"]))
         following = len(self.history) + 1
         self.steps = following, list(state["steps"])
         self.order.generator = _put(self.order.generator, state["order"])
@@ -542,13 +533,11 @@ class Loop:
             for number, each in zip(keeping, states):
                 callback: Any = self.callbacks[number]
                 callback.load_state_dict(copy.deepcopy(each["state"]))
-        if now == [each["type"] for each in were]:
-            pairs = list(enumerate(were))
+        same = now == [each["type"] for each in were]
+        if same:
             self.ending = state.get("ending", False)
-        else:
-            pairs = list(zip(keeping, states))
         self.called = [done] * len(now)
-        for number, each in pairs:
+        for number, each in enumerate(were) if same else zip(keeping, states):
             self.called[number] = each["called"]
         self.pending = [number for number, called in enumerate(self.called) if called < done]
 
@@ -611,7 +600,7 @@ def _put(generator: np.random.Generator, state: Mapping[str, Any]) -> np.random.
 
 @contextmanager
 def _loading(part: str) -> Iterator[None]:
-    """What a part of a snapshot is not taken for, in words; it may come from anywhere."""
+    """Within it an error names the part of a snapshot that cannot be loaded: a file may hold anything."""
     try:
         yield
     except Exception as error:

@@ -19,7 +19,7 @@ from .arrays import features_of
 if TYPE_CHECKING:
     from autograd import Explorer, Program
 
-__all__ = ["Module", "mode"]
+__all__ = ["Module", "mode", "several"]
 
 
 class Module:
@@ -151,7 +151,7 @@ class Module:
                 table = program.evaluate([parameter.data for parameter in self.parameters()], features)
             else:
                 with no_grad():
-                    rows = [_several(self(row)) for row in features.tolist()]
+                    rows = [several(self(row)) for row in features.tolist()]
                 numbers = [[y.data if isinstance(y, Value) else y for y in row] for row in rows]
                 table = np.array(numbers, dtype=np.float64)
         return table.reshape(len(table)) if table.shape[1] == 1 else table
@@ -165,7 +165,7 @@ class Module:
         if computed or not all(module._steady() for module in self.modules()):
             return None
         inputs = list(map(Value, example))
-        outputs = _several(self(inputs))
+        outputs = several(self(inputs))
         if not all(getattr(output, "op", "") for output in outputs):  # within no_grad nothing is recorded
             return None
         return compile(outputs, parameters, inputs, backend="numpy")
@@ -274,7 +274,7 @@ def mode(model: Module, training: bool) -> Iterator[None]:
                 attributes["training"] = was
 
 
-def _several(output: Any) -> list[Any]:
+def several(output: Any) -> list[Any]:
     """The outputs as a list, of a single one too."""
     return list(output) if hasattr(output, "__iter__") else [output]
 

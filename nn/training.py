@@ -21,7 +21,7 @@ from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer
 from .schedules import Schedule
-from .storage import file_name, load_training
+from .storage import file_name, load_training, printable
 from .weights import Weighted, weights_of
 
 __all__ = ["DivergenceError", "fit"]
@@ -81,12 +81,11 @@ def fit(
     backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
         ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
         code, see `autograd.compile`: the model and the loss have to be the same computation for every
-        example. Where Python reads one of its numbers, to decide by it or otherwise, that is an error; and
-        where the code reads the optimizer's rate or a schedule's epoch, counts its calls, draws at random, or
-        changes else what it keeps between them. All
-        give the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
-        `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are the
-        same again.
+        example. It is an error if Python reads one of the example's numbers, or if the code reads the
+        optimizer's rate or a schedule's epoch, counts its calls, draws at random, or changes anything else
+        that it keeps between calls. All back ends give the same numbers, but for rounding. ``"auto"``
+        compiles where it pays and can be done, and `History.backend_reason` says why; it goes by sizes and
+        never by the clock, so that numbers are the same again.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
@@ -140,7 +139,8 @@ def fit(
     loss = find_loss(loss)
     optimizer = _optimizer_of(model, optimizer)
     schedule = _schedule_of(optimizer, schedule)
-    clips = _clips(clip_norm, clip_value)
+    given = {"clip_value": clip_value, "clip_norm": clip_norm}
+    clips = {name: None if limit is None else require_positive(name, limit) for name, limit in given.items()}
     measures = _metrics(metrics, loss)
     if validation is not None and validation_split:
         raise ValueError("give validation or validation_split, not both")
@@ -160,26 +160,14 @@ def fit(
     make = functools.partial(
         CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures), others=others
     )
-    sizes = len(model.parameters()), len(data), batch_size, epochs
-    choose = functools.partial(_compiled, make, backend, *sizes)
+    choose = functools.partial(_compiled, make, backend, len(model.parameters()), order, epochs)
     loop = Loop(model, loss, optimizer, schedule, measures, callbacks, clips, order, data, held_out, choose)
     if resume is not None:
-        loop.restore(_state_of(resume), "" if isinstance(resume, History) else f"{file_name(resume)}: ")
+        _resume(loop, resume)
     return loop.run(epochs, progress)
 
 
 # --- arguments -------------------------------------------------------------------------------------
-
-
-def _state_of(resume: Any) -> dict[str, Any]:
-    if isinstance(resume, History):
-        if resume.run is None:
-            raise ValueError(
-                "only a history that fit has made in this session can be resumed: "
-                "give the path of a checkpoint"
-            )
-        return resume.run.snapshot()
-    return load_training(resume)
 
 
 def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
@@ -223,24 +211,12 @@ def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
     return schedule
 
 
-def _clips(norm: Any, value: Any) -> dict[str, float | None]:
-    return {
-        "clip_value": None if value is None else require_positive("clip_value", value),
-        "clip_norm": None if norm is None else require_positive("clip_norm", norm),
-    }
-
-
-# A training is recorded anew for every example if these are so few, and so many numbers at the most.
+# Below both, of visits to examples and of visits times parameters, every example is recorded anew.
 _FEW, _PAYS = 3000, 2e5
 
 
 def _compiled(
-    make: Callable[[str], CompiledModel],
-    backend: str,
-    parameters: int,
-    examples: int,
-    batch_size: int | None,
-    epochs: int,
+    make: Callable[[str], CompiledModel], backend: str, parameters: int, order: Order, epochs: int
 ) -> tuple[CompiledModel | None, str, str]:
     """The model compiled, or None to record every example anew; the back end, and why it is that one.
 
@@ -250,12 +226,12 @@ def _compiled(
     def made(choice: str) -> CompiledModel:
         compiled = make(choice)
         if choice == "llvm":
-            compiled.dry_run(np.arange(min(batch_size or examples, examples)))
+            compiled.dry_run(np.arange(order.largest))
         return compiled
 
     if backend != "auto":
         return None if backend == "eager" else made(backend), backend, "it was asked for"
-    visits, updates = examples * epochs, epochs * -(-examples // (batch_size or examples))
+    visits, updates = order.n * epochs, order.updates * epochs
     if visits < _FEW and visits * parameters < _PAYS:
         return None, "eager", "so short a training is over before a program is compiled"
     reason = "it takes the least time for a training of this size"
@@ -295,3 +271,19 @@ def _callbacks(callbacks: Any) -> list[Callback]:
             f"got {type(callbacks).__name__}: {callbacks!r:.60}"
         )
     return functions
+
+
+def _resume(loop: Loop, resume: Any) -> None:
+    if isinstance(resume, History):
+        if resume.run is None:
+            raise ValueError(
+                "only a history that fit has made in this session can be resumed: "
+                "give the path of a checkpoint"
+            )
+        loop.restore(resume.run.snapshot())
+    else:
+        state = load_training(resume)
+        try:
+            loop.restore(state)
+        except Exception as error:  # of what the file holds, or of a callback that took it
+            raise ValueError(f"{file_name(resume)}: {printable(str(error))}") from error

@@ -18,7 +18,7 @@ from autograd import Value
 
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
-from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number
+from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
 
 __all__ = ["CRASHED", "INTERRUPTED", "USAGE", "main", "run"]
 
@@ -163,6 +163,7 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for pair in pairs:
         name, equals, number = (part.strip() for part in pair.partition("="))
+        name = same_name(name)
         if not (equals and name.isidentifier()):
             raise _Unusable(f"{pair!r:.60} is no NAME=NUMBER (the expression comes first, in quotes)")
         if name in found:
@@ -176,7 +177,7 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
 
 def _leaves(asked: Sequence[str] | None, leaves: dict[str, Value]) -> list[Value]:
     """Those to differentiate by."""
-    names = [name.strip() for each in asked or [] for name in each.split(",") if name.strip()]
+    names = [same_name(name.strip()) for each in asked or [] for name in each.split(",") if name.strip()]
     for name in names:
         if name not in leaves:
             raise _Unusable(f"--wrt {name}: the expression has {', '.join(leaves) or 'no names'}")

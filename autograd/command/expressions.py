@@ -14,6 +14,7 @@ import keyword
 import math
 import operator
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from dataclasses import dataclass
 import autograd
 from autograd import Primitive, Value
 
-__all__ = ["CONSTANTS", "FUNCTIONS", "LONGEST", "ExpressionError", "Formula", "parse", "parse_number"]
+__all__ = [
+    "CONSTANTS", "FUNCTIONS", "LONGEST", "ExpressionError", "Formula", "parse", "parse_number", "same_name",
+]  # fmt: skip
 
 LONGEST = 4_000  # letters of an expression
 
@@ -191,6 +194,11 @@ def parse(text: str) -> Formula:
     return Formula(text, names, tuple(statements), first)
 
 
+def same_name(name: str) -> str:
+    """The name as Python reads it in a program: "µ" of a keyboard and "μ" of an alphabet are one name."""
+    return unicodedata.normalize("NFKC", name)
+
+
 def parse_number(text: str) -> float:
     """A number, or an expression of numbers.
 
@@ -198,7 +206,7 @@ def parse_number(text: str) -> float:
     >>> parse_number("-1/4")
     -0.25
     """
-    if text.strip().lower().lstrip("+-") in ("inf", "nan"):
+    if re.fullmatch(r"\s*[+-]?(inf|nan)\s*", text, re.IGNORECASE):
         return float(text)
     return parse(text).record({})[0].data
 

@@ -56,7 +56,7 @@ def compile(
 
     What Python did while the graph was recorded is frozen in it: an ``if`` took one branch, and the
     program will always take that one. `where`, `maximum` and `relu` are recorded with both branches.
-    To be told of comparisons, record within ``with warn_on_comparison():``.
+    Recording within ``with warn_on_comparison():`` warns of each comparison.
 
     Where a result is not finite, the examples that it came from are computed again as the engine does it:
     the order of a sum decides whether it overflows on the way, and an array has another one.
@@ -174,7 +174,7 @@ class Program:
 
     @property
     def backend(self) -> str:
-        """Which back end ran last, or is to run first: of ``"auto"`` numpy, from some work on native code."""
+        """The back end that ran last, or will run first; ``"auto"`` begins with numpy."""
         return self._backend
 
     @property
@@ -242,8 +242,10 @@ class Program:
             empty = math.nan if self.reduce == "mean" else 0.0
             return empty, np.full(self.parameters, empty, self.dtype)
         (value,), gradient = self._run("gradient", parameters, batch)
-        finite = np.count_nonzero(np.isfinite(gradient))  # half the time of all()
-        if finite < self.parameters or not math.isfinite(value):
+        sound = math.isfinite(value) and (
+            math.isfinite(np.vdot(gradient, gradient)) or np.isfinite(gradient).all()  # a square may overflow
+        )
+        if not sound:
             return self._one_by_one(parameters, batch, value, gradient)
         return float(value), gradient
 
@@ -298,23 +300,22 @@ class Program:
             return [output.data for output in self._replay(parameters, batch[number])[0]]
 
         rows = self._run("evaluate", parameters, batch, rows=True)
-        return self._with_the_engines(eagerly, parameters, rows, (self.outputs,))
+        return self._with_the_engines(eagerly, parameters, rows, len(batch), (self.outputs,))
 
     def _with_the_engines(
-        self, eagerly: Callable[[int], Any], parameters: Any, rows: Any, shape: tuple[int, ...]
+        self, eagerly: Callable[[int], Any], parameters: Any, rows: Any, B: int, shape: tuple[int, ...]
     ) -> npt.NDArray[Any]:
         """Results for each example, (B, *shape), of which the engine gives those that are not finite.
 
         Parameters
         ----------
         eagerly : the results for the example of that number, by the engine.
-        rows : the results as (rows, B); with parameters that are nan they stay as they are.
+        rows : the results as (rows, B), or more columns; with parameters that are nan they stay as they are.
         """
-        table: npt.NDArray[Any] = rows.reshape(*shape, -1).transpose(len(shape), *range(len(shape)))
-        with np.errstate(all="ignore"):
-            sound = math.isfinite(np.add.reduce(rows, axis=None))  # a single pass finds nan and inf
-        if not sound and not np.isnan(parameters).any():
-            for number in np.flatnonzero(~np.isfinite(rows).all(axis=0)).tolist():
+        table: npt.NDArray[Any] = rows.T.reshape(-1, *shape)[:B]
+        # A single pass over all numbers finds nan and inf; a square may overflow too.
+        if not math.isfinite(np.vdot(rows, rows)) and not np.isnan(parameters).any():
+            for number in np.flatnonzero(~np.isfinite(rows[:, :B]).all(axis=0)).tolist():
                 with np.errstate(over="ignore"):  # beyond float32
                     table[number] = eagerly(number)
         return table
@@ -437,12 +438,12 @@ class Program:
             raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
         B, K, N = len(batch), self.outputs, self.parameters if wrt == "parameters" else self.inputs
         shape = {"jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}[kind]
-        columns = batch if wrt == "inputs" else np.hstack([np.broadcast_to(parameters, (B, N)), batch])
+        columns = [batch] if wrt == "inputs" else [parameters, batch]
         if direction is not None:
             direction = self._array(f"the direction of {kind}", direction)
             if direction.shape not in ((N,), (B, N)):
                 raise ValueError(f"{kind} needs a direction ({N},) or (B, {N}), got {direction.shape}")
-            columns = np.hstack([columns, np.broadcast_to(direction, (B, N))])
+            columns.append(direction)
         if not B or not math.prod(shape):
             return np.empty((B, *shape), self.dtype)
         if kind == "hessian" and N * len(self._tape.rows) > UNROLLED:
@@ -450,13 +451,13 @@ class Program:
             rows = [self._derived("hvp", parameters, batch, wrt, unit) for unit in units]
             return np.stack(rows, axis=-1)
         given = parameters if wrt == "inputs" else parameters[:0]
-        rows = self._run((kind, wrt), given, np.ascontiguousarray(columns), rows=True)
+        rows = self._run((kind, wrt), given, _side_by_side(columns, B), rows=True)
 
         def eagerly(number: int) -> Any:
             along = None if direction is None else np.broadcast_to(direction, (B, N))[number].tolist()
             return self._eagerly(kind, parameters, batch[number], wrt, along)
 
-        return self._with_the_engines(eagerly, parameters, rows, shape)
+        return self._with_the_engines(eagerly, parameters, rows, B, shape)
 
     def _eagerly(self, kind: Kind, parameters: Any, example: Any, wrt: str, direction: Any) -> Any:
         """The derivatives for one example, by the eager engine."""
@@ -643,12 +644,9 @@ class Program:
             else:
                 results = lift(self._tape, fold)
                 nodes = [_reduced(results[0]), gradient(results[0])]
-                for name, each in [
-                    ("gradient", nodes),
-                    ("evaluate", _everywhere(results)),
-                    ("training", [*nodes, *results[1:]]),
-                ]:
-                    self._lifted[backend, name] = each
+                self._lifted[backend, "gradient"] = nodes
+                self._lifted[backend, "evaluate"] = _everywhere(results)
+                self._lifted[backend, "training"] = [*nodes, *results[1:]]
         return self._lifted[backend, purpose]
 
     def _derivative_nodes(self, fold: bool, kind: Kind, wrt: str) -> list[Node]:
@@ -717,13 +715,25 @@ class Program:
         Native code takes as long to compile as many passes take in numpy. So numpy runs until all that it has
         done would have been done sooner in native code, compiling included.
         """
+        if len(self._backends) == 1:
+            return
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
-        if len(self._backends) > 1:
-            if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
-                batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
-                self._sizes[purpose] = max(self.parameters, sum(batched))
-            self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+        if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
+            batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
+            self._sizes[purpose] = max(self.parameters, sum(batched))
+        self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+
+
+def _side_by_side(columns: Sequence[Any], B: int) -> Any:
+    """Arrays (n,) or (B, n), as one of B rows."""
+    if len(columns) == 1:
+        return columns[0]
+    table, end = np.empty((B, sum([each.shape[-1] for each in columns])), columns[0].dtype), 0
+    for each in columns:
+        start, end = end, end + each.shape[-1]
+        table[:, start:end] = each
+    return table
 
 
 def _everywhere(nodes: Sequence[Node]) -> list[Node]:

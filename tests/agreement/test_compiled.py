@@ -144,7 +144,7 @@ def test_random_graphs_for_a_thousand_examples(backend, compilation):
 COPIES = 9  # more than lanes in a vector
 
 
-@backends
+@slowly_in_native_code
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
 def test_every_row_at_special_values(row, backend):
     """Each spot as an example of a batch; for the gradient as parameters, or added to them: −0 + x is x."""

@@ -826,7 +826,7 @@ def test_recording_leaves_no_traces(rule):
     modes = [module.training for module in model.modules()]
     wrong = {"history": None, "settings": {"loss": "another"}}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_state_of", lambda resume: wrong)
+        patch.setattr(training, "load_training", lambda path: wrong)
         with pytest.raises(ValueError, match=r"reads a number|another (computation|loss)"):
             fit(model, X, Y, loss="mse_loss", optimizer=optimizer, epochs=2, backend="numpy", resume="path")
     assert (model.state_dict(), generators(model), optimizer.state_dict()) == before

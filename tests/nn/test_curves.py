@@ -30,6 +30,9 @@ EPOCHS = np.arange(50)
         (0.5 + 0.5 * 0.5**EPOCHS, "stuck"),
         ([1.0], "stuck"),
         ([0.05], "right"),
+        # The logarithm of a density has any sign.
+        (-0.01 * EPOCHS - 1.0, "right"),
+        (3.0 - 0.01 * EPOCHS, "too small"),
     ],
 )
 def test_the_verdict_on_a_curve(losses, expected):
@@ -40,6 +43,30 @@ def test_the_verdict_does_not_depend_on_the_unit_of_the_loss():
     for curve in (0.99**EPOCHS, 0.9**EPOCHS, [1.0, 5.0, 0.01], 1.1**EPOCHS, np.ones(50)):
         scaled = [1e-6 * loss for loss in curve]
         assert LossCurve(scaled).verdict(1e-6 * GOAL) == LossCurve(curve).verdict(GOAL)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_curve_below_0_is_read_like_one_above():
+    """As for the logarithm of a density: what is read goes by sizes, not by signs."""
+    falling, still, bumpy = LossCurve(-1.0 - EPOCHS), LossCurve([-2.0] * 30), LossCurve([-1.0, -3.0, -2.0])
+    assert (falling.verdict(-100.0), falling.rises(), falling.plateau()) == ("too small", [], None)
+    assert (still.verdict(-100.0), still.rises(), still.plateau()) == ("stuck", [], (1, 30))
+    assert (bumpy.verdict(-100.0), bumpy.rises()) == ("overshooting", [3])
+    assert LossCurve([0.0] * 30).verdict(-1.0) == "stuck"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("end", [[math.inf], [math.inf] * 15, [math.nan] * 15, [-1e308, 1.7e308]])
+def test_a_curve_that_left_the_finite_numbers_is_read_in_silence(end):
+    curve = LossCurve([1.0] * 15 + end)
+    assert (curve.verdict(GOAL), curve.plateau()) == ("divergent", (1, 15))
+    assert curve.overshoots is not bool(np.isnan(end).any())
+    assert curve.rises() == ([] if np.isnan(end).any() else [15 + len(end) if end[0] < 0.0 else 16])
+
+
+def test_one_loss_has_no_peak():
+    with pytest.raises(ValueError, match="a peak needs a loss after the first update"):
+        LossCurve([1.0]).peak()
 
 
 def test_no_loss_gets_no_verdict():

@@ -43,6 +43,8 @@ from .memory import Memory
 
 __all__ = ["NativeProgram"]
 
+_PASS_ARGUMENTS = ["pointer"] * 3 + ["whole"] + ["pointer"] * 2
+_TRAIN_ARGUMENTS = ["pointer"] * 4 + ["whole"] + ["pointer"] * 5 + ["whole"] * 2 + ["pointer"]
 KEPT = 16  # functions of one program: a training with other settings is another one
 
 
@@ -74,9 +76,9 @@ class NativeProgram:
         self.batched = any(node.batched for node in ancestry(self.nodes))
         self.straight = sum(map(_work, ancestry(self.nodes))) <= tuning.STRAIGHT
         self._functions: dict[Any, _Function] = {}
-        self._plans: dict[int, tuple[Any, ...]] = {}  # by the size of a batch
+        self._plans: dict[int, tuple[_Function, Any, int, int]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
-        self._rows = sum(node.size for node in self.nodes)
+        self._ends = [0, *itertools.accumulate(node.size for node in self.nodes)]
 
     @property
     def stages(self) -> dict[str, str]:
@@ -104,42 +106,34 @@ class NativeProgram:
         return 32 if large and examples >= tuning.LANES_32 else 16
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        results, starts, ends = self._results(parameters, batch)
-        return tuple(
-            results[start:end].reshape(node.size, -1)[:, : len(batch)] if node.batched else results[start:end]
-            for node, start, end in zip(self.nodes, starts, ends)
-        )
+        """The arrays of the nodes, none of which is batched."""
+        results = self._results(parameters, batch)
+        return tuple(results[start:end] for start, end in itertools.pairwise(self._ends))
 
     def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
-        results, *_ = self._results(parameters, batch)
-        return results.reshape(self._rows, -1)[:, : len(batch)]
+        """The rows of all nodes, one below the other, for each example. All nodes are batched.
 
-    def _results(self, parameters: Any, batch: Any) -> tuple[Any, list[int], list[int]]:
-        """The numbers of all nodes in one array, and where those of each node begin and end in it."""
+        Columns beyond those of the examples, up to a whole block, are the last example again: (rows, ≥ B).
+        """
+        return self._results(parameters, batch).reshape(self._ends[-1], -1)
+
+    def _results(self, parameters: Any, batch: Any) -> Any:
+        """The numbers of all nodes, one after the other."""
         B = len(batch)
-        plan = self._plans.get(B)
-        if plan is None:
-            plan = self._plan(B)
-        function, order, room, starts, ends = plan
-        results = np.empty(ends[-1], self.dtype)
-        base = _pointer(results)
-        places = [base + start * results.itemsize for start in starts]
-        self._call(function, _pointer(parameters), _pointer(batch), order, B, *places, room=room)
-        return results, starts, ends
+        function, order, room, size = self._plans.get(B) or self._plan(B)
+        results = np.empty(size, self.dtype)
+        self._call(function, _pointer(parameters), _pointer(batch), order, B, _pointer(results), room=room)
+        return results
 
-    def _plan(self, B: int) -> tuple[Any, ...]:
+    def _plan(self, B: int) -> tuple[_Function, Any, int, int]:
         """What passes over a batch of this size have in common."""
         function = self._function("pass", self._lanes(B))
         blocks = -(-B // function.lanes)
         each = blocks * function.lanes  # whole blocks are written
-        *starts, size = itertools.accumulate(
-            [node.size * (each if node.batched else 1) for node in self.nodes], initial=0
-        )
-        order, room = _numbers(B.bit_length())[1], blocks * function.record
+        size = sum(node.size * (each if node.batched else 1) for node in self.nodes)
         if len(self._plans) > 63:
             self._plans.clear()
-        self._plans[B] = plan = function, order, room, starts, [*starts[1:], size]
+        self._plans[B] = plan = function, _numbers(B.bit_length()), blocks * function.record, size
         return plan
 
     def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
@@ -162,7 +156,7 @@ class NativeProgram:
         if made is None:
             with BUILDING:  # nodes are added to their graph
                 build = functools.partial(self._built, lanes, training)
-                signature = _signature(len(self.nodes), training is not None)
+                signature = _signature(training is not None)
                 specification = self._specification(lanes, training)
                 call, (size, record, fused) = machine.function(specification, signature, build)
                 if len(self._functions) >= KEPT:
@@ -172,7 +166,8 @@ class NativeProgram:
 
     def _specification(self, lanes: int, training: Training | None) -> str:
         """All that the code of a kernel depends on, without writing it."""
-        parts = [lanes, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
+        # The width of a batch too: its examples are read even if no node reads one.
+        parts = [lanes, self.width, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
             t, graph = training, Graph(training.parameters, 0)
             changed = self._following(t, self._row(t, graph, 1))
@@ -192,28 +187,31 @@ class NativeProgram:
     def _pass(self, lanes: int) -> tuple[Builder, list[int]]:
         """One pass over a batch: its results."""
         layout = self._layout(lanes)
-        code = Builder("pass", self.dtype, "none", *_pass_arguments(len(self.nodes)))
-        parameters, batch, order, count, *results, scratch = code.arguments
+        code = Builder("pass", self.dtype, "none", *_PASS_ARGUMENTS)
+        parameters, batch, order, count, results, scratch = code.arguments
         memory = Memory(code, layout, parameters, scratch, code.address(scratch, layout.size))
-        batched = [(node, result) for node, result in zip(self.nodes, results) if node.batched]
+        llvm, whole = code.llvm, code.whole_number(lanes)
+        each = llvm.mul(llvm.sdiv(code.plus(count, lanes - 1), whole), whole)
+        batched: list[tuple[Node, Any]] = []
+        alone: list[tuple[Node, Any]] = []
+        for node in self.nodes:
+            (batched if node.batched else alone).append((node, results))
+            results = code.address(results, code.times(each, node.size) if node.batched else node.size)
 
         def write(first: Any) -> None:
-            llvm, (rest, whole) = code.llvm, map(code.whole_number, (lanes - 1, lanes))
-            each = llvm.mul(llvm.sdiv(llvm.add(count, rest), whole), whole)
             for node, result in batched:
 
                 def row(i: Any, node: Node = node, result: Any = result) -> None:
-                    place = llvm.add(llvm.mul(code.whole_number(i), each), code.whole_number(first))
+                    place = code.plus(llvm.mul(code.whole_number(i), each), first)
                     code.store(memory.get(node, (i,), lanes), result, place, lanes)
 
                 code.every(node.size, row)
 
         kernel = Kernel(memory)
         kernel.run(batch, order, count, self.mean, kernel.examples, write if batched else None)
-        for node, result in zip(self.nodes, results):
-            if not node.batched:
-                _copy(memory, node, result)
-        code.llvm.ret_void()
+        for node, result in alone:
+            _copy(memory, node, result)
+        llvm.ret_void()
         return code, [layout.size, layout.record, False]
 
     def train(self, training: Training) -> int:
@@ -402,26 +400,20 @@ def _note(memory: Memory, node: Node, table: Any, row: Any, first: Any, width: i
             code.store(each, table, code.plus(code.times(code.plus(row, lane), width), k))
 
 
-_TRAIN_ARGUMENTS = ["pointer"] * 4 + ["whole"] + ["pointer"] * 5 + ["whole"] * 2 + ["pointer"]
-
-
-def _pass_arguments(results: int) -> list[str]:
-    return ["pointer"] * 3 + ["whole"] + ["pointer"] * (results + 1)
-
-
-def _signature(results: int, trains: bool) -> Any:
-    """The type of a kernel: a pass writes that many results; a training counts the updates it made."""
+def _signature(trains: bool) -> Any:
+    """The type of a kernel: a pass writes its results; a training counts the updates it made."""
     types = {"pointer": ctypes.c_void_p, "whole": ctypes.c_int64}
-    arguments = _TRAIN_ARGUMENTS if trains else _pass_arguments(results)
+    arguments = _TRAIN_ARGUMENTS if trains else _PASS_ARGUMENTS
     return ctypes.CFUNCTYPE(ctypes.c_int64 if trains else None, *[types[each] for each in arguments])
 
 
-def _pointer(array: Any) -> int:
-    """Where the numbers of an array begin."""
-    if not array.size:
-        return 0
+_Beginning = ctypes.c_char * 0
+
+
+def _pointer(array: Any) -> Any:
+    """Where the numbers of an array begin, as a function of `ctypes` takes it."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return _Beginning.from_buffer(array)
     except (TypeError, ValueError):  # not to be written; this takes longer
         return int(array.ctypes.data)
 
@@ -440,7 +432,6 @@ def _work(node: Node) -> int:
 
 
 @functools.cache
-def _numbers(bits: int) -> tuple[Any, int]:
-    """0, 1, 2, ... up to 2 to the power of `bits`, and where they lie."""
-    numbers = np.arange(1 << bits, dtype=np.int64)
-    return numbers, _pointer(numbers)
+def _numbers(bits: int) -> Any:
+    """Where the numbers 0, 1, 2, ... up to 2 to the power of `bits` lie."""
+    return _pointer(np.arange(1 << bits, dtype=np.int64))

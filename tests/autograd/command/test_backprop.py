@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -55,6 +56,15 @@ def test_wrt_digits_and_quiet(run):
     assert "Chain rule" not in out
     _, out, _ = run(*ERROR, "--wrt=w", "--digits=3")
     assert "∂f/∂w = −0.106" in out
+
+
+@pytest.mark.parametrize("typed", ["µ", "μ", "ﬁ", "fi"])
+def test_two_spellings_of_a_name_are_one_name(run, typed):
+    """As they are to Python: of two letters that look alike, a keyboard has one and an alphabet the other."""
+    name = unicodedata.normalize("NFKC", typed)
+    status, out, err = run(f"{typed}*2", f"{typed}=3", "--wrt", typed, "--quiet")
+    assert (status, out, err) == (0, f"f = 6.0\n\n∂f/∂{name} = 2.0\n", "")
+    assert run(f"{typed}*2", f"{name}=3", "--quiet") == run(f"{name}*2", f"{typed}=3", "--quiet")
 
 
 def test_higher_orders_stand_once_each(run):
@@ -112,6 +122,7 @@ def test_a_drawing_is_rendered(run, tmp_path):
         (["x"], "error: x has no number: add x=NUMBER\n  x\n  ^\n"),
         (["x", "x=1", "y=2"], "y has a number, but is not in the expression"),
         (["x", "x=1", "x=2"], "x is given twice"),
+        (["x", "x=--inf"], "x: inf has no number"),
         (["x", "x=1+"], "x: invalid syntax\n  1+\n"),
         (["x", "1"], "'1' is no NAME=NUMBER"),
         (["x", "x=1", "--wrt", "y"], "--wrt y: the expression has x"),

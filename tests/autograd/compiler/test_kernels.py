@@ -1,5 +1,6 @@
 """Native kernels on disk: found again, never trusted blindly, and never an error."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograd import exp
+from autograd import Training, exp
 from autograd.compiler import kernels, machine
 from nn import MLP, Adam, fit
 from tests.support.compiled import needs_llvmlite, program_of
@@ -102,6 +103,31 @@ def test_the_key_names_the_code_and_what_translates_it(place, monkeypatch):
     assert machine.key("a") == key
     monkeypatch.setattr(machine, "_own_sources", lambda: "another version")
     assert machine.key("a") != key
+
+
+@needs_llvmlite
+def test_kernels_with_one_specification_have_one_code(place, monkeypatch):
+    """Whatever the program is that asks for them: a kernel for wider batches reads behind a narrow one."""
+    codes, function = {}, machine.function
+
+    def remember(specification, signature, build):
+        codes.setdefault(specification, set()).add(build()[1])
+        return function(specification, signature, build)
+
+    monkeypatch.setattr(machine, "function", remember)
+    bodies = [lambda w, x: w[0] * w[0], lambda w, x: w[-1] * (x[0] if x else 3.0)]
+    for body, P, inputs, reduce in itertools.product(bodies, (1, 2), (0, 1, 2), ("mean", "sum")):
+        program = program_of(body, P, inputs, reduce=reduce, backend="llvm")
+        parameters, batch, rates = np.ones(P), np.ones((1, inputs)), np.array([0.5])
+        program(parameters, batch)
+        program.evaluate(parameters, batch)
+        for wrt, N in ("parameters", P), ("inputs", inputs):
+            program.jvp(parameters, batch, np.ones(N), wrt)
+            program.hessian(parameters, batch, wrt)
+        for clip in (None, 1.0):
+            program.train(Training.of(np.ones(P), batch, [np.array([0])], rates, clip_norm=clip))
+    assert len(codes) > 20
+    assert {len(each) for each in codes.values()} == {1}
 
 
 @needs_llvmlite
