@@ -19,7 +19,7 @@ __all__ = ["folder", "load", "store"]
 
 VARIABLE = "AUTOGRAD_CACHE"
 LARGEST = 64 << 20  # bytes of all files together; the ones that were used last are kept
-_DIGEST = hashlib.sha256
+_DIGEST_SIZE = 32  # bytes
 
 
 def folder() -> Path | None:
@@ -50,11 +50,11 @@ def load(key: str) -> bytes | None:
         with open(path, "rb") as file:
             if _is_users(os.stat(place)) and _is_users(os.fstat(file.fileno())):
                 content = file.read()
-                size = _DIGEST().digest_size
-                if _DIGEST(content[size:]).digest() == content[:size]:
+                digest, content = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
+                if _digest(key, content) == digest:
                     with suppress(OSError):
                         os.utime(path)  # it was used now
-                    return content[size:]
+                    return content
     return None
 
 
@@ -66,9 +66,14 @@ def store(key: str, content: bytes) -> None:
     with suppress(OSError, ValueError):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _is_users(os.stat(place)):
-            write_bytes(place / key, _DIGEST(content).digest() + content)
+            write_bytes(place / key, _digest(key, content) + content)
             os.chmod(place / key, 0o600)
             _keep_the_latest(place)
+
+
+def _digest(key: str, content: bytes) -> bytes:
+    """Of the key too: the file of another kernel is whole, and other arguments are what it takes."""
+    return hashlib.sha256(key.encode() + b"\0" + content).digest()
 
 
 def _keep_the_latest(place: Path) -> None:

@@ -154,6 +154,14 @@ def test_a_damaged_file_is_noticed_and_made_again(damage, place, translations):
         assert path.read_bytes() == content
 
 
+def test_the_file_of_another_kernel_is_damage(place):
+    """It is whole, and native code that is called with the arguments of another ends the process."""
+    kernels.store(KEY, b"code")
+    kernels.store("another", b"other code")
+    (place / KEY).write_bytes((place / "another").read_bytes())
+    assert (kernels.load(KEY), kernels.load("another")) == (None, b"other code")
+
+
 @posix
 @pytest.mark.parametrize(
     "spoil",
