@@ -39,6 +39,7 @@ FLOORS = {
     ],
     "autograd.compiler.ir": [
         "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
+        "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
     "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],

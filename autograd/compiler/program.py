@@ -24,6 +24,7 @@ from .frontend.vectorize import lift
 from .ir.adjoint import gradient, gradient_by_inputs
 from .ir.nodes import ADD, MUL, Apply, Node, ancestry
 from .ir.passes import text
+from .ir.sparsity import dependence, together
 from .ir.tangent import tangents
 from .llvm.backend import NativeProgram
 from .numpy.backend import ArrayProgram
@@ -242,10 +243,7 @@ class Program:
             empty = math.nan if self.reduce == "mean" else 0.0
             return empty, np.full(self.parameters, empty, self.dtype)
         (value,), gradient = self._run("gradient", parameters, batch)
-        sound = math.isfinite(value) and (
-            math.isfinite(np.vdot(gradient, gradient)) or np.isfinite(gradient).all()  # a square may overflow
-        )
-        if not sound:
+        if not (math.isfinite(value) and _is_finite(gradient)):
             return self._one_by_one(parameters, batch, value, gradient)
         return float(value), gradient
 
@@ -313,8 +311,7 @@ class Program:
         rows : the results as (rows, B), or more columns; with parameters that are nan they stay as they are.
         """
         table: npt.NDArray[Any] = rows.T.reshape(-1, *shape)[:B]
-        # A single pass over all numbers finds nan and inf; a square may overflow too.
-        if not math.isfinite(np.vdot(rows, rows)) and not np.isnan(parameters).any():
+        if not _is_finite(rows) and not np.isnan(parameters).any():
             for number in np.flatnonzero(~np.isfinite(rows[:, :B]).all(axis=0)).tolist():
                 with np.errstate(over="ignore"):  # beyond float32
                     table[number] = eagerly(number)
@@ -675,9 +672,15 @@ class Program:
         if kind == "hvp":
             nodes = tangents(nodes, graph.inputs, direction)
         elif kind == "hessian":
-            units = [graph.constant(unit) for unit in np.eye(N, width)]
-            columns_of = [tangents(nodes, graph.inputs, unit) for unit in units]  # (N) by (K)
-            nodes = [column[k] for k in range(self.outputs) for column in columns_of]
+            pattern = np.any(dependence(nodes), axis=0)[:, :N]
+            pieces: list[list[tuple[Any, Node]]] = [[] for _ in nodes]  # of each output's matrix, (N · N,)
+            for group in together(pattern):
+                seed = graph.constant(np.isin(np.arange(width), group))
+                rows, member = np.nonzero(pattern[:, group])
+                places = np.array(group)[member] * N + rows  # it is symmetric
+                for matrix, product in zip(pieces, tangents(nodes, graph.inputs, seed)):
+                    matrix.append((places, graph.gather(product, rows)))
+            nodes = [graph.scatter_add((N * N,), matrix) for matrix in pieces]
         return _everywhere(nodes)
 
     def _program(self, backend: str, purpose: Purpose) -> Any:
@@ -723,6 +726,16 @@ class Program:
             batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
             self._sizes[purpose] = max(self.parameters, sum(batched))
         self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+
+
+def _is_finite(numbers: Any) -> bool:
+    """Whether all numbers are finite: a sum that is has none that is not, and others get a closer look."""
+    if numbers.size < 8192:  # a product takes least; from 10,000 on BLAS waits for threads of its own
+        total = np.vdot(numbers, numbers)
+    else:
+        with np.errstate(all="ignore"):
+            total = np.add.reduce(numbers, axis=None)
+    return math.isfinite(total) or bool(np.isfinite(numbers).all())
 
 
 def _side_by_side(columns: Sequence[Any], B: int) -> Any:
