@@ -43,7 +43,9 @@ FLOORS = {
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
     "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
-    "autograd.compiler.llvm": ["libm", "builder", "legalize", "layout", "reductions", "lowering", "backend"],
+    "autograd.compiler.llvm": [
+        "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "backend",
+    ],
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",

@@ -35,13 +35,16 @@ from ..ir.nodes import (
 )
 from ..ir.passes import run, stages, text
 from ..update_loop import Training
-from .builder import is_long
-from .layout import AFTER, BEFORE, reduces
+from .builder import Builder, is_long
+from .layout import BEFORE, Layout, reduces
 from .legalize import PASSES, all_legal, letters
 from .lowering import Kernel
+from .memory import Memory
 
 __all__ = ["NativeProgram"]
 
+_PASS_ARGUMENTS = ["pointer"] * 3 + ["whole"] + ["pointer"] * 2
+_TRAIN_ARGUMENTS = ["pointer"] * 4 + ["whole"] + ["pointer"] * 5 + ["whole"] * 2 + ["pointer"]
 KEPT = 16  # functions of one program: a training with other settings is another one
 
 
@@ -81,14 +84,18 @@ class NativeProgram:
     def stages(self) -> dict[str, str]:
         """The program after each pass, the loops of each phase, and the source."""
         passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
-        kernel = self._pass(8 if self.width else 1)
-        return {**passes, "schedule": kernel.schedule, "source": self.source}
+        return {**passes, "schedule": self._layout(self._shown).schedule, "source": self.source}
 
     @property
     def source(self) -> str:
-        kernel = self._pass(8 if self.width else 1)
+        code, _ = self._pass(self._shown)
         lines = [f"; {node!r}" for node in ancestry(self.nodes)]
-        return "\n".join([*lines, "", str(kernel.module)])
+        return "\n".join([*lines, "", str(code.module)])
+
+    @property
+    def _shown(self) -> int:
+        """The lanes of the pass that is shown for all."""
+        return 8 if self.width else 1
 
     def _lanes(self, examples: int) -> int:
         if not self.batched or examples < tuning.LANES_8:
@@ -170,70 +177,42 @@ class NativeProgram:
 
     def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
         """The name of a kernel, its code as text, and the facts that a call needs to know."""
-        kernel = self._pass(lanes) if training is None else self._train(lanes, training)
-        kernel.module.triple = machine.triple()
-        return kernel.module.name, str(kernel.module), [kernel.size, kernel.record, kernel.fused]
+        code, facts = self._pass(lanes) if training is None else self._train(lanes, training)
+        code.module.triple = machine.triple()
+        return code.module.name, str(code.module), facts
 
-    def _kernel(
-        self, name: str, lanes: int, result: str, *arguments: str, nodes: Sequence[Node] | None = None
-    ) -> tuple[Kernel, list[Any]]:
-        """A kernel at the beginning of a new function; "pointer" and "whole" are the types of arguments."""
-        from llvmlite import ir
+    def _layout(self, lanes: int, nodes: Sequence[Node] | None = None) -> Layout:
+        return Layout(self.nodes if nodes is None else nodes, lanes, self.straight, self.dtype.itemsize)
 
-        real = ir.DoubleType() if self.dtype == np.float64 else ir.FloatType()
-        kernel = Kernel(name, self.nodes if nodes is None else nodes, lanes, real, self.straight)
-        types = {"pointer": kernel.pointer, "whole": kernel.whole, "none": ir.VoidType()}
-        kind = ir.FunctionType(types[result], [types[each] for each in (*arguments, "pointer")])
-        function = ir.Function(kernel.module, kind, name)
-        function.attributes.add("nounwind")
-        for argument in function.args:
-            if argument.type == kernel.pointer:
-                argument.add_attribute("noalias")
-        kernel.builder = ir.IRBuilder(function.append_basic_block())
-        *given, kernel.scratch = function.args
-        kernel.mask = None
-        return kernel, given
-
-    def _pass(self, lanes: int) -> Kernel:
+    def _pass(self, lanes: int) -> tuple[Builder, list[int]]:
         """One pass over a batch: its results."""
-        kernel, (parameters, batch, order, count, results) = self._kernel(
-            "pass", lanes, "none", *["pointer"] * 3, "whole", "pointer"
-        )
-        kernel.parameters, kernel.batch, kernel.examples_order = parameters, batch, order
-        kernel.history_base = kernel.address(kernel.scratch, kernel.size)
-        builder, whole = kernel.builder, kernel.whole_number(lanes)
-        each = builder.mul(builder.sdiv(kernel.plus(count, lanes - 1), whole), whole)
+        layout = self._layout(lanes)
+        code = Builder("pass", self.dtype, "none", *_PASS_ARGUMENTS)
+        parameters, batch, order, count, results, scratch = code.arguments
+        memory = Memory(code, layout, parameters, scratch, code.address(scratch, layout.size))
+        llvm, whole = code.llvm, code.whole_number(lanes)
+        each = llvm.mul(llvm.sdiv(code.plus(count, lanes - 1), whole), whole)
         batched: list[tuple[Node, Any]] = []
         alone: list[tuple[Node, Any]] = []
         for node in self.nodes:
             (batched if node.batched else alone).append((node, results))
-            step = kernel.times(each, node.size) if node.batched else node.size
-            results = kernel.address(results, step)
+            results = code.address(results, code.times(each, node.size) if node.batched else node.size)
 
         def write(first: Any) -> None:
             for node, result in batched:
 
                 def row(i: Any, node: Node = node, result: Any = result) -> None:
-                    place = kernel.plus(builder.mul(kernel.whole_number(i), each), first)
-                    kernel.store(kernel.get(node, (i,), lanes), result, place, lanes)
+                    place = code.plus(llvm.mul(code.whole_number(i), each), first)
+                    code.store(memory.get(node, (i,), lanes), result, place, lanes)
 
-                kernel.every(node.size, row)
+                code.every(node.size, row)
 
-        kernel.run(
-            count,
-            self.mean,
-            lambda first: kernel.examples(batch, order, first, self.width),
-            write if batched else None,
-        )
+        kernel = Kernel(memory)
+        kernel.run(batch, order, count, self.mean, kernel.examples, write if batched else None)
         for node, result in alone:
-            self._copy(kernel, node, result)
-        kernel.builder.ret_void()
-        return kernel
-
-    @staticmethod
-    def _copy(kernel: Kernel, node: Node, result: Any) -> None:
-        kernel.phase = AFTER
-        kernel.every(node.size, lambda i: kernel.store(kernel.get(node, (i,), 1), result, i))
+            _copy(memory, node, result)
+        llvm.ret_void()
+        return code, [layout.size, layout.record, False]
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
@@ -260,132 +239,114 @@ class NativeProgram:
                 t.state[...] = state[: len(t.state)]
         return done
 
-    def _train(self, lanes: int, training: Training) -> Kernel:
+    def _train(self, lanes: int, training: Training) -> tuple[Builder, list[int]]:
         """Updates of the parameters, each from the gradient over a batch; the number of those made."""
         t, P = training, training.parameters
-        given: list[Any]
         value, gradient, *outputs = self.nodes
+        code = Builder("train", self.dtype, "whole", *_TRAIN_ARGUMENTS)
+        state, batch, order, spans, steps, rates, values, norms, noted, previous, again, blocks, scratch = (
+            code.arguments
+        )
+        llvm, homes = code.llvm, {}
         # Without a look at the gradient on the way, the update is part of the loop that computes it.
         together = not t.careful and t.clip_norm is None and t.clip_value is None
-        moving = gradient.graph.gather(gradient, np.arange(t.updated))
-        changed = self._following(t, moving) if together else {}
-        changed = dict(zip(changed, all_legal(gradient.graph, list(changed.values()))))
-        types = "whole", *["pointer"] * 4, "whole", *["pointer"] * 5, "whole", "whole"
-        kernel, given = self._kernel("train", lanes, *types, nodes=[value, *changed.values(), *outputs])
-        if not together or not kernel.ends_with(list(changed.values())):
-            together = False
-            kernel, given = self._kernel("train", lanes, *types)
-        kernel.fused = together
-        state, batch, order, spans, steps, rates, values, norms, noted, previous, again, blocks = given
-        builder, whole, inputs = kernel.builder, kernel.whole, self.nodes[0].graph.inputs
-        kernel.parameters = state
         if together:
-            kernel.homes |= {node: (state, number * P) for number, node in changed.items()}
-        else:
-            if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in kernel.accumulated:
-                kernel.homes[gradient] = state, P
-            updates = self._updates(kernel, t)
-        kernel.batch, kernel.history_base = batch, kernel.address(kernel.scratch, kernel.size)
-        gathered = kernel.address(kernel.history_base, kernel.times(blocks, kernel.record))
-        local = kernel.address(kernel.scratch, kernel.places[inputs])
-        is_again = builder.icmp_signed("!=", again, kernel.whole_number(0))
+            moving = gradient.graph.gather(gradient, np.arange(t.updated))
+            changed = self._following(t, moving)
+            changed = dict(zip(changed, all_legal(gradient.graph, list(changed.values()))))
+            layout = self._layout(lanes, [value, *changed.values(), *outputs])
+            together = layout.ends_with(list(changed.values()))
+            homes = {node: (state, number * P) for number, node in changed.items()}
+        updates: list[Kernel] = []
+        symbols: dict[str, Any] = {}
+        if not together:
+            layout, homes = self._layout(lanes), {}
+            if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
+                homes[gradient] = state, P
+        size = layout.size
+        for changed in [] if together else self._updates(t):
+            update = Layout(list(changed.values()), 1, False, self.dtype.itemsize, numbers_first=True)
+            places = {node: (state, number * P) for number, node in changed.items()}
+            there = code.address(scratch, size)
+            updates.append(Kernel(Memory(code, update, state, there, symbols=symbols, homes=places)))
+            size += update.size
+        memory = Memory(code, layout, state, scratch, code.address(scratch, size), symbols, homes)
+        kernel, inputs = Kernel(memory), layout.inputs
+        gathered = code.address(memory.records, code.times(blocks, layout.record))
+        local = code.address(scratch, layout.places[inputs])
+        is_again = llvm.icmp_signed("!=", again, code.whole_number(0))
 
         def bounds(step: Any) -> tuple[Any, Any]:
-            first, end = (
-                builder.load(
-                    builder.gep(spans, [kernel.plus(kernel.times(step, 2), k)], source_etype=whole), typ=whole
-                )
-                for k in (0, 1)
-            )
-            return first, builder.sub(end, first)
+            first, end = (code.load_whole(spans, code.plus(code.times(step, 2), k)) for k in (0, 1))
+            return first, llvm.sub(end, first)
 
-        def gather(examples: Any, first: Any) -> None:
-            kernel.homes[inputs] = kernel.address(gathered, kernel.times(first, self.width)), 0
-            kernel.examples(batch, examples, first, self.width)
+        def gather(first: Any) -> None:
+            memory.relocate(inputs, code.address(gathered, code.times(first, self.width)))
+            kernel.examples(first)
 
-        with builder.if_then(is_again):
-            kernel.size_of(bounds(kernel.whole_number(0))[1])
-            kernel.loop(0, kernel.count_int, lanes, lambda first: gather(order, first))
+        with llvm.if_then(is_again):
+            memory.take(batch, order, bounds(code.whole_number(0))[1])
+            code.loop(0, memory.batch.count, lanes, gather)
 
         def step(number: Any) -> None:
             begin, count = bounds(number)
-            examples = builder.gep(order, [begin], source_etype=whole)
-            kernel.examples_order = examples
-            kernel.values.clear()
+            examples = llvm.gep(order, [begin], source_etype=code.whole)
 
             def read(first: Any) -> None:
-                there = kernel.address(gathered, kernel.times(first, self.width))
-                kernel.homes[inputs] = builder.select(is_again, there, local), 0
-                with builder.if_then(builder.not_(is_again)):
-                    kernel.examples(batch, examples, first, self.width)
+                there = code.address(gathered, code.times(first, self.width))
+                memory.relocate(inputs, llvm.select(is_again, there, local))
+                with llvm.if_then(llvm.not_(is_again)):
+                    kernel.examples(first)
 
             def note(first: Any) -> None:
                 for k, node in enumerate(outputs):
-                    self._note(
-                        kernel, node, noted, kernel.plus(begin, first), kernel.plus(first, 0), len(outputs), k
-                    )
+                    _note(memory, node, noted, code.plus(begin, first), first, len(outputs), k)
 
-            kernel.symbols["rate"] = kernel.load(rates, number)
-            kernel.run(count, self.mean, read, note if outputs else None)
-            result = kernel.get(value, (0,), 1)
-            kernel.store(result, values, number)
+            symbols["rate"] = code.load(rates, number)
+            kernel.run(batch, examples, count, self.mean, read, note if outputs else None)
+            result = memory.get(value, (0,), 1)
+            code.store(result, values, number)
             if together:
                 return
-            if gradient not in kernel.homes:
-                kernel.phase = AFTER
-                kernel.every(
-                    gradient.size,
-                    lambda i: kernel.store(kernel.get(gradient, (i,), 1), state, kernel.plus(i, P)),
-                )
+            if gradient not in homes:
+                _copy(memory, gradient, state, P)
             if t.careful:
-                kernel.store(kernel.length(state, P, t.updated), norms, number)
-                self._leave_unless_finite(kernel, result, number)
+                code.store(code.length(state, P, t.updated), norms, number)
+                _leave_unless_finite(code, result, number)
                 copy(state, previous)
             for update in updates:
                 if update is updates[-1] and t.clip_norm is not None:
-                    kernel.symbols["gradient_norm"] = kernel.length(state, P, t.updated)
-                update.symbols = kernel.symbols
+                    symbols["gradient_norm"] = code.length(state, P, t.updated)
                 update.emit(BEFORE)
-                for node in update.nodes:
+                for node in update.layout.nodes:
                     if isinstance(node, Constant):  # nothing has computed it
-                        kernel.in_eights(t.updated, functools.partial(self._fill, update, node))
+                        code.in_eights(t.updated, functools.partial(_fill, update.memory, node))
             if t.careful:
-                nothing = kernel.nothing(state, t.updated)
-                self._leave_unless_finite(kernel, nothing, number, lambda: copy(previous, state))
+                nothing = code.nothing(state, t.updated)
+                _leave_unless_finite(code, nothing, number, lambda: copy(previous, state))
 
         def copy(source: Any, target: Any) -> None:
             for start in [row * P for row in t.changing]:
 
                 def at(i: Any, size: int, start: int = start) -> None:
-                    place = kernel.plus(i, start)
-                    kernel.store(kernel.load(source, place, size), target, place, size)
+                    place = code.plus(i, start)
+                    code.store(code.load(source, place, size), target, place, size)
 
-                kernel.in_eights(t.updated, at)
+                code.in_eights(t.updated, at)
 
-        kernel.loop(0, steps, 1, step)
-        builder.ret(steps)
-        return kernel
+        code.loop(0, steps, 1, step)
+        llvm.ret(steps)
+        return code, [size, layout.record, together]
 
-    def _updates(self, kernel: Kernel, t: Training) -> list[Kernel]:
-        """One update as programs of their own, which read and change the rows of the state."""
+    def _updates(self, t: Training) -> list[dict[int, Node]]:
+        """One update as programs of their own: the rows of the state that each changes, by their number."""
         graph = Graph(t.parameters, 0)
         gradient = self._row(t, graph, 1)
         changes = [] if t.clip_value is None else [{1: graph.node(t.clamped(gradient))}]
         if t.clip_norm is not None:
             gradient = t.shortened(gradient, graph.make(Symbol, [], "gradient_norm"))
         changes.append(self._following(t, gradient))
-        updates = []
-        for changed in changes:
-            nodes = all_legal(graph, list(changed.values()))
-            update = Kernel("update", nodes, 1, kernel.real, straight=False, numbers_first=True)
-            update.module, update.tables = kernel.module, kernel.tables
-            places = [(kernel.parameters, number * t.parameters) for number in changed]
-            update.homes |= dict(zip(nodes, places))
-            update.scratch = kernel.address(kernel.scratch, kernel.size)
-            kernel.size += update.size
-            update.builder, update.parameters = kernel.builder, kernel.parameters
-            updates.append(update)
-        return updates
+        return [dict(zip(changed, all_legal(graph, list(changed.values())))) for changed in changes]
 
     @staticmethod
     def _row(t: Training, graph: Graph, number: int) -> Node:
@@ -406,42 +367,44 @@ class NativeProgram:
                 changed[number] = node
         return changed
 
-    @staticmethod
-    def _fill(update: Kernel, node: Node, i: Any, size: int) -> None:
-        base, start = update.homes[node]
-        update.store(update.get(node, (i,), size, rows=True), base, update.plus(i, start), size)
 
-    @staticmethod
-    def _leave_unless_finite(
-        kernel: Kernel, number: Any, made: Any, before: Callable[[], None] | None = None
-    ) -> None:
-        builder = kernel.builder
-        with builder.if_then(builder.fcmp_unordered("uno", builder.fsub(number, number), number)):
-            if before is not None:
-                before()
-            builder.ret(made)
+def _copy(memory: Memory, node: Node, target: Any, start: int = 0) -> None:
+    """Store the numbers of a node from a place on."""
+    code = memory.code
+    code.every(node.size, lambda i: code.store(memory.get(node, (i,), 1), target, code.plus(i, start)))
 
-    @staticmethod
-    def _note(kernel: Kernel, node: Node, table: Any, row: Any, first: Any, width: int, k: int) -> None:
-        """Store an output of each example of a block in the example's row of a table."""
-        builder, ir = kernel.builder, kernel.ir
-        value = kernel.get(node, (0,), kernel.lanes)
-        for lane in range(kernel.lanes):
-            each = value
-            if kernel.lanes > 1:
-                each = builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
-            with builder.if_then(builder.icmp_signed("<", kernel.plus(first, lane), kernel.count_int)):
-                kernel.store(each, table, kernel.plus(kernel.times(kernel.plus(row, lane), width), k))
+
+def _fill(memory: Memory, node: Node, i: Any, size: int) -> None:
+    memory.write(node, i, memory.get(node, (i,), size, rows=True), size)
+
+
+def _leave_unless_finite(
+    code: Builder, number: Any, made: Any, before: Callable[[], None] | None = None
+) -> None:
+    llvm = code.llvm
+    with llvm.if_then(llvm.fcmp_unordered("uno", llvm.fsub(number, number), number)):
+        if before is not None:
+            before()
+        llvm.ret(made)
+
+
+def _note(memory: Memory, node: Node, table: Any, row: Any, first: Any, width: int, k: int) -> None:
+    """Store an output of each example of a block in the example's row of a table."""
+    code, llvm, lanes = memory.code, memory.code.llvm, memory.layout.lanes
+    value = memory.get(node, (0,), lanes)
+    for lane in range(lanes):
+        each = value
+        if lanes > 1:
+            each = llvm.extract_element(value, code.ir.Constant(code.ir.IntType(32), lane))
+        with llvm.if_then(llvm.icmp_signed("<", code.plus(first, lane), memory.batch.count)):
+            code.store(each, table, code.plus(code.times(code.plus(row, lane), width), k))
 
 
 def _signature(trains: bool) -> Any:
     """The type of a kernel: a pass writes its results; a training counts the updates it made."""
-    pointer, whole = [ctypes.c_void_p], [ctypes.c_int64]
-    if trains:
-        arguments = [*pointer * 4, *whole, *pointer * 5, *whole * 2]
-    else:
-        arguments = [*pointer * 3, *whole, *pointer]
-    return ctypes.CFUNCTYPE(ctypes.c_int64 if trains else None, *arguments, ctypes.c_void_p)
+    types = {"pointer": ctypes.c_void_p, "whole": ctypes.c_int64}
+    arguments = _TRAIN_ARGUMENTS if trains else _PASS_ARGUMENTS
+    return ctypes.CFUNCTYPE(ctypes.c_int64 if trains else None, *[types[each] for each in arguments])
 
 
 _Beginning = ctypes.c_char * 0

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
 from .. import tuning
 from .libm import ELEMENTARY, SHORT
 
-__all__ = ["DIRECT", "Code", "is_long"]
+__all__ = ["DIRECT", "Builder", "is_long"]
 
 
-class Code(ABC):
-    """A function of native code; `builder` is where the next instruction goes.
+class Builder:
+    """Writes a native function: `arguments` are its own, `llvm` is where the next instruction goes.
 
     A number of rows, or a place, is a Python number or a value of the function. A value has one lane or
     several; what is done to it is done in each.
+
+    Parameters
+    ----------
+    name : of the function.
+    dtype : of its numbers, float64 or float32.
+    result, arguments : "pointer", "whole" or "none" each.
     """
 
-    builder: Any
+    unrolled = False  # whether loops over rows are written out
 
-    def __init__(self, name: str, real: Any) -> None:
+    def __init__(self, name: str, dtype: np.dtype[Any], result: str, *arguments: str) -> None:
         from llvmlite import ir
 
-        self.ir, self.real = ir, real
+        self.ir = ir
+        self.real = ir.DoubleType() if dtype == np.float64 else ir.FloatType()
         self.whole, self.pointer = ir.IntType(64), ir.PointerType()
         self.module = ir.Module(name=name)
         self.tables: dict[Any, Any] = {}
-
-    @property
-    @abstractmethod
-    def unrolled(self) -> bool:
-        """Whether loops over rows are written out."""
+        types = {"pointer": self.pointer, "whole": self.whole, "none": ir.VoidType()}
+        kind = ir.FunctionType(types[result], [types[each] for each in arguments])
+        function = ir.Function(self.module, kind, name)
+        function.attributes.add("nounwind")
+        self.arguments: Sequence[Any] = function.args
+        for argument in self.arguments:
+            if argument.type == self.pointer:
+                argument.add_attribute("noalias")
+        self.llvm = ir.IRBuilder(function.append_basic_block())
 
     # --- values
 
@@ -55,28 +67,28 @@ class Code(ABC):
             return b
         if isinstance(b, int) and b == 0:
             return a
-        return self.builder.add(self.whole_number(a), self.whole_number(b))
+        return self.llvm.add(self.whole_number(a), self.whole_number(b))
 
     def times(self, a: Any, b: int) -> Any:
         if isinstance(a, int):
             return a * b
-        return 0 if b == 0 else a if b == 1 else self.builder.mul(self.whole_number(a), self.whole_number(b))
+        return 0 if b == 0 else a if b == 1 else self.llvm.mul(self.whole_number(a), self.whole_number(b))
 
     def least(self, a: Any, b: Any) -> Any:
         """The smaller of two whole numbers."""
         a, b = self.whole_number(a), self.whole_number(b)
-        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+        return self.llvm.select(self.llvm.icmp_signed("<", a, b), a, b)
 
     def splat(self, value: Any, lanes: int) -> Any:
         if lanes == 1:
             return value
         ir = self.ir
         kind = ir.VectorType(value.type, lanes)
-        first = self.builder.insert_element(
+        first = self.llvm.insert_element(
             ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
         )
         mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-        return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), mask)
+        return self.llvm.shuffle_vector(first, ir.Constant(kind, ir.Undefined), mask)
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         ir, kind = self.ir, a.type
@@ -85,17 +97,22 @@ class Code(ABC):
         function = self.module.globals.get(name) or ir.Function(
             self.module, ir.FunctionType(kind, [kind] * 3), name
         )
-        return self.builder.call(function, [a, b, c])
+        return self.llvm.call(function, [a, b, c])
 
     def address(self, base: Any, offset: Any) -> Any:
-        return self.builder.gep(base, [self.whole_number(offset)], source_etype=self.real)
+        return self.llvm.gep(base, [self.whole_number(offset)], source_etype=self.real)
 
     def load(self, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> Any:
         align = self._alignment(lanes if aligned else 1)
-        return self.builder.load(self.address(base, offset), typ=self._type(lanes), align=align)
+        return self.llvm.load(self.address(base, offset), typ=self._type(lanes), align=align)
 
     def store(self, value: Any, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> None:
-        self.builder.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
+        self.llvm.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
+
+    def load_whole(self, base: Any, index: Any) -> Any:
+        """A number of an array of whole numbers."""
+        place = self.llvm.gep(base, [self.whole_number(index)], source_etype=self.whole)
+        return self.llvm.load(place, typ=self.whole)
 
     def _alignment(self, lanes: int) -> int:
         return min(self.bytes * lanes, tuning.ALIGNED)
@@ -126,7 +143,7 @@ class Code(ABC):
             for i in range(start, stop, step):
                 carry = body(i, *carry) or ()
             return list(carry)
-        builder, function = self.builder, self.builder.function
+        builder, function = self.llvm, self.llvm.function
         before = builder.block
         inside, after = (function.append_basic_block() for _ in range(2))
         if numbers:
@@ -211,10 +228,10 @@ class Code(ABC):
 
     def lane_sum(self, value: Any) -> Any:
         ir = self.ir
-        total = self.builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+        total = self.llvm.extract_element(value, ir.Constant(ir.IntType(32), 0))
         for lane in range(1, value.type.count):
-            each = self.builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
-            total = self.builder.fadd(total, each)
+            each = self.llvm.extract_element(value, ir.Constant(ir.IntType(32), lane))
+            total = self.llvm.fadd(total, each)
         return total
 
     def together(self, values: Sequence[Any]) -> Any:
@@ -224,7 +241,7 @@ class Code(ABC):
         ir = self.ir
         vector = ir.Constant(self._type(len(values)), ir.Undefined)
         for lane, value in enumerate(values):
-            vector = self.builder.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
+            vector = self.llvm.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
         return vector
 
     def transposed(self, rows: Sequence[Any]) -> list[Any]:
@@ -236,12 +253,12 @@ class Code(ABC):
             masks = [ir.Constant(kind, [lane + shift for lane in kept]) for shift in (0, width)]
             for i in [i for i in range(8) if not i & width]:
                 pair = vectors[i], vectors[i + width]
-                vectors[i], vectors[i + width] = (self.builder.shuffle_vector(*pair, mask) for mask in masks)
+                vectors[i], vectors[i + width] = (self.llvm.shuffle_vector(*pair, mask) for mask in masks)
         return vectors
 
     def transposed_sum(self, vectors: list[Any]) -> Any:
         """A vector of the sums of eight vectors, by adding halves that are interleaved."""
-        ir, builder = self.ir, self.builder
+        ir, builder = self.ir, self.llvm
         for width in (1, 2, 4):
             low = [lane + (8 - width if lane % (2 * width) >= width else 0) for lane in range(8)]
             kind = ir.VectorType(ir.IntType(32), 8)
@@ -254,7 +271,7 @@ class Code(ABC):
 
     def length(self, base: Any, start: int, size: int) -> Any:
         """The length √Σ x² of numbers in a row; they are scaled where a square would overflow or vanish."""
-        builder = self.builder
+        builder = self.llvm
 
         def sum_of_squares(factor: Any) -> Any:
             def square(i: Any, total: Any, lanes: int) -> list[Any]:
@@ -298,7 +315,7 @@ class Code(ABC):
 
         def gap(i: Any, total: Any, lanes: int) -> list[Any]:
             x = self.load(base, i, lanes)
-            return [self.builder.fadd(total, self.builder.fsub(x, x))]
+            return [self.llvm.fadd(total, self.llvm.fsub(x, x))]
 
         (total,) = self.loop(0, full, 8, lambda i, total: gap(i, total, 8), [self.number(0.0, 8)])
         (total,) = self.loop(full, size, 1, lambda i, total: gap(i, total, 1), [self.lane_sum(total)])
@@ -313,12 +330,12 @@ class Code(ABC):
             return direct(self, *values)
         emit = ELEMENTARY[row.name]
         if self.bytes == 8:
-            return emit(self.builder, *values)
+            return emit(self.llvm, *values)
         ir, kind = self.ir, values[0].type
         lanes = kind.count if isinstance(kind, ir.VectorType) else 1
         double = ir.VectorType(ir.DoubleType(), lanes) if lanes > 1 else ir.DoubleType()
-        result = emit(self.builder, *[self.builder.fpext(value, double) for value in values])
-        return self.builder.fptrunc(result, kind)
+        result = emit(self.llvm, *[self.llvm.fpext(value, double) for value in values])
+        return self.llvm.fptrunc(result, kind)
 
 
 def is_long(row: Primitive) -> bool:
@@ -330,34 +347,34 @@ def is_long(row: Primitive) -> bool:
 
 
 def _binary(name: str) -> Callable[..., Any]:
-    return lambda code, a, b: getattr(code.builder, name)(a, b)
+    return lambda code, a, b: getattr(code.llvm, name)(a, b)
 
 
-def _filled(code: Code, like: Any, number: float) -> Any:
+def _filled(code: Builder, like: Any, number: float) -> Any:
     lanes = like.type.count if isinstance(like.type, code.ir.VectorType) else 1
     return code.number(number, lanes)
 
 
-def _relu(code: Code, x: Any) -> Any:
+def _relu(code: Builder, x: Any) -> Any:
     zero = _filled(code, x, 0.0)
-    return code.builder.select(code.builder.fcmp_ordered("<=", x, zero), zero, x)
+    return code.llvm.select(code.llvm.fcmp_ordered("<=", x, zero), zero, x)
 
 
-def _step(code: Code, x: Any) -> Any:
-    builder, zero, one = code.builder, _filled(code, x, 0.0), _filled(code, x, 1.0)
+def _step(code: Builder, x: Any) -> Any:
+    builder, zero, one = code.llvm, _filled(code, x, 0.0), _filled(code, x, 1.0)
     return builder.select(
         builder.fcmp_ordered(">", x, zero), one, builder.select(builder.fcmp_unordered("uno", x, x), x, zero)
     )
 
 
-def _greater(code: Code, a: Any, b: Any) -> Any:
-    builder = code.builder
+def _greater(code: Builder, a: Any, b: Any) -> Any:
+    builder = code.llvm
     decided = builder.select(builder.fcmp_ordered(">", a, b), _filled(code, a, 1.0), _filled(code, a, 0.0))
     return builder.select(builder.fcmp_unordered("uno", a, b), _filled(code, a, math.nan), decided)
 
 
-def _where(code: Code, condition: Any, a: Any, b: Any) -> Any:
-    builder = code.builder
+def _where(code: Builder, condition: Any, a: Any, b: Any) -> Any:
+    builder = code.llvm
     return builder.select(builder.fcmp_unordered("!=", condition, _filled(code, a, 0.0)), a, b)
 
 
@@ -366,7 +383,7 @@ DIRECT: dict[str, Callable[..., Any]] = {
     "sub": _binary("fsub"),
     "mul": _binary("fmul"),
     "div": _binary("fdiv"),
-    "neg": lambda code, x: code.builder.fneg(x),
+    "neg": lambda code, x: code.llvm.fneg(x),
     "relu": _relu,
     "step": _step,
     "greater": _greater,

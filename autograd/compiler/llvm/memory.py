@@ -1,0 +1,208 @@
+"""How code reads and writes the numbers of nodes where the layout has them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ir.index_maps import strides_of
+from ..ir.nodes import Constant, Gather, Indices, Inputs, Node, Parameters, Symbol
+from .builder import Builder
+from .layout import Layout
+
+__all__ = ["Memory"]
+
+
+class Batch(NamedTuple):
+    """The examples of a pass, as values of the function."""
+
+    examples: Any  # as the caller has them, in rows
+    order: Any  # the numbers of those in this batch
+    count: Any
+    last: Any  # count - 1
+
+
+class Memory:
+    """The numbers of nodes, as values of the function that the builder writes.
+
+    An index is a tuple with a Python number, or a value of the function, for each axis.
+
+    Parameters
+    ----------
+    parameters, scratch : pointers to the parameters, and to memory of as many numbers as the layout needs.
+    records : a pointer to what wide products read of each block, if the batch has blocks.
+    symbols : the value of each `Symbol`.
+    homes : for nodes that are in other memory a pointer to it, and where there they begin.
+    """
+
+    batch: Batch
+
+    def __init__(
+        self,
+        code: Builder,
+        layout: Layout,
+        parameters: Any,
+        scratch: Any,
+        records: Any = None,
+        symbols: dict[str, Any] | None = None,
+        homes: Mapping[Node, tuple[Any, Any]] | None = None,
+    ) -> None:
+        self.code, self.layout = code, layout
+        self.parameters, self.scratch, self.records = parameters, scratch, records
+        self.symbols = {} if symbols is None else symbols
+        self._homes = dict(homes or {})
+        self._values: dict[tuple[Node, int], Any] = {}  # of straight code, by node and row
+        self._first: Any = None  # the number of the block's first example
+        self._mask: Any = None  # which lanes hold an example; None if all do
+        self._first_lane: Any = None  # of eight of its lanes, where all of them are not taken at once
+
+    # --- which examples
+
+    def take(self, examples: Any, order: Any, count: Any) -> None:
+        """Go on with this batch."""
+        last = self.code.llvm.sub(count, self.code.whole_number(1))
+        self.batch = Batch(examples, order, count, last)
+
+    def enter_block(self, first: Any) -> None:
+        """Go on with the block that begins with this example."""
+        self._first, self._mask = first, self._valid_lanes(first, self.layout.lanes)
+
+    def keep_records(self) -> None:
+        """Keep what wide products read of this block for the end of the batch."""
+        here = self.code.address(self.records, self._record(self._first))
+        self._homes |= {node: (here, place) for node, place in self.layout.history.items()}
+
+    def recorded(self, node: Node, first: Any) -> Any:
+        """Where the numbers of a node begin among those kept of the block that begins with this example."""
+        return self.code.plus(self._record(first), self.layout.history[node])
+
+    def _record(self, first: Any) -> Any:
+        return self.code.times(first, self.layout.record // self.layout.lanes)
+
+    @contextlib.contextmanager
+    def lanes_from(self, lane: Any) -> Iterator[None]:
+        """Within it eight lanes of each vector are read and written, not all."""
+        self._first_lane = lane
+        yield
+        self._first_lane = None
+
+    # --- numbers of nodes
+
+    def flat(self, node: Node, index: tuple[Any, ...]) -> Any:
+        """The row number of an index, which may have more axes, and reach beyond an axis of length 1."""
+        row: Any = 0
+        for length, i in zip(node.shape, index[len(index) - len(node.shape) :]):
+            row = self.code.plus(self.code.times(row, length), 0 if length == 1 else i)
+        return row
+
+    def origin(self, node: Node, index: tuple[Any, ...]) -> tuple[Node, Any]:
+        """The node that has the numbers of a row, and the number of the row there."""
+        if node in self.layout.joined:
+            source, rows = self.layout.joined[node]
+        elif isinstance(node, Gather):
+            (source,), rows = node.args, node.index
+        else:
+            return node, self.flat(node, index)
+        return source, self.chosen(rows, index)
+
+    def chosen(self, rows: Indices, index: Sequence[Any]) -> Any:
+        """The row number at an index of an array of row numbers."""
+        aligned = [0 if n == 1 else i for n, i in zip(rows.shape, index[len(index) - rows.ndim :])]
+        if all(isinstance(i, (int, np.integer)) for i in aligned):
+            return int(rows[tuple(aligned)])
+        spaced = strides_of(rows)
+        if spaced is None:
+            row: Any = 0
+            for length, i in zip(rows.shape, aligned):
+                row = self.code.plus(self.code.times(row, length), i)
+            return self.code.load_whole(self.code.table(np.ascontiguousarray(rows, np.int64)), row)
+        row, steps = spaced
+        for i, step in zip(aligned, steps):
+            row = self.code.plus(row, self.code.times(i, step))
+        return row
+
+    def get(self, node: Node, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
+        """A number of a node in each lane: of an example each, or with `rows` of consecutive rows."""
+        return self.read(*self.origin(node, index), lanes, rows and self.along(node) != "same")
+
+    def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:
+        """The number in a row of a node that has numbers of its own, or those of the rows from there on."""
+        if isinstance(source, Symbol):
+            return self.code.splat(self.symbols[source.name], lanes)
+        if isinstance(source, Constant):
+            if isinstance(row, int) and not consecutive:
+                return self.code.number(float(source.data.reshape(-1)[row]), lanes)
+            base, offset = self.code.table(source.data), row
+        elif source.batched and self.layout.straight and not isinstance(source, Inputs):
+            return self._values[source, row]
+        else:
+            base, start = self.home(source)
+            if source.batched:
+                return self.code.load(base, self._lanes_at(start, row), lanes, True)
+            offset = self.code.plus(start, row)
+        if consecutive:
+            return self.code.load(base, offset, lanes)
+        return self.code.splat(self.code.load(base, offset), lanes)
+
+    def set(self, node: Node, index: tuple[Any, ...], value: Any, lanes: int) -> None:
+        """Keep a number of a node that has numbers of its own."""
+        self.write(node, self.flat(node, index), value, lanes)
+
+    def write(self, node: Node, row: Any, value: Any, lanes: int) -> None:
+        """Keep the number in a row of a node."""
+        if node.batched and self.layout.straight and not isinstance(node, Inputs):
+            self._values[node, row] = value
+            return
+        if node in self.layout.history:
+            value = self.valid(value)
+        base, start = self.home(node)
+        place = self._lanes_at(start, row) if node.batched else self.code.plus(start, row)
+        self.code.store(value, base, place, lanes, node.batched)
+
+    def _lanes_at(self, start: Any, row: Any) -> Any:
+        """The place of the lanes of a row."""
+        place = self.code.plus(start, self.code.times(row, self.layout.lanes))
+        return place if self._first_lane is None else self.code.plus(place, self._first_lane)
+
+    def home(self, node: Node) -> tuple[Any, Any]:
+        """Where the numbers of a node begin: a pointer, and an offset."""
+        if node in self._homes:
+            return self._homes[node]
+        if isinstance(node, Parameters):
+            return self.parameters, 0
+        return self.scratch, self.layout.places[node]
+
+    def relocate(self, node: Node, pointer: Any, start: Any = 0) -> None:
+        """Go on with the numbers of a node in other memory."""
+        self._homes[node] = pointer, start
+
+    def along(self, node: Node) -> str | None:
+        """How the numbers of a node lie along its last axis: consecutive, all the same, or neither."""
+        if isinstance(node, Symbol) or node.shape[-1] == 1:
+            return "same"
+        if not isinstance(node, Gather):
+            return "unit"
+        spaced = strides_of(node.index)
+        return "unit" if spaced is not None and spaced[1][-1] == 1 else None
+
+    def valid(self, value: Any) -> Any:
+        """A value with 0 in the lanes that hold no example."""
+        if self._mask is None:
+            return value
+        mask, lanes = self._mask, self.layout.lanes
+        if self._first_lane is not None:
+            lanes = 8
+            mask = self._valid_lanes(self.code.plus(self._first, self._first_lane), lanes)
+        return self.code.llvm.select(mask, value, self.code.number(0.0, lanes))
+
+    def _valid_lanes(self, first: Any, lanes: int) -> Any:
+        """A mask of the lanes that hold an example; None for a single lane, which always does."""
+        if lanes == 1:
+            return None
+        ir = self.code.ir
+        numbers = ir.Constant(ir.VectorType(self.code.whole, lanes), list(range(lanes)))
+        place = self.code.llvm.add(self.code.splat(first, lanes), numbers)
+        return self.code.llvm.icmp_signed("<", place, self.code.splat(self.batch.count, lanes))
