@@ -53,7 +53,7 @@ LIMITS = {
     "numbers beside their names": 300,
     "numbers stated in texts": 5_000,
 }
-"""The most that is read of one file, all its sheets together: the assignment's are answered within seconds."""
+"""The most that is read of one file, all its sheets together: the assignment takes seconds."""
 
 _ROWS, _COLUMNS = 1_048_576, 16_384  # of a sheet, in every spreadsheet program
 _IN_A_CELL = 32_767  # letters, likewise
