@@ -46,7 +46,7 @@ def updates_at_once(backend: str, parameters: int, batch: int) -> int:
     --------
     >>> from autograd import updates_at_once
     >>> updates_at_once("llvm", parameters=17, batch=4), updates_at_once("llvm", 100_000, 1_000)
-    (12484, 6)
+    (25000, 6)
     """
     in_time = tuning.AT_ONCE_SECONDS / _seconds(backend, parameters, 1, batch)
     return max(1, int(min(in_time, tuning.AT_ONCE_EXAMPLES / batch)))

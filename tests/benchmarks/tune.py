@@ -1,8 +1,10 @@
 """The constants of `autograd.compiler.tuning`, measured again: what each alternative takes here."""
 
+import os
 import platform
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from unittest.mock import patch
 
@@ -53,14 +55,35 @@ def measured() -> Iterator[str]:
             f"{value}{'*' if value == current(trial) else ''}: {found[value] * 1e6:.1f}" for value in found
         ]
         yield f"{trial.constant:20} {trial.backend:6} {trial.sizes} x {trial.batch}:  {'   '.join(told)}"
+    for backend, stated in tuning.SECONDS.items():
+        found = costs(backend)
+        yield f"SECONDS {backend:6} {'   '.join(f'{a:.1e} (now {b:.1e})' for a, b in zip(found, stated))}"
+
+
+def costs(backend, small=(2, 2, 1), large=(64, 64, 64, 1), batch=256):
+    """Seconds as in `tuning.SECONDS`: once, for each parameter, update, and parameter in each example."""
+    (few, once, update), (many, longer, passed) = (
+        first_and_each(Trial("", (), backend, sizes, size)) for sizes, size in ((small, 1), (large, batch))
+    )
+    return once, (longer - once) / (many - few), update, passed / batch / many
+
+
+def first_and_each(trial):
+    """How many parameters a network has, the seconds until its first step is done, and those of each step."""
+    began = time.perf_counter()
+    with patch.dict(os.environ, AUTOGRAD_CACHE="off"):
+        step = step_of(trial)
+        first = time.perf_counter() - began
+        _, gradient = step()
+        return len(gradient), first, fastest({trial: step})[trial]
 
 
 def current(trial):
     return getattr(tuning, trial.constant)
 
 
-def step_of(trial, value):
-    """A function of no arguments that makes one step; its code is made with that value."""
+def step_of(trial, value=None):
+    """A function of no arguments that makes one step; its code is made with that value of the constant."""
     model, (first, *_, last) = MLP(trial.sizes[0], list(trial.sizes[1:]), seed=1), trial.sizes
     inputs = [Value(0.0) for _ in range(first + last)]
     loss = mse_loss(model(inputs[:first]), inputs[first:] if last > 1 else inputs[first])
@@ -69,7 +92,7 @@ def step_of(trial, value):
     parameters = np.array([parameter.data for parameter in model.parameters()])
 
     def step():
-        with patch.object(tuning, trial.constant, value):
+        with patch.object(tuning, trial.constant, value) if trial.constant else nullcontext():
             return program(parameters, batch)
 
     step()
