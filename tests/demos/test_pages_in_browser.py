@@ -86,7 +86,7 @@ def test_all_complaints_fail_the_test_at_its_end(browser, written):
         "request: file:": "<link rel='stylesheet' href='beside.css'>",
     }
     with pytest.raises(AssertionError) as failure, opened(browser, written("".join(causes.values()))) as page:
-        page.wait_for_timeout(3000)  # a window of its own, and a socket, take their time
+        page.wait_for_timeout(1000)  # a window of its own, and a socket, take their time
     complaints = str(failure.value).splitlines()
     assert [cause for cause in causes if not any(said.startswith(cause) for said in complaints)] == []
 

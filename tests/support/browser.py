@@ -102,7 +102,8 @@ def opened(
             for complaint in complaints:  # often why the page did not do what it was asked to
                 error.add_note(complaint)
             raise
-    assert not complaints, "\n".join(complaints)
+    if complaints:  # no assert statement: pytest would indent its lines
+        raise AssertionError("\n".join(complaints))
 
 
 def violations(page: Page) -> list[str]:
