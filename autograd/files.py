@@ -51,10 +51,10 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>> require_writable("out/a.txt")
+    >>> require_writable("nowhere/a.txt")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: [Errno 2] cannot save a.txt: there is no folder out, make it first: 'out/a.txt'
+    FileNotFoundError: [Errno 2] cannot save a.txt: there is no folder nowhere, make it first: 'nowhere/a.txt'
     """
     with _beside(_target(path, "require_writable")[0], 0o600):
         pass

@@ -768,5 +768,5 @@ def test_machine():
     """Nothing goes wrong; and of the usual examples nothing is left out, every row and event is reached."""
     run_state_machine_as_test(Machine, settings=settings(stateful_step_count=20))
     sweeps = {"exact sweep", "rounded sweep", "repeated sweep", "refused", "recorded again"}
-    if settings().derandomize:  # a few fresh examples need not reach every row
+    if settings().derandomize and settings().max_examples >= 100:  # a few examples need not reach every row
         assert {*ROWS, *EVENTS, *sweeps, "along", "no_grad"} <= set(+Machine.happened)

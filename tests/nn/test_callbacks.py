@@ -465,7 +465,7 @@ def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
     resumed = fit(model, data, [0.0] * 6, optimizer=Adam(model.parameters()), resume=path, **options)
     other = MLP(2, [40, 1], seed=0)
     whole = fit(other, data, [0.0] * 6, optimizer=Adam(other.parameters()), **options)
-    assert resumed.loss == whole.loss
+    assert resumed.loss == pytest.approx(whole.loss, rel=1e-12, abs=0.0)  # fewer epochs: another back end
 
 
 # --- stopping early ----------------------------------------------------------------------------------
