@@ -52,7 +52,7 @@ def _method(name: str) -> Callable[..., Any]:
     if row.plain and len(row.domain) == 1:
         method: Callable[..., Any] = lambda self: _unary(row, self)  # noqa: E731  # the other has no name either
     else:
-        method = lambda self, *args, **named: row(self, *args, **named)  # noqa: E731
+        method = lambda self, *args, **named: row(self, *args, **named)  # noqa: E731  # likewise
     method.__name__, method.__qualname__ = name, f"Value.{name}"
     method.__doc__ = (row.__doc__ or "").partition("\n")[0]  # the function has the examples
     return method

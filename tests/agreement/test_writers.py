@@ -69,7 +69,7 @@ WRITERS = {  # by its name: the suffix, the library that it needs, and what writ
 def writer(request):
     suffix, library, write = WRITERS[request.param]
     if library:
-        pytest.importorskip(library)
+        pytest.importorskip(library, reason=f"{library} is in an extra")
     return suffix, write
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", minversion="1.6")
+pytest.importorskip("sklearn", minversion="1.6", reason="scikit-learn is in the extra sklearn")
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris, make_moons
@@ -146,7 +146,7 @@ def test_searches_and_calibration(moons):
 @pytest.mark.filterwarnings("ignore")  # of the cluster's ports and clocks
 def test_a_search_runs_on_dask(moons):
     """Each fit in a process of a local cluster, to the same numbers as here."""
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed", reason="dask is in the extra test")
     import joblib
 
     X, y = moons

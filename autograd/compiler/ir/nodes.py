@@ -87,7 +87,7 @@ class Node:
 
     def infer(self) -> tuple[Shape, bool]:
         """The shape, and whether it is batched."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each operation has its shape rule
 
     def simpler(self, graph: Graph) -> Node | None:
         """A node that is the same and takes less, if there is one."""

@@ -265,7 +265,7 @@ class Kernel:
     @lowerings.of(Apply, BatchSum, Fused, Parameters, Inputs, Symbol, Constant, Gather)
     def _elsewhere(self, node: Node) -> None:
         """Elementwise nodes share a loop, batch sums are added up, and the others have nothing to compute."""
-        raise NotImplementedError
+        raise NotImplementedError  # legalized away before, or written by another object
 
     # --- a pass over a batch
 

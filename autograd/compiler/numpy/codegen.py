@@ -557,7 +557,7 @@ class Codegen:
 
     @lowerings.of(Fused)
     def _fused(self, node: Node, number: int) -> None:
-        raise NotImplementedError("fused rules are written out before")
+        raise NotImplementedError("fused rules are written out before")  # by a pass
 
 
 Codegen.lowerings.require_all()

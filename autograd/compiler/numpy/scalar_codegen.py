@@ -264,7 +264,7 @@ class Writer:
 
     @lowerings.of(Fused)
     def _fused(self, node: Node, *args: Any) -> Any:
-        raise NotImplementedError("fused rules are written out before")
+        raise NotImplementedError("fused rules are written out before")  # by a pass
 
 
 Writer.lowerings.require_all()

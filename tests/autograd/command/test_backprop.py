@@ -240,7 +240,7 @@ def test_completion_needs_its_extra(run, monkeypatch):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_completion_knows_the_options(run, shell):
-    pytest.importorskip("shtab")
+    pytest.importorskip("shtab", reason="shtab is in the extra completion")
     status, out, _ = run(f"--print-completion={shell}")
     assert status == 0
     assert "--workbook" in out

@@ -138,7 +138,9 @@ def momentum(Value, nn):
 @pytest.mark.parametrize("script", [max_margin, own_classes, momentum])
 def test_scripts_give_the_same_numbers_with_micrograds_classes(script):
     engine = pytest.importorskip("micrograd.engine", reason="micrograd is in the extra bench")
-    theirs = script(engine.Value, pytest.importorskip("micrograd.nn"))
+    theirs = script(
+        engine.Value, pytest.importorskip("micrograd.nn", reason="micrograd is in the extra bench")
+    )
     assert script(Value, nn) == pytest.approx(theirs, rel=1e-12, abs=1e-12)
 
 
