@@ -17,7 +17,7 @@ from ..engine.value import Value
 from ..symbolic import TEXT
 from ..terminal import brief
 from .cells import Book, Sheet, SheetError, letters, open_book, reference
-from .diagnosis import diagnose
+from .diagnosis import NotSearched, diagnose
 from .formulas import Calculator
 from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
 from .inference import NotUnderstood, Understanding, understand
@@ -233,9 +233,12 @@ def _finding(
     text = column.texts.get(row) or ("" if cell is None else cell.text)
     number = float(column.values[row])
     slip = read = None
+    searched = True
     if beside is not None:
-        # Of so many columns at most that it takes seconds.
-        slip = diagnose(judged, name) if book.limits.has("wrong columns to find the slip of") else None
+        try:
+            slip = diagnose(judged, name, book.limits)
+        except NotSearched:
+            searched = False
         read = reading(judged, name, row, book, beside)
     return Finding(
         table=title,
@@ -246,6 +249,7 @@ def _finding(
         expected=_right_number(judged, name, row),
         consequential=beside is None,
         slip=slip,
+        searched=searched,
         reading=read,
         derivation=tuple(_derivation(judged, name, row)),
         nodes=_point(judged, row),

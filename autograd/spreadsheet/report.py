@@ -50,6 +50,7 @@ class Finding:
     expected : the right number; nan if a number belongs there, but which cannot be told.
     consequential : whether it is computed rightly, from numbers that are wrong in the same row.
     slip : which slip it was, if that can be told.
+    searched : whether all that it may be was tried; not if the file has too many wrong columns.
     reading : the formula of the cell, in names, with its repairs; None in a sheet without formulas.
     derivation : where the right number comes from, line by line.
     nodes : the graph with the numbers of that row, by name.
@@ -70,6 +71,7 @@ class Finding:
     nodes: Mapping[str, Value] = field(repr=False)
     text: str = ""
     count: int = 1
+    searched: bool = True
 
     @property
     def error(self) -> float:
