@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from ..engine.gradient import grad
+from ..engine.primitives import TABLE
 from ..engine.value import Value
-from ..symbolic import TEXT
+from ..symbolic import TEXT, Apply, Symbol
 from ..terminal import brief
-from .cells import Book, Sheet, SheetError, letters, open_book, reference
+from .cells import Book, Sheet, SheetError, letters, open_book, place_of, reference
 from .diagnosis import NotSearched, diagnose
+from .expected import names_in, propagated
 from .formulas import Calculator
 from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
 from .inference import NotUnderstood, Understanding, understand
+from .mutations import ACTIVATIONS
 from .problem import Problem
 from .repairs import reading
 from .report import (
@@ -37,9 +41,15 @@ from .report import (
 from .report import WRONG as ALL_WRONG
 from .resolution import decimals, too_coarse
 from .tables import Given, Table, find_tables, givens
-from .vocabulary import RATE, short, split_derivative, updated
+from .vocabulary import RATE, short, split_derivative, stem, updated
 
 __all__ = ["check_workbook"]
+
+_AS_TEXT = re.compile(r"\s*'?\s*=|[^=]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
+_ROUNDED = 1e-12  # relatively: what is printed more finely than that was not rounded
+_FEW_CELLS = 20  # of which no more can be off in one direction by chance
+_LOOK = 12  # rows by which readings are compared
+_MOST_SPARE, _MOST_MISSING = 3, 6  # columns headed twice and names that head none, to try one for the other
 
 
 def check_workbook(
@@ -148,8 +158,15 @@ def _tables_of(book: Book, name: str, problem: Problem) -> tuple[Sheet, list[Tab
 
 
 def _require_calculated(table: Table) -> None:
-    """Refuse a table with formulas that nobody calculated."""
-    for name in table.columns:
+    """Refuse a table with formulas that nobody calculated, or that are texts."""
+    for name, column in table.columns.items():
+        formulas = [row for row, text in column.texts.items() if _AS_TEXT.match(text)]
+        if formulas and 2 * len(formulas) >= len(table.rows):
+            raise SheetError(
+                f"{table.cell(name, formulas[0])} holds a formula as text, {brief(column.texts[formulas[0]])}, "
+                "so there is no number to compare: take away the mark before the equals sign, or the format "
+                "Text of the cell, let the spreadsheet program calculate, save and check again"
+            )
         for row in range(len(table.rows)):
             cell = table.sheet.cells.get(table.place(name, row))
             if cell is not None and cell.formula and cell.value is None:
@@ -209,10 +226,12 @@ def _check_table(
     table: Table, beside: list[Given], problem: Problem, book: Book, lr: float | None
 ) -> TableReport:
     """Understand the table, judge it, and find the slips."""
-    understood = understand(table, beside, problem, book, lr)
-    judged = understood.judged()
+    understood = _understood(table, beside, problem, book, lr)
+    table, judged = understood.table, understood.judged()
+    _require_the_network(judged, problem)
     coarse = too_coarse(judged)
     title = _title(book, table)
+    beside = [*beside, *_rate_by_use(understood, beside)]
     findings = [
         _finding(judged, name, judged.wrong(name).tolist(), title, book, beside)
         for name in judged.wrong_columns
@@ -222,6 +241,99 @@ def _check_table(
         if rows:
             findings.append(_finding(judged, name, rows, title, book, None))
     return TableReport(title, understood, judged, findings, coarse, list(_doubts(understood, judged, coarse)))
+
+
+def _understood(
+    table: Table, beside: list[Given], problem: Problem, book: Book, lr: float | None
+) -> Understanding:
+    """The table as it is headed; or with a mistyped heading exchanged, if fewer cells are wrong then.
+
+    That is tried where a name heads two columns with different numbers, and another name heads none.
+    """
+    understood = understand(table, beside, problem, book, lr)
+    judged = understood.judged(_LOOK)
+    if judged.mistakes and _is_cut(judged):
+        other = understand(table.cut(), beside, problem, book, lr)
+        if other.judged(_LOOK).mistakes < judged.mistakes:
+            other.notes.append("the numbers are cut behind their last digit, and not rounded")
+            understood, table = other, other.table
+    if not 0 < len(table.spare) <= _MOST_SPARE:
+        return understood
+    network = understood.network
+    expected = [*network.leaves, *network.formulas, *map(network.gradient, problem.weights)]
+    missing = [name for name in expected if name not in table.columns]
+    fewest = understood.judged(_LOOK).mistakes
+    best = understood
+    for name, turn, kept in itertools.product(missing, range(len(table.spare)), (True, False)):
+        if len(missing) > _MOST_MISSING:
+            break
+        try:
+            other = understand(table.exchanged(name, turn, kept), beside, problem, book, lr)
+        except NotUnderstood:
+            continue
+        judged = other.judged(_LOOK)
+        involved = (name, table.spare[turn].name)
+        if judged.mistakes < fewest + (best is understood) and not any(len(judged.wrong(each)) for each in involved):
+            fewest, best = judged.mistakes, other
+            column = other.table.columns[name]
+            place = reference(table.at(table.header, column.position))
+            best.headings.append(f"the heading in {place} should be {short(name)}, it says {brief(column.header)}")
+    return best
+
+
+def _is_cut(judged: Judgement) -> bool:
+    """Whether no number is printed larger than it is, and some are off by more than rounding does."""
+    off = []
+    for name in judged.states:
+        printed, right = judged.seen[name], judged.right[name]
+        near = np.abs(printed.value - right.value) <= 2.0 * printed.error + right.error
+        usable = near & ~judged.taken[name] & (printed.error > _ROUNDED * np.abs(printed.value))
+        off += list(((np.abs(right.value) - np.abs(printed.value)) / printed.error)[usable])
+    return len(off) > _FEW_CELLS and min(off) > -0.01 - 1e-3 and max(off) > 1.05
+
+
+def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Given]:
+    """The cell of the learning rate, where no name stands beside it and the updates tell it."""
+    try:
+        place = place_of(understood.sources.get(RATE, ""))
+    except ValueError:
+        return
+    if understood.rate is not None and all(each.place != place for each in beside):
+        yield Given(RATE, float(understood.rate.value[0]), place)
+
+
+def _require_the_network(judged: Judgement, problem: Problem) -> None:
+    """Refuse a table of a network with another activation: that is no slip."""
+    network = judged.network
+    groups: dict[str, list[str]] = {}
+    for name, formula in network.formulas.items():
+        if name in judged.columns and isinstance(formula, Apply) and names_in(formula) == _single_name(formula):
+            groups.setdefault(stem(name), []).append(name)
+    for names in groups.values():
+        if len(names) < 2 or any(len(judged.wrong(name)) < judged.count for name in names):
+            continue
+        row = network.formulas[names[0]].row  # type: ignore[attr-defined]  # an Apply, as above
+        for other in (*ACTIVATIONS, ""):
+            if other == row.name or any(network.formulas[name].row is not row for name in names):  # type: ignore[attr-defined]  # likewise
+                continue
+            fits = []
+            for name in names:
+                inside = judged.own[names_in(network.formulas[name])[0]]
+                symbol = network.symbol("x")
+                formula = Apply(TABLE[other], (symbol,)) if other else symbol
+                fits.append(judged.fits(name, propagated(formula, {"x": inside})).all())
+            if all(fits):
+                read = ", ".join(f"{name} = {other or 'the sum itself'}" for name in names)
+                raise SheetError(
+                    f"it is another network than {problem.title}: {read}, where {row.name} belongs. Check it "
+                    "against a graph of its own, with Problem.of"
+                )
+
+
+def _single_name(formula: Apply) -> tuple[str, ...]:
+    """The name of a formula that is one function of one name, as σ(h1) is; else none."""
+    one = formula.operands[0] if len(formula.operands) == 1 else None
+    return (one.text,) if isinstance(one, Symbol) else ()
 
 
 def _finding(

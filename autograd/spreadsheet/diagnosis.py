@@ -22,9 +22,9 @@ import numpy.typing as npt
 from ..symbolic import TEXT, Apply, Expression, Number, Symbol
 from ..symbolic.expressions import flat
 from .cells import Limits
-from .expected import Array, Estimate, applied, descended, names_in, propagated, shortest
-from .grading import Flags, Judgement
-from .mutations import STALE, Mutation, Stale, Template, kin, pairs, renamed, reshaped, written
+from .expected import Array, Estimate, applied, descended, evaluate, names_in, propagated, shortest
+from .grading import Flags, Judgement, exactly
+from .mutations import STALE, Mutation, Stale, Template, kin, pairs, rated, renamed, reshaped, written
 from .vocabulary import RATE, derivative, short, split_derivative
 
 __all__ = ["MANY", "NotSearched", "Slip", "diagnose"]
@@ -32,6 +32,7 @@ __all__ = ["MANY", "NotSearched", "Slip", "diagnose"]
 Rows = npt.NDArray[np.intp]
 
 _FIRST, _SAMPLE = 3, 5  # rows on which changed formulas are tried first: so many of the first, so many in all
+_ROUNDS = 12  # of the secant method
 _TOGETHER = 100  # names tried in one place, which take about as long as one formula
 _WORK = "formulas tried to find slips"
 _NEAR = 0.06  # how much more far-fetched a slip may be to be named beside the simplest
@@ -305,6 +306,8 @@ def _found(judged: Judgement, case: _Case, bases: Sequence[Expression]) -> Slip 
         more = 0.02 * turn + 0.3 * hidden
         changes += [(more, each) for each in renamed(network, base, own, stale)]
         changes += [(more, each) for each in reshaped(base)]
+        if judged.rate is not None:
+            changes += [(more, each) for each in rated(base, float(judged.rate.value[0]))]
     pair = split_derivative(case.name)
     others = kin(network, case.name, list(network.formulas)) if case.name in network.formulas else []
     if pair is not None and pair[1] in network.trained:
@@ -320,6 +323,7 @@ def _found(judged: Judgement, case: _Case, bases: Sequence[Expression]) -> Slip 
         lambda: _of_one_number(judged, case),
         lambda: _best(case, changes),
         lambda: _of_number(case),
+        lambda: _of_given(judged, case, bases[0]),
     ]
     if len(judged.wrong_columns) <= _FEW:
         tries.append(lambda: _best(case, [(0.0, each) for each in pairs(network, bases[0], names)]))
@@ -464,6 +468,46 @@ def _of_number(case: _Case) -> Slip | None:
     added = float(np.median(rest))
     if len(printed) > 1 and np.all(np.abs(rest - added) <= 2.0 * errors):
         return Slip(f"{_plainest(added, float(np.median(errors / abs(added)))):g} is added to it")
+    return None
+
+
+def _of_given(judged: Judgement, case: _Case, formula: Expression) -> Slip | None:
+    """Another number for something that is given: the one that solves the formula for what is printed.
+
+    By the secant method, in all rows at once.
+    """
+    known = case.known(formula)
+    if known is None:
+        return None
+    values: dict[str, Any] = {name: each.value for name, each in known.items()}
+    for name in names_in(formula):
+        if name not in judged.network.leaves or name in judged.network.trained or judged.moves(name):
+            continue
+        stands = float(values[name][0])
+        before = values[name] + 0.0
+        there = before + 1e-3 * max(1.0, abs(stands))
+
+        def off(number: Any, values: Any = values, name: str = name) -> Any:
+            return evaluate(formula, {**values, name: number}) - case.printed.value
+
+        last = off(before)
+        for _ in range(_ROUNDS):
+            now = off(there)
+            step = now * (there - before) / (now - last)
+            step = np.where(np.isfinite(step), step, 0.0)
+            before, there, last = there, there - step, now
+        little = 1e-6 * np.maximum(1.0, np.abs(there))
+        slope = np.abs(off(there + little) - off(there)) / little
+        error = (case.printed.error + case.right.error) / np.maximum(slope, 1e-300) + 1e-9
+        used = float(np.median(there))
+        if not np.all(np.abs(there - used) <= 4.0 * error) or abs(used - stands) <= 4.0 * error[0]:
+            continue
+        plain = shortest(used, 4.0 * float(np.median(error)))
+        if plain is None or (len(there) < 2 and len(f"{plain:g}") > 4):
+            continue
+        tried = propagated(formula, {**known, name: exactly(plain, len(there))})
+        if case.near(tried.value, tried.error).all():
+            return Slip(f"it was computed with {name} = {plain:g}, where {name} is {stands:g} in this sheet")
     return None
 
 

@@ -17,10 +17,10 @@ from functools import cached_property
 from ..engine.primitives import TABLE
 from ..symbolic import TEXT, Apply, Expression, Number, Symbol
 from .expected import Network, names_in
-from .vocabulary import short, split_derivative, stem
+from .vocabulary import RATE, short, split_derivative, stem
 
 __all__ = [
-    "STALE", "Hole", "Mutation", "Stale", "Template", "kin", "pairs", "renamed", "reshaped", "written",
+    "ACTIVATIONS", "STALE", "Hole", "Mutation", "Stale", "Template", "kin", "pairs", "rated", "renamed", "reshaped", "written",
 ]  # fmt: skip
 
 STALE = {"above": "of the row above", "below": "of the row below", "first": "of the first row"}
@@ -29,7 +29,8 @@ STALE = {"above": "of the row above", "below": "of the row below", "first": "of 
 _ADD, _SUB, _MUL, _DIV, _NEG, _POW, _SIGMOID, _EXP = (
     TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "pow", "sigmoid", "exp")
 )
-_MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that stand for one another
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "exp", "softplus")
+"""Functions that stand for one another."""
 
 
 class Stale(Symbol):
@@ -268,6 +269,16 @@ def reshaped(formula: Expression) -> list[Mutation]:
     return found
 
 
+def rated(formula: Expression, rate: float) -> Iterator[Mutation]:
+    """The formula with the learning rate for one of its factors that is a number."""
+    for path, part, within in _places(formula):
+        if isinstance(part, Number) and within is not None and within.row is _MUL:
+            eta = f"{RATE} (or 1)" if rate == 1.0 else RATE
+            number = "½" if part.data == 0.5 else f"{part.data:g}"
+            words = f"{eta} stands where {number} belongs"
+            yield Mutation(functools.partial(_put, formula, path, Symbol(RATE)), words, 1.15)
+
+
 def _in_itself(formula: Expression) -> Iterator[Change]:
     """The changes of a formula itself, not of its parts."""
     factors, terms = _factors(formula), _terms(formula)
@@ -344,7 +355,7 @@ def _in_call(formula: Apply) -> Iterator[Change]:
         negative = Apply(_NEG, (inside,))
         turned = f"{TEXT.call(formula.row)}(−{{}}) stands where {{}} belongs"
         yield Apply(formula.row, (negative,)), _told(turned, inside, formula), 1.3
-        for other in _MISTAKEN:
+        for other in ACTIVATIONS:
             if TABLE[other] is not formula.row:
                 changed = Apply(TABLE[other], (inside,))
                 yield changed, _told("{} stands where {} belongs", changed, formula), 1.5

@@ -253,7 +253,7 @@ class TableReport:
         if rate is not None:
             said = f"learning rate η = {rate.value[0]:.9g} ({sources.get(RATE, '--lr')})"
         yield f"{numbers('weights at first', problem.weights)}; {said}"
-        yield from understood.notes
+        yield from (*understood.headings, *understood.notes)
         if table.sheet.computed:
             yield (
                 f"{counted(table.sheet.computed, 'formula')} on this sheet had never been calculated: their "
