@@ -27,25 +27,14 @@ from .inference import NotUnderstood, Understanding, understand
 from .mutations import ACTIVATIONS
 from .problem import Problem
 from .repairs import reading
-from .report import (
-    ALL_RIGHT,
-    UNREADABLE,
-    UNSURE,
-    Finding,
-    TableReport,
-    WorkbookReport,
-    counted,
-    listed,
-    wrapped,
-)
-from .report import WRONG as ALL_WRONG
+from .report import UNREADABLE, UNSURE, Finding, Refusal, TableReport, WorkbookReport, counted, listed
 from .resolution import decimals, too_coarse
 from .tables import Given, Table, find_tables, givens
 from .vocabulary import RATE, short, split_derivative, stem, updated
 
 __all__ = ["check_workbook"]
 
-_AS_TEXT = re.compile(r"\s*'?\s*=|[^=]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
+_AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
 _ROUNDED = 1e-12  # relatively: what is printed more finely than that was not rounded
 _FEW_CELLS = 20  # of which no more can be off in one direction by chance
 _LOOK = 12  # rows by which readings are compared
@@ -103,8 +92,8 @@ def check_workbook(
 
 
 def _checked(book: Book, problem: Problem, lr: float | None) -> WorkbookReport:
-    told: list[TableReport | Sequence[str]] = []
-    statuses: list[int] = []
+    entries: list[TableReport | Refusal] = []
+    remarks: list[str] = []
     found: list[tuple[Sheet, list[Table]]] = []
     for name in book.names:
         try:
@@ -112,8 +101,7 @@ def _checked(book: Book, problem: Problem, lr: float | None) -> WorkbookReport:
         except SheetError as error:
             if len(book.names) == 1:
                 raise
-            told.append([*wrapped(f"Sheet {brief(name)} cannot be read: {error}."), ""])
-            statuses.append(UNREADABLE)
+            entries.append(Refusal(f"sheet {brief(name)}", UNREADABLE, str(error)))
     all_given = [givens(sheet, tables, problem) for sheet, tables in found]
     elsewhere = list(itertools.chain.from_iterable(all_given))
     for (sheet, tables), own in zip(found, all_given, strict=True):
@@ -122,26 +110,21 @@ def _checked(book: Book, problem: Problem, lr: float | None) -> WorkbookReport:
             beside = [*sorted(own, key=functools.partial(_distance, table)), *others]
             try:
                 _require_calculated(table)
-                report = _check_table(table, beside, problem, book, lr)
+                entries.append(_check_table(table, beside, problem, book, lr))
             except (NotUnderstood, SheetError) as error:
-                unsure = isinstance(error, NotUnderstood)
-                verdict = f"{'CANNOT TELL' if unsure else 'It cannot be checked'}: {error}."
-                told.append([_title(book, table), *wrapped(verdict), ""])
-                statuses.append(UNSURE if unsure else UNREADABLE)
-                continue
-            told += [report, [""]]
-            statuses.append(report.status)
-        told.append(list(_not_read(sheet, tables, own)))
+                status = UNSURE if isinstance(error, NotUnderstood) else UNREADABLE
+                entries.append(Refusal(_where(book, table), status, str(error)))
+        remarks += _not_read(sheet, tables, own)
     if not any(tables for _, tables in found):
         nothing = _nothing_found(book, problem, [sheet for sheet, _ in found])
-        first = [line for lines in told[:1] if not isinstance(lines, TableReport) for line in lines[:1]]
-        raise SheetError("; ".join([nothing, *first]))
+        refused = [
+            f"{each.where} cannot be read: {each.reason}" for each in entries if isinstance(each, Refusal)
+        ]
+        raise SheetError("; ".join([nothing, *refused[:1]]))
     without = [sheet.name for sheet, tables in found if not tables] + book.others
     if without:
-        told.append(wrapped(f"No table with the columns of {problem.title} on: {listed(without, 20)}"))
-    gravest = (ALL_WRONG, UNREADABLE, UNSURE, ALL_RIGHT)
-    reports = [each for each in told if isinstance(each, TableReport)]
-    return WorkbookReport(book.path, min(statuses, key=gravest.index), reports, told)
+        remarks.append(f"No table with the columns of {problem.title} on: {listed(without, 20)}")
+    return WorkbookReport(book.path, entries, remarks)
 
 
 def _tables_of(book: Book, name: str, problem: Problem) -> tuple[Sheet, list[Table]]:
@@ -163,9 +146,10 @@ def _require_calculated(table: Table) -> None:
         formulas = [row for row, text in column.texts.items() if _AS_TEXT.match(text)]
         if formulas and 2 * len(formulas) >= len(table.rows):
             raise SheetError(
-                f"{table.cell(name, formulas[0])} holds a formula as text, {brief(column.texts[formulas[0]])}, "
-                "so there is no number to compare: take away the mark before the equals sign, or the format "
-                "Text of the cell, let the spreadsheet program calculate, save and check again"
+                f"{table.cell(name, formulas[0])} holds a formula as text, "
+                f"{brief(column.texts[formulas[0]])}: there is no number to compare. Take away the mark "
+                "before the equals sign, or the format Text of the cell, let the spreadsheet program "
+                "calculate, save and check again"
             )
         for row in range(len(table.rows)):
             cell = table.sheet.cells.get(table.place(name, row))
@@ -186,12 +170,11 @@ def _distance(table: Table, given: Given) -> float:
     return (top - row if row <= top else 3 * (row - top)) + 2 * across
 
 
-def _title(book: Book, table: Table) -> str:
+def _where(book: Book, table: Table) -> str:
     first, last = table.area
-    sheet = f', sheet "{brief(table.sheet.name)}"' if book.kind == "xlsx" else ""
-    hidden = " (hidden)" if table.sheet.hidden else ""
-    where = f"{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
-    return f"{brief(book.path.name, 100)}{sheet}{hidden}: the table in {where}"
+    sheet = f'sheet "{brief(table.sheet.name)}", ' if book.kind == "xlsx" else ""
+    hidden = "hidden " if table.sheet.hidden else ""
+    return f"{hidden}{sheet}{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
 
 
 def _nothing_found(book: Book, problem: Problem, sheets: Sequence[Sheet]) -> str:
@@ -213,7 +196,7 @@ def _not_read(sheet: Sheet, tables: Sequence[Table], own: Sequence[Given]) -> It
         if isinstance(cell.value, float) and place not in used and not any(place in each for each in tables)
     ]
     if tables and outside:
-        yield from wrapped(
+        yield (
             f"Not read on this sheet: {counted(len(outside), 'number')} outside the tables, the first in "
             f"{reference(min(outside))}"
         )
@@ -230,7 +213,7 @@ def _check_table(
     table, judged = understood.table, understood.judged()
     _require_the_network(judged, problem)
     coarse = too_coarse(judged)
-    title = _title(book, table)
+    title = _where(book, table)
     beside = [*beside, *_rate_by_use(understood, beside)]
     findings = [
         _finding(judged, name, judged.wrong(name).tolist(), title, book, beside)
@@ -240,7 +223,44 @@ def _check_table(
         rows = np.flatnonzero(judged.states[name] == FOLLOWS).tolist()
         if rows:
             findings.append(_finding(judged, name, rows, title, book, None))
+    understood.notes += _other_numbers(understood, judged, book)
     return TableReport(title, understood, judged, findings, coarse, list(_doubts(understood, judged, coarse)))
+
+
+_MOST_OTHER = 3  # starting values that are other ones, beyond which the sheet just has its own
+_RATE_IN_A_NAME = re.compile(
+    r"(?:lr|eta|η|rate|alpha)[ _=:-]{0,3}(\d{1,4}(?:[.,]\d{1,6})?)(?![\d.]*\d)", re.IGNORECASE
+)
+
+
+def _other_numbers(understood: Understanding, judged: Judgement, book: Book) -> Iterator[str]:
+    """Starting values that are not the problem's, and a learning rate that is not that in the file's name."""
+    problem, table = understood.problem, understood.table
+    usual = {**problem.inputs, **problem.weights}
+    held = {
+        name: judged.full[name]
+        for name in usual
+        if name not in understood.sources or understood.sources[name] != "assumed"
+    }
+    other = {
+        name: (float(each.value[0]), usual[name])
+        for name, each in held.items()
+        if abs(float(each.value[0]) - usual[name]) > each.error[0] + 1e-9
+    }
+    if 0 < len(other) <= _MOST_OTHER:
+        told = (
+            f"{name} starts at {here:.9g}, {problem.title} has {there:.9g}"
+            for name, (here, there) in other.items()
+        )
+        yield "; ".join(told)
+    elif other:
+        yield f"the numbers at the start are not those of {problem.title}"
+    for text in dict.fromkeys((book.path.stem, table.sheet.name)):
+        stated = {float(each.replace(",", ".")) for each in _RATE_IN_A_NAME.findall(text)}
+        if len(stated) == 1 and understood.rate is not None:
+            (said,), used = stated, understood.rate
+            if np.all(np.abs(used.value - said) > used.error + 1e-9):
+                yield f"the name {brief(text)} says η = {said:g}, the updates use {used.value[0]:.9g}"
 
 
 def _understood(
@@ -273,11 +293,15 @@ def _understood(
             continue
         judged = other.judged(_LOOK)
         involved = (name, table.spare[turn].name)
-        if judged.mistakes < fewest + (best is understood) and not any(len(judged.wrong(each)) for each in involved):
+        if judged.mistakes < fewest + (best is understood) and not any(
+            len(judged.wrong(each)) for each in involved
+        ):
             fewest, best = judged.mistakes, other
             column = other.table.columns[name]
             place = reference(table.at(table.header, column.position))
-            best.headings.append(f"the heading in {place} should be {short(name)}, it says {brief(column.header)}")
+            best.headings.append(
+                f"the heading in {place} should be {short(name)}, it says {brief(column.header)}"
+            )
     return best
 
 
@@ -307,7 +331,11 @@ def _require_the_network(judged: Judgement, problem: Problem) -> None:
     network = judged.network
     groups: dict[str, list[str]] = {}
     for name, formula in network.formulas.items():
-        if name in judged.columns and isinstance(formula, Apply) and names_in(formula) == _single_name(formula):
+        if (
+            name in judged.columns
+            and isinstance(formula, Apply)
+            and names_in(formula) == _single_name(formula)
+        ):
             groups.setdefault(stem(name), []).append(name)
     for names in groups.values():
         if len(names) < 2 or any(len(judged.wrong(name)) < judged.count for name in names):

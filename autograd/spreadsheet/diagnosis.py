@@ -14,7 +14,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +121,7 @@ class _Sample:
             return
         sizes = [len(hole.fills) for hole in change.holes]
         self._count(1 + math.prod(sizes) // _TOGETHER)
-        fills = {
+        fills: dict[Expression, Array] = {
             hole.symbol: self._stack(hole.fills).reshape(size, *[1] * (len(sizes) - turn), -1)
             for turn, (hole, size) in enumerate(zip(change.holes, sizes), 1)
         }
@@ -143,16 +143,17 @@ class _Sample:
         values = self._case.values(symbol.text)
         return np.full(len(self._rows), math.nan) if values is None else values.value[self._rows]
 
-    def _value(self, formula: Expression, fills: Mapping[Symbol, Array]) -> Array:
+    def _value(self, formula: Expression, fills: Mapping[Expression, Array]) -> Array:
         """The formula on these rows; what has a hole in it is not kept."""
-        known, own = self._known, dict[Expression, Any](fills)
+        known = self._known
+        own: dict[Expression, Any] = dict(fills.items())
         pending = [formula]
         while pending:
             each = pending[-1]
             if each in own or each in known:
                 pending.pop()
             elif not isinstance(each, Apply):
-                known[each] = each.data if isinstance(each, Number) else self._of_symbol(each)
+                known[each] = each.data if isinstance(each, Number) else self._of_symbol(cast(Symbol, each))
             else:
                 parts = list(flat(each.operands))
                 missing = [part for part in parts if part not in known and part not in own]

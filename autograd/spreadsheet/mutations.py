@@ -20,7 +20,8 @@ from .expected import Network, names_in
 from .vocabulary import RATE, short, split_derivative, stem
 
 __all__ = [
-    "ACTIVATIONS", "STALE", "Hole", "Mutation", "Stale", "Template", "kin", "pairs", "rated", "renamed", "reshaped", "written",
+    "ACTIVATIONS", "STALE", "Hole", "Mutation", "Stale", "Template", "kin", "pairs", "rated", "renamed",
+    "reshaped", "written",
 ]  # fmt: skip
 
 STALE = {"above": "of the row above", "below": "of the row below", "first": "of the first row"}
@@ -260,8 +261,10 @@ def reshaped(formula: Expression) -> list[Mutation]:
     """The formula with one thing dropped, turned, repeated or left without its parentheses."""
     found = []
     for path, part, within in _places(formula):
-        inner = within is not None and isinstance(part, Apply) and any(
-            part.row in alike and within.row in alike for alike in ((_MUL,), _SUMS)
+        inner = (
+            within is not None
+            and isinstance(part, Apply)
+            and any(part.row in alike and within.row in alike for alike in ((_MUL,), _SUMS))
         )
         for new, words, cost in () if inner else _in_itself(part):
             whole = functools.partial(_put, formula, path, new)
@@ -325,8 +328,8 @@ def _in_sum(formula: Expression, terms: list[Term]) -> Iterator[Change]:
         yield _sum(rest), _told("{} is missing", term), 1.25
         if not rest[0][0]:
             turned = [(not sign, each) for sign, each in rest]
-            sign = "" if plus else "−"
-            yield _sum(turned), _told(f"{sign}{{}} is missing in {{}}", term, formula), 1.25
+            mark = "" if plus else "−"
+            yield _sum(turned), _told(f"{mark}{{}} is missing in {{}}", term, formula), 1.25
         words = _told("the sign of {} is turned", term)
         if position:
             words = _told(f"{{}} is {'subtracted' if plus else 'added'} in {{}}", term, formula)

@@ -231,7 +231,9 @@ class _Reader:
             return f"the reference {named} should be {reference(place)}, in another row{where}"
         if self.table.who(place) is None:  # it must not move when the formula is filled down
             why = ": it slides when the formula is filled down" if _slides(each, place) else ""
-            return f"the reference {named} should be {reference(place, fixed=True)} ({short(new)}){where}{why}"
+            return (
+                f"the reference {named} should be {reference(place, fixed=True)} ({short(new)}){where}{why}"
+            )
         return f"the reference {named} should be {reference(place)} ({short(new)}){where}"
 
 

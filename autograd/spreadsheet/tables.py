@@ -106,7 +106,9 @@ class Table:
         """The table with numbers that were cut behind their last digit, and not rounded there."""
         return replace(
             self,
-            columns={name: replace(column, slack=2.0 * column.slack) for name, column in self.columns.items()},
+            columns={
+                name: replace(column, slack=2.0 * column.slack) for name, column in self.columns.items()
+            },
         )
 
     def exchanged(self, missing: str, turn: int, kept: bool) -> Table:
@@ -411,7 +413,7 @@ class _Search:
             return False
         places = set(names)
         headed = any(
-            1 < len(places & self.texts.get(each, _NONE)) and not places & self.numbers.get(each, _NONE)
+            len(places & self.texts.get(each, _NONE)) > 1 and not places & self.numbers.get(each, _NONE)
             for each in range(above[-1] + 1, row)
         )
         differs = begins = False

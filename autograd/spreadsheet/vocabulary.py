@@ -66,7 +66,8 @@ _PARTIALS = re.compile(r"\b(?:partial|delta|del|doh|dou|dow|round) ?-?(?=[^\W\d_
 _ALIKE = str.maketrans("аеіокрстухнвмεοικωνρυϵ", "aeiokpctyxhbmeoikwvpue")
 _OTHER_LANGUAGES = {
     "total error": "gesamtfehler|fehlersumme|erreur totale|error total|erro total",
-    "error": "fehler|erreur|erro|errore|ошибка|误差|誤差|损失|損失|오차|verlust|perte|p[eé]rdida|perda|perdita|потери",
+    "error": "fehler|erreur|erro|errore|ошибка|误差|誤差|损失|損失|오차|verlust|perte|p[eé]rdida|perda"
+    "|perdita|потери",
     "total": "gesamt|summe|totale|общая|总|總|합계",
     "weight": "gewicht|poids|peso|вес|权重|權重|重み|가중치|waga|gewicht",
     "input": "eingang|eingabe|entr[eé]e|entrada|ingresso|вход|输入|輸入|入力|입력|wej[sś]cie",
@@ -74,10 +75,11 @@ _OTHER_LANGUAGES = {
     "target": "ziel|zielwert|soll|sollwert|cible|objetivo|alvo|obiettivo|цель|目标|目標|정답|cel",
     "hidden": "versteckt|verborgen|cach[eé]e?|ocult[ao]|oculto|nascosto|скрытый|隐藏|隱藏|隠れ|은닉",
     "activation": "aktivierung|activaci[oó]n|ativa[cç][aã]o|attivazione|активация|激活|活性化|활성화",
-    "learning rate": "lernrate|lernschritt|taux d.?apprentissage|tasa de aprendizaje|taxa de (?:aprendizado|aprendizagem)"
-    "|tasso di apprendimento|скорость обучения|学习率|學習率|学習率|학습률",
+    "learning rate": "lernrate|lernschritt|taux d.?apprentissage|tasa de aprendizaje|taxa de aprendizado"
+    "|taxa de aprendizagem|tasso di apprendimento|скорость обучения|学习率|學習率|学習率|학습률",
     "gradient": "gradiente|ableitung|d[eé]riv[eé]e|derivada|градиент|梯度|勾配|기울기",
-    "epoch": "epoche|[eé]poque|[eé]poca|epoca|эпоха|iteraci[oó]n|itera[cç][aã]o|it[eé]ration|итерация|轮次|エポック|에포크|durchlauf|schritt|nr",
+    "epoch": "epoche|[eé]poque|[eé]poca|epoca|эпоха|iteraci[oó]n|itera[cç][aã]o|it[eé]ration"
+    "|итерация|轮次|エポック|에포크|durchlauf|schritt|nr",
     "bias": "biais|sesgo|vi[eé]s|смещение|偏置|バイアス|편향",
     "new": "neu|nouveau|nuevo|novo|nuovo|новый|新",
 }  # fmt: skip
@@ -267,9 +269,9 @@ def _readings(text: str) -> Iterator[str]:
         name, _, remark = plain.partition(mark)
         if _WORD.search(remark) and not _COMPUTES.search(remark):
             yield _bare(name)  # t1 (wanted of o1)
-    name, *inside = _BRACKET.split(plain)
-    if len(inside) == 1 and plain[-1:] in ")]" and _WORD.search(name) and not _ABOUT.search(name):
-        yield _bare(inside[0])  # weighted sum of neuron 1 (h1)
+    name, *rest = _BRACKET.split(plain)
+    if len(rest) == 1 and plain[-1:] in ")]" and _WORD.search(name) and not _ABOUT.search(name):
+        yield _bare(rest[0])  # weighted sum of neuron 1 (h1)
 
 
 def _plain(text: str) -> str:
