@@ -34,8 +34,8 @@ FLOORS = {
         "command", "__main__",
     ],
     "autograd.compiler": [
-        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "numpy", "llvm",
-        "lowerings", "selection", "program",
+        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
+        "selection", "program",
     ],
     "autograd.compiler.ir": [
         "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
