@@ -19,8 +19,8 @@ from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError, MissingExtraError
 from ..locks import BUILDING
-from .frontend.capture import record
-from .frontend.vectorize import lift
+from .frontend.capture import capture
+from .frontend.vectorize import vectorize
 from .ir.adjoint import gradient, gradient_by_inputs
 from .ir.nodes import ADD, MUL, Apply, Node, ancestry
 from .ir.passes import text
@@ -34,7 +34,7 @@ from .update_loop import Training
 __all__ = ["Program", "compile"]
 
 BACKENDS = ("auto", "numpy", "llvm")
-UNROLLED = 20_000  # numbers on the tape times columns: a larger Hessian is computed column by column
+UNROLLED = 20_000  # numbers in the trace times columns: a larger Hessian is computed column by column
 
 Kind = Literal["jacobian", "hessian", "jvp", "hvp"]
 Purpose = str | tuple[Kind, str]
@@ -155,8 +155,8 @@ class Program:
         self.parameters, self.inputs, self.outputs = len(parameters), len(inputs), len(outputs)
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
-        self._tape = record(outputs, parameters, inputs)
-        self._lifted: dict[tuple[str, Purpose], list[Node]] = {}
+        self._trace = capture(outputs, parameters, inputs)
+        self._outputs_for: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         self._sizes: dict[Purpose, int] = {}
@@ -171,7 +171,7 @@ class Program:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is made when it is asked for: machine code belongs to this process."""
-        return {**vars(self), "_lifted": {}, "_made": {}}
+        return {**vars(self), "_outputs_for": {}, "_made": {}}
 
     @property
     def backend(self) -> str:
@@ -202,7 +202,7 @@ class Program:
         <BLANKLINE>
         """
         outputs, adjoint = (self._nodes(self.backend, purpose) for purpose in ("evaluate", "gradient"))
-        first = {"capture": str(self._tape), "vectorize": text(outputs), "adjoint": text(adjoint)}
+        first = {"capture": str(self._trace), "vectorize": text(outputs), "adjoint": text(adjoint)}
         return {**first, **self._program(self.backend, "gradient").stages}
 
     def computes(self, outputs: Sequence[Value], wrt: Sequence[Value], inputs: Sequence[Value]) -> bool:
@@ -217,7 +217,7 @@ class Program:
         (True, False)
         """
         try:
-            return self._tape.begins_with(record(outputs, wrt, inputs))
+            return self._trace.begins_with(capture(outputs, wrt, inputs))
         except ValueError:  # of a leaf that is neither
             return False
 
@@ -443,7 +443,7 @@ class Program:
             columns.append(direction)
         if not B or not math.prod(shape):
             return np.empty((B, *shape), self.dtype)
-        if kind == "hessian" and N * len(self._tape.rows) > UNROLLED:
+        if kind == "hessian" and N * len(self._trace.rows) > UNROLLED:
             units = np.eye(N, dtype=self.dtype)
             rows = [self._derived("hvp", parameters, batch, wrt, unit) for unit in units]
             return np.stack(rows, axis=-1)
@@ -635,16 +635,16 @@ class Program:
     def _nodes(self, backend: str, purpose: Purpose) -> list[Node]:
         """What a back end has to compute for a purpose."""
         fold = backend == "numpy"
-        if (backend, purpose) not in self._lifted:
+        if (backend, purpose) not in self._outputs_for:
             if isinstance(purpose, tuple):
-                self._lifted[backend, purpose] = self._derivative_nodes(fold, *purpose)
+                self._outputs_for[backend, purpose] = self._derivative_nodes(fold, *purpose)
             else:
-                results = lift(self._tape, fold)
+                results = vectorize(self._trace, fold)
                 nodes = [_reduced(results[0]), gradient(results[0])]
-                self._lifted[backend, "gradient"] = nodes
-                self._lifted[backend, "evaluate"] = _everywhere(results)
-                self._lifted[backend, "training"] = [*nodes, *results[1:]]
-        return self._lifted[backend, purpose]
+                self._outputs_for[backend, "gradient"] = nodes
+                self._outputs_for[backend, "evaluate"] = _everywhere(results)
+                self._outputs_for[backend, "training"] = [*nodes, *results[1:]]
+        return self._outputs_for[backend, purpose]
 
     def _derivative_nodes(self, fold: bool, kind: Kind, wrt: str) -> list[Node]:
         """The nodes of a derivative for each example, whose leaves are the first columns of the batch.
@@ -659,7 +659,7 @@ class Program:
         N = self.parameters if by_parameters else self.inputs
         if kind in ("jvp", "hvp"):
             columns = [*columns, *[Value(0.0) for _ in range(N)]]
-        results = lift(record(outputs, parameters, columns), fold)
+        results = vectorize(capture(outputs, parameters, columns), fold)
         graph = results[0].graph
         own, width = np.arange(N), len(columns)
         direction = graph.scatter_add(
