@@ -192,7 +192,7 @@ def _network(model: Module, inputs: list[str], outputs: list[str]) -> Drawing | 
 
 
 class _Notes:
-    """A callback that keeps the parameters at the start and after each epoch (E + 1, P), and the losses (E,)."""
+    """A callback that keeps the losses (E,), and the parameters before and after each epoch (E + 1, P)."""
 
     only_looks = True
 

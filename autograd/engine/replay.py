@@ -26,7 +26,7 @@ def depending(
     order: Iterable[Any],
     parents: Callable[[Any], Iterable[Any]] = operator.attrgetter("parents"),
 ) -> set[Any]:
-    """The inputs, and those nodes of an order, operands first, that depend on them through their `parents`."""
+    """The inputs, and those nodes of an order, operands first, that depend on them by their `parents`."""
     found = set(inputs)
     for node in order:
         if not found.isdisjoint(parents(node)):
