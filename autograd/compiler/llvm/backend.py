@@ -11,13 +11,14 @@ import ctypes
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ...engine.primitives import TABLE
 from ...locks import BUILDING
 from .. import machine, tuning
+from ..backends import BackendProgram, RowLowerings
 from ..ir.nodes import (
     Apply,
     BatchSum,
@@ -33,11 +34,11 @@ from ..ir.nodes import (
     ancestry,
     fingerprint,
 )
-from ..ir.passes import run, stages, text
 from ..update_loop import Training
-from .builder import Builder, is_long
+from .builder import DIRECT, Builder, is_long
 from .layout import BEFORE, Layout, reduces
 from .legalize import PASSES, all_legal, letters
+from .libm import ELEMENTARY
 from .lowering import Kernel
 from .memory import Memory
 
@@ -58,19 +59,19 @@ class _Function(NamedTuple):
     fused: bool
 
 
-class NativeProgram:
-    """Terms as native code: what `ArrayProgram` is for numpy.
+class NativeProgram(BackendProgram):
+    """Nodes as functions of native code: one for a pass over a batch, and one for each kind of training."""
 
-    Parameters
-    ----------
-    nodes : what to compute: the value and the gradient, or outputs for each example.
-    mean : whether to take the mean over the batch, or else the sum.
-    dtype : float64 or float32.
-    """
+    PASSES = PASSES
+    LOWERINGS: ClassVar = {
+        "llvm": RowLowerings(
+            lambda row: DIRECT.get(row.name) or ELEMENTARY.get(row.name),
+            lambda row: row.native or row.sheet or row.expansion or row.forward,
+        )
+    }
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
-        self.mean, self.dtype = mean, np.dtype(dtype)
-        self._given, self.nodes = list(nodes), run(PASSES, nodes)
+        super().__init__(nodes, mean, dtype)
         machine.require_room(letters(self.nodes))
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
@@ -81,10 +82,9 @@ class NativeProgram:
         self._ends = [0, *itertools.accumulate(node.size for node in self.nodes)]
 
     @property
-    def stages(self) -> dict[str, str]:
-        """The program after each pass, the loops of each phase, and the source."""
-        passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
-        return {**passes, "schedule": self._layout(self._shown).schedule, "source": self.source}
+    def schedule(self) -> str:
+        """The loops of each phase."""
+        return self._layout(self._shown).schedule
 
     @property
     def source(self) -> str:
