@@ -18,7 +18,8 @@ from ..engine.primitives import TABLE
 from ..engine.value import Value
 from ..symbolic import TEXT, Apply, Symbol
 from ..terminal import brief
-from .cells import Book, Sheet, SheetError, letters, open_book, place_of, reference
+from .books import open_book
+from .cells import Book, Sheet, SheetError, letters, place_of, reference
 from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
@@ -32,7 +33,7 @@ from .resolution import decimals, too_coarse
 from .tables import Given, Table, find_tables, givens
 from .vocabulary import RATE, short, split_derivative, stem, updated
 
-__all__ = ["check_workbook"]
+__all__ = ["check_book", "check_workbook"]
 
 _AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
 _ROUNDED = 1e-12  # relatively: what is printed more finely than that was not rounded
@@ -53,7 +54,7 @@ def check_workbook(
 
     Parameters
     ----------
-    path : an .xlsx workbook or a .csv file of any dialect.
+    path : an .xlsx, .ods or .xls workbook (the last with the extra ``xls``), or a .csv file of any dialect.
     problem : what the sheet should hold: `Problem.of` a recorded graph, or
         `autograd.spreadsheet.assignment()`.
     lr : the learning rate η; by default as the sheet says, or as its updates tell.
@@ -66,6 +67,7 @@ def check_workbook(
     Raises
     ------
     SheetError : a ValueError, if the file cannot be read, passes a limit, or has no table of the problem.
+    MissingExtraError : if it is an old .xls, and the extra ``xls`` is not installed.
     TypeError : if `path` is no path, or `problem` is no `Problem`.
 
     Examples
@@ -87,11 +89,12 @@ def check_workbook(
             f"check_workbook takes a Problem, such as Problem.of(loss, weights), got "
             f"{type(problem).__name__}: {problem!r:.60}"
         )
-    with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
-        return _checked(open_book(Path(path)), problem, lr)
+    return check_book(open_book(Path(path)), problem, lr)
 
 
-def _checked(book: Book, problem: Problem, lr: float | None) -> WorkbookReport:
+@np.errstate(all="ignore")  # what stands in a sheet may overflow, or divide by zero
+def check_book(book: Book, problem: Problem, lr: float | None = None) -> WorkbookReport:
+    """The same for a file that is open already."""
     entries: list[TableReport | Refusal] = []
     remarks: list[str] = []
     found: list[tuple[Sheet, list[Table]]] = []
@@ -172,7 +175,7 @@ def _distance(table: Table, given: Given) -> float:
 
 def _where(book: Book, table: Table) -> str:
     first, last = table.area
-    sheet = f'sheet "{brief(table.sheet.name)}", ' if book.kind == "xlsx" else ""
+    sheet = f'sheet "{brief(table.sheet.name)}", ' if book.kind != "csv" else ""
     hidden = "hidden " if table.sheet.hidden else ""
     return f"{hidden}{sheet}{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
 
