@@ -36,8 +36,8 @@ from .vocabulary import RATE, short, split_derivative, stem, updated
 __all__ = ["check_book", "check_workbook"]
 
 _AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
-_ROUNDED = 1e-12  # relatively: what is printed more finely than that was not rounded
-_FEW_CELLS = 20  # of which no more can be off in one direction by chance
+_ROUNDED = 1e-13  # what is printed more finely than that was not rounded
+_FEW_CELLS = 20  # that are not off in one direction by chance
 _LOOK = 12  # rows by which readings are compared
 _MOST_SPARE, _MOST_MISSING = 3, 6  # columns headed twice and names that head none, to try one for the other
 
@@ -258,7 +258,7 @@ def _other_numbers(understood: Understanding, judged: Judgement, book: Book) -> 
         yield "; ".join(told)
     elif other:
         yield f"the numbers at the start are not those of {problem.title}"
-    for text in dict.fromkeys((book.path.stem, table.sheet.name)):
+    for text in [book.path.stem, *([table.sheet.name] if book.kind != "csv" else [])]:
         stated = {float(each.replace(",", ".")) for each in _RATE_IN_A_NAME.findall(text)}
         if len(stated) == 1 and understood.rate is not None:
             (said,), used = stated, understood.rate
@@ -274,10 +274,11 @@ def _understood(
     That is tried where a name heads two columns with different numbers, and another name heads none.
     """
     understood = understand(table, beside, problem, book, lr)
-    judged = understood.judged(_LOOK)
-    if judged.mistakes and _is_cut(judged):
+    wrong = len(understood.judged(_LOOK).wrong_columns)
+    if wrong and any((column.slack > _ROUNDED).any() for column in table.columns.values()):
         other = understand(table.cut(), beside, problem, book, lr)
-        if other.judged(_LOOK).mistakes < judged.mistakes:
+        judged = other.judged(_LOOK)
+        if 2 * len(judged.wrong_columns) <= wrong and _is_cut(judged):
             other.notes.append("the numbers are cut behind their last digit, and not rounded")
             understood, table = other, other.table
     if not 0 < len(table.spare) <= _MOST_SPARE:
@@ -309,14 +310,16 @@ def _understood(
 
 
 def _is_cut(judged: Judgement) -> bool:
-    """Whether no number is printed larger than it is, and some are off by more than rounding does."""
-    off = []
-    for name in judged.states:
+    """Whether numbers are printed smaller than they are, by half a unit of the last digit on average.
+
+    Their slack is a unit here.
+    """
+    off: list[float] = []
+    for name in filter(lambda name: name not in judged.network.leaves or judged.moves(name), judged.states):
         printed, right = judged.seen[name], judged.right[name]
-        near = np.abs(printed.value - right.value) <= 2.0 * printed.error + right.error
-        usable = near & ~judged.taken[name] & (printed.error > _ROUNDED * np.abs(printed.value))
+        usable = judged.agrees(name) & np.isfinite(right.value) & (printed.error > _ROUNDED)
         off += list(((np.abs(right.value) - np.abs(printed.value)) / printed.error)[usable])
-    return len(off) > _FEW_CELLS and min(off) > -0.01 - 1e-3 and max(off) > 1.05
+    return len(off) >= _FEW_CELLS and float(np.mean(off)) > 0.2
 
 
 def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Given]:
