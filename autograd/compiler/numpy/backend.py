@@ -36,14 +36,18 @@ class ArrayProgram:
     nodes : what to compute.
     mean : whether to take the mean over the batch, or else the sum.
     dtype : of all arrays.
+    widths : of the inputs of an example how many are parameters, are in the batch, and in a direction; all
+        are in the batch if it is left out.
 
     Attributes
     ----------
     source : the Python source on arrays, followed by that on floats if a batch of one runs as floats.
     """
 
-    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
-        self.mean, self.dtype = mean, np.dtype(dtype)
+    def __init__(
+        self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: tuple[int, int, int] | None = None
+    ) -> None:
+        self.mean, self.dtype, self.widths = mean, np.dtype(dtype), widths
         self._given, self._nodes = list(nodes), run(PASSES, nodes)
         self._source, self._schedule, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
@@ -89,9 +93,29 @@ class ArrayProgram:
             results: tuple[Any, ...] = compute(parameters, batch, *numbers)
         return results
 
-    def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
-        return np.concatenate([array.reshape(-1, len(batch)) for array in self(parameters, batch)])
+    def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
+        """The value over a batch, its gradient (P,), and whether all is finite."""
+        (value,), gradient = self(parameters, batch)
+        if out is not None:
+            out[...] = gradient
+            gradient = out
+        return float(value), gradient, math.isfinite(value) and _is_finite(gradient)
+
+    def table(
+        self, parameters: Any, batch: Any, direction: Any, shape: tuple[int, ...], out: Any
+    ) -> tuple[Any, bool]:
+        """The results for each example, (B, *shape), and whether all are finite. All nodes are batched."""
+        B = len(batch)
+        if self.widths is not None and any(self.widths):
+            given = [each for each, width in zip((parameters, batch, direction), self.widths) if width]
+            parameters = parameters[:0] if self.widths[0] else parameters
+            batch = _side_by_side(given, B)
+        rows = np.concatenate([array.reshape(-1, B) for array in self(parameters, batch)])
+        table = rows.T.reshape(B, *shape)
+        if out is not None:
+            out[...] = table
+            table = out
+        return table, _is_finite(rows)
 
     def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
         B = len(batch)
@@ -212,3 +236,24 @@ def _length(gradient: Any) -> float:
             return math.sqrt(square) if square == square else math.nan
         scaled = gradient / largest
         return largest * math.sqrt(float(scaled @ scaled))
+
+
+def _is_finite(numbers: Any) -> bool:
+    """Whether all numbers are finite: a sum that is has none that is not, and others get a closer look."""
+    if numbers.size < 8192:  # a product takes least; from 10,000 on BLAS waits for threads of its own
+        total = np.vdot(numbers, numbers)
+    else:
+        with np.errstate(all="ignore"):
+            total = np.add.reduce(numbers, axis=None)
+    return math.isfinite(total) or bool(np.isfinite(numbers).all())
+
+
+def _side_by_side(columns: Sequence[Any], B: int) -> Any:
+    """Arrays (n,) or (B, n), as one of B rows."""
+    if len(columns) == 1 and columns[0].ndim == 2:
+        return columns[0]
+    table, end = np.empty((B, sum([each.shape[-1] for each in columns])), columns[0].dtype), 0
+    for each in columns:
+        start, end = end, end + each.shape[-1]
+        table[:, start:end] = each
+    return table
