@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from .. import machine, tuning
+from ..backends import refuse
 from .builder import Builder
 
-__all__ = ["Entry", "refuse"]
+__all__ = ["Entry"]
 
 _SIZES = 64  # of a batch, by the number of its bits
 _RANK = 4  # axes of a result, at most
@@ -55,10 +56,6 @@ class _Method(ctypes.Structure):
     """What Python knows of a built-in function: its PyMethodDef."""
 
     _fields_ = (("name", ctypes.c_char_p), ("code", _POINTER), ("flags", ctypes.c_int), ("doc", _POINTER))
-
-
-def refuse(*given: Any) -> None:
-    """The entry of a program that has none: it takes nothing."""
 
 
 class Entry:
