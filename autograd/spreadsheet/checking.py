@@ -37,7 +37,7 @@ __all__ = ["check_book", "check_workbook"]
 
 _AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
 _ROUNDED = 1e-13  # what is printed more finely than that was not rounded
-_FEW_CELLS = 20  # that are not off in one direction by chance
+_CUT_COLUMNS = 5  # that no usual slip makes wrong by less than a unit of the last digit
 _LOOK = 12  # rows by which readings are compared
 _MOST_SPARE, _MOST_MISSING = 3, 6  # columns headed twice and names that head none, to try one for the other
 
@@ -277,8 +277,7 @@ def _understood(
     wrong = len(understood.judged(_LOOK).wrong_columns)
     if wrong and any((column.slack > _ROUNDED).any() for column in table.columns.values()):
         other = understand(table.cut(), beside, problem, book, lr)
-        judged = other.judged(_LOOK)
-        if 2 * len(judged.wrong_columns) <= wrong and _is_cut(judged):
+        if len(other.judged(_LOOK).wrong_columns) <= wrong - _CUT_COLUMNS:
             other.notes.append("the numbers are cut behind their last digit, and not rounded")
             understood, table = other, other.table
     if not 0 < len(table.spare) <= _MOST_SPARE:
@@ -307,19 +306,6 @@ def _understood(
                 f"the heading in {place} should be {short(name)}, it says {brief(column.header)}"
             )
     return best
-
-
-def _is_cut(judged: Judgement) -> bool:
-    """Whether numbers are printed smaller than they are, by half a unit of the last digit on average.
-
-    Their slack is a unit here.
-    """
-    off: list[float] = []
-    for name in filter(lambda name: name not in judged.network.leaves or judged.moves(name), judged.states):
-        printed, right = judged.seen[name], judged.right[name]
-        usable = judged.agrees(name) & np.isfinite(right.value) & (printed.error > _ROUNDED)
-        off += list(((np.abs(right.value) - np.abs(printed.value)) / printed.error)[usable])
-    return len(off) >= _FEW_CELLS and float(np.mean(off)) > 0.2
 
 
 def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Given]:
