@@ -128,7 +128,7 @@ class _Reader:
         return found
 
     def _momentum(self, found: Understanding) -> None:
-        """The momentum that the sheet states; or one that courses use, if nothing else explains the updates."""
+        """The momentum that the sheet states; or a usual one, if nothing else explains the updates."""
         column = self.table.columns.get(MOMENTUM)
         stated = [each.value for each in self._stated(MOMENTUM)]
         stated += [] if column is None else [float(column.values[0])]
