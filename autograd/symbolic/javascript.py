@@ -183,22 +183,22 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
     >>> print(row_script(TABLE["softplus"], [None]))
     {
       forward: (a0) => {
-        const t0 = maximum(a0, 0);
-        const t1 = Math.abs(a0);
-        const t2 = - t1;
-        const t3 = Math.exp(t2);
-        const t4 = Math.log1p(t3);
-        const t5 = t0 + t4;
+        const t0 = Math.abs(a0);
+        const t1 = - t0;
+        const t2 = Math.exp(t1);
+        const t3 = Math.log1p(t2);
+        const t4 = maximum(a0, 0);
+        const t5 = t4 + t3;
         return t5;
       },
       partials: (y, a0) => {
-        const t0 = step(a0);
-        const t1 = Math.abs(a0);
-        const t2 = - t1;
-        const t3 = Math.exp(t2);
-        const t4 = t0 !== 0 ? 1 : t3;
-        const t5 = 1 + t3;
-        const t6 = t4 / t5;
+        const t0 = Math.abs(a0);
+        const t1 = - t0;
+        const t2 = Math.exp(t1);
+        const t3 = 1 + t2;
+        const t4 = step(a0);
+        const t5 = t4 !== 0 ? 1 : t2;
+        const t6 = t5 / t3;
         return [t6];
       },
     }

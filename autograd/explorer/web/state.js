@@ -14,9 +14,22 @@ const views = [];
 /** Views are brought up to date in the order in which they were added. */
 const view = (task) => views.push(task);
 
+/** A change that a view makes, as one that moves the focus does, is shown when all views have shown the one before. */
+let showing = false;
+let again = false;
 function change(next = {}) {
   Object.assign(state, next);
-  for (const task of views) task();
+  again = true;
+  if (showing) return;
+  showing = true;
+  try {
+    while (again) {
+      again = false;
+      for (const task of views) task();
+    }
+  } finally {
+    showing = false;
+  }
 }
 
 /** A task that is done again only when something that it depends on has changed. */

@@ -5,7 +5,7 @@ import { count, epoch, frameInRun, run } from "./graph.js";
 import { addExample, canEdit, removeExample, setTraining, show, train } from "./live.js";
 import { read, written } from "./numbers.js";
 import { OPTIMIZERS } from "./optimizers.js";
-import { find, inputs, nodes, payload, range, runs, trains } from "./payload.js";
+import { find, inputs, payload, range, runs, trains } from "./payload.js";
 import { change, onChange, state, view } from "./state.js";
 import { counted, name } from "./words.js";
 import { element, put, typeset } from "./writing.js";
