@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -19,22 +18,20 @@ from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError, MissingExtraError
 from ..locks import BUILDING
-from .frontend.capture import record
-from .frontend.vectorize import lift
+from .backends import automatic_backends, find_backend
+from .frontend.capture import capture
+from .frontend.vectorize import vectorize
 from .ir.adjoint import gradient, gradient_by_inputs
 from .ir.nodes import ADD, MUL, Apply, Node, ancestry
 from .ir.passes import text
 from .ir.sparsity import dependence, together
 from .ir.tangent import tangents
-from .llvm.backend import NativeProgram
-from .numpy.backend import ArrayProgram
 from .selection import rank_backends
 from .update_loop import Training
 
 __all__ = ["Program", "compile"]
 
-BACKENDS = ("auto", "numpy", "llvm")
-UNROLLED = 20_000  # numbers on the tape times columns: a larger Hessian is computed column by column
+UNROLLED = 20_000  # numbers in the trace times columns: a larger Hessian is computed column by column
 
 Kind = Literal["jacobian", "hessian", "jvp", "hvp"]
 Purpose = str | tuple[Kind, str]
@@ -107,8 +104,8 @@ def compile(
         raise ValueError(f"compile: {twice} of wrt and inputs are given twice: each leaf has one place")
     if reduce not in ("mean", "sum"):
         raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")
-    if backend not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    if backend != "auto":
+        find_backend(backend, besides=["auto"])
     try:
         dtype = np.dtype(dtype)
     except TypeError:
@@ -155,23 +152,23 @@ class Program:
         self.parameters, self.inputs, self.outputs = len(parameters), len(inputs), len(outputs)
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
-        self._tape = record(outputs, parameters, inputs)
-        self._lifted: dict[tuple[str, Purpose], list[Node]] = {}
+        self._trace = capture(outputs, parameters, inputs)
+        self._outputs_for: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         self._sizes: dict[Purpose, int] = {}
-        native = find_spec("llvmlite") is not None
-        if backend == "llvm" and not native:
-            raise MissingExtraError("backend='llvm'", "llvmlite", "jit")
-        self._backends = (backend,) if backend != "auto" else ("numpy", "llvm") if native else ("numpy",)
+        names = automatic_backends() if backend == "auto" else [backend]
+        self._backends = [name for name in names if find_backend(name).installed]
+        if not self._backends:
+            raise MissingExtraError(f"{backend=}", find_backend(backend).library, find_backend(backend).extra)
         self._backend = self._backends[0]
         self._nodes(self._backend, "training")  # a wrong rule says so now
-        if backend == "llvm":  # and a row without a native form
-            self._program("llvm", "training")
+        if find_backend(self._backend).refuses:  # and a row without a form for it
+            self._program(self._backend, "training")
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is made when it is asked for: machine code belongs to this process."""
-        return {**vars(self), "_lifted": {}, "_made": {}}
+        return {**vars(self), "_outputs_for": {}, "_made": {}}
 
     @property
     def backend(self) -> str:
@@ -202,7 +199,7 @@ class Program:
         <BLANKLINE>
         """
         outputs, adjoint = (self._nodes(self.backend, purpose) for purpose in ("evaluate", "gradient"))
-        first = {"capture": str(self._tape), "vectorize": text(outputs), "adjoint": text(adjoint)}
+        first = {"capture": str(self._trace), "vectorize": text(outputs), "adjoint": text(adjoint)}
         return {**first, **self._program(self.backend, "gradient").stages}
 
     def computes(self, outputs: Sequence[Value], wrt: Sequence[Value], inputs: Sequence[Value]) -> bool:
@@ -217,7 +214,7 @@ class Program:
         (True, False)
         """
         try:
-            return self._tape.begins_with(record(outputs, wrt, inputs))
+            return self._trace.begins_with(capture(outputs, wrt, inputs))
         except ValueError:  # of a leaf that is neither
             return False
 
@@ -443,7 +440,7 @@ class Program:
             columns.append(direction)
         if not B or not math.prod(shape):
             return np.empty((B, *shape), self.dtype)
-        if kind == "hessian" and N * len(self._tape.rows) > UNROLLED:
+        if kind == "hessian" and N * len(self._trace.rows) > UNROLLED:
             units = np.eye(N, dtype=self.dtype)
             rows = [self._derived("hvp", parameters, batch, wrt, unit) for unit in units]
             return np.stack(rows, axis=-1)
@@ -634,17 +631,17 @@ class Program:
 
     def _nodes(self, backend: str, purpose: Purpose) -> list[Node]:
         """What a back end has to compute for a purpose."""
-        fold = backend == "numpy"
-        if (backend, purpose) not in self._lifted:
+        fold = find_backend(backend).adds_biases
+        if (backend, purpose) not in self._outputs_for:
             if isinstance(purpose, tuple):
-                self._lifted[backend, purpose] = self._derivative_nodes(fold, *purpose)
+                self._outputs_for[backend, purpose] = self._derivative_nodes(fold, *purpose)
             else:
-                results = lift(self._tape, fold)
+                results = vectorize(self._trace, fold)
                 nodes = [_reduced(results[0]), gradient(results[0])]
-                self._lifted[backend, "gradient"] = nodes
-                self._lifted[backend, "evaluate"] = _everywhere(results)
-                self._lifted[backend, "training"] = [*nodes, *results[1:]]
-        return self._lifted[backend, purpose]
+                self._outputs_for[backend, "gradient"] = nodes
+                self._outputs_for[backend, "evaluate"] = _everywhere(results)
+                self._outputs_for[backend, "training"] = [*nodes, *results[1:]]
+        return self._outputs_for[backend, purpose]
 
     def _derivative_nodes(self, fold: bool, kind: Kind, wrt: str) -> list[Node]:
         """The nodes of a derivative for each example, whose leaves are the first columns of the batch.
@@ -659,7 +656,7 @@ class Program:
         N = self.parameters if by_parameters else self.inputs
         if kind in ("jvp", "hvp"):
             columns = [*columns, *[Value(0.0) for _ in range(N)]]
-        results = lift(record(outputs, parameters, columns), fold)
+        results = vectorize(capture(outputs, parameters, columns), fold)
         graph = results[0].graph
         own, width = np.arange(N), len(columns)
         direction = graph.scatter_add(
@@ -687,9 +684,8 @@ class Program:
         made = self._made.get((backend, purpose))
         if made is None:
             with BUILDING:  # nodes are added to their graph
-                make = ArrayProgram if backend == "numpy" else NativeProgram
-                nodes = self._nodes(backend, purpose)
-                made = make(nodes, self.reduce == "mean", self.dtype)
+                make = find_backend(backend).load()
+                made = make(self._nodes(backend, purpose), self.reduce == "mean", self.dtype)
                 made = self._made.setdefault((backend, purpose), made)
         return made
 
@@ -701,16 +697,17 @@ class Program:
     def _made_for(self, purpose: Purpose, work: Callable[[Any], Any]) -> Any:
         """What some work gives with the program of the chosen back end.
 
-        Native code may turn out too large when it is written; then arrays take its place, if they may.
+        Native code may turn out too large when it is written; then another takes its place, if it may.
         """
         backend = self._backend
         try:
             return work(self._program(backend, purpose))
         except GraphError:
-            if backend == "numpy" or "numpy" not in self._backends:
+            others = [name for name in self._backends if name != backend]
+            if not others or not find_backend(backend).refuses:
                 raise
-            self._backends, self._backend = ("numpy",), "numpy"
-            return work(self._program("numpy", purpose))
+            self._backends, self._backend = others, others[0]
+            return work(self._program(self._backend, purpose))
 
     def _choose(self, purpose: Purpose, passes: int, visits: int) -> None:
         """The back end for so much work, counted with all that was asked for before.
@@ -723,7 +720,8 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
-            batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
+            nodes = self._nodes(self._backends[0], purpose)
+            batched = [node.size for node in ancestry(nodes) if node.batched]
             self._sizes[purpose] = max(self.parameters, sum(batched))
         self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
 

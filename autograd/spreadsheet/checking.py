@@ -16,7 +16,8 @@ from ..engine.gradient import grad
 from ..engine.value import Value
 from ..symbolic import TEXT
 from ..terminal import brief
-from .cells import Book, Sheet, SheetError, letters, open_book, reference
+from .books import open_book
+from .cells import Book, Sheet, SheetError, letters, reference
 from .diagnosis import diagnose
 from .formulas import Calculator
 from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
@@ -39,7 +40,7 @@ from .resolution import decimals, too_coarse
 from .tables import Given, Table, find_tables, givens
 from .vocabulary import RATE, short, split_derivative, updated
 
-__all__ = ["check_workbook"]
+__all__ = ["check_book", "check_workbook"]
 
 
 def check_workbook(
@@ -54,7 +55,7 @@ def check_workbook(
 
     Parameters
     ----------
-    path : an .xlsx workbook or a .csv file of any dialect.
+    path : an .xlsx, .ods or .xls workbook (the last with the extra ``xls``), or a .csv file of any dialect.
     problem : what the sheet should hold: `Problem.of` a recorded graph, or
         `autograd.spreadsheet.assignment()`.
     lr : the learning rate η; by default as the sheet says, or as its updates tell.
@@ -67,6 +68,7 @@ def check_workbook(
     Raises
     ------
     SheetError : a ValueError, if the file cannot be read, passes a limit, or has no table of the problem.
+    MissingExtraError : if it is an old .xls, and the extra ``xls`` is not installed.
     TypeError : if `path` is no path, or `problem` is no `Problem`.
 
     Examples
@@ -88,11 +90,12 @@ def check_workbook(
             f"check_workbook takes a Problem, such as Problem.of(loss, weights), got "
             f"{type(problem).__name__}: {problem!r:.60}"
         )
-    with np.errstate(all="ignore"):  # what stands in a sheet may overflow, or divide by zero
-        return _checked(open_book(Path(path)), problem, lr)
+    return check_book(open_book(Path(path)), problem, lr)
 
 
-def _checked(book: Book, problem: Problem, lr: float | None) -> WorkbookReport:
+@np.errstate(all="ignore")  # what stands in a sheet may overflow, or divide by zero
+def check_book(book: Book, problem: Problem, lr: float | None = None) -> WorkbookReport:
+    """The same for a file that is open already."""
     told: list[TableReport | Sequence[str]] = []
     statuses: list[int] = []
     found: list[tuple[Sheet, list[Table]]] = []
@@ -171,7 +174,7 @@ def _distance(table: Table, given: Given) -> float:
 
 def _title(book: Book, table: Table) -> str:
     first, last = table.area
-    sheet = f', sheet "{brief(table.sheet.name)}"' if book.kind == "xlsx" else ""
+    sheet = f', sheet "{brief(table.sheet.name)}"' if book.kind != "csv" else ""
     hidden = " (hidden)" if table.sheet.hidden else ""
     where = f"{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
     return f"{brief(book.path.name, 100)}{sheet}{hidden}: the table in {where}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from ..errors import MissingExtraError
 from ..terminal import say
 from .assignment import assignment
 from .cells import SheetError
@@ -35,7 +36,9 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
         "nothing wrong is seen but not all could be checked (each reason is said), 70 if the program fails.",
         allow_abbrev=False,
     )
-    parser.add_argument("sheet", metavar="SHEET", help="an .xlsx workbook or a .csv file, of any dialect")
+    parser.add_argument(
+        "sheet", metavar="SHEET", help="an .xlsx, .ods or .xls workbook, or a .csv file of any dialect"
+    )
     parser.add_argument(
         "--lr", metavar="X", help="learning rate η (default: as the sheet says, or as its updates tell)"
     )
@@ -63,7 +66,7 @@ def main(argv: Sequence[str], program: str = "python -m autograd.spreadsheet") -
     try:
         path, lr, explained = _options(argv, program)
         report = check_workbook(path, assignment(), lr=lr)
-    except (_OptionsError, SheetError) as error:
+    except (_OptionsError, SheetError, MissingExtraError) as error:
         say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
         return 2
     say(report.lines(explained))

@@ -913,10 +913,9 @@ UNREADABLE: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
         lambda folder: OLE + bytes(600) + "EncryptedPackage".encode("utf-16-le") + bytes(600),
         "a.xlsx is protected by a password",
     ),
-    "old xls": ("a.xls", lambda folder: OLE + bytes(2000), "a.xls is in the old .xls format"),
     "web page": ("a.xlsx", lambda folder: b"<!DOCTYPE html><html></html>", "a.xlsx is a web page"),
     "picture": ("a.xlsx", lambda folder: b"\x89PNG\r\n\x1a\n" + bytes(99), "a.xlsx is a picture"),
-    "text as xlsx": ("a.xlsx", lambda folder: b"w1,w2\n1,2\n", "a.xlsx is not an .xlsx file, whatever"),
+    "text as xlsx": ("a.xlsx", lambda folder: b"w1,w2\n1,2\n", "a.xlsx is no .xlsx file, whatever"),
     "binary csv": ("a.csv", lambda folder: bytes(range(256)) * 9, "a.csv is not a text file"),
     "never calculated": ("a.xlsx", never_calculated, "LAMBDA"),
     "empty sheet": (
@@ -948,7 +947,7 @@ def test_no_file_and_a_folder(run, tmp_path):
     missing, folder = run(tmp_path / "none.xlsx"), run(tmp_path)
     assert missing.status == folder.status == 2
     assert missing.error == f"python -m demos check: error: there is no file {tmp_path / 'none.xlsx'}\n"
-    assert "is a folder: give the name of the .xlsx or .csv file in it" in folder.error
+    assert "is a folder: give the name of a sheet in it" in folder.error
 
 
 @pytest.mark.parametrize("seed", range(45))
