@@ -17,7 +17,6 @@ _IMPORT = re.compile(r'^import (?:(\{[^}]*\}) from )?"\./(\w+)\.js";\n', re.MULT
 _EXPORT = re.compile(r"^export (\{[^}]*\});\n", re.MULTILINE)
 
 
-
 def rows_module(rows: Sequence[str] | None) -> str:
     """The module `rows`: an array of rows as JavaScript has them (`row_script`), or ``null``."""
     called = "dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum"
@@ -39,7 +38,8 @@ def script(entry: str, given: Mapping[str, str] | None = None) -> str:
 
     Examples
     --------
-    >>> print(script("last", {"first": "const a = 1;\\nexport { a };\\n", "last": 'import { a } from "./first.js";\\n'}))
+    >>> first = "const a = 1;\\nexport { a };\\n"
+    >>> print(script("last", {"first": first, "last": 'import { a } from "./first.js";\\n'}))
     const $first = await (async () => {
     const a = 1;
     return { a };

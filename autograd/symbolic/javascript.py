@@ -46,7 +46,7 @@ DIRECT = {
     },
     "atan2": "Math.atan2({0}, {1})", "hypot": "norm([{0}, {1}])", "norm": "norm({0})",
 }  # fmt: skip
-"""By the name of a row of ours, what JavaScript has for it. The functions without ``Math`` are in ``arithmetic.js``."""
+"""By the name of a row, what JavaScript has for it; functions without ``Math`` are in ``arithmetic.js``."""
 
 
 # --- rows whose other formulas in simpler rows lose digits -------------------------------------------
@@ -78,9 +78,13 @@ def _rest(values: Sequence[Any], top: Any) -> Any:
     return log1p(sum(terms))
 
 
+def _finite(x: Any) -> Any:
+    return where(x - x, 0.0, 1.0)
+
+
 def _logsumexp(values: Sequence[Any]) -> Any:
     top = _top(values)
-    return where(greater(math.inf, absolute(top)), top + _rest(values, top), top)
+    return where(_finite(top), top + _rest(values, top), top)
 
 
 def _log_softmax(x: Any, others: Sequence[Any]) -> Any:
@@ -98,20 +102,18 @@ def _softmax_share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
     return own / all_of_them
 
 
-def _finite(x: Any) -> Any:
-    return greater(math.inf, absolute(x))
-
-
 def _monomial(c: Any, a: Any, n: Any, k: Any) -> Any:
     """c aⁿ⁻ᵏ with what n − k lost in rounding, and where the power leaves the floats by its root twice."""
     exponent, rest = difference(n, k)
     usual = where(a, where(_finite(a), _finite(exponent), 0.0), 0.0)
     signed = power(a, exponent) * where(where(usual, rest, 0.0), power(sign(a), rest), 1.0)
-    raised = signed * where(where(usual, rest, 0.0), 1.0 + rest * log(absolute(a)), 1.0)
+    lost = where(where(usual, rest, 0.0), rest * log(absolute(a)), 0.0)
+    raised = signed * (1.0 + lost)
     size, below_zero = absolute(raised), step(-signed) + step(-1.0 / signed)
-    half = power(absolute(a), 0.5 * exponent)
-    far = by_halves(c, half) * where(below_zero, -1.0, 1.0)
+    half, sign_of_it = power(absolute(a), 0.5 * exponent), where(below_zero, -1.0, 1.0)
+    far = by_halves(c, half) * sign_of_it * (1.0 + where(greater(0.1, absolute(lost)), lost, 0.0))
     within = greater(size, NEAR[0]) * greater(NEAR[1], size)
+    far = where(_finite(c), far, c * sign_of_it)
     product = where(where(within, 0.0, usual), far, c * raised)
     return where(absolute(c) + (1.0 - step(k)), product, 0.0)
 
@@ -140,7 +142,7 @@ def _lowered(formula: Any) -> Expression:
 
 def _applied(row: Primitive, operands: Sequence[Any]) -> Expression:
     if row.name == "dot" and len(operands) == 3:
-        return TABLE["add"](_applied(row, operands[:2]), operands[2])
+        return Apply(TABLE["add"], (_applied(row, operands[:2]), operands[2]))
     if row.name in DIRECT:
         return Apply(row, tuple(operands))
     rules = [_FORMULAS.get(row.name), row.native, row.sheet, row.expansion, row.forward]
@@ -161,7 +163,7 @@ def _applied(row: Primitive, operands: Sequence[Any]) -> Expression:
 
 
 def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
-    """A row as a JavaScript object with two functions, ``forward(...operands)`` and ``partials(y, ...operands)``.
+    """A row as a JavaScript object with ``forward(...operands)`` and ``partials(y, ...operands)``.
 
     Parameters
     ----------

@@ -12,17 +12,21 @@ _MODULES = "probe"
 
 
 class V8:
-    """A fresh V8 in which the named modules of the page have run; rows are those of the table that are given."""
+    """A fresh V8 that has what is named ``module.export``, with the rows that are given."""
 
     def __init__(self, *names: str, rows: list[str] | None = None) -> None:
-        racer = pytest.importorskip("py_mini_racer", reason="mini-racer runs scripts; it is in the extra test")
+        racer = pytest.importorskip(
+            "py_mini_racer", reason="mini-racer runs scripts; it is in the extra test"
+        )
         imports = "".join(f'import {{ {each} }} from "./{name}.js";\n' for name, each in map(_split, names))
         shared = ", ".join(each for _, each in map(_split, names))
         probe = f"{imports}Object.assign(globalThis, {{ {shared} }});\n"
         self._context = racer.MiniRacer()
         self._context.eval("globalThis.done = false")
         code = script(_MODULES, {_MODULES: probe, "rows": rows_module(rows)})
-        self._context.eval(f"(async () => {{\n{code}\n}})().then(() => (done = true), (e) => (done = String(e)))")
+        self._context.eval(
+            f"(async () => {{\n{code}\n}})().then(() => (done = true), (e) => (done = String(e)))"
+        )
         assert self._context.eval("done") is True, self._context.eval("String(done)")
 
     def numbers(self, code: str) -> Any:

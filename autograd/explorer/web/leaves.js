@@ -49,7 +49,10 @@ function field(node) {
     input.setAttribute("aria-invalid", String(Number.isNaN(number)));
     if (!Number.isNaN(number)) give(node, number);
   });
-  input.addEventListener("focus", () => (input.value = exact(data(node))));
+  input.addEventListener("focus", () => {
+    input.value = exact(data(node));
+    input.select();
+  });
   input.addEventListener("blur", () => fill({ node, input, back }));
   input.addEventListener("keydown", (event) => {
     const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key];

@@ -75,7 +75,7 @@ const drawTraining = onChange(() => [state.frame, state.live, state.curves], () 
 function chart(curves, current, now, word) {
   const [width, height, left, bottom, top, right] = [380, 210, 56, 30, 10, 12];
   const finite = curves.flat().filter((loss) => loss !== null);
-  let [low, high] = finite.reduce(([least, most], loss) => [Math.min(least, loss), Math.max(most, loss)], [Infinity, -Infinity]);
+  let [low, high] = finite.reduce(([least, most], loss) => [Math.min(least, loss), Math.max(most, loss)], finite.length ? [Infinity, -Infinity] : [0, 1]);
   const logarithmic = low > 0 && high / low > 30;
   // What diverges leaves the picture, so that the others are seen.
   high = Math.min(high, 1e3 * Math.max(...curves.map((losses) => Math.abs(losses[0] ?? 0))) || high);
@@ -151,7 +151,7 @@ function runOn() {
 const drawExamples = onChange(() => [state.live?.examples, state.live?.example], () => {
   const { examples = [], example = 0 } = state.live ?? {};
   find("examples").hidden = !state.live || !inputs.length || !trains;
-  const head = element("tr", {}, ...["shown", ...inputs.map(name), ""].map((text) => element("th", { scope: "col" }, typeset(text))));
+  const head = element("tr", {}, ...["shown", ...inputs.map(name), "remove"].map((text) => element("th", { scope: "col" }, typeset(text))));
   const rows = examples.map((values, place) => {
     const radio = element("input", { type: "radio", name: "example", "aria-label": `Show example ${place + 1}` });
     radio.checked = place === example;

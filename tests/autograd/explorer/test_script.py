@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 import nn
 from autograd import Value
-from autograd.engine.replay import Passes
 from autograd.engine.primitives import TABLE
+from autograd.engine.replay import Passes
 from autograd.explorer.script import WEB, rows_module, script
 from autograd.symbolic import row_script
 from tests.support.random_graphs import programs, run
@@ -54,9 +54,15 @@ def test_a_sweep_with_any_numbers_is_the_engines(program):
         at_once = passes.run(given)
         assert found["taken"] == [float(each) for each in at_once.taken]
         data = dict(zip(passes.nodes, found["data"]))
-        for node, number in data.items():  # each from the page's own operands: what came before is not its fault
+        for (
+            node,
+            number,
+        ) in data.items():  # each from the page's own operands: what came before is not its fault
             if node.op:
-                args = [[data[one] for one in each] if isinstance(each, tuple) else data[each] for each in node.operands]
+                args = [
+                    [data[one] for one in each] if isinstance(each, tuple) else data[each]
+                    for each in node.operands
+                ]
                 right = float(node.primitive.evaluate(*args))
                 assert ulps(number, right) <= 4.0 or abs(number - right) < 1e-15, node
         sizes = np.abs(at_once.contributions)
@@ -95,7 +101,15 @@ def test_optimizers_are_those_of_nn(name, optimizer):
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("2", 2.0), (" −0.5 ", -0.5), ("1e-3", 1e-3), ("+.5", 0.5), ("∞", np.inf), ("-inf", -np.inf), ("1.", 1.0)]
+    [
+        ("2", 2.0),
+        (" −0.5 ", -0.5),
+        ("1e-3", 1e-3),
+        ("+.5", 0.5),
+        ("∞", np.inf),
+        ("-inf", -np.inf),
+        ("1.", 1.0),
+    ]
     + [(text, np.nan) for text in ("", "1,5", "0x10", "1e", "nan", "2 3", "alert(1)", "--1", "1_000", "٣")],
 )
 def test_numbers_are_read_and_nothing_else(text, number):
@@ -104,7 +118,16 @@ def test_numbers_are_read_and_nothing_else(text, number):
 
 
 def test_a_step_is_ten_percent_of_the_leading_digit_and_stays_on_its_grid():
-    asked = [(0.15, 1), (0.15, -1), (0.0, 1), (2.0, 1), (-2.0, 10), (1e-9, 1), (350.0, 1), (0.29999999999999, 1)]
+    asked = [
+        (0.15, 1),
+        (0.15, -1),
+        (0.0, 1),
+        (2.0, 1),
+        (-2.0, 10),
+        (1e-9, 1),
+        (350.0, 1),
+        (0.29999999999999, 1),
+    ]
     found = V8("numbers.stepped").numbers(f"[{', '.join(f'stepped({a!r}, {b})' for a, b in asked)}]")
     assert found == [0.16, 0.14, 0.1, 2.1, -1.0, 0.1, 360.0, 0.31]
 
@@ -123,7 +146,9 @@ def test_modules_import_what_is_exported_and_use_what_they_import(name):
         exported = re.search(r"^export \{([^}]*)\};$", (WEB / f"{other}.js").read_text(), re.MULTILINE)
         for each in filter(None, map(str.strip, names.split(","))):
             assert each in {one.strip() for one in exported[1].split(",")}, f"{other} does not export {each}"
-            assert len(re.findall(rf"(?:(?<![\w.])|(?<=\.\.\.)){re.escape(each)}\b", text)) > 1, f"{each} is imported and not used"
+            assert len(re.findall(rf"(?:(?<![\w.])|(?<=\.\.\.)){re.escape(each)}\b", text)) > 1, (
+                f"{each} is imported and not used"
+            )
 
 
 def test_every_module_is_part_of_the_page():
