@@ -185,11 +185,11 @@ function draw() {
     arrow.classList.toggle("path", on);
     arrow.classList.toggle("faded", lit !== null && !on);
   }
-  follow(step);
 }
 
 /** Scroll the drawing, and only the drawing, so that the current boxes are seen. */
-function follow(step) {
+function follow() {
+  const step = current();
   const first = pictures[state.picture].order.find((place) => !drawn.boxes[place].constant); // a corner may be empty
   const box = drawn.boxes[step.boxes[0] ?? first];
   if (!box) return;
@@ -203,6 +203,7 @@ function follow(step) {
 
 view(onChange(() => [state.picture], show));
 view(onChange(() => [state.frame, state.live, state.picture, state.step, state.selected], draw));
+view(onChange(() => [state.frame, state.picture, state.step], follow));
 view(onChange(() => [state.zoom], scale));
 
 export { colour, fit, focusable, lookable, path, scale, strength };
