@@ -38,11 +38,11 @@ FLOORS = {
         "selection", "program",
     ],
     "autograd.compiler.ir": [
-        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
-        "sparsity",
+        "nodes", "registry", "index_maps", "fused_rules", "passes", "schedule", "verifier", "adjoint",
+        "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",
