@@ -34,7 +34,7 @@ __all__ = [
 Place = tuple[Any, Any] | None
 Check = Callable[[Any, Place], None]
 
-DEEPEST = 50  # lists and objects in each other
+DEEPEST = 50  # the deepest nesting of lists and objects
 
 
 class SchemaError(ValueError):
