@@ -36,7 +36,7 @@ from nn import (
     load,
 )
 from tests.support.compiled import HAS_LLVMLITE
-from tests.support.profiles import tries
+from tests.support.profiles import scaled, tries
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -445,7 +445,7 @@ fit(model, X, [0.0] * 6, **options, callbacks=[Checkpoint(sys.argv[1])])
 
 def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.json"
-    for attempt in range(8):
+    for attempt in range(max(2, scaled(8))):
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
@@ -584,7 +584,7 @@ def test_a_divergence_with_dropout_is_found_in_the_step_that_diverged():
 
 
 INTERRUPTED = """
-import functools, random, signal
+import functools, random, signal, sys
 from nn import MLP, Adam, StepLR, fit
 
 signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -604,7 +604,7 @@ first = model()
 whole = train(first)
 choose = random.Random(0)
 interrupts = 0
-for attempt in range(20):
+for attempt in range(int(sys.argv[1])):
     second, history = model(), None
     for delay in [choose.uniform(0.0005, 0.1) for _ in range(4)] + [0]:
         signal.setitimer(signal.ITIMER_REAL, delay)
@@ -624,7 +624,7 @@ print(interrupts)
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
 def test_a_real_interrupt_at_any_moment_and_then_on():
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED],
+        [sys.executable, "-c", INTERRUPTED, str(scaled(20))],
         cwd=ROOT,
         capture_output=True,
         text=True,
