@@ -584,7 +584,7 @@ def test_a_divergence_with_dropout_is_found_in_the_step_that_diverged():
 
 
 INTERRUPTED = """
-import functools, random, signal, sys
+import functools, random, signal, time
 from nn import MLP, Adam, StepLR, fit
 
 signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -602,11 +602,14 @@ def model():
 
 first = model()
 whole = train(first)
+began = time.perf_counter()
+train(model())
+longest = time.perf_counter() - began
 choose = random.Random(0)
 interrupts = 0
-for attempt in range(int(sys.argv[1])):
+for attempt in range(20):
     second, history = model(), None
-    for delay in [choose.uniform(0.0005, 0.1) for _ in range(4)] + [0]:
+    for delay in [choose.uniform(0.1, 1.0) * longest for _ in range(4)] + [0]:
         signal.setitimer(signal.ITIMER_REAL, delay)
         try:
             history = train(second, history)
@@ -624,7 +627,7 @@ print(interrupts)
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
 def test_a_real_interrupt_at_any_moment_and_then_on():
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, str(scaled(20))],
+        [sys.executable, "-c", INTERRUPTED],
         cwd=ROOT,
         capture_output=True,
         text=True,
