@@ -185,7 +185,7 @@ def modules_of(package, path):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_file_imports_only_from_the_floors_above(package):
-    """So there are no cycles either; a new file is entered in the list, here and in README.md."""
+    """So there are no cycles either; a new file is entered in the list."""
     floors = FLOORS[package]
     inside = {first_below(package, path) for path in sources(package)} - {ROOF}
     assert sorted(floors) == sorted(inside)

@@ -16,9 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.primitive import Primitive
+from . import update_loop
 from .ir.fused_rules import FORWARD
 from .ir.nodes import Node
 from .ir.passes import Pass, run, stages, text
+from .update_loop import Training
 
 __all__ = [
     "FOLDERS",
@@ -132,9 +134,12 @@ class BackendProgram(ABC):
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The array of each node, for parameters (P,) and a batch (B, I); examples are the last axis."""
 
-    @abstractmethod
-    def train(self, training: Any) -> int:
-        """Make the updates of a `Training`; returns how many were made before a number was not finite."""
+    def train(self, training: Training) -> int:
+        """Make the updates of a training; returns how many were made before a number was not finite."""
+        t = training
+        parameters = t.state[: t.parameters]
+        with np.errstate(all="ignore"):
+            return update_loop.run(t, lambda start, stop: self(parameters, t.examples(start, stop)))
 
     def rows(self, parameters: Any, batch: Any) -> Any:
         """The rows of all nodes, one below the other, for each example. All nodes are batched.

@@ -34,7 +34,7 @@ from ..ir.nodes import (
     ancestry,
     fingerprint,
 )
-from ..update_loop import Training
+from ..update_loop import Clamp, Finite, Follow, Keep, Measure, Shorten, Step, Training
 from .builder import DIRECT, Builder, is_long
 from .layout import BEFORE, Layout, reduces
 from .legalize import PASSES, all_legal, letters
@@ -171,8 +171,8 @@ class NativeProgram(BackendProgram):
         if training is not None:
             t, graph = training, Graph(training.parameters, 0)
             changed = self._following(t, self._row(t, graph, 1))
-            settings = t.updated, t.clip_value, t.clip_norm, t.careful, len(t.names)
-            parts += [settings, list(changed), fingerprint(all_legal(graph, list(changed.values())))]
+            steps = [len(step.names) if isinstance(step, Follow) else step for step in t.steps]
+            parts += [t.updated, steps, list(changed), fingerprint(all_legal(graph, list(changed.values())))]
         return repr(parts)
 
     def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
@@ -248,8 +248,8 @@ class NativeProgram(BackendProgram):
             code.arguments
         )
         llvm, homes = code.llvm, {}
-        # Without a look at the gradient on the way, the update is part of the loop that computes it.
-        together = not t.careful and t.clip_norm is None and t.clip_value is None
+        # A gradient that is only followed is so in the loop that computes it.
+        together = t.steps == [t.follow]
         if together:
             moving = gradient.graph.gather(gradient, np.arange(t.updated))
             changed = self._following(t, moving)
@@ -257,18 +257,18 @@ class NativeProgram(BackendProgram):
             layout = self._layout(lanes, [value, *changed.values(), *outputs])
             together = layout.ends_with(list(changed.values()))
             homes = {node: (state, number * P) for number, node in changed.items()}
-        updates: list[Kernel] = []
+        updates: dict[Step, Kernel] = {}
         symbols: dict[str, Any] = {}
         if not together:
             layout, homes = self._layout(lanes), {}
             if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
                 homes[gradient] = state, P
         size = layout.size
-        for changed in [] if together else self._updates(t):
+        for each, changed in {}.items() if together else self._changes(t).items():
             update = Layout(list(changed.values()), 1, False, self.dtype.itemsize, numbers_first=True)
             places = {node: (state, number * P) for number, node in changed.items()}
             there = code.address(scratch, size)
-            updates.append(Kernel(Memory(code, update, state, there, symbols=symbols, homes=places)))
+            updates[each] = Kernel(Memory(code, update, state, there, symbols=symbols, homes=places))
             size += update.size
         memory = Memory(code, layout, state, scratch, code.address(scratch, size), symbols, homes)
         kernel, inputs = Kernel(memory), layout.inputs
@@ -310,20 +310,23 @@ class NativeProgram(BackendProgram):
                 return
             if gradient not in homes:
                 _copy(memory, gradient, state, P)
-            if t.careful:
-                code.store(code.length(state, P, t.updated), norms, number)
-                _leave_unless_finite(code, result, number)
-                copy(state, previous)
-            for update in updates:
-                if update is updates[-1] and t.clip_norm is not None:
+            for each in t.steps:
+                if isinstance(each, Measure):
+                    code.store(code.length(state, P, t.updated), norms, number)
+                elif isinstance(each, Shorten):
                     symbols["gradient_norm"] = code.length(state, P, t.updated)
-                update.emit(BEFORE)
-                for node in update.layout.nodes:
-                    if isinstance(node, Constant):  # nothing has computed it
-                        code.in_eights(t.updated, functools.partial(_fill, update.memory, node))
-            if t.careful:
-                nothing = code.nothing(state, t.updated)
-                _leave_unless_finite(code, nothing, number, lambda: copy(previous, state))
+                elif isinstance(each, Keep):
+                    copy(state, previous)
+                elif isinstance(each, Finite):
+                    found = code.nothing(state, t.updated) if each.parameters else result
+                    undo = functools.partial(copy, previous, state) if each.parameters else None
+                    _leave_unless_finite(code, found, number, undo)
+                else:
+                    update = updates[each]
+                    update.emit(BEFORE)
+                    for node in update.layout.nodes:
+                        if isinstance(node, Constant):  # nothing has computed it
+                            code.in_eights(t.updated, functools.partial(_fill, update.memory, node))
 
         def copy(source: Any, target: Any) -> None:
             for start in [row * P for row in t.changing]:
@@ -338,15 +341,24 @@ class NativeProgram(BackendProgram):
         llvm.ret(steps)
         return code, [size, layout.record, together]
 
-    def _updates(self, t: Training) -> list[dict[int, Node]]:
-        """One update as programs of their own: the rows of the state that each changes, by their number."""
+    def _changes(self, t: Training) -> dict[Step, dict[int, Node]]:
+        """The steps that change rows of the state, as programs of their own: by row what it becomes.
+
+        A gradient is shortened where it is followed.
+        """
         graph = Graph(t.parameters, 0)
-        gradient = self._row(t, graph, 1)
-        changes = [] if t.clip_value is None else [{1: graph.node(t.clamped(gradient))}]
-        if t.clip_norm is not None:
-            gradient = t.shortened(gradient, graph.make(Symbol, [], "gradient_norm"))
-        changes.append(self._following(t, gradient))
-        return [dict(zip(changed, all_legal(graph, list(changed.values())))) for changed in changes]
+        gradient, changes = self._row(t, graph, 1), {}
+        for step in t.steps:
+            changed = {}
+            if isinstance(step, Clamp):
+                changed = {1: graph.node(step.of(gradient))}
+            elif isinstance(step, Shorten):
+                gradient = step.of(gradient, graph.make(Symbol, [], "gradient_norm"))
+            elif isinstance(step, Follow):
+                changed = self._following(t, gradient)
+            if changed:
+                changes[step] = dict(zip(changed, all_legal(graph, list(changed.values()))))
+        return changes
 
     @staticmethod
     def _row(t: Training, graph: Graph, number: int) -> Node:
@@ -359,7 +371,7 @@ class NativeProgram(BackendProgram):
         graph = gradient.graph
         rows = {number: self._row(t, graph, number) for number in t.changing}
         changed = {}
-        for number, value in t.following(rows, gradient, graph.rate).items():
+        for number, value in t.follow.of(rows, gradient, graph.rate).items():
             node = graph.broadcast(graph.node(value), (t.updated,))
             if isinstance(node, Gather):  # another row as it is: to be read in the loop with all else
                 node = graph.apply(TABLE["add"], [node, graph.constant(0.0)])

@@ -6,7 +6,6 @@ The source is readable, and it is what `Program.source` shows; `codegen` and `sc
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -18,13 +17,12 @@ from .. import tuning
 from ..backends import BackendProgram, RowLowerings
 from ..ir.nodes import Node, ancestry
 from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU
-from ..update_loop import Training, descent
+from ..update_loop import Training, run
 from .codegen import IN_PLACE, Codegen, view
 from .scalar_codegen import OPERATORS, Loaded, ScalarProgram, pays
 
 __all__ = ["ArrayProgram"]
 
-_NEAR = 1e-280, 1e280  # squares that have lost nothing
 Prepare = Callable[[int], Callable[[Any], Loaded]]  # `prepare` of a training
 
 
@@ -137,48 +135,30 @@ class ArrayProgram(BackendProgram):
             prepare = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(self._prepare_own)
         try:
             with np.errstate(all="ignore"):
-                return self._updates(t, prepare, done)
+                return run(t, self._on_batches(t, prepare), done)
         finally:
             self._own.append(prepare)
 
-    def _updates(self, t: Training, prepare: Prepare, done: int) -> int:
-        parameters, data = t.state[: t.parameters], t.row(0)
+    def _on_batches(self, t: Training, prepare: Prepare) -> Callable[[int, int], Any]:
+        """The results over a batch of a training; one that is used again is loaded once."""
+        parameters, again = t.state[: t.parameters], None
         prepared = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: prepare(B)(parameters))
-        rows = {number: t.row(number) for number in t.changing}
-        loaded = False
-        for number, (first, end) in enumerate(t.bounds[done:].tolist(), start=done):
-            if not loaded:
-                numbers = self._numbers(end - first)
-                load, run = prepared(min(end - first, tuning.NUMPY_CHUNK))
-                if end - first == 1 and self._scalars:
+
+        def compute(start: int, stop: int) -> Any:
+            nonlocal again
+            if again is None or not t.repeated:
+                B = stop - start
+                numbers = self._numbers(B)
+                load, run = prepared(min(B, tuning.NUMPY_CHUNK))
+                if B == 1 and self._scalars:
                     load, run = self._scalars.before(load, run)
-                elif end - first > tuning.NUMPY_CHUNK:
+                elif B > tuning.NUMPY_CHUNK:
                     load, run = self._of_stretches(prepared)
-                views = load(t.examples(first, end), *numbers)
-                loaded = t.repeated
-            value, slopes, *outputs = run(parameters, views, *numbers)
-            t.values[number] = value[0]
-            for k, column in enumerate(outputs):
-                t.noted[first:end, k] = column
-            gradient = slopes[: t.updated]
-            if t.careful:
-                t.norms[number] = _length(gradient)
-                if not np.isfinite(t.values[number]):
-                    return number
-                t.previous[...] = t.state
-            gradient = t.clamped(gradient)
-            if t.clip_norm is not None:
-                gradient = t.shortened(gradient, _length(gradient))
-            if t.rule is descent:  # in place
-                gradient *= t.rates[number]
-                data -= gradient
-            else:
-                for row, array in t.following(rows, gradient, t.rates[number]).items():
-                    rows[row][...] = array
-            if t.careful and not np.isfinite(data).all():
-                t.state[...] = t.previous
-                return number
-        return len(t.rates)
+                views = load(t.examples(start, stop), *numbers)
+                again = functools.partial(run, parameters, views, *numbers)
+            return again()
+
+        return compute
 
     def _of_stretches(self, prepared: Callable[[int], Loaded]) -> Loaded:
         """`load` and `run` for a large batch, which is loaded anew for each update."""
@@ -188,15 +168,3 @@ class ArrayProgram(BackendProgram):
             return run(parameters, load(stretch, *numbers), *numbers)
 
         return lambda batch, *numbers: batch, functools.partial(self._in_stretches, compute)
-
-
-def _length(gradient: Any) -> float:
-    """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
-    gradient = gradient.astype(np.float64, copy=False)
-    with np.errstate(all="ignore"):
-        square = float(gradient @ gradient)
-        largest = float(np.abs(gradient).max(initial=0.0))
-        if _NEAR[0] < square < _NEAR[1] or not 0.0 < largest < math.inf:
-            return math.sqrt(square) if square == square else math.nan
-        scaled = gradient / largest
-        return largest * math.sqrt(float(scaled @ scaled))

@@ -36,6 +36,7 @@ from autograd.compiler.llvm.builder import DIRECT
 from autograd.compiler.llvm.libm import ELEMENTARY
 from autograd.compiler.numpy.backend import ArrayProgram
 from autograd.engine.primitives import TABLE
+from nn import MLP, Adam, fit
 from tests.support.captured import leaves
 
 ROOT = Path(__file__).parents[3]
@@ -105,9 +106,6 @@ class Interpreter(BackendProgram):
                 found[node] = INTERPRETED[type(node)](node, parameters, batch, *args)
         return tuple(found[node] if node.batched else found[node][..., 0] for node in self.nodes)
 
-    def train(self, training):
-        raise NotImplementedError  # no test here trains on it
-
 
 def flat(x):
     return x.reshape(-1, x.shape[-1])
@@ -169,6 +167,22 @@ def test_a_back_end_is_added_by_its_folder_alone():
     compiled = compile(network(w, x), w, x)
     assert compiled(numbers, batch)[0] == pytest.approx(judge(numbers, batch)[0])
     assert compiled.backend != "toy"  # it takes too long
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_model_is_trained_on_it():
+    X, y = [[0.0, 1.0], [1.0, -1.0], [0.5, 0.25]], [0.0, 1.0, 0.5]
+    models = [MLP(2, [3, 1], activation="tanh", seed=0) for _ in range(2)]
+    losses = [
+        fit(
+            model, X, y, loss="mse_loss", optimizer=Adam(model.parameters(), lr=0.1), epochs=5, batch_size=2,
+            clip_norm=0.1, clip_value=0.5, seed=0, backend=backend, progress=False,
+        ).loss
+        for model, backend in zip(models, ("toy", "numpy"))
+    ]  # fmt: skip
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    numbers = [[parameter.data for parameter in model.parameters()] for model in models]
+    assert numbers[0] == pytest.approx(numbers[1], rel=1e-12)
 
 
 def test_what_is_not_installed_is_refused_with_its_extra_and_auto_goes_without(monkeypatch):
