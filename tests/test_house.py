@@ -25,8 +25,8 @@ FLOORS = {
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
-    "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
+    "autograd.explorer": ["script", "columns", "runs", "labels", "pictures", "explore"],
+    "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
         "vocabulary", "cells", "binary", "opendocument", "books", "expected", "problem", "assignment",
@@ -38,13 +38,14 @@ FLOORS = {
         "selection", "program",
     ],
     "autograd.compiler.ir": [
-        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
-        "sparsity",
+        "nodes", "registry", "index_maps", "fused_rules", "passes", "schedule", "verifier", "adjoint",
+        "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
-        "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "backend",
+        "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
+        "entry", "backend",
     ],
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
@@ -71,6 +72,7 @@ NOT_BY_STAR = {"command", "compile", "on_first_use", "plots", "sum"}
 TESTED_IN = {
     "autograd.__main__": "autograd/command/test_backprop.py",
     "autograd.compiler": "agreement/test_compiled.py",
+    "autograd.compiler.llvm.single_pass": "autograd/compiler/llvm/test_entry.py",
     "autograd.compiler.ir.tangent": "autograd/compiler/test_derivatives.py",
     "autograd.drawing": "autograd/drawing/test_drawing.py",
     "autograd.engine.arguments": "test_wrong_calls.py",
@@ -105,7 +107,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 39_720
+MOST_LINES = 44_000  # set to the count when all of today's work has landed
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.

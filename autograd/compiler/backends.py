@@ -7,7 +7,7 @@ subclass of `BackendProgram`, which is imported when the first program is made f
 from __future__ import annotations
 
 import importlib
-from abc import ABC, abstractmethod
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,10 +27,15 @@ __all__ = [
     "Backend",
     "BackendProgram",
     "RowLowerings",
+    "Widths",
     "automatic_backends",
     "find_backend",
+    "refuse",
     "row_lowerings",
 ]
+
+Widths = tuple[int, int, int]
+"""How many inputs of an example are parameters, are in the batch, and in a direction, in this order."""
 
 FOLDERS: dict[str, Any] = {name: f"{__package__}.{name}" for name in ("numpy", "llvm")}
 """By the name of a back end its folder: a package, or its dotted name. "auto" begins with the first."""
@@ -102,7 +107,7 @@ def automatic_backends() -> list[str]:
     return [name for name in FOLDERS if find_backend(name).automatic]
 
 
-class BackendProgram(ABC):
+class BackendProgram:
     """Nodes as a function of parameters and batch, by one back end.
 
     Parameters
@@ -111,6 +116,7 @@ class BackendProgram(ABC):
         each example; or nodes for each example alone.
     mean : whether to take the mean over the batch, or else the sum.
     dtype : of all numbers, float64 or float32.
+    widths : where the inputs of an example come from; if it is left out, from the batch alone.
 
     Attributes
     ----------
@@ -126,13 +132,14 @@ class BackendProgram(ABC):
     PASSES: ClassVar[Sequence[Pass]] = ()
     LOWERINGS: ClassVar[Mapping[str, RowLowerings]] = {}
 
-    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
         self._given, self.nodes = list(nodes), run(self.PASSES, nodes)
+        self.widths = (0, self.nodes[0].graph.inputs.size, 0) if widths is None else widths
 
-    @abstractmethod
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The array of each node, for parameters (P,) and a batch (B, I); examples are the last axis."""
+        raise NotImplementedError  # abstract: a back end has this, or all three that go by it
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
@@ -141,18 +148,72 @@ class BackendProgram(ABC):
         with np.errstate(all="ignore"):
             return update_loop.run(t, lambda start, stop: self(parameters, t.examples(start, stop)))
 
-    def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all nodes, one below the other, for each example. All nodes are batched.
+    def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
+        """The value over a batch, its gradient (P,) in `out` or a new array, and whether all is finite."""
+        (value,), gradient = self(parameters, batch)
+        if out is not None:
+            out[...] = gradient
+            gradient = out
+        return float(value), gradient, math.isfinite(value) and _is_finite(gradient)
 
-        Columns beyond those of the examples may follow: (rows, ≥ B).
+    def table(
+        self, parameters: Any, batch: Any, direction: Any, shape: tuple[int, ...], out: Any
+    ) -> tuple[Any, bool]:
+        """The rows of all nodes for each example, (B, *shape), in `out` or a new array, and whether all are
+        finite. All nodes are batched.
+
+        Parameters
+        ----------
+        direction : (N,) for all examples or (B, N); None if no inputs are in a direction.
         """
-        return np.concatenate([array.reshape(-1, len(batch)) for array in self(parameters, batch)])
+        B, own = len(batch), bool(self.widths[0])
+        columns = [each for each, width in zip((parameters, batch, direction), self.widths) if width]
+        arrays = self(parameters[:0] if own else parameters, _side_by_side(columns, B) if columns else batch)
+        rows = np.concatenate([array.reshape(-1, B) for array in arrays])
+        table = rows.T.reshape(B, *shape)
+        if out is not None:
+            out[...] = table
+            table = out
+        return table, _is_finite(rows)
+
+    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+        """What to call first with batches of about this size, now that there was one; it may `refuse`.
+
+        ``entry(parameters, batch, direction, out)`` gives what the program gives, or None for arguments that
+        it does not take as they are.
+        """
+        return refuse
 
     @property
     def stages(self) -> dict[str, str]:
         """The program after each pass, the schedule and the source, as text."""
         passes = {name: text(outputs) for name, outputs in stages(self.PASSES, self._given)}
         return {**passes, "schedule": self.schedule, "source": self.source}
+
+
+def refuse(*given: Any) -> None:
+    """The entry of a program that has none: it takes nothing."""
+
+
+def _is_finite(numbers: Any) -> bool:
+    """Whether all numbers are finite: a sum that is has none that is not, and others get a closer look."""
+    if numbers.size < 8192:  # a product takes least; from 10,000 on BLAS waits for threads of its own
+        total = np.vdot(numbers, numbers)
+    else:
+        with np.errstate(all="ignore"):
+            total = np.add.reduce(numbers, axis=None)
+    return math.isfinite(total) or bool(np.isfinite(numbers).all())
+
+
+def _side_by_side(columns: Sequence[Any], B: int) -> Any:
+    """Arrays (n,) or (B, n), as one of B rows."""
+    if len(columns) == 1 and columns[0].ndim == 2:
+        return columns[0]
+    table, end = np.empty((B, sum([each.shape[-1] for each in columns])), columns[0].dtype), 0
+    for each in columns:
+        start, end = end, end + each.shape[-1]
+        table[:, start:end] = each
+    return table
 
 
 @dataclass(frozen=True)

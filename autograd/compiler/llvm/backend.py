@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,7 +17,7 @@ import numpy as np
 from ...engine.primitives import TABLE
 from ...locks import BUILDING
 from .. import machine, tuning
-from ..backends import BackendProgram, RowLowerings
+from ..backends import BackendProgram, RowLowerings, Widths, refuse
 from ..ir.nodes import (
     Apply,
     BatchSum,
@@ -36,15 +35,16 @@ from ..ir.nodes import (
 )
 from ..update_loop import Clamp, Finite, Follow, Keep, Measure, Shorten, Step, Training
 from .builder import DIRECT, Builder, is_long
+from .entry import Entry
 from .layout import BEFORE, Layout, reduces
 from .legalize import PASSES, all_legal, letters
 from .libm import ELEMENTARY
 from .lowering import Kernel
 from .memory import Memory
+from .single_pass import ARGUMENTS, SinglePass
 
 __all__ = ["NativeProgram"]
 
-_PASS_ARGUMENTS = ["pointer"] * 3 + ["whole"] + ["pointer"] * 2
 _TRAIN_ARGUMENTS = ["pointer"] * 4 + ["whole"] + ["pointer"] * 5 + ["whole"] * 2 + ["pointer"]
 KEPT = 16  # functions of one program: a training with other settings is another one
 
@@ -70,21 +70,30 @@ class NativeProgram(BackendProgram):
         )
     }
 
-    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
-        super().__init__(nodes, mean, dtype)
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
+        super().__init__(nodes, mean, dtype, widths)
         machine.require_room(letters(self.nodes))
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
-        self.straight = sum(map(_work, ancestry(self.nodes))) <= tuning.STRAIGHT
+        self._work = sum(map(_work, ancestry(self.nodes)))
+        self.straight = self._work <= tuning.STRAIGHT or (
+            self._work <= tuning.STRAIGHT_ROWS and self.nodes[0].batched and self._has_short_loops()
+        )
         self._functions: dict[Any, _Function] = {}
-        self._plans: dict[int, tuple[_Function, Any, int, int]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
-        self._ends = [0, *itertools.accumulate(node.size for node in self.nodes)]
+        self._entry: Entry | None = None
+        self._passes = 0
+
+    def _has_short_loops(self) -> bool:
+        """Whether loops would have a few turns each, and hardly any products."""
+        nodes = ancestry(self.nodes)
+        products = sum(_work(node) for node in nodes if isinstance(node, (MatMul, Outer)))
+        longest = max((node.size for node in nodes if isinstance(node, Apply)), default=0)
+        return longest <= tuning.SHORT_LOOP and 8 * products <= self._work
 
     @property
     def schedule(self) -> str:
-        """The loops of each phase."""
-        return self._layout(self._shown).schedule
+        return str(self._layout(self._shown).schedule)
 
     @property
     def source(self) -> str:
@@ -105,36 +114,50 @@ class NativeProgram(BackendProgram):
         large = self.nodes[0].graph.parameters.size > tuning.LANES_32_PARAMETERS
         return 32 if large and examples >= tuning.LANES_32 else 16
 
-    def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        """The arrays of the nodes, none of which is batched."""
-        results = self._results(parameters, batch)
-        return tuple(results[start:end] for start, end in itertools.pairwise(self._ends))
+    def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
+        """The value over a batch, its gradient (P,), and whether all is finite."""
+        gradient = np.empty(self.nodes[1].size, self.dtype) if out is None else out
+        value = np.empty(1, self.dtype)
+        finite = self._results(parameters, batch, None, gradient, value)
+        return float(value[0]), gradient, finite
 
-    def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all nodes, one below the other, for each example. All nodes are batched.
+    def table(
+        self, parameters: Any, batch: Any, direction: Any, shape: tuple[int, ...], out: Any
+    ) -> tuple[Any, bool]:
+        """The results for each example, (B, *shape), and whether all are finite."""
+        table = np.empty((len(batch), *shape), self.dtype) if out is None else out
+        return table, self._results(parameters, batch, direction, table, table)
 
-        Columns beyond those of the examples, up to a whole block, are the last example again: (rows, ≥ B).
+    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+        """A built-in function for short passes, to which batches of about this size are added; see `Entry`.
+
+        It is made at the second pass: who makes only one does not wait for it.
         """
-        return self._results(parameters, batch).reshape(self._ends[-1], -1)
+        self._passes += 1
+        bits, lanes = B.bit_length(), self._lanes(B)
+        short = self._work << bits <= lanes * tuning.HELD
+        if self._passes > 1 and short and (self._entry is None or not self._entry.has(bits)):
+            with BUILDING:
+                if self._entry is None:
+                    P, width, directions = self.widths
+                    P = P or self.nodes[0].graph.parameters.size
+                    self._entry = Entry(self.dtype, shape, not self.nodes[0].batched, P, width, directions)
+                function = self._function("pass", lanes)
+                blocks = -(-(1 << bits) // lanes)
+                scratch = (function.size + blocks * function.record) * self.dtype.itemsize
+                self._entry.add(bits, function.call, scratch)
+        return refuse if self._entry is None else self._entry.call
 
-    def _results(self, parameters: Any, batch: Any) -> Any:
-        """The numbers of all nodes, one after the other."""
+    def _results(self, parameters: Any, batch: Any, direction: Any, results: Any, value: Any) -> bool:
         B = len(batch)
-        function, order, room, size = self._plans.get(B) or self._plan(B)
-        results = np.empty(size, self.dtype)
-        self._call(function, _pointer(parameters), _pointer(batch), order, B, _pointer(results), room=room)
-        return results
-
-    def _plan(self, B: int) -> tuple[_Function, Any, int, int]:
-        """What passes over a batch of this size have in common."""
         function = self._function("pass", self._lanes(B))
-        blocks = -(-B // function.lanes)
-        each = blocks * function.lanes  # whole blocks are written
-        size = sum(node.size * (each if node.batched else 1) for node in self.nodes)
-        if len(self._plans) > 63:
-            self._plans.clear()
-        self._plans[B] = plan = function, _numbers(B.bit_length()), blocks * function.record, size
-        return plan
+        step = 0 if direction is None or direction.ndim == 1 else direction.shape[1]
+        direction = batch if direction is None else direction
+        pointers = map(_pointer, (parameters, batch, direction, results, value))
+        first, second, third, *others = pointers
+        room = -(-B // function.lanes) * function.record
+        finite: int = self._call(function, first, second, third, step, B, *others, room=room)
+        return finite != 0
 
     def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
         """Call native code with scratch memory of its own as the last argument."""
@@ -167,7 +190,7 @@ class NativeProgram(BackendProgram):
     def _specification(self, lanes: int, training: Training | None) -> str:
         """All that the code of a kernel depends on, without writing it."""
         # The width of a batch too: its examples are read even if no node reads one.
-        parts = [lanes, self.width, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
+        parts = [lanes, self.widths, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
             t, graph = training, Graph(training.parameters, 0)
             changed = self._following(t, self._row(t, graph, 1))
@@ -185,34 +208,10 @@ class NativeProgram(BackendProgram):
         return Layout(self.nodes if nodes is None else nodes, lanes, self.straight, self.dtype.itemsize)
 
     def _pass(self, lanes: int) -> tuple[Builder, list[int]]:
-        """One pass over a batch: its results."""
+        """One pass over a batch."""
         layout = self._layout(lanes)
-        code = Builder("pass", self.dtype, "none", *_PASS_ARGUMENTS)
-        parameters, batch, order, count, results, scratch = code.arguments
-        memory = Memory(code, layout, parameters, scratch, code.address(scratch, layout.size))
-        llvm, whole = code.llvm, code.whole_number(lanes)
-        each = llvm.mul(llvm.sdiv(code.plus(count, lanes - 1), whole), whole)
-        batched: list[tuple[Node, Any]] = []
-        alone: list[tuple[Node, Any]] = []
-        for node in self.nodes:
-            (batched if node.batched else alone).append((node, results))
-            results = code.address(results, code.times(each, node.size) if node.batched else node.size)
-
-        def write(first: Any) -> None:
-            for node, result in batched:
-
-                def row(i: Any, node: Node = node, result: Any = result) -> None:
-                    place = code.plus(llvm.mul(code.whole_number(i), each), first)
-                    code.store(memory.get(node, (i,), lanes), result, place, lanes)
-
-                code.every(node.size, row)
-
-        kernel = Kernel(memory)
-        kernel.run(batch, order, count, self.mean, kernel.examples, write if batched else None)
-        for node, result in alone:
-            _copy(memory, node, result)
-        llvm.ret_void()
-        return code, [layout.size, layout.record, False]
+        made = SinglePass(self.nodes, layout, self.widths, self.mean, self.dtype)
+        return made.code, [made.size, layout.record, False]
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
@@ -413,10 +412,10 @@ def _note(memory: Memory, node: Node, table: Any, row: Any, first: Any, width: i
 
 
 def _signature(trains: bool) -> Any:
-    """The type of a kernel: a pass writes its results; a training counts the updates it made."""
+    """The type of a kernel: a pass tells whether all is finite; a training counts the updates it made."""
     types = {"pointer": ctypes.c_void_p, "whole": ctypes.c_int64}
-    arguments = _TRAIN_ARGUMENTS if trains else _PASS_ARGUMENTS
-    return ctypes.CFUNCTYPE(ctypes.c_int64 if trains else None, *[types[each] for each in arguments])
+    arguments = _TRAIN_ARGUMENTS if trains else ARGUMENTS
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[types[each] for each in arguments])
 
 
 _Beginning = ctypes.c_char * 0
@@ -441,9 +440,3 @@ def _work(node: Node) -> int:
     if isinstance(node, Apply) and is_long(node.row):
         return 40 * node.size
     return max([node.size, *(arg.size for arg in node.args)])
-
-
-@functools.cache
-def _numbers(bits: int) -> Any:
-    """Where the numbers 0, 1, 2, ... up to 2 to the power of `bits` lie."""
-    return _pointer(np.arange(1 << bits, dtype=np.int64))

@@ -14,7 +14,7 @@ import numpy as np
 from ...engine.primitive import Primitive
 from ...locks import built_once
 from .. import tuning
-from ..backends import BackendProgram, RowLowerings
+from ..backends import BackendProgram, RowLowerings, Widths
 from ..ir.nodes import Node, ancestry
 from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU
 from ..update_loop import Training, run
@@ -39,8 +39,8 @@ class ArrayProgram(BackendProgram):
         "numpy, one example": RowLowerings(lambda row: OPERATORS.get(row.forward), lambda row: row.forward),
     }
 
-    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
-        super().__init__(nodes, mean, dtype)
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
+        super().__init__(nodes, mean, dtype, widths)
         self._source, self.schedule, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
         self._own: list[Prepare] = []  # of trainings that are done
@@ -51,7 +51,7 @@ class ArrayProgram(BackendProgram):
         source = codegen.source()
         scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
         exec(compile(source, "<compiled by autograd>", "exec"), scope)
-        return source, "\n".join([*codegen.schedule, ""]), scope["prepare"]
+        return source, str(codegen.schedule), scope["prepare"]
 
     @property
     def source(self) -> str:
