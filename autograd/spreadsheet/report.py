@@ -97,7 +97,7 @@ class Finding:
 
     def lines(self, explained: bool = False) -> Iterator[str]:
         """The first wrong cell, what is found and what belongs there."""
-        yield f"  {short(self.quantity)}: first wrong in {self.cell}, {self._extent()}"
+        yield f"  {short(self.quantity)}: first wrong in {self.cell}, {self.extent}"
         yield f"      found  {brief(self.text) or 'nothing: the cell is empty'}"
         if not math.isfinite(self.expected):
             yield "      right  a number"
@@ -120,7 +120,8 @@ class Finding:
         if explained and self.explanation:
             yield from textwrap.indent(self.explanation, "      | ").splitlines()
 
-    def _extent(self) -> str:
+    @property
+    def extent(self) -> str:
         """In which rows of the table."""
         rows, where = self.rows, f"row {self.rows[0] + 1} of {self.count}"
         if len(rows) == 1:
