@@ -73,16 +73,14 @@ class _File:
 
 
 def is_class(path: Path) -> bool:
-    """Whether it is a folder, or an archive that is no workbook."""
-    if path.is_dir():
-        return True
-    if path.suffix.lower() in _SHEETS or not path.is_file():
-        return False
+    """Whether it is a folder, or a .zip that is no workbook."""
+    if os.path.isdir(path) or path.suffix.lower() != ".zip" or not os.path.isfile(path):
+        return os.path.isdir(path)  # False, and no error, for what is no name at all
     try:
         with zipfile.ZipFile(path) as archive:
             return not _is_workbook(archive)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        return path.suffix.lower() == ".zip"
+    except _BROKEN:
+        return True  # whose reason is told
 
 
 def handed_in(path: Path) -> list[Submission]:

@@ -203,11 +203,16 @@ def test_folders_without_end_are_refused(tmp_path):
 def test_what_is_a_class(tmp_path):
     put(
         tmp_path / "c",
-        {"x.csv": b"1,2", "a.xlsx": archive({"xl/x": b""}), "b.zip": b"PK damaged", "c": archive({"x": b""})},
+        {
+            "x.csv": b"1,2",
+            "a.xlsx": archive({"xl/x": b""}),
+            "b.zip": b"PK damaged",
+            "c.zip": archive({"x": b""}),
+        },
     )
-    (tmp_path / "c" / "wb").write_bytes(archive({"[Content_Types].xml": b""}))
+    (tmp_path / "c" / "wb.zip").write_bytes(archive({"[Content_Types].xml": b""}))
     assert is_class(tmp_path / "c")
-    assert {path.name for path in (tmp_path / "c").iterdir() if is_class(path)} == {"b.zip", "c"}
+    assert {path.name for path in (tmp_path / "c").iterdir() if is_class(path)} == {"b.zip", "c.zip"}
     assert not is_class(tmp_path / "nothing")
 
 
