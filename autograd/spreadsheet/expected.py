@@ -26,8 +26,8 @@ from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
 from .vocabulary import RATE, derivative, split_derivative
 
 __all__ = [
-    "RATES", "Estimate", "Network", "descended", "evaluate", "leaves_to_train", "names_in", "propagated",
-    "shortest",
+    "RATES", "Estimate", "Network", "applied", "descended", "evaluate", "leaves_to_train", "names_in",
+    "propagated", "shortest",
 ]  # fmt: skip
 
 RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
@@ -75,11 +75,12 @@ def names_in(formula: Expression) -> tuple[str, ...]:
 
 def evaluate(formula: Expression, values: Mapping[str, Array | float]) -> Any:
     """What the formula comes to on numbers by name: floats, or arrays of one shape."""
+    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], applied)
 
-    def apply(each: Apply, operands: list[Any]) -> Any:
-        return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
-    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], apply)
+def applied(each: Apply, operands: list[Any]) -> Any:
+    """What an application comes to on floats or arrays."""
+    return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
 
 def propagated(formula: Expression, known: Mapping[str, Estimate]) -> Estimate:

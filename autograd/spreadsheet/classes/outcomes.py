@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...terminal import clean
-from ..report import UNREADABLE, Finding, TableReport, WorkbookReport
+from ..report import UNREADABLE, Finding, Refusal, TableReport, WorkbookReport
 
 __all__ = ["ABSENT", "FOLLOWS", "RIGHT", "UNCHECKED", "WRONG", "Mistake", "Outcome", "outcome_of", "unread"]
 
@@ -105,8 +105,11 @@ def outcome_of(report: WorkbookReport) -> Outcome:
         mistakes += [_mistake(each) for each in table.mistakes]
         notes += [note for note in (*table.faults, *table.doubts) if note not in notes]
         numbers = numbers or _numbers(table)
-    lines = [clean(line) for line in report.lines()][:_MOST_LINES]
-    return Outcome(report.status, "", states, mistakes, [clean(note) for note in notes], numbers, lines)
+    refused = [each for each in report.entries if isinstance(each, Refusal)]
+    notes += [f"{each.where}: {each.verdict}" for each in refused]
+    reason = "" if report.tables else clean(refused[0].verdict)
+    lines = [clean(line) for line in report.lines(full=True)][:_MOST_LINES]
+    return Outcome(report.status, reason, states, mistakes, [clean(note) for note in notes], numbers, lines)
 
 
 def _states(table: TableReport) -> dict[str, str]:
