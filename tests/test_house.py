@@ -25,8 +25,8 @@ FLOORS = {
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
-    "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
+    "autograd.explorer": ["script", "columns", "runs", "labels", "pictures", "explore"],
+    "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
         "vocabulary", "cells", "binary", "opendocument", "books", "expected", "workbook", "problem",
@@ -42,11 +42,11 @@ FLOORS = {
         "selection", "program",
     ],
     "autograd.compiler.ir": [
-        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
-        "sparsity",
+        "nodes", "registry", "index_maps", "fused_rules", "passes", "schedule", "verifier", "adjoint",
+        "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",
@@ -117,7 +117,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 44_000
+MOST_LINES = 46_500  # set to the count when all of today's work has landed
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
