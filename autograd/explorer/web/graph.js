@@ -116,6 +116,13 @@ const operations = (members) => members.filter((node) => nodes[node].op).length;
 const atStart = () => state.step === 0 && (state.live !== null || frameInRun() === 0);
 const atEnd = () => state.step === count() - 1 && (state.live ? !trains : frameInRun() === frames() - 1);
 
+/** Whether the number of this step is to be predicted, and is not shown yet. */
+const asked = () => state.predict && state.revealed !== state.step && predictable(current());
+const predictable = ({ kind, edge }) => kind === "node" || kind === "update" || (kind === "edge" && flows(edge));
+
+/** The last step whose numbers are shown. */
+const upTo = () => (asked() ? state.step - 1 : state.step);
+
 export {
-  arrived, atEnd, atStart, boxAt, called, count, current, epoch, flows, frameInRun, frames, moved, operations, PHASES, plan, reached, readers, run, summed, updates,
+  arrived, asked, atEnd, atStart, boxAt, called, count, current, epoch, flows, frameInRun, frames, moved, operations, PHASES, plan, reached, readers, run, summed, updates, upTo,
 };

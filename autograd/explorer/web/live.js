@@ -11,6 +11,7 @@
 import { OPTIMIZERS } from "./optimizers.js";
 import { edges, inputs, leaves, nodes, numbers, output, parameters, payload, runs } from "./payload.js";
 import { ROWS } from "./rows.js";
+import { read } from "./numbers.js";
 import { change, kept, state } from "./state.js";
 import { Graph } from "./sweep.js";
 
@@ -151,9 +152,43 @@ function removeExample(example) {
   change({ live: { ...live, losses: live.losses.with(-1, loss(live)) } });
 }
 
+// --- states: data that may come from anywhere ----------------------------------------------------------------
+
+/** The live numbers as data: all that `restore` needs on the same page, wherever that is opened. */
+function saved() {
+  const live = state.live ?? begun();
+  return {
+    version: 1, names: leaves.map((node) => nodes[node].name), numbers: leaves.map((node) => String(live.leaves[node])),
+    examples: live.examples.map((example) => example.map(String)), example: live.example, rate: live.rate, optimizer: live.optimizer,
+  };
+}
+
+/** Show a state; or say what is wrong with it, and change nothing. */
+function restore(found) {
+  const list = (value, length) => Array.isArray(value) && value.length === length;
+  const number = (text) => typeof text === "string" && text.length < 40 && (text === "NaN" || !Number.isNaN(read(text)));
+  if (found === null || typeof found !== "object" || found.version !== 1) return "its version is not 1";
+  if (!list(found.names, leaves.length) || !leaves.every((node, place) => found.names[place] === nodes[node].name)) return "its leaves have other names";
+  if (!list(found.numbers, leaves.length) || !found.numbers.every(number)) return `it does not have ${leaves.length} numbers`;
+  const { examples, example, rate, optimizer } = found;
+  if (!Array.isArray(examples) || !examples.length || examples.length > 10_000) return "it has no examples";
+  if (!examples.every((each) => list(each, inputs.length) && each.every(number))) return "its examples are not as this page's";
+  if (!Number.isInteger(example) || example < 0 || example >= examples.length) return "it shows an example that is not there";
+  if (typeof rate !== "number" || !Number.isFinite(rate)) return "its rate is no number";
+  if (typeof optimizer !== "string" || !Object.hasOwn(OPTIMIZERS, optimizer)) return "its optimizer is not known here";
+  const live = { ...begun(), examples: examples.map((each) => each.map(Number)), example, rate, optimizer };
+  leaves.forEach((node, place) => {
+    live.leaves[node] = Number(found.numbers[place]);
+    if (live.leaves[node] !== recorded(nodes[node].data)) live.edited.add(node);
+  });
+  live.leaves = inExample(live, example);
+  change({ live: { ...live, losses: [loss(live)] } });
+  return "";
+}
+
 const canEdit = graph !== null && leaves.length > 0;
 
 export {
-  addExample, canEdit, data, firstNotFinite, give, grad, local, quotient, recorded, removeExample, reset, setTraining,
+  addExample, canEdit, data, firstNotFinite, give, grad, local, quotient, recorded, removeExample, reset, restore, saved, setTraining,
   share, show, taken, train, updateOf,
 };
