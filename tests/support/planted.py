@@ -75,7 +75,7 @@ class Program:
         return float(eval(text if turn >= begin else right, {**KNOWN, **known}))
 
     def shows(self, name: str) -> list[int]:
-        """The rows in which the slip of a column changes its number, for all before it in the row as it is."""
+        """The rows in which the slip of a column changes its number; all before it stays as it is."""
         right = {**self.formulas, **self.updates}[name]
         found = []
         rows = self.rows()
