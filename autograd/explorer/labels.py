@@ -51,7 +51,7 @@ class Labels:
                 yield _written(formula, self._places)
 
     def closed_forms(self, wrt: Sequence[Value]) -> dict[int, Written]:
-        """By its place each parameter's gradient, as one writes it by hand, where that is not too long."""
+        """The gradient of each parameter by its place, written as by hand, unless that is too long."""
         wrt = [node for node in wrt if node in self._index]
         if not 0 < len(wrt) <= _CLOSED_FORMS:
             return {}

@@ -48,7 +48,7 @@ from .network import (
 
 MOST_EPOCHS = 100_000
 QUICK_EPOCHS = 50
-ROWS = 100  # of the workbook, which trains once for each learning rate
+ROWS = 100  # rows in the workbook, which trains once for each learning rate
 STEPS = 100  # epochs to step through, for each learning rate
 STANDARD = Settings()
 
