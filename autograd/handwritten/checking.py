@@ -15,7 +15,7 @@ from ..engine.arguments import is_number, number
 from ..terminal import brief
 from .comparison import Shown, shown
 from .naming import Names, Quantity
-from .recording import Recording, named_inputs, of_problem, opened, record
+from .recording import Recording, folded, named_inputs, of_problem, opened, record
 from .report import HandwrittenReport, Mistake
 from .search import Entry, Judge
 from .tape import Change, Tape
@@ -176,7 +176,7 @@ def _checked(
 ) -> HandwrittenReport:
     """The report on numbers by name; a bare name of one of the `inputs` means the gradient."""
     names = Names(list(recording.arrays), recording.title)
-    tape = Tape(recording)
+    tape = Tape(folded(recording))
     entries, mistakes, unknown = [], [], []
     for name, numbers in given.items():
         quantity = names.quantity(str(name))
@@ -188,7 +188,7 @@ def _checked(
         if quantity.role == "update" and rate is None:
             notes.append(f"{name} is not checked: give the learning rate, rate=...")
             continue
-        ids = tape.ids(recording.arrays[quantity.array])
+        ids = tape.ids(tape.recording.arrays[quantity.array])
         read = shown(numbers)
         label = str(quantity) if inputs else str(name)
         if isinstance(read, str):
@@ -203,13 +203,13 @@ def _checked(
         notes.append(f"{', '.join(unknown)}: not checked, for no array of the reference has that name ({known})")
     trained = {entry.quantity.array for entry in entries if entry.quantity.role != "value"}
     verdict = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
-    fused = opened(recording) if verdict.unknown else None
-    if fused is not None:  # a slip within a softmax
-        tape = Tape(fused)
-        for entry in entries:
-            entry.ids = tape.ids(fused.arrays[entry.quantity.array])
-        other = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
-        verdict = min(verdict, other, key=lambda each: each.unknown)
+    for view in (recording if tape.recording is not recording else None, opened(recording)):
+        if verdict.unknown and view is not None:  # a slip within what was put together, or is one row
+            tape = Tape(view)
+            for entry in entries:
+                entry.ids = tape.ids(view.arrays[entry.quantity.array])
+            other = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
+            verdict = min(verdict, other, key=lambda each: each.unknown)
     told = {name for each in mistakes for name in each.names}
     return HandwrittenReport(
         title,

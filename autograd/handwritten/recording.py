@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from ..engine.primitives import TABLE
 from ..engine.value import Value
 from ..spreadsheet.problem import Problem
 
-__all__ = ["Recording", "named_inputs", "of_problem", "opened", "record"]
+__all__ = ["Recording", "folded", "named_inputs", "of_problem", "opened", "record"]
 
 Values = npt.NDArray[np.object_]
 
 _FUSED = {TABLE["softmax"], TABLE["log_softmax"]}
+_FOLDED = ("sigmoid", "tanh", "relu", "softplus", "silu")
+_FEW = 12  # operations that a function may be written in
 _LOSSES = ("loss", "L", "E", "E_total", "cost", "J", "error", "C", "total")
 # What numpy computes on objects by comparing them, which would choose a number and record nothing.
 _ROWS = {TABLE[name].ufunc: TABLE[name] for name in ("maximum", "minimum", "hypot", "atan2", "logaddexp")}
@@ -42,12 +45,14 @@ class Recording:
     arrays : the arrays by name, of any shape; a scalar is an array of shape ().
     unnamed : the other arrays that were computed, in their order.
     title : the name of the loss.
+    labels : whole numbers among the inputs, which may be classes.
     """
 
     loss: Value
     arrays: Mapping[str, Values]
     unnamed: tuple[Values, ...] = ()
     title: str = "loss"
+    labels: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 class Recorded(np.ndarray):  # type: ignore[type-arg]  # numpy's stubs want a dtype, which here is object
@@ -134,7 +139,9 @@ def record(reference: Callable[..., Any], inputs: Mapping[str, Any], by_name: bo
     loss, named, title = _outcome(result)
     arrays = {**leaves, **{name: each for name, each in named.items() if name not in leaves}}
     arrays.setdefault(title, _scalar(loss))
-    return Recording(loss, arrays, tuple(notes), title)
+    labels = {name: np.asarray(each) for name, each in inputs.items() if name not in leaves}
+    labels = {name: each for name, each in labels.items() if each.dtype.kind in "iu" and each.ndim == 1}
+    return Recording(loss, arrays, tuple(notes), title, labels)
 
 
 def _variable(given: Any, name: str, notes: list[Values]) -> Any:
@@ -193,25 +200,90 @@ def named_inputs(reference: Callable[..., Any], inputs: Any) -> tuple[dict[str, 
 
 def opened(recording: Recording) -> Recording | None:
     """The same graph with every softmax as exponentials and their sum; None if it has none, or they overflow."""
-    arrays = [*recording.arrays.values(), *recording.unnamed]
-    order = ancestors([recording.loss, *(each for a in arrays for each in a.flat if isinstance(each, Value))])
-    if not any(node.primitive in _FUSED for node in order):
+    if not any(node.primitive in _FUSED for node in ancestors([recording.loss])):
         return None
+
+    def applied(node: Any, operands: tuple[Any, ...]) -> Any:
+        row = node.primitive
+        apply: Any = row.expansion if row in _FUSED else row
+        return apply(*operands)
+
+    found = _recorded_again(recording, applied)
+    return found if all(math.isfinite(node.data) for node in ancestors([found.loss])) else None
+
+
+def folded(recording: Recording) -> Recording:
+    """The same graph with the rows of the table where an array is one of another, written out: 1 / (1 + exp(−h))."""
+    rows = [TABLE[name] for name in _FOLDED]
+    functions: dict[int, tuple[Any, Any]] = {}  # of a node the row, and what it is applied to
+    arrays = _computed_arrays(recording)
+    numbers = [_numbers(array) for array in arrays]
+    for i, (array, y) in enumerate(zip(arrays, numbers)):
+        for other, x in zip(arrays[:i], numbers[:i]):
+            if other.shape != array.shape or id(array.flat[0]) in functions:
+                continue
+            for row in rows:
+                if row.name == "relu" and not (x.min(initial=0.0) < 0.0 < x.max(initial=0.0)):
+                    continue  # there it is like many others
+                with np.errstate(all="ignore"):
+                    same = np.allclose(row.array(x), y, rtol=1e-12, atol=0.0)
+                if same and all(map(_is_of, array.flat, other.flat)):
+                    functions |= {
+                        id(node): (row, of) for node, of in zip(array.flat, other.flat) if isinstance(node, Value)
+                    }
+                    break
+    if not functions:
+        return recording
+
+    def operands(node: Any) -> Any:
+        return (functions[id(node)][1],) if id(node) in functions else node.operands
+
+    def applied(node: Any, operands: tuple[Any, ...]) -> Any:
+        return functions[id(node)][0](*operands) if id(node) in functions else node.primitive(*operands)
+
+    return _recorded_again(recording, applied, operands)
+
+
+def _computed_arrays(recording: Recording) -> list[Values]:
+    """The arrays of nothing but `Value`s that say more than one of them, each after those that it depends on."""
+    arrays = [*recording.arrays.values(), *recording.unnamed]
+    order = ancestors([each for array in arrays for each in array.flat if isinstance(each, Value)])
+    turns = {id(node): turn for turn, node in enumerate(order)}
+    full = [array for array in arrays if all(isinstance(each, Value) for each in array.flat)]
+    return sorted(full, key=lambda array: max((turns[id(each)] for each in array.flat), default=-1))
+
+
+def _numbers(array: Values) -> npt.NDArray[np.float64]:
+    return np.array([each.data for each in array.flat], dtype=float).reshape(array.shape)
+
+
+def _is_of(node: Any, other: Any) -> bool:
+    """Whether a node is computed from another one, and from written numbers, in a few steps."""
+    pending, steps, met = [node], 0, False
+    while pending:
+        each = pending.pop()
+        if each is other:
+            met = True
+        elif not each.constant:
+            steps += 1
+            if each.primitive is None or steps > _FEW:
+                return False
+            pending += each.parents
+    return met and steps > 0
+
+
+def _recorded_again(
+    recording: Recording,
+    applied: Callable[[Any, tuple[Any, ...]], Any],
+    operands: Callable[[Any], Any] = operator.attrgetter("operands"),
+) -> Recording:
+    """The graph with other operations in some places; arrays that nothing needs any more are left out."""
+    named = recording.arrays
+    wanted = [each for array in named.values() for each in array.flat if isinstance(each, Value)]
     fresh: dict[int, Any] = {}
 
     def new(operand: Any) -> Any:
         return tuple(map(new, operand)) if type(operand) is tuple else fresh[id(operand)]
-
-    with recording_on():
-        for node in order:
-            row = node.primitive
-            if row is None:
-                fresh[id(node)] = node
-            else:
-                apply: Any = row.expansion if row in _FUSED else row
-                fresh[id(node)] = apply(*map(new, node.operands))
-    if not all(math.isfinite(node.data) for node in ancestors([fresh[id(recording.loss)]])):
-        return None
 
     def renewed(array: Values) -> Values:
         moved = np.empty(array.shape, dtype=object)
@@ -219,9 +291,20 @@ def opened(recording: Recording) -> Recording | None:
             moved[place] = fresh.get(id(array[place]), array[place])
         return moved
 
-    named = {name: renewed(array) for name, array in recording.arrays.items()}
-    unnamed = tuple(map(renewed, recording.unnamed))
-    return Recording(fresh[id(recording.loss)], named, unnamed, recording.title)
+    with recording_on():
+        for node in ancestors([recording.loss, *wanted], through=operands):
+            fresh[id(node)] = node if node.primitive is None else applied(node, tuple(map(new, operands(node))))
+    unnamed = [
+        array
+        for array in recording.unnamed
+        if all(id(each) in fresh for each in array.flat if isinstance(each, Value))
+    ]
+    return replace(
+        recording,
+        loss=fresh[id(recording.loss)],
+        arrays={name: renewed(array) for name, array in named.items()},
+        unnamed=tuple(map(renewed, unnamed)),
+    )
 
 
 # --- from a recorded graph -------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["HandwrittenReport", "Mistake"]
+
+_LONGEST = 230  # letters of a repr that pytest does not cut
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class HandwrittenReport:
     title : what was checked.
     right : the names of what is right.
     mistakes : what is wrong.
-    consequential : what is wrong only because it is computed from something wrong: what, from which.
+    consequential : what is wrong only because something else is: what, and why in words.
     notes : what else there is to say: how fine the comparison was, what was not checked.
     """
 
@@ -93,8 +96,7 @@ class HandwrittenReport:
             yield f"{self.title}: {count} of {checked} {'is' if count == 1 else 'are'} wrong"
         for each in self.mistakes:
             yield from each.lines()
-        for name, cause in self.consequential.items():
-            yield f"  {name}: computed rightly from {cause}, which is wrong"
+        yield from (f"  {name}: {why}" for name, why in self.consequential.items())
         if self.wrong and self.right:
             yield f"  right: {', '.join(self.right)}"
         yield from (f"  note: {note}" for note in self.notes)
@@ -102,4 +104,8 @@ class HandwrittenReport:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """One line, which pytest shows whole where an assert fails."""
+        lines = iter(self.lines())
+        line = "; ".join([next(lines), *(" ".join(each.split()) for each in itertools.islice(lines, 2))])
+        return f"<{line if len(line) < _LONGEST else line[: _LONGEST - 1] + '…'}>"

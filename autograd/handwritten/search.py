@@ -160,7 +160,8 @@ class Judge:
         roots: list[Entry] = []
         for entry in wrong:
             if roots and self._matches(entry, self.predicted(entry, run, own)):
-                found.consequential[entry.name] = self._cause(entry, roots)
+                why = f"computed rightly from {self._cause(entry, roots)}, which is wrong"
+                found.consequential[entry.name] = why
             else:
                 roots.append(entry)
         while roots:

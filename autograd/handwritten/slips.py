@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.primitives import TABLE
+from .formulas import gradient_formulas
 from .tape import Array, Change, Family, Ids, Link, Stage, Tape, applied, slopes
 
 __all__ = ["Candidate", "candidates", "laid_out"]
@@ -62,6 +63,7 @@ def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
     yield from _of_tails(tape)
     yield from _of_adjoints(tape)
     yield from _of_diagonals(tape)
+    yield from _of_formulas(tape)
     yield from _of_forward(tape)
     everything = tape.below[int(tape.of[tape.loss])]
     yield Candidate(
@@ -166,21 +168,23 @@ def _of_link(tape: Tape, link: Link, others: Mapping[str, Array]) -> Iterator[Ca
         yield from _repeated(tape, link)
     elif link.row.name in ("sum", "add", "mean"):
         yield from _repeated(tape, link)
+    yield from _of_upstream(tape, link)
     if link.row.name in _LINEAR:
         return
     if unary:
         yield from _of_function(tape, link)
     for family in _operand_arrays(tape, link):
         name = tape.words(family)
-        for other in _alike(tape, family):
-            yield Candidate(
-                "operand",
-                lambda c, name=name, other=other: f"{tape.words(other)} stands where {name} belongs, {way}",
-                lambda c, family=family, other=other: _reading(
-                    tape, link, lambda data: _put(family.ids, data[other.ids], data)
-                ),
-                1.1,
-            )
+        for other, words, numbers in _arrays_like(tape, family):
+            if words != name:
+                yield Candidate(
+                    "derivative" if unary else "operand",
+                    lambda c, name=name, words=words: f"{words} stands where {name} belongs, {way}",
+                    lambda c, family=family, numbers=numbers: _reading(
+                        tape, link, lambda data: _put(family.ids, numbers, data)
+                    ),
+                    1.1 if other.name else 1.12,
+                )
         if family.ids.ndim == 2 and family.ids.shape[0] == family.ids.shape[1] > 1:
             yield Candidate(
                 "transposed",
@@ -235,8 +239,8 @@ def _left_out(tape: Tape, link: Link) -> str:
     if row in ("mul", "div"):
         other = [turn for turn in link.head.reads if turn != link.tail.turn]
         name = tape.words(tape.families[other[0]]) if other else tail
-        number = tape._number_read(link.head)
-        name = number[1] if number else name
+        number = tape.number_read(link.head)
+        name = f"{number[1]:.6g}" if number else name
         return f"the {'division by' if row == 'div' else 'factor'} {name} is left out, from {head} to {tail}"
     if row == "mean":
         return f"the 1/{_longest(link)} of the mean is left out, from {head} to {tail}"
@@ -332,67 +336,74 @@ def _one_argument(tape: Tape, link: Link) -> bool:
 
 
 def _of_function(tape: Tape, link: Link) -> Iterator[Candidate]:
-    """The derivative of a function of one argument taken of something else, or of another function."""
-    row, (own,) = link.row, link.positions
-    x, y = tape.words(link.tail), tape.words(link.head)
-    name = f"{row.name}′" if len(link.head.reads) == 1 else f"the derivative of {y}"
-    Taken = Callable[[Stage, Array, Array], tuple[Array | None, Array]]
+    """The derivative of another function; also by the other's formula in the value of this one."""
+    (own,) = link.positions
+    y, x = tape.words(link.head), tape.words(link.tail)
+    for name in _MISTAKEN:
+        if name != link.row.name:
+            for by_value in (False, True):
 
-    def at(taken: Taken, textbook: bool = False, function: Any = row) -> Callable[[float], Change]:
-        """With the partial of the function at another y and x; without a y at that of x."""
+                def local(
+                    stage: Stage, data: Array, adjoints: Array, i: int, row: Any = TABLE[name], by_value: bool = by_value
+                ) -> Any:
+                    xs = data[stage.tails[own]]
+                    ys = data[stage.heads] if by_value else applied(row, [xs], xs.shape)
+                    return slopes(row, ys, [xs], by_value)[0]
 
-        def local(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
-            ys, xs = taken(stage, data, adjoints)
-            arguments = [xs] if function is not row else stage.arguments(data)
-            place = 0 if function is not row else i
-            arguments[place] = xs
-            ys = applied(function, arguments, xs.shape) if ys is None else ys
-            return slopes(function, ys, arguments, textbook)[place]
-
-        return lambda c: _changed(tape, link, local)
-
-    takes: list[tuple[str, Taken]] = [
-        (f"{name} is taken of {y} where {x} belongs", lambda s, d, a: (None, d[s.heads])),
-        (f"{name} is computed from {x} where its formula takes {y}", lambda s, d, a: (d[s.tails[own]],) * 2),
-        (f"{name} is computed from {y} where its formula takes {x}", lambda s, d, a: (d[s.heads],) * 2),
-        (f"{name} is taken of −{x} where {x} belongs", lambda s, d, a: (None, -d[s.tails[own]])),
-        (f"{name} is taken of the gradient d{y} where {x} belongs", lambda s, d, a: (None, a[s.heads])),
-    ]
-    for words, taken in takes:
-        for textbook in (False, True) if row.textbook else (False,):
-            yield Candidate("derivative", lambda c, words=words: words, at(taken, textbook), 1.1)
-    for what, here in ((y, lambda s, d: d[s.heads]), (x, lambda s, d: d[s.tails[own]])):
-        yield Candidate(
-            "derivative",
-            lambda c, what=what: f"{what} itself stands where {name} belongs",
-            lambda c, here=here: _changed(tape, link, lambda s, d, a, i: here(s, d)),
-            1.15,
-        )
-    for other in _MISTAKEN:
-        if other != row.name:
-            for textbook, taken in (
-                (False, lambda s, d, a: (None, d[s.tails[own]])),
-                (True, lambda s, d, a: (d[s.heads], d[s.tails[own]])),
-            ):
                 yield Candidate(
                     "derivative",
-                    lambda c, other=other: f"{other}′ stands where {name} belongs, from {y} to {x}",
-                    at(taken, textbook, TABLE[other]),
-                    1.15,
+                    lambda c, name=name: f"{name}′ stands where {link.row.name}′ belongs, from {y} to {x}",
+                    lambda c, local=local: _changed(tape, link, local),
+                    1.2,
                 )
+    for what, value in ((y, lambda stage, data: data[stage.heads]), (x, lambda stage, data: data[stage.tails[own]])):
+        yield Candidate(
+            "derivative",
+            lambda c, what=what: f"{what} itself stands where {link.row.name}′ belongs, from {y} to {x}",
+            lambda c, value=value: _changed(tape, link, lambda stage, data, adjoints, i: value(stage, data)),
+            1.15,
+        )
+
+
+def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
+    """Another array in the place of the gradient that comes to a link, and there alone."""
     if not link.tail.array:
         return
-    positions = np.full(len(tape.right.data), -1)
-    positions[link.tail.ids.ravel()] = np.arange(link.tail.ids.size)
-    for family in _alike(tape, link.tail):
-        if family is not link.head:
-            flat = family.ids.ravel()
-            yield Candidate(
-                "derivative",
-                lambda c, family=family: f"{name} is taken of {tape.words(family)} where {x} belongs",
-                at(lambda s, d, a, flat=flat: (None, d[flat[positions[s.tails[own]]]])),
-                1.15,
+    owners = {tape.owners.get(int(node), -1) for place in link.masks for node in tape.stages[place].heads}
+    family = tape.families[int(tape.of[next(iter(owners))])] if min(owners) >= 0 else None
+    if family is None or not family.array or not owners <= set(family.ids.ravel().tolist()):
+        return
+    at = np.zeros(len(tape.right.data), dtype=np.intp)
+    at[family.ids.ravel()] = np.arange(family.ids.size)
+    for stage in tape.stages:
+        at[stage.heads] = at[[tape.owners.get(int(node), 0) for node in stage.heads]]
+    belongs = f"{tape.gradient_words(family)} belongs, in d{tape.words(link.tail)}"
+    for other, words, numbers in _arrays_like(tape, family):
+
+        def change(c: float, numbers: Array = numbers) -> Change:
+            def upstream(stage: Stage, i: int, right: Array) -> Array:
+                return np.where(link.masks[stage.place][i], c * numbers.ravel()[at[stage.heads]], right)
+
+            return Change(
+                backward={place: replace(tape.stages[place], upstream=upstream) for place in link.masks}
             )
+
+        if not words.endswith(tape.gradient_words(family)) and numbers.any():
+            cost = 1.1 if words.startswith("d") else 1.15
+            yield Candidate(
+                "gradient",
+                functools.partial(_of_other, words, belongs),
+                change,
+                cost if other.name else cost + 0.02,
+                fitted=True,
+            )
+
+
+def _arrays_like(tape: Tape, family: Family) -> list[tuple[Family, str, Array]]:
+    """The arrays of the same shape, values and gradients, in words; those with names first."""
+    right, alike = tape.right, [family, *_alike(tape, family)]
+    found = [(each, tape.words(each), right.data[each.ids]) for each in alike]
+    return found + [(each, tape.gradient_words(each), right.adjoints[each.ids]) for each in alike]
 
 
 # --- the backward pass: a whole array ------------------------------------------------------------------
@@ -421,28 +432,33 @@ def _of_tails(tape: Tape) -> Iterator[Candidate]:
 
 def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
     """Another array, or a multiple of it, in the place of a gradient that is handed on."""
-    right = tape.right
     for family in tape.families:
-        if not family.array or family.row is None or family.ids.size == 1:
+        if not family.array or family.row is None:
             continue
-        for other in [family, *_alike(tape, family)]:
-            for numbers, prefix, cost in ((right.adjoints, "d", 1.25), (right.data, "", 1.3)):
-                if other is family and prefix:
-                    continue
-                put = numbers[other.ids]
-                if not put.any():
-                    continue
+        belongs = tape.gradient_words(family)
+        for _, words, numbers in _arrays_like(tape, family):
+            if words != belongs and numbers.any():
                 yield Candidate(
                     "gradient",
-                    functools.partial(
-                        _of_other,
-                        tape.gradient_words(other) if prefix else tape.words(other),
-                        tape.gradient_words(family),
-                    ),
-                    lambda c, family=family, put=put: Change(replaced=((family.ids, c * put),)),
-                    cost,
+                    functools.partial(_of_other, words, f"{belongs} belongs"),
+                    lambda c, family=family, numbers=numbers: Change(replaced=((family.ids, c * numbers),)),
+                    1.2 if words.startswith("d") else 1.25,
                     fitted=True,
                     below=tape.below[family.turn],
+                )
+
+
+def _of_formulas(tape: Tape) -> Iterator[Candidate]:
+    """A slip in the formula of a gradient."""
+    for formula in gradient_formulas(tape):
+        for words, numbers, cost in formula.slips():
+            if np.isfinite(numbers).all():
+                yield Candidate(
+                    formula.kind,
+                    lambda c, words=words: words,
+                    lambda c, family=formula.family, numbers=numbers: Change(replaced=((family.ids, numbers),)),
+                    cost,
+                    below=tape.below[formula.family.turn],
                 )
 
 
@@ -490,7 +506,7 @@ def _of_other(other: str, belongs: str, c: float) -> str:
         other = f"{'−' if c < 0 else ''}{other} / {abs(round(1.0 / c)):d}"
     elif abs(c - 1.0) > _NEAR:
         other = f"{c:.4g} · {other}"
-    return f"{other} stands where {belongs} belongs"
+    return f"{other} stands where {belongs}"
 
 
 # --- the forward pass ----------------------------------------------------------------------------------
@@ -564,8 +580,8 @@ def _without_factor(tape: Tape, family: Family, stages: Sequence[Stage]) -> Iter
         if tape.families[other].number or turn == other:
             continue
         left = tape.words(tape.families[turn])
-        number = tape._number_read(family)
-        left = number[1] if number and number[0] == i else left
+        number = tape.number_read(family)
+        left = f"{number[1]:.6g}" if number and number[0] == i else left
         what = "division by" if stages[0].row.name == "div" else "factor"
         changed = {
             stage.place: replace(stage, row=TABLE["sum"], tails=(stage.tails[1 - i][None],)) for stage in stages
@@ -621,7 +637,6 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
         where = {int(node): place for place, node in enumerate(link.head.ids.ravel())}
         whole = np.full(link.head.ids.size, np.nan)
         own = np.zeros(len(run.data))
-        edges: list[tuple[Array, Array, Array]] = []
         for stage, i, mask in _edges(tape, link):
             if stage.tails[i].ndim > 1:
                 break
@@ -630,7 +645,6 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
                 partial = used.partials(run.used, run.adjoints)[i]
             share = run.adjoints[stage.heads] * partial
             np.add.at(own, stage.tails[i][mask], share[mask])
-            edges.append((stage.heads[mask], stage.tails[i][mask], partial[mask]))
             for node, number in zip(stage.heads[mask].tolist(), share[mask].tolist()):
                 if node in where and np.isnan(whole[where[node]]):
                     whole[where[node]] = number
@@ -639,13 +653,6 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
         parts = whole.reshape(link.head.ids.shape)
         rest = (run.adjoints - own)[ids]
         tail, head = tape.words(link.tail), tape.gradient_words(link.head)
-        for other in _alike(tape, link.head):
-            total = np.zeros(len(run.data))
-            for heads, tails, partial in edges:
-                at = [where[int(node)] for node in heads]
-                np.add.at(total, tails, run.adjoints[other.ids.ravel()[at]] * partial)
-            words = f"{tape.gradient_words(other)} stands where {head} belongs in d{tail}"
-            yield "gradient", words, total[ids] + rest, 1.15
         axes = range(parts.ndim)
         for count in range(parts.ndim + 1):
             for chosen in itertools.combinations(axes, count):

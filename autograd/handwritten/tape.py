@@ -67,6 +67,7 @@ class Stage:
     reads : of each operand what is read in its place; the gradient still goes to the tails.
     local : gives the partials instead of the row, from the stage, all data and all adjoints.
     scale : of each operand a factor.
+    upstream : gives what is taken for the adjoints of the heads, for an operand.
     """
 
     place: int
@@ -77,6 +78,7 @@ class Stage:
     reads: tuple[Ids, ...] | None = None
     local: Callable[[Stage, Array, Array], Sequence[Any]] | None = None
     scale: tuple[Any, ...] | None = None
+    upstream: Callable[[Stage, int, Array], Array] | None = None
 
     def arguments(self, data: Array) -> list[Array]:
         found = [data[ids] for ids in self.reads or self.tails]
@@ -399,6 +401,31 @@ class Tape:
                 found[link.head.turn] |= found[link.tail.turn]
         return found
 
+    def through(self, link: Link) -> Array:
+        """What comes back to each node by the edges of a link."""
+        found = np.zeros(len(self._rows))
+        for place, masks in link.masks.items():
+            stage = self.stages[place]
+            for ids, mask, partial in zip(stage.tails, masks, self.partials(place)):
+                share = self.right.adjoints[stage.heads] * partial
+                np.add.at(found, ids[mask], share[mask])
+        return found
+
+    @cached_property
+    def owners(self) -> Mapping[int, int]:
+        """Of each product within a matrix product, and of each number of an array, the number of an array that
+        its gradient is the gradient of."""
+        inside = {int(node) for family in self.families if family.array for node in family.ids.ravel()}
+        owners = {node: node for node in inside}
+        for stage in reversed(self.stages):
+            if stage.row.name in ("sum", "add"):
+                for ids in stage.tails:
+                    for tails in np.atleast_2d(ids):
+                        for head, tail in zip(stage.heads.tolist(), tails.tolist()):
+                            if tail not in inside and head in owners:
+                                owners[tail] = owners[head]
+        return owners
+
     # --- running it
 
     def run(self, change: Change, jitter: np.random.Generator | None = None, by: float = 0.0, off: float = 0.0) -> Run:
@@ -466,8 +493,8 @@ class Tape:
                 partials = self._partials[place]
             else:
                 partials = [(each, _finite(each)) for each in stage.partials(data, adjoints)]
-            for ids, (partial, finite) in zip(stage.tails, partials):
-                share = upstream * partial
+            for i, (ids, (partial, finite)) in enumerate(zip(stage.tails, partials)):
+                share = upstream * partial if stage.upstream is None else stage.upstream(stage, i, upstream) * partial
                 if not finite:  # of a branch that was not taken nothing comes back
                     share = np.where(upstream == 0.0, 0.0, share)
                 if jitter is not None:
@@ -500,9 +527,9 @@ class Tape:
             for each in family.reads
             for turn in (sorted(each) if isinstance(each, frozenset) else (each,))
         ]
-        numbers = self._number_read(family)
-        if numbers is not None:
-            operands[numbers[0]] = numbers[1]
+        number = self.number_read(family)
+        if number is not None:
+            operands[number[0]] = f"{number[1]:.6g}"
         if name in _SUMS:
             return _SUMS[name].join(operands)
         if name in _PRODUCTS:
@@ -520,14 +547,14 @@ class Tape:
             family = links[0].head
         return f"d{family.name}"
 
-    def _number_read(self, family: Family) -> tuple[int, str] | None:
+    def number_read(self, family: Family) -> tuple[int, float] | None:
         """Which operand is a written number, and the number, if it is one for all."""
         for place, turn in enumerate(family.reads):
             if not isinstance(turn, frozenset) and self.families[turn].number:
-                heads = family.ids.ravel()
-                own = [int(each) for each in heads if self.of[each] == family.turn]
-                numbers = {self._numbers[self._operands[each][place]] for each in own if self._operands[each]}
-                return place, f"{numbers.pop():.6g}" if len(numbers) == 1 else "numbers"
+                own = [int(node) for node in family.ids.ravel() if self.of[node] == family.turn]
+                found = {self._numbers[self._operands[node][place]] for node in own if self._operands[node]}
+                if len(found) == 1:
+                    return place, found.pop()
         return None
 
 
