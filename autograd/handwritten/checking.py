@@ -133,7 +133,9 @@ def check_gradients(
     """
     for what, function in (("the student's function", student_function), ("the reference", reference)):
         if not callable(function):
-            raise TypeError(f"check_gradients: {what} must be callable, got {type(function).__name__}: {function!r:.60}")
+            raise TypeError(
+                f"check_gradients: {what} must be callable, got {type(function).__name__}: {function!r:.60}"
+            )
     rate = _rate("check_gradients", rate)
     arguments, by_name = named_inputs(reference, inputs)
     name = getattr(student_function, "__name__", "")
@@ -148,12 +150,16 @@ def check_gradients(
             return HandwrittenReport(title, mistakes=[_raised(error)])
         changed = [name for name, before in arguments.items() if not _same(before, handed[name])]
     if changed:
-        notes.append(f"{', '.join(changed)} changed in place: the caller's own arrays are other ones afterwards")
+        notes.append(
+            f"{', '.join(changed)} changed in place: the caller's own arrays are other ones afterwards"
+        )
     floats = [name for name, each in arguments.items() if _is_float(each)]
     given = _by_name(results[0], floats, list(arguments))
     if isinstance(given, str):
         return HandwrittenReport(title, mistakes=[Mistake(("the result",), "shape", given)], notes=notes)
-    asked = {name: _as_floats(each) if name in given else each for name, each in arguments.items()}
+    names = Names(list(arguments), "loss")
+    meant = {quantity.array for name in given if (quantity := names.quantity(name)) is not None}
+    asked = {name: _as_floats(each) if name in meant else each for name, each in arguments.items()}
     recording = record(reference, asked, by_name)
     report = _checked(title, given, recording, list(arguments), rate, None, notes)
     if not _same(*results):
@@ -200,7 +206,9 @@ def _checked(
         entries.append(entry)
     if unknown:
         known = ", ".join(recording.arrays)
-        notes.append(f"{', '.join(unknown)}: not checked, for no array of the reference has that name ({known})")
+        notes.append(
+            f"{', '.join(unknown)}: not checked, for no array of the reference has that name ({known})"
+        )
     trained = {entry.quantity.array for entry in entries if entry.quantity.role != "value"}
     verdict = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
     for view in (recording if tape.recording is not recording else None, opened(recording)):
@@ -321,7 +329,9 @@ def _raised(error: Exception) -> Mistake:
     """An exception of the student's function, and the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     where = f", in line {frames[-1].lineno} of {frames[-1].name}: {frames[-1].line}" if frames else ""
-    return Mistake(("the function",), "error", f"it raises {type(error).__name__}: {brief(error, 200)}{where}")
+    return Mistake(
+        ("the function",), "error", f"it raises {type(error).__name__}: {brief(error, 200)}{where}"
+    )
 
 
 def _rate(name: str, rate: Any) -> float | None:

@@ -34,8 +34,12 @@ def main(argv: Sequence[str], program: str = "python -m autograd.handwritten") -
         allow_abbrev=False,
     )
     parser.add_argument("files", metavar="FILE.py", nargs="+", help="a Python file, or one folder of them")
-    parser.add_argument("--with", metavar="CHECK.py", dest="check", help="a file with a function check(student)")
-    parser.add_argument("--seconds", metavar="N", type=int, default=30, help="the most time for each (default: 30)")
+    parser.add_argument(
+        "--with", metavar="CHECK.py", dest="check", help="a file with a function check(student)"
+    )
+    parser.add_argument(
+        "--seconds", metavar="N", type=int, default=30, help="the most time for each (default: 30)"
+    )
     parser.add_argument("--out", metavar="FILE", help="also write the results: .csv or .json")
     try:
         given = parser.parse_args(list(argv))

@@ -30,10 +30,26 @@ _ALIASES = {"swish": "silu", "logistic": "sigmoid", "ln": "log", "ReLU": "relu",
 _VARIANTS = {"gelu": ("gelu", "gelu_tanh")}
 _PARTS = (0.03, 0.21, 0.39, 0.58, 0.77, 0.96)  # of an interval
 _CHAIN = (1_000, 20_000)
-_NOT_OPERATIONS = {"backward", "zero_grad", "item", "detach", "copy", "clone", "build_topo", "topo", "data", "grad"}
+_NOT_OPERATIONS = {
+    "backward",
+    "zero_grad",
+    "item",
+    "detach",
+    "copy",
+    "clone",
+    "build_topo",
+    "topo",
+    "data",
+    "grad",
+}
 _CONSTANTS = (2.0, 3.0, -1.0, 0.5)  # exponents
 _BASIC = ("a * b", "a + b", "a ** -1")  # what others are often made of
-_DERIVED = {"a - b", "a / b", "-a", *(f"{a} {sign} {b}" for sign in "+-*/" for a, b in (("a", "2"), ("2", "a")))}
+_DERIVED = {
+    "a - b",
+    "a / b",
+    "-a",
+    *(f"{a} {sign} {b}" for sign in "+-*/" for a, b in (("a", "2"), ("2", "a"))),
+}
 _OPERATORS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "a + b": ("add", lambda a, b: a + b),
     "a - b": ("sub", lambda a, b: a - b),
@@ -98,7 +114,9 @@ def check_engine(value_class: Callable[[float], Any]) -> HandwrittenReport:
             right.append(operation.name)
         else:
             mistakes.append(found)
-    missing = [name for name in _OPERATORS if name not in right and all(name not in each.names for each in mistakes)]
+    missing = [
+        name for name in _OPERATORS if name not in right and all(name not in each.names for each in mistakes)
+    ]
     if missing:
         notes.append(f"not there: {', '.join(missing)}")
     if "a + b" in right and "a * b" in right:
@@ -111,7 +129,9 @@ def check_engine(value_class: Callable[[float], Any]) -> HandwrittenReport:
                 right.append(name)
     causes = [name for name in _BASIC if any(name in each.names for each in mistakes)]
     derived = [each for each in mistakes if causes and each.names[0] in _DERIVED]
-    follows = {each.names[0]: f"perhaps only because of {causes[0]}, if it is made of that" for each in derived}
+    follows = {
+        each.names[0]: f"perhaps only because of {causes[0]}, if it is made of that" for each in derived
+    }
     return HandwrittenReport(title, right, [each for each in mistakes if each not in derived], follows, notes)
 
 
@@ -258,7 +278,9 @@ def _value_and_slopes(
     return result.data, [leaf.grad for leaf in leaves]
 
 
-def _ours(function: Callable[..., Any], points: Sequence[tuple[float, ...]]) -> tuple[list[float], list[list[float]]]:
+def _ours(
+    function: Callable[..., Any], points: Sequence[tuple[float, ...]]
+) -> tuple[list[float], list[list[float]]]:
     values, slopes = [], []
     for point in points:
         leaves = [Value(each) for each in point]
@@ -302,7 +324,12 @@ def _accumulates(make: Callable[[float], Any], operation: _Operation) -> Mistake
     for one, two, three in zip(once, twice, (leaf.grad for leaf in scaled)):
         if one and abs(three - one) < 1e-9 * abs(one):
             return Mistake(
-                (operation.name,), "factor", "the gradient that comes in (out.grad) is left out", (), three, 3 * one
+                (operation.name,),
+                "factor",
+                "the gradient that comes in (out.grad) is left out",
+                (),
+                three,
+                3 * one,
             )
         if one and abs(two - one) < 1e-9 * abs(one):
             words = "the gradient is overwritten (=) where it is to be added (+=)"
@@ -313,9 +340,7 @@ def _accumulates(make: Callable[[float], Any], operation: _Operation) -> Mistake
 # --- which slip ----------------------------------------------------------------------------------------
 
 
-def _slip(
-    operation: _Operation, which: int, given: Any, right: Any, values: Any
-) -> tuple[str, str]:
+def _slip(operation: _Operation, which: int, given: Any, right: Any, values: Any) -> tuple[str, str]:
     """The slip in a derivative, by the derivative with one thing changed: its kind and words."""
     points = np.array(operation.points)
     arrays: dict[str, Any] = {name: points[:, i] for i, name in zip(range(points.shape[1]), "ab")}
@@ -360,7 +385,12 @@ def _otherwise(
             for other in arrays:
                 if other != name:
                     changed = replaced(formula, name, Symbol(other))
-                    yield f"in {whole}, {other} stands where {name} belongs", _on(changed, arrays), 1.2, "derivative"
+                    yield (
+                        f"in {whole}, {other} stands where {name} belongs",
+                        _on(changed, arrays),
+                        1.2,
+                        "derivative",
+                    )
 
 
 def _formulas(operation: _Operation, which: int) -> Iterator[Expression]:
@@ -395,7 +425,9 @@ def _shared(make: Callable[[float], Any]) -> Iterator[tuple[str, Mistake | str |
     yield "x * x", _on_graph(make, "x * x", lambda x: x * x, "shared", "a node that stands twice counts once")
     yield (
         "shared nodes",
-        _on_graph(make, "shared nodes", _diamond, "shared", "what comes back by several ways is not added up"),
+        _on_graph(
+            make, "shared nodes", _diamond, "shared", "what comes back by several ways is not added up"
+        ),
     )
     yield (
         "order",
@@ -477,5 +509,7 @@ def _deep(make: Callable[[float], Any]) -> Mistake | str | None:
         except RecursionError:
             return f"a chain of {length:,} operations is too deep for it: the order is found by recursion"
         if abs(leaf.grad - (length + 1.0)) > 1e-6:
-            return Mistake(("long chains",), "order", f"after {length:,} additions", (), leaf.grad, length + 1.0)
+            return Mistake(
+                ("long chains",), "order", f"after {length:,} additions", (), leaf.grad, length + 1.0
+            )
     return None

@@ -50,7 +50,11 @@ class Formula:
         """Words, the numbers of the gradient, and how far-fetched it is."""
         name, whole = self.name, written(self.right)
         for mutation in reshaped(self.right):
-            yield f"in {name} = {whole}, {mutation.words}", self._numbers(mutation.formula), mutation.cost - 0.1
+            yield (
+                f"in {name} = {whole}, {mutation.words}",
+                self._numbers(mutation.formula),
+                mutation.cost - 0.1,
+            )
         for text in names_in(self.right):
             for other in self.arrays:
                 if other != text:
@@ -100,7 +104,9 @@ def gradient_formulas(tape: Tape) -> Iterator[Formula]:
                 part = evaluate(right, arrays) if set(names_in(right)) <= set(arrays) else None
                 if part is not None:
                     rest = tape.right.adjoints[link.tail.ids] - tape.through(link)[link.tail.ids]
-                    formula = Formula(link.tail, right, arrays, rest, tape.gradient_words(link.tail), "derivative")
+                    formula = Formula(
+                        link.tail, right, arrays, rest, tape.gradient_words(link.tail), "derivative"
+                    )
                     if formula.holds(tape.right.adjoints[link.tail.ids]):
                         yield formula
     for family in tape.families:
@@ -117,7 +123,7 @@ def _arrays(tape: Tape, shape: tuple[int, ...]) -> dict[str, Array]:
         found.setdefault(tape.gradient_words(family), tape.right.adjoints[family.ids])
     if len(shape) == 2:
         for name, labels in tape.recording.labels.items():
-            if labels.shape == shape[:1] and 0 <= labels.min(initial=0) and labels.max(initial=0) < shape[1]:
+            if labels.shape == shape[:1] and labels.min(initial=0) >= 0 and labels.max(initial=0) < shape[1]:
                 found.setdefault(f"onehot({name})", np.eye(shape[1])[labels])
     return found
 
@@ -146,7 +152,9 @@ def _by_chain_rule(tape: Tape, link: Link) -> Iterator[Expression]:
         return
     number = tape.number_read(link.head)
     x, y = Symbol(tape.words(link.tail)), Symbol(tape.words(link.head))
-    operands: list[Any] = [x if place == own else number and number[1] for place in range(len(link.head.reads))]
+    operands: list[Any] = [
+        x if place == own else number and number[1] for place in range(len(link.head.reads))
+    ]
     if None in operands:
         return
     upstream = Symbol(tape.gradient_words(link.head))
@@ -167,7 +175,7 @@ def _by_difference(tape: Tape, family: Family, arrays: dict[str, Array]) -> Iter
         difference = a - b
         size = float((difference * difference).sum())
         c = float((difference * gradient).sum()) / size if size else 0.0
-        if not c or np.unique(gradient).size < _EVIDENCE and abs(c) not in (0.5, 1.0, 2.0):
+        if not c or (np.unique(gradient).size < _EVIDENCE and abs(c) not in (0.5, 1.0, 2.0)):
             continue
         if np.abs(gradient - c * difference).max() <= _NEAR * np.abs(gradient).max():
             left, right = (Symbol(other), Symbol(name)) if c < 0 else (Symbol(name), Symbol(other))

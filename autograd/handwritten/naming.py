@@ -8,9 +8,22 @@ from dataclasses import dataclass
 
 from ..spreadsheet.vocabulary import Vocabulary, patterns_of, split_derivative
 
-__all__ = ["Quantity", "Names"]
+__all__ = ["Names", "Quantity"]
 
-_GRADIENTS = ("d{}", "grad_{}", "{}_grad", "{}.grad", "g_{}", "{}grad", "grad{}", "∂{}", "d_{}", "D{}", "{}_bar", "delta_{}")
+_GRADIENTS = (
+    "d{}",
+    "grad_{}",
+    "{}_grad",
+    "{}.grad",
+    "g_{}",
+    "{}grad",
+    "grad{}",
+    "∂{}",
+    "d_{}",
+    "D{}",
+    "{}_bar",
+    "delta_{}",
+)
 _NEW = ("{}_new", "new_{}", "{}_updated", "updated_{}", "{}_next", "{}'", "{}′", "{}_after")
 
 

@@ -148,7 +148,14 @@ def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) ->
         }
         limits = [str(seconds), str(megabytes)]
         worker = subprocess.Popen(
-            [sys.executable, "-m", "autograd.handwritten.worker", *limits, str(path.resolve()), *map(str, check)],
+            [
+                sys.executable,
+                "-m",
+                "autograd.handwritten.worker",
+                *limits,
+                str(path.resolve()),
+                *map(str, check),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -169,7 +176,12 @@ def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) ->
         why = f"it takes more than {seconds} seconds" if took >= seconds else "it ended without a result"
         outcome = {"status": "failed", "text": why}
     return Program(
-        str(path), outcome["status"], outcome["text"], outcome.get("right", ()), outcome.get("mistakes", []), took
+        str(path),
+        outcome["status"],
+        outcome["text"],
+        outcome.get("right", ()),
+        outcome.get("mistakes", []),
+        took,
     )
 
 

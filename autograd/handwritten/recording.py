@@ -19,7 +19,9 @@ import numpy.typing as npt
 from ..engine.arguments import is_number
 from ..engine.graph import ancestors
 from ..engine.modes import recording as recording_on
+from ..engine.primitive import Primitive
 from ..engine.primitives import TABLE
+from ..engine.replay import recomputed
 from ..engine.value import Value
 from ..spreadsheet.problem import Problem
 
@@ -29,6 +31,7 @@ Values = npt.NDArray[np.object_]
 
 _FUSED = {TABLE["softmax"], TABLE["log_softmax"]}
 _FOLDED = ("sigmoid", "tanh", "relu", "softplus", "silu")
+_ELSEWHERE = (-2.3, -0.4, 0.7, 1.9)
 _FEW = 12  # operations that a function may be written in
 _LOSSES = ("loss", "L", "E", "E_total", "cost", "J", "error", "C", "total")
 # What numpy computes on objects by comparing them, which would choose a number and record nothing.
@@ -55,7 +58,7 @@ class Recording:
     labels: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
-class Recorded(np.ndarray):  # type: ignore[type-arg]  # numpy's stubs want a dtype, which here is object
+class Recorded(np.ndarray):
     """An array of `Value`s that notes each array computed from it, with numpy or with our functions."""
 
     notes: list[Values] | None
@@ -192,7 +195,9 @@ def named_inputs(reference: Callable[..., Any], inputs: Any) -> tuple[dict[str, 
         parameters = list(inspect.signature(reference).parameters.values())
     except (TypeError, ValueError):
         parameters = []
-    names = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    names = [
+        each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
     if len(names) < len(inputs):
         names = [f"x{place}" for place in range(len(inputs))]
     return dict(zip(names, inputs)), False
@@ -227,9 +232,15 @@ def folded(recording: Recording) -> Recording:
                     continue  # there it is like many others
                 with np.errstate(all="ignore"):
                     same = np.allclose(row.array(x), y, rtol=1e-12, atol=0.0)
-                if same and all(map(_is_of, array.flat, other.flat)):
+                if (
+                    same
+                    and all(map(_is_of, array.flat, other.flat))
+                    and _is_row(array.flat[0], other.flat[0], row)
+                ):
                     functions |= {
-                        id(node): (row, of) for node, of in zip(array.flat, other.flat) if isinstance(node, Value)
+                        id(node): (row, of)
+                        for node, of in zip(array.flat, other.flat)
+                        if isinstance(node, Value)
                     }
                     break
     if not functions:
@@ -272,6 +283,16 @@ def _is_of(node: Any, other: Any) -> bool:
     return met and steps > 0
 
 
+def _is_row(node: Any, other: Any, row: Primitive) -> bool:
+    """Whether a node is this function of the other one at other numbers too: at 0 tanh(x) is x as well."""
+    order = ancestors([node])
+    with np.errstate(all="ignore"):
+        return all(
+            math.isclose(recomputed(order, {other: x})[node], row.evaluate(x), rel_tol=1e-12)
+            for x in _ELSEWHERE
+        )
+
+
 def _recorded_again(
     recording: Recording,
     applied: Callable[[Any, tuple[Any, ...]], Any],
@@ -293,7 +314,9 @@ def _recorded_again(
 
     with recording_on():
         for node in ancestors([recording.loss, *wanted], through=operands):
-            fresh[id(node)] = node if node.primitive is None else applied(node, tuple(map(new, operands(node))))
+            fresh[id(node)] = (
+                node if node.primitive is None else applied(node, tuple(map(new, operands(node))))
+            )
     unnamed = [
         array
         for array in recording.unnamed

@@ -24,6 +24,7 @@ __all__ = ["Entry", "Judge"]
 
 _MOST_WORK = 400_000_000  # numbers that may be computed in looking for slips
 _OVERHEAD = 500  # numbers that a stage costs at least
+_PLAIN = 1.05  # what costs no more, and explains all, is the slip
 _NICE = (0.0, -1.0, 2.0, 0.5)
 
 
@@ -125,7 +126,8 @@ class Judge:
         """Where 0 belongs, what is as good as 0: beside the largest value, and the largest gradient."""
         right = self.tape.right
         return tuple(  # type: ignore[return-value]  # of two
-            1e-13 * float(np.abs(each[np.isfinite(each)]).max(initial=0.0)) for each in (right.data, right.adjoints)
+            1e-13 * float(np.abs(each[np.isfinite(each)]).max(initial=0.0))
+            for each in (right.data, right.adjoints)
         )
 
     def agrees(self, entry: Entry, expected: Array, fine: bool = False) -> Any:
@@ -154,8 +156,9 @@ class Judge:
             if entry.quantity.role == "value":
                 held = held.then(Change(data=((entry.ids, numbers),)))
             elif entry.gradient:
-                held = held.then(Change(adjoints=((entry.ids, numbers),)))
                 own[entry.quantity.array] = numbers
+                if self.tape.levels[entry.ids].any():  # what is given hands nothing on
+                    held = held.then(Change(adjoints=((entry.ids, numbers),)))
         run = self._run(held)
         roots: list[Entry] = []
         for entry in wrong:
@@ -165,7 +168,9 @@ class Judge:
             else:
                 roots.append(entry)
         while roots:
-            best = self._best(held, own, roots, right) or self._best(Change(), {}, roots, right)
+            best = self._best(held, own, roots, right)
+            if best is None and (held.data or held.adjoints):  # perhaps these numbers were not used
+                best = self._best(Change(), {}, roots, right)
             if best is None:
                 break
             found.mistakes.append(self._mistake(best.entries, best.kind, best.words))
@@ -193,7 +198,9 @@ class Judge:
                 if not (good | (near & (kinks > 0.0))).all():
                     wrong.append(entry)
                     continue
-                found.notes.append(f"{entry.name}: at a kink any value between the one-sided derivatives is right")
+                found.notes.append(
+                    f"{entry.name}: at a kink any value between the one-sided derivatives is right"
+                )
             elif entry.given.rounding:
                 coarse.append(f"{entry.name} to {entry.given.decimals} decimals")
             elif not self.agrees(entry, expected, fine=True).all():
@@ -223,6 +230,8 @@ class Judge:
         for found in self._explanations(held, own, roots, right):
             if best is None or found.score > best.score:
                 best = found
+            if best.score >= (len(roots), -_PLAIN):
+                break
         return best
 
     def _explanations(
@@ -265,7 +274,10 @@ class Judge:
         if candidate.below < 0:
             return True
         wrong, good = (
-            sum(not entry.quantity.role == "value" and bool(self._bits(entry) & candidate.below) for entry in each)
+            sum(
+                not entry.quantity.role == "value" and bool(self._bits(entry) & candidate.below)
+                for entry in each
+            )
             for each in (roots, right)
         )
         return wrong > 2 * good
@@ -274,7 +286,12 @@ class Judge:
         return sum(1 << int(turn) for turn in np.unique(self.tape.of[entry.ids]))
 
     def _factors(
-        self, candidate: Candidate, held: Change, own: Mapping[str, Array], roots: Sequence[Entry], before: Run
+        self,
+        candidate: Candidate,
+        held: Change,
+        own: Mapping[str, Array],
+        roots: Sequence[Entry],
+        before: Run,
     ) -> Iterator[float]:
         """The factors with which a candidate may explain an entry: 1 for what has none."""
         if not candidate.fitted:
@@ -301,7 +318,9 @@ class Judge:
     @cached_property
     def _whole(self) -> list[int]:
         """Whole numbers that mean something here: lengths of axes, and numbers of the graph."""
-        lengths = {int(length) for family in self.tape.families if family.array for length in family.ids.shape}
+        lengths = {
+            int(length) for family in self.tape.families if family.array for length in family.ids.shape
+        }
         numbers = {
             int(number)
             for number in self.tape.right.data[self.tape.levels == 0]
@@ -339,7 +358,9 @@ class Judge:
             if c is not None and self._matches(entry, before.used[entry.ids] + c * step):
                 nice = self._nice(c, 1e-5)
                 c = c if nice is None else nice
-                what = "has not changed" if c == 0.0 else "is increased by η times its gradient, not decreased"
+                what = (
+                    "has not changed" if c == 0.0 else "is increased by η times its gradient, not decreased"
+                )
                 what = what if c in (0.0, -1.0) else f"is updated with the rate {c * (self.rate or 0.0):.6g}"
                 yield "rate", f"{entry.quantity.array} {what}", 1.1
             return
@@ -361,7 +382,11 @@ class Judge:
                 extra = before.used[family.ids]
                 c = _fitted(given - expected, extra)
                 if c and self._matches(entry, expected + c * extra):
-                    yield "extra", f"{c:.6g} · {self.tape.words(family)} is added, which does not belong there", 1.4
+                    yield (
+                        "extra",
+                        f"{c:.6g} · {self.tape.words(family)} is added, which does not belong there",
+                        1.4,
+                    )
 
     # --- in words
 
@@ -382,7 +407,9 @@ class Judge:
     def _unexplained(self, entry: Entry) -> Mistake:
         given = entry.given.numbers
         if not entry.fits:
-            return self._mistake([entry], "shape", f"the shape {given.shape} stands where {entry.ids.shape} belongs")
+            return self._mistake(
+                [entry], "shape", f"the shape {given.shape} stands where {entry.ids.shape} belongs"
+            )
         if not np.isfinite(given).all():
             what = "inf" if np.isinf(given).any() and not np.isnan(given).any() else "nan"
             return self._mistake([entry], "not a number", f"it holds {what}")
@@ -398,7 +425,11 @@ class Judge:
 def _fitted(numbers: Array, direction: Array) -> float | None:
     """The factor of a direction that comes nearest to the numbers; None if there is none."""
     size = float((direction * direction).sum())
-    if not np.isfinite(size) or size == 0.0 or np.abs(direction).max() < 1e-12 * np.abs(numbers).max(initial=0.0):
+    if (
+        not np.isfinite(size)
+        or size == 0.0
+        or np.abs(direction).max() < 1e-12 * np.abs(numbers).max(initial=0.0)
+    ):
         return None
     c = float((numbers * direction).sum()) / size
     return c if np.isfinite(c) else None

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.primitive import Primitive
 from ..engine.primitives import TABLE
 from .formulas import gradient_formulas
 from .tape import Array, Change, Family, Ids, Link, Stage, Tape, applied, slopes
@@ -53,6 +54,11 @@ class Candidate:
     values: bool = False
     below: int = -1
     neutral: bool = False
+
+
+def _plain(kind: str, words: str, change: Callable[[], Change], cost: float, **facts: Any) -> Candidate:
+    """A candidate without a factor."""
+    return Candidate(kind, lambda c: words, lambda c: change(), cost, **facts)
 
 
 def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
@@ -109,19 +115,15 @@ def _scaled(tape: Tape, link: Link, c: float) -> Change:
     return _changed(tape, link, lambda stage, data, adjoints, i: c * stage.partials(data, adjoints)[i])
 
 
-def _reading(tape: Tape, link: Link, turned: Callable[[Array], Array]) -> Change:
-    """With the partials of a link computed from other data."""
+def _reading(tape: Tape, link: Link, ids: Ids, numbers: Array) -> Change:
+    """With other numbers in an array where the partials of a link are computed."""
 
     def local(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
-        return slopes(stage.row, data[stage.heads], [turned(data)[ids] for ids in stage.reads or stage.tails])[i]
+        moved = data.copy()
+        moved[ids] = numbers
+        return slopes(stage.row, data[stage.heads], [moved[each] for each in stage.reads or stage.tails])[i]
 
     return _changed(tape, link, local)
-
-
-def _put(ids: Ids, numbers: Array, data: Array) -> Array:
-    moved = data.copy()
-    moved[ids] = numbers
-    return moved
 
 
 # --- the backward pass: one link -----------------------------------------------------------------------
@@ -141,7 +143,6 @@ def _of_link(tape: Tape, link: Link, others: Mapping[str, Array]) -> Iterator[Ca
             fitted=True,
             neutral=True,
         )
-    data = tape.right.data
     steady = all(
         (np.abs(tape.partials(place)[i][mask]) == 1.0).all()
         for place, masks in link.masks.items()
@@ -149,24 +150,15 @@ def _of_link(tape: Tape, link: Link, others: Mapping[str, Array]) -> Iterator[Ca
         if mask.any()
     )
     unary = _one_argument(tape, link)
+    kind = "derivative" if unary else "factor"
     if not steady:
-        words = _left_out(tape, link)
-        yield Candidate(
-            "derivative" if unary else "factor",
-            lambda c, words=words: words,
-            lambda c: _changed(tape, link, lambda stage, data, adjoints, i: 1.0),
-            1.0,
+        one, twice = (
+            functools.partial(_changed, tape, link, _one),
+            functools.partial(_changed, tape, link, _squared),
         )
-        yield Candidate(
-            "derivative" if unary else "factor",
-            lambda c: f"the factor ∂{head}/∂{tail} stands there twice",
-            lambda c: _changed(
-                tape, link, lambda stage, data, adjoints, i: stage.partials(data, adjoints)[i] ** 2
-            ),
-            1.15,
-        )
-        yield from _repeated(tape, link)
-    elif link.row.name in ("sum", "add", "mean"):
+        yield _plain(kind, _left_out(tape, link), one, 1.0)
+        yield _plain(kind, f"the factor ∂{head}/∂{tail} stands there twice", twice, 1.15)
+    if not steady or link.row.name in _SUMS:
         yield from _repeated(tape, link)
     yield from _of_upstream(tape, link)
     if link.row.name in _LINEAR:
@@ -174,46 +166,47 @@ def _of_link(tape: Tape, link: Link, others: Mapping[str, Array]) -> Iterator[Ca
     if unary:
         yield from _of_function(tape, link)
     for family in _operand_arrays(tape, link):
-        name = tape.words(family)
-        for other, words, numbers in _arrays_like(tape, family):
-            if words != name:
-                yield Candidate(
-                    "derivative" if unary else "operand",
-                    lambda c, name=name, words=words: f"{words} stands where {name} belongs, {way}",
-                    lambda c, family=family, numbers=numbers: _reading(
-                        tape, link, lambda data: _put(family.ids, numbers, data)
-                    ),
-                    1.1 if other.name else 1.12,
-                )
-        if family.ids.ndim == 2 and family.ids.shape[0] == family.ids.shape[1] > 1:
-            yield Candidate(
-                "transposed",
-                lambda c, name=name: f"{name} is transposed where it should not be, or the other way round, {way}",
-                lambda c, family=family: _reading(
-                    tape, link, lambda data: _put(family.ids, data[family.ids.T], data)
-                ),
-                1.05,
-            )
-        for when, numbers in others.items():
-            yield Candidate(
-                "stale" if "before" in when else "updated",
-                lambda c, name=name, when=when: f"{name} is taken {when}, {way}",
-                lambda c, family=family, numbers=numbers: _reading(
-                    tape, link, lambda data: _put(family.ids, numbers[family.ids], data)
-                ),
-                1.05,
-            )
-        if family.row is None:
-            step = tape.right.adjoints[family.ids]
-            yield Candidate(
-                "updated",
-                lambda c, name=name: f"{name} is used after its update (with the rate {c:.4g}), {way}",
-                lambda c, family=family, step=step: _reading(
-                    tape, link, lambda data: _put(family.ids, data[family.ids] - c * step, data)
-                ),
-                1.1,
-                fitted=True,
-            )
+        yield from _of_operand(tape, link, family, way, others)
+
+
+def _one(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+    return 1.0
+
+
+def _squared(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+    return stage.partials(data, adjoints)[i] ** 2
+
+
+def _of_operand(
+    tape: Tape, link: Link, family: Family, way: str, others: Mapping[str, Array]
+) -> Iterator[Candidate]:
+    """Something else read in the place of an array."""
+    name, ids = tape.words(family), family.ids
+
+    def reading(numbers: Array) -> Callable[[], Change]:
+        return functools.partial(_reading, tape, link, ids, numbers)
+
+    kind = "derivative" if _one_argument(tape, link) else "operand"
+    for other, words, numbers in _arrays_like(tape, family):
+        if words != name:
+            cost = 1.1 if other.name else 1.12
+            yield _plain(kind, f"{words} stands where {name} belongs, {way}", reading(numbers), cost)
+    right = tape.right.data
+    if ids.ndim == 2 and ids.shape[0] == ids.shape[1] > 1:
+        words = f"{name} is transposed where it should not be, or the other way round, {way}"
+        yield _plain("transposed", words, reading(right[ids.T]), 1.05)
+    for when, all_numbers in others.items():
+        kind = "stale" if "before" in when else "updated"
+        yield _plain(kind, f"{name} is taken {when}, {way}", reading(all_numbers[ids]), 1.05)
+    if family.row is None:
+        step = tape.right.adjoints[ids]
+        yield Candidate(
+            "updated",
+            lambda c: f"{name} is used after its update (with the rate {c:.4g}), {way}",
+            lambda c: reading(right[ids] - c * step)(),
+            1.1,
+            fitted=True,
+        )
 
 
 def _of_path(tape: Tape, link: Link, alone: bool, c: float) -> str:
@@ -255,18 +248,9 @@ def _repeats(tape: Tape, link: Link) -> int:
     """How many edges lead to each node of the tail, if it is the same for all; else 0."""
     if len(link.positions) != 1:
         return 0
-    found: set[int] = set()
-    for places in _edges_into(tape, link).values():
-        found.add(places)
-    return found.pop() if len(found) == 1 else 0
-
-
-def _edges_into(tape: Tape, link: Link) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for stage, i, mask in _edges(tape, link):
-        for node in stage.tails[i][mask]:
-            counts[int(node)] = counts.get(int(node), 0) + 1
-    return counts
+    nodes = np.concatenate([stage.tails[i][mask] for stage, i, mask in _edges(tape, link)])
+    counts = set(np.unique(nodes, return_counts=True)[1].tolist())
+    return counts.pop() if len(counts) == 1 else 0
 
 
 def _edges(tape: Tape, link: Link) -> Iterator[tuple[Stage, int, Any]]:
@@ -278,37 +262,28 @@ def _edges(tape: Tape, link: Link) -> Iterator[tuple[Stage, int, Any]]:
 
 def _repeated(tape: Tape, link: Link) -> Iterator[Candidate]:
     """Of several parts of a sum only the last, or the first."""
-    if _repeats(tape, link) < 2:
+    many = _repeats(tape, link)
+    if many < 2:
         return
-    tail = tape.words(link.tail)
-    for which, backwards in (("last", True), ("first", False)):
-        kept: dict[tuple[int, int], Any] = {}
-        seen: set[int] = set()
-        pieces = list(_edges(tape, link))
-        for stage, i, mask in reversed(pieces) if backwards else pieces:
-            nodes = stage.tails[i]
-            keep = np.zeros(nodes.shape, dtype=bool)
-            flat, chosen, keys = nodes.ravel(), keep.reshape(-1), mask.ravel()
-            # along the axis of the heads, which are in the order in which they were computed
-            order = range(len(flat))
-            for at in reversed(order) if backwards else order:
-                if keys[at] and int(flat[at]) not in seen:
-                    seen.add(int(flat[at]))
-                    chosen[at] = True
-            kept[stage.place, i] = keep
+    for which in ("last", "first"):
+        words = f"of the {many} parts that add up to d{tape.words(link.tail)} only the {which} is kept"
+        kept = _kept(tape, link, which == "last")
+        yield _plain("overwritten", f"{words}: overwritten instead of added", kept, 1.1)
 
-        def local(stage: Stage, data: Array, adjoints: Array, i: int, kept: Any = kept) -> Any:
-            return stage.partials(data, adjoints)[i] * kept[stage.place, i]
 
-        yield Candidate(
-            "overwritten",
-            lambda c, which=which: (
-                f"of the {_repeats(tape, link)} parts that add up to d{tail} only the {which} is kept: overwritten "
-                "instead of added"
-            ),
-            lambda c, local=local: _changed(tape, link, local),
-            1.1,
-        )
+def _kept(tape: Tape, link: Link, last: bool) -> Callable[[], Change]:
+    """For each node of the tail one edge alone, in the order in which the heads were computed."""
+    kept: dict[tuple[int, int], Any] = {}
+    seen: set[int] = set()
+    for stage, i, mask in list(_edges(tape, link))[:: -1 if last else 1]:
+        nodes = stage.tails[i].ravel().tolist()
+        keep, mine = np.zeros(len(nodes), dtype=bool), mask.ravel()
+        for at in range(len(nodes))[:: -1 if last else 1]:
+            if mine[at] and nodes[at] not in seen:
+                seen.add(nodes[at])
+                keep[at] = True
+        kept[stage.place, i] = keep.reshape(mask.shape)
+    return lambda: _changed(tape, link, lambda s, d, a, i: s.partials(d, a)[i] * kept[s.place, i])
 
 
 def _operand_arrays(tape: Tape, link: Link) -> list[Family]:
@@ -336,33 +311,28 @@ def _one_argument(tape: Tape, link: Link) -> bool:
 
 
 def _of_function(tape: Tape, link: Link) -> Iterator[Candidate]:
-    """The derivative of another function; also by the other's formula in the value of this one."""
+    """The derivative of another function, or no derivative at all."""
     (own,) = link.positions
     y, x = tape.words(link.head), tape.words(link.tail)
+    belongs = f"stands where {link.row.name}′ belongs, from {y} to {x}"
     for name in _MISTAKEN:
         if name != link.row.name:
-            for by_value in (False, True):
-
-                def local(
-                    stage: Stage, data: Array, adjoints: Array, i: int, row: Any = TABLE[name], by_value: bool = by_value
-                ) -> Any:
-                    xs = data[stage.tails[own]]
-                    ys = data[stage.heads] if by_value else applied(row, [xs], xs.shape)
-                    return slopes(row, ys, [xs], by_value)[0]
-
-                yield Candidate(
-                    "derivative",
-                    lambda c, name=name: f"{name}′ stands where {link.row.name}′ belongs, from {y} to {x}",
-                    lambda c, local=local: _changed(tape, link, local),
-                    1.2,
+            for by_value in (False, True):  # by the other's formula in its value, such as 1 − y²
+                local = functools.partial(_slope_of, TABLE[name], own, by_value)
+                yield _plain(
+                    "derivative", f"{name}′ {belongs}", functools.partial(_changed, tape, link, local), 1.2
                 )
-    for what, value in ((y, lambda stage, data: data[stage.heads]), (x, lambda stage, data: data[stage.tails[own]])):
-        yield Candidate(
-            "derivative",
-            lambda c, what=what: f"{what} itself stands where {link.row.name}′ belongs, from {y} to {x}",
-            lambda c, value=value: _changed(tape, link, lambda stage, data, adjoints, i: value(stage, data)),
-            1.15,
-        )
+    for what, itself in ((y, lambda s, d, a, i: d[s.heads]), (x, lambda s, d, a, i: d[s.tails[own]])):
+        change = functools.partial(_changed, tape, link, itself)
+        yield _plain("derivative", f"{what} itself {belongs}", change, 1.15)
+
+
+def _slope_of(
+    row: Primitive, own: int, by_value: bool, stage: Stage, data: Array, adjoints: Array, i: int
+) -> Any:
+    xs = data[stage.tails[own]]
+    ys = data[stage.heads] if by_value else applied(row, [xs], xs.shape)
+    return slopes(row, ys, [xs], by_value)[0]
 
 
 def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
@@ -418,16 +388,15 @@ def _of_tails(tape: Tape) -> Iterator[Candidate]:
         for kept in links:
             dropped = [link for link in links if link is not kept]
             change = functools.reduce(Change.then, (_scaled(tape, link, 0.0) for link in dropped))
-            name = tape.words(family)
-            yield Candidate(
-                "overwritten",
-                lambda c, name=name, kept=kept: (
-                    f"d{name} has only what comes back through {tape.words(kept.head)}: overwritten instead of added"
-                ),
-                lambda c, change=change: change,
-                1.1,
-                below=tape.below[family.turn],
+            words = f"d{tape.words(family)} has only what comes back through {tape.words(kept.head)}"
+            words += ": overwritten instead of added"
+            yield _plain(
+                "overwritten", words, functools.partial(_same, change), 1.1, below=tape.below[family.turn]
             )
+
+
+def _same(change: Change) -> Change:
+    return change
 
 
 def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
@@ -441,7 +410,7 @@ def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
                 yield Candidate(
                     "gradient",
                     functools.partial(_of_other, words, f"{belongs} belongs"),
-                    lambda c, family=family, numbers=numbers: Change(replaced=((family.ids, c * numbers),)),
+                    functools.partial(_replaced, family.ids, numbers),
                     1.2 if words.startswith("d") else 1.25,
                     fitted=True,
                     below=tape.below[family.turn],
@@ -453,13 +422,14 @@ def _of_formulas(tape: Tape) -> Iterator[Candidate]:
     for formula in gradient_formulas(tape):
         for words, numbers, cost in formula.slips():
             if np.isfinite(numbers).all():
-                yield Candidate(
-                    formula.kind,
-                    lambda c, words=words: words,
-                    lambda c, family=formula.family, numbers=numbers: Change(replaced=((family.ids, numbers),)),
-                    cost,
-                    below=tape.below[formula.family.turn],
-                )
+                change = functools.partial(_replaced, formula.family.ids, numbers, 1.0)
+                below = tape.below[formula.family.turn]
+                yield _plain(formula.kind, words, change, cost, below=below)
+
+
+def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
+    """Numbers, or a multiple of them, in the place of a gradient."""
+    return Change(replaced=((ids, c * numbers),))
 
 
 def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
@@ -488,16 +458,11 @@ def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
             if mixed[each.turn] and slope[each.turn].any():
                 rest = without[each.ids].ravel()
                 put = (right.adjoints[flat] * slope[each.turn] + rest).reshape(each.ids.shape)
-                words = (
-                    f"only the diagonal of the Jacobian from {tape.words(each)} to {tape.words(head)} is taken: each "
-                    "number depends on all others"
-                )
-                yield Candidate(
-                    "diagonal",
-                    lambda c, words=words: words,
-                    lambda c, each=each, put=put: Change(replaced=((each.ids, put),)),
-                    1.1,
-                    below=tape.below[each.turn],
+                words = f"only the diagonal of the Jacobian from {tape.words(each)} to {tape.words(head)} is taken"
+                change = functools.partial(_replaced, each.ids, put, 1.0)
+                below = tape.below[each.turn]
+                yield _plain(
+                    "diagonal", f"{words}: each number depends on all others", change, 1.1, below=below
                 )
 
 
@@ -515,12 +480,10 @@ def _of_other(other: str, belongs: str, c: float) -> str:
 def _of_forward(tape: Tape) -> Iterator[Candidate]:
     """What is computed otherwise, and then differentiated rightly; or computed otherwise for its own sake."""
     for kind, words, change, cost in _computed_otherwise(tape):
-        yield Candidate(kind, lambda c, words=words: words, lambda c, change=change: change, cost)
         kept = replace(change, backward={place: tape.stages[place] for place in change.forward})
-        yield Candidate(kind, lambda c, words=words: words, lambda c, kept=kept: kept, cost + 0.005)
-        yield Candidate(
-            kind, lambda c, words=words: words, lambda c, change=change: change, cost + 0.01, values=True
-        )
+        yield _plain(kind, words, functools.partial(_same, change), cost)
+        yield _plain(kind, words, functools.partial(_same, kept), cost + 0.005)
+        yield _plain(kind, words, functools.partial(_same, change), cost + 0.01, values=True)
 
 
 def _computed_otherwise(tape: Tape) -> Iterator[tuple[str, str, Change, float]]:
@@ -537,7 +500,12 @@ def _computed_otherwise(tape: Tape) -> Iterator[tuple[str, str, Change, float]]:
                 if other == name:
                     continue
                 what = f"{other}({of}) stands" if other != "add" else f"{name} is missing: {of} itself stands"
-                yield "function", f"{what} where {head} belongs", _with_row(stages, links[0].positions[0], other), 1.05
+                yield (
+                    "function",
+                    f"{what} where {head} belongs",
+                    _with_row(stages, links[0].positions[0], other),
+                    1.05,
+                )
         for link in links if name in _SUMS else ():
             what = tape.words(link.tail)
             for factor, words in (
@@ -571,7 +539,9 @@ def _with_row(stages: Sequence[Stage], own: int, name: str) -> Change:
     return Change(forward=changed)
 
 
-def _without_factor(tape: Tape, family: Family, stages: Sequence[Stage]) -> Iterator[tuple[str, str, Change, float]]:
+def _without_factor(
+    tape: Tape, family: Family, stages: Sequence[Stage]
+) -> Iterator[tuple[str, str, Change, float]]:
     for i in (0, 1):
         if stages[0].row.name == "div" and i == 0:
             continue
@@ -584,7 +554,8 @@ def _without_factor(tape: Tape, family: Family, stages: Sequence[Stage]) -> Iter
         left = f"{number[1]:.6g}" if number and number[0] == i else left
         what = "division by" if stages[0].row.name == "div" else "factor"
         changed = {
-            stage.place: replace(stage, row=TABLE["sum"], tails=(stage.tails[1 - i][None],)) for stage in stages
+            stage.place: replace(stage, row=TABLE["sum"], tails=(stage.tails[1 - i][None],))
+            for stage in stages
         }
         yield "factor", f"the {what} {left} is missing in {tape.words(family)}", Change(forward=changed), 1.0
 
@@ -659,7 +630,9 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
                 total = parts.sum(axis=chosen)
                 named = "no axis" if not chosen else f"axis {chosen[0]}" if count == 1 else f"axes {chosen}"
                 words = f"d{tail} is summed along {named} of {head}: the wrong axis"
-                words = words if chosen else f"d{tail} is {head} itself, which is not summed over the examples"
+                words = (
+                    words if chosen else f"d{tail} is {head} itself, which is not summed over the examples"
+                )
                 for numbers, say in (
                     (total, words),
                     (parts.mean(axis=chosen) if chosen else total, words.replace("summed", "averaged")),

@@ -205,6 +205,7 @@ class Tape:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.index: dict[int, int] = {}
+        self._words: dict[tuple[int, int], str] = {}
         self._rows: list[Primitive | None] = []
         self._operands: list[tuple[Any, ...]] = []  # places, tuples of them for sequences
         self._numbers: list[float] = []
@@ -220,7 +221,9 @@ class Tape:
         self._place_others()
         self._append(None, None, (), 0.0, True)  # where the gradient of what is taken for constant goes
         self.levels, self.of = np.append(self.levels, 0), np.append(self.of, len(self.families))
-        self.families.append(Family(np.empty(0, dtype=np.intp), array=False, number=True, turn=len(self.families)))
+        self.families.append(
+            Family(np.empty(0, dtype=np.intp), array=False, number=True, turn=len(self.families))
+        )
         self.stages = self._staged()
         self.links = self._linked()
         self.base: Run | None = None
@@ -248,7 +251,9 @@ class Tape:
                 self._append(node, None, (), node.data, node.constant)
                 continue
             operands = tuple(
-                tuple(self.index[id(one)] for one in each) if type(each) is tuple else self.index.get(id(each))
+                tuple(self.index[id(one)] for one in each)
+                if type(each) is tuple
+                else self.index.get(id(each))
                 for each in node.operands
             )
             if row is _ADD:
@@ -260,6 +265,13 @@ class Tape:
                     continue
                 if len(operands) > 2:
                     row, operands = _SUM, (operands,)
+            else:
+                operands = tuple(
+                    tuple(self.index[id(one)] for one in each)
+                    if type(each) is tuple
+                    else self.index[id(each)]
+                    for each in node.operands
+                )
             self._append(node, row, operands, node.data, False)
         for each in wanted:
             if id(each) not in self.index:  # a plain number in an array
@@ -318,7 +330,9 @@ class Tape:
                 key: Any = "number" if self._constant[place] else place
             else:
                 reads = tuple(
-                    frozenset(int(self.of[one]) for one in each) if type(each) is tuple else int(self.of[each])
+                    frozenset(int(self.of[one]) for one in each)
+                    if type(each) is tuple
+                    else int(self.of[each])
                     for each in self._operands[place]
                 )
                 key = row, reads
@@ -428,7 +442,9 @@ class Tape:
 
     # --- running it
 
-    def run(self, change: Change, jitter: np.random.Generator | None = None, by: float = 0.0, off: float = 0.0) -> Run:
+    def run(
+        self, change: Change, jitter: np.random.Generator | None = None, by: float = 0.0, off: float = 0.0
+    ) -> Run:
         """Forward and backward, with something changed; or with each number moved by chance, `by` times itself
         and `off`."""
         with np.errstate(all="ignore"):
@@ -447,7 +463,8 @@ class Tape:
             first, data = 0, np.array(self._numbers)
         if jitter is not None:
             moved = ~np.array(self._constant)
-            data[moved] *= 1.0 + by * jitter.choice((-1.0, 1.0), moved.sum())
+            signs = jitter.choice((-1.0, 1.0), (2, moved.sum()))
+            data[moved] = data[moved] * (1.0 + by * signs[0]) + off * signs[1]
         used = data.copy() if change.data else data
         if change.data:
             held, numbers = _held(change.data, len(data))
@@ -494,7 +511,11 @@ class Tape:
             else:
                 partials = [(each, _finite(each)) for each in stage.partials(data, adjoints)]
             for i, (ids, (partial, finite)) in enumerate(zip(stage.tails, partials)):
-                share = upstream * partial if stage.upstream is None else stage.upstream(stage, i, upstream) * partial
+                share = (
+                    upstream * partial
+                    if stage.upstream is None
+                    else stage.upstream(stage, i, upstream) * partial
+                )
                 if not finite:  # of a branch that was not taken nothing comes back
                     share = np.where(upstream == 0.0, 0.0, share)
                 if jitter is not None:
@@ -509,6 +530,12 @@ class Tape:
 
     def words(self, family: Family, depth: int = _NAMELESS) -> str:
         """The name of an array, or its formula."""
+        key = family.turn, depth
+        if key not in self._words:
+            self._words[key] = self._described(family, depth)
+        return self._words[key]
+
+    def _described(self, family: Family, depth: int) -> str:
         if family.name:
             return family.name
         if family.number or family.row is None:
@@ -533,7 +560,9 @@ class Tape:
         if name in _SUMS:
             return _SUMS[name].join(operands)
         if name in _PRODUCTS:
-            return _PRODUCTS[name].join(f"({each})" if " + " in each or " − " in each else each for each in operands)
+            return _PRODUCTS[name].join(
+                f"({each})" if " + " in each or " − " in each else each for each in operands
+            )
         if name == "neg":
             return f"−{operands[0]}"
         return f"{name}({', '.join(operands)})"

@@ -5,7 +5,7 @@ import copy
 
 import numpy as np
 
-ASSIGNMENT = '''
+ASSIGNMENT = """
 def by_hand(x, t, V, W):
     h = V @ x
     a = 1 / (1 + np.exp(-h))
@@ -20,9 +20,9 @@ def by_hand(x, t, V, W):
     dh = da * a * (1 - a)
     dV = np.outer(dh, x)
     return {"loss": loss, "W": dW, "V": dV}
-'''
+"""
 
-CLASSIFIER = '''
+CLASSIFIER = """
 def by_hand(X, T, W1, b1, W2, b2):
     N = len(X)
     z = X @ W1 + b1
@@ -40,9 +40,9 @@ def by_hand(X, T, W1, b1, W2, b2):
     dW1 = X.T @ dz
     db1 = dz.sum(axis=0)
     return {"loss": loss, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
-'''
+"""
 
-XOR = '''
+XOR = """
 def by_hand(X, t, W1, b1, w2, b2, m1, m2):
     z = X @ W1 + b1
     h = 1 / (1 + np.exp(-z))
@@ -59,7 +59,7 @@ def by_hand(X, t, W1, b1, w2, b2, m1, m2):
     dW1 = X.T @ dz
     db1 = dz.sum(axis=0)
     return {"loss": loss, "W1": dW1, "b1": db1, "w2": dw2, "b2": db2}
-'''
+"""
 
 
 def assignment(x, t, V, W):
@@ -116,13 +116,15 @@ NETWORKS = {
 
 
 class _Sites(ast.NodeVisitor):
-    """The expressions of the backward pass, each with the ways in which it may go wrong."""
+    """The ways in which an expression may go wrong."""
 
     def __init__(self, shapes):
         self.shapes, self.found = shapes, []
 
+    def generic_visit(self, node):
+        """Its parts have ways of their own."""
+
     def visit_BinOp(self, node):
-        self.generic_visit(node)
         if isinstance(node.op, ast.Mult):
             self.found += [lambda: node.left, lambda: node.right, lambda: _op(node, ast.Add())]
         elif isinstance(node.op, ast.Div):
@@ -134,7 +136,6 @@ class _Sites(ast.NodeVisitor):
             self.found += [lambda: node.left]
 
     def visit_Attribute(self, node):
-        self.generic_visit(node)
         if node.attr == "T":
             self.found.append(lambda: node.value)
 
@@ -145,7 +146,6 @@ class _Sites(ast.NodeVisitor):
                 self.found.append(lambda other=other: ast.Name(other, ast.Load()))
 
     def visit_Call(self, node):
-        self.generic_visit(node)
         for keyword in node.keywords:
             if keyword.arg == "axis":
                 self.found.append(lambda: _axis(node, 1 - keyword.value.value))
@@ -182,6 +182,10 @@ def compiled(tree):
     return space["by_hand"]
 
 
+def whole(text):
+    return compiled(ast.parse(text))
+
+
 def planted(network, seed):
     """A program with one slip in its backward pass: the line, the function, the inputs, what is wrong.
 
@@ -201,10 +205,7 @@ def planted(network, seed):
         known = {name: shape for name, shape in shapes.items() if _defined_before(tree, name, line)}
         choices = []
         for node in ast.walk(line.value):
-            sites = _Sites(known)
-            getattr(sites, f"visit_{type(node).__name__}", lambda node: None)(node)
-            own = _own_sites(node, known)
-            choices += [(node, each) for each in own]
+            choices += [(node, each) for each in _sites(node, known)]
         choices.append((line.value, lambda line=line: ast.UnaryOp(ast.USub(), line.value)))
         node, change = choices[chance.integers(len(choices))]
         line.value = _Swap(node, copy.deepcopy(change())).visit(line.value)
@@ -221,10 +222,9 @@ def planted(network, seed):
             return words, function, inputs, names
 
 
-def _own_sites(node, known):
+def _sites(node, known):
     """What may go wrong in a node itself, not in its parts."""
     sites = _Sites(known)
-    sites.generic_visit = lambda node: None
     sites.visit(node)
     return sites.found
 

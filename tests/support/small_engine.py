@@ -1,6 +1,6 @@
 """A small engine as students write it, with closures as in micrograd, and slips as edits of its text."""
 
-RIGHT = '''
+RIGHT = """
 import math
 
 class Value:
@@ -109,7 +109,7 @@ class Value:
     def __rmul__(self, other): return self * other
     def __rsub__(self, other): return -self + other
     def __rtruediv__(self, other): return self ** -1 * other
-'''
+"""
 
 # What is written instead of what, the operation that is named, and the kind of slip.
 SLIPS = {

@@ -4,7 +4,7 @@ import numpy as np
 
 from autograd import exp, log, relu, softmax
 
-RIGHT = '''
+RIGHT = """
 def by_hand(X, y, W1, b1, W2, b2, reg):
     N = len(X)
     z1 = X @ W1 + b1
@@ -25,7 +25,7 @@ def by_hand(X, y, W1, b1, W2, b2, reg):
     dW1 = X.T @ dz1 + reg * W1
     db1 = dz1.sum(axis=0)
     return loss, {"W1": dW1, "b1": db1, "W2": W2_GRADIENT, "b2": db2}
-'''.replace("W2_GRADIENT", "dW2")
+""".replace("W2_GRADIENT", "dW2")
 
 # What is written instead of what, where it is seen, and what kinds of slip name it.
 SLIPS = {
