@@ -250,7 +250,13 @@ def _beside(target: Path, mode: int) -> Iterator[Path]:
     while True:
         temporary = target.with_name(f".{os.urandom(16).hex()}.part")
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
-        descriptor, locked = os.open(temporary, flags, mode | stat.S_IWUSR | stat.S_IRUSR), True
+        try:
+            descriptor, locked = os.open(temporary, flags, mode | stat.S_IWUSR | stat.S_IRUSR), True
+        except OSError as error:  # it names a file that nobody has heard of
+            told = (
+                f"cannot save {target.name}: the folder {target.parent} takes no new file ({error.strerror})"
+            )
+            raise OSError(error.errno, told, str(target)) from None
         try:
             locked = _locked(descriptor, wait=True)
             if not locked:  # as on Windows, which does not replace by a file that is open

@@ -638,6 +638,7 @@ COMPILING = [
     ("compile([], leaf())", ValueError, "compile needs at least one output, got none"),
     ("compile(w := leaf(), [w, w])", ValueError, "compile: 1 of wrt and inputs are given twice: each leaf has one place"),
     ("compile(w := leaf(), w, reduce='max')", ValueError, "reduce must be 'mean' or 'sum', got 'max'"),
+    ("find_backend('torch')", ValueError, "backend must be one of 'numpy', 'llvm', got 'torch'"),
     ("compile(w := leaf(), w, backend='torch')", ValueError, "backend must be one of 'auto', 'numpy', 'llvm', got 'torch'"),
     ("compile(w := leaf(), w, dtype='float16')", ValueError, "dtype must be float64 or float32, got float16"),
     ("compile(w := leaf(), w, dtype='real')", TypeError, "dtype must be float64 or float32, got 'real'"),

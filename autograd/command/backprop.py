@@ -299,10 +299,18 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _typed(word: str) -> str:
+    """A word as it was typed, also where the locale knows no letters but ASCII's."""
+    try:
+        return os.fsencode(word).decode()
+    except UnicodeError:
+        return word
+
+
 def run() -> int:
     """The command as a program: the arguments of the process, on streams that take any text."""
     ready()
-    status = main(sys.argv[1:])
+    status = main([_typed(word) for word in sys.argv[1:]])
     if failure := lost():
         say([f"{PROGRAM}: what was printed could not be written: {failure.strerror}"], sys.stderr)
         return CRASHED
