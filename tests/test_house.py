@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "autograd": [
         "errors", "files", "terminal", "version", "later", "locks", "engine", "verify", "symbolic",
-        "drawing", "spreadsheet", "explorer", "compiler", "command", "__main__",
+        "drawing", "spreadsheet", "handwritten", "explorer", "compiler", "command", "__main__",
     ],
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
@@ -32,6 +32,10 @@ FLOORS = {
         "vocabulary", "cells", "binary", "opendocument", "books", "expected", "problem", "assignment",
         "tables", "formulas", "grading", "inference", "mutations", "diagnosis", "repairs", "resolution",
         "report", "checking", "workbook", "command", "__main__",
+    ],
+    "autograd.handwritten": [
+        "recording", "tape", "comparison", "naming", "report", "formulas", "slips", "search", "checking",
+        "engines", "worker", "programs", "command", "__main__",
     ],
     "autograd.compiler": [
         "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
@@ -90,6 +94,10 @@ TESTED_IN = {
     "autograd.errors": "test_wrong_calls.py",
     "autograd.explorer": "autograd/explorer/test_explore.py",
     "autograd.later": "test_house.py",
+    "autograd.handwritten": "autograd/handwritten/test_checking.py",
+    "autograd.handwritten.__main__": "autograd/handwritten/test_programs.py",
+    "autograd.handwritten.command": "autograd/handwritten/test_programs.py",
+    "autograd.handwritten.worker": "autograd/handwritten/test_programs.py",
     "autograd.locks": "autograd/engine/test_threads.py",
     "autograd.spreadsheet": "autograd/spreadsheet/test_check.py",
     "autograd.spreadsheet.binary": "autograd/spreadsheet/test_books.py",

@@ -1,4 +1,4 @@
-"""`check_values` and `check_gradients`: a student's own forward and backward pass against a recorded graph."""
+"""`check_values` and `check_gradients`: a student's own passes against a recorded graph."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def check_values(
 ) -> HandwrittenReport:
     """Compare numbers of a hand-written forward and backward pass with a recorded graph.
 
-    Each array is compared with what belongs there, given the student's own numbers before it, so that one slip
-    counts once. A wrong one is explained by the graph with one thing changed that gives just these numbers.
+    Each array is compared with what belongs there, given the student's own numbers before it, so that one
+    slip counts once. A wrong one is explained by the graph with one thing changed that gives just these
+    numbers.
 
     Parameters
     ----------
@@ -55,8 +56,8 @@ def check_values(
 
     Notes
     -----
-    A column or row may stand for a vector. Numbers in float32, or rounded to 3 to 8 decimals, are right if they
-    are as near as those can be.
+    A column or row may stand for a vector. Numbers in float32, or rounded to 3 to 8 decimals, are right if
+    they are as near as those can be.
 
     Examples
     --------
@@ -96,13 +97,13 @@ def check_gradients(
     Parameters
     ----------
     student_function : takes the inputs and returns gradients: a mapping by name (``{"W1": dW1}`` or
-        ``{"dW1": dW1, "h1": h1}``), a sequence in the order of the inputs that are floats, one number or array;
-        or a pair of the loss and these.
-    reference : takes the same inputs as `Value`s and arrays of them, and computes the loss with numpy, operators
-        and the functions of `autograd`. It returns the loss; or ``locals()``, so that each of its arrays has a
-        name in the report and may be checked too.
-    inputs : by name, or in the order of the arguments. Floats are differentiated, whole numbers (labels, sizes)
-        only if a gradient for them is returned. Arrays should be small: every number is recorded.
+        ``{"dW1": dW1, "h1": h1}``), a sequence in the order of the inputs that are floats, one number or
+        array; or a pair of the loss and these.
+    reference : takes the same inputs as `Value`s and arrays of them, and computes the loss with numpy,
+        operators and the functions of `autograd`. It returns the loss; or ``locals()``, so that each of its
+        arrays has a name in the report and may be checked too.
+    inputs : by name, or in the order of the arguments. Floats are differentiated, whole numbers (labels,
+        sizes) only if a gradient for them is returned. Arrays should be small: every number is recorded.
     rate : the learning rate, if updated parameters are returned (``W1_new``).
 
     Returns
@@ -111,8 +112,8 @@ def check_gradients(
 
     Raises
     ------
-    TypeError, ValueError : if the reference or the inputs cannot be used. Whatever the student's function does,
-        also an exception, makes a report.
+    TypeError, ValueError : if the reference or the inputs cannot be used. Whatever the student's function
+        does, also an exception, makes a report.
 
     Examples
     --------
@@ -125,9 +126,9 @@ def check_gradients(
     >>> def by_hand(X, w, t):
     ...     a = 1 / (1 + np.exp(-(X @ w)))
     ...     return {"w": X.T @ (2 * (a - t) * a * (1 - a))}
-    >>> X, w, t = np.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]), np.array([0.1, 0.2]), np.array([0.0, 1.0, 1.0])
-    >>> print(check_gradients(by_hand, reference, {"X": X, "w": w, "t": t}))
-    check_gradients: 1 of 1 is wrong
+    >>> X, t = np.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]), np.array([0.0, 1.0, 1.0])
+    >>> print(check_gradients(by_hand, reference, {"X": X, "w": np.array([0.1, 0.2]), "t": t}))
+    check_gradients of by_hand: 1 of 1 is wrong
       dw: the division by 3 is left out, from loss to sum(power(a − t, 2))
           dw[0] is -0.6203318149, right is -0.2067772716   (2 of 2 numbers are wrong)
     """
@@ -288,8 +289,8 @@ def _by_name(result: Any, floats: Sequence[str], inputs: Sequence[str]) -> dict[
             return {names[0]: result}
     count = len(result) if isinstance(result, (tuple, list)) else 1
     return (
-        f"it returns {count} thing{'s' if count != 1 else ''}, and there are {len(floats)} inputs to differentiate by "
-        f"({', '.join(floats)}): return them in this order, or a mapping of names to gradients"
+        f"it returns {count} thing{'s' if count != 1 else ''}, and there are {len(floats)} inputs to "
+        f"differentiate by ({', '.join(floats)}): return them in this order, or a mapping of names to gradients"
     )
 
 

@@ -14,11 +14,12 @@ from ..engine.gradient import grad
 from ..engine.primitive import Primitive
 from ..engine.primitives import TABLE
 from ..engine.value import Value
-from ..spreadsheet.expected import evaluate, names_in
-from ..spreadsheet.mutations import replaced, reshaped, written
+from ..spreadsheet.expected import evaluate
+from ..spreadsheet.mutations import reshaped, written
 from ..symbolic import Apply, Expression, Number, Symbol
 from ..terminal import brief
 from ..verify.finite_differences import finite_differences
+from .formulas import exchanges
 from .report import HandwrittenReport, Mistake
 
 __all__ = ["check_engine"]
@@ -77,19 +78,20 @@ class _Operation:
 def check_engine(value_class: Callable[[float], Any]) -> HandwrittenReport:
     """Try a student's own scalar engine, such as micrograd's or microgpt's `Value`.
 
-    Each operation that the class has is compared on points of its domain: its value with ours, its derivative by a
-    backward pass with ours, or where we have no such function with difference quotients of its own values. Then
-    what all operations share: a node used twice, the order of the sweep, a second pass, numbers on either side.
+    Each operation that the class has is compared on points of its domain: its value with ours, its
+    derivative by a backward pass with ours, or where we have no such function with difference quotients of
+    its own values. Then what all operations share: a node used twice, the order of the sweep, a second
+    pass, numbers on either side.
 
     Parameters
     ----------
-    value_class : makes a leaf from a number. Leaves and results have ``.data``, ``.grad`` and ``.backward()``, the
-        operators, and methods such as ``tanh()``.
+    value_class : makes a leaf from a number. Leaves and results have ``.data``, ``.grad`` and
+        ``.backward()``, the operators, and methods such as ``tanh()``.
 
     Returns
     -------
-    A `HandwrittenReport`: true if every operation is right. What the engine has not, and what is a matter of taste
-    (recursion, a second backward pass), are notes.
+    A `HandwrittenReport`: true if every operation is right. What the engine has not, and what is a matter
+    of taste (recursion, a second backward pass), are notes.
 
     Raises
     ------
@@ -147,7 +149,8 @@ def _maker(value_class: Callable[[float], Any]) -> Callable[[float], Any]:
     for name in ("data", "grad", "backward"):
         if not hasattr(leaf, name):
             raise TypeError(
-                f"check_engine: what {value_class!r:.60} makes needs .data, .grad and .backward(), and has no .{name}"
+                f"check_engine: what {value_class!r:.60} makes needs .data, .grad and .backward(), and has "
+                f"no .{name}"
             )
     return value_class
 
@@ -165,17 +168,13 @@ def _operations(make: Callable[[float], Any]) -> Iterator[_Operation]:
     if _has(make, "__pow__"):
         for n in _CONSTANTS:
             power = lambda a, n=n: a ** (int(n) if n == int(n) else n)  # noqa: E731  # one for each exponent
-            points = _POSITIVE if n != int(n) else _POINTS
+            points = list(_POSITIVE if n != int(n) else _POINTS)
             yield _Operation(f"a ** {n:g}", power, (power,), TABLE["pow"], [(a,) for a in points])
     for sign, row in (("+", "add"), ("-", "sub"), ("*", "mul"), ("/", "truediv")):
         if _has(make, f"__{row}__"):
-            for text, function in (
-                (f"a {sign} 2", lambda a, row=row: getattr(a, f"__{row}__")(2)),
-                (f"2 {sign} a", _REFLECTED[sign]),
-            ):
-                if text.startswith("a"):
-                    function = _WITH_NUMBER[sign]
-                yield _Operation(text, function, (function,), None, [(a,) for a in _POINTS])
+            ahead, behind = _WITH_NUMBER[sign]
+            for text, one in ((f"a {sign} 2", ahead), (f"2 {sign} a", behind)):
+                yield _Operation(text, one, (one,), None, [(a,) for a in _POINTS])
     leaf = make(0.5)
     names = [name for name in dir(type(leaf)) if not name.startswith("_") and name not in _NOT_OPERATIONS]
     for name in names:
@@ -183,7 +182,7 @@ def _operations(make: Callable[[float], Any]) -> Iterator[_Operation]:
         if callable(method) and not isinstance(method, type) and _is_operation(make, name):
             ours = _VARIANTS.get(name, (_ALIASES.get(name, name.replace("arc", "a")),))
             rows = [TABLE[each] for each in ours if each in TABLE and len(TABLE[each].domain) == 1]
-            points = _points(rows[0]) if rows else _POSITIVE
+            points = _points(rows[0]) if rows else list(_POSITIVE)
             yield _Operation(
                 f"{name}()",
                 lambda a, name=name: getattr(a, name)(),
@@ -193,12 +192,12 @@ def _operations(make: Callable[[float], Any]) -> Iterator[_Operation]:
             )
 
 
-_WITH_NUMBER: dict[str, Callable[[Any], Any]] = {
-    "+": lambda a: a + 2, "-": lambda a: a - 2, "*": lambda a: a * 2, "/": lambda a: a / 2,
-}  # fmt: skip
-_REFLECTED: dict[str, Callable[[Any], Any]] = {
-    "+": lambda a: 2 + a, "-": lambda a: 2 - a, "*": lambda a: 2 * a, "/": lambda a: 2 / a,
-}  # fmt: skip
+_WITH_NUMBER: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "+": (lambda a: a + 2, lambda a: 2 + a),
+    "-": (lambda a: a - 2, lambda a: 2 - a),
+    "*": (lambda a: a * 2, lambda a: 2 * a),
+    "/": (lambda a: a / 2, lambda a: 2 / a),
+}
 
 
 def _has(make: Callable[[float], Any], name: str) -> bool:
@@ -241,17 +240,18 @@ def _tried(make: Callable[[float], Any], operation: _Operation) -> Mistake | str
         values.append(float(value))
         slopes.append([float(each) for each in slope])
     ours = [_ours(function, operation.points) for function in operation.ours]
-    close = [each for each in ours if np.allclose(values, each[0], rtol=1e-3, atol=1e-3)]
-    known = next((each for each in ours if np.allclose(values, each[0], rtol=_NEAR, atol=1e-12)), None)
-    if known is None and close:
-        known = min(close, key=lambda each: float(np.abs(np.subtract(values, each[0])).max()))
-        rough = bool(np.abs(np.subtract(values, known[0])).max() > 1e-3)
-    if known is None and ours:
-        place = int(np.abs(np.subtract(values, ours[0][0])).argmax())
-        at = ", ".join(f"{each:g}" for each in operation.points[place])
-        return Mistake((name,), "value", f"its value at {at} is wrong", (), values[place], ours[0][0][place])
-    exact = known is not None and np.allclose(values, known[0], rtol=_NEAR, atol=1e-12)
-    expected = known[1] if known is not None and exact else _by_differences(make, operation)
+    expected: list[list[float]] | None = None
+    if ours:
+        apart = [float(np.abs(np.subtract(values, found)).max()) for found, _ in ours]
+        found, slopes_of_it = ours[int(np.argmin(apart))]
+        if not np.allclose(values, found, rtol=1e-3, atol=1e-3):  # an approximation counts
+            place = int(np.abs(np.subtract(values, found)).argmax())
+            at = ", ".join(f"{each:g}" for each in operation.points[place])
+            return Mistake((name,), "value", f"its value at {at} is wrong", (), values[place], found[place])
+        expected = slopes_of_it if np.allclose(values, found, rtol=_NEAR, atol=1e-12) else None
+    exact = expected is not None
+    if expected is None:
+        expected = _by_differences(make, operation)
     if expected is None:
         return "its derivative could not be told from its values"
     given, right = np.array(slopes), np.array(expected)
@@ -310,7 +310,7 @@ def _by_differences(make: Callable[[float], Any], operation: _Operation) -> list
 
 
 def _accumulates(make: Callable[[float], Any], operation: _Operation) -> Mistake | None:
-    """Two results of the same leaves, added: each leaf's gradient is the sum; and 3 times as much of 3 times it."""
+    """Of two results of the same leaves, added, the gradient is the sum; of 3 times one 3 times as much."""
     point = operation.points[-1]
     _, once = _value_and_slopes(make, operation.apply, point)
     leaves = [make(each) for each in point]
@@ -381,16 +381,9 @@ def _otherwise(
         whole = written(formula)
         for mutation in reshaped(formula):
             yield f"in {whole}, {mutation.words}", _on(mutation.formula, arrays), mutation.cost, "derivative"
-        for name in names_in(formula):
-            for other in arrays:
-                if other != name:
-                    changed = replaced(formula, name, Symbol(other))
-                    yield (
-                        f"in {whole}, {other} stands where {name} belongs",
-                        _on(changed, arrays),
-                        1.2,
-                        "derivative",
-                    )
+        for changed, name, other in exchanges(formula, arrays):
+            words = f"in {whole}, {other} stands where {name} belongs"
+            yield words, _on(changed, arrays), 1.2, "derivative"
 
 
 def _formulas(operation: _Operation, which: int) -> Iterator[Expression]:
@@ -493,8 +486,8 @@ def _again(make: Callable[[float], Any]) -> Mistake | str | None:
     if math.isclose(leaf.grad, 18.0, rel_tol=_NEAR):
         return "a backward pass clears the gradients first, so those of two losses do not add up"
     return (
-        f"a second backward pass through the same node adds its old gradient again ({leaf.grad:g} where 30 belongs, as "
-        "in micrograd): record the graph anew for each pass"
+        f"a second backward pass through the same node adds its old gradient again ({leaf.grad:g} where 30 "
+        "belongs, as in micrograd): record the graph anew for each pass"
     )
 
 

@@ -1,29 +1,43 @@
 """The gradient of an array as a formula in other arrays, and what people write in its place.
 
-The derivative of a function is the one that textbooks have, in symbols: da · a (1 − a). Where the gradient is a
-multiple of a difference of two arrays, as of a softmax with its cross-entropy, that is the formula. Slips in
-it are those of a spreadsheet's formula.
+The derivative of a function is the one that textbooks have, in symbols: da · a (1 − a). Where the gradient is
+a multiple of a difference of two arrays, as of a softmax with its cross-entropy, that is the formula. Slips
+in it are those of a spreadsheet's formula.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..spreadsheet.expected import evaluate, names_in
-from ..spreadsheet.mutations import replaced, reshaped, written
+from ..spreadsheet.mutations import reshaped, with_holes, written
 from ..symbolic import Expression, Symbol
 from .tape import Array, Family, Link, Tape
 
-__all__ = ["Formula", "elementwise", "gradient_formulas"]
+__all__ = ["Formula", "elementwise", "exchanges", "gradient_formulas"]
 
 _NEAR = 1e-9
 _MOST_PAIRS = 400
 _EVIDENCE = 3  # numbers that tell a factor which means nothing
+
+
+def exchanges(formula: Expression, names: Collection[str]) -> Iterator[tuple[Expression, str, str]]:
+    """With another name in some of the places of one, or in all: the formula, the one, the other."""
+    for hole, stood, _, with_hole in with_holes(formula):
+        for other in names:
+            if other != stood.text:
+                put = {hole: Symbol(other)}
+                yield with_hole.substituted(functools.partial(_filled, put)), stood.text, other
+
+
+def _filled(put: Mapping[Symbol, Symbol], each: Symbol) -> Symbol:
+    return put.get(each, each)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +69,9 @@ class Formula:
                 self._numbers(mutation.formula),
                 mutation.cost - 0.1,
             )
-        for text in names_in(self.right):
-            for other in self.arrays:
-                if other != text:
-                    for formula in _exchanged(self.right, text, other):
-                        words = f"in {name} = {whole}, {other} stands where {text} belongs"
-                        yield words, self._numbers(formula), 1.1
+        for exchanged, text, other in exchanges(self.right, self.arrays):
+            words = f"in {name} = {whole}, {other} stands where {text} belongs"
+            yield words, self._numbers(exchanged), 1.1
 
     def _numbers(self, formula: Expression) -> Array:
         with np.errstate(all="ignore"):
@@ -72,23 +83,6 @@ class Formula:
         found = self._numbers(self.right)
         size = float(np.abs(expected).max(initial=0.0))
         return bool((np.abs(found - expected) <= _NEAR * size).all())
-
-
-def _exchanged(formula: Expression, name: str, other: str) -> Iterator[Expression]:
-    """With another name everywhere, or in one of several places."""
-    yield replaced(formula, name, Symbol(other))
-    places = _count(formula, name)
-    if places > 1:
-        for place in range(places):
-            yield replaced(formula, name, Symbol(other), frozenset({place}))
-
-
-def _count(formula: Expression, name: str) -> int:
-    """In how many places a name stands."""
-    return formula.fold(
-        lambda leaf: int(isinstance(leaf, Symbol) and leaf.text == name),
-        lambda _, counts: sum(sum(each) if isinstance(each, tuple) else each for each in counts),
-    )
 
 
 def gradient_formulas(tape: Tape) -> Iterator[Formula]:
@@ -129,7 +123,7 @@ def _arrays(tape: Tape, shape: tuple[int, ...]) -> dict[str, Array]:
 
 
 def elementwise(tape: Tape, link: Link) -> bool:
-    """Whether each number of the head is a function of the number of the tail in its own place, and no other."""
+    """Whether each number of the head is a function of the number of the tail in its place alone."""
     if link.head.ids.shape != link.tail.ids.shape or len(link.positions) != 1 or link.row.vectors:
         return False
     (own,) = link.positions

@@ -34,7 +34,8 @@ class Quantity:
     Attributes
     ----------
     array : the name of the array.
-    role : ``"value"``; ``"gradient"``: the derivative of the loss by it; ``"update"``: the array after an update.
+    role : ``"value"``; ``"gradient"``: the derivative of the loss by it; ``"update"``: the array after an
+        update.
     """
 
     array: str

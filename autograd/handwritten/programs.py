@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import autograd
-
 from ..files import write_csv, write_text
 
 __all__ = ["Program", "check_programs", "save_results"]
@@ -54,16 +52,16 @@ def check_programs(
 ) -> list[Program]:
     """Check Python files, each in a process of its own that may not take too long or too much.
 
-    This is no sandbox. The limits are on time, memory and the size of files, and each program runs in an empty
-    folder that is removed afterwards; but it runs with your rights. Check the files of strangers on a machine, or in
-    a container, that has nothing to lose.
+    This is no sandbox. The limits are on time, memory and the size of files, and each program runs in an
+    empty folder that is removed afterwards; but it runs with your rights. Check the files of strangers on a
+    machine, or in a container, that has nothing to lose.
 
     Parameters
     ----------
     files : a folder, whose ``.py`` files are checked with those in folders below it, or paths of files.
-    check : a Python file with a function ``check(student)`` that is given the student's module and returns what
-        `check_gradients`, `check_values` or `check_engine` gives, or a list of these. By default the module's class
-        ``Value`` is checked by `check_engine`.
+    check : a Python file with a function ``check(student)`` that is given the student's module and returns
+        what `check_gradients`, `check_values` or `check_engine` gives, or a list of these. By default the
+        module's class ``Value`` is checked by `check_engine`.
     seconds : the most time for a file, at least 1.
     megabytes : the most memory for a file; programs that use numpy need some 1000. Windows has no such limit.
 
@@ -103,7 +101,7 @@ def save_results(programs: Sequence[Program], path: str | os.PathLike[str]) -> N
         (
             each.file,
             each.status,
-            f"{each.seconds:.1f}",
+            round(each.seconds, 1),
             len(each.right),
             sum(len(mistake["names"]) for mistake in each.mistakes),
             "; ".join(f"{', '.join(mistake['names'])}: {mistake['words']}" for mistake in each.mistakes),
@@ -111,7 +109,7 @@ def save_results(programs: Sequence[Program], path: str | os.PathLike[str]) -> N
         )
         for each in programs
     ]
-    write_csv(path, [_HEADINGS, *rows])
+    write_csv(path, _HEADINGS, rows)
 
 
 def _existing(path: Any) -> Path:
@@ -134,7 +132,7 @@ def _files(given: Any) -> list[Path]:
 
 def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) -> Program:
     """Run the worker on a file, and end it with all that it has started."""
-    home = str(Path(autograd.__file__).resolve().parent.parent)
+    home = str(Path(__file__).resolve().parents[2])
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG") if name in os.environ}

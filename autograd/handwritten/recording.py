@@ -204,7 +204,7 @@ def named_inputs(reference: Callable[..., Any], inputs: Any) -> tuple[dict[str, 
 
 
 def opened(recording: Recording) -> Recording | None:
-    """The same graph with every softmax as exponentials and their sum; None if it has none, or they overflow."""
+    """The same graph with each softmax as exponentials and their sum; None without one, or on overflow."""
     if not any(node.primitive in _FUSED for node in ancestors([recording.loss])):
         return None
 
@@ -218,7 +218,7 @@ def opened(recording: Recording) -> Recording | None:
 
 
 def folded(recording: Recording) -> Recording:
-    """The same graph with the rows of the table where an array is one of another, written out: 1 / (1 + exp(−h))."""
+    """The same graph with a row of the table where one is written out, such as 1 / (1 + exp(−h))."""
     rows = [TABLE[name] for name in _FOLDED]
     functions: dict[int, tuple[Any, Any]] = {}  # of a node the row, and what it is applied to
     arrays = _computed_arrays(recording)
@@ -256,7 +256,7 @@ def folded(recording: Recording) -> Recording:
 
 
 def _computed_arrays(recording: Recording) -> list[Values]:
-    """The arrays of nothing but `Value`s that say more than one of them, each after those that it depends on."""
+    """The arrays of nothing but `Value`s, each after those that it depends on."""
     arrays = [*recording.arrays.values(), *recording.unnamed]
     order = ancestors([each for array in arrays for each in array.flat if isinstance(each, Value)])
     turns = {id(node): turn for turn, node in enumerate(order)}
@@ -347,7 +347,8 @@ def of_mapping(given: Mapping[str, Any], loss: Any = None) -> Recording:
         found = as_values(each)
         if found is None:
             raise TypeError(
-                f"each array of the problem must hold Values, and {name!r} is {type(each).__name__}: {each!r:.60}"
+                f"each array of the problem must hold Values, and {name!r} is {type(each).__name__}: "
+                f"{each!r:.60}"
             )
         arrays[str(name)] = found
     single = {name: each.item() for name, each in arrays.items() if each.size == 1}
@@ -365,8 +366,8 @@ def of_mapping(given: Mapping[str, Any], loss: Any = None) -> Recording:
         titles = [name for name in _LOSSES if name in single] or ends
         if not titles or (titles is ends and len(ends) > 1):
             raise ValueError(
-                f"which of {', '.join(single) or 'the arrays'} is the loss? Call one of them loss, a single Value "
-                "that the others lead to"
+                f"which of {', '.join(single) or 'the arrays'} is the loss? Call one of them loss, a "
+                "single Value that the others lead to"
             )
         title, loss = titles[0], single[titles[0]]
     return Recording(loss, arrays, (), title)

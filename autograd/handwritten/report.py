@@ -19,10 +19,10 @@ class Mistake:
     Attributes
     ----------
     names : what it concerns: the student's own names, or the operation of an engine.
-    kind : what sort of slip it is, ``""`` if it was not recognised: ``"derivative"``, ``"factor"``, ``"term"``,
-        ``"path"``, ``"operand"``, ``"transposed"``, ``"axis"``, ``"overwritten"``, ``"gradient"``, ``"extra"``,
-        ``"function"``, ``"updated"``, ``"stale"``, ``"shape"``, ``"rate"``, ``"not a number"``, ``"error"``,
-        ``"state"``.
+    kind : what sort of slip it is, ``""`` if it was not recognised: ``"derivative"``, ``"factor"``,
+        ``"term"``, ``"path"``, ``"operand"``, ``"transposed"``, ``"axis"``, ``"overwritten"``,
+        ``"gradient"``, ``"extra"``, ``"function"``, ``"updated"``, ``"stale"``, ``"shape"``, ``"rate"``,
+        ``"not a number"``, ``"error"``, ``"state"``.
     words : the slip, in a sentence; ``""`` if it was not recognised.
     place : where in the first of them the largest error is, or None.
     given, expected : the numbers there, or nan.

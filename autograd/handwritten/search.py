@@ -1,8 +1,8 @@
 """Which of a student's arrays are wrong, and the one change of the graph that explains them.
 
 An array is judged twice: against the right numbers, and against what follows from the student's own numbers
-before it. What is wrong, but follows, is consequential. Of what is left, the change that explains most is found,
-applied, and the search goes on with the rest.
+before it. What is wrong, but follows, is consequential. Of what is left, the change that explains most is
+found, applied, and the search goes on with the rest.
 """
 
 from __future__ import annotations
@@ -275,8 +275,7 @@ class Judge:
             return True
         wrong, good = (
             sum(
-                not entry.quantity.role == "value" and bool(self._bits(entry) & candidate.below)
-                for entry in each
+                entry.quantity.role != "value" and bool(self._bits(entry) & candidate.below) for entry in each
             )
             for each in (roots, right)
         )
@@ -364,9 +363,9 @@ class Judge:
                 what = what if c in (0.0, -1.0) else f"is updated with the rate {c * (self.rate or 0.0):.6g}"
                 yield "rate", f"{entry.quantity.array} {what}", 1.1
             return
-        if expected.ndim == 2 and entry.fits and expected.shape[0] == expected.shape[1] > 1:
-            if self._matches(entry, expected.T):
-                yield "transposed", f"{name} is transposed", 1.0
+        square = expected.ndim == 2 and entry.fits and expected.shape[0] == expected.shape[1] > 1
+        if square and self._matches(entry, expected.T):
+            yield "transposed", f"{name} is transposed", 1.0
         if entry.gradient:
             for kind, words, numbers, cost in laid_out(self.tape, held, entry.ids):
                 if np.squeeze(numbers).shape == np.squeeze(given).shape:

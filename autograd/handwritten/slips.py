@@ -62,7 +62,7 @@ def _plain(kind: str, words: str, change: Callable[[], Change], cost: float, **f
 
 
 def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
-    """The slips to try; `others` has the data of all nodes at other times, in words: before, after an update."""
+    """The slips to try; `others` has the data of all nodes at other times, by words for when."""
     for link in tape.links:
         for each in _of_link(tape, link, others):
             yield replace(each, below=tape.below[link.tail.turn])
@@ -98,7 +98,7 @@ def _times(c: float) -> str:
 
 
 def _changed(tape: Tape, link: Link, local: Callable[[Stage, Array, Array, int], Any]) -> Change:
-    """The backward pass with other partials on the edges of a link: ``local(stage, data, adjoints, operand)``."""
+    """The backward pass with other partials on a link: ``local(stage, data, adjoints, operand)``."""
 
     def partials(stage: Stage, data: Array, adjoints: Array) -> list[Any]:
         plain = replace(stage, local=None)
@@ -303,7 +303,7 @@ def _alike(tape: Tape, family: Family) -> list[Family]:
 
 
 def _one_argument(tape: Tape, link: Link) -> bool:
-    """Whether it is a function of one argument; what is written in numbers, as in max(0, x), counts as none."""
+    """Whether it is a function of one argument; a written number, as in max(0, x), is none."""
     if link.row.vectors or link.row.name in (*_LINEAR, "mul", "div") or len(link.positions) != 1:
         return False
     (own,) = link.positions
@@ -433,7 +433,7 @@ def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
 
 
 def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
-    """Of an array that each number of another one depends on, as in a softmax, only the number in its own place."""
+    """Of a Jacobian that is no diagonal, as that of a softmax, only the diagonal."""
     right = tape.right
     for head in tape.families:
         size = head.ids.size
@@ -458,12 +458,12 @@ def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
             if mixed[each.turn] and slope[each.turn].any():
                 rest = without[each.ids].ravel()
                 put = (right.adjoints[flat] * slope[each.turn] + rest).reshape(each.ids.shape)
-                words = f"only the diagonal of the Jacobian from {tape.words(each)} to {tape.words(head)} is taken"
+                names = f"from {tape.words(each)} to {tape.words(head)}"
                 change = functools.partial(_replaced, each.ids, put, 1.0)
-                below = tape.below[each.turn]
-                yield _plain(
-                    "diagonal", f"{words}: each number depends on all others", change, 1.1, below=below
+                words = (
+                    f"only the diagonal of the Jacobian {names} is taken: each number depends on all others"
                 )
+                yield _plain("diagonal", words, change, 1.1, below=tape.below[each.turn])
 
 
 def _of_other(other: str, belongs: str, c: float) -> str:

@@ -244,18 +244,13 @@ class Tape:
         for node in order:
             for parent in node.parents:
                 readers.setdefault(id(parent), []).append(node)
-        terms: dict[int, tuple[int, ...]] = {}
+        terms: dict[int, tuple[Any, ...]] = {}
         for node in order:
             row = node.primitive
             if row is None:
                 self._append(node, None, (), node.data, node.constant)
                 continue
-            operands = tuple(
-                tuple(self.index[id(one)] for one in each)
-                if type(each) is tuple
-                else self.index.get(id(each))
-                for each in node.operands
-            )
+            operands: tuple[Any, ...] = ()
             if row is _ADD:
                 parts = [terms.get(id(each)) or (self.index[id(each)],) for each in node.operands]
                 operands = tuple(place for part in parts for place in part)
@@ -427,8 +422,8 @@ class Tape:
 
     @cached_property
     def owners(self) -> Mapping[int, int]:
-        """Of each product within a matrix product, and of each number of an array, the number of an array that
-        its gradient is the gradient of."""
+        """Of each product within a matrix product, and of each number of an array, the number of an array
+        that its gradient is the gradient of."""
         inside = {int(node) for family in self.families if family.array for node in family.ids.ravel()}
         owners = {node: node for node in inside}
         for stage in reversed(self.stages):
@@ -445,8 +440,8 @@ class Tape:
     def run(
         self, change: Change, jitter: np.random.Generator | None = None, by: float = 0.0, off: float = 0.0
     ) -> Run:
-        """Forward and backward, with something changed; or with each number moved by chance, `by` times itself
-        and `off`."""
+        """Forward and backward, with something changed; or with each number moved by chance, `by` times
+        itself and `off`."""
         with np.errstate(all="ignore"):
             data, used, first = self._forward(change, jitter, by, off)
             first = 0 if self.base is None else first

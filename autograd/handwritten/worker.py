@@ -1,7 +1,7 @@
 """One program of a student checked, in a process of its own: ``python -m autograd.handwritten.worker``.
 
-The limits are set before anything of the student's is read. They are against accidents, an endless loop or a huge
-array, and no sandbox: the program runs with the rights of who starts it.
+The limits are set before anything of the student's is read. They are against accidents, an endless loop or
+a huge array, and no sandbox: the program runs with the rights of who starts it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def _limit(seconds: int, megabytes: int) -> None:
 
 def _loaded(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None, path
+    assert spec is not None, path
+    assert spec.loader is not None, path
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

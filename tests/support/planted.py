@@ -97,7 +97,8 @@ def _assignment_inputs(chance):
 
 def _classifier_inputs(chance):
     T = np.eye(2)[chance.integers(0, 2, 5)]
-    return {"X": chance.normal(size=(5, 3)), "T": T, "W1": chance.normal(size=(3, 4)), "b1": chance.normal(size=4),
+    return {"X": chance.normal(size=(5, 3)), "T": T,
+            "W1": chance.normal(size=(3, 4)), "b1": chance.normal(size=4),
             "W2": chance.normal(size=(4, 2)), "b2": chance.normal(size=2)}  # fmt: skip
 
 
@@ -148,7 +149,8 @@ class _Sites(ast.NodeVisitor):
     def visit_Call(self, node):
         for keyword in node.keywords:
             if keyword.arg == "axis":
-                self.found.append(lambda: _axis(node, 1 - keyword.value.value))
+                axis = 1 - keyword.value.value
+                self.found.append(lambda axis=axis: _axis(node, axis))
         if isinstance(node.func, ast.Attribute) and node.func.attr == "sum":
             self.found.append(lambda: _method(node, "mean"))
             self.found.append(lambda: ast.Subscript(node.func.value, ast.Constant(-1), ast.Load()))

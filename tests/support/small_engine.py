@@ -119,9 +119,7 @@ SLIPS = {
     "gelu: sign": ("(cdf + x * pdf)", "(cdf - x * pdf)", "gelu()", "derivative"),
     "tanh: without the square": ("(1 - t ** 2)", "(1 - t)", "tanh()", "derivative"),
     "tanh: of the input": ("(1 - t ** 2)", "(1 - self.data ** 2)", "tanh()", "derivative"),
-    "exp: of the input": ("out.data * out.grad\n        out._backward = _backward\n        return out\n\n    def log",
-                          "self.data * out.grad\n        out._backward = _backward\n        return out\n\n    def log",
-                          "exp()", "derivative"),
+    "exp: of the input": ("out.data * out.grad", "self.data * out.grad", "exp()", "derivative"),
     "log: of the value": ("1 / self.data", "1 / out.data", "log()", "derivative"),
     "relu: no mask": ("(out.data > 0) * out.grad", "out.grad", "relu()", "derivative"),
     "sigmoid: one factor": ("s * (1 - s)", "s", "sigmoid()", "derivative"),
@@ -129,13 +127,15 @@ SLIPS = {
     "sigmoid: overwritten": ("self.grad += s", "self.grad = s", "sigmoid()", "overwritten"),
     "mul: operands exchanged": (
         "self.grad += other.data * out.grad", "self.grad += self.data * out.grad", "a * b", "derivative"),
-    "add: overwritten": ("            self.grad += out.grad\n            other", "            self.grad = out.grad\n"
-                         "            other", "a + b", "overwritten"),
+    "add: overwritten": ("self.grad += out.grad\n            other",
+                         "self.grad = out.grad\n            other",
+                         "a + b", "overwritten"),
     "pow: exponent not lowered": ("n * self.data ** (n - 1)", "n * self.data ** n", "a ** 3", None),
     "pow: factor missing": ("n * self.data ** (n - 1)", "self.data ** (n - 1)", "a ** 3", "derivative"),
     "rsub: turned round": ("return -self + other", "return self - other", "2 - a", "value"),
     "mish: a term dropped": ("(t + x * (1", "(x * (1", "mish()", ""),
-    "order: not topological": ("for node in reversed(order):", "for node in [self] + order[:-1]:", "shared nodes", None),
+    "order: not topological": ("for node in reversed(order):", "for node in [self] + order[:-1]:",
+                               "shared nodes", None),
     "gelu: value": ("Value(x * cdf", "Value(cdf", "gelu()", "value"),
 }  # fmt: skip
 

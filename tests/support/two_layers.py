@@ -52,16 +52,18 @@ SLIPS = {
     "regularisation doubled": ("dz1 + reg * W1", "dz1 + 2 * reg * W1", "W1", "path factor"),
     "regularisation halved": ("dz1 + reg * W1", "dz1 + 0.5 * reg * W1", "W1", "path factor term"),
     "regularisation divided by N": ("dscores + reg * W2", "dscores + reg * W2 / N", "W2", "path"),
-    "regularisation of the biases": ("db1 = dz1.sum(axis=0)", "db1 = dz1.sum(axis=0) + reg * b1", "b1", "extra"),
+    "regularisation of the biases": ("dz1.sum(axis=0)", "dz1.sum(axis=0) + reg * b1", "b1", "extra"),
     "overwritten by the regularisation": ("X.T @ dz1 + reg * W1", "reg * W1", "W1", "path overwritten"),
     "updated before used": ("dh1 = dscores @ W2.T", "dh1 = dscores @ (W2 - 0.3 * dW2).T", "W1 b1", "updated"),
     "off-diagonal left out": (
         "    dscores[np.arange(N), y] -= 1\n",
-        "    onehot = np.eye(probs.shape[1])[y]\n    dscores = -onehot * (1 - probs)\n", "W1 b1 W2 b2", "path diagonal term",
+        "    onehot = np.eye(probs.shape[1])[y]\n    dscores = -onehot * (1 - probs)\n",
+        "W1 b1 W2 b2", "path diagonal term",
     ),
     "loss summed": ("y]).mean()", "y]).sum()", "loss", "factor"),
-    "loss without regularisation": ("    loss = loss + 0.5 * reg * (np.sum(W1 * W1) + np.sum(W2 * W2))\n", "", "loss",
-                                    "term"),
+    "loss without regularisation": (
+        "    loss = loss + 0.5 * reg * (np.sum(W1 * W1) + np.sum(W2 * W2))\n", "", "loss", "term",
+    ),
     "loss with all of the regularisation": ("loss + 0.5 * reg", "loss + reg", "loss", "term factor"),
     "bias left out": ("z1 = X @ W1 + b1", "z1 = X @ W1", "loss W1 b1 W2 b2", "term"),
     "linear hidden layer": ("h1 = np.maximum(0, z1)", "h1 = z1", "loss W1 b1 W2 b2", None),
@@ -124,5 +126,6 @@ def inputs(seed=0, N=5, D=4, H=6, K=3):
     chance = np.random.default_rng(seed)
     return {
         "X": chance.normal(size=(N, D)), "y": chance.integers(0, K, N), "W1": chance.normal(size=(D, H)),
-        "b1": chance.normal(size=H), "W2": chance.normal(size=(H, K)), "b2": chance.normal(size=K), "reg": 0.15,
+        "b1": chance.normal(size=H), "W2": chance.normal(size=(H, K)), "b2": chance.normal(size=K),
+        "reg": 0.15,
     }  # fmt: skip

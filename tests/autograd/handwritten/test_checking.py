@@ -23,7 +23,9 @@ STYLES = {
     "a column for a vector": lambda f: _returned(f, lambda each: each[:, None] if each.ndim == 1 else each),
     "five decimals": lambda f: _returned(f, lambda each: np.round(each, 5)),
     "names with d": lambda f: lambda **given: {f"d{name}": each for name, each in f(**given)[1].items()},
-    "names as fractions": lambda f: lambda **given: {f"dL/d{name}": each for name, each in f(**given)[1].items()},
+    "names as fractions": lambda f: (
+        lambda **given: {f"dL/d{name}": each for name, each in f(**given)[1].items()}
+    ),
 }  # fmt: skip
 
 
@@ -88,8 +90,8 @@ def test_a_column_of_other_axes_is_a_vector_but_a_matrix_is_not():
     lambda x, y: (x * y, {"dy": x}), lambda x, y: {"grad_x": y, "y_grad": x}, lambda x, y: {"∂L/∂x": y},
 ])  # fmt: skip
 def test_gradients_may_be_returned_in_many_forms(returned):
-    for given in ([2.0, 3.0], {"x": 2.0, "y": 3.0}, [2, 3]):
-        assert check_gradients(returned, lambda x, y: x * y, given)
+    for numbers in ([2.0, 3.0], {"x": 2.0, "y": 3.0}, [2, 3]):
+        assert check_gradients(returned, lambda x, y: x * y, numbers)
 
 
 # --- what is wrong -------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ def test_the_usual_slips_of_a_two_layer_net_are_named(slip, reference):
 
 
 def _rate(seeds):
-    """Of planted slips the number, those that were named, and those of which another array was called wrong."""
+    """Of planted slips: how many, how many were named, and of how many other arrays were told."""
     named = wrong = 0
     for network in planted.NETWORKS:
         for seed in seeds:
@@ -284,9 +286,9 @@ def test_a_report_says_more_in_one_line_than_pytest_shows():
 @given(st.data())
 @settings(max_examples=4)
 def test_a_mistake_is_found_wherever_it_is(data):
-    """One number of one array, by more than the noise: the array and the place are told, all others are right."""
+    """One number of one array: the array and the place are told, and all others are right."""
     given = inputs(data.draw(st.integers(0, 100)))
-    loss, right = student(RIGHT)(**given)
+    _, right = student(RIGHT)(**given)
     name = data.draw(st.sampled_from(sorted(right)))
     place = tuple(data.draw(st.integers(0, length - 1)) for length in right[name].shape)
     off = data.draw(st.floats(1e-4, 10.0)) * data.draw(st.sampled_from([-1, 1]))
