@@ -248,6 +248,9 @@ def _other_times(
     found = {}
     arrays = tape.recording.arrays
     if previous is not None:
+        if not isinstance(previous, Mapping):
+            what = f"{type(previous).__name__}: {previous!r:.60}"
+            raise TypeError(f"check_values: previous must be a mapping of names to numbers, got {what}")
         moved = []
         for name, numbers in previous.items():
             if name not in arrays or tape.levels[tape.ids(arrays[name])].any():
