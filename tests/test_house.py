@@ -25,8 +25,8 @@ FLOORS = {
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
-    "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
+    "autograd.explorer": ["script", "columns", "runs", "labels", "pictures", "explore"],
+    "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
         "vocabulary", "cells", "binary", "opendocument", "books", "expected", "problem", "assignment",
@@ -115,7 +115,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 45_150
+MOST_LINES = 47_800  # set to the count when all of today's work has landed
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
