@@ -291,9 +291,10 @@ def _by_name(result: Any, floats: Sequence[str], inputs: Sequence[str]) -> dict[
         if len(names) == 1:
             return {names[0]: result}
     count = len(result) if isinstance(result, (tuple, list)) else 1
+    things = f"{count} thing{'s' if count != 1 else ''}"
     return (
-        f"it returns {count} thing{'s' if count != 1 else ''}, and there are {len(floats)} inputs to "
-        f"differentiate by ({', '.join(floats)}): return them in this order, or a mapping of names to gradients"
+        f"it returns {things}, and there are {len(floats)} inputs to differentiate by ({', '.join(floats)}): "
+        "return them in this order, or a mapping of names to gradients"
     )
 
 

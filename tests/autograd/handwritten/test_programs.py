@@ -70,7 +70,8 @@ def test_a_file_of_the_teachers_says_what_is_checked(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("options", [
-    ["nowhere.py"], ["--seconds", "0", "x.py"], ["--seconds", "many", "x.py"], [], ["--with", "nowhere.py", __file__],
+    ["nowhere.py"], ["--seconds", "0", "x.py"], ["--seconds", "many", "x.py"], [],
+    ["--with", "nowhere.py", __file__],
 ])  # fmt: skip
 def test_options_that_cannot_be_used_are_one_line(options, capsys):
     assert main(options) == 2
