@@ -129,8 +129,8 @@ def check_gradients(
     >>> X, t = np.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]), np.array([0.0, 1.0, 1.0])
     >>> print(check_gradients(by_hand, reference, {"X": X, "w": np.array([0.1, 0.2]), "t": t}))
     check_gradients of by_hand: 1 of 1 is wrong
-      dw: the division by 3 is left out, from loss to sum(power(a − t, 2))
-          dw[0] is -0.6203318149, right is -0.2067772716   (2 of 2 numbers are wrong)
+      dw: the division by 3 is left out, from loss to sum(pow(a − t, 2))
+          dw[1] is 0.8523300655, right is 0.2841100218   (2 of 2 numbers are wrong)
     """
     for what, function in (("the student's function", student_function), ("the reference", reference)):
         if not callable(function):

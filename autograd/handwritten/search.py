@@ -258,7 +258,13 @@ class Judge:
                 broken = 0
                 if not candidate.values:
                     broken = sum(not self._matches(each, self.predicted(each, run, own)) for each in right)
-                odd = 0.0 if not candidate.fitted or self._nice(c) is not None else 0.3
+                odd = (
+                    0.0
+                    if not candidate.fitted or c in (0.0, -1.0)
+                    else 0.1
+                    if self._nice(c) is not None
+                    else 0.4
+                )
                 score = (len(matched) - 2.0 * broken, -candidate.cost - odd)
                 made = Change() if candidate.values else candidate.make(c)
                 if score[0] > 0:
