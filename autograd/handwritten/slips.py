@@ -603,7 +603,8 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
     run = tape.run(change)
     turn = int(tape.of[ids.ravel()[0]])
     for link in tape.links:
-        if link.tail.turn != turn or not link.head.array or link.head.ids.size < 2:
+        summed = link.head.array and link.head.ids.size > link.tail.ids.size and len(link.positions) == 1
+        if link.tail.turn != turn or not summed:
             continue
         where = {int(node): place for place, node in enumerate(link.head.ids.ravel())}
         whole = np.full(link.head.ids.size, np.nan)
