@@ -28,8 +28,8 @@ def main(argv: Sequence[str], program: str = "python -m autograd.handwritten") -
     parser = _Parser(
         prog=program,
         description="Check Python written by hand: the class Value of each file, or what a file of yours "
-        "says. Each runs in a process of its own with limits on time and memory. This is no sandbox: a program "
-        "has your rights.",
+        "looks at. Each runs in a process of its own with limits on time and memory. This is no sandbox: a "
+        "program has your rights.",
         epilog="Exit status: 0 if all is right, 1 if something is wrong or a file could not be checked, 2 if "
         "an option or a file cannot be used.",
         allow_abbrev=False,

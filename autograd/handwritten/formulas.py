@@ -162,7 +162,10 @@ def _by_chain_rule(tape: Tape, link: Link) -> Iterator[Expression]:
 def _by_difference(tape: Tape, family: Family, arrays: dict[str, Array]) -> Iterator[Formula]:
     """c · (a − b) for two arrays of values."""
     gradient = tape.right.adjoints[family.ids]
-    values = {name: each for name, each in arrays.items() if np.isfinite(each).all()}
+    gradients = {tape.gradient_words(each) for each in tape.families if each.array}
+    values = {
+        name: each for name, each in arrays.items() if name not in gradients and np.isfinite(each).all()
+    }
     if not np.isfinite(gradient).all() or not gradient.any():
         return
     for (name, a), (other, b) in itertools.islice(itertools.combinations(values.items(), 2), _MOST_PAIRS):
