@@ -258,13 +258,7 @@ class Judge:
                 broken = 0
                 if not candidate.values:
                     broken = sum(not self._matches(each, self.predicted(each, run, own)) for each in right)
-                odd = (
-                    0.0
-                    if not candidate.fitted or c in (0.0, -1.0)
-                    else 0.1
-                    if self._nice(c) is not None
-                    else 0.4
-                )
+                odd = self._oddness(candidate, c)
                 score = (len(matched) - 2.0 * broken, -candidate.cost - odd)
                 made = Change() if candidate.values else candidate.make(c)
                 if score[0] > 0:
@@ -340,6 +334,12 @@ class Judge:
                 if abs(c - signed) <= near * max(1.0, abs(signed)):
                     return signed
         return None
+
+    def _oddness(self, candidate: Candidate, c: float) -> float:
+        """How much more far-fetched a factor makes a candidate."""
+        if not candidate.fitted or c in ((1.0,) if candidate.kind == "gradient" else (0.0, -1.0)):
+            return 0.0
+        return 0.4 if self._nice(c) is None else 0.1
 
     def _told(self, candidate: Candidate, c: float, matched: Sequence[Entry]) -> bool:
         """Whether the numbers are enough to tell a factor."""
