@@ -359,7 +359,7 @@ def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
             )
 
         if not words.endswith(tape.gradient_words(family)) and numbers.any():
-            cost = 1.1 if words.startswith("d") else 1.15
+            cost = (1.1 if words.startswith("d") else 1.15) + _rarer(tape, family)
             yield Candidate(
                 "gradient",
                 functools.partial(_of_other, words, belongs),
@@ -367,6 +367,15 @@ def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
                 cost if other.name else cost + 0.02,
                 fitted=True,
             )
+
+
+def _rarer(tape: Tape, family: Family) -> float:
+    """What it costs to take a single number for another one beside arrays, where a factor would do."""
+    return (
+        0.2
+        if family.ids.size == 1 and any(each.ids.size > 1 for each in tape.families if each.array)
+        else 0.0
+    )
 
 
 def _arrays_like(tape: Tape, family: Family) -> list[tuple[Family, str, Array]]:
@@ -411,7 +420,7 @@ def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
                     "gradient",
                     functools.partial(_of_other, words, f"{belongs} belongs"),
                     functools.partial(_replaced, family.ids, numbers),
-                    1.2 if words.startswith("d") else 1.25,
+                    (1.2 if words.startswith("d") else 1.25) + _rarer(tape, family),
                     fitted=True,
                     below=tape.below[family.turn],
                 )
