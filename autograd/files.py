@@ -125,9 +125,9 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_csv(
     path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[float | str]]
 ) -> None:
-    """Write a table of numbers and texts with the names of its columns, as `write_text` does.
+    """Write a table with the names of its columns, as `write_text` does.
 
-    A number has all of its digits. A name or text that a spreadsheet would take for a formula or a link
+    A number has all of its digits. A name or a text that a spreadsheet would take for a formula or a link
     (``=1+1``, ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front. Line
     breaks become spaces, and tabs too.
 
@@ -135,7 +135,7 @@ def write_csv(
     ----------
     path : where to.
     names : of the columns.
-    rows : a number or text for each of them.
+    rows : a number or a text for each of them.
 
     Raises
     ------
@@ -155,13 +155,12 @@ def write_csv(
     place = _target(path, "write_csv")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(_harmless, names))
-    writer.writerows([_harmless(each) if isinstance(each, str) else each for each in row] for row in rows)
+    writer.writerow(map(_as_text, names))
+    writer.writerows([_as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     _write(*place, encoded(text.getvalue()))
 
 
-def _harmless(text: str) -> str:
-    """A text that no spreadsheet runs."""
+def _as_text(text: str) -> str:
     return _RUNS.sub(r"\1'", _BREAKS.sub(" ", shortened(text, 1000)))
 
 

@@ -17,6 +17,7 @@ import autograd
 from autograd import Value
 
 from ..handwritten.command import main as check_python
+from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
 from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
@@ -38,6 +39,9 @@ Prints the value of an expression, its gradients, and how each of them follows b
 and also:
   backprop check SHEET   is this workbook or .csv file of the assignment right? (check --help)
   backprop check FILE.py is the class Value in it right, or what --with CHECK.py looks at?
+  backprop check FOLDER  the same for a whole class, with points (check FOLDER --help)
+  backprop assignment STUDENTS.csv
+                         a template and a key for each student (assignment --help)
   backprop demo [NAME]   the demos, in a checkout of the project
 """
 
@@ -280,6 +284,8 @@ def main(arguments: Sequence[str]) -> int:
             return check_python(arguments[1:], f"{PROGRAM} check")
         if arguments and arguments[0] == "check":
             return check(arguments[1:], f"{PROGRAM} check")
+        if arguments and arguments[0] == "assignment":
+            return hand_out_numbers(arguments[1:], f"{PROGRAM} assignment")
         # -x**2 is an expression, no option
         words = [
             f" {word}" if word[:1] == "-" and word[:2] not in ("--", "-h") else word for word in arguments

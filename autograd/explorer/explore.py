@@ -29,7 +29,7 @@ from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
 from ..symbolic import row_script
 from .columns import Columns
-from .labels import Labels
+from .labels import Labels, python_program
 from .pictures import network_svg, pictures
 from .runs import Run, descent
 from .script import WEB, rows_module, script
@@ -270,6 +270,8 @@ def _payload(
         })  # fmt: skip
         start = stop
     drawn = [vars(picture) for picture in pictures(passes, labels.names, wrt, limit)]
+    for about, text in zip(nodes, python_program(passes, labels.names)):
+        about["python"] = text
     payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": columns.frames}
     return payload, columns
 

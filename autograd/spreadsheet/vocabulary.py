@@ -178,6 +178,17 @@ class Vocabulary:
         self._exact = exact or {}
         self.quantity = functools.lru_cache(maxsize=32_768)(self._quantity)  # more than a file may have
 
+    def __reduce__(self) -> tuple[type[Vocabulary], tuple[object, ...]]:
+        """For a process of its own: what it was made of, without what it remembers."""
+        return Vocabulary, (self._patterns, self._output, self._losses, self._trained, self._exact)
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is the same on each run, and another for other words."""
+        patterns = [(name, pattern.pattern) for name, pattern in self._patterns]
+        names = self._output, sorted(self._losses), sorted(self._trained), sorted(self._exact.items())
+        return repr((patterns, *names))
+
     def _quantity(self, text: str) -> str | None:
         """The quantity that a text names; None for anything else."""
         if text.strip() in self._exact:

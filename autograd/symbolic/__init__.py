@@ -16,26 +16,7 @@ from .notations import LATEX, PYTHON, SHEET, TEXT, Notation, in_cells, latex_nam
 from .outline import Outline, Step
 
 __all__ = [
-    "LATEX",
-    "OPERATORS",
-    "PYTHON",
-    "SHEET",
-    "TEXT",
-    "Apply",
-    "Derivation",
-    "Equation",
-    "Expression",
-    "Notation",
-    "Number",
-    "Outline",
-    "Step",
-    "Symbol",
-    "explain",
-    "faithful",
-    "in_cells",
-    "is_masked",
-    "latex_name",
-    "readable",
-    "row_script",
-    "verbatim",
-]
+    "LATEX", "OPERATORS", "PYTHON", "SHEET", "TEXT", "Apply", "Derivation", "Equation", "Expression",
+    "Notation", "Number", "Outline", "Step", "Symbol", "explain", "faithful", "in_cells", "is_masked",
+    "latex_name", "readable", "row_script", "verbatim",
+]  # fmt: skip

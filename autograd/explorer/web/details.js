@@ -1,6 +1,6 @@
 /* Looking at a node: its numbers, its derivation factor by factor, and what a nudge does. */
 
-import { boxAt, called, flows, moved, operations, plan, reached, readers } from "./graph.js";
+import { asked, boxAt, called, current, flows, moved, operations, plan, reached, readers } from "./graph.js";
 import { canEdit, data, grad, local, quotient } from "./live.js";
 import { exact, written } from "./numbers.js";
 import { edges, find, into, leaves, nodes, output } from "./payload.js";
@@ -16,7 +16,7 @@ const some = (all, most, write) => {
   return made;
 };
 
-const details = onChange(() => [state.frame, state.live, state.picture, state.looked, state.selected], () => {
+const details = onChange(() => [state.frame, state.live, state.picture, state.looked, state.selected, asked() && state.step], () => {
   const members = state.looked ?? (state.selected === null ? [] : [state.selected]);
   const made = members.length > 1 ? aboutGroup(plan().home[members[0]])
     : members.length ? aboutNode(members[0])
@@ -26,6 +26,9 @@ const details = onChange(() => [state.frame, state.live, state.picture, state.lo
 
 function aboutNode(node) {
   const { op, kind } = nodes[node];
+  if (asked() && subject(current()) === node) {
+    return [element("h3", {}, typeset(name(node))), element("p", { class: "hint" }, "Its number is to be predicted.")];
+  }
   const made = [
     element("h3", {}, typeset(name(node))),
     facts([
@@ -58,6 +61,9 @@ function nudge(node) {
     ),
   ];
 }
+
+/** The node whose number a step gives. */
+const subject = ({ kind, node, edge }) => (kind === "edge" ? edges[edge].tail : node);
 
 function aboutGroup(box) {
   const { scope, nodes: members } = boxAt(box);

@@ -1,6 +1,6 @@
 /* The graph as it is drawn, brought up to the current step. */
 
-import { arrived, boxAt, called, current, flows, operations, plan, reached, readers, summed } from "./graph.js";
+import { arrived, boxAt, called, current, flows, operations, plan, reached, readers, summed, upTo } from "./graph.js";
 import { data, grad } from "./live.js";
 import { scrubbed } from "./leaves.js";
 import { short, written } from "./numbers.js";
@@ -138,6 +138,7 @@ function draw() {
   const { known } = plan();
   const step = current();
   const active = new Set(step.boxes);
+  const last = upTo();
   const lit = path();
   const largest = Math.max(0, ...range(nodes.length - 1).filter((node) => nodes[node].kind !== "constant").map((node) => Math.abs(grad(node))).filter(Number.isFinite)) || 1;
   drawn.boxes.forEach((box, place) => {
@@ -146,16 +147,16 @@ function draw() {
     const on = lit === null || members.some((node) => lit.has(node));
     group.classList.toggle("faded", !on);
     if (constant) return;
-    const ready = members.filter((node) => known[node] <= state.step);
-    const sums = members.map((node) => summed(node)).filter((sum) => sum !== null);
+    const ready = members.filter((node) => known[node] <= last);
+    const sums = members.map((node) => summed(node, last)).filter((sum) => sum !== null);
     group.classList.toggle("current", active.has(place));
     group.classList.toggle("waiting", !ready.length || (members.length > 1 && ready.length < members.length));
     group.classList.toggle("selected", members.includes(state.selected));
     group.classList.toggle("path", lit !== null && on);
     if (members.length === 1) {
       const [node] = members;
-      const sum = summed(node);
-      const partial = sum !== null && node !== output && arrived(node).length < readers(node).length;
+      const sum = summed(node, last);
+      const partial = sum !== null && node !== output && arrived(node, last).length < readers(node).length;
       put(box.data, ready.length ? short(data(node)) : BLANK);
       put(box.grad, sum === null ? BLANK : short(sum));
       group.classList.toggle("partial", partial);
@@ -167,7 +168,7 @@ function draw() {
     }
     put(box.data, ready.length === members.length ? span(members.map((node) => data(node))) : BLANK);
     put(box.grad, sums.length ? span(sums) : BLANK);
-    const inner = members.filter((node) => nodes[node].kind === "parameter").map((node) => summed(node));
+    const inner = members.filter((node) => nodes[node].kind === "parameter").map((node) => summed(node, last));
     put(box.norm, inner.length && inner.every((sum) => sum !== null) ? short(Math.hypot(...inner)) : BLANK);
     group.classList.toggle("grown", sums.length > 0);
     const summary = `${counted(inner.length, "parameter")} and ${counted(operations(members), "operation")}`;
@@ -202,7 +203,7 @@ function follow() {
 }
 
 view(onChange(() => [state.picture], show));
-view(onChange(() => [state.frame, state.live, state.picture, state.step, state.selected], draw));
+view(onChange(() => [state.frame, state.live, state.picture, state.step, state.selected, upTo()], draw));
 view(onChange(() => [state.frame, state.picture, state.step], follow));
 view(onChange(() => [state.zoom], scale));
 

@@ -23,7 +23,9 @@ const flowing = kept(() => [state.frame, state.live], () => {
   return found;
 });
 const flows = (edge) => flowing().has(edge);
-const readers = (node) => outof[node].filter(flows); // the edges along which its gradient comes back
+/** The edges along which the gradient of a node comes back. */
+const allReaders = kept(() => [flowing()], () => outof.map((out) => out.filter((edge) => flowing().has(edge))));
+const readers = (node) => allReaders()[node];
 
 /** What depends on a node, itself included: where its paths to the output lead. */
 function reached(node) {
@@ -116,6 +118,13 @@ const operations = (members) => members.filter((node) => nodes[node].op).length;
 const atStart = () => state.step === 0 && (state.live !== null || frameInRun() === 0);
 const atEnd = () => state.step === count() - 1 && (state.live ? !trains : frameInRun() === frames() - 1);
 
+/** Whether the number of this step is to be predicted, and is not shown yet. */
+const asked = () => state.predict && state.revealed !== state.step && predictable(current());
+const predictable = ({ kind, edge }) => kind === "node" || kind === "update" || (kind === "edge" && flows(edge));
+
+/** The last step whose numbers are shown. */
+const upTo = () => (asked() ? state.step - 1 : state.step);
+
 export {
-  arrived, atEnd, atStart, boxAt, called, count, current, epoch, flows, frameInRun, frames, moved, operations, PHASES, plan, reached, readers, run, summed, updates,
+  arrived, asked, atEnd, atStart, boxAt, called, count, current, epoch, flows, frameInRun, frames, moved, operations, PHASES, plan, reached, readers, run, summed, updates, upTo,
 };

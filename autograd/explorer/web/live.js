@@ -11,6 +11,7 @@
 import { OPTIMIZERS } from "./optimizers.js";
 import { edges, inputs, leaves, nodes, numbers, output, parameters, payload, runs } from "./payload.js";
 import { ROWS } from "./rows.js";
+import { read } from "./numbers.js";
 import { change, kept, state } from "./state.js";
 import { Graph } from "./sweep.js";
 
@@ -23,15 +24,21 @@ const offsets = [];
 payload.lengths.reduce((offset, length) => (offsets.push(offset), offset + length), 0);
 const recorded = (column) => numbers[offsets[column] + (payload.lengths[column] > 1 ? state.frame : 0)];
 
-const pass = kept(() => [state.live?.leaves], () => state.live && graph.run(state.live.leaves));
+/** Both passes with these leaves, which are never changed: done once, whoever asks. */
+const passes = new WeakMap();
+function run(leaves) {
+  if (!passes.has(leaves)) passes.set(leaves, graph.run(leaves));
+  return passes.get(leaves);
+}
+const pass = () => run(state.live.leaves);
 const data = (node) => (state.live ? pass().data[node] : recorded(nodes[node].data));
 const grad = (node) => (state.live ? pass().grads[node] : recorded(nodes[node].grad));
 const local = (edge) => (state.live ? pass().partials[edge] : recorded(edges[edge].partial));
 const share = (edge) => (state.live ? pass().contributions[edge] : recorded(edges[edge].contribution));
 const taken = (edge) => (state.live ? pass().taken[edge] : recorded(edges[edge].taken)) !== 0;
 
-/** The first node, in the order of computing, whose number is not finite; undefined where all are. */
-const firstNotFinite = () => nodes.findIndex((_, node) => !Number.isFinite(data(node)));
+/** The first node, in the order of computing, whose number is not finite; −1 where all are. */
+const firstNotFinite = () => pass().data.findIndex((number) => !Number.isFinite(number));
 
 /** Δoutput/Δleaf for a step of that size. */
 function quotient(leaf, size) {
@@ -78,17 +85,18 @@ function reset(node) {
 
 /** The leaves as they are in one of the examples. */
 function inExample(live, example) {
+  if (inputs.every((node, place) => live.leaves[node] === live.examples[example][place])) return live.leaves;
   const numbers = Float64Array.from(live.leaves);
   inputs.forEach((node, place) => (numbers[node] = live.examples[example][place]));
   return numbers;
 }
 
 const mean = (numbers) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
-const loss = (live) => mean(live.examples.map((_, example) => graph.forward(inExample(live, example))[output]));
+const loss = (live) => mean(live.examples.map((_, example) => run(inExample(live, example)).data[output]));
 
 /** What the next update takes away from each parameter, by which gradient; and the memory after it. */
 function nextUpdate(live) {
-  const passes = live.examples.map((_, example) => graph.run(inExample(live, example)));
+  const passes = live.examples.map((_, example) => run(inExample(live, example)));
   const gradient = parameters.map((node) => mean(passes.map(({ grads }) => grads[node])));
   const [away, memory] = OPTIMIZERS[live.optimizer](gradient, live.memory, live.rate);
   return { gradient, away, memory };
@@ -151,9 +159,43 @@ function removeExample(example) {
   change({ live: { ...live, losses: live.losses.with(-1, loss(live)) } });
 }
 
+// --- states: data that may come from anywhere ----------------------------------------------------------------
+
+/** The live numbers as data: all that `restore` needs on the same page, wherever that is opened. */
+function saved() {
+  const live = state.live ?? begun();
+  return {
+    version: 1, names: leaves.map((node) => nodes[node].name), numbers: leaves.map((node) => String(live.leaves[node])),
+    examples: live.examples.map((example) => example.map(String)), example: live.example, rate: live.rate, optimizer: live.optimizer,
+  };
+}
+
+/** Show a state; or say what is wrong with it, and change nothing. */
+function restore(found) {
+  const list = (value, length) => Array.isArray(value) && value.length === length;
+  const number = (text) => typeof text === "string" && text.length < 40 && (text === "NaN" || !Number.isNaN(read(text)));
+  if (found === null || typeof found !== "object" || found.version !== 1) return "its version is not 1";
+  if (!list(found.names, leaves.length) || !leaves.every((node, place) => found.names[place] === nodes[node].name)) return "its leaves have other names";
+  if (!list(found.numbers, leaves.length) || !found.numbers.every(number)) return `it does not have ${leaves.length} numbers`;
+  const { examples, example, rate, optimizer } = found;
+  if (!Array.isArray(examples) || !examples.length || examples.length > 10_000) return "it has no examples";
+  if (!examples.every((each) => list(each, inputs.length) && each.every(number))) return "its examples are not as this page's";
+  if (!Number.isInteger(example) || example < 0 || example >= examples.length) return "it shows an example that is not there";
+  if (typeof rate !== "number" || !Number.isFinite(rate)) return "its rate is no number";
+  if (typeof optimizer !== "string" || !Object.hasOwn(OPTIMIZERS, optimizer)) return "its optimizer is not known here";
+  const live = { ...begun(), examples: examples.map((each) => each.map(Number)), example, rate, optimizer };
+  leaves.forEach((node, place) => {
+    live.leaves[node] = Number(found.numbers[place]);
+    if (live.leaves[node] !== recorded(nodes[node].data)) live.edited.add(node);
+  });
+  live.leaves = inExample(live, example);
+  change({ live: { ...live, losses: [loss(live)] } });
+  return "";
+}
+
 const canEdit = graph !== null && leaves.length > 0;
 
 export {
-  addExample, canEdit, data, firstNotFinite, give, grad, local, quotient, recorded, removeExample, reset, setTraining,
+  addExample, canEdit, data, firstNotFinite, give, grad, local, quotient, recorded, removeExample, reset, restore, saved, setTraining,
   share, show, taken, train, updateOf,
 };

@@ -1,9 +1,11 @@
 /* The page: stepping through, by buttons, keys and the slider. */
 
-import { atEnd, atStart, count, current, PHASES, plan } from "./graph.js";
+import { atEnd, atStart, count, current, PHASES, plan, upTo } from "./graph.js";
+import "./away.js";
 import "./details.js";
 import { scale } from "./drawing.js";
 import { train } from "./live.js";
+import "./predict.js";
 import { scaleNetwork } from "./network.js";
 import { find, pictures, trains } from "./payload.js";
 import { closeAll, openAll, scopes, select, widest } from "./scopes.js";
@@ -12,7 +14,7 @@ import { switchFrame } from "./training.js";
 import { told } from "./words.js";
 import { element, put, spoken } from "./writing.js";
 
-const tell = onChange(() => [state.frame, state.live, state.picture, state.step], () => {
+const tell = onChange(() => [state.frame, state.live, state.picture, state.step, upTo()], () => {
   const step = current();
   const { words, formula } = told(step);
   const total = count();

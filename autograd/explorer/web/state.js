@@ -7,6 +7,8 @@ const state = {
   turned: "", // the scope that was opened or closed last
   looked: null, focused: null, // the nodes of what the pointer, or else the focus, is on
   live: null, // the reader's own numbers in the place of the recorded ones: see live.js
+  predict: false, // whether the next number is to be guessed before it is shown
+  revealed: -1, // the step whose number has been guessed or shown
   curves: [], // loss curves of earlier trainings from the reader's numbers, the latest first
 };
 const views = [];

@@ -1,10 +1,10 @@
 /* A step in words and in mathematics. */
 
-import { arrived, boxAt, called, epoch, flows, frames, moved, operations, plan, readers } from "./graph.js";
+import { arrived, asked, boxAt, called, epoch, flows, frames, moved, operations, plan, readers } from "./graph.js";
 import { data, grad, local, share, taken, updateOf } from "./live.js";
 import { edges, into, nodes, output, range, trains } from "./payload.js";
 import { written } from "./numbers.js";
-import { state } from "./state.js";
+import { kept, state } from "./state.js";
 import { gradient, line, partial } from "./writing.js";
 
 const inside = (number) => (number < 0 ? `(${written(number)})` : written(number));
@@ -24,8 +24,10 @@ const counted = (count, thing) => `${count.toLocaleString("en")} ${thing}${count
 /** Texts that are equal to each other, each said once. */
 const equation = (...texts) =>
   texts.filter(Boolean).filter((text, place, all) => text !== all[place - 1]).join(" = ");
-const computed = (node) =>
-  equation(name(node), nodes[node].formula, filled(nodes[node].filled), written(data(node)));
+/** The number that a step leads to, or a question mark in the place of one that is to be predicted. */
+const result = (number) => (asked() ? "?" : written(number));
+const computed = (node, number = written(data(node))) =>
+  equation(name(node), nodes[node].formula, filled(nodes[node].filled), number);
 
 function told(step) {
   switch (step.kind) {
@@ -50,10 +52,13 @@ function told(step) {
   }
 }
 
+const { compare } = new Intl.Collator("en", { numeric: true });
+const ofKind = (kind) => range(nodes.length).filter((node) => nodes[node].kind === kind)
+  .sort((one, other) => compare(name(one), name(other)));
+const sorted = kept(() => [], () => [ofKind("parameter"), ofKind("input")]);
+
 function toldGiven() {
-  const ofKind = (kind) => range(nodes.length).filter((node) => nodes[node].kind === kind)
-    .sort((one, other) => name(one).localeCompare(name(other), "en", { numeric: true }));
-  const [weights, given] = [ofKind("parameter"), ofKind("input")];
+  const [weights, given] = sorted();
   const told = [given.length && counted(given.length, "input"), weights.length && counted(weights.length, "parameter")];
   const leaves = [...weights, ...given];
   const words = `iven are the numbers of the leaves: ${told.filter(Boolean).join(" and ") || "constants only"}.`;
@@ -73,7 +78,7 @@ function toldNode({ node, phase }) {
   const words = phase === 2
     ? `${name(node)} is the ${what}: computed${from}.`
     : `${name(node)} is computed${from}: ${operation(node)}.`;
-  return { words, formula: line(computed(node)) };
+  return { words, formula: line(computed(node, result(data(node)))) };
 }
 
 function toldGroup(box) {
@@ -129,7 +134,7 @@ function toldEdge(edge) {
   return {
     words: `${name(head)} hands its gradient back to ${name(tail)}, times the local derivative${formula ? ` ${formula}` : ""}.${place}`,
     formula: line(
-      gradient(tail), ` = ${sofar}`, gradient(head), ` · ${symbols}${more} = ${sofar}${inside(grad(head))} · ${factor}${more} = ${written(total)}${more}`,
+      gradient(tail), ` = ${sofar}`, gradient(head), ` · ${symbols}${more} = ${sofar}${inside(grad(head))} · ${factor}${more} = ${result(total)}${more}`,
     ),
   };
 }
@@ -139,14 +144,14 @@ function toldUpdate(node) {
   if (lr === null) {
     return {
       words: `${name(node)} is updated (${rule}).`,
-      formula: line(`${name(node)} ← ${written(next)}, before ${written(data(node))}`),
+      formula: line(`${name(node)} ← ${result(next)}, before ${written(data(node))}`),
     };
   }
   const what = own ? [gradient(node)] : ["mean of ", gradient(node)];
   return {
-    words: `${name(node)} takes a step against its gradient${own ? "" : ", averaged over all examples"} (${rule}): it ${size > 0 ? "falls" : size < 0 ? "rises" : "stays"}.`,
-    formula: line(`${name(node)} ← ${name(node)} − η · `, ...what, ` = ${written(data(node))} − ${written(lr)} · ${inside(size)} = ${written(next)}`),
+    words: `${name(node)} takes a step against its gradient${own ? "" : ", averaged over all examples"} (${rule}): it ${asked() ? "moves" : size > 0 ? "falls" : size < 0 ? "rises" : "stays"}.`,
+    formula: line(`${name(node)} ← ${name(node)} − η · `, ...what, ` = ${written(data(node))} − ${written(lr)} · ${inside(size)} = ${result(next)}`),
   };
 }
 
-export { computed, counted, equation, filled, inside, name, operation, told };
+export { compare, computed, counted, equation, filled, inside, name, operation, told };

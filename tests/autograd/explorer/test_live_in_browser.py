@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+import autograd
 import nn
 from autograd import Value, explore, log, primitive, sigmoid, where
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
+from autograd.explorer.labels import python_program
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
 from tests.support.random_graphs import programs, run
@@ -392,3 +396,164 @@ def test_nothing_is_cut_off(page, width):
     if width > 1000:
         canvas, svg = (page.locator(place).bounding_box() for place in ("#graph .canvas", "#graph svg"))
         assert svg["x"] + svg["width"] <= canvas["x"] + canvas["width"] + 1
+
+
+# --- predict -----------------------------------------------------------------------------------------
+
+
+def guess(page, text):
+    page.locator("#guessed").fill(text)
+    page.get_by_role("button", name="Check").click()
+    return page.inner_text("#verdict")
+
+
+def step_to(page, start):
+    """To the first step whose line of mathematics begins so."""
+    page.locator("#position").fill("0")
+    for _ in range(40):
+        if page.locator("#formula").text_content().startswith(start):
+            return
+        page.locator("#next").click()
+    pytest.fail(f"no step begins with {start}")
+
+
+def test_the_next_number_is_hidden_until_it_is_guessed_or_shown(page):
+    page.get_by_label("Predict").check()
+    step_to(page, "v1 = w · x")
+    assert page.locator("#formula").text_content() == "v1 = w · x = 0.5 · 3 = ?"
+    page.locator('#graph [data-box][aria-label^="v1,"]').focus()
+    assert "to be predicted" in page.inner_text("#details")
+    assert "data not computed yet" in page.locator('#graph [data-box][aria-label^="v1,"]').get_attribute(
+        "aria-label"
+    )
+    assert guess(page, "abc").startswith("Type a number")
+    assert guess(page, "3.5") == "That is w + x."
+    assert guess(page, "99") == "Not yet."
+    assert guess(page, "1.5") == "Right: 1.5."
+    assert page.locator("#formula").text_content() == "v1 = w · x = 0.5 · 3 = 1.5"
+    page.locator("#next").click()
+    page.get_by_role("button", name="Show it").click()
+    assert "?" not in page.locator("#formula").text_content()
+
+
+def test_slips_of_the_way_back_and_of_the_update_are_named(page):
+    output, leaves = neuron()
+    output.backward()
+    w, x = leaves["w"], leaves["x"]
+    page.get_by_label("Predict").check()
+    step_to(page, "∂E/∂w = ∂E/∂v1 ·")
+    incoming = w.grad / x.data
+    assert "the local derivative, 3, is missing" in guess(page, f"{incoming:.6g}").lower()
+    assert "gradient that comes in" in guess(page, "3")
+    assert "derivative by x: the two are swapped" in guess(page, f"{incoming * w.data:.6g}")
+    assert guess(page, f"{-w.grad:.6g}") == "The sign is wrong."
+    assert guess(page, f"{w.grad:.6g}").startswith("Right")
+    step_to(page, "w ← w − η")
+    assert "it goes against it" in guess(page, f"{w.data + 0.5 * w.grad:.8g}")
+    assert guess(page, f"{w.data - w.grad:.8g}") == "The learning rate is missing."
+    assert guess(page, f"{w.data - 0.5 * leaves['b'].grad:.8g}") == "That is with the gradient of b."
+    assert guess(page, f"{w.data - 0.5 * w.grad:.8g}").startswith("Right")
+
+
+# --- take it away --------------------------------------------------------------------------------------
+
+
+def download(page, button):
+    with page.expect_download() as waiting:
+        page.locator(button).click()
+    return waiting.value
+
+
+def test_the_python_that_is_taken_away_computes_the_same(page, tmp_path):
+    typed(page, "w", "-1.25")
+    got = download(page, "#as-python")
+    assert got.suggested_filename == "Backpropagation-through-E.py"
+    printed = {}
+    program = got.path().read_text()
+    exec(program, {"print": lambda name, number: printed.update({name: number})})
+    right = expected(neuron()[0], {"w": -1.25})
+    assert printed == pytest.approx(
+        {"E": right["E"][0], "w.grad": right["w"][1], "b.grad": right["b"][1]}, rel=1e-12
+    )
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(programs())
+def test_any_graph_is_a_python_program(program):
+    numbers, code, roots, _ = program
+    leaves = [Value(number, f"x{place}") for place, number in enumerate(numbers)]
+    output = run(leaves, code, lambda name, args: TABLE[name](*args))[roots[-1]]
+    if not isinstance(output, Value):  # of constants alone
+        return
+    passes = Passes(output)
+    names = {node: node.label or "v" for node in passes.nodes}
+    lines = python_program(passes, names)
+    space = {"TABLE": TABLE, **{name: getattr(autograd, name) for name in autograd.__all__ if name in TABLE}}
+    for node, line in zip(passes.nodes, lines):
+        if line and node.op:
+            exec(line, space)
+        elif line:
+            space[line] = Value(node.data)
+    assert space[lines[-1].split(" = ")[0]].data == output.data
+
+
+def test_a_table_and_drawings_are_taken_away(page):
+    typed(page, "w", "2")
+    rows = download(page, "#as-csv").path().read_text().splitlines()
+    assert rows[0] == "name,operation,data,gradient"
+    right = expected(neuron()[0], {"w": 2.0})
+    name, operation, data, gradient = rows[-1].split(",")
+    assert (name, operation, float(gradient)) == ('"E"', '"mul"', 1.0)
+    assert float(data) == pytest.approx(right["E"][0], rel=1e-14)
+    svg = download(page, "#as-svg").path().read_text()
+    ElementTree.fromstring(svg)
+    assert ">w<" in svg
+    png = download(page, "#as-png").path().read_bytes()
+    assert png.startswith(b"\x89PNG")
+    assert len(png) > 10_000
+
+
+def test_a_state_comes_back_from_a_file_and_from_the_address(page, tmp_path):
+    typed(page, "w", "-1.5")
+    page.get_by_role("button", name="Add an example").click()
+    typed(page, "x", "0.25")
+    page.get_by_label("Optimizer").select_option("Adam")
+    before = all_numbers(page)
+    state = download(page, "#as-state").path().read_text()
+    page.get_by_role("button", name="Reset all").click()
+    (tmp_path / "state.json").write_text(state)
+    page.locator("#state-file").set_input_files(tmp_path / "state.json")
+    page.wait_for_function("document.getElementById('away-said').textContent.includes('is shown')")
+    assert all_numbers(page) == before
+    assert page.get_by_label("Optimizer").input_value() == "Adam"
+    page.get_by_role("button", name="Link").click()
+    page.reload()
+    ready(page)
+    assert all_numbers(page) == before
+    page.evaluate("history.replaceState(null, '', location.pathname)")
+
+
+HOSTILE = [
+    "", "{", "null", "[]", '{"version": 2}', '"<img src=x onerror=alert(1)>"', "1e999", '{"version": 1}',
+]  # fmt: skip
+HOSTILE_PARTS = [
+    ("numbers", ["alert(1)"] * 4), ("numbers", [1, 2, 3, 4]), ("numbers", []),
+    ("names", ["w", "x", "b", "<b>"]), ("examples", []), ("examples", [["1"]]),
+    ("examples", [["1", "2; alert(1)"]]), ("example", 7), ("example", "0"), ("rate", "0.1"), ("rate", None),
+    ("optimizer", "constructor"), ("optimizer", "__proto__"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", HOSTILE + HOSTILE_PARTS, ids=repr)
+def test_hostile_states_change_nothing_and_are_said_to_be_none(page, hostile):
+    before = all_numbers(page)
+    if isinstance(hostile, tuple):
+        state = json.loads(download(page, "#as-state").path().read_text())
+        part, value = hostile
+        hostile = json.dumps({**state, part: value})
+    page.evaluate("text => { location.hash = '#state=' + encodeURIComponent(text); }", hostile)
+    page.wait_for_function("document.getElementById('away-said').textContent.includes('is no state')")
+    assert all_numbers(page) == before
+    assert page.get_by_role("button", name="Reset all").is_disabled()
+    page.evaluate("history.replaceState(null, '', location.pathname)")
