@@ -8,7 +8,7 @@ import random
 import pytest
 
 from autograd.spreadsheet import check_workbook
-from tests.support.planted import NETWORKS, planted
+from tests.support.planted_sheets import NETWORKS, planted
 from tests.support.profiles import scaled
 
 SHARE = 0.9  # of the slips, at least
