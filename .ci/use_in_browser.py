@@ -88,6 +88,6 @@ if ARRAYS:  # noqa: F821  # set by pyodide.mjs
     assert history.loss[-1] < history.loss[0]
 print(
     f"{sys.platform}, Python {sys.version.split()[0]}:",
-    "everything" if ARRAYS else "the engine without numpy",
+    "everything" if ARRAYS else "the engine without numpy",  # noqa: F821  # likewise
     "works",
-)  # likewise
+)
