@@ -49,7 +49,7 @@ LIMITS = {
     "headers": 2_000,
     "tables": 24,
     "rows of tables": 12_000,
-    "wrong columns to find the slip of": 100,
+    "formulas tried to find slips": 50_000,
     "numbers beside their names": 300,
     "numbers stated in texts": 5_000,
 }

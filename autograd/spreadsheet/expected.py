@@ -24,7 +24,7 @@ from ..engine.value import Value
 from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
 from .vocabulary import RATE, derivative, split_derivative
 
-__all__ = ["Estimate", "Network", "descended", "evaluate", "names_in", "propagated", "shortest"]
+__all__ = ["Estimate", "Network", "applied", "descended", "evaluate", "names_in", "propagated", "shortest"]
 
 Array = npt.NDArray[np.float64]
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -68,11 +68,12 @@ def names_in(formula: Expression) -> tuple[str, ...]:
 
 def evaluate(formula: Expression, values: Mapping[str, Array | float]) -> Any:
     """What the formula comes to on numbers by name: floats, or arrays of one shape."""
+    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], applied)
 
-    def apply(each: Apply, operands: list[Any]) -> Any:
-        return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
-    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], apply)
+def applied(each: Apply, operands: list[Any]) -> Any:
+    """What an application comes to on floats or arrays."""
+    return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
 
 def propagated(formula: Expression, known: Mapping[str, Estimate]) -> Estimate:
