@@ -213,11 +213,19 @@ def pages() -> dict[str, tuple[str, autograd.Explorer]]:
     X, targets = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     model = nn.MLP(2, [2, 1], activation="tanh", seed=3)
     xor = nn.explore_model(model, (X, targets), loss="mse_loss", lr=0.5, epochs=60)
+    network = nn.MLP(2, [2, 2], "sigmoid", "sigmoid", bias=False)
+    for weight, start in zip(
+        network.parameters(), (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55), strict=True
+    ):
+        weight.data = start
+    example = [[0.05, 0.10]], [[0.5, 0.5]]
+    assignment = nn.explore_model(network, example, loss="half_squared_error", lr=[0.5, 2.0], epochs=40)
     x = Value(2.0, "x")
     shared = x * x + x
     shared.label = "f"
     return {
         "neuron": ("One neuron and its error, trained at two learning rates", neuron),
+        "assignment": ("The assignment network, trained at two learning rates", assignment),
         "xor": ("A network that learns exclusive or", xor),
         "shared": ("Where paths meet: x is used three times", autograd.explore(shared, wrt=[x])),
     }

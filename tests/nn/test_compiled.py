@@ -379,9 +379,9 @@ def gated(reading):
     return lambda: Branching(lambda model, y, x: y if reading(x[1]) else 2.0 * y)
 
 
-READS = r"reads a number of the example: .* is decided once, .*, line \d+: .*. So it may .*or backend='eager'"
+READS = r"reads a number from the example: .* is decided once, .*, line \d+: .*. So it may .*backend='eager'"
 ANOTHER = (
-    r"another computation for other examples: it decides by what Python tells of them, such as their type"
+    r"different computation for other examples: it decides by what Python knows of them, such as their type"
 )
 RAISES = (
     r"does not take Values in place of the example's numbers: TypeError: .* \(.*, line \d+: return \(pred"

@@ -340,7 +340,7 @@ HISTORY, STEP = ("training", "history"), ("training", "steps", 0)
         (put("training", "callbacks", 0, "state", {"a": functools.reduce(lambda a, _: [a], range(60), 0)}),
          "is nested more than 50 deep"),
         (put("why", "\ud800"), "why must be text, and half of a surrogate pair is no character"),
-        (put("digests", {"format": "0"}), "architecture is not what was written: its digest is another"),
+        (put("digests", {"format": "0"}), "architecture was changed after it was written: its digest"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_and_where(change, said, tmp_path):

@@ -254,7 +254,7 @@
       case "group": return toldGroup(step.box);
       case "seed":
         return {
-          words: `The way back begins at ${name(output)}: its derivative by itself is 1.`,
+          words: `The backward pass begins at ${name(output)}: its derivative with respect to itself is 1.`,
           formula: line(partial(output, output), " = 1"),
         };
       case "edge": return toldEdge(step.edge);
@@ -276,7 +276,7 @@
     const [weights, inputs] = [ofKind("parameter"), ofKind("input")];
     const given = [inputs.length && counted(inputs.length, "input"), weights.length && counted(weights.length, "parameter")];
     const leaves = [...weights, ...inputs];
-    const words = `given are the numbers of the leaves: ${given.filter(Boolean).join(" and ") || "constants only"}.`;
+    const words = `the leaves have their numbers: ${given.filter(Boolean).join(" and ") || "constants only"}.`;
     return {
       words: frames() > 1 ? `Epoch ${epoch()}: ${words}` : `G${words.slice(1)}`,
       formula: line(leaves.slice(0, 8).map((node) => `${node.name} = ${written(at(node.data))}`).join(", ") + (leaves.length > 8 ? ", …" : "")),
