@@ -76,7 +76,7 @@ from .errors import AnomalyError, GradcheckError, GraphError, GraphTooLargeError
 from .later import on_first_use as on_first_use
 
 if TYPE_CHECKING:
-    from .compiler import Program, Training, rank_backends, updates_at_once
+    from .compiler import Program, Training, find_backend, rank_backends, updates_at_once
     from .compiler import compile as compile
     from .drawing import PALETTE, Drawing, draw
     from .explorer import Explorer, Run, explore
@@ -89,7 +89,14 @@ else:
     __getattr__, __dir__ = on_first_use(
         __name__,
         {
-            "compiler": ["Program", "Training", "compile", "rank_backends", "updates_at_once"],
+            "compiler": [
+                "Program",
+                "Training",
+                "compile",
+                "find_backend",
+                "rank_backends",
+                "updates_at_once",
+            ],
             "drawing": ["PALETTE", "Drawing", "draw"],
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
@@ -146,6 +153,7 @@ __all__ = [
     "explain",
     "explore",
     "expm1",
+    "find_backend",
     "floor",
     "gelu",
     "grad",

@@ -6,8 +6,9 @@ You will see the lesson that courses begin with: forward propagation, the loss, 
 update, the variants of gradient descent, the learning rate, and what comes next. Every number is computed
 twice, once in plain Python, and the two are compared.
 
-The lesson itself is the notebook ``lesson.ipynb`` beside this file. Open it in Jupyter, or run this, which
-goes through its cells in the same way and makes a page of what they say and show.
+The lesson itself is ``lesson.md`` beside this file, a notebook as text, which Jupyter opens with Jupytext.
+This goes through its cells as a notebook does, makes a page of what they say and show, and writes the same
+as ``lesson.ipynb``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ from autograd import Drawing, write_text
 from .shared import page
 from .shared.report import Report, run
 
-NOTEBOOK = Path(__file__).with_suffix(".ipynb")
+NOTEBOOK = Path(__file__).with_suffix(".md")
+FENCED = re.compile(
+    r"^```{code-cell}\n(?:---\n(?P<about>.*?)^---\n)?(?P<code>.*?)\n```$", re.DOTALL | re.MULTILINE
+)
 EPOCHS, QUICK_EPOCHS = 60, 25
 
 
@@ -49,9 +53,33 @@ class Cell:
 
 
 def cells() -> Iterator[Cell]:
-    """The cells of the notebook."""
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        yield Cell(cell["cell_type"] == "code", "".join(cell["source"]), cell["metadata"])
+    """The cells of the notebook: code between fences, and the text between these."""
+    source = NOTEBOOK.read_text(encoding="utf-8").split("\n---\n", 1)[1]  # without what is about the whole
+    end = 0
+    for found in FENCED.finditer(source):
+        if words := source[end : found.start()].strip():
+            yield Cell(False, words, {})
+        about = (line.split(": ", 1) for line in (found["about"] or "").splitlines())
+        yield Cell(True, found["code"], {name: json.loads(fact) for name, fact in about})
+        end = found.end()
+
+
+def as_notebook() -> str:
+    """The notebook as a file of Jupyter's, without outputs."""
+    unrun: dict[str, Any] = {"execution_count": None, "outputs": []}
+    made = [
+        {
+            "cell_type": "code" if cell.code else "markdown",
+            "id": f"cell{number}",
+            "metadata": cell.about,
+            "source": cell.source.splitlines(keepends=True),
+            **(unrun if cell.code else {}),
+        }
+        for number, cell in enumerate(cells())
+    ]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    notebook = {"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
 
 
 def execute(source: str, names: dict[str, Any]) -> tuple[str, Any]:
@@ -97,6 +125,8 @@ def text(report: Report, source: str) -> None:
 def work(given: dict[str, Any], folder: Path) -> None:
     """Go through the notebook, tell what comes out, and make the page."""
     report = Report(folder, "Training a neural network")
+    write_text(folder / "lesson.ipynb", as_notebook())
+    report.add(page.links({"lesson.ipynb": "the lesson as a notebook, to change and run in Jupyter"}))
     names: dict[str, Any] = {"__name__": "lesson"}
     for cell in cells():
         if not cell.code:

@@ -33,6 +33,7 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path: list[str] = []
 html_show_sphinx = False
+html_show_search_summary = False  # it is fetched, which a page that is opened from its file may not
 html_math_renderer = "mathml"
 
 

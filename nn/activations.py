@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from autograd import (
@@ -35,14 +35,20 @@ class Activation:
     ----------
     name : what `find_activation` finds it by, or the name of the user's function.
     function : takes one weighted sum, or where it is `layerwise` all those of a layer.
-    layerwise : whether each output depends on all the sums, as a softmax does.
     initializer : the initializer of `nn.INITIALIZERS` that suits it.
+    torch, arguments : the class in torch.nn, and the arguments which make its formula this one.
+    onnx : ONNX's operator, if runtimes have it in double precision; without one `to_onnx` writes the formula
+        of the row.
+    layerwise : whether each output depends on all the sums, as a softmax does.
     """
 
     name: str
     function: Callable[[Any], Any]
-    layerwise: bool = False
     initializer: str = "xavier_uniform"
+    torch: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    onnx: str = ""
+    layerwise: bool = False
 
     def __post_init__(self) -> None:
         if not callable(self.function):
@@ -73,26 +79,34 @@ def _identity(x: Any) -> Any:
 _GELU: Any = gelu(Value(0.0)).primitive
 _GELU_TANH: Any = gelu(Value(0.0), approximate="tanh").primitive
 
+_RECTIFIER = "he_uniform"
+
+# torch's softplus is x from its threshold on; at 20, its default, e⁻²⁰ still counts.
 ACTIVATIONS: dict[str, Activation] = {
     row.name: row
     for row in (
         Activation("linear", _identity),
-        Activation("relu", relu, initializer="he_uniform"),
-        Activation("leaky_relu", leaky_relu, initializer="he_uniform"),
-        Activation("elu", elu, initializer="he_uniform"),
-        Activation("softplus", softplus, initializer="he_uniform"),
-        Activation("silu", silu, initializer="he_uniform"),
-        Activation("gelu", _GELU, initializer="he_uniform"),
-        Activation("gelu_tanh", _GELU_TANH, initializer="he_uniform"),
-        Activation("sigmoid", sigmoid),
-        Activation("tanh", tanh),
-        Activation("softsign", softsign),
-        Activation("hardtanh", hardtanh),
-        Activation("softmax", softmax, layerwise=True),
-        Activation("log_softmax", log_softmax, layerwise=True),
+        Activation("relu", relu, _RECTIFIER, "ReLU", onnx="Relu"),
+        Activation("leaky_relu", leaky_relu, _RECTIFIER, "LeakyReLU", {"negative_slope": 0.01}),
+        Activation("elu", elu, _RECTIFIER, "ELU", {"alpha": 1.0}),
+        Activation("softplus", softplus, _RECTIFIER, "Softplus", {"beta": 1.0, "threshold": 700.0}),
+        Activation("silu", silu, _RECTIFIER, "SiLU"),
+        Activation("gelu", _GELU, _RECTIFIER, "GELU", {"approximate": "none"}),
+        Activation("gelu_tanh", _GELU_TANH, _RECTIFIER, "GELU", {"approximate": "tanh"}),
+        Activation("sigmoid", sigmoid, torch="Sigmoid", onnx="Sigmoid"),
+        Activation("tanh", tanh, torch="Tanh", onnx="Tanh"),
+        Activation("softsign", softsign, torch="Softsign"),
+        Activation("hardtanh", hardtanh, torch="Hardtanh", arguments={"min_val": -1.0, "max_val": 1.0}),
+        Activation(
+            "softmax", softmax, torch="Softmax", arguments={"dim": -1}, onnx="Softmax", layerwise=True
+        ),
+        Activation(
+            "log_softmax", log_softmax, torch="LogSoftmax", arguments={"dim": -1}, onnx="LogSoftmax",
+            layerwise=True,
+        ),
     )
-}
-"""Every activation that has a name."""
+}  # fmt: skip
+"""Every activation that has a name: nothing else states which rows these are, or what they are elsewhere."""
 
 
 def find_activation(choice: str | Callable[[Any], Any]) -> Activation:

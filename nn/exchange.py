@@ -7,9 +7,7 @@ What can be exchanged are chains of layers with the activations of `nn.ACTIVATIO
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -105,8 +103,7 @@ def to_torch(model: Module) -> Any:
                 linear.bias.copy_(torch.from_numpy(biases))
         modules.append(linear)
         if not activation.linear:
-            known = _EXCHANGED[activation.name]
-            modules.append(getattr(torch.nn, known.kind)(**known.arguments))
+            modules.append(getattr(torch.nn, activation.torch)(**activation.arguments))
     return torch.nn.Sequential(*modules).train(model.training)
 
 
@@ -151,23 +148,22 @@ def from_torch(module: Any) -> MLP | Sequential:
 
 
 def _activation_of(module: Any, torch: Any) -> str:
-    tanh_form = getattr(module, "approximate", "none") == "tanh"
-    for name, known in _EXCHANGED.items():
-        if isinstance(module, getattr(torch.nn, known.kind)) and (name == "gelu_tanh") == tanh_form:
-            for argument, value in known.arguments.items():
-                given = getattr(module, argument)
-                alike = (
-                    given == value or argument == "threshold" or (argument == "dim" and given in (1, None))
-                )
-                if not alike:
-                    raise ValueError(
-                        f"from_torch knows {known.kind} with {argument}={value!r} only, got {module}"
-                    )
-            return name
+    elsewhere = [activation for activation in ACTIVATIONS.values() if activation.torch]
+    kin = [each for each in elsewhere if isinstance(module, getattr(torch.nn, each.torch))]
+    for activation in kin:
+        if all(_alike(name, value, getattr(module, name)) for name, value in activation.arguments.items()):
+            return activation.name
+    if kin:
+        needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
+        raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
     raise TypeError(
         f"from_torch does not know {module}: it takes Linear, Dropout, "
-        + ", ".join(dict.fromkeys(known.kind for known in _EXCHANGED.values()))
+        + ", ".join(dict.fromkeys(each.torch for each in elsewhere))
     )
+
+
+def _alike(argument: str, ours: Any, theirs: Any) -> bool:
+    return bool(ours == theirs) or argument == "threshold" or (argument == "dim" and theirs in (1, None))
 
 
 def _assembled(parts: list[tuple[Any, str] | float]) -> MLP | Sequential:
@@ -230,25 +226,22 @@ class _Graph:
         return name
 
 
-def _softplus(graph: _Graph, x: str) -> str:
-    tail = graph("Exp", graph("Neg", graph("Abs", x)))
-    return graph("Add", graph("Relu", x), graph("Log", graph("Add", tail, graph.constant(1.0))))
+def _expm1(graph: _Graph, x: str) -> str:
+    """eˣ − 1 = 2 tanh(x/2) / (1 − tanh(x/2)), in which nothing cancels."""
+    half = graph("Tanh", graph("Mul", x, graph.constant(0.5)))
+    return graph("Div", graph("Add", half, half), graph("Sub", graph.constant(1.0), half))
 
 
-def _elu(graph: _Graph, x: str) -> str:
-    # eˣ − 1 = 2 tanh(x/2) / (1 − tanh(x/2)), in which nothing cancels: ONNX has no expm1.
-    half = graph("Tanh", graph("Mul", graph("Min", x, graph.constant(0.0)), graph.constant(0.5)))
-    tail = graph("Div", graph("Add", half, half), graph("Sub", graph.constant(1.0), half))
-    return graph("Add", graph("Relu", x), tail)
-
-
-def _leaky_relu(graph: _Graph, x: str) -> str:
-    low = graph("Mul", graph("Min", x, graph.constant(0.0)), graph.constant(0.01))
-    return graph("Add", graph("Relu", x), low)
+def _log1p(graph: _Graph, x: str) -> str:
+    """log(u) x / (u − 1) with u = 1 + x as rounded, and x where that is 1 (Kahan's)."""
+    one = graph.constant(1.0)
+    u = graph("Add", x, one)
+    closer = graph("Mul", graph("Log", u), graph("Div", x, graph("Sub", u, one)))
+    return graph("Where", graph("Equal", u, one), x, closer)
 
 
 class _Tensor:
-    """A tensor of the graph where the formula of a row takes an operand: the row's native form, in ONNX."""
+    """A tensor of the graph as an operand of the formula of a row, which so is written in ONNX."""
 
     def __init__(self, graph: _Graph, name: str) -> None:
         self.graph, self.name = graph, name
@@ -256,8 +249,7 @@ class _Tensor:
     @staticmethod
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
         if row.name not in _OPERATIONS:
-            assert row.native is not None
-            return row.native(*args)
+            return next(filter(callable, (row.native, row.sheet, row.expansion)))(*args)
         graph = next(arg.graph for arg in args if isinstance(arg, _Tensor))
         names = [arg.name if isinstance(arg, _Tensor) else graph.constant(float(arg)) for arg in args]
         operation = _OPERATIONS[row.name]
@@ -267,11 +259,14 @@ class _Tensor:
 
 
 _BOOL, _DOUBLE = 9, 11  # onnx.TensorProto's numbers of types
+# Operators by row. LeakyRelu, Elu, Softplus and Erf are not among them: many runtimes have these in single
+# precision only.
 _OPERATIONS: dict[str, str | Callable[..., str]] = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "abs": "Abs", "exp": "Exp",
-    "maximum": "Max", "minimum": "Min",
+    "maximum": "Max", "minimum": "Min", "expm1": _expm1, "log1p": _log1p,
     "step": lambda graph, x: graph("Cast", graph("Greater", x, graph.constant(0.0)), to=_DOUBLE),
     "where": lambda graph, condition, a, b: graph("Where", graph("Cast", condition, to=_BOOL), a, b),
+    **{name: row.onnx for name, row in ACTIVATIONS.items() if row.onnx and not row.layerwise},
 }  # fmt: skip
 for _name in ("add", "sub", "mul", "truediv"):
     _row: Any = getattr(Value(0.0), f"__{_name}__")(1.0).primitive
@@ -281,54 +276,12 @@ for _name, _node in {"__neg__": -Value(0.0), "__abs__": abs(Value(0.0))}.items()
     setattr(_Tensor, _name, lambda x, row=_node.primitive: row(x))
 
 
-def _by_native(name: str) -> Callable[[_Graph, str], str]:
-    """By the row's native form; of gelu because runtimes have Erf in single precision."""
-
-    def add(graph: _Graph, x: str) -> str:
-        result: _Tensor = ACTIVATIONS[name].function(_Tensor(graph, x))
-        return result.name
-
-    return add
-
-
-def _gelu_tanh(graph: _Graph, x: str) -> str:
-    cube = graph("Mul", graph("Mul", x, x), graph("Mul", x, graph.constant(0.044715)))
-    gate = graph("Mul", graph("Add", x, cube), graph.constant(math.sqrt(8.0 / math.pi)))
-    return graph("Mul", x, graph("Sigmoid", gate))
-
-
-@dataclass(frozen=True)
-class _Exchanged:
-    """An activation elsewhere.
-
-    Attributes
-    ----------
-    kind, arguments : the class in torch.nn, and the arguments which make its formula ours.
-    onnx : what adds it to a graph, and returns the name of its output.
-    """
-
-    kind: str
-    arguments: dict[str, Any]
-    onnx: Callable[[_Graph, str], str]
-
-
-# ONNX's operators are those that runtimes have in double precision: LeakyRelu, Elu and Softplus they often
-# have in single. torch's softplus is x from its threshold on; at 20, its default, e⁻²⁰ still counts.
-_EXCHANGED: dict[str, _Exchanged] = {
-    "relu": _Exchanged("ReLU", {}, lambda graph, x: graph("Relu", x)),
-    "leaky_relu": _Exchanged("LeakyReLU", {"negative_slope": 0.01}, _leaky_relu),
-    "elu": _Exchanged("ELU", {"alpha": 1.0}, _elu),
-    "softplus": _Exchanged("Softplus", {"beta": 1.0, "threshold": 700.0}, _softplus),
-    "silu": _Exchanged("SiLU", {}, lambda graph, x: graph("Mul", x, graph("Sigmoid", x))),
-    "gelu": _Exchanged("GELU", {"approximate": "none"}, _by_native("gelu")),
-    "gelu_tanh": _Exchanged("GELU", {"approximate": "tanh"}, _gelu_tanh),
-    "sigmoid": _Exchanged("Sigmoid", {}, lambda graph, x: graph("Sigmoid", x)),
-    "tanh": _Exchanged("Tanh", {}, lambda graph, x: graph("Tanh", x)),
-    "softsign": _Exchanged("Softsign", {}, _by_native("softsign")),
-    "hardtanh": _Exchanged("Hardtanh", {"min_val": -1.0, "max_val": 1.0}, _by_native("hardtanh")),
-    "softmax": _Exchanged("Softmax", {"dim": -1}, lambda graph, x: graph("Softmax", x, axis=-1)),
-    "log_softmax": _Exchanged("LogSoftmax", {"dim": -1}, lambda graph, x: graph("LogSoftmax", x, axis=-1)),
-}
+def _activated(activation: Activation, graph: _Graph, x: str) -> str:
+    """Add an activation to the graph, and return the name of its output."""
+    if activation.layerwise:
+        return graph(activation.onnx, x, axis=-1)
+    result: _Tensor = activation.function(_Tensor(graph, x))
+    return result.name
 
 
 def to_onnx(model: Module, path: str | PathLike[str]) -> None:
@@ -361,7 +314,7 @@ def to_onnx(model: Module, path: str | PathLike[str]) -> None:
             operands.append(graph.constant(biases, f"bias{i}"))
         x = graph("Gemm", *operands, transB=1)
         if not activation.linear:
-            x = _EXCHANGED[activation.name].onnx(graph, x)
+            x = _activated(activation, graph, x)
     graph.nodes.append(onnx.helper.make_node("Identity", [x], ["y"]))
     double = onnx.TensorProto.DOUBLE
     ends = [

@@ -14,8 +14,10 @@ import numpy as np
 from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad, topological_order
 
 from .arguments import require_count, require_number
+from .callbacks import Watch
 from .diagrams import diagram
 from .examples import Example, copies, examples_of
+from .history import History
 from .losses import Loss, find_loss
 from .module import Module, mode, several
 from .optimizers import SGD, Optimizer
@@ -203,13 +205,13 @@ def _trained(
     numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
     losses: list[float] = []
 
-    def note(epoch: int, history: Any) -> None:
+    def note(epoch: int, history: History) -> None:
         numbers.append([parameter.data for parameter in parameters])
-        losses[:] = history.loss
+        losses.append(history.loss[-1])
 
     with contextlib.suppress(DivergenceError):  # the page shows how far it came
         X, y = map(list, zip(*examples))
-        fit(model, X, y, loss=loss, optimizer=optimizer, callbacks=[note], **settings)
+        fit(model, X, y, loss=loss, optimizer=optimizer, callbacks=[Watch(note)], **settings)
     with mode(model, training=False), no_grad():
         losses.append(_mean_loss(model, loss, examples).data)
     last = len(numbers) - 1

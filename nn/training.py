@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import GraphError, Value, rank_backends
+from autograd import GraphError, Value, find_backend, rank_backends
 
 from .arguments import random_generator, require_count, require_flag, require_positive
 from .compiled import CompiledModel, NotCompiledError
@@ -25,8 +25,6 @@ from .storage import file_name, load_training, printable
 from .weights import Weighted, weights_of
 
 __all__ = ["DivergenceError", "fit"]
-
-BACKENDS = ("auto", "eager", "numpy", "llvm")
 
 Callback = Callable[[int, History], Any]
 
@@ -130,8 +128,8 @@ def fit(
     """
     if not isinstance(model, Module):
         raise TypeError(f"fit trains a Module, such as an MLP, got {type(model).__name__}: {model!r:.60}")
-    if backend not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    if backend not in ("auto", "eager"):
+        find_backend(backend, besides=["auto", "eager"])
     shuffle, progress = require_flag("shuffle", shuffle), require_flag("progress", progress)
     epochs = require_count("epochs", epochs)
     if batch_size is not None:
@@ -225,7 +223,7 @@ def _compiled(
 
     def made(choice: str) -> CompiledModel:
         compiled = make(choice)
-        if choice == "llvm":
+        if find_backend(choice).refuses:
             compiled.dry_run(np.arange(order.largest))
         return compiled
 

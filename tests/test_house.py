@@ -25,26 +25,31 @@ FLOORS = {
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
-    "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
+    "autograd.explorer": ["script", "columns", "runs", "labels", "pictures", "explore"],
+    "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
-        "vocabulary", "cells", "expected", "problem", "assignment", "tables", "formulas", "grading",
-        "inference", "mutations", "diagnosis", "repairs", "resolution", "report", "checking", "workbook",
-        "command", "__main__",
+        "vocabulary", "cells", "binary", "opendocument", "books", "expected", "workbook", "problem",
+        "assignment", "tables", "formulas", "grading", "inference", "mutations", "diagnosis", "repairs",
+        "resolution", "report", "checking", "classes", "command", "__main__",
+    ],
+    "autograd.spreadsheet.classes": [
+        "submissions", "students", "outcomes", "marks", "worker", "workers", "checking", "hints", "pages",
+        "results", "handing_out", "command",
     ],
     "autograd.compiler": [
-        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "numpy", "llvm",
-        "lowerings", "selection", "program",
+        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
+        "selection", "program",
     ],
     "autograd.compiler.ir": [
-        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
-        "sparsity",
+        "nodes", "registry", "index_maps", "fused_rules", "passes", "schedule", "verifier", "adjoint",
+        "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
-        "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "backend",
+        "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
+        "entry", "backend",
     ],
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
@@ -65,12 +70,16 @@ BELOW = {"autograd": set(), "nn": {"autograd"}, "demos": {"autograd", "nn"}}
 OWN = set(BELOW)
 ON_THE_ROOF = {"command"}  # built on public names
 # What demos import from, besides `autograd` and `nn`; and what is public, though `*` does not bring it.
-PUBLIC = {"autograd.spreadsheet", "autograd.symbolic", "autograd.terminal", "nn.initializers", "nn.plots"}
+PUBLIC = {
+    "autograd.spreadsheet", "autograd.spreadsheet.classes", "autograd.symbolic", "autograd.terminal",
+    "nn.initializers", "nn.plots",
+}  # fmt: skip
 NOT_BY_STAR = {"command", "compile", "on_first_use", "plots", "sum"}
 # Of files without a test file of their name, or of all such files of a package, where they are tested.
 TESTED_IN = {
     "autograd.__main__": "autograd/command/test_backprop.py",
     "autograd.compiler": "agreement/test_compiled.py",
+    "autograd.compiler.llvm.single_pass": "autograd/compiler/llvm/test_entry.py",
     "autograd.compiler.ir.tangent": "autograd/compiler/test_derivatives.py",
     "autograd.drawing": "autograd/drawing/test_drawing.py",
     "autograd.engine.arguments": "test_wrong_calls.py",
@@ -90,6 +99,10 @@ TESTED_IN = {
     "autograd.later": "test_house.py",
     "autograd.locks": "autograd/engine/test_threads.py",
     "autograd.spreadsheet": "autograd/spreadsheet/test_check.py",
+    "autograd.spreadsheet.classes.hints": "autograd/spreadsheet/classes/test_results.py",
+    "autograd.spreadsheet.classes.outcomes": "autograd/spreadsheet/classes/test_checking.py",
+    "autograd.spreadsheet.classes.worker": "autograd/spreadsheet/classes/test_workers.py",
+    "autograd.spreadsheet.binary": "autograd/spreadsheet/test_books.py",
     "autograd.symbolic": "autograd/symbolic/test_notations.py",
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
     "autograd.version": "test_repository.py",
@@ -104,7 +117,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 39_200
+MOST_LINES = 46_500  # set to the count when all of today's work has landed
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
@@ -184,7 +197,7 @@ def modules_of(package, path):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_file_imports_only_from_the_floors_above(package):
-    """So there are no cycles either; a new file is entered in the list, here and in README.md."""
+    """So there are no cycles either; a new file is entered in the list."""
     floors = FLOORS[package]
     inside = {first_below(package, path) for path in sources(package)} - {ROOF}
     assert sorted(floors) == sorted(inside)

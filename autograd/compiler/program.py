@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -19,22 +18,22 @@ from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError, MissingExtraError
 from ..locks import BUILDING
-from .frontend.capture import record
-from .frontend.vectorize import lift
+from .backends import automatic_backends, find_backend, refuse
+from .frontend.capture import capture
+from .frontend.vectorize import vectorize
 from .ir.adjoint import gradient, gradient_by_inputs
 from .ir.nodes import ADD, MUL, Apply, Node, ancestry
 from .ir.passes import text
 from .ir.sparsity import dependence, together
 from .ir.tangent import tangents
-from .llvm.backend import NativeProgram
-from .numpy.backend import ArrayProgram
 from .selection import rank_backends
 from .update_loop import Training
 
 __all__ = ["Program", "compile"]
 
-BACKENDS = ("auto", "numpy", "llvm")
-UNROLLED = 20_000  # numbers on the tape times columns: a larger Hessian is computed column by column
+UNROLLED = 20_000  # numbers in the trace times columns: a larger Hessian is computed column by column
+
+DIRECTED = ("jvp", "hvp")  # derivatives along a direction
 
 Kind = Literal["jacobian", "hessian", "jvp", "hvp"]
 Purpose = str | tuple[Kind, str]
@@ -107,8 +106,8 @@ def compile(
         raise ValueError(f"compile: {twice} of wrt and inputs are given twice: each leaf has one place")
     if reduce not in ("mean", "sum"):
         raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")
-    if backend not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    if backend != "auto":
+        find_backend(backend, besides=["auto"])
     try:
         dtype = np.dtype(dtype)
     except TypeError:
@@ -155,27 +154,28 @@ class Program:
         self.parameters, self.inputs, self.outputs = len(parameters), len(inputs), len(outputs)
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
-        self._tape = record(outputs, parameters, inputs)
-        self._lifted: dict[tuple[str, Purpose], list[Node]] = {}
+        self._trace = capture(outputs, parameters, inputs)
+        self._outputs_for: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         self._sizes: dict[Purpose, int] = {}
-        native = find_spec("llvmlite") is not None
-        if backend == "llvm" and not native:
-            raise MissingExtraError("backend='llvm'", "llvmlite", "jit")
-        self._backends = (backend,) if backend != "auto" else ("numpy", "llvm") if native else ("numpy",)
+        self._enter = _Entries()
+        names = automatic_backends() if backend == "auto" else [backend]
+        self._backends = [name for name in names if find_backend(name).installed]
+        if not self._backends:
+            raise MissingExtraError(f"{backend=}", find_backend(backend).library, find_backend(backend).extra)
         self._backend = self._backends[0]
         self._nodes(self._backend, "training")  # a wrong rule says so now
-        if backend == "llvm":  # and a row without a native form
-            self._program("llvm", "training")
+        if find_backend(self._backend).refuses:  # and a row without a form for it
+            self._program(self._backend, "training")
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is made when it is asked for: machine code belongs to this process."""
-        return {**vars(self), "_lifted": {}, "_made": {}}
+        return {**vars(self), "_outputs_for": {}, "_made": {}, "_enter": _Entries()}
 
     @property
     def backend(self) -> str:
-        """The back end that ran last, or will run first; ``"auto"`` begins with numpy."""
+        """The back end that was chosen last, or will run first; ``"auto"`` begins with numpy."""
         return self._backend
 
     @property
@@ -202,7 +202,7 @@ class Program:
         <BLANKLINE>
         """
         outputs, adjoint = (self._nodes(self.backend, purpose) for purpose in ("evaluate", "gradient"))
-        first = {"capture": str(self._tape), "vectorize": text(outputs), "adjoint": text(adjoint)}
+        first = {"capture": str(self._trace), "vectorize": text(outputs), "adjoint": text(adjoint)}
         return {**first, **self._program(self.backend, "gradient").stages}
 
     def computes(self, outputs: Sequence[Value], wrt: Sequence[Value], inputs: Sequence[Value]) -> bool:
@@ -217,35 +217,61 @@ class Program:
         (True, False)
         """
         try:
-            return self._tape.begins_with(record(outputs, wrt, inputs))
+            return self._trace.begins_with(capture(outputs, wrt, inputs))
         except ValueError:  # of a leaf that is neither
             return False
 
-    def __call__(self, parameters: Any, batch: Any = None) -> tuple[float, npt.NDArray[Any]]:
+    def __call__(self, parameters: Any, batch: Any = None, out: Any = None) -> tuple[float, npt.NDArray[Any]]:
         """The value of the first output over the batch, and its gradient.
 
         Parameters
         ----------
         parameters : (P,), in the order of `wrt`.
         batch : (B, I), in the order of `inputs`; left out where there are none.
+        out : where the gradient is written, (P,): a contiguous array of the program's dtype.
 
         Returns
         -------
-        ``(value, gradient)``: a float, and a new array (P,). The mean over no examples is nan, and so is its
-        gradient.
+        ``(value, gradient)``: a float, and `out` or a new array (P,). The mean over no examples is nan, and
+        so is its gradient.
 
         Raises
         ------
-        TypeError, ValueError : if an array is not of real numbers or has another shape; nothing has run then.
+        TypeError, ValueError : if an array is not of real numbers or has another shape, or if `out` is not as
+            described; nothing has run then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from autograd import Value, compile
+        >>> w, x = Value(0.0), Value(0.0)
+        >>> program = compile(w * w * x, [w], inputs=[x], backend="numpy")
+        >>> gradient = np.empty(1)
+        >>> value, same = program([2.0], [[1.0], [3.0]], out=gradient)
+        >>> value, gradient, same is gradient
+        (8.0, array([8.]), True)
         """
+        found: tuple[float, npt.NDArray[Any]] | None = self._enter["gradient"](parameters, batch, None, out)
+        if found is not None:
+            return found
         parameters, batch = self._arguments(parameters, batch)
+        self._require_room(out, (self.parameters,))
         if not len(batch):
             empty = math.nan if self.reduce == "mean" else 0.0
-            return empty, np.full(self.parameters, empty, self.dtype)
-        (value,), gradient = self._run("gradient", parameters, batch)
-        if not (math.isfinite(value) and _is_finite(gradient)):
-            return self._one_by_one(parameters, batch, value, gradient)
-        return float(value), gradient
+            return empty, _written(np.full(self.parameters, empty, self.dtype), out)
+        own = _apart(out, parameters, batch)
+        value, gradient, finite = self._value_and_gradient(parameters, batch, own)
+        self._remember("gradient", len(batch), (self.parameters,))
+        if not finite:
+            value, gradient = self._one_by_one(parameters, batch, value, gradient)
+        return value, _written(gradient, out)
+
+    def _value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
+        """Both over the batch, and whether all is finite."""
+        found: tuple[float, Any, bool] = self._run(
+            "gradient", len(batch), lambda program: program.value_and_gradient(parameters, batch, out)
+        )
+        return found
 
     def _one_by_one(
         self, parameters: Any, batch: Any, value: Any, gradient: Any
@@ -255,12 +281,12 @@ class Program:
         With parameters that are nan all is lost already, and it would take long to say so of each example.
         """
         if np.isnan(parameters).any():
-            return float(value), gradient
+            return value, gradient
         share = 2.0 ** -math.frexp(len(batch))[1]  # so that no sum overflows on the way
         total = np.zeros(1 + self.parameters)
         with np.errstate(all="ignore"):
             for example in batch:
-                numbers = np.append(*self._run("gradient", parameters, example[None]))
+                numbers = np.append(*self._value_and_gradient(parameters, example[None], None)[:2])
                 if not np.isfinite(numbers).all():
                     (output, *_), leaves = self._replay(parameters, example)
                     with not_watching():
@@ -276,10 +302,10 @@ class Program:
         fresh = replay(outputs, dict(zip(leaves, numbers, strict=True)))
         return [fresh[output] for output in outputs], [fresh[leaf] for leaf in leaves]
 
-    def evaluate(self, parameters: Any, batch: Any = None) -> npt.NDArray[Any]:
+    def evaluate(self, parameters: Any, batch: Any = None, out: Any = None) -> npt.NDArray[Any]:
         """The recorded outputs for each example, (B, K): forward only.
 
-        Parameters, Raises: as for a call.
+        Parameters, Raises: as for a call; `out` is (B, K).
 
         Examples
         --------
@@ -290,44 +316,59 @@ class Program:
         array([[10., 11.],
                [20., 12.]])
         """
-        parameters, batch = self._arguments(parameters, batch)
-        if not len(batch):
-            return np.empty((0, self.outputs), self.dtype)
+        found: npt.NDArray[Any] | None = self._enter["evaluate"](parameters, batch, None, out)
+        if found is not None:
+            return found
+        return self._table("evaluate", (self.outputs,), parameters, batch, None, out)
 
-        def eagerly(number: int) -> list[float]:
-            return [output.data for output in self._replay(parameters, batch[number])[0]]
-
-        rows = self._run("evaluate", parameters, batch, rows=True)
-        return self._with_the_engines(eagerly, parameters, rows, len(batch), (self.outputs,))
-
-    def _with_the_engines(
-        self, eagerly: Callable[[int], Any], parameters: Any, rows: Any, B: int, shape: tuple[int, ...]
+    def _table(
+        self,
+        purpose: Purpose,
+        shape: tuple[int, ...],
+        parameters: Any,
+        batch: Any,
+        direction: Any,
+        out: Any,
     ) -> npt.NDArray[Any]:
-        """Results for each example, (B, *shape), of which the engine gives those that are not finite.
+        """Results for each example, (B, *shape), in `out` or a new array.
 
-        Parameters
-        ----------
-        eagerly : the results for the example of that number, by the engine.
-        rows : the results as (rows, B), or more columns; with parameters that are nan they stay as they are.
+        Where they are not finite the engine gives them; with parameters that are nan they stay as they are.
         """
-        table: npt.NDArray[Any] = rows.T.reshape(-1, *shape)[:B]
-        if not _is_finite(rows) and not np.isnan(parameters).any():
-            for number in np.flatnonzero(~np.isfinite(rows[:, :B]).all(axis=0)).tolist():
+        parameters, batch = self._arguments(parameters, batch)
+        B = len(batch)
+        if isinstance(purpose, tuple) and purpose[0] in DIRECTED:
+            direction = self._direction(purpose, direction, B)
+        self._require_room(out, (B, *shape))
+        if not B or not math.prod(shape):
+            return np.empty((B, *shape), self.dtype) if out is None else out
+        own = _apart(out, parameters, batch, direction)
+        table: npt.NDArray[Any]
+        table, finite = self._run(
+            purpose, B, lambda program: program.table(parameters, batch, direction, shape, own)
+        )
+        self._remember(purpose, B, shape)
+        if not finite and not np.isnan(parameters).any():
+            wrong = ~np.isfinite(table).all(axis=tuple(range(1, table.ndim)))
+            for number in np.flatnonzero(wrong).tolist():
+                along = direction if direction is None or direction.ndim == 1 else direction[number]
                 with np.errstate(over="ignore"):  # beyond float32
-                    table[number] = eagerly(number)
-        return table
+                    table[number] = self._eagerly(purpose, parameters, batch[number], along)
+        return _written(table, out)
 
-    def jacobian(self, parameters: Any, batch: Any = None, wrt: str = "parameters") -> npt.NDArray[Any]:
+    def jacobian(
+        self, parameters: Any, batch: Any = None, wrt: str = "parameters", out: Any = None
+    ) -> npt.NDArray[Any]:
         """The derivatives of every output for each example: J[b, k, n] = ∂f_k(w, x_b)/∂w_n, or by x_n.
 
         Parameters
         ----------
         parameters, batch : as for a call.
         wrt : ``"parameters"`` or ``"inputs"``, what to differentiate by: N = P or N = I.
+        out : where the result is written, a contiguous array of its shape and of the program's dtype.
 
         Returns
         -------
-        A new array (B, K, N).
+        `out`, or a new array (B, K, N).
 
         Raises
         ------
@@ -344,16 +385,18 @@ class Program:
         array([[10.,  2.],
                [10.,  4.]])
         """
-        return self._derived("jacobian", parameters, batch, wrt)
+        return self._derived("jacobian", parameters, batch, wrt, None, out)
 
-    def hessian(self, parameters: Any, batch: Any = None, wrt: str = "parameters") -> npt.NDArray[Any]:
+    def hessian(
+        self, parameters: Any, batch: Any = None, wrt: str = "parameters", out: Any = None
+    ) -> npt.NDArray[Any]:
         """The second derivatives of every output for each example: H[b, k, n, m] = ∂²f_k/∂w_n ∂w_m.
 
         Parameters, Raises: as for `jacobian`.
 
         Returns
         -------
-        A new array (B, K, N, N).
+        `out`, or a new array (B, K, N, N).
 
         Source: Griewank and Walther 2008, section 5.1: forward over reverse.
 
@@ -366,10 +409,10 @@ class Program:
         array([[6., 4.],
                [4., 0.]])
         """
-        return self._derived("hessian", parameters, batch, wrt)
+        return self._derived("hessian", parameters, batch, wrt, None, out)
 
     def jvp(
-        self, parameters: Any, batch: Any, tangents: Any, wrt: str = "parameters"
+        self, parameters: Any, batch: Any, tangents: Any, wrt: str = "parameters", out: Any = None
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """The recorded outputs and their derivatives along a direction: Σₙ J[b, k, n] ẋₙ, by forward mode.
 
@@ -377,10 +420,11 @@ class Program:
         ----------
         parameters, batch, wrt : as for `jacobian`.
         tangents : ẋ, (N,) for all examples or (B, N).
+        out : two arrays (B, K), where the results are written.
 
         Returns
         -------
-        ``(outputs, tangents)``: two new arrays (B, K).
+        ``(outputs, tangents)``: `out`, or two new arrays (B, K).
 
         Raises
         ------
@@ -396,20 +440,29 @@ class Program:
         >>> program.jvp([], [[2.0, 3.0]], [1.0, 10.0], wrt="inputs")
         (array([[6.]]), array([[23.]]))
         """
-        table = self._derived("jvp", parameters, batch, wrt, tangents)
-        return table[:, 0], table[:, 1]
+        if out is not None:
+            if not isinstance(out, (tuple, list)) or len(out) != 2:
+                raise TypeError(f"out must be two arrays, got {type(out).__name__}: {out!r:.60}")
+            B = len(self._arguments(parameters, batch)[1])
+            for each in out:
+                self._require_room(each, (B, self.outputs))
+        table = self._derived("jvp", parameters, batch, wrt, tangents, None)
+        found = table[:, 0], table[:, 1]
+        return found if out is None else (_written(found[0], out[0]), _written(found[1], out[1]))
 
-    def hvp(self, parameters: Any, batch: Any, vector: Any, wrt: str = "parameters") -> npt.NDArray[Any]:
+    def hvp(
+        self, parameters: Any, batch: Any, vector: Any, wrt: str = "parameters", out: Any = None
+    ) -> npt.NDArray[Any]:
         """The Hessian of every recorded output times a vector, Σₘ H[b, k, n, m] vₘ, without the matrix.
 
         Parameters
         ----------
-        parameters, batch, wrt : as for `jacobian`.
+        parameters, batch, wrt, out : as for `jacobian`.
         vector : v, (N,) for all examples or (B, N).
 
         Returns
         -------
-        A new array (B, K, N).
+        `out`, or a new array (B, K, N).
 
         Raises
         ------
@@ -425,40 +478,32 @@ class Program:
         >>> program.hvp([], [[2.0, 3.0]], [1.0, 1.0], wrt="inputs")
         array([[[10.,  4.]]])
         """
-        return self._derived("hvp", parameters, batch, wrt, vector)
+        return self._derived("hvp", parameters, batch, wrt, vector, out)
 
     def _derived(
-        self, kind: Kind, parameters: Any, batch: Any, wrt: str, direction: Any = None
+        self, kind: Kind, parameters: Any, batch: Any, wrt: str, direction: Any, out: Any
     ) -> npt.NDArray[Any]:
-        parameters, batch = self._arguments(parameters, batch)
         if wrt not in ("parameters", "inputs"):
             raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
-        B, K, N = len(batch), self.outputs, self.parameters if wrt == "parameters" else self.inputs
-        shape = {"jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}[kind]
-        columns = [batch] if wrt == "inputs" else [parameters, batch]
-        if direction is not None:
-            direction = self._array(f"the direction of {kind}", direction)
-            if direction.shape not in ((N,), (B, N)):
-                raise ValueError(f"{kind} needs a direction ({N},) or (B, {N}), got {direction.shape}")
-            columns.append(direction)
-        if not B or not math.prod(shape):
-            return np.empty((B, *shape), self.dtype)
-        if kind == "hessian" and N * len(self._tape.rows) > UNROLLED:
-            units = np.eye(N, dtype=self.dtype)
-            rows = [self._derived("hvp", parameters, batch, wrt, unit) for unit in units]
-            return np.stack(rows, axis=-1)
-        given = parameters if wrt == "inputs" else parameters[:0]
-        rows = self._run((kind, wrt), given, _side_by_side(columns, B), rows=True)
+        found: npt.NDArray[Any] | None = self._enter[kind, wrt](parameters, batch, direction, out)
+        if found is not None:
+            return found
+        K, N = self.outputs, self.parameters if wrt == "parameters" else self.inputs
+        if kind != "hessian" or N * len(self._trace.rows) <= UNROLLED:
+            shape = {"jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}[kind]
+            return self._table((kind, wrt), shape, parameters, batch, direction, out)
+        parameters, batch = self._arguments(parameters, batch)
+        self._require_room(out, (len(batch), K, N, N))
+        units = np.eye(N, dtype=self.dtype)
+        rows = [self._derived("hvp", parameters, batch, wrt, unit, None) for unit in units]
+        return np.stack(rows, axis=-1, out=out)
 
-        def eagerly(number: int) -> Any:
-            along = None if direction is None else np.broadcast_to(direction, (B, N))[number].tolist()
-            return self._eagerly(kind, parameters, batch[number], wrt, along)
-
-        return self._with_the_engines(eagerly, parameters, rows, B, shape)
-
-    def _eagerly(self, kind: Kind, parameters: Any, example: Any, wrt: str, direction: Any) -> Any:
-        """The derivatives for one example, by the eager engine."""
+    def _eagerly(self, purpose: Purpose, parameters: Any, example: Any, direction: Any) -> Any:
+        """The results for one example, by the eager engine."""
         outputs, leaves = self._graph
+        if not isinstance(purpose, tuple):
+            return [output.data for output in self._replay(parameters, example)[0]]
+        kind, wrt = purpose
         numbers = [*parameters.tolist(), *example.tolist()]
         own = slice(0, self.parameters) if wrt == "parameters" else slice(self.parameters, None)
 
@@ -469,14 +514,15 @@ class Program:
             return [fresh[output] for output in outputs]
 
         one = [lambda *variables, k=k: function(*variables)[k] for k in range(self.outputs)]
+        along: Any = None if direction is None else direction.tolist()
         with not_watching(), recording():
             if kind == "jacobian":
                 return jacobian(function, numbers[own])
             if kind == "jvp":
-                return jvp(function, numbers[own], direction)
+                return jvp(function, numbers[own], along)
             if kind == "hessian":
                 return [hessian(each, numbers[own]) for each in one]
-            return [hvp(each, numbers[own], direction) for each in one]
+            return [hvp(each, numbers[own], along) for each in one]
 
     def descend(
         self, parameters: npt.NDArray[Any], batch: Any, rate: float, steps: int = 1
@@ -626,6 +672,30 @@ class Program:
             raise ValueError(f"batch must have the shape (B, {self.inputs}), got {batch.shape}{hint}")
         return parameters, batch
 
+    def _direction(self, purpose: tuple[Kind, str], given: Any, B: int) -> Any:
+        kind, wrt = purpose
+        N = self.parameters if wrt == "parameters" else self.inputs
+        direction = self._array(f"the direction of {kind}", given)
+        if direction.shape not in ((N,), (B, N)):
+            raise ValueError(f"{kind} needs a direction ({N},) or (B, {N}), got {direction.shape}")
+        return direction
+
+    def _require_room(self, out: Any, shape: tuple[int, ...]) -> None:
+        """Refuse an `out` that the results cannot be written into."""
+        if out is None:
+            return
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"out must be an array {shape}, got {type(out).__name__}: {out!r:.60}")
+        if out.dtype != self.dtype:
+            raise TypeError(f"out must be an array of {self.dtype}, as the program is, got {out.dtype}")
+        if out.shape != shape:
+            raise ValueError(f"out must have the shape {shape}, got {out.shape}")
+        if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+            raise ValueError(
+                "out must be writable and lie in memory in C order, as np.empty makes it: give such an "
+                "array, or leave it away and copy the result"
+            )
+
     def _array(self, what: str, given: Any) -> Any:
         array = np.asarray(given)
         if array.dtype.kind not in "biuf":
@@ -634,17 +704,17 @@ class Program:
 
     def _nodes(self, backend: str, purpose: Purpose) -> list[Node]:
         """What a back end has to compute for a purpose."""
-        fold = backend == "numpy"
-        if (backend, purpose) not in self._lifted:
+        fold = find_backend(backend).adds_biases
+        if (backend, purpose) not in self._outputs_for:
             if isinstance(purpose, tuple):
-                self._lifted[backend, purpose] = self._derivative_nodes(fold, *purpose)
+                self._outputs_for[backend, purpose] = self._derivative_nodes(fold, *purpose)
             else:
-                results = lift(self._tape, fold)
+                results = vectorize(self._trace, fold)
                 nodes = [_reduced(results[0]), gradient(results[0])]
-                self._lifted[backend, "gradient"] = nodes
-                self._lifted[backend, "evaluate"] = _everywhere(results)
-                self._lifted[backend, "training"] = [*nodes, *results[1:]]
-        return self._lifted[backend, purpose]
+                self._outputs_for[backend, "gradient"] = nodes
+                self._outputs_for[backend, "evaluate"] = _everywhere(results)
+                self._outputs_for[backend, "training"] = [*nodes, *results[1:]]
+        return self._outputs_for[backend, purpose]
 
     def _derivative_nodes(self, fold: bool, kind: Kind, wrt: str) -> list[Node]:
         """The nodes of a derivative for each example, whose leaves are the first columns of the batch.
@@ -657,9 +727,9 @@ class Program:
         parameters = [] if by_parameters else leaves[: self.parameters]
         columns = leaves if by_parameters else leaves[self.parameters :]
         N = self.parameters if by_parameters else self.inputs
-        if kind in ("jvp", "hvp"):
+        if kind in DIRECTED:
             columns = [*columns, *[Value(0.0) for _ in range(N)]]
-        results = lift(record(outputs, parameters, columns), fold)
+        results = vectorize(capture(outputs, parameters, columns), fold)
         graph = results[0].graph
         own, width = np.arange(N), len(columns)
         direction = graph.scatter_add(
@@ -673,11 +743,14 @@ class Program:
             nodes = tangents(nodes, graph.inputs, direction)
         elif kind == "hessian":
             pattern = np.any(dependence(nodes), axis=0)[:, :N]
-            pieces: list[list[tuple[Any, Node]]] = [[] for _ in nodes]  # of each output's matrix, (N · N,)
+            nowhere, zero = np.flatnonzero(~pattern.reshape(-1)), graph.constant(0.0)
+            # Of each output's matrix, (N · N,); together they fill it.
+            pieces = [[(nowhere, graph.broadcast(zero, nowhere.shape))] for _ in nodes]
             for group in together(pattern):
                 seed = graph.constant(np.isin(np.arange(width), group))
                 rows, member = np.nonzero(pattern[:, group])
-                places = np.array(group)[member] * N + rows  # it is symmetric
+                # Both halves are computed: at a kink, where a derivative is a convention, they may differ.
+                places = rows * N + np.array(group)[member]
                 for matrix, product in zip(pieces, tangents(nodes, graph.inputs, seed)):
                     matrix.append((places, graph.gather(product, rows)))
             nodes = [graph.scatter_add((N * N,), matrix) for matrix in pieces]
@@ -687,30 +760,44 @@ class Program:
         made = self._made.get((backend, purpose))
         if made is None:
             with BUILDING:  # nodes are added to their graph
-                make = ArrayProgram if backend == "numpy" else NativeProgram
+                make = find_backend(backend).load()
                 nodes = self._nodes(backend, purpose)
-                made = make(nodes, self.reduce == "mean", self.dtype)
+                made = make(nodes, self.reduce == "mean", self.dtype, self._widths(purpose))
                 made = self._made.setdefault((backend, purpose), made)
         return made
 
-    def _run(self, purpose: Purpose, parameters: Any, batch: Any, rows: bool = False) -> Any:
-        """A pass over a batch."""
-        self._choose(purpose, 1, len(batch))
-        return self._made_for(purpose, lambda program: (program.rows if rows else program)(parameters, batch))
+    def _widths(self, purpose: Purpose) -> tuple[int, int, int]:
+        """How many inputs of an example are parameters, are in the batch, and in a direction."""
+        if not isinstance(purpose, tuple):
+            return 0, self.inputs, 0
+        kind, wrt = purpose
+        N = self.parameters if wrt == "parameters" else self.inputs
+        return N if wrt == "parameters" else 0, self.inputs, N if kind in DIRECTED else 0
+
+    def _run(self, purpose: Purpose, B: int, work: Callable[[Any], Any]) -> Any:
+        """What a pass over B examples gives with the program of the back end for it."""
+        self._choose(purpose, 1, B)
+        return self._made_for(purpose, work)
+
+    def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
+        """Enter the program without a detour from now on, if the back end that was chosen has a way."""
+        if len(self._backends) == 1 or self._backend != self._backends[0]:
+            self._enter[purpose] = self._program(self._backend, purpose).entry(B, shape)
 
     def _made_for(self, purpose: Purpose, work: Callable[[Any], Any]) -> Any:
         """What some work gives with the program of the chosen back end.
 
-        Native code may turn out too large when it is written; then arrays take its place, if they may.
+        Native code may turn out too large when it is written; then another takes its place, if it may.
         """
         backend = self._backend
         try:
             return work(self._program(backend, purpose))
         except GraphError:
-            if backend == "numpy" or "numpy" not in self._backends:
+            others = [name for name in self._backends if name != backend]
+            if not others or not find_backend(backend).refuses:
                 raise
-            self._backends, self._backend = ("numpy",), "numpy"
-            return work(self._program("numpy", purpose))
+            self._backends, self._backend = others, others[0]
+            return work(self._program(self._backend, purpose))
 
     def _choose(self, purpose: Purpose, passes: int, visits: int) -> None:
         """The back end for so much work, counted with all that was asked for before.
@@ -723,30 +810,32 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
-            batched = [node.size for node in ancestry(self._nodes("numpy", purpose)) if node.batched]
+            nodes = self._nodes(self._backends[0], purpose)
+            batched = [node.size for node in ancestry(nodes) if node.batched]
             self._sizes[purpose] = max(self.parameters, sum(batched))
         self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
 
 
-def _is_finite(numbers: Any) -> bool:
-    """Whether all numbers are finite: a sum that is has none that is not, and others get a closer look."""
-    if numbers.size < 8192:  # a product takes least; from 10,000 on BLAS waits for threads of its own
-        total = np.vdot(numbers, numbers)
-    else:
-        with np.errstate(all="ignore"):
-            total = np.add.reduce(numbers, axis=None)
-    return math.isfinite(total) or bool(np.isfinite(numbers).all())
+class _Entries(dict[Purpose, Callable[..., Any]]):
+    """By purpose the function that may have the results without more ado, or else gives None."""
+
+    def __missing__(self, purpose: Purpose) -> Callable[..., Any]:
+        return refuse
 
 
-def _side_by_side(columns: Sequence[Any], B: int) -> Any:
-    """Arrays (n,) or (B, n), as one of B rows."""
-    if len(columns) == 1:
-        return columns[0]
-    table, end = np.empty((B, sum([each.shape[-1] for each in columns])), columns[0].dtype), 0
-    for each in columns:
-        start, end = end, end + each.shape[-1]
-        table[:, start:end] = each
-    return table
+def _apart(out: Any, *given: Any) -> Any:
+    """`out`, or None if it shares memory with what is read while results are written."""
+    shared = out is not None and any(each is not None and np.may_share_memory(out, each) for each in given)
+    return None if shared else out
+
+
+def _written(found: npt.NDArray[Any], out: Any) -> npt.NDArray[Any]:
+    """What was found, in `out` if there is one."""
+    if out is None or found is out:
+        return found
+    written: npt.NDArray[Any] = out
+    written[...] = found
+    return written
 
 
 def _everywhere(nodes: Sequence[Node]) -> list[Node]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from . import tuning
+from .backends import automatic_backends, find_backend
 
 __all__ = ["rank_backends", "updates_at_once"]
 
 
 def rank_backends(
-    parameters: int, updates: int, visits: int, backends: Iterable[str] = ("numpy", "llvm")
+    parameters: int, updates: int, visits: int, backends: Iterable[str] | None = None
 ) -> list[str]:
     """The back ends, the one first that should be done first, compiling included.
 
@@ -21,7 +22,7 @@ def rank_backends(
     parameters : P.
     updates : how often value and gradient are computed.
     visits : how many examples that is in all.
-    backends : those to choose from.
+    backends : those to choose from; all that "auto" may choose if they are left out, installed or not.
 
     Examples
     --------
@@ -31,10 +32,10 @@ def rank_backends(
     """
 
     def total(backend: str) -> float:
-        once, parameter, _, _ = tuning.SECONDS[backend]
+        once, parameter, _, _ = _costs(backend)
         return once + parameter * parameters + _seconds(backend, parameters, updates, visits)
 
-    return sorted(backends, key=total)
+    return sorted(automatic_backends() if backends is None else backends, key=total)
 
 
 def updates_at_once(backend: str, parameters: int, batch: int) -> int:
@@ -53,5 +54,9 @@ def updates_at_once(backend: str, parameters: int, batch: int) -> int:
 
 
 def _seconds(backend: str, parameters: int, updates: int, visits: int) -> float:
-    _, _, update, visit = tuning.SECONDS[backend]
+    _, _, update, visit = _costs(backend)
     return update * updates + visit * visits * parameters
+
+
+def _costs(backend: str) -> tuple[float, float, float, float]:
+    return find_backend(backend).seconds

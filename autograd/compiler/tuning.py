@@ -27,6 +27,9 @@ BIAS_COPY = 64  # raw inputs that are copied beside a 1, so that a product adds 
 # --- llvm
 
 STRAIGHT = 600  # operations on a block of examples: up to this number they are code without loops
+STRAIGHT_ROWS = 3000  # and up to this one, if they give rows of results, and their loops were no longer than
+SHORT_LOOP = 16
+HELD = 100_000  # operations on a block that a pass may take while no other thread runs: 50 to 100 µs
 LANES_8 = 4  # examples from which a block has eight lanes, and not one
 LANES_16 = 16  # examples from which the blocks of loops have 16
 LANES_32 = 32  # and 32, with more parameters than

@@ -1,11 +1,14 @@
-"""What a training on arrays is made of, and one update of it: the same for all back ends.
+"""A training on arrays: its data, and the steps of one update, in order, which every back end lowers.
 
-The rules run on whatever has arithmetic, on arrays and on nodes of the array program.
+After the value and the gradient of a batch an update is the steps of `Training.steps`. Their formulas run on
+whatever has arithmetic, on arrays and on nodes of the array program. `run` makes the steps on arrays; native
+code has a lowering for each of them.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +19,19 @@ import numpy.typing as npt
 
 from ..locks import built_once
 
-__all__ = ["Rule", "Training", "descent"]
+__all__ = [
+    "Clamp",
+    "Finite",
+    "Follow",
+    "Keep",
+    "Measure",
+    "Rule",
+    "Shorten",
+    "Step",
+    "Training",
+    "descent",
+    "run",
+]
 
 Rule = Callable[[Any, Any, Any, dict[str, Any]], Any]
 """``rule(data, gradient, rate, memory)`` gives the new data, and puts new arrays into the memory."""
@@ -25,6 +40,66 @@ Rule = Callable[[Any, Any, Any, dict[str, Any]], Any]
 def descent(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
     """w ← w − η g."""
     return data - rate * gradient
+
+
+# --- the steps of an update ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The length of the gradient is noted: `norms`."""
+
+
+@dataclass(frozen=True)
+class Finite:
+    """The training ends here unless the value, or else each parameter that is updated, is finite.
+
+    Where a parameter is not, the update is taken back first: the state becomes `previous`.
+    """
+
+    parameters: bool
+
+
+@dataclass(frozen=True)
+class Keep:
+    """The state is copied: `previous`."""
+
+
+@dataclass(frozen=True)
+class Clamp:
+    """g ← min(max(g, −v), v) for the limit v, element by element."""
+
+    limit: float
+
+    def of(self, gradient: Any) -> Any:
+        return np.minimum(np.maximum(gradient, -self.limit), self.limit)
+
+
+@dataclass(frozen=True)
+class Shorten:
+    """g ← g · min(1, n / (‖g‖ + 10⁻⁶)) for the limit n of the length ‖g‖; nan stays."""
+
+    limit: float
+
+    def of(self, gradient: Any, norm: Any) -> Any:
+        return gradient * np.minimum(1.0, self.limit / (norm + 1e-6))
+
+
+@dataclass(frozen=True)
+class Follow:
+    """The parameters and what is remembered of them follow the gradient, by a rule."""
+
+    rule: Rule
+    names: tuple[str, ...]
+
+    def of(self, rows: Mapping[int, Any], gradient: Any, rate: Any) -> dict[int, Any]:
+        """By the number of a row of the state, what the rule puts into it in place of what is there."""
+        memory = {name: rows[2 + number] for number, name in enumerate(self.names)}
+        new = {0: self.rule(rows[0], gradient, rate, memory)}
+        return new | {2 + number: memory[name] for number, name in enumerate(self.names)}
+
+
+Step = Measure | Finite | Keep | Clamp | Shorten | Follow
 
 
 @dataclass
@@ -136,21 +211,23 @@ class Training:
         """What is remembered of each of the parameters that are updated, by name."""
         return {name: self.row(2 + number) for number, name in enumerate(self.names)}
 
-    def clamped(self, gradient: Any) -> Any:
-        """min(max(g, −v), v) for the limit v = `clip_value`, if there is one."""
-        if self.clip_value is None:
-            return gradient
-        return np.minimum(np.maximum(gradient, -self.clip_value), self.clip_value)
+    @property
+    def follow(self) -> Follow:
+        return Follow(self.rule, self.names)
 
-    def shortened(self, gradient: Any, norm: Any) -> Any:
-        """g · min(1, n / (‖g‖ + 10⁻⁶)) for the limit n = `clip_norm` of the length ‖g‖; nan stays."""
-        return gradient * np.minimum(1.0, self.clip_norm / (norm + 1e-6))
+    @property
+    def steps(self) -> list[Step]:
+        """One update, after the value and the gradient over its batch.
 
-    def following(self, rows: Mapping[int, Any], gradient: Any, rate: Any) -> dict[int, Any]:
-        """By the number of a row of the state, what the rule puts into it in place of what is there."""
-        memory = {name: rows[2 + number] for number, name in enumerate(self.names)}
-        new = {0: self.rule(rows[0], gradient, rate, memory)}
-        return new | {2 + number: memory[name] for number, name in enumerate(self.names)}
+        The length that is noted is that of the whole gradient, and the one that is limited is that of the
+        clamped one. A value that is lost leaves the state as it is, for it was computed from that state.
+        """
+        limits: list[Step] = [] if self.clip_value is None else [Clamp(self.clip_value)]
+        limits += [] if self.clip_norm is None else [Shorten(self.clip_norm)]
+        change = [*limits, self.follow]
+        if not self.careful:
+            return change
+        return [Measure(), Finite(parameters=False), Keep(), *change, Finite(parameters=True)]
 
     @property
     def changing(self) -> list[int]:
@@ -160,7 +237,7 @@ class Training:
     @property
     def kind(self) -> tuple[Any, ...]:
         """What native code for it depends on."""
-        return self.rule, self.names, self.updated, self.clip_value, self.clip_norm, self.careful
+        return self.updated, *self.steps
 
     @built_once
     def repeated(self) -> bool:
@@ -177,3 +254,62 @@ class Training:
     def row(self, number: int) -> npt.NDArray[Any]:
         """A row of the state, as far as it is updated: 0 the parameters, 1 the gradient, then the memory."""
         return self.state[number * self.parameters : number * self.parameters + self.updated]
+
+
+_NEAR = 1e-280, 1e280  # squares that have lost nothing
+
+
+def length(gradient: npt.NDArray[Any]) -> float:
+    """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
+    gradient = gradient.astype(np.float64, copy=False)
+    with np.errstate(all="ignore"):
+        square = float(gradient @ gradient)
+        largest = float(np.abs(gradient).max(initial=0.0))
+        if _NEAR[0] < square < _NEAR[1] or not 0.0 < largest < math.inf:
+            return math.sqrt(square) if square == square else math.nan
+        scaled = gradient / largest
+        return largest * math.sqrt(float(scaled @ scaled))
+
+
+def run(t: Training, compute: Callable[[int, int], Sequence[Any]], done: int = 0) -> int:
+    """Make the updates of a training on arrays.
+
+    Parameters
+    ----------
+    compute : ``compute(start, stop)`` gives for ``order[start:stop]`` the value (1,), the gradient
+        (P,) and each output (1, stop − start), at the parameters that are in the state then.
+    done : how many updates have been made already.
+
+    Returns
+    -------
+    How many were made before a number was not finite.
+    """
+    rows = {number: t.row(number) for number in t.changing}
+    steps, room = t.steps, np.empty(t.updated, t.state.dtype)
+    for number, (start, stop) in enumerate(t.bounds[done:].tolist(), start=done):
+        value, gradient, *outputs = compute(start, stop)
+        t.values[number] = value[0]
+        for k, column in enumerate(outputs):
+            t.noted[start:stop, k] = column
+        gradient = gradient[: t.updated]
+        for step in steps:
+            if isinstance(step, Measure):
+                t.norms[number] = length(gradient)
+            elif isinstance(step, Finite):
+                if not np.isfinite(rows[0] if step.parameters else t.values[number]).all():
+                    if step.parameters:
+                        t.state[...] = t.previous
+                    return number
+            elif isinstance(step, Keep):
+                t.previous[...] = t.state
+            elif isinstance(step, Clamp):
+                gradient = step.of(gradient)
+            elif isinstance(step, Shorten):
+                gradient = step.of(gradient, length(gradient))
+            elif step.rule is descent:  # without a new array, but where a length made it one of doubles
+                out = room if gradient.dtype == room.dtype else None
+                rows[0] -= np.multiply(gradient, t.rates[number], out=out)
+            else:
+                for row, array in step.of(rows, gradient, t.rates[number]).items():
+                    rows[row][...] = array
+    return len(t.rates)

@@ -8,6 +8,7 @@ from typing import Any
 from ..engine.graph import ancestors, edges, numbers_of
 from ..engine.node import flat
 from ..engine.primitives import Primitive
+from ..engine.replay import depending
 from ..engine.value import Value
 from .text import Cluster
 
@@ -62,11 +63,7 @@ class View:
 
     def reached(self, start: Value) -> frozenset[Any]:
         """The nodes on paths from `start` to an output: in this graph, all that depend on `start`."""
-        reached: set[Any] = {start}
-        for node in self.values:
-            if not reached.isdisjoint(self.parents(node)):
-                reached.add(node)
-        return frozenset(reached)
+        return frozenset(depending([start], self.values, self.parents))
 
 
 def parts(scope: str) -> Cluster:

@@ -1,10 +1,12 @@
-"""A recorded graph on other numbers: recorded again, computed again, or swept with every term of every sum.
+"""A recorded graph on other numbers: recorded again, computed again, or swept with every term of every sum;
+and which of its nodes such numbers reach.
 
 The engine's sweep keeps the sums; a page that shows how they come about needs what is added.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,20 @@ from .node import flat
 from .primitive import Primitive
 from .value import Value
 
-__all__ = ["Pass", "Passes", "recomputed", "replay"]
+__all__ = ["Pass", "Passes", "depending", "recomputed", "replay"]
+
+
+def depending(
+    inputs: Iterable[Any],
+    order: Iterable[Any],
+    parents: Callable[[Any], Iterable[Any]] = operator.attrgetter("parents"),
+) -> set[Any]:
+    """The inputs, and those nodes of an order, operands first, that depend on them by their `parents`."""
+    found = set(inputs)
+    for node in order:
+        if not found.isdisjoint(parents(node)):
+            found.add(node)
+    return found
 
 
 def replay(outputs: Sequence[Value], numbers: Mapping[Value, float | Value]) -> dict[Value, Value]:

@@ -11,7 +11,6 @@ import csv
 import io
 import math
 import re
-import stat
 import struct
 import zipfile
 import zlib
@@ -23,8 +22,9 @@ from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
 __all__ = [
-    "IN_A_FORMULA", "LIMITS", "TOKEN", "Book", "Cell", "Limits", "Place", "Sheet", "SheetError", "corners",
-    "moved", "open_book", "place_of", "read_number", "reference",
+    "COLUMNS", "IN_A_FORMULA", "LIMITS", "ROWS", "SAVE_AS", "TOKEN", "Book", "Cell", "Element", "Limits",
+    "Parts", "Place", "Sheet", "SheetError", "archive_of", "corners", "letters", "moved", "open_workbook",
+    "place_of", "put", "read_number", "read_text", "reference", "whole",
 ]  # fmt: skip
 
 Place = tuple[int, int]  # row and column, both counted from 1 as in A1
@@ -49,13 +49,23 @@ LIMITS = {
     "headers": 2_000,
     "tables": 24,
     "rows of tables": 12_000,
-    "wrong columns to find the slip of": 100,
+    "formulas tried to find slips": 50_000,
     "numbers beside their names": 300,
     "numbers stated in texts": 5_000,
 }
 """The most that is read of one file, all its sheets together: the assignment takes seconds."""
 
-_ROWS, _COLUMNS = 1_048_576, 16_384  # of a sheet, in every spreadsheet program
+OF_A_CLASS = {
+    "files": 20_000,
+    "folders within each other": 20,
+    "archives within each other": 4,
+    "bytes of an archive": 500_000_000,
+    "bytes when unpacked": 1_000_000_000,
+    "sheets": 2_000,
+}
+"""The most that is read of what a class has handed in. Of each sheet that is in it: see `LIMITS`."""
+
+ROWS, COLUMNS = 1_048_576, 16_384  # of a sheet, in every spreadsheet program
 _IN_A_CELL = 32_767  # letters, likewise
 IN_A_FORMULA = 8_192
 _IN_A_NUMBER = 400  # letters: the smallest number written out has 340
@@ -68,10 +78,21 @@ class SheetError(ValueError):
 
 
 class Limits:
-    """What may still be read of a file."""
+    """What may still be read of a file.
 
-    def __init__(self, file: str) -> None:
-        self.file, self.left = file, dict(LIMITS)
+    Parameters
+    ----------
+    most : the table of limits.
+    advice : what to do with a file that has more.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        most: Mapping[str, int] = LIMITS,
+        advice: str = "keep the first thousand rows of the table in a file of their own",
+    ) -> None:
+        self.file, self.most, self.left, self._advice = file, most, dict(most), advice
         self._seen: set[str] = set()
 
     def take(self, what: str, number: int = 1) -> None:
@@ -83,8 +104,8 @@ class Limits:
         """
         if not self.has(what, number):
             raise SheetError(
-                f"{self.file} has more than {LIMITS[what]:,} {what}, the most that is read here: keep the "
-                "first thousand rows of the table in a file of their own"
+                f"{self.file} has more than {self.most[what]:,} {what}, the most that is read here: "
+                f"{self._advice}"
             )
 
     def has(self, what: str, number: int = 1) -> bool:
@@ -177,7 +198,7 @@ class Book:
     others : the names of what is no sheet of cells, such as a chart that fills one.
     defined : what the workbook calls cells of its own: a name and its reference.
     limits : what may still be read of it.
-    kind : ``"xlsx"`` or ``"csv"``.
+    kind : ``"xlsx"``, ``"ods"``, ``"xls"`` or ``"csv"``.
     """
 
     path: Path
@@ -187,7 +208,7 @@ class Book:
     others: list[str] = field(default_factory=list)
     defined: Mapping[str, str] = field(default_factory=dict)
     _sheets: dict[str, Sheet] = field(default_factory=dict)
-    _archive: _Archive | None = None
+    _archive: _Workbook | None = None
 
     def sheet(self, name: str) -> Sheet:
         """The sheet of that name.
@@ -231,7 +252,7 @@ def column_of(name: str) -> int:
     if _COLUMN.fullmatch(name):
         for letter in name:
             number = 26 * number + ord(letter) - 64
-    if not 1 <= number <= _COLUMNS:
+    if not 1 <= number <= COLUMNS:
         raise ValueError(f"{name!r:.60} is not the name of a column")
     return number
 
@@ -239,7 +260,7 @@ def column_of(name: str) -> int:
 def place_of(name: str) -> Place:
     """The place of a cell, given its name."""
     match = _CELL.fullmatch(name)
-    if match is None or not 1 <= int(match[4]) <= _ROWS:
+    if match is None or not 1 <= int(match[4]) <= ROWS:
         raise ValueError(f"{name!r:.60} is not the name of a cell")
     return int(match[4]), column_of(match[2])
 
@@ -283,7 +304,7 @@ def moved(formula: str, down: int, across: int) -> str:
         row, column = place_of(name)
         row += 0 if match[3] else down
         column += 0 if match[1] else across
-        if not (1 <= row <= _ROWS and 1 <= column <= _COLUMNS):
+        if not (1 <= row <= ROWS and 1 <= column <= COLUMNS):
             raise ValueError(f"{name} would leave the sheet")
         return f"{match[1]}{letters(column)}{match[3]}{row}"
 
@@ -343,76 +364,13 @@ def _finite(text: str, divisor: float = 1.0) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def open_book(path: Path) -> Book:
-    """The workbook or the .csv file at that path, told by what is in it rather than by its name.
-
-    Raises
-    ------
-    SheetError : if there is no such file, if it is not a sheet that can be read, or if it passes a limit.
-    """
-    limits = Limits(path.name)
-    data = _bytes(path, limits)
-    if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
-        raise SheetError(f"{path.name} is empty: save the sheet again")
-    _refuse_others(path, data)
-    if data[:2] == b"PK":
-        return _open_workbook(path, data, limits)
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        raise SheetError(
-            f"{path.name} is not an .xlsx file, whatever its name says, or it is damaged: {_SAVE_AS}"
-        )
-    sheet = _read_text(path.name, data, limits)
-    return Book(path, "csv", [sheet.name], limits, _sheets={sheet.name: sheet})
+SAVE_AS = "open it in a spreadsheet program and save it as .xlsx"
 
 
-def _bytes(path: Path, limits: Limits) -> bytes:
-    """What is in the file, which must be one: a pipe may never end, and a device need not."""
-    try:
-        kind = path.stat()
-        if stat.S_ISDIR(kind.st_mode):
-            raise SheetError(f"{path} is a folder: give the name of the .xlsx or .csv file in it")
-        if not stat.S_ISREG(kind.st_mode):
-            raise SheetError(f"{path} is a pipe or a device: save the sheet as a file and give its name")
-        limits.take("bytes", kind.st_size)
-        with path.open("rb") as file:
-            data = file.read(LIMITS["bytes"] + 1)  # what the system makes up has no size
-        limits.take("bytes", len(data) - kind.st_size)
-        return data
-    except FileNotFoundError:
-        raise SheetError(f"there is no file {path}") from None
-    except SheetError:
-        raise
-    except (OSError, ValueError) as error:
-        raise SheetError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-_SAVE_AS = "open it in a spreadsheet program and save it as .xlsx"
-_CHECKED = "what can be checked is the .xlsx or .csv file itself"
-_REFUSED = {
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"is in the old .xls format: {_SAVE_AS}",
-    **dict.fromkeys((b"<html", b"<!doctype html", b"<table"), f"is a web page: {_SAVE_AS}"),
-    b"<?xml": f"is XML, not an .xlsx workbook: {_SAVE_AS}",
-    b"%pdf": f"is a PDF: {_CHECKED}",
-    **dict.fromkeys((b"\x89png", b"\xff\xd8\xff"), f"is a picture: {_CHECKED}"),
-}  # by how a file begins, in small letters, what it is and what to do
-
-
-def _refuse_others(path: Path, data: bytes) -> None:
-    """Say what a file is that is something else than a workbook or a text."""
-    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    what = next((what for begin, what in _REFUSED.items() if head.startswith(begin)), "")
-    if "old .xls" in what and "EncryptedPackage".encode("utf-16-le") in data:
-        what = "is protected by a password: open it, remove the password and save it again"
-    if head.startswith(b"{") and b'"cells"' in data:
-        what = f"is a notebook: {_CHECKED}"
-    if what:
-        raise SheetError(f"{path.name} {what}")
-
-
-def _put(sheet: Sheet, place: Place, cell: Cell) -> None:
+def put(sheet: Sheet, place: Place, cell: Cell) -> None:
     """Add a cell, and count it."""
-    if not (1 <= place[0] <= _ROWS and 1 <= place[1] <= _COLUMNS):
-        raise SheetError(f"{sheet.limits.file} has more than {_ROWS:,} rows or {_COLUMNS:,} columns")
+    if not (1 <= place[0] <= ROWS and 1 <= place[1] <= COLUMNS):
+        raise SheetError(f"{sheet.limits.file} has more than {ROWS:,} rows or {COLUMNS:,} columns")
     if place in sheet.cells:
         raise ValueError(f"the cell {reference(place)} is there twice")
     sheet.limits.take("cells")
@@ -430,7 +388,8 @@ _SEPARATOR = re.compile(r'"?sep=([,;|:\t])"?\s*', re.IGNORECASE)
 _FORMULA = re.compile(r"=\s*+[^=\s]")
 
 
-def _read_text(name: str, data: bytes, limits: Limits) -> Sheet:
+def read_text(name: str, data: bytes, limits: Limits) -> Sheet:
+    """A .csv file of any dialect as a sheet."""
     encoding = _encoding(name, data)
     stream = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
     head = stream.read(100_000)
@@ -445,7 +404,7 @@ def _read_text(name: str, data: bytes, limits: Limits) -> Sheet:
         while line := stream.readline(_AT_ONCE):
             length += len(line)
             if length >= _AT_ONCE:
-                raise SheetError(f"{name} has more than {_AT_ONCE:,} letters in one line: {_SAVE_AS}")
+                raise SheetError(f"{name} has more than {_AT_ONCE:,} letters in one line: {SAVE_AS}")
             yield line
 
     try:
@@ -459,7 +418,7 @@ def _read_text(name: str, data: bytes, limits: Limits) -> Sheet:
                     number = None if word[0] == "=" else read_number(word)
                     formula = word if word[0] == "=" and _FORMULA.match(word) else ""
                     value = number if number is not None else None if formula else word
-                    _put(sheet, (row, column), Cell(value, word, formula))
+                    put(sheet, (row, column), Cell(value, word, formula))
     except SheetError:
         raise
     except (csv.Error, ValueError) as error:
@@ -478,7 +437,7 @@ def _encoding(name: str, data: bytes) -> str:
     elif data[:200:2].count(0) > data[1:200:2].count(0) + 10:
         encodings = ["utf-16-be"]
     elif b"\0" in data:
-        raise SheetError(f"{name} is not a text file: {_SAVE_AS}, or as .csv")
+        raise SheetError(f"{name} is not a text file: {SAVE_AS}, or as .csv")
     else:
         encodings = ["utf-8-sig", "cp1252", "latin-1"]
     for encoding in encodings:
@@ -525,7 +484,7 @@ _BROKEN = (
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[None]:
+def whole(path: Path) -> Iterator[None]:
     """Say of a file that cannot be read in here that it is damaged."""
     try:
         yield
@@ -539,66 +498,40 @@ def _whole(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _open_workbook(path: Path, data: bytes, limits: Limits) -> Book:
+def archive_of(path: Path, data: bytes, limits: Limits) -> zipfile.ZipFile:
+    """The archive that a workbook is, with no more parts than are read."""
     limits.take("parts", data.count(b"PK\1\2"))  # before there is an object for each
-    with _whole(path):
-        archive = _Archive(path, zipfile.ZipFile(io.BytesIO(data)), limits)
-    return Book(path, "xlsx", list(archive.parts), limits, archive.others, archive.defined, _archive=archive)
+    with whole(path):
+        return zipfile.ZipFile(io.BytesIO(data))
+
+
+def open_workbook(path: Path, archive: zipfile.ZipFile, limits: Limits) -> Book:
+    """The .xlsx workbook in an archive."""
+    with whole(path):
+        parts = _Workbook(path, archive, limits)
+    return Book(path, "xlsx", list(parts.parts), limits, parts.others, parts.defined, _archive=parts)
 
 
 # An element of a part when it begins and, with its text, when it ends: its tag without the namespace, of
 # which there is one for each flavour of the format, and its attributes.
-_Element = tuple[str, dict[str, str], str | None]
+Element = tuple[str, dict[str, str], str | None]
 
 
-class _Archive:
-    """The parts of a workbook."""
+class Parts:
+    """The parts of a file that is an archive of XML.
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
-        self.path, self.archive, self.limits = path, archive, limits
-        held = archive.namelist()
-        if "mimetype" in held or "content.xml" in held:
-            raise SheetError(f"{path.name} is an OpenDocument file: {_SAVE_AS}")
-        if any(name.endswith("workbook.bin") for name in held):
-            raise SheetError(f"{path.name} is in the .xlsb format: {_SAVE_AS}")
-        if any(name.startswith("Index/") for name in held):
-            raise SheetError(f"{path.name} is a Numbers file: export it as .xlsx")
-        if "[Content_Types].xml" not in held and "_rels/.rels" not in held:
-            raise SheetError(
-                f"{path.name} is an archive, but not an .xlsx workbook: unpack it and give the file in it"
-            )
-        self._require_once("part", held)
-        main = next(
-            (target for kind, target in self._related("").values() if kind == "officeDocument"),
-            "xl/workbook.xml",
-        )
-        related = self._related(main)
-        self.parts: dict[str, tuple[str, bool]] = {}  # of each sheet its part, and whether it is hidden
-        self.defined: dict[str, str] = {}
-        self.others: list[str] = []
-        names = []
-        elements = self._elements(main)
-        if next(elements)[0] != "workbook":
-            raise SheetError(f"{path.name} is not a workbook: {_SAVE_AS}")
-        for tag, attributes, text in elements:
-            name = attributes.get("name", "")
-            if tag == "sheet" and text is not None:
-                self.limits.take("sheets")
-                names.append(name)
-                kind, target = related[_reference_of(attributes)]
-                if kind == "worksheet":
-                    self.parts[name] = target, attributes.get("state", "visible") != "visible"
-                else:
-                    self.others.append(name)
-            elif tag == "definedName" and text:
-                self.limits.take("names of its own")
-                self.defined[name.casefold()] = text
-        self._require_once("sheet", names)
-        if not self.parts:
-            raise SheetError(f"{path.name} has no sheet with cells")
-        self._strings = next((target for kind, target in related.values() if kind == "sharedStrings"), "")
+    Parameters
+    ----------
+    inline : the elements whose text belongs to the element around them, each with what ends it there.
+    """
 
-    def _require_once(self, what: str, names: list[str]) -> None:
+    def __init__(
+        self, path: Path, archive: zipfile.ZipFile, limits: Limits, inline: Mapping[str, str] | None = None
+    ) -> None:
+        self.path, self.archive, self.limits, self._inline = path, archive, limits, inline or {}
+        self.require_once("part", archive.namelist())
+
+    def require_once(self, what: str, names: list[str]) -> None:
         """Refuse two of one name, of which programs may take either; they do not tell capitals apart."""
         seen: set[str] = set()
         for name in names:
@@ -609,33 +542,19 @@ class _Archive:
                 )
             seen.add(name.casefold())
 
-    def _related(self, part: str) -> dict[str, tuple[str, str]]:
-        """The parts that a part refers to: by identifier the kind and the name."""
-        folder, name = PurePosixPath(part).parent, PurePosixPath(part).name
-        list_of_parts = str(folder / "_rels" / f"{name}.rels")
-        if list_of_parts not in self.archive.namelist():
-            return {}
-        found = {}
-        for tag, attributes, text in self._elements(list_of_parts):
-            if tag == "Relationship" and text is not None:
-                self.limits.take("parts")
-                target = attributes.get("Target", "")
-                full = target[1:] if target.startswith("/") else str(folder / target)
-                found[attributes.get("Id", "")] = attributes.get("Type", "").rsplit("/", 1)[-1], full
-        return found
-
-    def _elements(self, part: str) -> Iterator[_Element]:
+    def elements(self, part: str) -> Iterator[Element]:
         """The elements of a part, each twice: as it begins and as it ends."""
-        found: list[_Element] = []
+        found: list[Element] = []
         within: list[tuple[str, dict[str, str]]] = []
         texts: list[str] = []
 
         def begin(name: str, attributes: dict[str, str]) -> None:
             tag = name.rpartition(":")[2]
-            if texts and texts[-1]:  # what makes lines and indents in a part is no text
-                if not texts[-1].isspace():
+            if texts and texts[-1] and within[-1][0] not in self._inline:
+                if texts[-1].isspace():  # what makes lines and indents in a part is no text
+                    texts[-1] = ""
+                elif not self._inline:
                     raise ValueError(f"text beside an element: {texts[-1]:.20}")
-                texts[-1] = ""
             found.append((tag, attributes, None))
             within.append((tag, attributes))
             texts.append("")
@@ -645,7 +564,9 @@ class _Archive:
         def end(name: str) -> None:
             tag, attributes = within.pop()
             text = texts.pop()
-            if tag != "t" or within[-1][0] != "rPh":  # how the text is read aloud
+            if tag in self._inline:
+                data(text + self._inline[tag])
+            elif tag != "t" or within[-1][0] != "rPh":  # how the text is read aloud
                 found.append((tag, attributes, text))
 
         def data(text: str) -> None:
@@ -655,7 +576,7 @@ class _Archive:
 
         def refuse(*_: object) -> None:
             raise SheetError(
-                f"{self.path.name} declares a document type, which no spreadsheet has: {_SAVE_AS}"
+                f"{self.path.name} declares a document type, which no spreadsheet has: {SAVE_AS}"
             )
 
         parser = expat.ParserCreate()
@@ -680,12 +601,72 @@ class _Archive:
             parser.Parse(b"", True)
             yield from found
 
+
+class _Workbook(Parts):
+    """The parts of an .xlsx workbook."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
+        super().__init__(path, archive, limits)
+        held = archive.namelist()
+        if any(name.endswith("workbook.bin") for name in held):
+            raise SheetError(f"{path.name} is in the .xlsb format: {SAVE_AS}")
+        if any(name.startswith("Index/") for name in held):
+            raise SheetError(f"{path.name} is a Numbers file: export it as .xlsx")
+        if "[Content_Types].xml" not in held and "_rels/.rels" not in held:
+            raise SheetError(
+                f"{path.name} is an archive, but not an .xlsx workbook: unpack it and give the file in it"
+            )
+        main = next(
+            (target for kind, target in self._related("").values() if kind == "officeDocument"),
+            "xl/workbook.xml",
+        )
+        related = self._related(main)
+        self.parts: dict[str, tuple[str, bool]] = {}  # of each sheet its part, and whether it is hidden
+        self.defined: dict[str, str] = {}
+        self.others: list[str] = []
+        names = []
+        elements = self.elements(main)
+        if next(elements)[0] != "workbook":
+            raise SheetError(f"{path.name} is not a workbook: {SAVE_AS}")
+        for tag, attributes, text in elements:
+            name = attributes.get("name", "")
+            if tag == "sheet" and text is not None:
+                self.limits.take("sheets")
+                names.append(name)
+                kind, target = related[_reference_of(attributes)]
+                if kind == "worksheet":
+                    self.parts[name] = target, attributes.get("state", "visible") != "visible"
+                else:
+                    self.others.append(name)
+            elif tag == "definedName" and text:
+                self.limits.take("names of its own")
+                self.defined[name.casefold()] = text
+        self.require_once("sheet", names)
+        if not self.parts:
+            raise SheetError(f"{path.name} has no sheet with cells")
+        self._strings = next((target for kind, target in related.values() if kind == "sharedStrings"), "")
+
+    def _related(self, part: str) -> dict[str, tuple[str, str]]:
+        """The parts that a part refers to: by identifier the kind and the name."""
+        folder, name = PurePosixPath(part).parent, PurePosixPath(part).name
+        list_of_parts = str(folder / "_rels" / f"{name}.rels")
+        if list_of_parts not in self.archive.namelist():
+            return {}
+        found = {}
+        for tag, attributes, text in self.elements(list_of_parts):
+            if tag == "Relationship" and text is not None:
+                self.limits.take("parts")
+                target = attributes.get("Target", "")
+                full = target[1:] if target.startswith("/") else str(folder / target)
+                found[attributes.get("Id", "")] = attributes.get("Type", "").rsplit("/", 1)[-1], full
+        return found
+
     @cached_property
     def strings(self) -> list[str]:
         """The texts that cells refer to by number."""
         found: list[str] = []
         runs: list[str] = []  # the pieces of a text, which may be formatted differently
-        for tag, _, text in self._elements(self._strings) if self._strings else ():
+        for tag, _, text in self.elements(self._strings) if self._strings else ():
             if text is None:
                 continue
             if tag == "t":
@@ -697,7 +678,7 @@ class _Archive:
         return found
 
     def sheet(self, name: str) -> Sheet:
-        with _whole(self.path):
+        with whole(self.path):
             return self._read(name, *self.parts[name])
 
     def _read(self, name: str, part: str, hidden: bool) -> Sheet:
@@ -705,7 +686,7 @@ class _Archive:
         masters: dict[str, Place] = {}
         place = 0, 0
         data = formula = ""
-        for tag, attributes, text in self._elements(part):
+        for tag, attributes, text in self.elements(part):
             if tag == "c" and text is None:
                 named = attributes.get("r")
                 place = place_of(named) if named else (place[0], place[1] + 1)
@@ -728,7 +709,7 @@ class _Archive:
                 sheet.merged.append((place_of(begin), place_of(end or begin)))
             elif tag == "col" and attributes.get("hidden") in ("1", "true"):
                 first, last = (int(attributes.get(name, "1")) for name in ("min", "max"))
-                columns = range(max(first, 1), min(last, _COLUMNS) + 1)
+                columns = range(max(first, 1), min(last, COLUMNS) + 1)
                 self.limits.take("hidden columns", len(columns))
                 sheet.hidden_columns.update(columns)
         return sheet
@@ -750,7 +731,7 @@ class _Archive:
         elif shown and kind != "e" and (written := read_number(data)) is not None:
             value = written  # a number that is kept as text
         if value is not None or (formula and not data):
-            _put(sheet, place, Cell(value, shown, formula))
+            put(sheet, place, Cell(value, shown, formula))
 
     def _formula(
         self, sheet: Sheet, place: Place, attributes: dict[str, str], text: str, masters: dict[str, Place]

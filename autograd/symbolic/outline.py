@@ -17,6 +17,7 @@ from typing import Any
 
 from ..engine.graph import edges, numbers_of, reverse_sweep, topological_order
 from ..engine.primitives import TABLE, Primitive
+from ..engine.replay import depending
 from ..engine.value import Value
 from ..files import encoded, shortened
 from .expressions import OPERATORS, Apply, Expression, Number, Symbol, as_expression, faithful, is_masked
@@ -97,7 +98,7 @@ class Outline:
         self.expressions: dict[Value, Expression] = {}
         self.formulas: dict[Value, Expression] = {}
         self.opaque: dict[str, None] = {}
-        self._depending = self._find_depending()
+        self._depending = depending(self.wrt, self.order, self._reads)
         self._name(self._find_parts() if inline else set(), inline, reserved)
 
     def text(self, node: Value) -> str:
@@ -109,14 +110,6 @@ class Outline:
         if row is None or row.select is None or self._branches:
             return node.parents
         return (node.operands[row.select(*map(numbers_of, node.operands))],)
-
-    def _find_depending(self) -> set[Value]:
-        """The nodes that a change of `wrt` reaches."""
-        found = set(self.wrt)
-        for node in self.order:
-            if not found.isdisjoint(self._reads(node)):
-                found.add(node)
-        return found
 
     def _times(self, adjoint: float, partial: float) -> float:
         """Their product; 0 behind a branch that is not taken, whatever the partial there."""

@@ -25,7 +25,7 @@ from ..engine.linearization import Linearization
 from ..engine.messages import describe
 from ..engine.node import flat
 from ..engine.primitive import Primitive
-from ..engine.replay import recomputed
+from ..engine.replay import depending, recomputed
 from ..engine.value import Value
 from ..errors import GradcheckError
 from .finite_differences import SAFETY, FiniteDifferences, finite_differences
@@ -283,8 +283,8 @@ def _derivative(function: Function) -> Function:
 def _noise(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[float]:
     """How far each output may be off by rounding: how far it moves when every operation is off by an ulp."""
     order = ancestors(outputs)
-    depending = _depending(inputs, order)  # all else is off by the same at every step, which does not show
-    fixed = {node: node.data for node in order if node not in depending}
+    active = depending(inputs, order)  # all else is off by the same at every step, which does not show
+    fixed = {node: node.data for node in order if node not in active}
     chance = random.Random(0)
 
     def off(number: float) -> float:
@@ -304,15 +304,6 @@ def _noise(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[float]:
             if shift < math.inf:  # it is not where a perturbed operand left the domain of a row
                 noise[i] = max(noise[i], shift)
     return noise
-
-
-def _depending(inputs: Sequence[Value], order: Sequence[Any]) -> set[Any]:
-    """The inputs, and the nodes of an order that depend on them."""
-    depending: set[Any] = set(inputs)
-    for node in order:
-        if not depending.isdisjoint(node.parents):
-            depending.add(node)
-    return depending
 
 
 def _require_same(outputs: Sequence[Value], again: Sequence[Value]) -> None:
@@ -344,10 +335,10 @@ def _suspect(function: Function, point: Sequence[float], order: int) -> str | No
     """The first node whose own derivatives up to this order do not agree with the values of its row."""
     leaves = list(map(Value, point))
     nodes = ancestors(function(*leaves))
-    depending = _depending(leaves, nodes)
-    rows = [node for node in nodes if node.primitive and node in depending]
+    active = depending(leaves, nodes)
+    rows = [node for node in nodes if node.primitive and node in active]
     for node in rows[:SUSPECTS]:
-        row, numbers = _alone(node, depending)
+        row, numbers = _alone(node, active)
         names = [f"[{i}]" for i in range(len(numbers))]
         for _, found in _orders(row, numbers, [(node.op,)], names, order):
             for check in found:
@@ -360,17 +351,17 @@ def _suspect(function: Function, point: Sequence[float], order: int) -> str | No
     return None
 
 
-def _alone(node: Any, depending: set[Any]) -> tuple[Function, list[float]]:
+def _alone(node: Any, active: set[Any]) -> tuple[Function, list[float]]:
     """The row of a node as a function of those operands that depend on the inputs, and their numbers."""
     parents = flat(node.operands)
 
     def function(*variables: Value) -> list[Value]:
         replaced = iter(variables)
-        args = iter([next(replaced) if each in depending else each.data for each in parents])
+        args = iter([next(replaced) if each in active else each.data for each in parents])
         shaped = [[next(args) for _ in each] if type(each) is tuple else next(args) for each in node.operands]
         return [as_output("gradcheck", node.primitive(*shaped), "")]
 
-    return function, [each.data for each in parents if each in depending]
+    return function, [each.data for each in parents if each in active]
 
 
 # --- in words --------------------------------------------------------------------------------------

@@ -10,9 +10,6 @@ picture of the gradients after each step:
    the same graph swept in topological order;
 2. what is lost where a node is used twice and its gradient is overwritten instead of added to;
 3. what becomes of training when the gradients are not set to zero between steps.
-
-The wrong ways are written out here in plain Python, over the parents of a node and the partials of its
-primitive. The right numbers are the engine's.
 """
 
 from .run import main as main

@@ -5,9 +5,11 @@ The table of primitives is read from the table, its errors are measured, and whe
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 import re
+from pathlib import Path
 
 import autograd
 import nn
@@ -17,6 +19,7 @@ from autograd.engine.primitives import TABLE
 from autograd.symbolic import LATEX, Symbol
 from tests.accuracy.judge import OURS, judge
 from tests.accuracy.subjects import subjects
+from tests.test_house import FLOORS
 
 POINTS = 16  # judged for each row, and some more at the edges of its domain
 LONGEST_FORMULA = 220  # letters of LaTeX; a longer one is to be read in the source
@@ -158,6 +161,21 @@ def command_help() -> str:
     return f"```text\n{_parser().format_help()}\n```"
 
 
+def layout() -> str:
+    """Each package with its files, from the top floor down, and the first sentence of each file."""
+    root = Path(autograd.__file__).parent.parent
+    lines = []
+    for package, floors in FLOORS.items():
+        lines += ["", f"## {package}", "", "```{list-table}", ""]
+        for name in floors:
+            path = root.joinpath(*package.split("."), name)
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+            lines += cells([f"`{name}{'/' * path.is_dir()}`", doc.partition("\n\n")[0].replace("\n", " ")])
+        lines += ["```"]
+    return "\n".join(lines)
+
+
 # --- live pages ----------------------------------------------------------------------------------------
 
 
@@ -199,6 +217,7 @@ PARTS = {
     "autograd": lambda: names_of(autograd),
     "nn": lambda: names_of(nn),
     "command": command_help,
+    "layout": layout,
 }
 
 

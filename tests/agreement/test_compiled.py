@@ -389,7 +389,7 @@ def test_networks_as_native_code(activation):
         check_network(activation, list(LOSSES)[loss % len(LOSSES)], number, "llvm")
 
 
-# --- what a lift can meet --------------------------------------------------------------------------
+# --- what vectorizing can meet --------------------------------------------------------------------------
 
 
 @slowly_in_native_code

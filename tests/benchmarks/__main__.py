@@ -3,7 +3,8 @@
 The object graph beside micrograd, jax and a class of forty lines, by each kind of engine; and the compiled
 graph beside array code and native code. All is written as a page, too.
 
-python -m tests.benchmarks [--runs N] [--only NAME] [--quick] [--largest N] [--out FOLDER] | --tune
+python -m tests.benchmarks [--runs N] [--only NAME] [--quick] [--largest N] [--out FOLDER] [--no-record]
+python -m tests.benchmarks --tune
 """
 
 import argparse
@@ -35,12 +36,17 @@ def main() -> None:
     parser.add_argument(
         "--tune", action="store_true", help="time the alternatives of each tuned constant, and nothing else"
     )
+    parser.add_argument(
+        "--no-record",
+        action="store_true",
+        help="leave docs/reference/benchmarks.csv as it is (so does --quick)",
+    )
     options = parser.parse_args()
     core = alone.pin()
     # Only now, because numpy and the peers read at their import on how many threads they may run.
     import numpy as np
 
-    from tests.benchmarks import report
+    from tests.benchmarks import history, report
     from tests.benchmarks.compiled import Measurement
 
     if options.tune:
@@ -56,6 +62,8 @@ def main() -> None:
     found = report.sections(findings, core)
     print(report.as_text(found))
     report.save(found, options.out)
+    if not (options.quick or options.no_record):
+        print(f"{history.append(findings, report.processor())} figures added to {history.FILE}")
     print(f"Open {options.out / 'index.html'}")
 
 

@@ -126,7 +126,7 @@ def of_growth(what: str, rows: list[Row], sizes: list[int]) -> Iterator[Target]:
 
 
 def of_compiling(rows: Iterable[Row]) -> Iterator[Target]:
-    """That generating loops takes as long for wide layers as for narrow ones; both back ends lift.
+    """That generating loops takes as long for wide layers as for narrow ones; both back ends vectorize.
 
     Of so few parameters that they are written one by one there are no loops; and of a million, reading the
     graph takes so much longer than generating code that the difference of two single times is none.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import autograd.engine
 import nn
 from autograd import Value, dot, hessian, sum, value_and_grad
-from tests.benchmarks import derivatives, engine, gpt, report
+from tests.benchmarks import derivatives, engine, gpt, history, report
 from tests.benchmarks.compiled import Findings, Measurement, Row
 from tests.benchmarks.contestants import BY_HAND, CPP, JAX, LLVM, NUMPY, TORCH, Contestant
 from tests.benchmarks.peers import by_hand, plain
@@ -127,6 +127,32 @@ def made_up():
     return Findings(
         [row], {"absent": "ImportError: gone"}, {}, {engine.PLAIN: measured}, whole, grown, grown[:1]
     )
+
+
+def test_figures_are_added_to_the_history_and_read_again(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text(",".join(field.name for field in dataclasses.fields(history.Record)) + "\n")
+    assert history.append(made_up(), 'a "fast" machine, 2 cores', path) == 4
+    found = history.read(path)
+    assert {record.machine for record in found} == {'a "fast" machine, 2 cores'}
+    _, first, *_, large, _ = (program.name for program in engine.PROGRAMS)
+    assert {(record.engine, record.figure): (record.low, record.unit) for record in found} == {
+        (engine.PLAIN, first): (20.3, "times faster"),
+        (engine.PLAIN, large): (1.67, "times as long"),
+        (history.STEP, f"a step of {MOONS.name}, beside {CPP}"): (1.5, "times as long"),
+        (history.STEP, f"a step of {MOONS.name}, beside {BY_HAND}"): (0.1, "times as long"),
+    }
+
+
+def test_the_history_has_a_line_for_each_date_and_figure():
+    found = history.read()
+    keys = [(record.date, record.commit, record.engine, record.figure) for record in found]
+    assert len(set(keys)) == len(keys)
+    assert [record.date for record in found] == sorted(record.date for record in found)
+    assert all(0 < record.low <= record.high for record in found)
+    assert {record.figure for record in found if record.engine != history.STEP} <= {
+        program.name for program in engine.PROGRAMS
+    }
 
 
 def test_targets_are_judged_by_the_ratios_within_the_rounds():

@@ -20,11 +20,16 @@ def out(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def executed():
+def notebook(out):
+    return out[0] / "lesson.ipynb"
+
+
+@pytest.fixture(scope="module")
+def executed(notebook):
     """The notebook, run by a kernel from beginning to end."""
     nbclient = pytest.importorskip("nbclient", reason="nbclient runs the notebook; it is in the extra test")
     nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebook; it is in the extra test")
-    notebook = nbformat.read(lesson.NOTEBOOK, 4)
+    notebook = nbformat.read(notebook, 4)
     nbformat.validate(notebook)
     folder = {"metadata": {"path": str(lesson.NOTEBOOK.parent.parent)}}
     with warnings.catch_warnings():
@@ -53,10 +58,26 @@ def test_the_notebook_runs_and_shows_its_pictures(executed):
     assert all({"image/png", "image/svg+xml"} & kinds for kinds in shown)
 
 
-def test_the_notebook_is_kept_without_outputs():
-    content = json.loads(lesson.NOTEBOOK.read_text(encoding="utf-8"))
-    assert all(not cell.get("outputs") for cell in content["cells"])
-    assert all(cell.get("execution_count") is None for cell in content["cells"])
+def test_the_notebook_has_the_text_cell_by_cell_and_no_outputs(notebook):
+    """Nothing of the text is lost between its fences."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in content)
+    text = lesson.NOTEBOOK.read_text(encoding="utf-8")
+    assert sum(cell["cell_type"] == "code" for cell in content) == text.count("```{code-cell}")
+    told = {line for cell in content for line in "".join(cell["source"]).splitlines()}
+    left = [line for line in text.splitlines() if line and line not in told]
+    known = (
+        "---",
+        "```",
+        "tags: ",
+        "name: ",
+        "alt: ",
+        "caption: ",
+        "file_format: ",
+        "kernelspec:",
+        "  name: ",
+    )
+    assert [line for line in left if not line.startswith(known)] == []
 
 
 def test_the_sections_are_the_lessons():
@@ -100,7 +121,7 @@ def test_the_numbers_are_right(out, executed):
 
 def test_the_page_shows_the_cells_and_what_came_out(out):
     folder, text = out
-    page_of(folder, PICTURES)
+    page_of(folder, PICTURES, others=["lesson.ipynb"])
     html = (folder / "index.html").read_text(encoding="utf-8")
     assert html.count("<h2>") == 7
     assert "$" not in re.sub(r"<pre>.*?</pre>", "", html, flags=re.DOTALL)  # all formulas are typeset

@@ -121,7 +121,11 @@ def test_onnxruntime_gives_the_same(name, tmp_path):
     to_onnx(model, tmp_path / "model.onnx")
     session = runtime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"x": X})
-    assert found == pytest.approx(outputs(model), rel=1e-12, abs=1e-15)
+    theirs = {each.activation.onnx for each in model.modules() if isinstance(each, Layer)}
+    least = (
+        1e-15 if theirs - {"", "Relu", "Tanh"} else 1e-300
+    )  # the runtime's own Sigmoid and LogSoftmax become 0 too early
+    assert found == pytest.approx(outputs(model), rel=1e-12, abs=least)
 
 
 def test_onnx_refuses_what_it_cannot_write(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 from autograd import explore, grad, mean
 from nn import MLP, SGD, Adam, CosineAnnealingLR, Dropout, Layer, Sequential, explore_model, fit, mse_loss
+from nn.compiled import CompiledModel
 from tests.support.explored import Explored
 
 pytestmark = pytest.mark.render
@@ -170,6 +171,19 @@ def test_a_model_that_no_diagram_shows_is_explored_without():
     assert len(data) == 4
     twin = copy.deepcopy(layers).eval()
     assert data[0] == pytest.approx(mse_loss(twin(X[0]), Y[0]).data, rel=1e-12)
+
+
+def test_watching_costs_no_recording(monkeypatch):
+    """What keeps the numbers of each epoch changes nothing, so `fit` need not record the network again."""
+    recorded = []
+    still_agrees = CompiledModel.still_agrees
+    monkeypatch.setattr(CompiledModel, "still_agrees", lambda own: recorded.append(own) or still_agrees(own))
+    trained = model()
+    options = {"loss": "mse_loss", "optimizer": SGD(trained.parameters(), lr=0.1), "progress": False}
+    fit(trained, X, Y, epochs=3, backend="numpy", callbacks=[lambda *_: None], **options)
+    assert len(recorded) == 3
+    explore(model(), (X, Y), epochs=1000, frames=2, progress=False)  # so many that `fit` compiles
+    assert len(recorded) == 3
 
 
 def test_frames_are_thinned():

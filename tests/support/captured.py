@@ -10,8 +10,8 @@ from autograd import (
     relu,
     sum,
 )
-from autograd.compiler.frontend.capture import record
-from autograd.compiler.frontend.vectorize import lift
+from autograd.compiler.frontend.capture import capture
+from autograd.compiler.frontend.vectorize import vectorize
 from autograd.compiler.ir.nodes import Apply, Fused, ancestry
 
 
@@ -19,18 +19,18 @@ def leaves(count, start=0.1):
     return [Value(start + 0.01 * i) for i in range(count)]
 
 
-def tape_of(output, wrt=(), inputs=()):
-    return record([output], wrt, inputs)
+def trace_of(output, wrt=(), inputs=()):
+    return capture([output], wrt, inputs)
 
 
-def rows(tape):
-    """How often each row stands on a tape."""
-    return Counter(row.name for row in tape.rows if row is not None)
+def rows(trace):
+    """How often each row is in a trace."""
+    return Counter(row.name for row in trace.rows if row is not None)
 
 
 def operations(outputs, wrt=(), inputs=()):
     """How many nodes of each operation compute the outputs."""
-    return Counter(map(name_of, ancestry(lift(record(outputs, wrt, inputs)))))
+    return Counter(map(name_of, ancestry(vectorize(capture(outputs, wrt, inputs)))))
 
 
 def name_of(node):

@@ -1,6 +1,6 @@
-"""A recorded graph as a tape of numbers: what is computed from what, and nothing else.
+"""A recorded graph as a trace of numbers: what is computed from what, and nothing else.
 
-Objects are left behind here: a node is its position on the tape. On the way constants are folded, what
+Objects are left behind here: a node is its position in the trace. On the way constants are folded, what
 was recorded twice is written once, and the chains that people write are recognised: ``b + w0 * x0 +
 w1 * x1`` becomes one dot product, ``l0 + l1 + l2`` one sum.
 """
@@ -16,18 +16,18 @@ from ...engine.messages import describe
 from ...engine.primitives import TABLE, Primitive
 from ...engine.value import Value
 
-__all__ = ["FAMILIES", "Tape", "record"]
+__all__ = ["FUSED", "Trace", "capture"]
 
 Operand = Any  # the position of a node, or a tuple of positions
 
 ADD, MUL, DIV, POW = (TABLE[name] for name in ("add", "mul", "div", "pow"))
 SUM, MEAN, DOT = (TABLE[name] for name in ("sum", "mean", "dot"))
-FAMILIES = (TABLE["softmax"], TABLE["log_softmax"])  # one against others: cheaper for all of them together
+FUSED = (TABLE["softmax"], TABLE["log_softmax"])  # one against others: cheaper for all of them together
 
 PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # a dot product has the lower rank on the left
 
 
-class Tape:
+class Trace:
     """Nodes in topological order: parameters first, then inputs, then what is computed from them.
 
     Attributes
@@ -35,7 +35,7 @@ class Tape:
     parameters, inputs : how many there are; they are the first nodes.
     rows : for each node its row of the table, None for leaves.
     operands : for each node the positions of its operands, a tuple of positions for a sequence. A node of
-        `FAMILIES` has the sequence of all its arguments in the order of the tape, and its own place there.
+        `FUSED` has the sequence of all its arguments in the order of the trace, and its own place there.
     constants : the numbers of the nodes that are known already, by position.
     ranks : for each node PARAMETER, COMPUTED (from parameters alone), CONSTANT or BATCHED (from inputs).
     outputs : the positions of the outputs.
@@ -62,8 +62,8 @@ class Tape:
             lines.append(f"{position}: {told}")
         return "\n".join([*lines, f"return {_listed(tuple(self.outputs))}", ""])
 
-    def begins_with(self, other: Tape) -> bool:
-        """Whether this is the other tape, to which a back end may have added constants of its own."""
+    def begins_with(self, other: Trace) -> bool:
+        """Whether this is the other trace, to which a back end may have added constants of its own."""
         n = len(other.rows)
         own = {position: number for position, number in self.constants.items() if position < n}
         return (
@@ -96,7 +96,7 @@ class Tape:
             return self.constant(row.evaluate(*[self.number(operand) for operand in operands]))
         return self._write((row, operands), row, operands, _rank_of(spans))
 
-    def one_against_others(self, row: Primitive, own: int, others: Iterable[int]) -> int:
+    def fused(self, row: Primitive, own: int, others: Iterable[int]) -> int:
         """A node of a family, with its arguments in the order that all its relatives have them in."""
         values = tuple(sorted((own, *others)))
         if self.span(values) == (CONSTANT, CONSTANT):
@@ -131,23 +131,23 @@ def _rank_of(spans: Iterable[tuple[int, int]]) -> int:
     return BATCHED if any(highest == BATCHED for _, highest in spans) else COMPUTED
 
 
-def record(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequence[Value]) -> Tape:
-    """The tape of the outputs as a function of parameters and inputs.
+def capture(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequence[Value]) -> Trace:
+    """The trace of the outputs as a function of parameters and inputs.
 
     Raises
     ------
     ValueError : if an output depends on a leaf that is neither; it names the leaf.
     """
-    tape = Tape(len(parameters), len(inputs))
+    trace = Trace(len(parameters), len(inputs))
     given = {leaf: position for position, leaf in enumerate([*parameters, *inputs])}
     with collector_paused():
         order = _computed(outputs)
         counts, readers = _uses(order, outputs)
-        writer = _Writer(tape, counts, readers, given)
+        writer = _Writer(trace, counts, readers, given)
         for node in order:
             writer.read(node)
-        tape.outputs = [writer.position(output) for output in outputs]
-    return tape
+        trace.outputs = [writer.position(output) for output in outputs]
+    return trace
 
 
 def _computed(outputs: Sequence[Value]) -> list[Value]:
@@ -176,7 +176,7 @@ def _computed(outputs: Sequence[Value]) -> list[Value]:
 
 def _uses(order: Sequence[Any], outputs: Sequence[Value]) -> tuple[dict[Any, int], dict[Any, Any]]:
     """How often each computed node is read, and the last row that reads it."""
-    counts: dict[Any, int] = dict.fromkeys(outputs, 2)  # an output has a reader that is not on the tape
+    counts: dict[Any, int] = dict.fromkeys(outputs, 2)  # an output has a reader that is not in the trace
     readers: dict[Any, Any] = {}
     computed: dict[int, list[Any]] = {}  # of a sequence the nodes among its elements
     for node in order:
@@ -194,22 +194,22 @@ def _uses(order: Sequence[Any], outputs: Sequence[Value]) -> tuple[dict[Any, int
 
 
 class _Writer:
-    """Reads recorded nodes in topological order, and writes what they mean to a tape.
+    """Reads recorded nodes in topological order, and writes what they mean to a trace.
 
     What only a sum reads is not written yet: its terms become terms of that sum.
     """
 
     def __init__(
-        self, tape: Tape, counts: dict[Any, int], readers: dict[Any, Any], given: dict[Value, int]
+        self, trace: Trace, counts: dict[Any, int], readers: dict[Any, Any], given: dict[Value, int]
     ) -> None:
-        self.tape, self.counts, self.readers = tape, counts, readers
+        self.trace, self.counts, self.readers = trace, counts, readers
         self.written: dict[Any, int] = dict(given)
         self.sequences: dict[int, tuple[int, ...]] = {}  # by the id of a sequence of nodes
         self.products: dict[Any, tuple[int, int]] = {}  # not written yet, and read once, by a sum
         self.sums: dict[Any, list[Any]] = {}  # likewise: positions, and products as pairs of them
 
     def read(self, node: Any) -> None:
-        row, operands, tape = node.primitive, node.operands, self.tape
+        row, operands, trace = node.primitive, node.operands, self.trace
         if row in (ADD, SUM, MEAN):
             terms = self._terms(operands[0] if type(operands[0]) is tuple else operands)
             if row is not MEAN and self._waits(node):
@@ -217,7 +217,7 @@ class _Writer:
             else:
                 position = self._sum(terms)
                 if row is MEAN:
-                    position = tape.node(DIV, (position, tape.constant(float(len(operands[0])))))
+                    position = trace.node(DIV, (position, trace.constant(float(len(operands[0])))))
                 self.written[node] = position
             return
         positions: list[Any] = [
@@ -229,15 +229,15 @@ class _Writer:
             self.products[node] = (left, right) if self._rank(left) <= self._rank(right) else (right, left)
         elif row is DOT:
             left, right, *bias = positions
-            if tape.span(left)[1] > tape.span(right)[1]:
+            if trace.span(left)[1] > trace.span(right)[1]:
                 left, right = right, left
-            self.written[node] = tape.node(row, (left, right, *bias))
-        elif row in FAMILIES:
-            self.written[node] = tape.one_against_others(row, *positions)
-        elif row is POW and tape.constants.get(positions[1]) == 2.0:
-            self.written[node] = tape.node(MUL, (positions[0], positions[0]))
+            self.written[node] = trace.node(row, (left, right, *bias))
+        elif row in FUSED:
+            self.written[node] = trace.fused(row, *positions)
+        elif row is POW and trace.constants.get(positions[1]) == 2.0:
+            self.written[node] = trace.node(MUL, (positions[0], positions[0]))
         else:
-            self.written[node] = tape.node(row, tuple(positions))
+            self.written[node] = trace.node(row, tuple(positions))
 
     def _sequence(self, nodes: tuple[Value, ...]) -> tuple[int, ...]:
         known = self.sequences.get(id(nodes))
@@ -250,7 +250,7 @@ class _Writer:
         return known
 
     def position(self, node: Any) -> int:
-        """The position of a node on the tape; it is written now if it had not been."""
+        """The position of a node in the trace; it is written now if it had not been."""
         position = self.written.get(node)
         if position is None:  # a leaf: what waits is read by a sum, which opens it
             if not node.constant:
@@ -258,11 +258,11 @@ class _Writer:
                     f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
                     "wrt nor in inputs: name it in one of them, or write its .data in its place"
                 )
-            position = self.written[node] = self.tape.constant(node.data)
+            position = self.written[node] = self.trace.constant(node.data)
         return position
 
     def _rank(self, position: int) -> int:
-        return self.tape.ranks[position]
+        return self.trace.ranks[position]
 
     def _waits(self, node: Any) -> bool:
         return self.counts.get(node) == 1 and self.readers[node] in (ADD, SUM, MEAN)
@@ -288,28 +288,28 @@ class _Writer:
 
         What depends on inputs is added up apart from what does not, which is the same for all examples.
         """
-        tape = self.tape
+        trace = self.trace
         if len(terms) > 1:  # without the 0 that Python's sum() begins with
-            terms = [term for term in terms if tape.constants.get(term) != 0.0] or terms[:1]
+            terms = [term for term in terms if trace.constants.get(term) != 0.0] or terms[:1]
         batched = [
             max(map(self._rank, term)) == BATCHED if type(term) is tuple else self._rank(term) == BATCHED
             for term in terms
         ]
         if any(batched) and not all(batched):
             parts = [[term for term, b in zip(terms, batched) if b is side] for side in (True, False)]
-            return tape.node(ADD, tuple(map(self._sum, parts)))
+            return trace.node(ADD, tuple(map(self._sum, parts)))
         pairs = [term for term in terms if type(term) is tuple]
         singles = [term for term in terms if type(term) is not tuple]
         if len(pairs) == 1:
-            singles.append(tape.node(MUL, pairs[0]))
+            singles.append(trace.node(MUL, pairs[0]))
         elif pairs:
             left, right = map(tuple, zip(*pairs))
             if len(singles) == 1:
-                return tape.node(DOT, (left, right, singles[0]))
-            singles.append(tape.node(DOT, (left, right)))
+                return trace.node(DOT, (left, right, singles[0]))
+            singles.append(trace.node(DOT, (left, right)))
         if len(singles) == 1:
             (position,) = singles
             return int(position)
         if len(singles) == 2:
-            return tape.node(ADD, tuple(singles))
-        return tape.node(SUM, (tuple(singles),))
+            return trace.node(ADD, tuple(singles))
+        return trace.node(SUM, (tuple(singles),))

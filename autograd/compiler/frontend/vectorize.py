@@ -1,4 +1,4 @@
-"""From a tape of numbers to nodes on rows: what is computed alike is computed together.
+"""From a trace of numbers to nodes on rows: what is computed alike is computed together.
 
 Numbers of one row of the table whose operands come from the same groups form a group, and a group becomes
 one node. No member of a group depends on another, for its operands lie in groups that were there before.
@@ -17,54 +17,54 @@ from ...engine.primitives import Primitive
 from .. import tuning
 from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Graph, Indices, Node
 from ..ir.passes import checked
-from .capture import BATCHED, DOT, FAMILIES, SUM, Tape
+from .capture import BATCHED, DOT, FUSED, SUM, Trace
 
-__all__ = ["lift"]
+__all__ = ["vectorize"]
 
 Key = Any
 
 
-def lift(tape: Tape, fold: bool = False) -> list[Node]:
-    """The outputs of the array program of a tape, each of shape (1,).
+def vectorize(trace: Trace, fold: bool = False) -> list[Node]:
+    """The outputs of the array program of a trace, each of shape (1,).
 
     With `fold`, biases are weights of one input more, which is 1: then a matrix product adds them.
     """
-    lifter = _Lifter(tape, tape.constant(1.0) if fold else None)
+    vectorizer = _Vectorizer(trace, trace.constant(1.0) if fold else None)
     outputs = [
-        lifter.graph.gather(lifter.node(position), np.array([lifter.place[position]]))
-        for position in tape.outputs
+        vectorizer.graph.gather(vectorizer.node(position), np.array([vectorizer.place[position]]))
+        for position in trace.outputs
     ]
     return checked("vectorized", outputs)
 
 
-class _Lifter:
+class _Vectorizer:
     """Groups, and for each position its group and its row in the node of that group."""
 
-    def __init__(self, tape: Tape, one: int | None) -> None:
-        self.tape, self.one = tape, one
-        self.graph = Graph(tape.parameters, tape.inputs)
-        self.group: list[int] = [0] * tape.parameters + [1] * tape.inputs
-        self.place = np.zeros(len(tape.rows), dtype=np.intp)
-        self.place[: tape.parameters] = np.arange(tape.parameters)
-        self.place[tape.parameters : tape.parameters + tape.inputs] = np.arange(tape.inputs)
-        constants = np.array(list(tape.constants.values()) or [0.0])
-        self.place[list(tape.constants)] = np.arange(len(tape.constants))
+    def __init__(self, trace: Trace, one: int | None) -> None:
+        self.trace, self.one = trace, one
+        self.graph = Graph(trace.parameters, trace.inputs)
+        self.group: list[int] = [0] * trace.parameters + [1] * trace.inputs
+        self.place = np.zeros(len(trace.rows), dtype=np.intp)
+        self.place[: trace.parameters] = np.arange(trace.parameters)
+        self.place[trace.parameters : trace.parameters + trace.inputs] = np.arange(trace.inputs)
+        constants = np.array(list(trace.constants.values()) or [0.0])
+        self.place[list(trace.constants)] = np.arange(len(trace.constants))
         self.nodes: list[Any] = [self.graph.parameters, self.graph.inputs, self.graph.constant(constants)]
 
         groups: dict[Key, list[int]] = {}
         keys: dict[Key, int] = {}
         self._patterns: dict[tuple[int, ...], Any] = {}
-        for position in range(tape.parameters + tape.inputs, len(tape.rows)):
-            row = tape.rows[position]
+        for position in range(trace.parameters + trace.inputs, len(trace.rows)):
+            row = trace.rows[position]
             if row is None:
                 self.group.append(2)
                 continue
-            key = self._key(row, tape.operands[position])
+            key = self._key(row, trace.operands[position])
             self.group.append(keys.setdefault(key, len(keys) + 3))
             groups.setdefault(key, []).append(position)
         self._origins = np.array(self.group, dtype=np.intp)
         for positions in groups.values():
-            row = tape.rows[positions[0]]
+            row = trace.rows[positions[0]]
             self.nodes.append(self._node(row, positions))
 
     def node(self, position: int) -> Node:
@@ -75,13 +75,13 @@ class _Lifter:
 
     def _key(self, row: Primitive, operands: tuple[Any, ...]) -> Key:
         """What positions of one group have in common: the row, and the groups that its operands come from."""
-        if row in FAMILIES:
+        if row in FUSED:
             return (row, self._pattern(operands[0]))
         parts = [
             self._pattern(operand) if type(operand) is tuple else self.group[operand] for operand in operands
         ]
         if row in (POW, POWER, MONOMIAL):  # their exponents decide how they are computed
-            parts += [self.tape.constants.get(operand) for operand in operands[1:]]
+            parts += [self.trace.constants.get(operand) for operand in operands[1:]]
         return (row, *parts)
 
     def _pattern(self, sequence: tuple[int, ...]) -> Any:
@@ -97,13 +97,13 @@ class _Lifter:
 
     def _node(self, row: Any, positions: list[int]) -> Node:
         """The node of a group; it says for each of the positions where in it they stand."""
-        if row in FAMILIES:
-            return self._family(row, positions)
+        if row in FUSED:
+            return self._fused(row, positions)
         if row is DOT:
             node = self._matrix_product(positions)
             if node is not None:
                 return node
-        operands = [self.tape.operands[position] for position in positions]
+        operands = [self.trace.operands[position] for position in positions]
         columns: list[Any] = []
         for column in zip(*operands):
             several = type(column[0]) is tuple
@@ -145,13 +145,13 @@ class _Lifter:
 
     def _matrix_product(self, positions: list[int]) -> Node | None:
         """The dot products of l sequences with r others as one product, if all are taken with all."""
-        tape, graph = self.tape, self.graph
-        operands = [tape.operands[position] for position in positions]
+        trace, graph = self.trace, self.graph
+        operands = [trace.operands[position] for position in positions]
         lefts, rights = (list(dict.fromkeys(operand[i] for operand in operands)) for i in (0, 1))
         pairs = {operand[:2] for operand in operands}
         if len(lefts) * len(rights) != len(positions) or len(pairs) != len(positions) or not lefts[0]:
             return None
-        if self._batched(lefts[0]):  # then the other too: the tape has the lower rank on the left
+        if self._batched(lefts[0]):  # then the other too: the trace has the lower rank on the left
             return None
         turned = len(lefts) == 1 and not self._batched(rights[0]) and len(rights) > 1
         if turned:
@@ -183,12 +183,12 @@ class _Lifter:
         if self.one is None or not self._batched(rights[0]) or (biases != biases[:, :1]).any():
             return False
         raw = all(self.group[position] == 1 for position in rights[0])
-        return self.tape.span(tuple(biases[:, 0].tolist()))[1] != BATCHED and not (
+        return self.trace.span(tuple(biases[:, 0].tolist()))[1] != BATCHED and not (
             raw and len(rights[0]) > tuning.BIAS_COPY
         )
 
     def _batched(self, sequence: tuple[int, ...]) -> bool:
-        return self.tape.span(sequence)[1] == BATCHED
+        return self.trace.span(sequence)[1] == BATCHED
 
     def _ascending(self, sequences: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
         """Sequences in the order in which their elements stand in their nodes."""
@@ -197,9 +197,9 @@ class _Lifter:
         first = self.place[np.array(sequences)[:, :8]]
         return [sequences[i] for i in np.lexsort(first.T[::-1])]
 
-    def _family(self, row: Primitive, positions: list[int]) -> Node:
+    def _fused(self, row: Primitive, positions: list[int]) -> Node:
         """All the probabilities of each set of arguments at once, as (arguments, sets)."""
-        operands = [self.tape.operands[position] for position in positions]
+        operands = [self.trace.operands[position] for position in positions]
         sets = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
         column_of = {values: i for i, values in enumerate(sets)}
         for position, (values, own) in zip(positions, operands):

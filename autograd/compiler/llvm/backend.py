@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ...engine.primitives import TABLE
 from ...locks import BUILDING
 from .. import machine, tuning
+from ..backends import BackendProgram, RowLowerings, Widths, refuse
 from ..ir.nodes import (
     Apply,
     BatchSum,
@@ -33,17 +33,18 @@ from ..ir.nodes import (
     ancestry,
     fingerprint,
 )
-from ..ir.passes import run, stages, text
-from ..update_loop import Training
-from .builder import Builder, is_long
+from ..update_loop import Clamp, Finite, Follow, Keep, Measure, Shorten, Step, Training
+from .builder import DIRECT, Builder, is_long
+from .entry import Entry
 from .layout import BEFORE, Layout, reduces
 from .legalize import PASSES, all_legal, letters
+from .libm import ELEMENTARY
 from .lowering import Kernel
 from .memory import Memory
+from .single_pass import ARGUMENTS, SinglePass
 
 __all__ = ["NativeProgram"]
 
-_PASS_ARGUMENTS = ["pointer"] * 3 + ["whole"] + ["pointer"] * 2
 _TRAIN_ARGUMENTS = ["pointer"] * 4 + ["whole"] + ["pointer"] * 5 + ["whole"] * 2 + ["pointer"]
 KEPT = 16  # functions of one program: a training with other settings is another one
 
@@ -58,33 +59,41 @@ class _Function(NamedTuple):
     fused: bool
 
 
-class NativeProgram:
-    """Terms as native code: what `ArrayProgram` is for numpy.
+class NativeProgram(BackendProgram):
+    """Nodes as functions of native code: one for a pass over a batch, and one for each kind of training."""
 
-    Parameters
-    ----------
-    nodes : what to compute: the value and the gradient, or outputs for each example.
-    mean : whether to take the mean over the batch, or else the sum.
-    dtype : float64 or float32.
-    """
+    PASSES = PASSES
+    LOWERINGS: ClassVar = {
+        "llvm": RowLowerings(
+            lambda row: DIRECT.get(row.name) or ELEMENTARY.get(row.name),
+            lambda row: row.native or row.sheet or row.expansion or row.forward,
+        )
+    }
 
-    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
-        self.mean, self.dtype = mean, np.dtype(dtype)
-        self._given, self.nodes = list(nodes), run(PASSES, nodes)
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
+        super().__init__(nodes, mean, dtype, widths)
         machine.require_room(letters(self.nodes))
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
-        self.straight = sum(map(_work, ancestry(self.nodes))) <= tuning.STRAIGHT
+        self._work = sum(map(_work, ancestry(self.nodes)))
+        self.straight = self._work <= tuning.STRAIGHT or (
+            self._work <= tuning.STRAIGHT_ROWS and self.nodes[0].batched and self._has_short_loops()
+        )
         self._functions: dict[Any, _Function] = {}
-        self._plans: dict[int, tuple[_Function, Any, int, int]] = {}  # by the size of a batch
         self._scratch: list[Any] = []
-        self._ends = [0, *itertools.accumulate(node.size for node in self.nodes)]
+        self._entry: Entry | None = None
+        self._passes = 0
+
+    def _has_short_loops(self) -> bool:
+        """Whether loops would have a few turns each, and hardly any products."""
+        nodes = ancestry(self.nodes)
+        products = sum(_work(node) for node in nodes if isinstance(node, (MatMul, Outer)))
+        longest = max((node.size for node in nodes if isinstance(node, Apply)), default=0)
+        return longest <= tuning.SHORT_LOOP and 8 * products <= self._work
 
     @property
-    def stages(self) -> dict[str, str]:
-        """The program after each pass, the loops of each phase, and the source."""
-        passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
-        return {**passes, "schedule": self._layout(self._shown).schedule, "source": self.source}
+    def schedule(self) -> str:
+        return str(self._layout(self._shown).schedule)
 
     @property
     def source(self) -> str:
@@ -105,36 +114,50 @@ class NativeProgram:
         large = self.nodes[0].graph.parameters.size > tuning.LANES_32_PARAMETERS
         return 32 if large and examples >= tuning.LANES_32 else 16
 
-    def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        """The arrays of the nodes, none of which is batched."""
-        results = self._results(parameters, batch)
-        return tuple(results[start:end] for start, end in itertools.pairwise(self._ends))
+    def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
+        """The value over a batch, its gradient (P,), and whether all is finite."""
+        gradient = np.empty(self.nodes[1].size, self.dtype) if out is None else out
+        value = np.empty(1, self.dtype)
+        finite = self._results(parameters, batch, None, gradient, value)
+        return float(value[0]), gradient, finite
 
-    def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all nodes, one below the other, for each example. All nodes are batched.
+    def table(
+        self, parameters: Any, batch: Any, direction: Any, shape: tuple[int, ...], out: Any
+    ) -> tuple[Any, bool]:
+        """The results for each example, (B, *shape), and whether all are finite."""
+        table = np.empty((len(batch), *shape), self.dtype) if out is None else out
+        return table, self._results(parameters, batch, direction, table, table)
 
-        Columns beyond those of the examples, up to a whole block, are the last example again: (rows, ≥ B).
+    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+        """A built-in function for short passes, to which batches of about this size are added; see `Entry`.
+
+        It is made at the second pass: who makes only one does not wait for it.
         """
-        return self._results(parameters, batch).reshape(self._ends[-1], -1)
+        self._passes += 1
+        bits, lanes = B.bit_length(), self._lanes(B)
+        short = self._work << bits <= lanes * tuning.HELD
+        if self._passes > 1 and short and (self._entry is None or not self._entry.has(bits)):
+            with BUILDING:
+                if self._entry is None:
+                    P, width, directions = self.widths
+                    P = P or self.nodes[0].graph.parameters.size
+                    self._entry = Entry(self.dtype, shape, not self.nodes[0].batched, P, width, directions)
+                function = self._function("pass", lanes)
+                blocks = -(-(1 << bits) // lanes)
+                scratch = (function.size + blocks * function.record) * self.dtype.itemsize
+                self._entry.add(bits, function.call, scratch)
+        return refuse if self._entry is None else self._entry.call
 
-    def _results(self, parameters: Any, batch: Any) -> Any:
-        """The numbers of all nodes, one after the other."""
+    def _results(self, parameters: Any, batch: Any, direction: Any, results: Any, value: Any) -> bool:
         B = len(batch)
-        function, order, room, size = self._plans.get(B) or self._plan(B)
-        results = np.empty(size, self.dtype)
-        self._call(function, _pointer(parameters), _pointer(batch), order, B, _pointer(results), room=room)
-        return results
-
-    def _plan(self, B: int) -> tuple[_Function, Any, int, int]:
-        """What passes over a batch of this size have in common."""
         function = self._function("pass", self._lanes(B))
-        blocks = -(-B // function.lanes)
-        each = blocks * function.lanes  # whole blocks are written
-        size = sum(node.size * (each if node.batched else 1) for node in self.nodes)
-        if len(self._plans) > 63:
-            self._plans.clear()
-        self._plans[B] = plan = function, _numbers(B.bit_length()), blocks * function.record, size
-        return plan
+        step = 0 if direction is None or direction.ndim == 1 else direction.shape[1]
+        direction = batch if direction is None else direction
+        pointers = map(_pointer, (parameters, batch, direction, results, value))
+        first, second, third, *others = pointers
+        room = -(-B // function.lanes) * function.record
+        finite: int = self._call(function, first, second, third, step, B, *others, room=room)
+        return finite != 0
 
     def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
         """Call native code with scratch memory of its own as the last argument."""
@@ -167,12 +190,12 @@ class NativeProgram:
     def _specification(self, lanes: int, training: Training | None) -> str:
         """All that the code of a kernel depends on, without writing it."""
         # The width of a batch too: its examples are read even if no node reads one.
-        parts = [lanes, self.width, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
+        parts = [lanes, self.widths, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
             t, graph = training, Graph(training.parameters, 0)
             changed = self._following(t, self._row(t, graph, 1))
-            settings = t.updated, t.clip_value, t.clip_norm, t.careful, len(t.names)
-            parts += [settings, list(changed), fingerprint(all_legal(graph, list(changed.values())))]
+            steps = [len(step.names) if isinstance(step, Follow) else step for step in t.steps]
+            parts += [t.updated, steps, list(changed), fingerprint(all_legal(graph, list(changed.values())))]
         return repr(parts)
 
     def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
@@ -185,34 +208,10 @@ class NativeProgram:
         return Layout(self.nodes if nodes is None else nodes, lanes, self.straight, self.dtype.itemsize)
 
     def _pass(self, lanes: int) -> tuple[Builder, list[int]]:
-        """One pass over a batch: its results."""
+        """One pass over a batch."""
         layout = self._layout(lanes)
-        code = Builder("pass", self.dtype, "none", *_PASS_ARGUMENTS)
-        parameters, batch, order, count, results, scratch = code.arguments
-        memory = Memory(code, layout, parameters, scratch, code.address(scratch, layout.size))
-        llvm, whole = code.llvm, code.whole_number(lanes)
-        each = llvm.mul(llvm.sdiv(code.plus(count, lanes - 1), whole), whole)
-        batched: list[tuple[Node, Any]] = []
-        alone: list[tuple[Node, Any]] = []
-        for node in self.nodes:
-            (batched if node.batched else alone).append((node, results))
-            results = code.address(results, code.times(each, node.size) if node.batched else node.size)
-
-        def write(first: Any) -> None:
-            for node, result in batched:
-
-                def row(i: Any, node: Node = node, result: Any = result) -> None:
-                    place = code.plus(llvm.mul(code.whole_number(i), each), first)
-                    code.store(memory.get(node, (i,), lanes), result, place, lanes)
-
-                code.every(node.size, row)
-
-        kernel = Kernel(memory)
-        kernel.run(batch, order, count, self.mean, kernel.examples, write if batched else None)
-        for node, result in alone:
-            _copy(memory, node, result)
-        llvm.ret_void()
-        return code, [layout.size, layout.record, False]
+        made = SinglePass(self.nodes, layout, self.widths, self.mean, self.dtype)
+        return made.code, [made.size, layout.record, False]
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
@@ -248,8 +247,8 @@ class NativeProgram:
             code.arguments
         )
         llvm, homes = code.llvm, {}
-        # Without a look at the gradient on the way, the update is part of the loop that computes it.
-        together = not t.careful and t.clip_norm is None and t.clip_value is None
+        # A gradient that is only followed is so in the loop that computes it.
+        together = t.steps == [t.follow]
         if together:
             moving = gradient.graph.gather(gradient, np.arange(t.updated))
             changed = self._following(t, moving)
@@ -257,18 +256,18 @@ class NativeProgram:
             layout = self._layout(lanes, [value, *changed.values(), *outputs])
             together = layout.ends_with(list(changed.values()))
             homes = {node: (state, number * P) for number, node in changed.items()}
-        updates: list[Kernel] = []
+        updates: dict[Step, Kernel] = {}
         symbols: dict[str, Any] = {}
         if not together:
             layout, homes = self._layout(lanes), {}
             if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
                 homes[gradient] = state, P
         size = layout.size
-        for changed in [] if together else self._updates(t):
+        for each, changed in {}.items() if together else self._changes(t).items():
             update = Layout(list(changed.values()), 1, False, self.dtype.itemsize, numbers_first=True)
             places = {node: (state, number * P) for number, node in changed.items()}
             there = code.address(scratch, size)
-            updates.append(Kernel(Memory(code, update, state, there, symbols=symbols, homes=places)))
+            updates[each] = Kernel(Memory(code, update, state, there, symbols=symbols, homes=places))
             size += update.size
         memory = Memory(code, layout, state, scratch, code.address(scratch, size), symbols, homes)
         kernel, inputs = Kernel(memory), layout.inputs
@@ -310,20 +309,23 @@ class NativeProgram:
                 return
             if gradient not in homes:
                 _copy(memory, gradient, state, P)
-            if t.careful:
-                code.store(code.length(state, P, t.updated), norms, number)
-                _leave_unless_finite(code, result, number)
-                copy(state, previous)
-            for update in updates:
-                if update is updates[-1] and t.clip_norm is not None:
+            for each in t.steps:
+                if isinstance(each, Measure):
+                    code.store(code.length(state, P, t.updated), norms, number)
+                elif isinstance(each, Shorten):
                     symbols["gradient_norm"] = code.length(state, P, t.updated)
-                update.emit(BEFORE)
-                for node in update.layout.nodes:
-                    if isinstance(node, Constant):  # nothing has computed it
-                        code.in_eights(t.updated, functools.partial(_fill, update.memory, node))
-            if t.careful:
-                nothing = code.nothing(state, t.updated)
-                _leave_unless_finite(code, nothing, number, lambda: copy(previous, state))
+                elif isinstance(each, Keep):
+                    copy(state, previous)
+                elif isinstance(each, Finite):
+                    found = code.nothing(state, t.updated) if each.parameters else result
+                    undo = functools.partial(copy, previous, state) if each.parameters else None
+                    _leave_unless_finite(code, found, number, undo)
+                else:
+                    update = updates[each]
+                    update.emit(BEFORE)
+                    for node in update.layout.nodes:
+                        if isinstance(node, Constant):  # nothing has computed it
+                            code.in_eights(t.updated, functools.partial(_fill, update.memory, node))
 
         def copy(source: Any, target: Any) -> None:
             for start in [row * P for row in t.changing]:
@@ -338,15 +340,24 @@ class NativeProgram:
         llvm.ret(steps)
         return code, [size, layout.record, together]
 
-    def _updates(self, t: Training) -> list[dict[int, Node]]:
-        """One update as programs of their own: the rows of the state that each changes, by their number."""
+    def _changes(self, t: Training) -> dict[Step, dict[int, Node]]:
+        """The steps that change rows of the state, as programs of their own: by row what it becomes.
+
+        A gradient is shortened where it is followed.
+        """
         graph = Graph(t.parameters, 0)
-        gradient = self._row(t, graph, 1)
-        changes = [] if t.clip_value is None else [{1: graph.node(t.clamped(gradient))}]
-        if t.clip_norm is not None:
-            gradient = t.shortened(gradient, graph.make(Symbol, [], "gradient_norm"))
-        changes.append(self._following(t, gradient))
-        return [dict(zip(changed, all_legal(graph, list(changed.values())))) for changed in changes]
+        gradient, changes = self._row(t, graph, 1), {}
+        for step in t.steps:
+            changed = {}
+            if isinstance(step, Clamp):
+                changed = {1: graph.node(step.of(gradient))}
+            elif isinstance(step, Shorten):
+                gradient = step.of(gradient, graph.make(Symbol, [], "gradient_norm"))
+            elif isinstance(step, Follow):
+                changed = self._following(t, gradient)
+            if changed:
+                changes[step] = dict(zip(changed, all_legal(graph, list(changed.values()))))
+        return changes
 
     @staticmethod
     def _row(t: Training, graph: Graph, number: int) -> Node:
@@ -359,7 +370,7 @@ class NativeProgram:
         graph = gradient.graph
         rows = {number: self._row(t, graph, number) for number in t.changing}
         changed = {}
-        for number, value in t.following(rows, gradient, graph.rate).items():
+        for number, value in t.follow.of(rows, gradient, graph.rate).items():
             node = graph.broadcast(graph.node(value), (t.updated,))
             if isinstance(node, Gather):  # another row as it is: to be read in the loop with all else
                 node = graph.apply(TABLE["add"], [node, graph.constant(0.0)])
@@ -401,10 +412,10 @@ def _note(memory: Memory, node: Node, table: Any, row: Any, first: Any, width: i
 
 
 def _signature(trains: bool) -> Any:
-    """The type of a kernel: a pass writes its results; a training counts the updates it made."""
+    """The type of a kernel: a pass tells whether all is finite; a training counts the updates it made."""
     types = {"pointer": ctypes.c_void_p, "whole": ctypes.c_int64}
-    arguments = _TRAIN_ARGUMENTS if trains else _PASS_ARGUMENTS
-    return ctypes.CFUNCTYPE(ctypes.c_int64 if trains else None, *[types[each] for each in arguments])
+    arguments = _TRAIN_ARGUMENTS if trains else ARGUMENTS
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[types[each] for each in arguments])
 
 
 _Beginning = ctypes.c_char * 0
@@ -429,9 +440,3 @@ def _work(node: Node) -> int:
     if isinstance(node, Apply) and is_long(node.row):
         return 40 * node.size
     return max([node.size, *(arg.size for arg in node.args)])
-
-
-@functools.cache
-def _numbers(bits: int) -> Any:
-    """Where the numbers 0, 1, 2, ... up to 2 to the power of `bits` lie."""
-    return _pointer(np.arange(1 << bits, dtype=np.int64))

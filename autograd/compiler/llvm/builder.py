@@ -69,9 +69,11 @@ class Builder:
             return a
         return self.llvm.add(self.whole_number(a), self.whole_number(b))
 
-    def times(self, a: Any, b: int) -> Any:
-        if isinstance(a, int):
+    def times(self, a: Any, b: Any) -> Any:
+        if isinstance(a, int) and isinstance(b, int):
             return a * b
+        if not isinstance(b, int):
+            return self.llvm.mul(self.whole_number(a), b)
         return 0 if b == 0 else a if b == 1 else self.llvm.mul(self.whole_number(a), self.whole_number(b))
 
     def least(self, a: Any, b: Any) -> Any:
@@ -218,9 +220,12 @@ class Builder:
         if length > full:
             body(full, length - full)
 
-    def in_eights(self, length: int, body: Callable[[Any, int], None]) -> None:
+    def in_eights(self, length: Any, body: Callable[[Any, int], None]) -> None:
         """A loop over numbers that lie in a row, eight at a time, and over those left one by one."""
-        full = length - length % 8
+        if isinstance(length, int):
+            full: Any = length - length % 8
+        else:
+            full = self.llvm.and_(length, self.whole_number(-8))
         self.loop(0, full, 8, lambda i: body(i, 8))
         self.loop(full, length, 1, lambda i: body(i, 1))
 

@@ -63,4 +63,4 @@ def all_legal(graph: Graph, nodes: list[Node]) -> list[Node]:
     return [done[node] for node in nodes]
 
 
-PASSES = [EXPAND_FUSED, Pass("rows in rows that have native code", _legal)]
+PASSES = (EXPAND_FUSED, Pass("rows in rows that have native code", _legal))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from ...engine.primitives import TABLE
 from .. import tuning
@@ -33,7 +34,15 @@ from .layout import AFTER, BEFORE, WITHIN
 from .memory import Memory
 from .reductions import Reductions
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "Table"]
+
+
+class Table(NamedTuple):
+    """Numbers of examples: the one of example e in column i is at ``pointer[e * step + i]``."""
+
+    pointer: Any
+    width: int
+    step: Any  # 0 if all examples have the same
 
 
 class Kernel:
@@ -269,32 +278,40 @@ class Kernel:
 
     # --- a pass over a batch
 
-    def examples(self, first: Any) -> None:
-        """The inputs of a block: lane l holds example order[first + l], the last one again beyond the end."""
+    def examples(self, first: Any, tables: Sequence[Table] | None = None) -> None:
+        """The inputs of a block: lane l holds example first + l of the batch, the last one beyond the end.
+
+        Parameters
+        ----------
+        tables : where they are, each beside the one before; without it in the batch.
+        """
         code, memory, batch = self.code, self.memory, self.memory.batch
         lanes, group, inputs = self.layout.lanes, self.layout.group, self.layout.inputs
 
-        def some_lanes(lane: Any) -> None:
+        def some_lanes(lane: Any, table: Table, column: int) -> None:
             begin, starts = code.plus(first, lane), []
             for k in range(group):
                 place = code.least(code.plus(begin, k), batch.last) if lanes > 1 else begin
-                starts.append(code.times(code.load_whole(batch.order, place), inputs.size))
+                starts.append(code.times(memory.example(place), table.step))
 
             def eight(i: Any) -> None:
-                rows = [code.load(batch.examples, code.plus(start, i), 8) for start in starts]
-                for k, column in enumerate(code.transposed(rows)):
-                    memory.write(inputs, code.plus(i, k), column, 8)
+                rows = [code.load(table.pointer, code.plus(start, i), 8) for start in starts]
+                for k, vector in enumerate(code.transposed(rows)):
+                    memory.write(inputs, code.plus(i, column + k), vector, 8)
 
             def one(i: Any) -> None:
-                column = code.together([code.load(batch.examples, code.plus(start, i)) for start in starts])
-                memory.write(inputs, i, column, group)
+                numbers = [code.load(table.pointer, code.plus(start, i)) for start in starts]
+                memory.write(inputs, code.plus(i, column), code.together(numbers), group)
 
-            full = inputs.size - inputs.size % 8 if group == 8 else 0
+            full = table.width - table.width % 8 if group == 8 else 0
             with memory.lanes_from(lane):
                 code.loop(0, full, 8, eight)
-                code.loop(full, inputs.size, 1, one)
+                code.loop(full, table.width, 1, one)
 
-        code.loop(0, lanes, group, some_lanes)
+        column = 0
+        for table in tables or [Table(batch.examples, inputs.size, inputs.size)]:
+            code.loop(0, lanes, group, functools.partial(some_lanes, table=table, column=column))
+            column += table.width
 
     def run(
         self,

@@ -20,7 +20,7 @@ class Batch(NamedTuple):
     """The examples of a pass, as values of the function."""
 
     examples: Any  # as the caller has them, in rows
-    order: Any  # the numbers of those in this batch
+    order: Any  # the numbers of those in this batch; None for 0, 1, 2, ...
     count: Any
     last: Any  # count - 1
 
@@ -65,6 +65,10 @@ class Memory:
         """Go on with this batch."""
         last = self.code.llvm.sub(count, self.code.whole_number(1))
         self.batch = Batch(examples, order, count, last)
+
+    def example(self, place: Any) -> Any:
+        """The number of the example at a place of the batch."""
+        return place if self.batch.order is None else self.code.load_whole(self.batch.order, place)
 
     def enter_block(self, first: Any) -> None:
         """Go on with the block that begins with this example."""
@@ -136,7 +140,7 @@ class Memory:
             if isinstance(row, int) and not consecutive:
                 return self.code.number(float(source.data.reshape(-1)[row]), lanes)
             base, offset = self.code.table(source.data), row
-        elif source.batched and self.layout.straight and not isinstance(source, Inputs):
+        elif source.batched and self.layout.straight and (source, row) in self._values:
             return self._values[source, row]
         else:
             base, start = self.home(source)
@@ -174,6 +178,10 @@ class Memory:
         if isinstance(node, Parameters):
             return self.parameters, 0
         return self.scratch, self.layout.places[node]
+
+    def know(self, node: Node, values: Sequence[Any]) -> None:
+        """In straight code, go on with these values of the rows of a node."""
+        self._values |= {(node, row): value for row, value in enumerate(values)}
 
     def relocate(self, node: Node, pointer: Any, start: Any = 0) -> None:
         """Go on with the numbers of a node in other memory."""

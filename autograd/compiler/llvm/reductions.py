@@ -205,7 +205,7 @@ class Reductions:
 
         def across(column: Any, vectors: int, lanes: int, first: Any, end: Any) -> None:
             def pack(number: Any) -> None:
-                example = code.load_whole(batch.order, number)
+                example = memory.example(number)
                 source = code.plus(code.times(example, width), code.plus(column, begin))
                 target = code.times(llvm.sub(number, first), vectors * lanes)
                 for v in range(vectors):

@@ -6,62 +6,52 @@ The source is readable, and it is what `Program.source` shows; `codegen` and `sc
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ...engine.primitive import Primitive
 from ...locks import built_once
 from .. import tuning
+from ..backends import BackendProgram, RowLowerings, Widths
 from ..ir.nodes import Node, ancestry
-from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU, run, stages, text
-from ..update_loop import Training, descent
-from .codegen import Codegen, view
-from .scalar_codegen import Loaded, ScalarProgram, pays
+from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU
+from ..update_loop import Training, run
+from .codegen import IN_PLACE, Codegen, view
+from .scalar_codegen import OPERATORS, Loaded, ScalarProgram, pays
 
 __all__ = ["ArrayProgram"]
 
-PASSES = [EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU]
-
-_NEAR = 1e-280, 1e280  # squares that have lost nothing
 Prepare = Callable[[int], Callable[[Any], Loaded]]  # `prepare` of a training
 
 
-class ArrayProgram:
-    """Terms as a function of parameters and batch.
+def _array_rule(row: Primitive) -> Any:
+    return f"np.{row.array.__name__}" if isinstance(row.array, np.ufunc) else row.array
 
-    Parameters
-    ----------
-    nodes : what to compute.
-    mean : whether to take the mean over the batch, or else the sum.
-    dtype : of all arrays.
 
-    Attributes
-    ----------
-    source : the Python source on arrays, followed by that on floats if a batch of one runs as floats.
-    """
+class ArrayProgram(BackendProgram):
+    """Nodes as Python source on arrays, followed by that on floats if a batch of one runs as floats."""
 
-    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any) -> None:
-        self.mean, self.dtype = mean, np.dtype(dtype)
-        self._given, self._nodes = list(nodes), run(PASSES, nodes)
-        self._source, self._schedule, self._prepare = self._written(own=False)
+    PASSES = (EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU)
+    LOWERINGS: ClassVar = {
+        "numpy": RowLowerings(lambda row: IN_PLACE.get(row.name), _array_rule),
+        "numpy, one example": RowLowerings(lambda row: OPERATORS.get(row.forward), lambda row: row.forward),
+    }
+
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
+        super().__init__(nodes, mean, dtype, widths)
+        self._source, self.schedule, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
         self._own: list[Prepare] = []  # of trainings that are done
 
     def _written(self, own: bool) -> tuple[str, str, Callable[[int], Any]]:
         """The source, the schedule, and the source's `prepare`; see `Codegen`."""
-        codegen = Codegen(self._nodes, self.dtype, own)
+        codegen = Codegen(self.nodes, self.dtype, own)
         source = codegen.source()
         scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
         exec(compile(source, "<compiled by autograd>", "exec"), scope)
-        return source, "\n".join([*codegen.schedule, ""]), scope["prepare"]
-
-    @property
-    def stages(self) -> dict[str, str]:
-        """The program after each pass, what runs when and in which array, and the source."""
-        passes = {name: text(outputs) for name, outputs in stages(PASSES, self._given)}
-        return {**passes, "schedule": self._schedule, "source": self.source}
+        return source, str(codegen.schedule), scope["prepare"]
 
     @property
     def source(self) -> str:
@@ -70,7 +60,7 @@ class ArrayProgram:
     @built_once
     def _scalars(self) -> ScalarProgram | None:
         """For one example, if it pays: floats are of double precision."""
-        return ScalarProgram(self._nodes) if self.dtype == np.float64 and pays(self._nodes) else None
+        return ScalarProgram(self.nodes) if self.dtype == np.float64 and pays(self.nodes) else None
 
     @built_once
     def _prepare_own(self) -> Prepare:
@@ -88,10 +78,6 @@ class ArrayProgram:
         with np.errstate(all="ignore"):
             results: tuple[Any, ...] = compute(parameters, batch, *numbers)
         return results
-
-    def rows(self, parameters: Any, batch: Any) -> Any:
-        """The rows of all nodes, one below the other, for each example: (rows, B). All nodes are batched."""
-        return np.concatenate([array.reshape(-1, len(batch)) for array in self(parameters, batch)])
 
     def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
         B = len(batch)
@@ -121,15 +107,15 @@ class ArrayProgram:
             else sum(arrays)
             if node in self._sums
             else arrays[0]
-            for node, arrays in zip(self._nodes, zip(*parts))
+            for node, arrays in zip(self.nodes, zip(*parts))
         )
 
     @built_once
     def _sums(self) -> set[Node]:
         """The nodes that are sums over the batch, or shares of them."""
-        graph = self._nodes[0].graph
+        graph = self.nodes[0].graph
         shares = {graph.cotangent, graph.total_cotangent, graph.batch_size}
-        return {node for node in self._nodes if shares.intersection(ancestry([node]))}
+        return {node for node in self.nodes if shares.intersection(ancestry([node]))}
 
     def _numbers(self, B: int) -> tuple[float, float, float]:
         """The adjoint of each example's output, how many there are, and the product of the two."""
@@ -149,48 +135,30 @@ class ArrayProgram:
             prepare = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(self._prepare_own)
         try:
             with np.errstate(all="ignore"):
-                return self._updates(t, prepare, done)
+                return run(t, self._on_batches(t, prepare), done)
         finally:
             self._own.append(prepare)
 
-    def _updates(self, t: Training, prepare: Prepare, done: int) -> int:
-        parameters, data = t.state[: t.parameters], t.row(0)
+    def _on_batches(self, t: Training, prepare: Prepare) -> Callable[[int, int], Any]:
+        """The results over a batch of a training; one that is used again is loaded once."""
+        parameters, again = t.state[: t.parameters], None
         prepared = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: prepare(B)(parameters))
-        rows = {number: t.row(number) for number in t.changing}
-        loaded = False
-        for number, (first, end) in enumerate(t.bounds[done:].tolist(), start=done):
-            if not loaded:
-                numbers = self._numbers(end - first)
-                load, run = prepared(min(end - first, tuning.NUMPY_CHUNK))
-                if end - first == 1 and self._scalars:
+
+        def compute(start: int, stop: int) -> Any:
+            nonlocal again
+            if again is None or not t.repeated:
+                B = stop - start
+                numbers = self._numbers(B)
+                load, run = prepared(min(B, tuning.NUMPY_CHUNK))
+                if B == 1 and self._scalars:
                     load, run = self._scalars.before(load, run)
-                elif end - first > tuning.NUMPY_CHUNK:
+                elif B > tuning.NUMPY_CHUNK:
                     load, run = self._of_stretches(prepared)
-                views = load(t.examples(first, end), *numbers)
-                loaded = t.repeated
-            value, slopes, *outputs = run(parameters, views, *numbers)
-            t.values[number] = value[0]
-            for k, column in enumerate(outputs):
-                t.noted[first:end, k] = column
-            gradient = slopes[: t.updated]
-            if t.careful:
-                t.norms[number] = _length(gradient)
-                if not np.isfinite(t.values[number]):
-                    return number
-                t.previous[...] = t.state
-            gradient = t.clamped(gradient)
-            if t.clip_norm is not None:
-                gradient = t.shortened(gradient, _length(gradient))
-            if t.rule is descent:  # in place
-                gradient *= t.rates[number]
-                data -= gradient
-            else:
-                for row, array in t.following(rows, gradient, t.rates[number]).items():
-                    rows[row][...] = array
-            if t.careful and not np.isfinite(data).all():
-                t.state[...] = t.previous
-                return number
-        return len(t.rates)
+                views = load(t.examples(start, stop), *numbers)
+                again = functools.partial(run, parameters, views, *numbers)
+            return again()
+
+        return compute
 
     def _of_stretches(self, prepared: Callable[[int], Loaded]) -> Loaded:
         """`load` and `run` for a large batch, which is loaded anew for each update."""
@@ -200,15 +168,3 @@ class ArrayProgram:
             return run(parameters, load(stretch, *numbers), *numbers)
 
         return lambda batch, *numbers: batch, functools.partial(self._in_stretches, compute)
-
-
-def _length(gradient: Any) -> float:
-    """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
-    gradient = gradient.astype(np.float64, copy=False)
-    with np.errstate(all="ignore"):
-        square = float(gradient @ gradient)
-        largest = float(np.abs(gradient).max(initial=0.0))
-        if _NEAR[0] < square < _NEAR[1] or not 0.0 < largest < math.inf:
-            return math.sqrt(square) if square == square else math.nan
-        scaled = gradient / largest
-        return largest * math.sqrt(float(scaled @ scaled))

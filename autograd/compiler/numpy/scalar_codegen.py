@@ -41,7 +41,7 @@ from ..ir.nodes import (
     ancestry,
 )
 from ..ir.registry import Rules
-from ..update_loop import Training, descent
+from ..update_loop import Clamp, Shorten, Training, descent
 
 __all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
 
@@ -113,7 +113,7 @@ class ScalarProgram:
         careful and a number in it not finite, or the rule is not plain descent.
         """
         t = training
-        if t.rule is not descent or {t.clip_value, t.clip_norm} != {None}:
+        if t.rule is not descent or {Clamp, Shorten}.intersection(map(type, t.steps)):
             return 0
         places = t.bounds[:, 0].tolist()
         parameters, example = t.state[: t.parameters].tolist(), t.batch[t.order[places[0]]].tolist()

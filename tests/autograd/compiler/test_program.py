@@ -4,6 +4,7 @@ import ast
 import contextlib
 import copy
 import dataclasses
+import functools
 import itertools
 import math
 import pickle
@@ -209,6 +210,85 @@ def test_results_are_new_arrays(backend):
         first[:] = outputs[:] = math.nan
         np.testing.assert_array_equal(program(parameters, batches[0])[1], kept[0])
         np.testing.assert_array_equal(program.evaluate(parameters, batches[0]), kept[1])
+
+
+def results_of(program, parameters, batch, wrt):
+    """For each method what is called, with `out` or without, and the shapes of the arrays that it fills."""
+    B, K, N = len(batch), program.outputs, program.parameters if wrt == "parameters" else program.inputs
+    along = np.linspace(-1.0, 1.0, N)
+    return {
+        "value and gradient": (functools.partial(program, parameters, batch), [(program.parameters,)]),
+        "evaluate": (functools.partial(program.evaluate, parameters, batch), [(B, K)]),
+        "jacobian": (functools.partial(program.jacobian, parameters, batch, wrt), [(B, K, N)]),
+        "hessian": (functools.partial(program.hessian, parameters, batch, wrt), [(B, K, N, N)]),
+        "jvp": (functools.partial(program.jvp, parameters, batch, along, wrt), [(B, K), (B, K)]),
+        "hvp": (functools.partial(program.hvp, parameters, batch, along, wrt), [(B, K, N)]),
+    }
+
+
+def arrays_of(found):
+    """The arrays of a result, which may be one, or two, or one after a number."""
+    return [
+        each for each in (found if isinstance(found, tuple) else (found,)) if isinstance(each, np.ndarray)
+    ]
+
+
+@backends
+@pytest.mark.parametrize("wrt", ["parameters", "inputs"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_results_are_written_where_the_caller_wants_them(dtype, wrt, backend):
+    """The same numbers, at the first call and later; of no examples too, and where they are not finite."""
+    program = program_of(lambda w, x: [neuron(w, x), log(x[0] * w[0])], 3, 2, backend=backend, dtype=dtype)
+    for batch in (np.abs(X), X, X[:1], X[:0]):
+        for call, shapes in results_of(program, np.array(W, dtype), batch.astype(dtype), wrt).values():
+            right = call()
+            for _ in range(3):
+                out = [np.full(shape, 7.0, dtype) for shape in shapes]
+                found = arrays_of(call(out=out[0] if len(out) == 1 else out))
+                assert list(map(id, found)) == list(map(id, out))
+                for array, other in zip(found, arrays_of(right), strict=True):
+                    np.testing.assert_array_equal(array, other)
+
+
+@backends
+def test_results_may_be_written_over_what_they_come_from(backend):
+    program = program_of(lambda w, x: [x[0] * w[0], x[0] + x[1] * w[1]], 2, 2, backend=backend)
+    w, right = np.array([2.0, 3.0]), np.stack([2.0 * X[:, 0], X[:, 0] + 3.0 * X[:, 1]], axis=1)
+    for _ in range(3):
+        batch = X.copy()
+        assert program.evaluate(w, batch, out=batch) is batch
+        np.testing.assert_array_equal(batch, right)
+        longer = np.append(X.reshape(-1), 0.0)
+        program.evaluate(w, longer[:-1].reshape(X.shape), out=longer[1:].reshape(X.shape))
+        np.testing.assert_array_equal(longer[1:].reshape(X.shape), right)
+        value, gradient = program(w, X)
+        own = w.copy()
+        assert program(own, X, out=own) == (value, own)
+        np.testing.assert_array_equal(own, gradient)
+
+
+@backends
+@pytest.mark.parametrize("method", ["value and gradient", "evaluate", "jacobian", "hessian", "jvp", "hvp"])
+def test_where_results_cannot_be_written(method, backend):
+    program = program_of(neuron, 3, 2, backend=backend)
+    call, shapes = results_of(program, np.array(W), X, "parameters")[method]
+    call(), call()
+    frozen = np.empty(shapes[0])
+    frozen.flags.writeable = False
+    wrong = [
+        (np.empty(shapes[0], np.float32), TypeError, "out must be an array of float64, .* got float32"),
+        ([0.0], TypeError, r"out must be an array \(.*\), got list: \[0.0\]"),
+        (np.empty((*shapes[0], 1)), ValueError, r"out must have the shape \(.*\), got \(.*1\)"),
+        (frozen, ValueError, "out must be writable and lie in memory in C order"),
+        (np.empty((*shapes[0], 2))[..., 0], ValueError, "out must be writable and lie in memory in C order"),
+    ]
+    for given, error, said in wrong:
+        with pytest.raises(error, match=said):
+            call(out=given if len(shapes) == 1 else (np.empty(shapes[0]), given))
+    if len(shapes) == 2:
+        for few in (frozen, (frozen,), 5):
+            with pytest.raises(TypeError, match="out must be two arrays, got"):
+                call(out=few)
 
 
 @backends

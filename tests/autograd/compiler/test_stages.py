@@ -3,11 +3,10 @@
 import pytest
 
 from autograd import Value, compile, relu, softmax
-from autograd.compiler.llvm import legalize
-from autograd.compiler.numpy import backend
+from autograd.compiler.backends import FOLDERS, find_backend
 from tests.support.compiled import backends
 
-PASSES = {"numpy": backend.PASSES, "llvm": legalize.PASSES}
+PASSES = {name: find_backend(name).load().PASSES for name in FOLDERS}
 
 
 @backends

@@ -1,10 +1,16 @@
 """A loop of updates leaves the last finite state, and the one before it, whichever back end runs it."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd import Training, exp, log
+from autograd.compiler.update_loop import Clamp, Finite, Follow, Keep, Measure, Shorten
 from tests.support.compiled import backends, program_of
+from tests.support.profiles import tries
 
 ROWS = {"plain": {}, "momentum": {"rule": lambda w, g, rate, memory: step(w, g, rate, memory)}}
 
@@ -91,3 +97,70 @@ def test_an_update_does_not_depend_on_how_a_training_is_cut(backend):
         program.train(part)
         numbers = part.state[:2].copy()
     assert numbers.tobytes() == whole.state[:2].tobytes()
+
+
+LIMITS = st.none() | st.sampled_from([1e-3, 0.05, 10.0])
+
+
+def by_hand(program, batch, numbers, batches, rate, rule, clip_value, clip_norm):
+    """Parameters, lengths of the gradients and values, by plain Python on numbers."""
+    w, v, norms, values = list(numbers), [0.0] * len(numbers), [], []
+    for rows in batches:
+        value, gradient = program(w, batch[rows])
+        values.append(value)
+        gradient = gradient.tolist()
+        norms.append(math.hypot(*gradient))
+        if clip_value is not None:
+            gradient = [min(max(g, -clip_value), clip_value) for g in gradient]
+        if clip_norm is not None:
+            factor = min(1.0, clip_norm / (math.hypot(*gradient) + 1e-6))
+            gradient = [g * factor for g in gradient]
+        if rule == "momentum":
+            gradient = v = [0.5 * old + g for old, g in zip(v, gradient)]
+        w = [number - rate * g for number, g in zip(w, gradient)]
+    return w, norms, values
+
+
+@backends
+@tries(60)
+@given(
+    rule=st.sampled_from(sorted(ROWS)),
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    clip_value=LIMITS,
+    clip_norm=LIMITS,
+    careful=st.booleans(),
+)
+def test_an_update_is_the_steps_in_their_order(backend, rule, sizes, clip_value, clip_norm, careful):
+    program = PROGRAMS.setdefault(backend, program_of(forward, 3, 2, backend=backend))
+    batch = np.random.default_rng(0).normal(size=(40, 2))
+    batches = [np.arange(3 * i, 3 * i + size) for i, size in enumerate(sizes)]
+    start, limits = [0.5, -0.25, 0.75], {"clip_value": clip_value, "clip_norm": clip_norm}
+    memory = {"v": np.zeros(3)} if rule == "momentum" else {}
+    training = Training.of(
+        np.array(start), batch, batches, 0.1, memory, careful=careful, **ROWS[rule], **limits
+    )
+    assert program.train(training) == len(sizes)
+    w, norms, values = by_hand(program, batch, start, batches, 0.1, rule, **limits)
+    assert training.row(0) == pytest.approx(w, rel=1e-12)
+    assert training.values == pytest.approx(values, rel=1e-12)
+    if careful:
+        assert training.norms == pytest.approx(norms, rel=1e-12)
+
+
+PROGRAMS = {}
+
+
+def forward(w, x):
+    return (exp(w[0] * x[0]) * w[1] - w[2] * x[1]) ** 2
+
+
+def test_the_steps_are_data():
+    program = program_of(forward, 3, 2, backend="numpy")
+    make = lambda **options: training_of(
+        program, [1.0, 2.0, 3.0], np.ones((2, 2)), [np.arange(2)], 0.1, "plain", **options
+    )
+    steps = make(clip_norm=2.0, clip_value=0.5).steps
+    follow = steps[5]
+    assert steps == [Measure(), Finite(False), Keep(), Clamp(0.5), Shorten(2.0), follow, Finite(True)]
+    assert isinstance(follow, Follow)
+    assert [type(step) for step in make().steps] == [Measure, Finite, Keep, Follow, Finite]

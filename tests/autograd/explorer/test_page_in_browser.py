@@ -559,7 +559,8 @@ def test_a_slider_keeps_its_own_keys(page):
 
 
 def test_what_the_focus_moves_to_is_in_view(page):
-    """Not under the steps, which stay at the top."""
+    """Not under the steps, which stay at the top; the page learns their height when it is laid out."""
+    page.wait_for_function("document.documentElement.style.getPropertyValue('--stepper')")
     page.evaluate("scrollBy(0, document.getElementById('larger').getBoundingClientRect().top - 20)")
     page.locator("#larger").focus()
     top = page.locator("#larger").bounding_box()["y"]

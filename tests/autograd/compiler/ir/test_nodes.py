@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from autograd.compiler.frontend.capture import record
-from autograd.compiler.frontend.vectorize import lift
+from autograd.compiler.frontend.capture import capture
+from autograd.compiler.frontend.vectorize import vectorize
 from autograd.compiler.ir.adjoint import gradient
 from autograd.compiler.ir.nodes import Graph, Node, ancestry, rewrite
 from autograd.engine.primitives import TABLE
@@ -45,7 +45,7 @@ def test_a_node_is_not_a_number():
 def test_a_rewritten_program_is_the_same_program():
     """In a new graph: as many nodes of each operation."""
     model, x = MLP(2, [3, 3], output_activation="softmax"), leaves(2)
-    outputs = lift(record(list(model(x)), model.parameters(), x))
+    outputs = vectorize(capture(list(model(x)), model.parameters(), x))
     slopes = gradient(outputs[0])
     again = rewrite([*outputs, slopes], lambda node, args: None)
     before, after = (Counter(map(name_of, ancestry(nodes))) for nodes in ([*outputs, slopes], again))

@@ -5,8 +5,8 @@ import numpy as np
 from autograd import (
     sum,
 )
-from autograd.compiler.frontend.capture import record
-from autograd.compiler.frontend.vectorize import lift
+from autograd.compiler.frontend.capture import capture
+from autograd.compiler.frontend.vectorize import vectorize
 from autograd.compiler.numpy.backend import ArrayProgram
 from tests.support.captured import leaves
 
@@ -19,6 +19,6 @@ def test_arrays_are_used_again():
         nodes = [wi * xi for wi, xi in zip(w, x)]
         for _ in range(depth):
             nodes = [node * xi + 1.0 for node, xi in zip(nodes, x)]
-        results = lift(record([sum(nodes)], w, x))
+        results = vectorize(capture([sum(nodes)], w, x))
         needed.append(ArrayProgram(results, True, np.float64).source.count("np.empty("))
     assert needed[0] == needed[1]

@@ -1,0 +1,241 @@
+"""The back ends: what the rest of the compiler knows of each, and what each makes of a program.
+
+A back end is a folder, and its name stands in `FOLDERS`. The folder's `BACKEND` states facts. It names a
+subclass of `BackendProgram`, which is imported when the first program is made for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..engine.primitive import Primitive
+from . import update_loop
+from .ir.fused_rules import FORWARD
+from .ir.nodes import Node
+from .ir.passes import Pass, run, stages, text
+from .update_loop import Training
+
+__all__ = [
+    "FOLDERS",
+    "Backend",
+    "BackendProgram",
+    "RowLowerings",
+    "Widths",
+    "automatic_backends",
+    "find_backend",
+    "refuse",
+    "row_lowerings",
+]
+
+Widths = tuple[int, int, int]
+"""How many inputs of an example are parameters, are in the batch, and in a direction, in this order."""
+
+FOLDERS: dict[str, Any] = {name: f"{__package__}.{name}" for name in ("numpy", "llvm")}
+"""By the name of a back end its folder: a package, or its dotted name. "auto" begins with the first."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The facts of a back end.
+
+    Attributes
+    ----------
+    program : its `BackendProgram`, or where that is: ``"module:class"``.
+    seconds : what a training takes, about: once, and then for each parameter, each update, and each parameter
+        in each example.
+    library, extra : the library that it needs besides numpy, and the extra that installs it.
+    automatic : whether "auto" may choose it.
+    adds_biases : whether matrix products add biases, as weights of one more input that is 1.
+    refuses : whether some programs have no form for it: those raise a `GraphError` when code is made.
+    """
+
+    program: type[BackendProgram] | str
+    seconds: tuple[float, float, float, float]
+    library: str = ""
+    extra: str = ""
+    automatic: bool = True
+    adds_biases: bool = False
+    refuses: bool = False
+
+    @property
+    def installed(self) -> bool:
+        return not self.library or find_spec(self.library) is not None
+
+    def load(self) -> type[BackendProgram]:
+        """Its class of programs, imported."""
+        if not isinstance(self.program, str):
+            return self.program
+        module, _, name = self.program.partition(":")
+        found: type[BackendProgram] = getattr(importlib.import_module(module), name)
+        return found
+
+
+def find_backend(name: str, besides: Sequence[str] = ()) -> Backend:
+    """The back end of a name.
+
+    Parameters
+    ----------
+    besides : names that mean something else to the caller, for the message.
+
+    Raises
+    ------
+    ValueError : for a name that is none; it lists those that there are.
+
+    Examples
+    --------
+    >>> from autograd import find_backend
+    >>> find_backend("llvm").extra
+    'jit'
+    """
+    folder = FOLDERS.get(name) if isinstance(name, str) else None
+    if folder is None:
+        known = ", ".join(map(repr, [*besides, *FOLDERS]))
+        raise ValueError(f"backend must be one of {known}, got {name!r}")
+    found: Backend = (importlib.import_module(folder) if isinstance(folder, str) else folder).BACKEND
+    return found
+
+
+def automatic_backends() -> list[str]:
+    """The back ends that "auto" may choose from, installed or not."""
+    return [name for name in FOLDERS if find_backend(name).automatic]
+
+
+class BackendProgram:
+    """Nodes as a function of parameters and batch, by one back end.
+
+    Parameters
+    ----------
+    nodes : what to compute: the value over the batch, (1,), the gradient (P,) and perhaps outputs (1,) for
+        each example; or nodes for each example alone.
+    mean : whether to take the mean over the batch, or else the sum.
+    dtype : of all numbers, float64 or float32.
+    widths : where the inputs of an example come from; if it is left out, from the batch alone.
+
+    Attributes
+    ----------
+    nodes : the same after the passes of the back end.
+    schedule : when each node is computed, and where its numbers are, as text.
+    source : the code that runs.
+    PASSES : these passes, from graph to graph.
+    LOWERINGS : by target what it does with a row of the table; a back end may have several targets.
+    """
+
+    schedule: Any  # text, or a property that gives it
+    source: Any
+    PASSES: ClassVar[Sequence[Pass]] = ()
+    LOWERINGS: ClassVar[Mapping[str, RowLowerings]] = {}
+
+    def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
+        self.mean, self.dtype = mean, np.dtype(dtype)
+        self._given, self.nodes = list(nodes), run(self.PASSES, nodes)
+        self.widths = (0, self.nodes[0].graph.inputs.size, 0) if widths is None else widths
+
+    def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
+        """The array of each node, for parameters (P,) and a batch (B, I); examples are the last axis."""
+        raise NotImplementedError  # abstract: a back end has this, or all three that go by it
+
+    def train(self, training: Training) -> int:
+        """Make the updates of a training; returns how many were made before a number was not finite."""
+        t = training
+        parameters = t.state[: t.parameters]
+        with np.errstate(all="ignore"):
+            return update_loop.run(t, lambda start, stop: self(parameters, t.examples(start, stop)))
+
+    def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
+        """The value over a batch, its gradient (P,) in `out` or a new array, and whether all is finite."""
+        (value,), gradient = self(parameters, batch)
+        if out is not None:
+            out[...] = gradient
+            gradient = out
+        return float(value), gradient, math.isfinite(value) and _is_finite(gradient)
+
+    def table(
+        self, parameters: Any, batch: Any, direction: Any, shape: tuple[int, ...], out: Any
+    ) -> tuple[Any, bool]:
+        """The rows of all nodes for each example, (B, *shape), in `out` or a new array, and whether all are
+        finite. All nodes are batched.
+
+        Parameters
+        ----------
+        direction : (N,) for all examples or (B, N); None if no inputs are in a direction.
+        """
+        B, own = len(batch), bool(self.widths[0])
+        columns = [each for each, width in zip((parameters, batch, direction), self.widths) if width]
+        arrays = self(parameters[:0] if own else parameters, _side_by_side(columns, B) if columns else batch)
+        rows = np.concatenate([array.reshape(-1, B) for array in arrays])
+        table = rows.T.reshape(B, *shape)
+        if out is not None:
+            out[...] = table
+            table = out
+        return table, _is_finite(rows)
+
+    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+        """What to call first with batches of about this size, now that there was one; it may `refuse`.
+
+        ``entry(parameters, batch, direction, out)`` gives what the program gives, or None for arguments that
+        it does not take as they are.
+        """
+        return refuse
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """The program after each pass, the schedule and the source, as text."""
+        passes = {name: text(outputs) for name, outputs in stages(self.PASSES, self._given)}
+        return {**passes, "schedule": self.schedule, "source": self.source}
+
+
+def refuse(*given: Any) -> None:
+    """The entry of a program that has none: it takes nothing."""
+
+
+def _is_finite(numbers: Any) -> bool:
+    """Whether all numbers are finite: a sum that is has none that is not, and others get a closer look."""
+    if numbers.size < 8192:  # a product takes least; from 10,000 on BLAS waits for threads of its own
+        total = np.vdot(numbers, numbers)
+    else:
+        with np.errstate(all="ignore"):
+            total = np.add.reduce(numbers, axis=None)
+    return math.isfinite(total) or bool(np.isfinite(numbers).all())
+
+
+def _side_by_side(columns: Sequence[Any], B: int) -> Any:
+    """Arrays (n,) or (B, n), as one of B rows."""
+    if len(columns) == 1 and columns[0].ndim == 2:
+        return columns[0]
+    table, end = np.empty((B, sum([each.shape[-1] for each in columns])), columns[0].dtype), 0
+    for each in columns:
+        start, end = end, end + each.shape[-1]
+        table[:, start:end] = each
+    return table
+
+
+@dataclass(frozen=True)
+class RowLowerings:
+    """What a target does with each row of the table.
+
+    A built-in row has code of its own where that is faster. No row needs any: numpy runs its `array`, floats
+    run its forward rule, and native code the first of its formulas that works on nodes.
+    """
+
+    own: Callable[[Primitive], Any]
+    general: Callable[[Primitive], Any]
+
+    def __getitem__(self, row: Primitive) -> Any:
+        """The row's own code on this target if it has some, otherwise what runs for it."""
+        own = self.own(row)
+        return self.general(row) if own is None else own
+
+
+def row_lowerings() -> dict[str, RowLowerings]:
+    """By target what it does with a row: ``row_lowerings()["numpy"][row]``."""
+    found = {"fused": RowLowerings(lambda row: FORWARD.get(row.name), lambda row: None)}
+    for name in FOLDERS:
+        found |= find_backend(name).load().LOWERINGS
+    return found

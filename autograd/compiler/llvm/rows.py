@@ -1,0 +1,89 @@
+"""Tables with a row for each example, read into vectors with an example in each lane, and written from them.
+
+Eight rows that follow each other are consecutive numbers: few columns are taken apart and put together by
+shuffles of all of them, and many by the exchanges of an 8 x 8 transposition. Nothing beyond the eight rows is
+read or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .builder import Builder
+
+__all__ = ["columns", "write_columns"]
+
+_FEW = 4  # columns up to which one shuffle of all numbers takes least
+_EIGHT = 8  # rows at once
+
+
+def columns(code: Builder, base: Any, width: int) -> list[Any]:
+    """The columns of eight rows of so many numbers, which begin at a pointer: a vector of eight for each."""
+    if width <= _FEW:
+        table = code.load(base, 0, _EIGHT * width)
+        return [_chosen(code, table, table, [width * k + i for k in range(_EIGHT)]) for i in range(width)]
+    found: list[Any] = []
+    for first in _tiles(width):
+        rows = [_row(code, base, width * k + first, _EIGHT * width) for k in range(_EIGHT)]
+        found[first:] = code.transposed(rows)
+    return found[:width]
+
+
+def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, start: Any = 0) -> None:
+    """Write columns, a vector of eight for each, into eight rows of so many numbers from a pointer on.
+
+    Parameters
+    ----------
+    start : the place of the first of these columns in a row.
+    """
+    llvm, count = code.llvm, len(values)
+    if count == width <= _FEW:
+        together = _joined(code, values)
+        order = [_EIGHT * i + k for k in range(_EIGHT) for i in range(width)]
+        code.store(_chosen(code, together, together, order), base, 0, _EIGHT * width)
+    elif count >= _EIGHT:
+        for first in _tiles(count):
+            for k, row in enumerate(code.transposed(values[first : first + _EIGHT])):
+                code.store(row, base, code.plus(start, width * k + first), _EIGHT)
+    elif count == width:  # each row but the last one reaches into the next one, which is written after it
+        *rows, before, last = code.transposed([*values, *values[: _EIGHT - width]])
+        order = [*range(2 * width - _EIGHT, width), *range(_EIGHT, _EIGHT + width)]
+        for k, row in enumerate([*rows, before]):
+            code.store(row, base, width * k, _EIGHT)
+        code.store(_chosen(code, before, last, order), base, _EIGHT * (width - 1), _EIGHT)
+    else:
+        for i, value in enumerate(values):
+            for k in range(_EIGHT):
+                number = llvm.extract_element(value, code.ir.Constant(code.ir.IntType(32), k))
+                code.store(number, base, code.plus(start, width * k + i))
+
+
+def _tiles(width: int) -> list[int]:
+    """Where the tiles of eight columns begin; the last one begins earlier, if it would reach out."""
+    last = max(width - _EIGHT, 0)
+    return [min(first, last) for first in range(0, width, _EIGHT)]
+
+
+def _row(code: Builder, base: Any, place: int, size: int) -> Any:
+    """Eight numbers from a place on; of the last ones of so many in all, those that are there come first."""
+    excess = max(place + _EIGHT - size, 0)
+    row = code.load(base, place - excess, _EIGHT)
+    return row if not excess else _chosen(code, row, row, [(k + excess) % _EIGHT for k in range(_EIGHT)])
+
+
+def _chosen(code: Builder, a: Any, b: Any, places: Sequence[int]) -> Any:
+    """The numbers of two vectors, one after the other, at these places."""
+    ir = code.ir
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
+    return code.llvm.shuffle_vector(a, b, mask)
+
+
+def _joined(code: Builder, vectors: Sequence[Any]) -> Any:
+    """Vectors one after the other, as a vector of a power of two of them."""
+    vectors = list(vectors)
+    while len(vectors) > 1:
+        vectors += vectors[-1:] * (len(vectors) % 2)
+        size = 2 * vectors[0].type.count
+        vectors = [_chosen(code, a, b, range(size)) for a, b in zip(vectors[::2], vectors[1::2])]
+    return vectors[0]
