@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import Explorer, no_grad
-from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, explore_model, fit, plots
+from nn import MLP, Adam, CosineAnnealingLR, History, Watch, accuracy, explore_model, fit, plots
 
 from .shared import page
-from .shared.report import Report, require_uninterrupted, run
+from .shared.report import Report, demo, require_uninterrupted
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int_]
@@ -32,7 +32,7 @@ Labels = npt.NDArray[np.int_]
 POINTS, HELD_OUT, NOISE = 100, 400, 0.1
 WIDTHS = [16, 16, 1]
 BATCH, RATE = 10, 0.03
-FRAMES = 41  # of the training, to step through
+FRAMES = 41  # moments of the training to step through
 MOMENTS = (0, 1, 3, 6, 10, 15, 22, 30)  # epochs to show side by side, and the last
 
 
@@ -73,7 +73,7 @@ def train(model: MLP, points: Array, labels: Labels, epochs: int, seed: int) -> 
         batch_size=BATCH,
         seed=seed,
         metrics=["accuracy"],
-        callbacks=[lambda epoch, history: moments.append(weights(model))],
+        callbacks=[Watch(lambda epoch, history: moments.append(weights(model)))],
     )
     return require_uninterrupted(history), moments
 
@@ -246,12 +246,4 @@ def check(
     assert np.max(np.abs(drawn - computed)) <= 1e-12 * np.max(np.abs(computed))
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "moons",
-        "Show how a small network learns to tell two moons apart.",
-        work,
-        argv,
-        quick="train for 40 epochs instead of 80, and draw fewer frames on a coarser grid",
-    )
+main = demo(work, quick="train for 40 epochs instead of 80, and draw fewer frames on a coarser grid")

@@ -27,7 +27,7 @@ from autograd import Value, mean
 from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, fit, mse_loss, plots
 
 from .shared import page
-from .shared.report import Report, run
+from .shared.report import Report, demo
 
 Array = npt.NDArray[np.float64]
 Maker = Callable[[list[Value]], Optimizer]
@@ -200,7 +200,7 @@ METHODS: dict[str, Callable[..., Optimizer]] = {
 }
 METHOD_START, METHOD_RATES = (2.5, -2.5), (0.03, 0.1, 1.0, 0.01, 0.3)  # --quick tries the first three
 UPDATES = 150
-CLOSE = 0.01  # of the least loss: who stays within that has arrived
+CLOSE = 0.01  # a training has arrived when its loss stays within this share of the least
 
 
 def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[float, Descent]:
@@ -403,12 +403,4 @@ def check(
         assert arrivals[name] < arrivals["gradient descent"]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "variants",
-        "Show the variants of gradient descent as paths on a loss surface.",
-        work,
-        argv,
-        quick="fit fewer points, for fewer epochs, with fewer rates",
-    )
+main = demo(work, quick="fit fewer points, for fewer epochs, with fewer rates")

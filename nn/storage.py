@@ -60,7 +60,7 @@ __all__ = ["file_name", "load", "load_training", "printable", "save"]
 
 FORMAT = "scalar-autograd"
 VERSION = 1
-LARGEST = 4_000_000_000  # bytes of a file
+LARGEST = 4_000_000_000  # the largest file, in bytes
 
 
 class _Unknown(Exception):
@@ -198,7 +198,9 @@ def _read(path: str | PathLike[str]) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError(f"{name} is not a file that save wrote: it is not text") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"{name} is not a file that save wrote, or is cut short: {error}") from None
+        raise ValueError(
+            f"{name} is not a file that save wrote, or only part of it is there: {error}"
+        ) from None
     except SchemaError as error:
         raise ValueError(f"{name} is damaged: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -243,7 +245,7 @@ def _parsed(text: str) -> Any:
         named = dict(pairs)
         if len(named) < len(pairs):
             twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise SchemaError(f"{twice!r:.60} occurs twice in an object")
+            raise SchemaError(f"{twice!r:.60} appears twice in an object")
         return named
 
     def of_digits(digits: str) -> int:

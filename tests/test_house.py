@@ -16,33 +16,41 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "autograd": [
         "errors", "files", "terminal", "version", "later", "locks", "engine", "verify", "symbolic",
-        "drawing", "spreadsheet", "explorer", "compiler", "command", "__main__",
+        "drawing", "spreadsheet", "handwritten", "explorer", "compiler", "command", "__main__",
     ],
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
-        "kind", "cython", "numerics", "rule", "primitive", "declaration", "primitives", "node", "arguments",
-        "messages", "modes", "anomaly", "readings", "protocol", "graph", "copying", "value", "gradient",
+        "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "primitives", "arguments",
+        "messages", "modes", "anomaly", "readings", "graph", "protocol", "copying", "value", "gradient",
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["columns", "runs", "labels", "pictures", "explore"],
-    "autograd.symbolic": ["expressions", "notations", "outline", "explain"],
+    "autograd.explorer": ["script", "columns", "runs", "labels", "pictures", "explore"],
+    "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
-        "vocabulary", "cells", "binary", "opendocument", "books", "expected", "problem", "assignment",
-        "tables", "formulas", "grading", "inference", "mutations", "diagnosis", "repairs", "resolution",
-        "report", "checking", "workbook", "command", "__main__",
+        "vocabulary", "cells", "binary", "opendocument", "books", "expected", "workbook", "problem",
+        "assignment", "tables", "formulas", "grading", "inference", "mutations", "diagnosis", "repairs",
+        "resolution", "report", "checking", "classes", "command", "__main__",
+    ],
+    "autograd.spreadsheet.classes": [
+        "submissions", "students", "outcomes", "marks", "worker", "workers", "checking", "hints", "pages",
+        "results", "handing_out", "command",
+    ],
+    "autograd.handwritten": [
+        "recording", "tape", "comparison", "naming", "report", "formulas", "slips", "search", "checking",
+        "engines", "worker", "programs", "command", "__main__",
     ],
     "autograd.compiler": [
         "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
         "selection", "program",
     ],
     "autograd.compiler.ir": [
-        "nodes", "registry", "index_maps", "verifier", "fused_rules", "passes", "adjoint", "tangent",
-        "sparsity",
+        "nodes", "registry", "index_maps", "fused_rules", "passes", "schedule", "verifier", "adjoint",
+        "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",
@@ -66,7 +74,10 @@ BELOW = {"autograd": set(), "nn": {"autograd"}, "demos": {"autograd", "nn"}}
 OWN = set(BELOW)
 ON_THE_ROOF = {"command"}  # built on public names
 # What demos import from, besides `autograd` and `nn`; and what is public, though `*` does not bring it.
-PUBLIC = {"autograd.spreadsheet", "autograd.symbolic", "autograd.terminal", "nn.initializers", "nn.plots"}
+PUBLIC = {
+    "autograd.spreadsheet", "autograd.spreadsheet.classes", "autograd.symbolic", "autograd.terminal",
+    "nn.initializers", "nn.plots",
+}  # fmt: skip
 NOT_BY_STAR = {"command", "compile", "on_first_use", "plots", "sum"}
 # Of files without a test file of their name, or of all such files of a package, where they are tested.
 TESTED_IN = {
@@ -90,8 +101,15 @@ TESTED_IN = {
     "autograd.errors": "test_wrong_calls.py",
     "autograd.explorer": "autograd/explorer/test_explore.py",
     "autograd.later": "test_house.py",
+    "autograd.handwritten": "autograd/handwritten/test_checking.py",
+    "autograd.handwritten.__main__": "autograd/handwritten/test_programs.py",
+    "autograd.handwritten.command": "autograd/handwritten/test_programs.py",
+    "autograd.handwritten.worker": "autograd/handwritten/test_programs.py",
     "autograd.locks": "autograd/engine/test_threads.py",
     "autograd.spreadsheet": "autograd/spreadsheet/test_check.py",
+    "autograd.spreadsheet.classes.hints": "autograd/spreadsheet/classes/test_results.py",
+    "autograd.spreadsheet.classes.outcomes": "autograd/spreadsheet/classes/test_checking.py",
+    "autograd.spreadsheet.classes.worker": "autograd/spreadsheet/classes/test_workers.py",
     "autograd.spreadsheet.binary": "autograd/spreadsheet/test_books.py",
     "autograd.symbolic": "autograd/symbolic/test_notations.py",
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
@@ -107,7 +125,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 41_380
+MOST_LINES = 49_700  # set to the count when all of today's work has landed
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
@@ -435,7 +453,7 @@ def test_the_version_is_stated_once():
 
 # What must be read to understand recording, `backward` and `grad`, and how many lines that is: it may shrink.
 ESSENTIAL = ("primitive", "rule", "node", "modes", "graph", "value", "gradient")
-ESSENTIAL_LINES = 1495
+ESSENTIAL_LINES = 1456
 
 
 def test_the_engine_can_be_read_in_one_sitting():

@@ -16,6 +16,8 @@ from typing import NoReturn
 import autograd
 from autograd import Value
 
+from ..handwritten.command import main as check_python
+from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
 from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
@@ -36,6 +38,10 @@ Prints the value of an expression, its gradients, and how each of them follows b
 
 other commands:
   backprop check SHEET   check a workbook or .csv file of the assignment (see check --help)
+  backprop check FILE.py check the class Value in it, or what --with CHECK.py looks at
+  backprop check FOLDER  check a whole class, with points (see check FOLDER --help)
+  backprop assignment STUDENTS.csv
+                         write a template and a key for each student (see assignment --help)
   backprop demo [NAME]   run the demos, in a checkout of the project
 """
 
@@ -143,7 +149,7 @@ class _Completion(argparse.Action):
             if action.metavar in ("FILE", "NAME=NUMBER"):  # the words after `check` are files
                 action.complete = shtab.FILE  # type: ignore[attr-defined]  # what shtab looks for
             elif action.metavar == "EXPRESSION":
-                action.choices = ["check", "demo"]
+                action.choices = ["assignment", "check", "demo"]
         print(shtab.complete(fresh, shell))
         parser.exit()
 
@@ -279,8 +285,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] == "demo":
             return _demo(arguments[1:])
+        if arguments and arguments[0] == "check" and any(word.endswith(".py") for word in arguments):
+            return check_python(arguments[1:], f"{PROGRAM} check")
         if arguments and arguments[0] == "check":
             return check(arguments[1:], f"{PROGRAM} check")
+        if arguments and arguments[0] == "assignment":
+            return hand_out_numbers(arguments[1:], f"{PROGRAM} assignment")
         # -x**2 is an expression, no option
         words = [
             f" {word}" if word[:1] == "-" and word[:2] not in ("--", "-h") else word for word in arguments

@@ -14,6 +14,7 @@ from ..terminal import say
 from .assignment import assignment
 from .cells import SheetError
 from .checking import check_workbook
+from .classes.command import check, is_for_a_class
 
 __all__ = ["main"]
 
@@ -37,7 +38,10 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
         allow_abbrev=False,
     )
     parser.add_argument(
-        "sheet", metavar="SHEET", help="an .xlsx, .ods or .xls workbook, or a .csv file of any dialect"
+        "sheet",
+        metavar="SHEET",
+        help="an .xlsx, .ods or .xls workbook, or a .csv file of any dialect; or a folder or a .zip, for the "
+        "whole class: see FOLDER --help",
     )
     parser.add_argument(
         "--lr", metavar="X", help="learning rate η (default: as the sheet says, or as its updates tell)"
@@ -67,7 +71,9 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
 
 
 def main(argv: Sequence[str], program: str = "python -m autograd.spreadsheet") -> int:
-    """Run the check; returns the exit status."""
+    """Run the check of a sheet, or of a whole class; returns the exit status."""
+    if is_for_a_class(argv):
+        return check(argv, program)
     try:
         path, lr, explained, full = _options(argv, program)
         report = check_workbook(path, assignment(), lr=lr)

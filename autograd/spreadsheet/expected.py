@@ -18,16 +18,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..engine.messages import describe
 from ..engine.primitives import TABLE
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
 from .vocabulary import RATE, derivative, split_derivative
 
-__all__ = ["Estimate", "Network", "applied", "descended", "evaluate", "names_in", "propagated", "shortest"]
+__all__ = [
+    "RATES", "Estimate", "Network", "applied", "descended", "evaluate", "leaves_to_train", "names_in",
+    "propagated", "shortest",
+]  # fmt: skip
+
+RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+"""The learning rates that courses compare."""
 
 Array = npt.NDArray[np.float64]
 _LETTERS = re.compile(r"[^\W\d_]+")
+_POINTS, _SHORT = 5, 3  # on which parts of a formula are compared, and the names in one that is left
 _ULPS = 2e-15  # what one formula may be off by, relatively, in a program whose arithmetic is like ours
 
 
@@ -204,6 +212,38 @@ class Network:
         steps = self.steps(*self.pair(name))
         return self._own(steps[-1].closed) if steps else Number(0.0)
 
+    @functools.cache  # noqa: B019  # a network lives as long as its problem
+    def simple(self, name: str) -> Expression:
+        """A derivative in closed form, with prediction − target for each part that equals that.
+
+        As of softmax and cross-entropy, where people write p − t. It is equal where the targets add up to 1,
+        which is not known here: parts are compared on random numbers.
+        """
+        closed = self.closed(name)
+        drawn, targets = np.random.default_rng(0), sorted(self.targets)
+        values: dict[str, Any] = {leaf: drawn.normal(size=_POINTS) for leaf in self.leaves}
+        values |= dict(zip(targets, drawn.dirichlet(np.ones(max(len(targets), 1)), _POINTS).T))
+        with np.errstate(all="ignore"):
+            for each, formula in self.formulas.items():
+                values[each] = evaluate(formula, values)
+            for each in self.with_needed(each for each in names_in(closed) if split_derivative(each)):
+                values[each] = evaluate(self.closed(each), values)
+            differences = {
+                self.symbol(one) - self.symbol(other): values[one] - values[other]
+                for one in self.formulas
+                if one not in self.losses
+                for other in targets
+            }
+
+            def simpler(each: Apply, operands: list[Expression]) -> Expression:
+                whole = Apply(each.row, tuple(operands))
+                value = evaluate(each, values)
+                near = (new for new, x in differences.items() if np.allclose(value, x, rtol=1e-9, atol=1e-12))
+                return next(near, whole) if each.size > _SHORT else whole
+
+            found: Expression = closed.fold(lambda leaf: leaf, simpler)
+            return found
+
     def with_needed(self, names: Iterable[str]) -> list[str]:
         """These derivatives and those that their closed forms refer to, each after those that it needs."""
         found: dict[str, None] = {}
@@ -273,3 +313,23 @@ class Network:
             return 1 + (top == self.output), near, forward[top]
 
         return sorted(names, key=key)
+
+
+def leaves_to_train(name: str, output: Any, wrt: Any) -> list[Value]:
+    """The leaves of `wrt`, checked for the function of that name."""
+    if not isinstance(wrt, (Value, Iterable)):
+        raise TypeError(
+            f"{name}: wrt must be a Value or a sequence of them, got {type(wrt).__name__}: {wrt!r:.60}"
+        )
+    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    for what, given in [("output", output), *[("each of wrt", target) for target in targets]]:
+        if not isinstance(given, Value):
+            raise TypeError(f"{name}: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
+    if not targets:
+        raise ValueError(f"{name}: wrt is empty, so there is nothing to train: give the weights")
+    for target in targets:
+        if target.primitive is not None:
+            raise ValueError(f"{name}: {target!r} was computed; wrt takes the leaves that are trained")
+        if targets.count(target) > 1:
+            raise ValueError(f"{name}: wrt names {describe(target)} twice")
+    return targets

@@ -103,7 +103,7 @@ class Finding:
 
     def lines(self, full: bool = True, explained: bool = False, elsewhere: str = "") -> Iterator[str]:
         """The first wrong cell, what is found and what belongs there; if `full`, where that comes from."""
-        yield from wrapped(f"{short(self.quantity)}: first wrong in {self.cell}, {self._extent()}{elsewhere}")
+        yield from wrapped(f"{short(self.quantity)}: first wrong in {self.cell}, {self.extent}{elsewhere}")
         error = (
             ""
             if math.isnan(self.error)
@@ -136,11 +136,12 @@ class Finding:
         """The same in a line, and what to change in the formula."""
         right = f"{self.expected:.9g}" if math.isfinite(self.expected) else "a number"
         found = f"{self.given:.9g}" if isinstance(self.given, float) else brief(self.text) or "nothing"
-        where = f"{short(self.quantity)}: first wrong in {self.cell}, {self._extent()}"
+        where = f"{short(self.quantity)}: first wrong in {self.cell}, {self.extent}"
         yield from wrapped(f"{where}: {found}, right is {right}{elsewhere}")
         yield from (f"      {brief(line, 400)}" for line in self.repairs)
 
-    def _extent(self) -> str:
+    @property
+    def extent(self) -> str:
         """In which rows of the table."""
         rows, where = self.rows, f"row {self.rows[0] + 1} of {self.count}"
         if len(rows) == 1:

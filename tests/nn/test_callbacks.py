@@ -32,11 +32,12 @@ from nn import (
     ReduceLROnPlateau,
     RMSprop,
     StepLR,
+    Watch,
     fit,
     load,
 )
 from tests.support.compiled import HAS_LLVMLITE
-from tests.support.profiles import tries
+from tests.support.profiles import scaled, tries
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -445,7 +446,7 @@ fit(model, X, [0.0] * 6, **options, callbacks=[Checkpoint(sys.argv[1])])
 
 def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.json"
-    for attempt in range(8):
+    for attempt in range(max(2, scaled(8))):
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
@@ -466,6 +467,25 @@ def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
     other = MLP(2, [40, 1], seed=0)
     whole = fit(other, data, [0.0] * 6, optimizer=Adam(other.parameters()), **options)
     assert resumed.loss == pytest.approx(whole.loss, rel=1e-12, abs=0.0)  # fewer epochs: another back end
+
+
+# --- watching ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy"])
+def test_a_watch_is_called_after_each_epoch_and_may_end_the_training(backend):
+    seen = []
+
+    def look(epoch, history):
+        seen.append((epoch, history.loss[-1], model.parameters()[0].data))
+        return epoch == 4
+
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    options = {"loss": "mse_loss", "optimizer": SGD(model.parameters(), 0.1), "epochs": 9}
+    history = fit(model, X, Y, **options, backend=backend, callbacks=[Watch(look)])
+    assert [epoch for epoch, _, _ in seen] == [1, 2, 3, 4]
+    assert [loss for _, loss, _ in seen] == history.loss
+    assert seen[-1][2] == model.parameters()[0].data != seen[0][2]
 
 
 # --- stopping early ----------------------------------------------------------------------------------
@@ -584,7 +604,7 @@ def test_a_divergence_with_dropout_is_found_in_the_step_that_diverged():
 
 
 INTERRUPTED = """
-import functools, random, signal
+import functools, random, signal, time
 from nn import MLP, Adam, StepLR, fit
 
 signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -602,11 +622,14 @@ def model():
 
 first = model()
 whole = train(first)
+began = time.perf_counter()
+train(model())
+longest = time.perf_counter() - began
 choose = random.Random(0)
 interrupts = 0
 for attempt in range(20):
     second, history = model(), None
-    for delay in [choose.uniform(0.0005, 0.1) for _ in range(4)] + [0]:
+    for delay in [choose.uniform(0.1, 1.0) * longest for _ in range(4)] + [0]:
         signal.setitimer(signal.ITIMER_REAL, delay)
         try:
             history = train(second, history)

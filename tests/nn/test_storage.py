@@ -147,7 +147,7 @@ WHOLE = {"format": "scalar-autograd", "version": 1, "architecture": None, "param
         (json.dumps(WHOLE | {"parameters": {"w0": "x"}}), "damaged: parameters.w0 must be a number, got str"),
         (json.dumps(WHOLE).replace("null", "[" * 10**5 + "]" * 10**5), "is nested more than 50 deep"),
         (json.dumps(WHOLE).replace("1", "1" + "0" * 5000), "a number has 5001 digits"),
-        (json.dumps(WHOLE).replace('"parameters"', '"format"'), "'format' occurs twice in an object"),
+        (json.dumps(WHOLE).replace('"parameters"', '"format"'), "'format' appears twice in an object"),
     ],
 )
 def test_other_files_get_a_clear_word(text, message, tmp_path):
@@ -160,7 +160,7 @@ def test_a_truncated_file_is_never_read(tmp_path):
     save(MLP(2, [2, 1], seed=0), tmp_path / "model.json")
     data = (tmp_path / "model.json").read_bytes()
     for length in range(0, len(data) - 2, 97):
-        with pytest.raises(ValueError, match="is cut short"):
+        with pytest.raises(ValueError, match="only part of it is there"):
             load(written(tmp_path, data[:length]))
 
 

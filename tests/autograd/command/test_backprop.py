@@ -253,7 +253,7 @@ def test_completion_knows_the_options(run, shell):
     [
         (["--wo"], ["--workbook"]),
         (["ch"], ["check"]),
-        ([""], ["check", "demo"]),
+        ([""], ["assignment", "check", "demo"]),
         (["x", "--page", "a"], ["a.html"]),
         (["check", "a"], ["a.html"]),
     ],

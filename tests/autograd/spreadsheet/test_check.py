@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd.spreadsheet import Finding, WorkbookReport, assignment, check_workbook, command
+from autograd.spreadsheet import Finding, SheetError, WorkbookReport, assignment, check_workbook, command
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from autograd.spreadsheet.vocabulary import short
 from demos import check
@@ -954,7 +954,9 @@ def test_no_file_and_a_folder(run, tmp_path):
     missing, folder = run(tmp_path / "none.xlsx"), run(tmp_path)
     assert missing.status == folder.status == 2
     assert missing.error == f"python -m demos check: error: there is no file {tmp_path / 'none.xlsx'}\n"
-    assert "is a folder: give the name of a sheet in it" in folder.error
+    assert f"there is no sheet in {tmp_path}: it takes" in folder.error
+    with pytest.raises(SheetError, match="is a folder: give the name of a sheet in it"):
+        check_workbook(tmp_path, assignment())
 
 
 @pytest.mark.parametrize("seed", range(45))

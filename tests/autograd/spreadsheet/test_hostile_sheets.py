@@ -783,7 +783,6 @@ def test_pipes_devices_folders_and_links(tmp_path):
     (tmp_path / "to_device.csv").symlink_to("/dev/zero")
     for path in (tmp_path / "pipe.csv", Path("/dev/zero"), tmp_path / "to_device.csv"):
         assert "is a pipe or a device: save the sheet as a file" in refused(path)
-    assert "is a folder" in refused(tmp_path)
     assert "cannot read" in refused(tmp_path / "loop.csv")
     assert "there is no file" in refused(tmp_path / "none.csv")
     assert "cannot read" in refused(tmp_path / ("a" * 5000))
