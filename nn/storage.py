@@ -198,9 +198,7 @@ def _read(path: str | PathLike[str]) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError(f"{name} is not a file that save wrote: it is not text") from None
     except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{name} is not a file that save wrote, or only part of it is there: {error}"
-        ) from None
+        raise ValueError(f"{name} is not a file that save wrote, or is cut short: {error}") from None
     except SchemaError as error:
         raise ValueError(f"{name} is damaged: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
