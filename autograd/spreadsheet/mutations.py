@@ -21,7 +21,7 @@ from .vocabulary import RATE, short, split_derivative, stem
 
 __all__ = [
     "ACTIVATIONS", "STALE", "Hole", "Mutation", "Stale", "Template", "kin", "pairs", "rated", "renamed",
-    "reshaped", "written",
+    "reshaped", "with_holes", "written",
 ]  # fmt: skip
 
 STALE = {"above": "of the row above", "below": "of the row below", "first": "of the first row"}
@@ -381,7 +381,7 @@ _MOST_PLACES = 4  # of one name, beyond which it is taken for another in all of 
 
 
 @functools.lru_cache(maxsize=64)
-def _with_holes(formula: Expression) -> list[tuple[Symbol, Symbol, bool, Expression]]:
+def with_holes(formula: Expression) -> list[tuple[Symbol, Symbol, bool, Expression]]:
     """Each name, a hole for it, whether that stands in some of its places only, and the formula with it."""
     found = []
     for name, paths in _names(formula).items():
@@ -399,7 +399,7 @@ def renamed(
 ) -> Iterator[Template | Mutation]:
     """The formula with one name taken for another, or from another row."""
     fills: dict[str, list[tuple[Symbol, float]]] = {}
-    for hole, stood, some, with_hole in _with_holes(formula):
+    for hole, stood, some, with_hole in with_holes(formula):
         if stood.text not in fills:
             fills[stood.text] = list(_alternatives(network, stood.text, names, stale))
         if fills[stood.text]:
