@@ -20,8 +20,8 @@ FLOORS = {
     ],
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
-        "kind", "cython", "numerics", "rule", "primitive", "declaration", "primitives", "node", "arguments",
-        "messages", "modes", "anomaly", "readings", "protocol", "graph", "copying", "value", "gradient",
+        "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "primitives", "arguments",
+        "messages", "modes", "anomaly", "readings", "graph", "protocol", "copying", "value", "gradient",
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
@@ -453,7 +453,7 @@ def test_the_version_is_stated_once():
 
 # What must be read to understand recording, `backward` and `grad`, and how many lines that is: it may shrink.
 ESSENTIAL = ("primitive", "rule", "node", "modes", "graph", "value", "gradient")
-ESSENTIAL_LINES = 1495
+ESSENTIAL_LINES = 1456
 
 
 def test_the_engine_can_be_read_in_one_sitting():

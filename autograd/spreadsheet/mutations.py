@@ -305,6 +305,9 @@ def _in_product(factors: list[Expression]) -> Iterator[Change]:
                 (plus, head), (minus, tail) = terms[0], terms[-1]
                 opened = [(plus, _product([*ahead, head])), *terms[1:-1], (minus, _product([tail, *behind]))]
                 yield _sum(opened), words, 1.25
+            for end in range(1, len(after)):  # what follows further on multiplies all of it
+                joined = [*terms[:-1], (terms[-1][0], _product([terms[-1][1], *after[:end]]))]
+                yield _product([*before, _sum(joined), *after[end:]]), words, 1.35
     for begin, end in itertools.combinations(range(len(factors) + 1), 2):
         if 1 < end - begin < len(factors):
             gone = _product(factors[begin:end])
@@ -364,7 +367,8 @@ def _in_call(formula: Apply) -> Iterator[Change]:
                 yield changed, _told("{} stands where {} belongs", changed, formula), 1.5
         if formula.row is _SIGMOID:
             power = Apply(_EXP, (negative,))
-            for changed, cost in ((Apply(_ADD, (Number(1.0), power)), 1.25), (power, 1.4)):
+            less = Apply(_DIV, (Number(1.0), Apply(_SUB, (Number(1.0), power))))
+            for changed, cost in ((Apply(_ADD, (Number(1.0), power)), 1.25), (less, 1.3), (power, 1.4)):
                 words = _told("{} stands where 1 / (1 + exp(−{})) belongs", changed, inside)
                 yield changed, words, cost
 
