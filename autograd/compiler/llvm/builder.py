@@ -249,6 +249,9 @@ class Builder:
             vector = self.llvm.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
         return vector
 
+    def lane(self, vector: Any, number: int) -> Any:
+        return self.llvm.extract_element(vector, self.ir.Constant(self.ir.IntType(32), number))
+
     def transposed(self, rows: Sequence[Any]) -> list[Any]:
         """The columns of eight vectors, by exchanging halves, quarters and eighths of pairs of them."""
         ir, vectors = self.ir, list(rows)

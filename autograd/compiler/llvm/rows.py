@@ -37,7 +37,7 @@ def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, s
     ----------
     start : the place of the first of these columns in a row.
     """
-    llvm, count = code.llvm, len(values)
+    count = len(values)
     if count == width <= _FEW:
         together = _joined(code, values)
         order = [_EIGHT * i + k for k in range(_EIGHT) for i in range(width)]
@@ -55,8 +55,7 @@ def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, s
     else:
         for i, value in enumerate(values):
             for k in range(_EIGHT):
-                number = llvm.extract_element(value, code.ir.Constant(code.ir.IntType(32), k))
-                code.store(number, base, code.plus(start, width * k + i))
+                code.store(code.lane(value, k), base, code.plus(start, width * k + i))
 
 
 def _tiles(width: int) -> list[int]:
