@@ -26,7 +26,7 @@ def columns(code: Builder, base: Any, width: int) -> list[Any]:
     found: list[Any] = []
     for first in _tiles(width, _FEW):
         halves = [code.load(base, width * k + first, _FEW) for k in range(_EIGHT)]
-        found[first:] = code.transposed([_joined(code, halves[k :: _FEW]) for k in range(_FEW)])
+        found[first:] = code.transposed([_joined(code, halves[k::_FEW]) for k in range(_FEW)])
     return found
 
 
