@@ -9,8 +9,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TOLD := $(BIN)/python -c "from autograd import engine; \
 	engine.compiled or print('the engine is not compiled here, and runs as plain Python')"
 PLAIN := AUTOGRAD_PURE_PYTHON=1
-PYTEST := $(BIN)/python -m pytest
-ON_ALL_CORES := -n auto --dist loadfile
+# Bytecode is kept whatever the user's settings: hundreds of processes would each compile the same sources.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+ON_ALL_CORES := -n auto --dist worksteal
 FEW_EXAMPLES := HYPOTHESIS_PROFILE=quick
 ENGINE := setup.py $(wildcard autograd/engine/*.py autograd/engine/*.pxd)
 ifneq ($(wildcard $(VENV)/.engine),)  # a file that is gone, or came with an older time, is seen only as an import sees it

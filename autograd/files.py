@@ -122,18 +122,20 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     _write(*_target(path, "write_text"), encoded(text))
 
 
-def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[float]]) -> None:
-    """Write a table of numbers with the names of its columns, as `write_text` does.
+def write_csv(
+    path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[float | str]]
+) -> None:
+    """Write a table with the names of its columns, as `write_text` does.
 
-    A number has all of its digits. A name that a spreadsheet would take for a formula or a link (``=1+1``,
-    ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front. Line breaks become
-    spaces, and tabs too.
+    A number has all of its digits. A name or a text that a spreadsheet would take for a formula or a link
+    (``=1+1``, ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front. Line
+    breaks become spaces, and tabs too.
 
     Parameters
     ----------
     path : where to.
     names : of the columns.
-    rows : a number for each of them.
+    rows : a number or a text for each of them.
 
     Raises
     ------
@@ -153,9 +155,13 @@ def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable
     place = _target(path, "write_csv")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_RUNS.sub(r"\1'", _BREAKS.sub(" ", shortened(name, 1000))) for name in names])
-    writer.writerows(rows)
+    writer.writerow(map(_as_text, names))
+    writer.writerows([_as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     _write(*place, encoded(text.getvalue()))
+
+
+def _as_text(text: str) -> str:
+    return _RUNS.sub(r"\1'", _BREAKS.sub(" ", shortened(text, 1000)))
 
 
 _BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import importlib
 import io
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
-__all__ = ["brief", "clean", "lost", "ready", "say"]
+__all__ = ["brief", "clean", "lost", "progress_bar", "ready", "say"]
 
 _LONGEST = 4_000  # letters of a line
 
@@ -45,6 +47,31 @@ def say(lines: Iterable[str], file: TextIO | None = None) -> None:
     """Print lines: what comes from a file reaches the terminal here, and only here."""
     for line in lines:
         print(clean(line), file=file)
+
+
+# --- a bar -----------------------------------------------------------------------------------------
+
+
+class _NoBar:
+    """What stands for a bar that nobody would see."""
+
+    def update(self) -> None: ...
+
+
+@contextmanager
+def progress_bar(total: int, unit: str, wanted: bool = True) -> Iterator[Any]:
+    """A bar on which to call `update` after each of so many: if tqdm is installed and somebody looks."""
+    tqdm: Any = None
+    if wanted and sys.stderr is not None and sys.stderr.isatty():
+        try:
+            tqdm = importlib.import_module("tqdm.auto").tqdm
+        except ImportError:  # the extra progress is not there
+            tqdm = None
+    if tqdm is None:
+        yield _NoBar()
+    else:
+        with tqdm(total=total, unit=unit) as bar:
+            yield bar
 
 
 # --- streams -----------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ Labels = npt.NDArray[np.int_]
 POINTS, HELD_OUT, NOISE = 100, 400, 0.1
 WIDTHS = [16, 16, 1]
 BATCH, RATE = 10, 0.03
-FRAMES = 41  # of the training, to step through
+FRAMES = 41  # moments of the training to step through
 MOMENTS = (0, 1, 3, 6, 10, 15, 22, 30)  # epochs to show side by side, and the last
 
 

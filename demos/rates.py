@@ -84,7 +84,7 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Comparison:
     """What all trainings have in common."""
 
     x: Array
@@ -137,20 +137,20 @@ def work(given: dict[str, Any], folder: Path) -> None:
     """Train, judge, draw, tell, and hold the demo to what it says."""
     quick, seed = given["quick"], given["seed"]
     x, y = wave(6 if quick else 16)
-    problem = Problem(x, y, 50 if quick else 120, seed)
-    activations = {name: problem.row(name) for name in ACTIVATIONS}
+    comparison = Comparison(x, y, 50 if quick else 120, seed)
+    activations = {name: comparison.row(name) for name in ACTIVATIONS}
     initialisations = {
         # tanh is initialised Xavier's way by itself: that row has been trained
-        name: activations["tanh"] if name == "Xavier" else problem.row("tanh", how)
+        name: activations["tanh"] if name == "Xavier" else comparison.row("tanh", how)
         for name, how in INITIALISATIONS.items()
     }
 
     report = Report(folder, "Learning rates, and what a loss curve says about them")
     report.say(
         f"A network with {HIDDEN} hidden neurons learns {len(x)} points of the curve `y = 1 + sin 2x` by "
-        f"batch gradient descent, in {problem.epochs} epochs. From column to column only the learning rate "
-        "changes, from row to row only the activation or the first weights.",
-        f"Every curve is on the same axes. The dashed line is the goal, a loss of {problem.goal:.2g}, a "
+        f"batch gradient descent, in {comparison.epochs} epochs. From column to column only the learning "
+        "rate changes, from row to row only the activation or the first weights.",
+        f"Every curve is on the same axes. The dashed line is the goal, a loss of {comparison.goal:.2g}, a "
         "tenth of the variance of y. A curve that ends in a triangle has left for good.",
     )
     rule = textwrap.dedent(inspect.getsource(LossCurve.verdict))
@@ -166,7 +166,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
         "sigmoid is at most ¼, so that its network learns slowly where the others are done. A rate that "
         "overshoots throws the weights across the valley; it may fall back into it, or into a worse one."
     )
-    show(report, "activations", activations, problem)
+    show(report, "activations", activations, comparison)
     report.section("initialisations", "2 Initialisations")
     report.say(
         "The activation is tanh now. From zeros nothing is learned at any rate: every hidden neuron gives 0, "
@@ -174,13 +174,13 @@ def work(given: dict[str, Any], folder: Path) -> None:
         "gradients: it takes long to get away from 0. Large ones make the valley steep: a rate that "
         "was right for Xavier's is too large."
     )
-    show(report, "initialisations", initialisations, problem)
+    show(report, "initialisations", initialisations, comparison)
     opened = report.close()
     print(summary(activations, initialisations, opened))
     check(activations, initialisations)
 
 
-def show(report: Report, name: str, rows: Rows, problem: Problem) -> None:
+def show(report: Report, name: str, rows: Rows, comparison: Comparison) -> None:
     """The curves of a table as a picture, and its verdicts in words."""
     columns = [f"η = {rate:g}" for rate in RATES]
     report.show(
@@ -189,7 +189,7 @@ def show(report: Report, name: str, rows: Rows, problem: Problem) -> None:
             {name: [(each.losses, each.verdict) for each in row] for name, row in rows.items()},
             columns,
             LOOKS,
-            problem.goal,
+            comparison.goal,
             CEILING,
         ),
         f"Loss curves in {len(rows)} rows, {', '.join(rows)}, and a column for each learning rate. From left "

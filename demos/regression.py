@@ -35,7 +35,7 @@ Array = npt.NDArray[np.float64]
 HIDDEN, BATCH, RATE, DECAY = 16, 32, 0.01, 1.0
 EPOCHS, PATIENCE = 150, 20
 QUICK = 15  # epochs at most
-VALIDATION = 0.2  # of those to learn from
+VALIDATION = 0.2  # the share of the training examples to validate with
 RESAMPLES = 10_000
 NETWORK, LINE = "network", "linear model"
 

@@ -200,7 +200,7 @@ METHODS: dict[str, Callable[..., Optimizer]] = {
 }
 METHOD_START, METHOD_RATES = (2.5, -2.5), (0.03, 0.1, 1.0, 0.01, 0.3)  # --quick tries the first three
 UPDATES = 150
-CLOSE = 0.01  # of the least loss: who stays within that has arrived
+CLOSE = 0.01  # a training has arrived when its loss stays within this share of the least
 
 
 def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[float, Descent]:

@@ -14,18 +14,9 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "Described",
-    "random_generator",
-    "require_choice",
-    "require_column",
-    "require_count",
-    "require_flag",
-    "require_fraction",
-    "require_number",
-    "require_positive",
-    "require_state",
-    "scalar",
-]
+    "Described", "random_generator", "require_choice", "require_column", "require_count", "require_flag",
+    "require_fraction", "require_number", "require_positive", "require_state", "scalar",
+]  # fmt: skip
 
 
 def require_count(name: str, value: Any, least: int = 1) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -52,37 +53,23 @@ _PARAMETERS = """
 """
 
 
+@dataclass(eq=False, repr=False)  # its fields are the arguments, which scikit-learn asks __init__ for
 class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both have: the parameters, and a training of the model."""
 
-    def __init__(
-        self,
-        model: Module | Make | None = None,
-        *,
-        hidden: Sequence[int] = (16,),
-        activation: str = "tanh",
-        optimizer: str | Callable[[list[Value]], Optimizer] = "Adam",
-        lr: float = 0.05,
-        epochs: int = 200,
-        batch_size: int | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.2,
-        patience: int = 10,
-        backend: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.model = model
-        self.hidden = hidden
-        self.activation = activation
-        self.optimizer = optimizer
-        self.lr = lr
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.backend = backend
-        self.random_state = random_state
+    model: Module | Make | None = None
+    _: KW_ONLY
+    hidden: Sequence[int] = (16,)
+    activation: str = "tanh"
+    optimizer: str | Callable[[list[Value]], Optimizer] = "Adam"
+    lr: float = 0.05
+    epochs: int = 200
+    batch_size: int | None = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.2
+    patience: int = 10
+    backend: str = "auto"
+    random_state: int | np.random.RandomState | None = None
 
     def _begin(self, n_out: int) -> None:
         """Make the model and its optimizer."""
@@ -145,6 +132,7 @@ def _weights(given: Any, X: Array) -> Array:
     return weight  # type: ignore[no-any-return]  # an array
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-learn has no types
     __doc__ = f"""A neural network that tells classes apart: `nn.fit` minimises the cross-entropy.
 
@@ -164,38 +152,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
     ['no', 'yes', 'yes', 'no']
     """
 
-    def __init__(
-        self,
-        model: Module | Make | None = None,
-        *,
-        hidden: Sequence[int] = (16,),
-        activation: str = "tanh",
-        optimizer: str | Callable[[list[Value]], Optimizer] = "Adam",
-        lr: float = 0.05,
-        epochs: int = 200,
-        batch_size: int | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.2,
-        patience: int = 10,
-        class_weight: dict[Any, float] | str | None = None,
-        backend: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            model,
-            hidden=hidden,
-            activation=activation,
-            optimizer=optimizer,
-            lr=lr,
-            epochs=epochs,
-            batch_size=batch_size,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            backend=backend,
-            random_state=random_state,
-        )
-        self.class_weight = class_weight
+    class_weight: dict[Any, float] | str | None = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetClassifier:
         """Train a new model on features X (N, D) and labels y (N,), with weights (N,) if given.
@@ -255,6 +212,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
         return self.classes_[probabilities.argmax(axis=1)]  # type: ignore[no-any-return]  # an array
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]  # scikit-learn has no types
     __doc__ = f"""A neural network for numbers: a loss of its outputs, minimised by `nn.fit`.
 {_PARAMETERS}    loss : a name of `nn.LOSSES`.
@@ -271,38 +229,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]  # scikit-learn 
     array([9.])
     """
 
-    def __init__(
-        self,
-        model: Module | Make | None = None,
-        *,
-        hidden: Sequence[int] = (16,),
-        activation: str = "tanh",
-        loss: str = "mse_loss",
-        optimizer: str | Callable[[list[Value]], Optimizer] = "Adam",
-        lr: float = 0.05,
-        epochs: int = 200,
-        batch_size: int | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.2,
-        patience: int = 10,
-        backend: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            model,
-            hidden=hidden,
-            activation=activation,
-            optimizer=optimizer,
-            lr=lr,
-            epochs=epochs,
-            batch_size=batch_size,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            backend=backend,
-            random_state=random_state,
-        )
-        self.loss = loss
+    loss: str = "mse_loss"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -259,8 +259,8 @@ class _Tensor:
 
 
 _BOOL, _DOUBLE = 9, 11  # onnx.TensorProto's numbers of types
-# By row, operators that runtimes have in double precision: LeakyRelu, Elu, Softplus and Erf they often have
-# in single.
+# Operators by row. LeakyRelu, Elu, Softplus and Erf are not among them: many runtimes have these in single
+# precision only.
 _OPERATIONS: dict[str, str | Callable[..., str]] = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "abs": "Abs", "exp": "Exp",
     "maximum": "Max", "minimum": "Min", "expm1": _expm1, "log1p": _log1p,

@@ -18,17 +18,9 @@ import numpy.typing as npt
 from .arguments import require_choice, require_number
 
 __all__ = [
-    "INITIALIZERS",
-    "Initializer",
-    "constant",
-    "draw_weights",
-    "he_normal",
-    "he_uniform",
-    "uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "zeros",
-]
+    "INITIALIZERS", "Initializer", "constant", "draw_weights", "he_normal", "he_uniform", "uniform",
+    "xavier_normal", "xavier_uniform", "zeros",
+]  # fmt: skip
 
 Weights = npt.NDArray[np.float64]
 Initializer = Callable[[np.random.Generator, int, int], Any]

@@ -210,6 +210,6 @@ def _equal(a: Any, b: Any) -> bool:
         return False
 
 
-_LONG = 10_000  # items, from which on a container holds data, and is not looked at
+_LONG = 10_000  # a container with this many items holds data, and is not searched
 _NOTHING = object()
 _COMPARED = (bool, int, float, complex, str, bytes, tuple, list, dict, set, np.generic, np.ndarray)

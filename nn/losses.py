@@ -20,18 +20,9 @@ from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, pee
 from .arguments import require_choice, require_number, scalar
 
 __all__ = [
-    "LOSSES",
-    "Loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "find_loss",
-    "half_squared_error",
-    "hinge_loss",
-    "huber_loss",
-    "l1_loss",
-    "mse_loss",
-]
+    "LOSSES", "Loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
+    "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "l1_loss", "mse_loss",
+]  # fmt: skip
 
 Loss = Callable[[Any, Any], Any]
 

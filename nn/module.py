@@ -1,4 +1,4 @@
-"""`Module`: what has parameters, finds them by looking at its own attributes."""
+"""`Module`, the base of models and layers: it finds its parameters among its own attributes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["Module", "mode", "several"]
 class Module:
     """The base class of everything that has parameters; its attributes say which.
 
-    A parameter is a leaf `Value`, and a child is another `Module`, that is an attribute or stands in a
-    list, a tuple or an object array that is one. Attributes whose name begins with an
-    underscore are not looked at. A subclass may override `parameters` to choose for itself.
+    Its parameters are the leaf `Value`s, and its children the other `Module`s, among its attributes and in
+    lists, tuples and object arrays among these. Attributes whose name begins with an underscore do not
+    count. A subclass may override `parameters` to choose for itself.
 
     A parameter is named by its way from the module: the attribute, or for an item of a sequence the
     attribute in the singular and its index, joined by dots, such as ``layer0.neuron1.w2``.
@@ -279,4 +279,4 @@ def several(output: Any) -> list[Any]:
     return list(output) if hasattr(output, "__iter__") else [output]
 
 
-_FEW = 50  # examples that are computed sooner than array code is made for them
+_FEW = 50  # for so few examples, making array code takes longer than computing them

@@ -52,10 +52,10 @@ WIDTH = 9.0  # inches; 864 pixels on a page
 CLASSES = {-1: (PALETTE["negative line strong"], "^"), 1: (PALETTE["positive line strong"], "o")}
 SIDES = [PALETTE.tint(score, share) for score, share in ((-1, 0.6), (-1, 0.0), (1, 0.0), (1, 0.6))]
 EDGES = {0.0: (1.8, "-"), -1.0: (0.8, "--"), 1.0: (0.8, "--")}  # width and dashes by score
-SMALL = 9  # points: the least size of text
-FAR = 1.6  # times the way from the start: walks that overshoot by more are cut off
-FEW = 12  # numbers: a line of fewer has a marker at each, without which one of a single number is not seen
-CROWD = 200  # numbers: a line of more is thin, without dashes, and is drawn below the others
+SMALL = 9  # the smallest text, in points
+FAR = 1.6  # a walk that overshoots by more than this many times its way to the least loss is cut off
+FEW = 12  # a line of fewer numbers has a marker at each: without one, a single number is not seen
+CROWD = 200  # a line of more numbers is thin, without dashes, and drawn below the others
 
 
 def require_matplotlib() -> None:

@@ -14,27 +14,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 __all__ = [
-    "SchemaError",
-    "anything",
-    "choice",
-    "fail",
-    "flag",
-    "generator",
-    "list_of",
-    "maybe",
-    "real",
-    "record",
-    "table_of",
-    "text",
-    "tree",
-    "whole",
-    "written",
-]
+    "SchemaError", "anything", "choice", "fail", "flag", "generator", "list_of", "maybe", "real", "record",
+    "table_of", "text", "tree", "whole", "written",
+]  # fmt: skip
 
 Place = tuple[Any, Any] | None
 Check = Callable[[Any, Place], None]
 
-DEEPEST = 50  # lists and objects in each other
+DEEPEST = 50  # the deepest nesting of lists and objects
 
 
 class SchemaError(ValueError):

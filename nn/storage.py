@@ -60,7 +60,7 @@ __all__ = ["file_name", "load", "load_training", "printable", "save"]
 
 FORMAT = "scalar-autograd"
 VERSION = 1
-LARGEST = 4_000_000_000  # bytes of a file
+LARGEST = 4_000_000_000  # the largest file, in bytes
 
 
 class _Unknown(Exception):
@@ -243,7 +243,7 @@ def _parsed(text: str) -> Any:
         named = dict(pairs)
         if len(named) < len(pairs):
             twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise SchemaError(f"{twice!r:.60} stands twice in an object")
+            raise SchemaError(f"{twice!r:.60} appears twice in an object")
         return named
 
     def of_digits(digits: str) -> int:

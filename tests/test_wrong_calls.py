@@ -770,7 +770,7 @@ COMMANDS = [
     ("check a.csv --lr 0", "--lr must be a number greater than 0, got 0"),
     ("check a.csv b.csv", "unrecognized arguments: b.csv"),
     ("check a.csv", "there is no file a.csv"),
-    ("check .", ". is a folder: give the name of the .xlsx or .csv file in it"),
+    ("check .", "there is no sheet in .: it takes .xlsx, .ods, .xls and .csv files"),
     ("order --out a b", "--out takes the name of one folder, got 'a b'"),
     ("order --quick yes", "unrecognized arguments: yes"),
     ("order --out ", "--out takes the name of one folder"),

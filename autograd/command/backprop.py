@@ -16,6 +16,7 @@ from typing import NoReturn
 import autograd
 from autograd import Value
 
+from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
 from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
@@ -36,6 +37,9 @@ Prints the value of an expression, its gradients, and how each of them follows b
 
 and also:
   backprop check SHEET   is this workbook or .csv file of the assignment right? (check --help)
+  backprop check FOLDER  the same for a whole class, with points (check FOLDER --help)
+  backprop assignment STUDENTS.csv
+                         a template and a key for each student (assignment --help)
   backprop demo [NAME]   the demos, in a checkout of the project
 """
 
@@ -276,6 +280,8 @@ def main(arguments: Sequence[str]) -> int:
             return _demo(arguments[1:])
         if arguments and arguments[0] == "check":
             return check(arguments[1:], f"{PROGRAM} check")
+        if arguments and arguments[0] == "assignment":
+            return hand_out_numbers(arguments[1:], f"{PROGRAM} assignment")
         # -x**2 is an expression, no option
         words = [
             f" {word}" if word[:1] == "-" and word[:2] not in ("--", "-h") else word for word in arguments

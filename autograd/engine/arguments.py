@@ -46,7 +46,7 @@ def is_number(data: Any) -> bool:
 def integer(data: Any, what: str, least: int, most: int | None = None) -> int:
     """`data` as an int, Python's or numpy's and not a bool; a `ValueError` that names `what` otherwise."""
     try:
-        whole = None if isinstance(data, bool) else operator.index(data)
+        whole = None if isinstance(data, (bool, np.bool_)) else operator.index(data)
     except TypeError:
         whole = None
     if whole is None or whole < least or (most is not None and whole > most):

@@ -2,14 +2,16 @@
 
 Each module imports only from those before it:
 
+- `script`: the page's modules as one script.
 - `columns`: columns of numbers, each kept once, as bytes for the page.
 - `runs`: trainings, as the numbers that the parameters took.
 - `labels`: a name for every node, and formulas in which the page fills in numbers.
 - `pictures`: the graph as SVG with its scopes opened or closed, and the network.
 - `explore`: `explore`, which puts them together, and `Explorer`, the page.
 
-`web/page.html`, `page.css` and `page.js` are the page itself. It computes nothing but running sums: every
-number on it is the engine's.
+In `web` is the page itself, `page.html` and `page.css`, and its modules in JavaScript. Its numbers are the
+engine's until the reader changes one. Then `sweep.js` computes all of them anew, by functions that are
+generated from the rules of the table (`autograd.symbolic.row_script`).
 """
 
 from .explore import Explorer, explore

@@ -22,18 +22,19 @@ from ..drawing.style import DECADES, variables
 from ..engine.arguments import integer, number
 from ..engine.graph import topological_order
 from ..engine.modes import told_of_result
+from ..engine.primitive import Primitive
 from ..engine.replay import Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
+from ..symbolic import row_script
 from .columns import Columns
-from .labels import Labels
+from .labels import Labels, python_program
 from .pictures import network_svg, pictures
 from .runs import Run, descent
+from .script import WEB, rows_module, script
 
 __all__ = ["Explorer", "explore"]
-
-_FOLDER = Path(__file__).parent / "web"
 
 
 @dataclass(frozen=True, repr=False)
@@ -192,10 +193,11 @@ def explore(
         if not isinstance(run, Run) or np.shape(run.parameters)[1] != len(wrt):
             raise ValueError(f"explore: runs must be Runs of {len(wrt)} parameters (wrt), got {run!r:.60}")
     payload, numbers = _payload(passes, wrt, trainings, limit)
+    rows = _add_rows(payload, passes)
     payload["decades"] = DECADES
     payload["network"] = "" if network is None else network_svg(network, passes)
     payload["title"] = title or f"Backpropagation through {payload['nodes'][-1]['name']}"
-    page = Explorer(_page(payload, numbers), payload["title"])
+    page = Explorer(_page(payload, numbers, rows), payload["title"])
     if path is not None:
         page.save(path)
     return page
@@ -268,8 +270,43 @@ def _payload(
         })  # fmt: skip
         start = stop
     drawn = [vars(picture) for picture in pictures(passes, labels.names, wrt, limit)]
+    for about, text in zip(nodes, python_program(passes, labels.names)):
+        about["python"] = text
     payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": columns.frames}
     return payload, columns
+
+
+def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
+    """Give each computed node its row and operands by place; and the module of the rows."""
+    places: dict[tuple[Primitive, tuple[int | None, ...]], int] = {}
+    scripts: list[str] = []
+    for node, about in zip(passes.nodes, payload["nodes"]):
+        if node.primitive is None:
+            continue
+        lengths = tuple(len(each) if isinstance(each, tuple) else None for each in node.operands)
+        key = node.primitive, lengths
+        if key not in places:
+            places[key] = len(places)
+            try:
+                scripts.append(row_script(*key))
+            except ValueError as error:
+                payload["fixed"] = f"The numbers cannot be changed here: {error}."
+                return rows_module(None)
+        about["row"] = places[key]
+        about["operands"] = [
+            [passes.index[one] for one in each] if isinstance(each, tuple) else passes.index[each]
+            for each in node.operands
+        ]
+    payload["classes"] = _classes(passes)
+    return rows_module(scripts)
+
+
+def _classes(passes: Passes) -> int:
+    """Among how many classes a cross-entropy decides; 0 if the output is none."""
+    for node in passes.nodes:
+        if node.op in ("softmax", "log_softmax", "logsumexp"):
+            return len(node.parents)
+    return 2 if any(node.op == "softplus" for node in passes.nodes) else 0
 
 
 def _kind(node: Value, passes: Passes, updates: Any) -> str:
@@ -280,17 +317,17 @@ def _kind(node: Value, passes: Passes, updates: Any) -> str:
     return "parameter" if node in updates or node.scope else "input"
 
 
-def _page(payload: dict[str, Any], columns: Columns) -> str:
+def _page(payload: dict[str, Any], columns: Columns, rows: str) -> str:
     """The page as one file, which holds what it shows packed, so that it stays small."""
     payload = {**payload, "lengths": columns.lengths()}
     parts = {
         "{{title}}": html.escape(payload["title"]),
-        "{{style}}": variables() + (_FOLDER / "page.css").read_text(encoding="utf-8"),
-        "{{script}}": (_FOLDER / "page.js").read_text(encoding="utf-8"),
+        "{{style}}": variables() + (WEB / "page.css").read_text(encoding="utf-8"),
+        "{{script}}": script("page", {"rows": rows}),
         "{{payload}}": _packed(encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")))),
         "{{numbers}}": _packed(columns.bytes()),
     }
-    text = (_FOLDER / "page.html").read_text(encoding="utf-8")
+    text = (WEB / "page.html").read_text(encoding="utf-8")
     return re.sub("|".join(parts), lambda match: parts[match[0]], text)
 
 

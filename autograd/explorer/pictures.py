@@ -234,7 +234,7 @@ def network_svg(drawing: Drawing, passes: Passes) -> str:
 
 
 def _multiplied(passes: Passes) -> dict[Value, int]:
-    """By each weight of a dot product the place of the node that it is multiplied with."""
+    """For each weight of a dot product, the place of the node it is multiplied with."""
     found: dict[Value, int] = {}
     for node in passes.nodes:
         if node.op == "dot":

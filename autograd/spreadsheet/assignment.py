@@ -42,9 +42,9 @@ _ACTIVATION = r"(?:\?|\ufffd|a|ac|act|activation|activated|out|output|σ|sigma|s
 _SUM = r"(?:net|netinput|sum|z|in|weightedsum|pre)"
 _HIDDEN, _OUT = "(?:h|hidden)", "o"
 _WRITTEN = {
-    "i{}": r"(?:i|x|in|inp|inputs?)-?([12])",
-    "t{}": r"(?:t|targets?|tgt|targ|expected|desired|true|actual)-?(?:o|out|outputs?)?-?([12])"
-    r"|(?:o|out|outputs?)-?([12])targets?",
+    "i{}": r"(?:i|x|in|inp|inputs?|features?)-?([12])",
+    "t{}": r"(?:t|y|targets?|tgt|targ|expected|desired|wanted|true|actual|labels?|goal|ytrue|ytarget)"
+    r"-?(?:o|out|outputs?|values?)?-?([12])|(?:o|out|outputs?)-?([12])targets?",
     "w{}": r"(?:old|current)?(?:w|wt|wgt|weights?)-?([1-8])(?:old|current)?",
     "w{}'": r"(?:(?:new|updated?|next)(?:w|wt|weights?)-?([1-8])|(?:w|wt|weights?)-?([1-8])"
     r"(?:\+|'|′|\*|-?new|-?updated?|-?next|\(?[tnki]\+1\)?))",
@@ -54,12 +54,14 @@ _WRITTEN = {
     "o{}": rf"(?:{_SUM}?-?{_OUT}-?([12])|{_OUT}-?([12])-?{_SUM})",
     "a_h{}": rf"(?:{_ACTIVATION}(?:of)?-?{_HIDDEN}-?([12])|{_HIDDEN}-?([12])-?{_ACTIVATION})",
     "a_o{}": rf"(?:{_ACTIVATION}(?:of)?-?[o0]-?([12])|[o0]-?([12])-?{_ACTIVATION}"
-    r"|(?:out|outputs?|pred|predicted|prediction|ŷ)-?([12]))",
+    r"|(?:out|outputs?|pred|predicted|prediction|ŷ|yhat|ypred)-?(?:out|outputs?)?-?([12]))",
     "E{}": rf"{_LOSS}-?(?:o|0|out|output|of)?-?([12])",
     "E_total": rf"(?:(?:total|sum|overall|full|σ|∑|net)-?(?:of)?-?{_LOSS}s?|{_LOSS}s?"
     rf"|{_LOSS}-?(?:t|tot|totl|total|ttl|sum|all|overall|net|function|value)|e1\+e2|mean?squarederror)",
 }
 _PATTERNS: list[Pattern] = [*COUNTS, *((name, re.compile(pattern)) for name, pattern in _WRITTEN.items())]
+_ABOVE: list[Pattern] = [("E_total", re.compile("[ljc]")), ("E{}", re.compile("[ljc]-?(?:o|out)?-?([12])"))]
+_SECOND: list[Pattern] = [("a_o{}", re.compile("y-?([12])"))]
 
 
 def _record(loss: str, biases: tuple[str, ...]) -> dict[str, Value]:
@@ -116,7 +118,9 @@ def assignment() -> Problem:
     trained = {*_WEIGHTS, *(name for names in _BIASES for name in names)}
     return Problem(
         title="the assignment",
-        vocabulary=Vocabulary(_PATTERNS, "E_total", ("E1", "E2", "E_total"), trained),
+        vocabulary=Vocabulary(
+            _PATTERNS, "E_total", ("E1", "E2", "E_total"), trained, above=_ABOVE, second=_SECOND
+        ),
         network=_network,
         inputs=_INPUTS,
         weights=_WEIGHTS,

@@ -49,11 +49,21 @@ LIMITS = {
     "headers": 2_000,
     "tables": 24,
     "rows of tables": 12_000,
-    "wrong columns to find the slip of": 100,
+    "formulas tried to find slips": 50_000,
     "numbers beside their names": 300,
     "numbers stated in texts": 5_000,
 }
 """The most that is read of one file, all its sheets together: the assignment takes seconds."""
+
+OF_A_CLASS = {
+    "files": 20_000,
+    "folders within each other": 20,
+    "archives within each other": 4,
+    "bytes of an archive": 500_000_000,
+    "bytes when unpacked": 1_000_000_000,
+    "sheets": 2_000,
+}
+"""The most that is read of what a class has handed in. Of each sheet that is in it: see `LIMITS`."""
 
 ROWS, COLUMNS = 1_048_576, 16_384  # of a sheet, in every spreadsheet program
 _IN_A_CELL = 32_767  # letters, likewise
@@ -68,10 +78,21 @@ class SheetError(ValueError):
 
 
 class Limits:
-    """What may still be read of a file."""
+    """What may still be read of a file.
 
-    def __init__(self, file: str) -> None:
-        self.file, self.left = file, dict(LIMITS)
+    Parameters
+    ----------
+    most : the table of limits.
+    advice : what to do with a file that has more.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        most: Mapping[str, int] = LIMITS,
+        advice: str = "keep the first thousand rows of the table in a file of their own",
+    ) -> None:
+        self.file, self.most, self.left, self._advice = file, most, dict(most), advice
         self._seen: set[str] = set()
 
     def take(self, what: str, number: int = 1) -> None:
@@ -83,8 +104,8 @@ class Limits:
         """
         if not self.has(what, number):
             raise SheetError(
-                f"{self.file} has more than {LIMITS[what]:,} {what}, the most that is read here: keep the "
-                "first thousand rows of the table in a file of their own"
+                f"{self.file} has more than {self.most[what]:,} {what}, the most that is read here: "
+                f"{self._advice}"
             )
 
     def has(self, what: str, number: int = 1) -> bool:

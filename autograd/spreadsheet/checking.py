@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,34 +14,32 @@ from pathlib import Path
 import numpy as np
 
 from ..engine.gradient import grad
+from ..engine.primitives import TABLE
 from ..engine.value import Value
-from ..symbolic import TEXT
+from ..symbolic import TEXT, Apply, Symbol
 from ..terminal import brief
 from .books import open_book
-from .cells import Book, Sheet, SheetError, letters, reference
-from .diagnosis import diagnose
+from .cells import Book, Sheet, SheetError, letters, place_of, reference
+from .diagnosis import NotSearched, diagnose
+from .expected import names_in, propagated
 from .formulas import Calculator
 from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
 from .inference import NotUnderstood, Understanding, understand
+from .mutations import ACTIVATIONS
 from .problem import Problem
 from .repairs import reading
-from .report import (
-    ALL_RIGHT,
-    UNREADABLE,
-    UNSURE,
-    Finding,
-    TableReport,
-    WorkbookReport,
-    counted,
-    listed,
-    wrapped,
-)
-from .report import WRONG as ALL_WRONG
+from .report import UNREADABLE, UNSURE, Finding, Refusal, TableReport, WorkbookReport, counted, listed
 from .resolution import decimals, too_coarse
 from .tables import Given, Table, find_tables, givens
-from .vocabulary import RATE, short, split_derivative, updated
+from .vocabulary import RATE, short, split_derivative, stem, updated
 
 __all__ = ["check_book", "check_workbook"]
+
+_AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
+_ROUNDED = 1e-13  # what is printed more finely than that was not rounded
+_CUT_COLUMNS = 5  # that no usual slip makes wrong by less than a unit of the last digit
+_LOOK = 12  # rows by which readings are compared
+_MOST_SPARE, _MOST_MISSING = 3, 6  # columns headed twice and names that head none, to try one for the other
 
 
 def check_workbook(
@@ -96,8 +95,8 @@ def check_workbook(
 @np.errstate(all="ignore")  # what stands in a sheet may overflow, or divide by zero
 def check_book(book: Book, problem: Problem, lr: float | None = None) -> WorkbookReport:
     """The same for a file that is open already."""
-    told: list[TableReport | Sequence[str]] = []
-    statuses: list[int] = []
+    entries: list[TableReport | Refusal] = []
+    remarks: list[str] = []
     found: list[tuple[Sheet, list[Table]]] = []
     for name in book.names:
         try:
@@ -105,8 +104,7 @@ def check_book(book: Book, problem: Problem, lr: float | None = None) -> Workboo
         except SheetError as error:
             if len(book.names) == 1:
                 raise
-            told.append([*wrapped(f"Sheet {brief(name)} cannot be read: {error}."), ""])
-            statuses.append(UNREADABLE)
+            entries.append(Refusal(f"sheet {brief(name)}", UNREADABLE, str(error)))
     all_given = [givens(sheet, tables, problem) for sheet, tables in found]
     elsewhere = list(itertools.chain.from_iterable(all_given))
     for (sheet, tables), own in zip(found, all_given, strict=True):
@@ -115,26 +113,21 @@ def check_book(book: Book, problem: Problem, lr: float | None = None) -> Workboo
             beside = [*sorted(own, key=functools.partial(_distance, table)), *others]
             try:
                 _require_calculated(table)
-                report = _check_table(table, beside, problem, book, lr)
+                entries.append(_check_table(table, beside, problem, book, lr))
             except (NotUnderstood, SheetError) as error:
-                unsure = isinstance(error, NotUnderstood)
-                verdict = f"{'CANNOT TELL' if unsure else 'It cannot be checked'}: {error}."
-                told.append([_title(book, table), *wrapped(verdict), ""])
-                statuses.append(UNSURE if unsure else UNREADABLE)
-                continue
-            told += [report, [""]]
-            statuses.append(report.status)
-        told.append(list(_not_read(sheet, tables, own)))
+                status = UNSURE if isinstance(error, NotUnderstood) else UNREADABLE
+                entries.append(Refusal(_where(book, table), status, str(error)))
+        remarks += _not_read(sheet, tables, own)
     if not any(tables for _, tables in found):
         nothing = _nothing_found(book, problem, [sheet for sheet, _ in found])
-        first = [line for lines in told[:1] if not isinstance(lines, TableReport) for line in lines[:1]]
-        raise SheetError("; ".join([nothing, *first]))
+        refused = [
+            f"{each.where} cannot be read: {each.reason}" for each in entries if isinstance(each, Refusal)
+        ]
+        raise SheetError("; ".join([nothing, *refused[:1]]))
     without = [sheet.name for sheet, tables in found if not tables] + book.others
     if without:
-        told.append(wrapped(f"No table with the columns of {problem.title} on: {listed(without, 20)}"))
-    gravest = (ALL_WRONG, UNREADABLE, UNSURE, ALL_RIGHT)
-    reports = [each for each in told if isinstance(each, TableReport)]
-    return WorkbookReport(book.path, min(statuses, key=gravest.index), reports, told)
+        remarks.append(f"No table with the columns of {problem.title} on: {listed(without, 20)}")
+    return WorkbookReport(book.path, entries, remarks)
 
 
 def _tables_of(book: Book, name: str, problem: Problem) -> tuple[Sheet, list[Table]]:
@@ -151,8 +144,16 @@ def _tables_of(book: Book, name: str, problem: Problem) -> tuple[Sheet, list[Tab
 
 
 def _require_calculated(table: Table) -> None:
-    """Refuse a table with formulas that nobody calculated."""
-    for name in table.columns:
+    """Refuse a table with formulas that nobody calculated, or that are texts."""
+    for name, column in table.columns.items():
+        formulas = [row for row, text in column.texts.items() if _AS_TEXT.match(text)]
+        if formulas and 2 * len(formulas) >= len(table.rows):
+            raise SheetError(
+                f"{table.cell(name, formulas[0])} holds a formula as text, "
+                f"{brief(column.texts[formulas[0]])}: there is no number to compare. Take away the mark "
+                "before the equals sign, or the format Text of the cell, let the spreadsheet program "
+                "calculate, save and check again"
+            )
         for row in range(len(table.rows)):
             cell = table.sheet.cells.get(table.place(name, row))
             if cell is not None and cell.formula and cell.value is None:
@@ -172,12 +173,11 @@ def _distance(table: Table, given: Given) -> float:
     return (top - row if row <= top else 3 * (row - top)) + 2 * across
 
 
-def _title(book: Book, table: Table) -> str:
+def _where(book: Book, table: Table) -> str:
     first, last = table.area
-    sheet = f', sheet "{brief(table.sheet.name)}"' if book.kind != "csv" else ""
-    hidden = " (hidden)" if table.sheet.hidden else ""
-    where = f"{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
-    return f"{brief(book.path.name, 100)}{sheet}{hidden}: the table in {where}"
+    sheet = f'sheet "{brief(table.sheet.name)}", ' if book.kind != "csv" else ""
+    hidden = "hidden " if table.sheet.hidden else ""
+    return f"{hidden}{sheet}{reference(first)}:{reference(last)}, {counted(len(table.rows), 'row')}"
 
 
 def _nothing_found(book: Book, problem: Problem, sheets: Sequence[Sheet]) -> str:
@@ -199,7 +199,7 @@ def _not_read(sheet: Sheet, tables: Sequence[Table], own: Sequence[Given]) -> It
         if isinstance(cell.value, float) and place not in used and not any(place in each for each in tables)
     ]
     if tables and outside:
-        yield from wrapped(
+        yield (
             f"Not read on this sheet: {counted(len(outside), 'number')} outside the tables, the first in "
             f"{reference(min(outside))}"
         )
@@ -212,10 +212,12 @@ def _check_table(
     table: Table, beside: list[Given], problem: Problem, book: Book, lr: float | None
 ) -> TableReport:
     """Understand the table, judge it, and find the slips."""
-    understood = understand(table, beside, problem, book, lr)
-    judged = understood.judged()
+    understood = _understood(table, beside, problem, book, lr)
+    table, judged = understood.table, understood.judged()
+    _require_the_network(judged, problem)
     coarse = too_coarse(judged)
-    title = _title(book, table)
+    title = _where(book, table)
+    beside = [*beside, *_rate_by_use(understood, beside)]
     findings = [
         _finding(judged, name, judged.wrong(name).tolist(), title, book, beside)
         for name in judged.wrong_columns
@@ -224,7 +226,134 @@ def _check_table(
         rows = np.flatnonzero(judged.states[name] == FOLLOWS).tolist()
         if rows:
             findings.append(_finding(judged, name, rows, title, book, None))
+    understood.notes += _other_numbers(understood, judged, book)
     return TableReport(title, understood, judged, findings, coarse, list(_doubts(understood, judged, coarse)))
+
+
+_MOST_OTHER = 3  # starting values that are other ones, beyond which the sheet just has its own
+_RATE_IN_A_NAME = re.compile(
+    r"(?:lr|eta|η|rate|alpha)[ _=:-]{0,3}(\d{1,4}(?:[.,]\d{1,6})?)(?![\d.]*\d)", re.IGNORECASE
+)
+
+
+def _other_numbers(understood: Understanding, judged: Judgement, book: Book) -> Iterator[str]:
+    """Starting values that are not the problem's, and a learning rate that is not that in the file's name."""
+    problem, table = understood.problem, understood.table
+    usual = {**problem.inputs, **problem.weights}
+    held = {
+        name: judged.full[name]
+        for name in usual
+        if name not in understood.sources or understood.sources[name] != "assumed"
+    }
+    other = {
+        name: (float(each.value[0]), usual[name])
+        for name, each in held.items()
+        if abs(float(each.value[0]) - usual[name]) > each.error[0] + 1e-9
+    }
+    if 0 < len(other) <= _MOST_OTHER:
+        told = (
+            f"{name} starts at {here:.9g}, {problem.title} has {there:.9g}"
+            for name, (here, there) in other.items()
+        )
+        yield "; ".join(told)
+    elif other:
+        yield f"the numbers at the start are not those of {problem.title}"
+    for text in [book.path.stem, *([table.sheet.name] if book.kind != "csv" else [])]:
+        stated = {float(each.replace(",", ".")) for each in _RATE_IN_A_NAME.findall(text)}
+        if len(stated) == 1 and understood.rate is not None:
+            (said,), used = stated, understood.rate
+            if np.all(np.abs(used.value - said) > used.error + 1e-9):
+                yield f"the name {brief(text)} says η = {said:g}, the updates use {used.value[0]:.9g}"
+
+
+def _understood(
+    table: Table, beside: list[Given], problem: Problem, book: Book, lr: float | None
+) -> Understanding:
+    """The table as it is headed; or with a mistyped heading exchanged, if fewer cells are wrong then.
+
+    That is tried where a name heads two columns with different numbers, and another name heads none.
+    """
+    understood = understand(table, beside, problem, book, lr)
+    wrong = len(understood.judged(_LOOK).wrong_columns)
+    if wrong and any((column.slack > _ROUNDED).any() for column in table.columns.values()):
+        other = understand(table.cut(), beside, problem, book, lr)
+        if len(other.judged(_LOOK).wrong_columns) <= wrong - _CUT_COLUMNS:
+            other.notes.append("the numbers are cut behind their last digit, and not rounded")
+            understood, table = other, other.table
+    if not 0 < len(table.spare) <= _MOST_SPARE:
+        return understood
+    network = understood.network
+    expected = [*network.leaves, *network.formulas, *map(network.gradient, problem.weights)]
+    missing = [name for name in expected if name not in table.columns]
+    fewest = understood.judged(_LOOK).mistakes
+    best = understood
+    for name, turn, kept in itertools.product(missing, range(len(table.spare)), (True, False)):
+        if len(missing) > _MOST_MISSING:
+            break
+        try:
+            other = understand(table.exchanged(name, turn, kept), beside, problem, book, lr)
+        except NotUnderstood:
+            continue
+        judged = other.judged(_LOOK)
+        involved = (name, table.spare[turn].name)
+        if judged.mistakes < fewest + (best is understood) and not any(
+            len(judged.wrong(each)) for each in involved
+        ):
+            fewest, best = judged.mistakes, other
+            column = other.table.columns[name]
+            place = reference(table.at(table.header, column.position))
+            best.headings.append(
+                f"the heading in {place} should be {short(name)}, it says {brief(column.header)}"
+            )
+    return best
+
+
+def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Given]:
+    """The cell of the learning rate, where no name stands beside it and the updates tell it."""
+    try:
+        place = place_of(understood.sources.get(RATE, ""))
+    except ValueError:
+        return
+    if understood.rate is not None and all(each.place != place for each in beside):
+        yield Given(RATE, float(understood.rate.value[0]), place)
+
+
+def _require_the_network(judged: Judgement, problem: Problem) -> None:
+    """Refuse a table of a network with another activation: that is no slip."""
+    network = judged.network
+    groups: dict[str, list[str]] = {}
+    for name, formula in network.formulas.items():
+        if (
+            name in judged.columns
+            and isinstance(formula, Apply)
+            and names_in(formula) == _single_name(formula)
+        ):
+            groups.setdefault(stem(name), []).append(name)
+    for names in groups.values():
+        if len(names) < 2 or any(len(judged.wrong(name)) < judged.count for name in names):
+            continue
+        row = network.formulas[names[0]].row  # type: ignore[attr-defined]  # an Apply, as above
+        for other in (*ACTIVATIONS, ""):
+            if other == row.name or any(network.formulas[name].row is not row for name in names):  # type: ignore[attr-defined]  # likewise
+                continue
+            fits = []
+            for name in names:
+                inside = judged.own[names_in(network.formulas[name])[0]]
+                symbol = network.symbol("x")
+                formula = Apply(TABLE[other], (symbol,)) if other else symbol
+                fits.append(judged.fits(name, propagated(formula, {"x": inside})).all())
+            if all(fits):
+                read = ", ".join(f"{name} = {other or 'the sum itself'}" for name in names)
+                raise SheetError(
+                    f"it is another network than {problem.title}: {read}, where {row.name} belongs. Check it "
+                    "against a graph of its own, with Problem.of"
+                )
+
+
+def _single_name(formula: Apply) -> tuple[str, ...]:
+    """The name of a formula that is one function of one name, as σ(h1) is; else none."""
+    one = formula.operands[0] if len(formula.operands) == 1 else None
+    return (one.text,) if isinstance(one, Symbol) else ()
 
 
 def _finding(
@@ -236,9 +365,12 @@ def _finding(
     text = column.texts.get(row) or ("" if cell is None else cell.text)
     number = float(column.values[row])
     slip = read = None
+    searched = True
     if beside is not None:
-        # Of so many columns at most that it takes seconds.
-        slip = diagnose(judged, name) if book.limits.has("wrong columns to find the slip of") else None
+        try:
+            slip = diagnose(judged, name, book.limits)
+        except NotSearched:
+            searched = False
         read = reading(judged, name, row, book, beside)
     return Finding(
         table=title,
@@ -249,6 +381,7 @@ def _finding(
         expected=_right_number(judged, name, row),
         consequential=beside is None,
         slip=slip,
+        searched=searched,
         reading=read,
         derivation=tuple(_derivation(judged, name, row)),
         nodes=_point(judged, row),

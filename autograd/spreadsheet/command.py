@@ -14,6 +14,7 @@ from ..terminal import say
 from .assignment import assignment
 from .cells import SheetError
 from .checking import check_workbook
+from .classes.command import check, is_for_a_class
 
 __all__ = ["main"]
 
@@ -27,8 +28,8 @@ class _Parser(argparse.ArgumentParser):
         raise _OptionsError(f"{message}; try --help")
 
 
-def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, bool]:
-    """The file, the learning rate if one is given, and whether to explain at length."""
+def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, bool, bool]:
+    """The file, the learning rate if one is given, whether to explain at length, and to tell all."""
     parser = _Parser(
         prog=program,
         description="Check a sheet of the assignment: the wrong cells, what belongs there, and why.",
@@ -37,13 +38,21 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
         allow_abbrev=False,
     )
     parser.add_argument(
-        "sheet", metavar="SHEET", help="an .xlsx, .ods or .xls workbook, or a .csv file of any dialect"
+        "sheet",
+        metavar="SHEET",
+        help="an .xlsx, .ods or .xls workbook, or a .csv file of any dialect; or a folder or a .zip, for the "
+        "whole class: see FOLDER --help",
     )
     parser.add_argument(
         "--lr", metavar="X", help="learning rate η (default: as the sheet says, or as its updates tell)"
     )
     parser.add_argument(
         "--explain", action="store_true", help="print the whole derivation of each wrong gradient"
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="print all that is found (default: a screen), and how it is computed",
     )
     given = parser.parse_args(
         [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
@@ -58,16 +67,18 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
             raise _OptionsError(f"--lr must be a number greater than 0, got {given.lr.strip():.60}")
     if "\0" in given.sheet:
         raise _OptionsError("SHEET is not the name of a file")
-    return Path(given.sheet), lr, given.explain
+    return Path(given.sheet), lr, given.explain, given.full
 
 
 def main(argv: Sequence[str], program: str = "python -m autograd.spreadsheet") -> int:
-    """Run the check; returns the exit status."""
+    """Run the check of a sheet, or of a whole class; returns the exit status."""
+    if is_for_a_class(argv):
+        return check(argv, program)
     try:
-        path, lr, explained = _options(argv, program)
+        path, lr, explained, full = _options(argv, program)
         report = check_workbook(path, assignment(), lr=lr)
     except (_OptionsError, SheetError, MissingExtraError) as error:
         say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
         return 2
-    say(report.lines(explained))
+    say(report.lines(explained, full))
     return report.status

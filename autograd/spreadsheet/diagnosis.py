@@ -3,7 +3,8 @@
 A slip is not looked up in a list of known numbers. Each formula of the recorded graph is changed in every way
 in which a person may write it wrongly, the changed formulas are evaluated on the rows that are wrong, and
 one that gives the printed numbers, all of them and to their last digit, is the slip. Of several, the
-simplest holds.
+simplest holds. Thousands are evaluated on a few rows first, where only what a change touches is computed
+anew (`_Sample`); the few that fit are then tried on all rows, with the uncertainty of the result.
 """
 
 from __future__ import annotations
@@ -13,21 +14,27 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ..symbolic import TEXT, Expression, Symbol
-from .expected import Array, Estimate, descended, evaluate, names_in, propagated, shortest
-from .grading import Flags, Judgement
-from .mutations import STALE, Mutation, Stale, kin, pairs, renamed, reshaped, written
+from ..symbolic import TEXT, Apply, Expression, Number, Symbol
+from ..symbolic.expressions import flat
+from .cells import Limits
+from .expected import Array, Estimate, applied, descended, evaluate, names_in, propagated, shortest
+from .grading import Flags, Judgement, exactly
+from .mutations import STALE, Mutation, Stale, Template, kin, pairs, rated, renamed, reshaped, written
 from .vocabulary import RATE, derivative, short, split_derivative
 
-__all__ = ["MANY", "Slip", "diagnose"]
+__all__ = ["MANY", "NotSearched", "Slip", "diagnose"]
 
 Rows = npt.NDArray[np.intp]
 
-_SAMPLE = 10  # rows on which a changed formula is tried first
+_FIRST, _SAMPLE = 3, 5  # rows on which changed formulas are tried first: so many of the first, so many in all
+_ROUNDS = 12  # of the secant method
+_TOGETHER = 100  # names tried in one place, which take about as long as one formula
+_WORK = "formulas tried to find slips"
 _NEAR = 0.06  # how much more far-fetched a slip may be to be named beside the simplest
 _WHOLE = 0.9  # the share of the wrong rows that a slip must explain to count as the cause of all
 MANY = 15  # wrong columns beyond which no slip is looked for: that is not a sheet with slips
@@ -54,6 +61,10 @@ class Slip:
     others: tuple[str, ...] = ()
 
 
+class NotSearched(Exception):
+    """So many formulas were tried for this file that no slip is looked for any further."""
+
+
 @dataclass
 class _Case:
     """Printed numbers that are wrong, what belongs there, and what the formula may have read.
@@ -68,6 +79,7 @@ class _Case:
     right: Estimate
     rows: Rows
     values: Callable[[str], Estimate | None]
+    limits: Limits
 
     def known(self, formula: Expression) -> dict[str, Estimate] | None:
         """What the formula reads; None if that is not known, or nothing."""
@@ -83,9 +95,99 @@ class _Case:
         flags: Flags = np.abs(self.printed.value - value) <= self.printed.error + error
         return flags
 
+    @functools.cached_property
+    def sample(self) -> _Sample:
+        return _Sample(self)
 
-def diagnose(judged: Judgement, name: str) -> Slip | None:
-    """The slip that explains the wrong numbers of a column; None if there is none that stands out."""
+
+class _Sample:
+    """Formulas on a few of the wrong rows: each part is computed once, however many formulas have it."""
+
+    def __init__(self, case: _Case) -> None:
+        last = len(case.rows) - 1
+        spread = np.linspace(0, last, _SAMPLE).astype(int)
+        self._rows = np.unique([*range(min(_FIRST, last + 1)), *spread])[:_SAMPLE]
+        self._case = case
+        self._printed, self._right = case.printed.take(self._rows), case.right.take(self._rows)
+        self._known: dict[Expression, Any] = {}
+        self._stacked: dict[int, tuple[Any, Array]] = {}
+
+    def fitting(self, change: Mutation | Template) -> Iterator[Mutation]:
+        """The mutations that give the first of the wrong numbers, as far as these rows show."""
+        if isinstance(change, Mutation):
+            self._count(1)
+            if self._fits(self._value(change.formula, {})).all():
+                yield change
+            return
+        sizes = [len(hole.fills) for hole in change.holes]
+        self._count(1 + math.prod(sizes) // _TOGETHER)
+        fills: dict[Expression, Array] = {
+            hole.symbol: self._stack(hole.fills).reshape(size, *[1] * (len(sizes) - turn), -1)
+            for turn, (hole, size) in enumerate(zip(change.holes, sizes), 1)
+        }
+        for chosen in np.argwhere(self._fits(self._value(change.formula, fills))):
+            yield change.mutation([int(turn) for turn in chosen])
+
+    def _count(self, formulas: int) -> None:
+        if not self._case.limits.has(_WORK, formulas):
+            raise NotSearched
+
+    def _stack(self, fills: Sequence[tuple[Symbol, float]]) -> Array:
+        """The numbers of what fills a hole: shape (fills, rows)."""
+        if id(fills) not in self._stacked:
+            numbers = np.array([self._of_symbol(symbol) for symbol, _ in fills])
+            self._stacked[id(fills)] = fills, numbers  # which keeps the list, and so its identity
+        return self._stacked[id(fills)][1]
+
+    def _of_symbol(self, symbol: Symbol) -> Array:
+        values = self._case.values(symbol.text)
+        return np.full(len(self._rows), math.nan) if values is None else values.value[self._rows]
+
+    def _value(self, formula: Expression, fills: Mapping[Expression, Array]) -> Array:
+        """The formula on these rows; what has a hole in it is not kept."""
+        known = self._known
+        own: dict[Expression, Any] = dict(fills.items())
+        pending = [formula]
+        while pending:
+            each = pending[-1]
+            if each in own or each in known:
+                pending.pop()
+            elif not isinstance(each, Apply):
+                known[each] = each.data if isinstance(each, Number) else self._of_symbol(cast(Symbol, each))
+            else:
+                parts = list(flat(each.operands))
+                missing = [part for part in parts if part not in known and part not in own]
+                if missing:
+                    pending += missing
+                    continue
+                found = own if any(part in own for part in parts) else known
+                found[each] = applied(each, [self._operand(operand, own) for operand in each.operands])
+        value = own[formula] if formula in own else known[formula]
+        return np.asarray(value, float)
+
+    def _operand(self, operand: Any, own: Mapping[Expression, Any]) -> Any:
+        if isinstance(operand, tuple):
+            return tuple([self._operand(each, own) for each in operand])
+        return own[operand] if operand in own else self._known[operand]
+
+    def _fits(self, value: Array) -> Flags:
+        """Which of the numbers, rows last, are near what is printed in the first row where there are any."""
+        printed, right = self._printed, self._right
+        width = 4.0 * (printed.error + right.error) + 1e-9 * np.abs(printed.value)
+        width = width + 2.0 * right.error * np.abs(value / right.value)
+        near = np.abs(printed.value - value) <= width
+        first = np.argmax(np.broadcast_to(np.isfinite(value), near.shape), axis=-1)
+        flags: Flags = np.take_along_axis(near, first[..., None], axis=-1)[..., 0]
+        return flags
+
+
+def diagnose(judged: Judgement, name: str, limits: Limits) -> Slip | None:
+    """The slip that explains the wrong numbers of a column; None if there is none that stands out.
+
+    Raises
+    ------
+    NotSearched : if more formulas were tried than `limits` allow, and none was found so far.
+    """
     rows = judged.wrong(name)
     rows = rows[~np.isnan(judged.seen[name].value[rows])]
     if not len(rows) or len(judged.wrong_columns) > MANY:
@@ -96,11 +198,11 @@ def diagnose(judged: Judgement, name: str) -> Slip | None:
     if weight in judged.network.trained:
         if judged.gap > 1 and name == weight:  # a slip in one of many updates leaves no such trace
             return None
-        return _of_update(judged, name, weight, rows)
+        return _of_update(judged, name, weight, rows, limits)
     bases = [base for base in _bases(judged, name) if base.size <= _LARGEST]
     if not bases:
         return None
-    case = _case(judged, name, rows, rows)
+    case = _case(judged, name, rows, rows, limits)
     return _found(judged, case, bases)
 
 
@@ -121,7 +223,9 @@ def _bases(judged: Judgement, name: str) -> Iterator[Expression]:
                 yield outer * network.closed(derivative(step.name.text, bottom))
 
 
-def _case(judged: Judgement, name: str, rows: Rows, reads: Rows, drift: bool = False) -> _Case:
+def _case(
+    judged: Judgement, name: str, rows: Rows, reads: Rows, limits: Limits, drift: bool = False
+) -> _Case:
     """The wrong rows; `reads` are those that their formulas read."""
     network = judged.network
     trained = name.removesuffix("'") in network.trained
@@ -148,7 +252,8 @@ def _case(judged: Judgement, name: str, rows: Rows, reads: Rows, drift: bool = F
             return None
         return _drifted(judged, text, each, reads) if drift else each.take(reads)
 
-    return _Case(name, judged.seen[name].take(rows), judged.right[name].take(rows), reads, values)
+    seen, right = judged.seen[name].take(rows), judged.right[name].take(rows)
+    return _Case(name, seen, right, reads, values, limits)
 
 
 def _moved(judged: Judgement, name: str, each: Estimate, where: str, rows: Rows) -> Estimate:
@@ -189,7 +294,7 @@ def _found(judged: Judgement, case: _Case, bases: Sequence[Expression]) -> Slip 
         return moving and judged.count > 1
 
     shown = {network.kind(name) for name in judged.columns}
-    changes: list[Mutation] = []
+    changes: list[_Try] = []
     for turn, base in enumerate(bases):
         hidden = any(split_derivative(each) and network.kind(each) not in shown for each in names_in(base))
         own = names + [
@@ -199,27 +304,30 @@ def _found(judged: Judgement, case: _Case, bases: Sequence[Expression]) -> Slip 
             for pair in itertools.product(dict.fromkeys([known[0], *network.parts(network.output)]), names)
             if network.kind(pair[1]) == network.kind(known[1]) and pair != known
         ]
-        for change in itertools.chain(renamed(network, base, own, stale), reshaped(base)):
-            change.cost += 0.02 * turn + 0.3 * hidden
-            changes.append(change)
+        more = 0.02 * turn + 0.3 * hidden
+        changes += [(more, each) for each in renamed(network, base, own, stale)]
+        changes += [(more, each) for each in reshaped(base)]
+        if judged.rate is not None:
+            changes += [(more, each) for each in rated(base, float(judged.rate.value[0]))]
     pair = split_derivative(case.name)
     others = kin(network, case.name, list(network.formulas)) if case.name in network.formulas else []
     if pair is not None and pair[1] in network.trained:
         others = [derivative(pair[0], other) for other in network.trained if other != pair[1]]
     for other in others:
         words = f"{short(other)} stands where {short(case.name)} belongs"
-        changes.append(Mutation(Symbol(other), words, 1.15, shown=False))
+        changes.append((0.0, Mutation(Symbol(other), words, 1.15, shown=False)))
     if judged.count > 1:
         for where, row in STALE.items():
             symbol = Stale(network, case.name, where)
-            changes.append(Mutation(symbol, f"it is the value {row}", 1.12, shown=False))
+            changes.append((0.0, Mutation(symbol, f"it is the value {row}", 1.12, shown=False)))
     tries = [
         lambda: _of_one_number(judged, case),
         lambda: _best(case, changes),
         lambda: _of_number(case),
+        lambda: _of_given(judged, case, bases[0]),
     ]
     if len(judged.wrong_columns) <= _FEW:
-        tries.append(lambda: _best(case, list(pairs(network, bases[0], names))))
+        tries.append(lambda: _best(case, [(0.0, each) for each in pairs(network, bases[0], names)]))
     return _first_whole(*tries)
 
 
@@ -227,43 +335,57 @@ def _first_whole(*tries: Callable[[], Slip | None]) -> Slip | None:
     """The first slip that explains all rows that are wrong, else the first that explains some."""
     some = None
     for attempt in tries:
-        slip = attempt()
+        try:
+            slip = attempt()
+        except NotSearched:
+            if some is None:
+                raise
+            return some
         if slip is not None and slip.share >= _WHOLE:
             return slip
         some = some or slip
     return some
 
 
-def _best(case: _Case, changes: Sequence[Mutation]) -> Slip | None:
+_Try = tuple[float, Mutation | Template]  # how much more far-fetched it is here than it says, and what
+
+
+def _least(each: _Try) -> float:
+    more, change = each
+    return more + (change.least if isinstance(change, Template) else change.cost)
+
+
+def _best(case: _Case, changes: Sequence[_Try]) -> Slip | None:
     """The simplest of the changes that explains the numbers."""
-    few = np.unique(np.linspace(0, len(case.rows) - 1, _SAMPLE).astype(int))
     hits: list[_Hit] = []
     best = math.inf
     seen: set[str] = set()
-    for change in sorted(changes, key=lambda change: change.cost):
-        if change.cost > best + _NEAR:
+    for each in sorted(changes, key=_least):
+        if _least(each) > best + _NEAR:
             break
-        known = case.known(change.formula)
-        if known is None or not _may_fit(case, change, known, few):
-            continue
-        text = TEXT.write(change.formula)
-        if text in seen:
-            continue
-        seen.add(text)
-        hit = _tried(case, change, known)
-        if hit is not None:
-            hits.append(hit)
-            if hit.whole:
-                best = min(best, change.cost)
+        more, family = each
+        for change in case.sample.fitting(family):
+            cost = more + change.cost
+            text = TEXT.write(change.formula)
+            known = case.known(change.formula)
+            if known is None or text in seen:
+                continue
+            seen.add(text)
+            case.limits.has(_WORK, 1 + len(known) * len(case.rows) // (10 * _TOGETHER))
+            hit = _tried(case, change, cost, known)
+            if hit is not None:
+                hits.append(hit)
+                if hit.whole:
+                    best = min(best, cost)
     if not hits:
         return None
-    hits.sort(key=lambda hit: (not hit.whole, hit.change.cost, hit.rest))
+    hits.sort(key=lambda hit: (not hit.whole, hit.cost, hit.rest))
     first, *others = hits
     ties = [
         hit.change.words
         for hit in others
         if hit.whole == first.whole
-        and hit.change.cost <= first.change.cost + _NEAR
+        and hit.cost <= first.cost + _NEAR
         and not np.allclose(hit.value, first.value, rtol=1e-11, atol=0.0, equal_nan=True)
     ]
     ties = [words for words in dict.fromkeys(ties) if words != first.change.words]
@@ -285,6 +407,7 @@ class _Hit:
     """
 
     change: Mutation
+    cost: float
     value: Array
     share: float
     rest: float
@@ -294,7 +417,7 @@ class _Hit:
         return self.share >= _WHOLE
 
 
-def _tried(case: _Case, change: Mutation, known: Mapping[str, Estimate]) -> _Hit | None:
+def _tried(case: _Case, change: Mutation, cost: float, known: Mapping[str, Estimate]) -> _Hit | None:
     """Whether the change explains the wrong numbers, at least from the first one on."""
     result = propagated(change.formula, known)
     comparable = np.isfinite(result.value)
@@ -305,16 +428,7 @@ def _tried(case: _Case, change: Mutation, known: Mapping[str, Estimate]) -> _Hit
     if share < 0.3 or not fits[int(np.argmax(comparable))]:
         return None
     rest = np.abs(case.printed.value - result.value) / (case.printed.error + result.error + 1e-300)
-    return _Hit(change, result.value, share, float(np.median(rest[comparable])))
-
-
-def _may_fit(case: _Case, change: Mutation, known: Mapping[str, Estimate], few: Rows) -> bool:
-    """A quick look at some rows, without the uncertainty of the result."""
-    value = evaluate(change.formula, {name: each.value[few] for name, each in known.items()})
-    width = 4.0 * (case.printed.error[few] + case.right.error[few]) + 1e-9 * np.abs(case.printed.value[few])
-    width = width + 2.0 * case.right.error[few] * np.abs(value / case.right.value[few])
-    near = np.abs(case.printed.value[few] - value) <= width
-    return bool(np.any(near))
+    return _Hit(change, cost, result.value, share, float(np.median(rest[comparable])))
 
 
 def _is_different(case: _Case, result: Estimate) -> bool:
@@ -358,6 +472,46 @@ def _of_number(case: _Case) -> Slip | None:
     return None
 
 
+def _of_given(judged: Judgement, case: _Case, formula: Expression) -> Slip | None:
+    """Another number for something that is given: the one that solves the formula for what is printed.
+
+    By the secant method, in all rows at once.
+    """
+    known = case.known(formula)
+    if known is None:
+        return None
+    values: dict[str, Any] = {name: each.value for name, each in known.items()}
+    for name in names_in(formula):
+        if name not in judged.network.leaves or name in judged.network.trained or judged.moves(name):
+            continue
+        stands = float(values[name][0])
+        before = values[name] + 0.0
+        there = before + 1e-3 * max(1.0, abs(stands))
+
+        def off(number: Any, values: Any = values, name: str = name) -> Any:
+            return evaluate(formula, {**values, name: number}) - case.printed.value
+
+        last = off(before)
+        for _ in range(_ROUNDS):
+            now = off(there)
+            step = now * (there - before) / (now - last)
+            step = np.where(np.isfinite(step), step, 0.0)
+            before, there, last = there, there - step, now
+        little = 1e-6 * np.maximum(1.0, np.abs(there))
+        slope = np.abs(off(there + little) - off(there)) / little
+        error = (case.printed.error + case.right.error) / np.maximum(slope, 1e-300) + 1e-9
+        used = float(np.median(there))
+        if not np.all(np.abs(there - used) <= 4.0 * error) or abs(used - stands) <= 4.0 * error[0]:
+            continue
+        plain = shortest(used, 4.0 * float(np.median(error)))
+        if plain is None or (len(there) < 2 and len(f"{plain:g}") > 4):
+            continue
+        tried = propagated(formula, {**known, name: exactly(plain, len(there))})
+        if case.near(tried.value, tried.error).all():
+            return Slip(f"it was computed with {name} = {plain:g}, where {name} is {stands:g} in this sheet")
+    return None
+
+
 def _plainest(number: float, spread: float) -> float:
     """The number with the fewest digits that is as near as one can tell."""
     return shortest(number, 2.0 * spread * abs(number) + 1e-12) or number
@@ -377,7 +531,7 @@ def _of_constant(judged: Judgement, name: str, rows: Rows) -> Slip | None:
     return Slip(f"{words}, where one number belongs")
 
 
-def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | None:
+def _of_update(judged: Judgement, name: str, weight: str, rows: Rows, limits: Limits) -> Slip | None:
     """A slip in w ← w − η ∂E/∂w."""
     assert judged.rate is not None
     network = judged.network
@@ -389,7 +543,7 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | 
     predicted = judged.predictions(weight, gap=1)[0]
     usual = judged.fits(name, predicted if same_row else predicted.moved_down())
     drift = bool(usual[rows].all())
-    case = _case(judged, name, rows, reads, drift)
+    case = _case(judged, name, rows, reads, limits, drift)
     slope = network.gradient(weight)
     old, rate, gradient = map(network.symbol, (weight, RATE, slope))
     base = network.update(weight)
@@ -397,7 +551,7 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | 
     def stale(each: str, where: str) -> bool:
         return not drift and each != RATE and (each != weight or where != "below") and judged.count > 1
 
-    changes = [
+    changes: list[Mutation | Template] = [
         Mutation(old, "its update is missing: it stays as it is in the row above", 1.0, shown=False),
         Mutation(
             descended(old, rate, -gradient),
@@ -421,13 +575,14 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows) -> Slip | 
     changes += renamed(network, base, names, stale)
     changes += [change for change in reshaped(base) if change.words != f"{written(old)} is missing"]
     tries: list[Callable[[], Slip | None]] = [
-        lambda: _best(case, changes),
+        lambda: _best(case, [(0.0, each) for each in changes]),
         lambda: _of_rate(judged, case, weight, slope),
     ]
     whole = descended(old, rate, network.closed(slope))
     if not drift and whole.size <= _LARGEST:
         leaves = [*network.leaves, *network.formulas]
-        tries.append(lambda: _best(case, [*renamed(network, whole, leaves, stale), *reshaped(whole)]))
+        more = [*renamed(network, whole, leaves, stale), *reshaped(whole)]
+        tries.append(lambda: _best(case, [(0.0, each) for each in more]))
     if not drift:
         tries.append(lambda: _of_number(case))
     return _first_whole(*tries)

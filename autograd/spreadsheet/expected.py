@@ -18,13 +18,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..engine.messages import describe
 from ..engine.primitives import TABLE
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..symbolic import Apply, Expression, Number, Outline, Step, Symbol
 from .vocabulary import RATE, derivative, split_derivative
 
-__all__ = ["Estimate", "Network", "descended", "evaluate", "names_in", "propagated", "shortest"]
+__all__ = [
+    "RATES", "Estimate", "Network", "applied", "descended", "evaluate", "leaves_to_train", "names_in",
+    "propagated", "shortest",
+]  # fmt: skip
+
+RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+"""The learning rates that courses compare."""
 
 Array = npt.NDArray[np.float64]
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -68,11 +75,12 @@ def names_in(formula: Expression) -> tuple[str, ...]:
 
 def evaluate(formula: Expression, values: Mapping[str, Array | float]) -> Any:
     """What the formula comes to on numbers by name: floats, or arrays of one shape."""
+    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], applied)
 
-    def apply(each: Apply, operands: list[Any]) -> Any:
-        return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
-    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], apply)
+def applied(each: Apply, operands: list[Any]) -> Any:
+    """What an application comes to on floats or arrays."""
+    return each.row(*operands) if each.row.vectors else each.row.array(*operands)
 
 
 def propagated(formula: Expression, known: Mapping[str, Estimate]) -> Estimate:
@@ -272,3 +280,23 @@ class Network:
             return 1 + (top == self.output), near, forward[top]
 
         return sorted(names, key=key)
+
+
+def leaves_to_train(name: str, output: Any, wrt: Any) -> list[Value]:
+    """The leaves of `wrt`, checked for the function of that name."""
+    if not isinstance(wrt, (Value, Iterable)):
+        raise TypeError(
+            f"{name}: wrt must be a Value or a sequence of them, got {type(wrt).__name__}: {wrt!r:.60}"
+        )
+    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
+    for what, given in [("output", output), *[("each of wrt", target) for target in targets]]:
+        if not isinstance(given, Value):
+            raise TypeError(f"{name}: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
+    if not targets:
+        raise ValueError(f"{name}: wrt is empty, so there is nothing to train: give the weights")
+    for target in targets:
+        if target.primitive is not None:
+            raise ValueError(f"{name}: {target!r} was computed; wrt takes the leaves that are trained")
+        if targets.count(target) > 1:
+            raise ValueError(f"{name}: wrt names {describe(target)} twice")
+    return targets

@@ -30,6 +30,7 @@ __all__ = ["NotUnderstood", "Understanding", "understand"]
 
 _LOOK = 12  # rows by which readings are compared
 _MOST_UPDATES = 1_000  # from one row to the next
+_MOST_FIT = 0.5  # of the updates, from which on a learning rate counts as the one that was used
 _ROUNDS = 12  # of looking for numbers that nobody wrote down
 _SMALL = 2e-3  # a bias that is none, and what does not explain a number
 
@@ -48,6 +49,7 @@ class Understanding:
     rate : the learning rate of each row; None if there is no telling, for there is no update.
     sources : where each of these numbers is from, by name.
     notes : what there is to say about how the sheet was read.
+    headings : headings that were mistyped, and what they should be.
     faults : what the sheet says of its learning rate that cannot be right.
     doubts : why the sheet cannot be called right, though nothing in it may be wrong.
     """
@@ -59,6 +61,7 @@ class Understanding:
     rate: Estimate | None = None
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    headings: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     after: bool = False
@@ -278,11 +281,14 @@ class _Reader:
         targets = self.problem.targets
         solved = functools.partial(self._solved, network, targets[0], numbers)
         options = list(self._options(targets, solved))
+        usual, rate = next(iter(self.problem.losses)), self._said_rate()
         for (values, sources), loss in itertools.product(options, self.problem.losses):
             each = self._candidate(loss, network.biases, {**numbers, **values}, found.after)
             each.sources = {**found.sources, **sources}
-            judged = each.judged(_LOOK)
-            score = len(judged.wrong_columns), judged.mistakes
+            judged = each.judged(_LOOK, rate)
+            # Another definition must explain the losses themselves, or much else.
+            spoils = loss != usual and any(len(judged.wrong(name)) for name in each.network.losses)
+            score = len(judged.wrong_columns) + 2 * spoils, judged.mistakes
             if best is None or score < best[0]:
                 best = score, each
             if score == (0, 0):
@@ -292,6 +298,13 @@ class _Reader:
         if remark := self.problem.losses[chosen.loss]:
             chosen.notes.append(remark)
         return chosen
+
+    def _said_rate(self) -> Estimate | None:
+        """The learning rate that the sheet states, if it states one."""
+        column, stated = self.table.columns.get(RATE), self._stated(RATE)
+        if column is not None and not np.isnan(column.values).any():
+            return Estimate(column.values, np.zeros(self.count))
+        return exactly(stated[0].value, self.count) if len({each.value for each in stated}) == 1 else None
 
     def _epochs(self, found: Understanding) -> None:
         column = self.table.columns.get(EPOCH)
@@ -314,19 +327,41 @@ class _Reader:
     # --- the learning rate -------------------------------------------------------------------------
 
     def _rate(self, found: Understanding, lr: float | None) -> None:
+        """The learning rate; one that the user gave is held against the sheet's own, which is used then."""
+        self._own_rate(found)
+        if lr is None:
+            return
+        own, asked = found.rate, exactly(lr, self.count)
+        judged = found.judged()
+        if own is not None and self._fit(judged, own) >= max(self._fit(judged, asked), _MOST_FIT):
+            used = float(own.value[0])
+            if np.all(np.abs(own.value - lr) <= own.error + 1e-12 * lr):
+                found.sources[RATE] = "--lr"
+            else:
+                source = found.sources[RATE]
+                where = "" if source == "from the updates" else f" ({source})"
+                found.faults.append(f"the updates use η = {used:.9g}{where}, --lr says {lr:g}")
+            return
+        said = [(float(value), source) for value, source in self._said()]
+        found.faults.clear()
+        found.doubts.clear()
+        if said and all(value != lr for value, _ in said):
+            found.faults.append(f"{said[0][1]} says η = {said[0][0]:g}, --lr says {lr:g}")
+        self._settle(found, asked, "--lr")
+
+    def _said(self) -> list[tuple[float, str]]:
+        """The learning rates that the sheet states, and where."""
+        column = self.table.columns.get(RATE)
+        said = [(float(value), f"column {RATE}") for value in dict.fromkeys(column.values if column else ())]
+        return said + [(each.value, reference(each.place)) for each in self._stated(RATE)]
+
+    def _own_rate(self, found: Understanding) -> None:
         column, stated = self.table.columns.get(RATE), self._stated(RATE)
         updates = found.after or any(updated(name) in self.table.columns for name in found.network.trained)
         if column is not None and column.texts:
             row, text = next(iter(column.texts.items()))
             place = self.table.cell(RATE, row)
             found.faults.append(f"{place} holds {text:.40}, where a learning rate belongs")
-        if lr is not None:
-            said = [(float(value), f"column {RATE}") for value in set(column.values if column else ())]
-            said += [(each.value, reference(each.place)) for each in stated]
-            if said and all(value != lr for value, _ in said):
-                found.doubts.append(f"--lr says η = {lr:g}, but {said[0][1]} says {said[0][0]:g}")
-            self._settle(found, exactly(lr, self.count), "--lr")
-            return
         if column is not None and not np.isnan(column.values).all():
             values = np.where(np.isnan(column.values), _median(column.values), column.values)
             self._settle(found, Estimate(values, np.zeros(self.count)), f"column {column.header}")

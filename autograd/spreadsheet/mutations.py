@@ -1,7 +1,9 @@
 """A formula with a slip in it: something swapped, dropped, stale or left unbracketed.
 
 Each mutation is a formula that a person may have written in place of the right one, with words for how it
-differs, and how far-fetched it is. `diagnosis` tries them on the numbers.
+differs, and how far-fetched it is. `diagnosis` tries them on the numbers. There are thousands: where names
+are tried in one place, that is a `Template`, whose holes take the numbers of all of them at once; and the
+formula and the words of a mutation are made only for those that fit.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from functools import cached_property
 
 from ..engine.primitives import TABLE
 from ..symbolic import TEXT, Apply, Expression, Number, Symbol
-from ..symbolic.expressions import flat
 from .expected import Network, names_in
-from .vocabulary import short, split_derivative, stem
+from .vocabulary import RATE, short, split_derivative, stem
 
-__all__ = ["STALE", "Mutation", "Stale", "kin", "pairs", "renamed", "replaced", "reshaped", "written"]
+__all__ = [
+    "ACTIVATIONS", "STALE", "Hole", "Mutation", "Stale", "Template", "kin", "pairs", "rated", "renamed",
+    "reshaped", "written",
+]  # fmt: skip
 
 STALE = {"above": "of the row above", "below": "of the row below", "first": "of the first row"}
 """From which other row a number may be taken, in words."""
@@ -26,7 +30,8 @@ STALE = {"above": "of the row above", "below": "of the row below", "first": "of 
 _ADD, _SUB, _MUL, _DIV, _NEG, _POW, _SIGMOID, _EXP = (
     TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "pow", "sigmoid", "exp")
 )
-_MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that stand for one another
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "exp", "softplus")
+"""Functions that stand for one another."""
 
 
 class Stale(Symbol):
@@ -51,29 +56,87 @@ class Stale(Symbol):
         return f"{short(self.name)} is taken from {STALE[self.where].removeprefix('of ')}{why}"
 
 
-@dataclass
 class Mutation:
     """A changed formula.
 
     Attributes
     ----------
-    differs : how, in words; or from what.
     cost : how far-fetched it is.
     shown : whether the whole formula is worth showing.
-    before : the mutation that came first, of two.
     """
 
-    formula: Expression
-    differs: str | Expression
-    cost: float
-    shown: bool = True
-    before: Mutation | None = None
+    def __init__(
+        self,
+        formula: Expression | Callable[[], Expression],
+        differs: str | Callable[[], str] | Expression,
+        cost: float,
+        shown: bool = True,
+        before: Mutation | None = None,
+    ) -> None:
+        """`differs` says how, or from what; `before` is the mutation that came first, of two."""
+        self._formula, self._differs, self._before = formula, differs, before
+        self.cost, self.shown = cost, shown
+
+    @cached_property
+    def formula(self) -> Expression:
+        """The formula, made when it is asked for."""
+        return self._formula if isinstance(self._formula, Expression) else self._formula()
 
     @cached_property
     def words(self) -> str:
-        differs = self.differs  # put into words only for those that matter
-        words = differs if isinstance(differs, str) else _difference(differs, self.formula)
-        return words if self.before is None else f"{self.before.words}, and {words}"
+        """How it differs."""
+        differs = self._differs
+        if isinstance(differs, Expression):
+            differs = _difference(differs, self.formula)
+        words = differs if isinstance(differs, str) else differs()
+        return words if self._before is None else f"{self._before.words}, and {words}"
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Where a name stood, and the names that are tried there, with how far-fetched each is."""
+
+    symbol: Symbol
+    stood: Symbol
+    fills: Sequence[tuple[Symbol, float]]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A formula with one hole or two: as many mutations as there are ways to fill them.
+
+    Attributes
+    ----------
+    base : the formula that was changed.
+    formula : the same with the symbols of the holes in it.
+    cost : how far-fetched it is whatever fills them.
+    before : the mutation of which `base` is the formula, of two mutations.
+    """
+
+    base: Expression
+    formula: Expression
+    holes: Sequence[Hole]
+    cost: float = 0.0
+    before: Mutation | None = None
+
+    @property
+    def least(self) -> float:
+        """The cost of the least far-fetched of its mutations."""
+        return self.cost + sum(min(cost for _, cost in hole.fills) for hole in self.holes)
+
+    def mutation(self, chosen: Sequence[int]) -> Mutation:
+        """The mutation with that fill in each hole; two are told one after the other."""
+        base, before, cost = self.base, self.before, self.cost
+        put = {hole.symbol: hole.stood for hole in self.holes}
+        for hole, turn in zip(self.holes, chosen):
+            if before is not None:
+                base = before.formula
+            put[hole.symbol] = hole.fills[turn][0]
+            cost += hole.fills[turn][1]
+            formula = self.formula.substituted(lambda each, put=dict(put): put.get(each, each))  # type: ignore[misc]  # mypy takes no default of a lambda
+            before = Mutation(formula, base, cost, before=before)
+        assert before is not None
+        return before
 
 
 def written(formula: Expression) -> str:
@@ -130,36 +193,97 @@ def _bracketed(formula: Expression) -> str:
     return f"({text})" if len(_terms(formula)) > 1 else text
 
 
+# --- places in a formula ---------------------------------------------------------------------------
+
+Path = tuple[tuple[int, int | None], ...]  # from the root: of each operand its position, and that within
+
+
+@functools.lru_cache(maxsize=512)
+def _places(formula: Expression) -> list[tuple[Path, Expression, Apply | None]]:
+    """Every part of the formula, in the order in which it is written, with its path and what it is in."""
+    found: list[tuple[Path, Expression, Apply | None]] = []
+    pending: list[tuple[Path, Expression, Apply | None]] = [((), formula, None)]
+    while pending:
+        path, each, _ = place = pending.pop()
+        found.append(place)
+        if isinstance(each, Apply):
+            for position in range(len(each.operands) - 1, -1, -1):
+                operand = each.operands[position]
+                if isinstance(operand, tuple):
+                    for within in range(len(operand) - 1, -1, -1):
+                        pending.append(((*path, (position, within)), operand[within], each))
+                else:
+                    pending.append(((*path, (position, None)), operand, each))
+    return found
+
+
+@functools.lru_cache(maxsize=512)
+def _names(formula: Expression) -> dict[str, list[Path]]:
+    """Where each name stands in the formula."""
+    found: dict[str, list[Path]] = {}
+    for path, each, _ in _places(formula):
+        if isinstance(each, Symbol):
+            found.setdefault(each.text, []).append(path)
+    return found
+
+
+def _put(formula: Expression, path: Path, new: Expression) -> Expression:
+    """The formula with another part there; all that does not lead there stays the same object."""
+    above: list[Apply] = []
+    each = formula
+    for position, within in path:
+        assert isinstance(each, Apply)
+        above.append(each)
+        each = each.operands[position] if within is None else each.operands[position][within]
+    for parent, (position, within) in zip(above[::-1], path[::-1]):
+        operands = list(parent.operands)
+        old = operands[position]
+        operands[position] = new if within is None else (*old[:within], new, *old[within + 1 :])
+        new = Apply(parent.row, tuple(operands))
+    return new
+
+
+def _put_all(formula: Expression, paths: Sequence[Path], new: Expression) -> Expression:
+    for path in paths:
+        formula = _put(formula, path, new)
+    return formula
+
+
 # --- changes of the shape --------------------------------------------------------------------------
 
+Change = tuple[Expression, Callable[[], str], float]  # of a part: what it becomes, in words, the cost
 
-def reshaped(formula: Expression) -> Iterator[Mutation]:
+_SUMS = (_ADD, _SUB, _NEG)
+
+
+@functools.lru_cache(maxsize=64)
+def reshaped(formula: Expression) -> list[Mutation]:
     """The formula with one thing dropped, turned, repeated or left without its parentheses."""
-    within: list[tuple[_Around, Iterator[Mutation | _Part]]] = [(lambda part: part, _in_itself(formula))]
-    while within:  # the formula, a part of it, a part of that
-        change = next(within[-1][1], None)
-        if change is None:
-            within.pop()
-        elif isinstance(change, Mutation):
-            whole = functools.reduce(lambda part, each: each[0](part), within[::-1], change.formula)
-            yield Mutation(whole, change.differs, change.cost)
-        else:
-            within.append((change.around, _in_itself(change.part)))
+    found = []
+    for path, part, within in _places(formula):
+        inner = (
+            within is not None
+            and isinstance(part, Apply)
+            and any(part.row in alike and within.row in alike for alike in ((_MUL,), _SUMS))
+        )
+        for new, words, cost in () if inner else _in_itself(part):
+            whole = functools.partial(_put, formula, path, new)
+            found.append(Mutation(whole, words, cost))
+    return found
 
 
-_Around = Callable[[Expression], Expression]  # a part of a formula to the formula with that part
+def rated(formula: Expression, rate: float) -> Iterator[Mutation]:
+    """The formula with the learning rate for one of its factors that is a number."""
+    for path, part, within in _places(formula):
+        if isinstance(part, Number) and within is not None and within.row is _MUL:
+            eta = f"{RATE} (or 1)" if rate == 1.0 else RATE
+            number = "½" if part.data == 0.5 else f"{part.data:g}"
+            words = f"{eta} stands where {number} belongs"
+            yield Mutation(functools.partial(_put, formula, path, Symbol(RATE)), words, 1.15)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A part of a formula that is changed in its turn, and what stands around it."""
-
-    part: Expression
-    around: _Around
-
-
-def _in_itself(formula: Expression) -> Iterator[Mutation | _Part]:
-    """The changes of a formula, and between them the parts of it."""
+def _in_itself(formula: Expression) -> Iterator[Change]:
+    """The changes of a formula itself, not of its parts."""
     factors, terms = _factors(formula), _terms(formula)
     if len(factors) > 1:
         return _in_product(factors)
@@ -168,153 +292,119 @@ def _in_itself(formula: Expression) -> Iterator[Mutation | _Part]:
     return _in_call(formula) if isinstance(formula, Apply) else iter(())
 
 
-def _among_factors(before: list[Expression], after: list[Expression], part: Expression) -> Expression:
-    return _product([*before, part, *after])
-
-
-def _among_terms(before: list[Term], plus: bool, after: list[Term], part: Expression) -> Expression:
-    return _sum([*before, (plus, part), *after])
-
-
-def _in_product(factors: list[Expression]) -> Iterator[Mutation | _Part]:
+def _in_product(factors: list[Expression]) -> Iterator[Change]:
     for position, factor in enumerate(factors):
         before, after = factors[:position], factors[position + 1 :]
-        rest, name = before + after, _bracketed(factor)
-        yield Mutation(_product(rest), f"the factor {name} is missing", 1.2)
-        yield Mutation(_product([*factors, factor]), f"the factor {name} stands there twice", 1.4)
+        rest, name = before + after, functools.partial(_bracketed, factor)
+        yield _product(rest), _told("the factor {} is missing", name), 1.2
+        yield _product([*factors, factor]), _told("the factor {} stands there twice", name), 1.4
         terms = _terms(factor)
         if len(terms) > 1:
-            words = f"the parentheses around {written(factor)} are missing"
+            words = _told("the parentheses around {} are missing", factor)
             for ahead, behind in ((before, after), ([], rest), (rest, [])):
                 (plus, head), (minus, tail) = terms[0], terms[-1]
                 opened = [(plus, _product([*ahead, head])), *terms[1:-1], (minus, _product([tail, *behind]))]
-                yield Mutation(_sum(opened), words, 1.25)
-        yield _Part(factor, functools.partial(_among_factors, before, after))
+                yield _sum(opened), words, 1.25
     for begin, end in itertools.combinations(range(len(factors) + 1), 2):
         if 1 < end - begin < len(factors):
-            words = f"{written(_product(factors[begin:end]))} is missing"
-            yield Mutation(_product(factors[:begin] + factors[end:]), words, 1.3)
+            gone = _product(factors[begin:end])
+            yield _product(factors[:begin] + factors[end:]), _told("{} is missing", gone), 1.3
     for position in range(1, len(factors)):
         before, after = factors[:position], factors[position:]
         left, right = before[-1], after[0]
         for sign, row in (("+", _ADD), ("−", _SUB), ("/", _DIV)):
-            words = f"{sign} stands between {_bracketed(left)} and {_bracketed(right)} where · belongs"
+            names = [functools.partial(_bracketed, each) for each in (left, right)]
+            words = _told(f"{sign} stands between {{}} and {{}} where · belongs", *names)
             loose = Apply(row, (_product(before), _product(after)))
             half = _product([Apply(row, (_product(before), right)), *after[1:]])
             tight = _product([*before[:-1], Apply(row, (left, right)), *after[1:]])
-            yield from (Mutation(each, words, 1.5) for each in (loose, half, tight))
+            yield from ((each, words, 1.5) for each in (loose, half, tight))
 
 
-def _in_sum(formula: Expression, terms: list[Term]) -> Iterator[Mutation | _Part]:
+def _in_sum(formula: Expression, terms: list[Term]) -> Iterator[Change]:
     for position, (plus, term) in enumerate(terms):
         before, after = terms[:position], terms[position + 1 :]
-        rest, name = before + after, written(term)
-        yield Mutation(_sum(rest), f"{name} is missing", 1.25)
+        rest = before + after
+        yield _sum(rest), _told("{} is missing", term), 1.25
         if not rest[0][0]:
             turned = [(not sign, each) for sign, each in rest]
-            words = f"{'' if plus else '−'}{name} is missing in {written(formula)}"
-            yield Mutation(_sum(turned), words, 1.25)
-        words = f"{name} is {'subtracted' if plus else 'added'} in {written(formula)}"
-        words = words if position else f"the sign of {name} is turned"
-        yield Mutation(_sum([*before, (not plus, term), *after]), words, 1.2)
-        yield _Part(term, functools.partial(_among_terms, before, plus, after))
+            mark = "" if plus else "−"
+            yield _sum(turned), _told(f"{mark}{{}} is missing in {{}}", term, formula), 1.25
+        words = _told("the sign of {} is turned", term)
+        if position:
+            words = _told(f"{{}} is {'subtracted' if plus else 'added'} in {{}}", term, formula)
+        yield _sum([*before, (not plus, term), *after]), words, 1.2
     for position in range(1, len(terms)):
         (sign, left), (plus, right) = terms[position - 1 : position + 1]
         first, *others = _factors(right)
         for mark, row in (("·", _MUL), ("/", _DIV)):
-            words = f"{mark} stands between {written(left)} and {written(right)} where "
+            belongs = "+" if plus else "−"
+            words = _told(f"{mark} stands between {{}} and {{}} where {belongs} belongs", left, right)
             joined = _product([*_factors(left)[:-1], Apply(row, (_factors(left)[-1], first)), *others])
-            merged = [*terms[: position - 1], (sign, joined), *terms[position + 1 :]]
-            yield Mutation(_sum(merged), f"{words}{'+' if plus else '−'} belongs", 1.5)
+            yield _sum([*terms[: position - 1], (sign, joined), *terms[position + 1 :]]), words, 1.5
 
 
-def _in_call(formula: Apply) -> Iterator[Mutation | _Part]:
+def _in_call(formula: Apply) -> Iterator[Change]:
     inside, *others = formula.operands
     if formula.row is _POW and isinstance(others[0], Number):
         exponent = others[0].data
-        yield Mutation(inside, f"the square of {_bracketed(inside)} is missing", 1.25)
+        yield inside, _told("the square of {} is missing", functools.partial(_bracketed, inside)), 1.25
         for another in (exponent + 1.0, exponent - 1.0):
-            words = f"the exponent {another:g} stands where {exponent:g} belongs"
-            yield Mutation(Apply(_POW, (inside, Number(another))), words, 1.5)
-    elif others or isinstance(inside, tuple):
-        return
-    else:
-        belongs = f"stands where {written(formula)} belongs"
-        yield Mutation(inside, f"{TEXT.call(formula.row)} is missing: the sum itself stands there", 1.25)
+            words = _told(f"the exponent {another:g} stands where {exponent:g} belongs")
+            yield Apply(_POW, (inside, Number(another))), words, 1.5
+    elif not others and not isinstance(inside, tuple):
+        missing = f"{TEXT.call(formula.row)} is missing: the sum itself stands there"
+        yield inside, _told("{}", lambda: missing), 1.25
         negative = Apply(_NEG, (inside,))
-        words = f"{TEXT.call(formula.row)}(−{written(inside)}) {belongs}"
-        yield Mutation(Apply(formula.row, (negative,)), words, 1.3)
-        for other in _MISTAKEN:
+        turned = f"{TEXT.call(formula.row)}(−{{}}) stands where {{}} belongs"
+        yield Apply(formula.row, (negative,)), _told(turned, inside, formula), 1.3
+        for other in ACTIVATIONS:
             if TABLE[other] is not formula.row:
                 changed = Apply(TABLE[other], (inside,))
-                yield Mutation(changed, f"{written(changed)} {belongs}", 1.5)
+                yield changed, _told("{} stands where {} belongs", changed, formula), 1.5
         if formula.row is _SIGMOID:
             power = Apply(_EXP, (negative,))
-            belongs = f"stands where 1 / (1 + exp(−{written(inside)})) belongs"
             for changed, cost in ((Apply(_ADD, (Number(1.0), power)), 1.25), (power, 1.4)):
-                yield Mutation(changed, f"{written(changed)} {belongs}", cost)
-    yield _Part(inside, lambda part: Apply(formula.row, (part, *others)))
+                words = _told("{} stands where 1 / (1 + exp(−{})) belongs", changed, inside)
+                yield changed, words, cost
+
+
+def _told(text: str, *names: Expression | Callable[[], str]) -> Callable[[], str]:
+    """The text with formulas in it, which are written when it is read."""
+    return lambda: text.format(*[written(each) if isinstance(each, Expression) else each() for each in names])
 
 
 # --- changes of names ------------------------------------------------------------------------------
 
-
-def replaced(
-    formula: Expression, name: str, other: Symbol, which: frozenset[int] | None = None
-) -> Expression:
-    """The formula with another name in some of the places of one, or in all."""
-    turn = itertools.count()
-    done: list[Expression] = []
-    pending: list[tuple[Expression, bool]] = [(formula, False)]
-    while pending:  # place by place, for a symbol is one object wherever it stands
-        each, ready = pending.pop()
-        if not isinstance(each, Apply):
-            found = isinstance(each, Symbol) and each.text == name
-            done.append(other if found and (which is None or next(turn) in which) else each)
-        elif not ready:
-            pending.append((each, True))
-            pending += [(operand, False) for operand in [*flat(each.operands)][::-1]]
-        else:
-            count = len([*flat(each.operands)])
-            parts = iter(done[-count:])
-            del done[-count:]
-            operands = [
-                tuple(itertools.islice(parts, len(operand))) if isinstance(operand, tuple) else next(parts)
-                for operand in each.operands
-            ]
-            done.append(Apply(each.row, tuple(operands)))
-    return done[0]
-
-
-def _count(formula: Expression, name: str) -> int:
-    """In how many places a name stands."""
-    count, pending = 0, [formula]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, Apply):
-            pending += flat(each.operands)
-        else:
-            count += isinstance(each, Symbol) and each.text == name
-    return count
-
-
 IsStale = Callable[[str, str], bool]  # whether a name may be taken from that row: a key of `STALE`
+_MOST_PLACES = 4  # of one name, beyond which it is taken for another in all of them, or in one
+
+
+@functools.lru_cache(maxsize=64)
+def _with_holes(formula: Expression) -> list[tuple[Symbol, Symbol, bool, Expression]]:
+    """Each name, a hole for it, whether that stands in some of its places only, and the formula with it."""
+    found = []
+    for name, paths in _names(formula).items():
+        sizes = range(1, len(paths)) if len(paths) <= _MOST_PLACES else [1]
+        some = itertools.chain.from_iterable(itertools.combinations(paths, size) for size in sizes)
+        for places in (paths, *some):
+            hole = Symbol("□")
+            formula_with = _put_all(formula, places, hole)
+            found.append((hole, Symbol(name), places is not paths, formula_with))
+    return found
 
 
 def renamed(
     network: Network, formula: Expression, names: Sequence[str], stale: IsStale
-) -> Iterator[Mutation]:
+) -> Iterator[Template | Mutation]:
     """The formula with one name taken for another, or from another row."""
-    for name in names_in(formula):
-        count = _count(formula, name)
-        places: list[frozenset[int] | None] = [None]
-        if 1 < count <= 4:
-            for size in range(1, count):
-                places += map(frozenset, itertools.combinations(range(count), size))
-        for other, cost in _alternatives(network, name, names, stale):
-            for which in places:
-                changed = replaced(formula, name, other, which)
-                yield Mutation(changed, formula, cost + (0.1 if which else 0.0))
+    fills: dict[str, list[tuple[Symbol, float]]] = {}
+    for hole, stood, some, with_hole in _with_holes(formula):
+        if stood.text not in fills:
+            fills[stood.text] = list(_alternatives(network, stood.text, names, stale))
+        if fills[stood.text]:
+            cost = 0.1 if some else 0.0
+            yield Template(formula, with_hole, [Hole(hole, stood, fills[stood.text])], cost)
     yield from _all_stale(network, formula, stale)
 
 
@@ -349,7 +439,7 @@ def _all_stale(network: Network, formula: Expression, stale: IsStale) -> Iterato
                 continue
             changed = formula
             for name in group:
-                changed = replaced(changed, name, Stale(network, name, where))
+                changed = _put_all(changed, _names(formula)[name], Stale(network, name, where))
             what = " and ".join(group) if len(group) <= 2 else f"{', '.join(group[:-1])} and {group[-1]}"
             words = f"{what} are" if kind else "everything in it is"
             late = where == "below" and kind and network.weights.issuperset(group)
@@ -357,17 +447,26 @@ def _all_stale(network: Network, formula: Expression, stale: IsStale) -> Iterato
             yield Mutation(changed, f"{words} taken from {row.removeprefix('of ')}{why}", 1.1, shown=False)
 
 
-def pairs(network: Network, base: Expression, names: Sequence[str]) -> Iterator[Mutation]:
+def pairs(network: Network, base: Expression, names: Sequence[str]) -> Iterator[Template]:
     """Two changes at once, the second of which takes a name for one of its kind."""
-    simple = [change for change in reshaped(base) if change.cost < 1.3]
-    for name in names_in(base):
-        for other in kin(network, name, names):
-            simple.append(Mutation(replaced(base, name, Symbol(other)), base, 1.0))
-    for change in simple:
-        for name in names_in(change.formula):
-            for other in kin(network, name, names):
-                changed = replaced(change.formula, name, Symbol(other))
-                yield Mutation(changed, change.formula, change.cost + 1.0, before=change)
+
+    def fills(name: str) -> list[tuple[Symbol, float]]:
+        return [(Symbol(other), 1.0) for other in kin(network, name, names)]
+
+    several = {name: some for name in names_in(base) if (some := fills(name))}
+    for one, other in itertools.combinations(several, 2):
+        holes = [Hole(Symbol("□"), Symbol(name), several[name]) for name in (one, other)]
+        formula = base
+        for hole in holes:
+            formula = _put_all(formula, _names(base)[hole.stood.text], hole.symbol)
+        yield Template(base, formula, holes)
+    for change in reshaped(base):
+        if change.cost < 1.3:
+            for name, paths in _names(change.formula).items():
+                if name in several:
+                    hole = Hole(Symbol("□"), Symbol(name), several[name])
+                    formula = _put_all(change.formula, paths, hole.symbol)
+                    yield Template(change.formula, formula, [hole], change.cost, change)
 
 
 # --- in words --------------------------------------------------------------------------------------

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import math
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..engine.graph import ancestors
-from ..engine.messages import describe
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..symbolic import Outline
-from .expected import Network
+from .expected import RATES, Network, leaves_to_train
 from .vocabulary import EPOCH, Vocabulary, derivative, patterns_of, short, split_derivative
+from .workbook import save_template, save_workbook
 
-__all__ = ["RATES", "Problem", "leaves_to_train"]
-
-RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
-"""The learning rates that courses compare."""
+__all__ = ["Problem"]
 
 _FEWEST = 4  # names that make a header
 
@@ -117,7 +117,7 @@ class Problem:
         return cls(
             title=title,
             vocabulary=Vocabulary(patterns, loss, network.losses, weights, headers),
-            network=lambda loss, biases: network,
+            network=_Always(network),
             inputs={name: data for name, data in given.items() if name in inputs},
             weights=weights,
             targets=(targets,),
@@ -149,6 +149,85 @@ class Problem:
             return "given" if name in self.inputs or name in self.targets[0] else "weight"
         return "loss" if name in self.standard.losses else "node"
 
+    @functools.cached_property
+    def quantities(self) -> tuple[str, ...]:
+        """What a whole sheet shows: the forward pass, the gradients, and the weights after their updates."""
+        network = self.standard
+        return (*network.formulas, *map(network.gradient, network.trained), *network.trained)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What is given, by name: inputs, targets, and the weights of the first row."""
+        return {**self.inputs, **self.targets[0], **self.weights}
+
+    def with_numbers(self, numbers: Mapping[str, float]) -> Problem:
+        """The same problem with other inputs, targets or weights, by name.
+
+        Raises
+        ------
+        ValueError : if a name is not one of them, or a number is not finite.
+        """
+        for name, data in numbers.items():
+            if name not in self.numbers:
+                raise ValueError(f"{self.title} is given {', '.join(self.numbers)}, and no {name!r:.60}")
+            if not math.isfinite(data):
+                raise ValueError(f"{self.title}: {name} must be a finite number, got {data}")
+
+        def changed(old: Mapping[str, float]) -> dict[str, float]:
+            return {name: float(numbers.get(name, data)) for name, data in old.items()}
+
+        others = self.targets[1:] if not {*numbers} & {*self.targets[0]} else ()
+        targets = (changed(self.targets[0]), *others)
+        return replace(self, inputs=changed(self.inputs), weights=changed(self.weights), targets=targets)
+
+    def individual(self, seed: int | str) -> Problem:
+        """The same problem with numbers of its own, so that each student has others.
+
+        Inputs, targets and weights are drawn anew, each kind from the range of its own: between half of its
+        smallest number and halfway from its largest to 1, if all are between 0 and 1, otherwise from −m to m
+        with m its largest magnitude. They have as many decimals as before, from 2 to 4, and no two of a kind
+        are equal. Whole numbers stay, for they are classes and switches: 0 and 1.
+
+        Parameters
+        ----------
+        seed : equal seeds give equal numbers, on every machine.
+
+        Examples
+        --------
+        >>> from autograd.spreadsheet import assignment
+        >>> ada, alan = (assignment().individual(f"2026 {name}") for name in ("Ada", "Alan"))
+        >>> ada.inputs, alan.inputs
+        ({'i1': 0.37, 'i2': 0.23}, {'i1': 0.2, 'i2': 0.51})
+        """
+        draw = random.Random(f"{seed}")  # a text is hashed by SHA-512, which is the same everywhere
+        kinds = (self.inputs, self.targets[0], self.weights)
+        found: dict[str, float] = {}
+        for kind in kinds:
+            found |= _drawn(kind, draw)
+        return self.with_numbers(found)
+
+    def _recorded(self) -> tuple[Value, list[Value]]:
+        """The graph with the numbers of this problem: the loss and the weights."""
+        network = self.standard
+        nodes = network.at(self.numbers)
+        return nodes[network.output], [nodes[name] for name in network.trained]
+
+    def key(self, path: str | os.PathLike[str], *, epochs: int = 100, lr: float | None = None) -> Path:
+        """Write the solved workbook, as `save_workbook` does.
+
+        Parameters
+        ----------
+        path : a file ending in ``.xlsx`` or ``.csv``.
+        epochs, lr : as for `save_workbook`; the learning rate is `rate` by default.
+        """
+        output, weights = self._recorded()
+        return save_workbook(output, weights, path, epochs=epochs, lr=self.rate if lr is None else lr)
+
+    def template(self, path: str | os.PathLike[str], *, epochs: int = 100, lr: float | None = None) -> Path:
+        """Write what a student fills in: headings and given numbers, no formula. Else as `key`."""
+        output, weights = self._recorded()
+        return save_template(output, weights, path, epochs=epochs, lr=self.rate if lr is None else lr)
+
     @property
     def example(self) -> str:
         """Some names of a table, to tell what one looks like."""
@@ -158,21 +237,34 @@ class Problem:
         return ", ".join(dict.fromkeys(names))
 
 
-def leaves_to_train(name: str, output: Any, wrt: Any) -> list[Value]:
-    """The leaves of `wrt`, checked for the function of that name."""
-    if not isinstance(wrt, (Value, Iterable)):
-        raise TypeError(
-            f"{name}: wrt must be a Value or a sequence of them, got {type(wrt).__name__}: {wrt!r:.60}"
-        )
-    targets = [wrt] if isinstance(wrt, Value) else list(wrt)
-    for what, given in [("output", output), *[("each of wrt", target) for target in targets]]:
-        if not isinstance(given, Value):
-            raise TypeError(f"{name}: {what} must be a Value, got {type(given).__name__}: {given!r:.60}")
-    if not targets:
-        raise ValueError(f"{name}: wrt is empty, so there is nothing to train: give the weights")
-    for target in targets:
-        if target.primitive is not None:
-            raise ValueError(f"{name}: {target!r} was computed; wrt takes the leaves that are trained")
-        if targets.count(target) > 1:
-            raise ValueError(f"{name}: wrt names {describe(target)} twice")
-    return targets
+@dataclass(frozen=True, eq=False)
+class _Always:
+    """One network, whatever the loss and the biases; a process of its own can be given it."""
+
+    network: Network
+
+    def __call__(self, loss: str, biases: tuple[str, ...]) -> Network:
+        return self.network
+
+
+def _drawn(numbers: Mapping[str, float], draw: random.Random) -> dict[str, float]:
+    """Other numbers for those that are not whole, no two of them equal."""
+    broken = {name: data for name, data in numbers.items() if not float(data).is_integer()}
+    if not broken:
+        return {}
+    magnitudes = [abs(data) for data in broken.values()]
+    digits = min(max(2, *(len(repr(data).partition(".")[2]) for data in broken.values())), 4)
+    if all(0.0 < data < 1.0 for data in broken.values()):
+        low, high = 0.5 * min(magnitudes), 0.5 * (1.0 + max(magnitudes))
+    else:
+        low, high = -max(magnitudes), max(magnitudes)
+    least = 0.05 * max(magnitudes)  # what is nearly 0 would hide a slip
+    while len(broken) > 0.5 * (high - low) * 10.0**digits:  # room for so many that differ
+        digits += 1
+    found: dict[str, float] = {}
+    for name in broken:
+        while name not in found:
+            data = round(draw.uniform(low, high), digits)
+            if abs(data) > least and data not in (*found.values(), 1.0):
+                found[name] = data
+    return found

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .cells import Book, Place, SheetError, moved, reference
+from .expected import names_in, propagated
 from .formulas import Area, Calculator, Formula, FormulaError, Reference, parsed
 from .grading import Judgement
 from .tables import Given
-from .vocabulary import short
+from .vocabulary import short, split_derivative
 
 __all__ = ["Reading", "reading"]
 
@@ -80,6 +81,7 @@ class _Reader:
     def __init__(self, judged: Judgement, name: str, book: Book, labels: Mapping[Place, Given]) -> None:
         self.judged, self.table, self.quantity, self.labels = judged, judged.table, name, labels
         self.book, self.calculator = book, Calculator(book)
+        self._goals: dict[int, list[tuple[float, float]]] = {}
         # A weight is computed from the row above, so that row's names stand without a remark.
         self.shift = 0 if name not in judged.network.trained or judged.after else -1
 
@@ -160,9 +162,9 @@ class _Reader:
         kind = self.judged.network.kind
         alike = kind(who[0]) if who else ""
         columns = sorted(self.table.columns, key=lambda column: kind(column) != alike)
-        if who is None:
-            for given in self.labels.values():
-                yield self._beside(given)
+        labels = [given for given in self.labels.values() if who is None or _slides(each, given.place)]
+        for given in sorted(labels, key=lambda given: not _slides(each, given.place)):
+            yield self._beside(given)
         for offset in (self.shift, self.shift - 1, self.shift + 1):
             for column in columns:
                 same = who is not None and column == who[0]
@@ -192,9 +194,24 @@ class _Reader:
             result = line.formula.compute(lambda each: held[each.number])
         except FormulaError:
             return False
-        right = self.judged.right[self.quantity]
-        slack = 2.0 * (right.error[line.row] + self.table.columns[self.quantity].slack[line.row])
-        return isinstance(result, float) and bool(abs(result - right.value[line.row]) <= slack)
+        return isinstance(result, float) and any(
+            abs(result - right) <= slack for right, slack in self._right(line.row)
+        )
+
+    def _right(self, row: int) -> list[tuple[float, float]]:
+        """What belongs there and how near it is right: also for the numbers of its row that are wrong."""
+        if row not in self._goals:
+            judged, name, network = self.judged, self.quantity, self.judged.network
+            goals = [judged.right[name]]
+            if name not in network.leaves and name in network:
+                formula = network.formula(name)
+                judged.derive(filter(split_derivative, names_in(formula)))
+                goals.append(propagated(formula, judged.own))
+            slack = self.table.columns[name].slack[row]
+            self._goals[row] = [
+                (float(goal.value[row]), 2.0 * float(goal.error[row] + slack)) for goal in goals
+            ]
+        return self._goals[row]
 
     def _sentence(
         self, formula: Formula, numbers: list[int], chosen: tuple[int, ...], meant: _Meant, row: int
@@ -213,8 +230,17 @@ class _Reader:
         if old.split("[")[0] == short(new):
             return f"the reference {named} should be {reference(place)}, in another row{where}"
         if self.table.who(place) is None:  # it must not move when the formula is filled down
-            return f"the reference {named} should be {reference(place, fixed=True)} ({short(new)}){where}"
+            why = ": it slides when the formula is filled down" if _slides(each, place) else ""
+            return (
+                f"the reference {named} should be {reference(place, fixed=True)} ({short(new)}){where}{why}"
+            )
         return f"the reference {named} should be {reference(place)} ({short(new)}){where}"
+
+
+def _slides(each: Reference, place: Place) -> bool:
+    """Whether the reference has moved down from that place, as one without $ does when it is filled down."""
+    fixed = "$" in each.text.lstrip("$")
+    return not fixed and not each.sheet and each.first[1] == place[1] and each.first[0] > place[0]
 
 
 def _ordinal(number: int) -> str:

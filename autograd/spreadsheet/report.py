@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,12 +23,16 @@ from .resolution import decimals
 from .vocabulary import EPOCH, RATE, short, split_derivative
 
 __all__ = [
-    "ALL_RIGHT", "UNREADABLE", "UNSURE", "WRONG", "Finding", "TableReport", "WorkbookReport", "counted",
-    "listed", "wrapped",
+    "ALL_RIGHT", "UNREADABLE", "UNSURE", "WRONG", "Finding", "Refusal", "TableReport", "WorkbookReport",
+    "counted", "listed",
 ]  # fmt: skip
 
 ALL_RIGHT, WRONG, UNREADABLE, UNSURE = range(4)
 """What a check comes to, and its exit status. UNSURE: nothing wrong is seen, but not all could be checked."""
+
+_SCREEN = 40  # lines of a report that is not asked for in full
+_WIDTH = 108
+T = TypeVar("T")
 
 _TOO_MANY = (
     "These are more than slips: the numbers may stand below other names than their own, or belong to another "
@@ -42,7 +46,7 @@ class Finding:
 
     Attributes
     ----------
-    table : the table, as in ``training.xlsx, sheet "training": the table in A8:AG108, 100 rows``.
+    table : which table it is in, as in ``sheet "training", A8:AG108, 100 rows``.
     cell : the first wrong cell, such as ``N17``.
     quantity : its name, such as ``∂E_total/∂w3``.
     rows : the rows of the table that are wrong, counted from 0.
@@ -50,6 +54,7 @@ class Finding:
     expected : the right number; nan if a number belongs there, but which cannot be told.
     consequential : whether it is computed rightly, from numbers that are wrong in the same row.
     slip : which slip it was, if that can be told.
+    searched : whether all that it may be was tried; not if the file has too many wrong columns.
     reading : the formula of the cell, in names, with its repairs; None in a sheet without formulas.
     derivation : where the right number comes from, line by line.
     nodes : the graph with the numbers of that row, by name.
@@ -70,6 +75,7 @@ class Finding:
     nodes: Mapping[str, Value] = field(repr=False)
     text: str = ""
     count: int = 1
+    searched: bool = True
 
     @property
     def error(self) -> float:
@@ -95,32 +101,47 @@ class Finding:
         """What to change in the formula so that it gives the right number."""
         return self.reading.repairs if self.reading is not None else ()
 
-    def lines(self, explained: bool = False) -> Iterator[str]:
-        """The first wrong cell, what is found and what belongs there."""
-        yield f"  {short(self.quantity)}: first wrong in {self.cell}, {self._extent()}"
+    def lines(self, full: bool = True, explained: bool = False, elsewhere: str = "") -> Iterator[str]:
+        """The first wrong cell, what is found and what belongs there; if `full`, where that comes from."""
+        yield from wrapped(f"{short(self.quantity)}: first wrong in {self.cell}, {self.extent}{elsewhere}")
+        error = (
+            ""
+            if math.isnan(self.error)
+            else f"   ({'relative error' if self.expected else 'off by'} {self.error:.1e})"
+        )
+        right = f"{self.expected!r}{error}" if math.isfinite(self.expected) else "a number"
         yield f"      found  {brief(self.text) or 'nothing: the cell is empty'}"
+        yield f"      right  {right}"
         if not math.isfinite(self.expected):
-            yield "      right  a number"
             return
-        what = "relative error" if self.expected else "off by"
-        error = "" if math.isnan(self.error) else f"   ({what} {self.error:.1e})"
-        yield f"      right  {self.expected!r}{error}"
         read = self.reading
         if read is not None:
             if read.formula:
                 yield f"      formula {brief(read.formula, 400)}"
-            if read.words:
+            if read.words and full:
                 yield f"      reads   {short(self.quantity)} = {brief(read.words, 400)}"
             yield from (f"      {brief(line, 400)}" for line in (read.remark, *read.repairs) if line)
-        elif self.slip is not None and self.slip.formula:
+        elif self.slip is not None and self.slip.formula and (full or len(self.slip.formula) <= _WIDTH - 19):
             yield f"      computed as  {self.slip.formula}"
         if self.slip is not None and self.slip.share < 0.999:
             yield f"      (the slip explains {self.slip.share:.0%} of these rows)"
-        yield from (f"      {line}" for line in self.derivation)
+        if not self.searched:
+            yield "      (which slip it is was not searched further: too many were tried for this file)"
+        if full:
+            yield from (f"      {line}" for line in self.derivation)
         if explained and self.explanation:
             yield from textwrap.indent(self.explanation, "      | ").splitlines()
 
-    def _extent(self) -> str:
+    def brief_lines(self, elsewhere: str = "") -> Iterator[str]:
+        """The same in a line, and what to change in the formula."""
+        right = f"{self.expected:.9g}" if math.isfinite(self.expected) else "a number"
+        found = f"{self.given:.9g}" if isinstance(self.given, float) else brief(self.text) or "nothing"
+        where = f"{short(self.quantity)}: first wrong in {self.cell}, {self.extent}"
+        yield from wrapped(f"{where}: {found}, right is {right}{elsewhere}")
+        yield from (f"      {brief(line, 400)}" for line in self.repairs)
+
+    @property
+    def extent(self) -> str:
         """In which rows of the table."""
         rows, where = self.rows, f"row {self.rows[0] + 1} of {self.count}"
         if len(rows) == 1:
@@ -137,14 +158,14 @@ class TableReport:
 
     Attributes
     ----------
-    title : which table it is.
+    where : which table it is, as in ``A8:AG108, 100 rows``, in a workbook with its sheet.
     findings : the columns that are wrong by a mistake of their own, from the left, then those that follow.
     doubts : why it cannot be called right, though nothing in it may be wrong, the gravest first.
     faults : what the sheet says of its learning rate that cannot be right.
     status : ``ALL_RIGHT``, ``WRONG`` or ``UNSURE``.
     """
 
-    title: str
+    where: str
     understood: Understanding
     judged: Judgement
     findings: Sequence[Finding]
@@ -166,49 +187,33 @@ class TableReport:
             return WRONG
         return UNSURE if self.doubts else ALL_RIGHT
 
-    def lines(self, explained: bool = False) -> Iterator[str]:
-        """For a person to read: the verdict, what it rests on, the mistakes."""
-        states = self.judged.states
-        count = sum(int((each != MISSING).sum()) for each in states.values())
+    @property
+    def verdict(self) -> str:
+        """In a sentence without its full stop."""
+        states, mistakes = self.judged.states, self.mistakes
         columns = counted(len(states), "column")
-        mistakes, wrong = self.mistakes, self.status == WRONG
-        yield self.title
-        if wrong:
-            if mistakes:
-                names = ", ".join(short(finding.quantity) for finding in mistakes)
-                yield f"  WRONG: {len(mistakes)} of {columns}: {names}"
-            for fault in self.faults:
-                yield from wrapped(f"{'also' if mistakes else 'WRONG'}: {fault}")
-        elif self.doubts:
-            first, *others = self.doubts
-            yield from wrapped(f"CANNOT TELL: {first}. Nothing wrong is seen in what could be compared")
-            yield from itertools.chain.from_iterable(wrapped(f"also: {doubt}") for doubt in others)
-        else:
-            yield f"  RIGHT: all {columns}, {counted(count, 'cell')}, agree with the engine."
+        if mistakes:
+            names = listed([finding.quantity for finding in mistakes], 16)
+            return f"WRONG: {len(mistakes)} of {columns}: {names}"
+        if self.faults:
+            return f"WRONG: {self.faults[0]}"
+        if self.doubts:
+            return f"CANNOT TELL: {self.doubts[0]}. Nothing wrong is seen in what could be compared"
+        heads = len(self.understood.headings)
+        but = f"; but {counted(heads, 'heading')} {'is' if heads == 1 else 'are'} wrong" if heads else ""
+        count = sum(int((each != MISSING).sum()) for each in states.values())
+        return f"RIGHT: all {columns}, {counted(count, 'cell')}, agree with the engine{but}"
+
+    def notes(self, full: bool = True) -> Iterator[str]:
+        """What else there is to say of it, a line each: what it rests on, and how it was read."""
+        wrong = self.status == WRONG
+        yield from (f"also: {fault}" for fault in self.faults[0 if self.mistakes else 1 :])
+        yield from self.understood.headings
         if not wrong:
-            yield from wrapped(self._basis())
-        for line in (*self._how_read(), *(self.doubts if wrong else ())):
-            yield from wrapped(line)
-        if not mistakes:
-            return
-        if len(mistakes) > MANY:
-            yield from ("", *wrapped(_TOO_MANY))
-        groups: dict[str, list[Finding]] = {}
-        for finding in mistakes:
-            words = finding.slip.words if finding.slip else ""
-            groups.setdefault(words or finding.quantity, []).append(finding)
-        for group in groups.values():
-            slip = group[0].slip
-            if slip is not None:
-                headline = f"{', '.join(short(finding.quantity) for finding in group)}: {slip.words}."
-                if slip.others:
-                    headline += f" (Or {'; or '.join(slip.others)}: these numbers do not tell them apart.)"
-                yield from ("", *wrapped(headline))
-            for finding in group:
-                yield from itertools.chain([""] if slip is None else [], finding.lines(explained))
-        yield ""
-        for line in self._the_rest():
-            yield from wrapped(line)
+            yield from (f"also: {doubt}" for doubt in self.doubts[1:])
+            yield self._basis()
+        yield from self._how_read(full)
+        yield from self.doubts if wrong else ()
 
     def _basis(self) -> str:
         """What was compared, to how many digits, and what was taken as it stands."""
@@ -229,7 +234,7 @@ class TableReport:
             text += f"; taken as they stand: {listed(taken, 16)} of the first row"
         return text + ("; no update was compared" if judged.rate is None else "")
 
-    def _how_read(self) -> Iterator[str]:
+    def _how_read(self, full: bool) -> Iterator[str]:
         """How the table was read."""
         understood, judged, table = self.understood, self.judged, self.understood.table
         problem, network, sources = understood.problem, judged.network, understood.sources
@@ -281,12 +286,13 @@ class TableReport:
         if early:
             yield f"some columns end before the table does: {listed(early)}"
 
-    def _the_rest(self) -> Iterator[str]:
+    def rest(self) -> Iterator[str]:
         """What else differs from a right sheet, and why that is no mistake."""
         follows = [short(finding.quantity) for finding in self.findings if finding.consequential]
         if follows:
+            these = "these are" if len(follows) > 1 else "this is"
             yield (
-                f"{', '.join(follows)}: these are computed rightly from numbers that are wrong in the same "
+                f"{', '.join(follows)}: {these} computed rightly from numbers that are wrong in the same "
                 "row, and will be right with them."
             )
         right = [
@@ -302,6 +308,20 @@ class TableReport:
             )
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A table or a sheet that could not be checked: which one, its status, and why."""
+
+    where: str
+    status: int
+    reason: str
+
+    @property
+    def verdict(self) -> str:
+        """In a sentence without its full stop."""
+        return f"{'CANNOT TELL' if self.status == UNSURE else 'CANNOT BE CHECKED'}: {self.reason}"
+
+
 @dataclass(frozen=True, eq=False)
 class WorkbookReport:
     """What came out for a file; `str` of it is the text.
@@ -309,6 +329,8 @@ class WorkbookReport:
     Attributes
     ----------
     path : the file.
+    entries : what came out for each table, and for what could not be checked.
+    remarks : what there is to say about the file.
     tables : what came out for each table that could be checked.
     status : ``ALL_RIGHT`` (0), ``WRONG`` (1), ``UNREADABLE`` (2: in part) or ``UNSURE`` (3: nothing wrong is
         seen, but not all could be checked); that of its gravest table.
@@ -316,21 +338,118 @@ class WorkbookReport:
     """
 
     path: Path
-    status: int
-    tables: Sequence[TableReport]
-    _told: Sequence[TableReport | Sequence[str]] = field(repr=False)
+    entries: Sequence[TableReport | Refusal]
+    remarks: Sequence[str] = ()
+
+    @property
+    def tables(self) -> list[TableReport]:
+        return [each for each in self.entries if isinstance(each, TableReport)]
+
+    @property
+    def status(self) -> int:
+        return min((each.status for each in self.entries), key=(WRONG, UNREADABLE, UNSURE, ALL_RIGHT).index)
 
     @property
     def findings(self) -> list[Finding]:
         return [finding for table in self.tables for finding in table.findings]
 
-    def lines(self, explained: bool = False) -> Iterator[str]:
-        """The text, line by line; `explained` with the whole derivation of each wrong gradient."""
-        for each in self._told:
-            yield from each.lines(explained) if isinstance(each, TableReport) else each
+    @property
+    def verdict(self) -> str:
+        """The gravest of its tables, in a sentence."""
+        name = brief(self.path.name, 100)
+        if len(self.entries) == 1:
+            return f"{self.entries[0].verdict} ({name}, {self.entries[0].where})"
+        gravest = [each for each in self.entries if each.status == self.status]
+        tables = counted(len(self.entries), "table")
+        if self.status == ALL_RIGHT:
+            return f"RIGHT: all {tables} agree with the engine ({name})"
+        word, _, reason = gravest[0].verdict.partition(": ")
+        names = [finding.quantity for table in self.tables for finding in table.mistakes]
+        reason = listed(list(dict.fromkeys(names)), 16) if names else reason
+        return f"{word}: {len(gravest)} of {tables}: {reason} ({name})"
+
+    def lines(self, explained: bool = False, full: bool = False) -> Iterator[str]:
+        """The text, line by line: the verdict first, then what it rests on, then the mistakes.
+
+        Equal mistakes of several tables are told once.
+
+        Parameters
+        ----------
+        explained : with the whole derivation of each wrong gradient.
+        full : with the derivation of each right number; else it is a screen at most.
+        """
+        full = full or explained
+        lines = list(self._lines(explained, full))
+        most = len(lines) if full else _SCREEN
+        if len(lines) > most:
+            yield from lines[: most - 1]
+            yield f"  … {counted(len(lines) - most + 1, 'more line')}: --full shows all"
+        else:
+            yield from lines
+
+    def _lines(self, explained: bool, full: bool) -> Iterator[str]:
+        yield from textwrap.wrap(
+            clean(f"{self.verdict}."), _WIDTH, subsequent_indent="  ", break_long_words=False
+        )
+        if len(self.entries) > 1:
+            for verdict, same in _grouped((each.verdict, each.where) for each in self.entries).items():
+                yield from wrapped(f"{'; '.join(same)}: {verdict}.")
+        for table in self.tables:
+            if len(self.entries) == 1 or full:
+                if len(self.entries) > 1:
+                    yield from ("", *wrapped(f"{table.where}:"))
+                for note in table.notes(full):
+                    yield from wrapped(note)
+        if len(self.entries) > 1 and not full:
+            notes = _grouped((note, table.where) for table in self.tables for note in table.notes(full))
+            for note, same in notes.items():
+                where = "all" if len(same) == len(self.tables) else "; ".join(same)
+                yield from wrapped(f"{where}: {note}")
+        yield from self._mistakes(explained, full)
+        for remark in self.remarks:
+            yield from wrapped(remark)
+
+    def _mistakes(self, explained: bool, full: bool) -> Iterator[str]:
+        """The findings, those of one slip together, and of one column of several tables."""
+        found = [(finding, table) for table in self.tables for finding in table.mistakes]
+        if not found:
+            return
+        if any(len(table.mistakes) > MANY for table in self.tables):
+            yield from ("", *wrapped(_TOO_MANY))
+        of_slips = _grouped(
+            ((finding.slip.words if finding.slip else "") or finding.quantity, finding)
+            for finding, _ in found
+        )
+        for group in of_slips.values():
+            slip = group[0].slip
+            columns = _grouped((finding.quantity, finding) for finding in group)
+            yield ""
+            if slip is not None:
+                headline = f"{', '.join(map(short, columns))}: {slip.words}."
+                if slip.others:
+                    headline += f" (Or {'; or '.join(slip.others)}: these numbers do not tell them apart.)"
+                yield from wrapped(headline)
+            for turn, (finding, *others) in enumerate(columns.values()):
+                cells = [f"{each.cell} ({each.table})" for each in others]
+                elsewhere = f"; also in {listed(cells, 6)}" if cells else ""
+                if full or not turn:
+                    yield from finding.lines(full, explained, elsewhere)
+                else:
+                    yield from finding.brief_lines(elsewhere)
+        yield ""
+        for text in dict.fromkeys(line for table in self.tables if table.mistakes for line in table.rest()):
+            yield from wrapped(text)
 
     def __str__(self) -> str:
         return "\n".join(map(clean, self.lines()))
+
+
+def _grouped(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    """Of each first the seconds, both in order."""
+    found: dict[str, list[T]] = {}
+    for first, second in pairs:
+        found.setdefault(first, []).append(second)
+    return found
 
 
 def counted(number: int, what: str) -> str:
@@ -345,5 +464,5 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 
 def wrapped(text: str) -> list[str]:
     return textwrap.wrap(
-        clean(text), 108, initial_indent="  ", subsequent_indent="    ", break_long_words=False
+        clean(text), _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False
     )

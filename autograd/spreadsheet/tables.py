@@ -84,6 +84,7 @@ class Table:
     unread : those of `ignored` that hold numbers which may be a quantity.
     twice : those of `ignored` that are there already, with other numbers.
     skipped : rows of the grid that look like rows of the table, and were not read with it.
+    spare : the columns of `twice`, whose headings may be mistyped.
     """
 
     sheet: Sheet
@@ -95,10 +96,38 @@ class Table:
     unread: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
+    spare: list[Column] = field(default_factory=list)
 
     def place(self, name: str, row: int) -> Place:
         """Where the number of a quantity in a row of the table stands."""
         return self.at(self.rows[row], self.columns[name].position)
+
+    def cut(self) -> Table:
+        """The table with numbers that were cut behind their last digit, and not rounded there."""
+        return replace(
+            self,
+            columns={
+                name: replace(column, slack=2.0 * column.slack) for name, column in self.columns.items()
+            },
+        )
+
+    def exchanged(self, missing: str, turn: int, kept: bool) -> Table:
+        """The table with one of two columns of the same name as another one that it has not.
+
+        Parameters
+        ----------
+        turn : which column of `spare`.
+        kept : whether it is the column that was taken so far, and not that of `spare`.
+        """
+        spare = self.spare[turn]
+        name = spare.name
+        one, other = (self.columns[name], spare) if kept else (spare, self.columns[name])
+        columns = {**self.columns, name: other, missing: replace(one, name=missing)}
+        columns = dict(sorted(columns.items(), key=lambda item: item[1].position))
+        rest = [each for each in self.spare if each is not spare]
+        twice = [each.header for each in rest]
+        ignored = [each for each in self.ignored if each != f"{spare.header} (a second time)"]
+        return replace(self, columns=columns, spare=rest, twice=twice, ignored=ignored)
 
     def at(self, row: int, column: int) -> Place:
         return (column, row) if self.turned else (row, column)
@@ -201,11 +230,14 @@ class _Search:
             for held in (self.numbers_of, self.texts_of)
         )
         rows = set(table.rows)
+        names = {column.position: column.name for column in table.columns.values()}
         found: list[int] = []
         for row in sorted({*numbers, *texts, *self.names}):
             if row <= table.header or row in rows:
                 continue
             if row > table.rows[-1] and self._heads(row, first, last) >= self.problem.fewest:
+                break
+            if row > table.rows[-1] and numbers[row] and self._begins_another(row, table.rows, names):
                 break
             inside = row < table.rows[-1] and numbers[row]
             if inside or numbers[row] >= self._enough(places) or texts[row] > 0.5 * len(places):
@@ -252,21 +284,32 @@ class _Search:
                     places[column] = column
                     names = {**names, column: name}
                     known.add(name)
-        rows = self._rows(begin, places)
+        rows = self._rows(begin, {at: names[each] for at, each in places.items()})
         self.grid.limits.take("rows of tables", len(rows))
         if not rows:
             return None
-        columns, ignored, twice = self._columns(
-            header, begin, rows, {at: names[each] for at, each in places.items()}
-        )
+        read = self._with_second(header, {at: names[each] for at, each in places.items()})
+        columns, ignored, spare = self._columns(header, begin, rows, read)
         if not self._is_worth(columns, len(rows)):
             return None
         held = self._held(rows)
         unknown = self._unknown(header, held, left, right, set(places))
         unread = [title for column, title in unknown.items() if _may_be_quantity(held.get(column, []))]
         ignored = [*unknown.values(), *ignored]
-        _measure(columns, self.grid, rows, self.problem.role)
-        return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, twice)
+        again = {f"{each.name}\0{turn}": each for turn, each in enumerate(spare)}
+        _measure(columns | again, self.grid, rows, lambda name: self.problem.role(name.split("\0")[0]))
+        twice = [each.header for each in spare]
+        return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, twice, spare=spare)
+
+    def _with_second(self, header: int, names: Mapping[int, str]) -> dict[int, str]:
+        """The names, where y1 stands for a_o1 if there is a t1 too."""
+        count, found = Counter(names.values()), dict(names)
+        for column, name in names.items():
+            cell = self.grid.cells.get((header, column))
+            other = self.problem.vocabulary.also(str(cell.value)) if cell and count[name] > 1 else None
+            if other is not None and other not in found.values():
+                found[column] = other
+        return found
 
     def _begin(self, header: int, names: dict[int, str]) -> int | None:
         """The first row with numbers below the names, unless a better header stands between."""
@@ -281,11 +324,11 @@ class _Search:
 
     def _columns(
         self, header: int, begin: int, rows: list[int], names: Mapping[int, str]
-    ) -> tuple[dict[str, Column], list[str], list[str]]:
+    ) -> tuple[dict[str, Column], list[str], list[Column]]:
         """The columns from left to right, the headers of those left out, and of these those that differ."""
         columns: dict[str, Column] = {}
         ignored: list[str] = []
-        twice_over: list[str] = []
+        spare: list[Column] = []
         named: dict[str, list[Column]] = {}
         for position, name in sorted(names.items()):
             column = self._column(name, self._title(header, begin, position), position, rows)
@@ -308,13 +351,13 @@ class _Search:
             columns[name] = best
             others = [each for each in same if each is not best]
             ignored += [f"{each.header} (a second time)" for each in others]
-            twice_over += [
-                each.header
+            spare += [
+                each
                 for each in others
                 if runs[each.position] == runs[best.position]
                 and not np.array_equal(each.values, best.values, equal_nan=True)
             ]
-        return dict(sorted(columns.items(), key=lambda item: item[1].position)), ignored, twice_over
+        return dict(sorted(columns.items(), key=lambda item: item[1].position)), ignored, spare
 
     def _runs(self, header: int, names: Iterable[int]) -> dict[int, int]:
         """Of each column with a name, the first of those to which headers lead without a gap."""
@@ -328,8 +371,8 @@ class _Search:
             before = column
         return runs
 
-    def _rows(self, begin: int, places: Iterable[int]) -> list[int]:
-        places = set(places)
+    def _rows(self, begin: int, names: Mapping[int, str]) -> list[int]:
+        places = set(names)
         left, right, enough = min(places), max(places), self._enough(places)
         rows: list[int] = []
         row, blank = begin, 0
@@ -340,7 +383,53 @@ class _Search:
             else:
                 blank += 1
             row += 1
+        return self._without_another(rows, names)
+
+    def _without_another(self, rows: list[int], names: Mapping[int, str]) -> list[int]:
+        """The rows down to where another table begins that has fewer columns, as of a loss for each rate."""
+        for turn in range(len(rows) - 1, 0, -1):
+            if not self._is_thin(rows[turn], rows[:1], names):
+                break
+        else:
+            turn = 0
+        for each in range(turn + 1, len(rows)):
+            if self._begins_another(rows[each], rows[:each], names):
+                return rows[:each]
         return rows
+
+    def _is_thin(self, row: int, above: list[int], names: Mapping[int, str]) -> bool:
+        """Whether a row fills less than half of the columns that those above fill."""
+        places = set(names)
+        usual = max(len(places & self.numbers.get(each, _NONE)) for each in above)
+        return 2 * len(places & self.numbers.get(row, _NONE)) < usual
+
+    def _begins_another(self, row: int, above: list[int], names: Mapping[int, str]) -> bool:
+        """Whether a row below a table belongs to another one, whose columns are not named here.
+
+        It has fewer of them. It shows by headings of its own, by what is given here and differs there, or by
+        an epoch that does not come after the one above.
+        """
+        if not self._is_thin(row, above[:1], names):
+            return False
+        places = set(names)
+        headed = any(
+            len(places & self.texts.get(each, _NONE)) > 1 and not places & self.numbers.get(each, _NONE)
+            for each in range(above[-1] + 1, row)
+        )
+        differs = begins = False
+        for column, name in names.items():
+            here, first, last = (self._at(each, column) for each in (row, above[0], above[-1]))
+            if not isinstance(here, float):
+                continue
+            if self.problem.role(name) == "given":
+                differs = differs or (first == last and isinstance(first, float) and here != first)
+            elif name == EPOCH:
+                begins = begins or (isinstance(last, float) and here <= last)
+        return headed or differs or begins
+
+    def _at(self, row: int, column: int) -> float | str | None:
+        cell = self.grid.cells.get((row, column))
+        return None if cell is None else cell.value
 
     def _title(self, header: int, begin: int, column: int) -> str:
         for row in range(header, begin):

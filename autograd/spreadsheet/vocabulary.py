@@ -23,9 +23,12 @@ Pattern = tuple[str, re.Pattern[str]]
 """A name, with ``{}`` for its index, and what is written for it: in small letters, without blanks."""
 
 # What stands for ∂ in a fraction: letters like it, and what ∂ becomes in a file of another encoding.
-_ROUND_D = "d∂δðđꝺϑ¶¹?\ufffd"
+_ROUND_D = "d∂δðđꝺϑәə¶¹?\ufffd"
 
-_ETA = r"(?:η|ƞ|ɳ|ŋ|eta|α|alpha|lr|l\.r\.?|(?:learn|learning|leaning|learing|training)-?rate|rate)"
+_ETA = (
+    r"(?:η|ƞ|ɳ|ŋ|eta|α|alpha|γ|gamma|lr|l\.r\.?"
+    r"|(?:learn|learning|leaning|learing|training|step)-?(?:rate|size)|rate)"
+)
 COUNTS: list[Pattern] = [
     (
         EPOCH,
@@ -48,8 +51,42 @@ _INDEX = re.compile(r"\d+$")
 
 _REMARK = re.compile(r"[(\[](?:[^()\[\]*+/^\d-]*|[\d.]+)[)\]]")
 _INSIDE = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_BRACKET = re.compile(r"[(\[]")
+_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}")
+_COMPUTES = re.compile(r"[*+/^=·×]|\d\s*-|-\s*\d")
+# Behind one of these, what stands in parentheses is what the word is about, not another name for all of it.
+_ABOUT = re.compile(
+    r"grad|deriv|slope|partial|updat|chang|delta|new|next|old|squ?a?r?|diff|step|momentum|veloc|log|abs"
+    r"|err|loss|cost"
+)
 _UNSEEN = re.compile(r"[\u200b-\u200f\u2060\ufeff\u00ad]")
 _PARTIAL = re.compile(r"\\partial|\\delta|partial(?=\s*[ewaoh]\b)")
+_PARTIALS = re.compile(r"\b(?:partial|delta|del|doh|dou|dow|round) ?-?(?=[^\W\d_])")
+# Letters of other alphabets that look like Latin ones, or are used like them.
+_ALIKE = str.maketrans("аеіокрстухнвмεοικωνρυϵ", "aeiokpctyxhbmeoikwvpue")
+_OTHER_LANGUAGES = {
+    "total error": "gesamtfehler|fehlersumme|erreur totale|error total|erro total",
+    "error": "fehler|erreur|erro|errore|ошибка|误差|誤差|损失|損失|오차|verlust|perte|p[eé]rdida|perda"
+    "|perdita|потери",
+    "total": "gesamt|summe|totale|общая|总|總|합계",
+    "weight": "gewicht|poids|peso|вес|权重|權重|重み|가중치|waga|gewicht",
+    "input": "eingang|eingabe|entr[eé]e|entrada|ingresso|вход|输入|輸入|入力|입력|wej[sś]cie",
+    "output": "ausgang|ausgabe|sortie|salida|sa[ií]da|uscita|выход|输出|輸出|出力|출력|wyj[sś]cie",
+    "target": "ziel|zielwert|soll|sollwert|cible|objetivo|alvo|obiettivo|цель|目标|目標|정답|cel",
+    "hidden": "versteckt|verborgen|cach[eé]e?|ocult[ao]|oculto|nascosto|скрытый|隐藏|隱藏|隠れ|은닉",
+    "activation": "aktivierung|activaci[oó]n|ativa[cç][aã]o|attivazione|активация|激活|活性化|활성화",
+    "learning rate": "lernrate|lernschritt|taux d.?apprentissage|tasa de aprendizaje|taxa de aprendizado"
+    "|taxa de aprendizagem|tasso di apprendimento|скорость обучения|学习率|學習率|学習率|학습률",
+    "gradient": "gradiente|ableitung|d[eé]riv[eé]e|derivada|градиент|梯度|勾配|기울기",
+    "epoch": "epoche|[eé]poque|[eé]poca|epoca|эпоха|iteraci[oó]n|itera[cç][aã]o|it[eé]ration"
+    "|итерация|轮次|エポック|에포크|durchlauf|schritt|nr",
+    "bias": "biais|sesgo|vi[eé]s|смещение|偏置|バイアス|편향",
+    "new": "neu|nouveau|nuevo|novo|nuovo|новый|新",
+}  # fmt: skip
+_TRANSLATED = {
+    word: re.compile(rf"(?<![^\W\d_])(?:{others})(?=[\W\d_]|$|{{w}})".replace("{w}", "[\u4e00-\u9fff]"))
+    for word, others in _OTHER_LANGUAGES.items()
+}
 _DASH = re.compile("[−–—‐‑]")
 _SPACES = re.compile(r"(?<!\n)[ \t\xa0]+")
 _ORNAMENT = re.compile(r"[\s_{}$^`\"()\[\],;]")
@@ -115,6 +152,8 @@ class Vocabulary:
     losses : what stands above a derivative that is written without ∂: E/w1.
     trained : by what the loss is differentiated, where only that is written: dw1.
     exact : headers that are written just so, and what they mean.
+    above : what is only read as a name above a derivative: L in ∂L/∂w1.
+    second : what some names also mean, where the table has a column for the first meaning already.
 
     Examples
     --------
@@ -130,12 +169,25 @@ class Vocabulary:
         losses: Collection[str],
         trained: Collection[str],
         exact: Mapping[str, str] | None = None,
+        above: Iterable[Pattern] = (),
+        second: Iterable[Pattern] = (),
     ) -> None:
-        self._patterns = list(patterns)
+        self._patterns, self._above, self._second = list(patterns), list(above), list(second)
         self._any = re.compile("|".join(pattern.pattern for _, pattern in self._patterns))
         self._output, self._losses, self._trained = output, losses, trained
         self._exact = exact or {}
         self.quantity = functools.lru_cache(maxsize=32_768)(self._quantity)  # more than a file may have
+
+    def __reduce__(self) -> tuple[type[Vocabulary], tuple[object, ...]]:
+        """For a process of its own: what it was made of, without what it remembers."""
+        return Vocabulary, (self._patterns, self._output, self._losses, self._trained, self._exact)
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is the same on each run, and another for other words."""
+        patterns = [(name, pattern.pattern) for name, pattern in self._patterns]
+        names = self._output, sorted(self._losses), sorted(self._trained), sorted(self._exact.items())
+        return repr((patterns, *names))
 
     def _quantity(self, text: str) -> str | None:
         """The quantity that a text names; None for anything else."""
@@ -149,19 +201,24 @@ class Vocabulary:
                 return name
         return None
 
+    def also(self, text: str) -> str | None:
+        """What the text means where its first meaning has a column of its own; None for nothing else."""
+        readings = _readings(text) if len(text) <= _LONGEST_NAME else ()
+        return next((name for part in readings if (name := _matched(self._second, part))), None)
+
     def _name(self, text: str) -> str | None:
         if len(text) > _LONGEST_NAME or not self._any.fullmatch(text):
             return None
-        for name, pattern in self._patterns:
-            match = pattern.fullmatch(text)
-            if match:
-                return name.replace("{}", "".join(group for group in match.groups() if group))
-        return None
+        return _matched(self._patterns, text)
+
+    def _top(self, text: str) -> str | None:
+        """The name that stands above a derivative."""
+        return self._name(text) or (_matched(self._above, text) if len(text) <= _LONGEST_NAME else None)
 
     def _derivative(self, text: str) -> str | None:
         """A fraction of two differentials; also with one ∂ left out, without the line, or in words."""
         for top, bottom in self._fractions(text):
-            above = self._name(top)
+            above = self._top(top)
             below = self._name(bottom) if above else None
             if above and below and not {above, below} & {EPOCH, RATE} and above != below:
                 return derivative(above, below)
@@ -181,7 +238,7 @@ class Vocabulary:
             tops, bottoms = ([part, part[1:] if part[:1] in _ROUND_D else part] for part in (top, bottom))
             for above in reversed(tops):
                 for below in reversed(bottoms):
-                    if with_sign or self._name(above) in self._losses:
+                    if with_sign or self._top(above) in self._losses:
                         yield above, below
         for match in _RESPECT.finditer(text):
             yield text[: match.start()].lstrip(_ROUND_D), text[match.end() :].lstrip(_ROUND_D)
@@ -189,6 +246,19 @@ class Vocabulary:
             for place in range(2, len(text) - 1):
                 if text[place] in _ROUND_D:
                     yield text[1:place], text[place + 1 :]
+        elif "/" not in text and self._name(text) is None:  # E∂w1, Edw1
+            for place in range(1, len(text) - 1):
+                if text[place] in _ROUND_D and self._top(text[:place]) in self._losses:
+                    yield text[:place], text[place + 1 :]
+
+
+def _matched(patterns: Iterable[Pattern], text: str) -> str | None:
+    """The name of the first pattern that the text is, with its index."""
+    for name, pattern in patterns:
+        match = pattern.fullmatch(text)
+        if match:
+            return name.replace("{}", "".join(group for group in match.groups() if group))
+    return None
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -206,13 +276,25 @@ def _readings(text: str) -> Iterator[str]:
         inside = _INSIDE.search(plain)
         if inside:
             yield _bare(inside[1])
+    for mark in ("(", "[", " - ", ", ", "; "):
+        name, _, remark = plain.partition(mark)
+        if _WORD.search(remark) and not _COMPUTES.search(remark):
+            yield _bare(name)  # t1 (wanted of o1)
+    name, *rest = _BRACKET.split(plain)
+    if len(rest) == 1 and plain[-1:] in ")]" and _WORD.search(name) and not _ABOUT.search(name):
+        yield _bare(rest[0])  # weighted sum of neuron 1 (h1)
 
 
 def _plain(text: str) -> str:
     """Lower case, without indices set low, LaTeX's commands and dashes of many kinds."""
     text = unicodedata.normalize("NFKC", text).strip().casefold()
     text = _UNSEEN.sub("", text)
+    for word, others in _TRANSLATED.items():
+        text = others.sub(word, text)
+    text = text.translate(_ALIKE)
     text = _PARTIAL.sub("∂", text)
+    if "∂" in text or len(_PARTIALS.findall(text)) > 1:  # delta w1 alone may be −η ∂E/∂w1
+        text = _PARTIALS.sub("∂", text)
     text = text.replace("\\frac", "").replace("}{", "/").replace("\\", "")
     text = _DASH.sub("-", text)
     text = text.replace("÷", "/").replace("⁄", "/").replace("∕", "/").replace("ς", "σ")

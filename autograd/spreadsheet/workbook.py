@@ -29,11 +29,10 @@ from ..errors import GraphTooLargeError, MissingExtraError
 from ..files import output_path, shortened, write_bytes, write_csv
 from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
 from .cells import letters
-from .expected import descended, evaluate
-from .problem import RATES, leaves_to_train
+from .expected import RATES, descended, evaluate, leaves_to_train
 from .vocabulary import RATE
 
-__all__ = ["save_workbook"]
+__all__ = ["save_template", "save_workbook"]
 
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
 _LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
@@ -111,6 +110,32 @@ def save_workbook(
         write_csv(path, table.headers, ([epoch, *row] for epoch, row in enumerate(table.rows(lr, epochs), 1)))
     else:
         _write_workbook(table, path, epochs, lr)
+    return path
+
+
+def save_template(
+    output: Value, wrt: Sequence[Value], path: str | os.PathLike[str], *, epochs: int = 100, lr: float = 0.5
+) -> Path:
+    """Write what a student fills in: the table of `save_workbook` with its headings and what is given, and no
+    formula.
+
+    The inputs, the weights of the first row and the learning rate stand at the top; the table below is empty,
+    apart from the numbers of its rows. Arguments, result and errors are those of `save_workbook`.
+    """
+    path = output_path(path, (".xlsx", ".csv"), "template.xlsx")
+    epochs = integer(epochs, "save_template: epochs", 1)
+    table = _Table(output, leaves_to_train("save_template", output, wrt))
+    table.require_room(epochs)
+    if path.suffix.lower() == ".csv":
+        given = [node.data for node in [*table.inputs, *table.wrt]]
+        rest = [""] * (len(table.headers) - 1 - len(given))
+        write_csv(
+            path,
+            table.headers,
+            ([n, *(given if n == 1 else [""] * len(given)), *rest] for n in range(1, epochs + 1)),
+        )
+    else:
+        _write_workbook(table, path, epochs, number(lr, "save_template: lr"), blank=True)
     return path
 
 
@@ -246,15 +271,19 @@ def _in_counting_order(name: str) -> list[tuple[str, int, str]]:
 # --- the workbook ----------------------------------------------------------------------------------
 
 
-def _write_workbook(table: _Table, path: Path, epochs: int, lr: float) -> None:
+def _write_workbook(table: _Table, path: Path, epochs: int, lr: float, blank: bool = False) -> None:
     try:
         import xlsxwriter
     except ImportError:
-        raise MissingExtraError("save_workbook", "XlsxWriter", "xlsx") from None
+        raise MissingExtraError(f"writing {path.name}", "XlsxWriter", "xlsx") from None
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
         workbook.set_properties({"created": datetime(2000, 1, 1)})  # equal graphs give equal files
-        _Pages(workbook, table, epochs).write(lr)
+        pages = _Pages(workbook, table, epochs)
+        if blank:
+            pages.blank(lr)
+        else:
+            pages.write(lr)
     write_bytes(path, file.getvalue())
 
 
@@ -286,6 +315,23 @@ class _Pages:
         losses = {name: self._training(name, rate, source="training") for rate, name in names.items()}
         self._rates(overview, losses)
 
+    def blank(self, lr: float) -> None:
+        """One sheet with what is given, and an empty table to be filled in."""
+        sheet = self.workbook.add_worksheet("training")
+        _say(sheet, _TITLE, 0, f"Gradient descent on {self.table.loss_name}: w ← w − η · ∂/∂w", self.title)
+        _say(
+            sheet,
+            _NOTE,
+            0,
+            "Fill in the table: one row for each update, from the numbers in the yellow cells.",
+        )
+        self._given(sheet, lr)
+        for position, name in enumerate(self.table.headers):
+            _say(sheet, _HEADER, position, name, self.header)
+        for epoch in range(1, self.epochs + 1):
+            sheet.write_number(_HEADER + epoch, 0, epoch, self.count)
+        self._widths(sheet)
+
     def _training(self, name: str, lr: float, source: str = "") -> list[float]:
         """A sheet that trains; where it has a source, it takes inputs and initial weights from there.
 
@@ -300,6 +346,27 @@ class _Pages:
             0,
             "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
         )
+        self._given(sheet, lr, source)
+        _say(sheet, _HEADER, 0, "epoch", self.header)
+        _say(sheet, _WORDS, 0, "one row for each update", self.words)
+        for position, column in enumerate(table.columns, 1):
+            _say(sheet, _HEADER, position, column.header, self.header)
+            _say(sheet, _WORDS, position, self._in_words(position, column), self.words)
+        sheet.set_row(_WORDS, 75)
+        self._widths(sheet)
+        losses = []
+        for epoch, numbers in enumerate(table.rows(lr, self.epochs), 1):
+            self._epoch(sheet, epoch, numbers)
+            losses.append(numbers[table.loss - 1])
+        chart = self._chart(f"Loss with η = {lr:g}")
+        chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
+        chart.set_legend({"none": True})
+        sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
+        return losses
+
+    def _given(self, sheet: Any, lr: float, source: str = "") -> None:
+        """The learning rate, the inputs and the weights of the first row at the top, or where they stand."""
+        table = self.table
         _say(sheet, _NAMES, 0, "η", self.header)
         sheet.write_number(_NUMBERS, 0, _Whole(lr), self.input)
         leaves = table.columns[: table.trained.stop - 1]
@@ -310,24 +377,11 @@ class _Pages:
                 sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
             else:
                 sheet.write_number(_NUMBERS, position, _Whole(node.data), self.input)
-        _say(sheet, _HEADER, 0, "epoch", self.header)
-        _say(sheet, _WORDS, 0, "one row for each update", self.words)
-        for position, column in enumerate(table.columns, 1):
-            _say(sheet, _HEADER, position, column.header, self.header)
-            _say(sheet, _WORDS, position, self._in_words(position, column), self.words)
-        sheet.set_row(_WORDS, 75)
+
+    def _widths(self, sheet: Any) -> None:
         sheet.set_column(0, 0, 8)
-        sheet.set_column(1, len(table.columns), 14)
+        sheet.set_column(1, len(self.table.columns), 14)
         sheet.freeze_panes(_FIRST, 1)
-        losses = []
-        for epoch, numbers in enumerate(table.rows(lr, self.epochs), 1):
-            self._epoch(sheet, epoch, numbers)
-            losses.append(numbers[table.loss - 1])
-        chart = self._chart(f"Loss with η = {lr:g}")
-        chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
-        chart.set_legend({"none": True})
-        sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
-        return losses
 
     def _in_words(self, position: int, column: _Column) -> str:
         if column.formula is not None:

@@ -4,34 +4,19 @@ Each module imports only from those before it:
 
 - `expressions`: formulas, simplified as a person writes them, and their numbers.
 - `notations`: text, LaTeX, Python and spreadsheet cells.
+- `javascript`: rows of the table as functions that a page runs.
 - `outline`: the graph with named nodes and formulas between them.
 - `explain`: the derivation of one derivative, from the forward pass to the closed form.
 """
 
 from .explain import Derivation, Equation, explain
-from .expressions import OPERATORS, Apply, Expression, Number, Symbol, faithful, is_masked, readable
+from .expressions import OPERATORS, Apply, Expression, Number, Symbol, faithful, is_masked, readable, verbatim
+from .javascript import row_script
 from .notations import LATEX, PYTHON, SHEET, TEXT, Notation, in_cells, latex_name
 from .outline import Outline, Step
 
 __all__ = [
-    "LATEX",
-    "OPERATORS",
-    "PYTHON",
-    "SHEET",
-    "TEXT",
-    "Apply",
-    "Derivation",
-    "Equation",
-    "Expression",
-    "Notation",
-    "Number",
-    "Outline",
-    "Step",
-    "Symbol",
-    "explain",
-    "faithful",
-    "in_cells",
-    "is_masked",
-    "latex_name",
-    "readable",
-]
+    "LATEX", "OPERATORS", "PYTHON", "SHEET", "TEXT", "Apply", "Derivation", "Equation", "Expression",
+    "Notation", "Number", "Outline", "Step", "Symbol", "explain", "faithful", "in_cells", "is_masked",
+    "latex_name", "readable", "row_script", "verbatim",
+]  # fmt: skip

@@ -260,7 +260,7 @@ class _Writer:
         if last.paths > self.derivation.max_paths:
             note = (
                 f"{last.paths} paths lead from {self.derivation.wrt} to {self.derivation.output}, more than "
-                f"{self.derivation.max_paths}: their sum stands below in factored form only."
+                f"{self.derivation.max_paths}: only their factored sum is shown, below."
             )
             return "Chain rule", [], self._remark(note)
         sides: list[tuple[str, str]] = []

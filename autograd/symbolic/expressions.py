@@ -15,7 +15,7 @@ import math
 import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
     "faithful",
     "is_masked",
     "readable",
+    "verbatim",
 ]
 
 OPERATORS = frozenset({"add", "sub", "mul", "div", "neg", "pow", "power"})
@@ -74,6 +75,8 @@ class Expression:
             tuple(map(as_expression, arg)) if position in row.vectors else as_expression(arg)
             for position, arg in enumerate(args)
         )
+        if _modes.verbatim:
+            return Apply(row, operands)
         simplify = SIMPLER.get(row.name)
         if simplify is not None:
             return simplify(*operands)
@@ -82,6 +85,18 @@ class Expression:
             if all(each.row.name in OPERATORS for each in opened.applications()):
                 return opened  # a sum, mean or dot product, with its operators
         return _apply(row, *operands)
+
+    def __eq__(self, other: object) -> bool:
+        if _modes.verbatim and self is not other:
+            raise TypeError("a formula has no number yet to be compared")
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        if _modes.verbatim:
+            raise TypeError("a formula has no number yet to decide by")
+        return True
 
     def fold(self, leaf: Callable[[Any], T], apply: Callable[[Apply, list[Any]], T]) -> T:
         """Read the formula from its leaves up.
@@ -226,20 +241,35 @@ _add, _sub, _mul, _div, _neg, _pow = (TABLE[name] for name in ("add", "sub", "mu
 
 class _Modes(threading.local):
     faithful = False
+    verbatim = False
 
 
 _modes = _Modes()
 
 
 @contextmanager
-def faithful() -> Iterator[None]:
-    """Within it, what is left out changes no digit: the operations stay in their order."""
-    before = _modes.faithful
-    _modes.faithful = True
+def _switched_on(mode: str) -> Iterator[None]:
+    before = getattr(_modes, mode)
+    setattr(_modes, mode, True)
     try:
         yield
     finally:
-        _modes.faithful = before
+        setattr(_modes, mode, before)
+
+
+def faithful() -> AbstractContextManager[None]:
+    """Within it, what is left out changes no digit: the operations stay in their order."""
+    return _switched_on("faithful")
+
+
+def verbatim() -> AbstractContextManager[None]:
+    """Within it, a rule is taken down as it stands, and one that decides by numbers is refused.
+
+    Raises
+    ------
+    TypeError : within it, where a rule asks whether a formula is true or equal to something.
+    """
+    return _switched_on("verbatim")
 
 
 def _is(operand: Expression, number: float) -> bool:

@@ -22,9 +22,9 @@ from .comment import Curve, spelled
 
 __all__ = ["compare_rates", "loss_of_run"]
 
-FLOOR = 1e-12  # of the first loss: what is below is rounding
-LIGHTEST = 0.56  # of viridis: what is lighter has less than three times the contrast of the paper
-MOST_POINTS = 2000  # of a curve on paper; more cannot be seen
+FLOOR = 1e-12  # a loss below this share of the first is rounding
+LIGHTEST = 0.56  # lighter colours of viridis have too little contrast with the paper, less than 3 : 1
+MOST_POINTS = 2000  # points of a curve; more cannot be seen on paper
 
 
 def compare_rates(

@@ -23,6 +23,8 @@ from autograd import (
     topological_order,
     write_csv,
 )
+from autograd.spreadsheet import SheetError, assignment
+from autograd.spreadsheet.classes import hand_out
 from nn import MLP, diagram
 
 from ..shared.options import Options, OptionsError
@@ -46,7 +48,7 @@ from .network import (
 
 MOST_EPOCHS = 100_000
 QUICK_EPOCHS = 50
-ROWS = 100  # of the workbook, which trains once for each learning rate
+ROWS = 100  # rows in the workbook, which trains once for each learning rate
 STEPS = 100  # epochs to step through, for each learning rate
 STANDARD = Settings()
 
@@ -164,6 +166,7 @@ def add_options(options: Options) -> None:
     options.numbers(
         "--biases", count=2, default=None, help="b1 b2, one for each layer, which are not updated"
     )
+    options.file("--students", help="hand out instead: a template and a key for each student of this list")
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
@@ -182,12 +185,34 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
     )
 
 
+def work(given: dict[str, Any], folder: Path) -> None:
+    """Hand in; or hand out, where there are students."""
+    if given["students"] is None:
+        hand_in(settings_from(given), folder)
+        return
+    if (
+        any(given[name] != getattr(STANDARD, name) for name in ("inputs", "targets", "biases"))
+        or given["weights"]
+    ):
+        raise OptionsError(
+            "--students gives each student numbers of its own: leave out inputs, weights and targets"
+        )
+    epochs = given["epochs"] or STANDARD.epochs
+    try:
+        found = hand_out(
+            assignment(), given["students"], folder, seed=given["seed"] or 0, epochs=epochs, lr=given["lr"][0]
+        )
+    except SheetError as error:
+        raise OptionsError(str(error)) from error
+    print(f"{len(found)} templates and keys, and numbers.csv, are in {folder}")
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the demo; returns the exit status."""
     return run(
         "assignment",
         "Train the assignment network and write everything that is handed in.",
-        lambda given, folder: hand_in(settings_from(given), folder),
+        work,
         argv,
         quick=f"{QUICK_EPOCHS} epochs, unless --epochs says how many",
         seed="draw the initial weights at random",

@@ -89,13 +89,20 @@ class Options:
 
     def folder(self, flag: str, *, default: str, help: str) -> None:
         """An option that names a folder."""
+        self._named(flag, "folder", default, help)
+
+    def file(self, flag: str, *, help: str) -> None:
+        """An option that names a file, and is not needed."""
+        self._named(flag, "file", None, help)
+
+    def _named(self, flag: str, what: str, default: str | None, help: str) -> None:
 
         def read(words: list[str]) -> str:
             if len(words) != 1 or not words[0].strip() or "\0" in words[0]:
-                raise OptionsError(f"{flag} takes the name of one folder, got {_quoted(words)}")
+                raise OptionsError(f"{flag} takes the name of one {what}, got {_quoted(words)}")
             return words[0]
 
-        self._add(flag, read, default=default, help=help, metavar="FOLDER")
+        self._add(flag, read, default=default, help=help, metavar=what.upper())
 
     def switch(self, flag: str, *, help: str) -> None:
         """An option that is given or not, and takes no value; read as a bool."""

@@ -18,26 +18,9 @@ from latex2mathml.converter import convert
 from autograd import Explorer
 
 __all__ = [
-    "columns",
-    "contents",
-    "details",
-    "document",
-    "equations",
-    "explorer",
-    "facts",
-    "figure",
-    "in_brackets",
-    "links",
-    "listing",
-    "mathml",
-    "number",
-    "paragraph",
-    "prose",
-    "section",
-    "signed",
-    "table",
-    "typeset",
-]
+    "columns", "contents", "details", "document", "equations", "explorer", "facts", "figure", "in_brackets",
+    "links", "listing", "mathml", "number", "paragraph", "prose", "section", "signed", "table", "typeset",
+]  # fmt: skip
 
 STYLE = Path(__file__).with_suffix(".css")
 EXPLORER = "explorer.html"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demos import rates
-from demos.rates import Problem, Trial
+from demos.rates import Comparison, Trial
 from tests.support.galleries import page_of, run_quick
 
 
@@ -28,8 +28,8 @@ def test_every_verdict_has_a_look_of_its_own():
 def test_a_training_is_gradient_descent_on_the_mean_squared_error():
     """The same in arrays, from the weights that a training with a rate of almost 0 leaves as they were."""
     x, y = rates.wave(6)
-    problem = Problem(x, y, 4, seed=2)
-    start = problem.train(1e-300, "tanh", None).weights
+    comparison = Comparison(x, y, 4, seed=2)
+    start = comparison.train(1e-300, "tanh", None).weights
     w, v = np.array(start[: rates.HIDDEN]), np.array(start[rates.HIDDEN :])
     b, c, losses = np.zeros_like(w), 0.0, []
     for _ in range(4):
@@ -39,14 +39,14 @@ def test_a_training_is_gradient_descent_on_the_mean_squared_error():
         back = 2.0 * error[:, None] / len(y) * v * (1.0 - a**2)
         v, c = v - 0.1 * 2.0 * error @ a / len(y), c - 0.1 * 2.0 * error.mean()
         w, b = w - 0.1 * (back * x).sum(axis=0), b - 0.1 * back.sum(axis=0)
-    training = problem.train(0.1, "tanh", None)
+    training = comparison.train(0.1, "tanh", None)
     assert np.allclose(training.losses, losses, rtol=1e-12)
     assert np.allclose(training.weights, [*w, *v], rtol=1e-12)
 
 
 def test_a_training_that_leaves_the_finite_numbers_ends_with_inf():
     x, y = rates.wave(4)
-    training = Problem(x, y, 20, seed=0).train(1e30, "relu", None)
+    training = Comparison(x, y, 20, seed=0).train(1e30, "relu", None)
     assert training.losses[-1] == math.inf
     assert len(training.losses) <= 20
     assert all(map(math.isfinite, training.weights))
@@ -54,7 +54,7 @@ def test_a_training_that_leaves_the_finite_numbers_ends_with_inf():
 
 
 def test_the_goal_is_a_tenth_of_the_variance():
-    assert Problem(np.zeros((2, 1)), np.array([0.0, 2.0]), 1, 0).goal == 0.1
+    assert Comparison(np.zeros((2, 1)), np.array([0.0, 2.0]), 1, 0).goal == 0.1
 
 
 # --- the claims ---------------------------------------------------------------------------------------

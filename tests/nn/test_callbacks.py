@@ -36,7 +36,7 @@ from nn import (
     load,
 )
 from tests.support.compiled import HAS_LLVMLITE
-from tests.support.profiles import tries
+from tests.support.profiles import scaled, tries
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -445,7 +445,7 @@ fit(model, X, [0.0] * 6, **options, callbacks=[Checkpoint(sys.argv[1])])
 
 def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.json"
-    for attempt in range(8):
+    for attempt in range(max(2, scaled(8))):
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
@@ -584,7 +584,7 @@ def test_a_divergence_with_dropout_is_found_in_the_step_that_diverged():
 
 
 INTERRUPTED = """
-import functools, random, signal
+import functools, random, signal, time
 from nn import MLP, Adam, StepLR, fit
 
 signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -602,11 +602,14 @@ def model():
 
 first = model()
 whole = train(first)
+began = time.perf_counter()
+train(model())
+longest = time.perf_counter() - began
 choose = random.Random(0)
 interrupts = 0
 for attempt in range(20):
     second, history = model(), None
-    for delay in [choose.uniform(0.0005, 0.1) for _ in range(4)] + [0]:
+    for delay in [choose.uniform(0.1, 1.0) * longest for _ in range(4)] + [0]:
         signal.setitimer(signal.ITIMER_REAL, delay)
         try:
             history = train(second, history)

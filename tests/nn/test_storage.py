@@ -147,7 +147,7 @@ WHOLE = {"format": "scalar-autograd", "version": 1, "architecture": None, "param
         (json.dumps(WHOLE | {"parameters": {"w0": "x"}}), "damaged: parameters.w0 must be a number, got str"),
         (json.dumps(WHOLE).replace("null", "[" * 10**5 + "]" * 10**5), "is nested more than 50 deep"),
         (json.dumps(WHOLE).replace("1", "1" + "0" * 5000), "a number has 5001 digits"),
-        (json.dumps(WHOLE).replace('"parameters"', '"format"'), "'format' stands twice in an object"),
+        (json.dumps(WHOLE).replace('"parameters"', '"format"'), "'format' appears twice in an object"),
     ],
 )
 def test_other_files_get_a_clear_word(text, message, tmp_path):

@@ -2,13 +2,14 @@
 
 A pass is a name and a function from the outputs of a program to the same outputs in a new graph. The passes
 of a back end are one list, `PASSES`. What `after_each` lists is called with the name of each stage and
-its outputs: the tests verify every graph there.
+its outputs, or the schedule: the tests verify every graph and schedule there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ...engine.primitives import TABLE
 from .fused_rules import FORWARD
@@ -29,7 +30,9 @@ __all__ = [
 RELU, STEP = TABLE["relu"], TABLE["step"]
 Outputs = list[Node]
 
-after_each: list[Callable[[str, Sequence[Node]], None]] = []
+Made = TypeVar("Made")
+
+after_each: list[Callable[[str, Any], None]] = []
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,15 @@ def run(passes: Sequence[Pass], outputs: Sequence[Node]) -> Outputs:
 def stages(passes: Sequence[Pass], outputs: Sequence[Node]) -> Iterator[tuple[str, Outputs]]:
     """The name of each pass, and the outputs after it."""
     for each in passes:
-        outputs = checked(each.name, each(outputs))
-        yield each.name, outputs
+        outputs = found = checked(each.name, each(outputs))
+        yield each.name, found
 
 
-def checked(stage: str, outputs: Outputs) -> Outputs:
-    """The outputs, shown to all who look at each stage."""
+def checked(stage: str, made: Made) -> Made:
+    """The outputs after a stage, or the schedule, shown to all who look at each stage."""
     for look in after_each:
-        look(stage, outputs)
-    return outputs
+        look(stage, made)
+    return made
 
 
 def text(outputs: Sequence[Node]) -> str:

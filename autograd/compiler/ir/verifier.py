@@ -1,4 +1,4 @@
-"""What is true of every graph, whatever pass it comes from: a broken rewrite is found where it was made."""
+"""What is true of every graph and every schedule: a broken rewrite is found where it was made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from .nodes import (
     OPERATIONS,
+    Apply,
     BatchSum,
     Broadcast,
     Constant,
@@ -24,6 +25,7 @@ from .nodes import (
     Symbol,
     ancestry,
 )
+from .schedule import Buffer, Schedule, Step
 
 __all__ = ["IRError", "verify"]
 
@@ -32,13 +34,20 @@ class IRError(AssertionError):
     """A graph that no pass may make; the message names the node."""
 
 
-def verify(outputs: Sequence[Node], stage: str = "program") -> None:
-    """Check that operands come first and in one graph, and shapes, index maps and dtypes of all nodes.
+def verify(outputs: Sequence[Node] | Schedule, stage: str = "program") -> None:
+    """Check the nodes of a program, or its schedule.
+
+    Of nodes that operands come first and in one graph, and their shapes, index maps and dtypes. Of a schedule
+    that no number is read before it is there or after its buffer was given away, and none is written over
+    that is still to be read; the steps are gone through for that, those of the repeated phase twice.
 
     Raises
     ------
     IRError : it names the stage, the node and what is wrong.
     """
+    if isinstance(outputs, Schedule):
+        _Run(outputs, stage)
+        return
     graph = outputs[0].graph
     for node in ancestry(outputs):
         problem = _problem(node, graph)
@@ -63,6 +72,72 @@ def _problem(node: Node, graph: Any) -> str | None:
     if any(type(length) is not int and not isinstance(length, np.integer) for length in node.shape):
         return "its shape is not of whole numbers"
     return _misfit(node)
+
+
+_NONE = Buffer(-1, 0, False)
+
+
+class _Run:
+    """The steps of a schedule, gone through without numbers.
+
+    Attributes
+    ----------
+    valid : the nodes whose numbers are there.
+    holders : by buffer the node that it belongs to now.
+    """
+
+    def __init__(self, schedule: Schedule, stage: str) -> None:
+        self.schedule, self.stage = schedule, stage
+        self.valid: set[Node] = set()
+        self.holders: dict[Buffer, Node] = {}
+        again = schedule.target.repeated
+        for phase in range(len(schedule.target.phases)):
+            for _ in range(2 if phase == again else 1):
+                own = [step for step in schedule.steps if step.phase == phase]
+                self.valid.difference_update(node for step in own for node in step.nodes)
+                for step in own:
+                    self.make(step)
+        for output in schedule.outputs:
+            self.read(output, output)
+
+    def make(self, step: Step) -> None:
+        root_of, buffers = self.schedule.root, self.schedule.buffers
+        written = {buffers[root]: root for root in map(root_of, step.nodes) if root in buffers}
+        for node in step.nodes:
+            for arg in node.args:
+                self.read(arg, node)
+                other = written.get(buffers.get(root_of(arg), _NONE), root_of(arg))
+                if other is not root_of(arg) and not (step.nodes == [node] and _in_step(node, arg)):
+                    self.fail(
+                        node, f"n{other.number} is written over n{arg.number} in the step that reads it"
+                    )
+            root = root_of(node)
+            buffer = buffers.get(root)
+            if buffer is not None:
+                held = self.holders.get(buffer, root)
+                if held is not root:
+                    self.valid -= {each for each in self.valid if root_of(each) is held}
+                if root.size > buffer.size or root.batched is not buffer.batched:
+                    self.fail(node, f"its buffer has {buffer.size} rows")
+                self.holders[buffer] = root
+            self.valid.add(node)
+
+    def read(self, arg: Node, reader: Node) -> None:
+        """Fail unless the numbers of an operand are there."""
+        while not self.schedule.target.is_step(arg) and arg in self.schedule.aliases:
+            arg = self.schedule.aliases[arg][0]
+        if self.schedule.target.is_step(arg) and arg not in self.valid:
+            buffer = self.schedule.buffers.get(self.schedule.root(arg))
+            taken = f": n{self.holders[buffer].number} has its buffer" if buffer in self.holders else ""
+            self.fail(reader, f"reads n{arg.number}, whose numbers are not there{taken}")
+
+    def fail(self, node: Node, problem: str) -> None:
+        raise IRError(f"{self.stage}: {node!r}: {problem}")
+
+
+def _in_step(node: Node, arg: Node) -> bool:
+    """Whether row i of a node is computed from row i of an operand, and from no other row of it."""
+    return isinstance(node, Apply) and not node.row.vectors and arg.shape == node.shape
 
 
 def _misfit(node: Node) -> str | None:

@@ -93,8 +93,7 @@ class NativeProgram(BackendProgram):
 
     @property
     def schedule(self) -> str:
-        """The loops of each phase."""
-        return self._layout(self._shown).schedule
+        return str(self._layout(self._shown).schedule)
 
     @property
     def source(self) -> str:

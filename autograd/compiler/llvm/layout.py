@@ -1,18 +1,18 @@
-"""The layout of a kernel: in which loop each node is computed, and where its numbers are.
+"""The layout of a kernel: its schedule in three phases, and where the numbers of each node are in memory.
 
-Three phases follow each other: what depends on parameters alone; the blocks of examples, one example in
-each lane of a vector; what depends on sums over the batch, which are kept as a vector for each parameter
-and added up in the end.
+The phases follow each other: what depends on parameters alone; the blocks of examples, one example in each
+lane of a vector; what depends on sums over the batch, which are kept as a vector for each parameter and added
+up in the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from .. import tuning
-from ..ir.index_maps import is_partition, strides_of
+from ..ir.index_maps import strides_of
 from ..ir.nodes import (
     Apply,
     BatchSum,
@@ -27,128 +27,130 @@ from ..ir.nodes import (
     Symbol,
     ancestry,
 )
+from ..ir.schedule import Buffer, Schedule, Step, Target
 
 __all__ = ["AFTER", "BEFORE", "WITHIN", "Layout", "reduces"]
 
 BEFORE, WITHIN, AFTER = range(3)  # the phases
-_ELSEWHERE = (Gather, Constant, Symbol)  # nodes without numbers of their own in memory
+
+
+class NativeTarget(Target):
+    """What native code can do.
+
+    Attributes
+    ----------
+    wide : products over the batch with so many results that they are computed after all blocks.
+    history : by node that these read for all blocks, its place in a block's record.
+    record : how many numbers of a block are kept.
+    """
+
+    phases = "before the batch", "for each block of examples", "after it"
+    repeated = WITHIN
+
+    def __init__(self, nodes: Sequence[Node], lanes: int, straight: bool, numbers_first: bool) -> None:
+        self.straight, self.numbers_first = straight, numbers_first
+        self.wide = [node for node in ancestry(nodes) if not straight and lanes > 1 and _is_wide(node)]
+        self.history: dict[Node, int] = {}
+        self.record = 0
+        for source in [arg.source for node in self.wide for arg in node.args]:
+            if source not in self.history and not isinstance(source, Inputs):
+                self.history[source] = self.record
+                self.record += source.size * lanes
+
+    def phase(self, node: Node, phases: dict[Node, int]) -> int:
+        """A sum over the batch is computed within the blocks, as soon as its operands are there."""
+        if node.batched or self.is_sum(node):
+            return WITHIN
+        return AFTER if any(phases[arg] != BEFORE for arg in node.args) else BEFORE
+
+    def waits(self, node: Node, phase: int) -> bool:
+        """What only the last phase reads is computed in the loop that reads it."""
+        return phase == AFTER and isinstance(node, (Apply, Gather)) and not node.batched
+
+    def rank(self, node: Node) -> int:
+        """Single numbers first: then the rest is one loop, which reads a row before it is written."""
+        return int(self.numbers_first and node.size > 1)
+
+    def is_sum(self, node: Node) -> bool:
+        """Whether it is added up over the batch, block by block."""
+        return isinstance(node, (Outer, BatchSum)) and reduces(node) and node not in self.wide
+
+    def is_step(self, node: Node) -> bool:
+        return not isinstance(node, (Parameters, Inputs, Gather, Constant, Symbol))
+
+    def joins(self, step: Step, node: Node) -> bool:
+        """Elementwise nodes of one shape share a loop, unless one reads other rows of another."""
+        return (
+            isinstance(node, Apply)
+            and isinstance(step.nodes[0], Apply)
+            and step.nodes[0].shape == node.shape
+            and not any(isinstance(arg, Gather) and arg.args[0] in step.nodes for arg in node.args)
+        )
+
+    def is_view(self, schedule: Schedule, node: Gather) -> bool:
+        return True
+
+    def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
+        """Sums that nothing else reads, or wide products whose columns lie next to each other there."""
+        spaced = strides_of(index)
+        lines = arg in self.wide and spaced is not None and spaced[1][-1] == 1
+        return schedule.readers[arg] == [node] and (lines or all(map(self.is_sum, node.args)))
+
+    def is_stored(self, schedule: Schedule, node: Node) -> bool:
+        """Of the numbers of an example those that another loop reads; straight code has them in registers."""
+        return not node.batched or (node in schedule.kept and not self.straight and node not in self.history)
+
+    def is_pinned(self, node: Node) -> bool:
+        return not node.batched
 
 
 class Layout:
-    """The nodes of a program, grouped into loops, and their places in the scratch memory.
+    """The schedule of a kernel, and the places of its nodes in the scratch memory.
 
     Parameters
     ----------
-    nodes : what the program computes.
+    nodes : what the kernel computes.
     lanes : examples in a block.
     straight : whether it is code without loops, whose numbers have names and no places.
     itemsize : bytes of a number.
     numbers_first : whether the single numbers come before all else.
+
+    Attributes
+    ----------
+    groups : for each phase its loops, with the nodes that each computes.
+    sums, wide : sums over the batch: those that are added up block by block, and the others.
+    joined : sums that are computed where a scatter-add has them: the node, and their rows there.
+    places : by node where its numbers begin in the scratch memory.
+    size : numbers of the scratch memory.
     """
 
     def __init__(
         self, nodes: Sequence[Node], lanes: int, straight: bool, itemsize: int, numbers_first: bool = False
     ) -> None:
-        self.lanes, self.straight = lanes, straight
+        self.nodes, self.lanes, self.straight = nodes, lanes, straight
         self._alignment = tuning.ALIGNED // itemsize  # in numbers
         self.group = min(lanes, 8)  # lanes of an accumulator
-        self.nodes = nodes
-        self.order = ancestry(nodes)
-        self.inputs = self.order[0].graph.inputs
-        self.phases: dict[Node, int] = {}
-        for node in self.order:
-            if node.batched:
-                phase = WITHIN
-            elif any(arg.batched or self.phases[arg] == AFTER for arg in node.args):
-                phase = AFTER
-            else:
-                phase = BEFORE
-            self.phases[node] = phase
-        readers: dict[Node, list[Node]] = {node: [] for node in self.order}
-        for node in self.order:
-            for arg in node.args:
-                readers[arg].append(node)
-        self._delay(readers)
-        if numbers_first:  # then the rest is one loop, which reads a row before it is written
-            self.order.sort(key=lambda node: node.size > 1)
-        self.size = 0  # of the scratch memory, in numbers
-        sums = [node for node in self.order if isinstance(node, (Outer, BatchSum)) and reduces(node)]
-        self.wide = {node for node in sums if not straight and lanes > 1 and _is_wide(node)}
-        self.sums = [node for node in sums if node not in self.wide]
-        self.history: dict[Node, int] = {}  # what wide products read of all blocks, and its place in a record
-        self.record = 0  # numbers kept of a block
-        for node in sorted(self.wide, key=lambda node: node.number):
-            for source in [arg.source for arg in node.args]:
-                if source not in self.history and not isinstance(source, Inputs):
-                    self.history[source] = self.record
-                    self.record += source.size * lanes
+        target = NativeTarget(nodes, lanes, straight, numbers_first)
+        self.schedule = schedule = Schedule(nodes, target)
+        self.inputs = schedule.order[0].graph.inputs
+        self.wide, self.history, self.record = target.wide, target.history, target.record
+        self.phases, self.kept = schedule.phases, schedule.kept
+        self.groups = [[step.nodes for step in schedule.steps if step.phase == phase] for phase in range(3)]
+        self.sums = [node for node in schedule.order if target.is_sum(node)]
+        self.joined = {
+            node: alias for node, alias in schedule.aliases.items() if not isinstance(node, Gather)
+        }
         self.places: dict[Node, int] = {}
-        # Sums that nothing but a "put" reads are computed where that has them.
-        self.joined: dict[Node, tuple[Node, Indices]] = {}
-        for node in self.order:
-            if isinstance(node, ScatterAdd) and not node.batched and is_partition(node):
-                whole = set(node.args) <= set(self.sums)
-                for index, arg in node.pieces:
-                    spaced = strides_of(index)
-                    if spaced is None or readers[arg] != [node]:
-                        continue
-                    if (whole and arg in self.sums) or (arg in self.wide and spaced[1][-1] == 1):
-                        self.joined[arg] = node, index
-        self.groups = [self._grouped(phase) for phase in (BEFORE, WITHIN, AFTER)]
+        self.size = 0
         self._allocate()
 
-    @property
-    def schedule(self) -> str:
-        """For each phase the loops, with the nodes that each computes, and the place of what is kept."""
-        lines = []
-        for name, groups in zip(("before the batch", "for each block of examples", "after it"), self.groups):
-            lines.append(f"{name}:")
-            for group in groups:
-                lines.append("  loop")
-                lines += [f"    {self.places.get(node, '-'):>6} {node!r}" for node in group]
-        return "\n".join([*lines, ""])
-
-    def _delay(self, readers: Mapping[Node, Sequence[Node]]) -> None:
-        """Move nodes that only the last phase reads into that phase, into the loop that reads them."""
-        for node in reversed(self.order):
-            early = (
-                self.phases[node] == BEFORE and isinstance(node, (Apply, Gather)) and node not in self.nodes
-            )
-            if early and all(self.phases[reader] == AFTER for reader in readers[node]):
-                self.phases[node] = AFTER
-
-    def _grouped(self, phase: int) -> list[list[Node]]:
-        """The nodes of a phase in order, elementwise nodes of one shape together: they share a loop.
-
-        A sum over the batch is computed within the blocks, as soon as its operands are there.
-        """
-        groups: list[list[Node]] = []
-        for node in self.order:
-            when = WITHIN if node in self.sums else self.phases[node]
-            if when != phase or isinstance(node, (Parameters, Inputs, *_ELSEWHERE)):
-                continue
-            run = groups[-1] if groups else []
-            fits = isinstance(node, Apply) and bool(run) and isinstance(run[0], Apply)
-            if (
-                fits
-                and run[0].shape == node.shape
-                and not any(isinstance(arg, Gather) and arg.args[0] in run for arg in node.args)
-            ):
-                run.append(node)
-            else:
-                groups.append([node])
-        return groups
-
     def _allocate(self) -> None:
-        """The place of each node in the scratch memory: accumulators, their sums, all else.
+        """The place of each node: accumulators, their sums, the inputs, what is not batched, and the blocks.
 
-        Within a block a place is used again when nobody reads it any more, so that all of them stay in the
-        nearest cache.
+        The buffers of the blocks come last and next to each other, so that they stay in the nearest cache.
         """
         count = 0
-        self.accumulated = list(
-            dict.fromkeys(self.joined[node][0] if node in self.joined else node for node in self.sums)
-        )
+        self.accumulated = list(dict.fromkeys(map(self.schedule.root, self.sums)))
         for node in self.accumulated:
             self.places[node] = count
             count += node.size
@@ -161,30 +163,20 @@ class Layout:
         self._align()
         for node in self.accumulated:
             self.places[node] += self.first_sum
-        last: dict[Node, int] = {}
-        for number, group in enumerate(self.groups[WITHIN]):
-            for node in group:
-                last |= dict.fromkeys([arg.source for arg in node.args], number)
-        last |= dict.fromkeys([node.source for node in self.nodes], len(self.groups[WITHIN]))
-        self.kept = {node.source for node in self.nodes}
-        for phase in self.groups:
-            for group in phase:
-                self.kept |= {arg.source for node in group for arg in node.args if arg not in group}
-        free: dict[int, list[int]] = {}
-        for node in (self.inputs, *[t for t in self.order if self.phases[t] != WITHIN]):
-            if isinstance(node, (Parameters, *_ELSEWHERE)) or node in self.places or node in self.joined:
-                continue
-            self._place(node, free)
+        self._place(self.inputs)
+        buffers, places = self.schedule.buffers, dict[Buffer, int]()
+        for node in sorted(buffers, key=lambda node: (self.schedule.target.rank(node), node.number)):
+            if not node.batched and node not in self.places:
+                self._place(node)
         self.packing = self.size
         if any(isinstance(node.args[1].source, Inputs) for node in self.wide):
             self.size += tuning.WIDE_EXAMPLES * tuning.WIDE_COLUMNS
-        for number, group in enumerate(self.groups[WITHIN]):
-            for node in group:
-                if node.batched and node in self.kept and not self.straight and node not in self.history:
-                    self._place(node, free)
-            for node in [node for node, end in last.items() if end == number]:
-                if node.batched and node in self.places and node is not self.inputs:
-                    free.setdefault(node.size, []).append(self.places[node])
+        for node in buffers:
+            if node.batched:
+                if buffers[node] not in places:
+                    self._place(node)
+                    places[buffers[node]] = self.places[node]
+                self.places[node] = places[buffers[node]]
 
     def ends_with(self, nodes: Sequence[Node]) -> bool:
         """Whether the last loop of all computes these nodes: then they may lie where it reads from.
@@ -195,10 +187,7 @@ class Layout:
         read = {arg for node in last for arg in node.args if isinstance(arg.source, Parameters)}
         return bool(last) and set(nodes) <= set(last) and all(_in_step(arg, last[0].size) for arg in read)
 
-    def _place(self, node: Node, free: dict[int, list[int]]) -> None:
-        if node.batched and free.get(node.size):
-            self.places[node] = free[node.size].pop()
-            return
+    def _place(self, node: Node) -> None:
         self.places[node] = self.size
         self.size += node.size * (self.lanes if node.batched else 1)
         self._align()

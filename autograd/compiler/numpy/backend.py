@@ -51,7 +51,7 @@ class ArrayProgram(BackendProgram):
         source = codegen.source()
         scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
         exec(compile(source, "<compiled by autograd>", "exec"), scope)
-        return source, "\n".join([*codegen.schedule, ""]), scope["prepare"]
+        return source, str(codegen.schedule), scope["prepare"]
 
     @property
     def source(self) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from autograd import Training, exp, log
 from autograd.compiler.update_loop import Clamp, Finite, Follow, Keep, Measure, Shorten
 from tests.support.compiled import backends, program_of
+from tests.support.profiles import tries
 
 ROWS = {"plain": {}, "momentum": {"rule": lambda w, g, rate, memory: step(w, g, rate, memory)}}
 
@@ -121,6 +122,7 @@ def by_hand(program, batch, numbers, batches, rate, rule, clip_value, clip_norm)
 
 
 @backends
+@tries(60)
 @given(
     rule=st.sampled_from(sorted(ROWS)),
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4),

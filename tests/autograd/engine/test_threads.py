@@ -179,13 +179,14 @@ w = Value(0.5, "w")
 y = sum([sin(w * i) * w for i in range(3000)])
 y.backward()
 expected, stop = w.grad, threading.Event()
+{work}  # Python's own locks of modules stay closed in a child, if they are still being imported
 
 def busy():
     while not stop.is_set():
         y.backward()
         {work}
 
-thread = threading.Thread(target=busy)
+thread = threading.Thread(target=busy, daemon=True)
 thread.start()
 for _ in range(20):
     child = os.fork()

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from autograd.spreadsheet import assignment
+from autograd.spreadsheet import Finding, SheetError, WorkbookReport, assignment, check_workbook, command
 from autograd.spreadsheet.formulas import FormulaError, parsed
+from autograd.spreadsheet.vocabulary import short
 from demos import check
 from tests.support.profiles import slow
 from tests.support.sheets_made import (
@@ -52,53 +53,56 @@ LIVE = Layout(live=True, corner=(12, 2), rate=(3, 4))
 
 @dataclass(frozen=True)
 class Report:
-    """What the command said: its status, and by column what it says of it."""
+    """What came out: the status of the command and what it printed, and the findings as data."""
 
     status: int
     text: str
     error: str
+    data: WorkbookReport | None
+
+    @property
+    def mistakes(self) -> dict[str, Finding]:
+        """By column the first finding that is no consequence of others."""
+        return {
+            short(each.quantity): each for table in self.data.tables[::-1] for each in table.mistakes[::-1]
+        }
 
     @property
     def wrong(self) -> list[str]:
-        return [name for names in re.findall(r"  WRONG: .*?: (.*)", self.text) for name in names.split(", ")]
-
-    def part(self, name: str) -> str:
-        """What is said of one column: from its first wrong cell on."""
-        match = re.search(
-            rf"^  {re.escape(name)}: (first wrong.*?)(?=^\s*$|^  \S|\Z)", self.text, re.M | re.S
-        )
-        assert match, f"nothing is said of {name} in\n{self.text}"
-        return match[1]
+        return list(self.mistakes)[::-1]
 
     def cell(self, name: str) -> str:
-        return re.match(r"first wrong in (\w+)", self.part(name))[1]
-
-    def number(self, name: str, which: str) -> float:
-        return float(re.search(rf"{which} +(\S+)", self.part(name))[1])
+        return self.mistakes[name].cell
 
     def slip(self, name: str) -> str:
         """The words for the slip; empty if it was not recognised."""
-        for names, words in re.findall(r"^  (\S.*?): (?!first wrong)(.*(?:\n    \S.*)*)", self.text, re.M):
-            if name in names.split(", "):
-                return " ".join(words.split())
-        return ""
+        slip = self.mistakes[name].slip
+        return slip.words if slip else ""
 
 
 @pytest.fixture
-def run(capsys) -> Callable[..., Report]:
+def run(capsys, monkeypatch) -> Callable[..., Report]:
     def called(*words: object) -> Report:
+        held: list[WorkbookReport] = []
+
+        def kept(*args, **named):
+            held.append(check_workbook(*args, **named))
+            return held[-1]
+
+        monkeypatch.setattr(command, "check_workbook", kept)
         status = check.main([str(word) for word in words])
         captured = capsys.readouterr()
-        return Report(status, captured.out, captured.err)
+        return Report(status, captured.out, captured.err, held[0] if held else None)
 
     return called
 
 
 def require_right(report: Report) -> None:
     assert report.status == 0, report.text + report.error
-    assert "RIGHT: all" in report.text
+    assert report.text.startswith("RIGHT: all")
     assert "WRONG" not in report.text
     assert report.error == ""
+    assert report.data.findings == []
 
 
 def given(*more: Mapping[str, float], lr: float = 0.5) -> dict[str, float]:
@@ -185,7 +189,8 @@ def test_columns_in_any_order_among_others(seed, run, tmp_path):
     layout = Layout(columns, corner=(rng.randint(1, 40), rng.randint(1, 9)))
     report = run(write_csv(tmp_path / "shuffled.csv", layout.grid(training), rng.choice(",;\t")))
     require_right(report)
-    assert set(re.search("not checked: (.*)", report.text)[1].split(", ")) == {"comment", "source"}
+    (table,) = report.data.tables
+    assert set(table.understood.table.ignored) == {"comment", "source"}
 
 
 SPELLINGS = {
@@ -271,8 +276,8 @@ class Case:
     reference: tuple[str, str] = ("", "")
 
 
-A = "a_h1 (1 − a_h1) stands where a_h2 (1 − a_h2) belongs."
-BELOW = "are taken from the row below: they were updated already."
+A = "a_h1 (1 − a_h1) stands where a_h2 (1 − a_h2) belongs"
+BELOW = "are taken from the row below: they were updated already"
 CASES = {
     "a_h1 in ∂E/∂w3 and ∂E/∂w4": Case(
         slopes(range(3, 5), lambda text: text.replace("a_h2", "a_h1")),
@@ -281,35 +286,35 @@ CASES = {
     ),
     "a_h2 in ∂E/∂w2": Case(
         slopes(range(2, 3), lambda text: text.replace("a_h1", "a_h2")),
-        {"∂E/∂w2": "a_h2 (1 − a_h2) stands where a_h1 (1 − a_h1) belongs."},
+        {"∂E/∂w2": "a_h2 (1 − a_h2) stands where a_h1 (1 − a_h1) belongs"},
         reference=("a_h2", "a_h1"),
     ),
     "a_h2 in one place of ∂E/∂w2": Case(
         slopes(range(2, 3), lambda text: text.replace("(1-a_h1)", "(1-a_h2)")),
-        {"∂E/∂w2": "1 − a_h2 stands where 1 − a_h1 belongs."},
+        {"∂E/∂w2": "1 − a_h2 stands where 1 − a_h1 belongs"},
         reference=("a_h2", "a_h1"),
     ),
     "w6 and w7 swapped in the hidden gradients": Case(
         slopes(range(1, 5), lambda text: swapped(text, "w6", "w7")),
         {
-            "∂E/∂w1": "w6 stands where w7 belongs.",
-            "∂E/∂w2": "w6 stands where w7 belongs.",
-            "∂E/∂w3": "w7 stands where w6 belongs.",
-            "∂E/∂w4": "w7 stands where w6 belongs.",
+            "∂E/∂w1": "w6 stands where w7 belongs",
+            "∂E/∂w2": "w6 stands where w7 belongs",
+            "∂E/∂w3": "w7 stands where w6 belongs",
+            "∂E/∂w4": "w7 stands where w6 belongs",
         },
         reference=("w6", "w7"),
     ),
     "w3 and w4 updated with the gradients of w1 and w2": Case(
         {"w3": "w3↑-η*∂E/∂w1↑", "w4": "w4↑-η*∂E/∂w2↑"},
-        {"w3": "∂E/∂w1 stands where ∂E/∂w3 belongs.", "w4": "∂E/∂w2 stands where ∂E/∂w4 belongs."},
+        {"w3": "∂E/∂w1 stands where ∂E/∂w3 belongs", "w4": "∂E/∂w2 stands where ∂E/∂w4 belongs"},
         begin=1,
         reference=("∂E/∂w1", "∂E/∂w3"),
     ),
     "a frozen update": Case(
-        {"w5": "w5↑"}, {"w5": "its update is missing: it stays as it is in the row above."}, 1
+        {"w5": "w5↑"}, {"w5": "its update is missing: it stays as it is in the row above"}, 1
     ),
     "a frozen update, by the first row": Case(
-        {"w2": "w2⤒"}, {"w2": "its update is missing: it stays as it is in the row above."}, 1
+        {"w2": "w2⤒"}, {"w2": "its update is missing: it stays as it is in the row above"}, 1
     ),
     "hidden gradients after the output weights had changed": Case(
         slopes(range(1, 5), lambda text: re.sub("(w[5-8])", r"\1↓", text)),
@@ -317,17 +322,17 @@ CASES = {
     ),
     "a formula that is not filled down any more": Case(
         {"∂E/∂w3": "∂E/∂w3↑"},
-        {"∂E/∂w3": "it stays at the number of the row before: the formula does not go on."},
+        {"∂E/∂w3": "it stays at the number of the row before: the formula does not go on"},
         begin=5,
     ),
     "another column from some row on": Case(
         {"∂E/∂w1": slope(1).replace("i1", "i2")},
-        {"∂E/∂w1": "i2 stands where i1 belongs."},
+        {"∂E/∂w1": "i2 stands where i1 belongs"},
         begin=5,
         reference=("i2", "i1"),
     ),
     "the forward pass breaks": Case(
-        {"h1": "w1*i1+w2*i1"}, {"h1": "i1 stands where i2 belongs."}, begin=4, reference=("i1", "i2")
+        {"h1": "w1*i1+w2*i1"}, {"h1": "i1 stands where i2 belongs"}, begin=4, reference=("i1", "i2")
     ),
 }
 
@@ -348,25 +353,26 @@ def test_a_slip_is_found_and_named(name, targets, live, run, tmp_path):
     for column, words in case.words.items():
         assert report.slip(column) == words
         assert report.cell(column) == LIVE.cell(column, case.begin)
-        assert report.number(column, "found") == training.value(column, case.begin)
-        right = training.right(column, case.begin)
-        assert report.number(column, "right") == pytest.approx(right, rel=1e-12)
+        found = report.mistakes[column]
+        assert found.given == training.value(column, case.begin)
+        assert found.expected == pytest.approx(training.right(column, case.begin), rel=1e-12)
         if live:
-            assert f"={LIVE.formula(training, column, case.begin)}\n" in report.part(column)
+            assert found.reading.formula == f"={LIVE.formula(training, column, case.begin)}"
     if live and case.reference[0]:
         column, (found, meant) = next(iter(case.slips)), case.reference
         above = case.begin - (column in WEIGHTS)
         said = f"{LIVE.cell(found, above)} ({found}) should be {LIVE.cell(meant, above)} ({meant})"
-        assert f"the reference {said}" in report.part(column)
+        assert any(f"the reference {said}" in repair for repair in report.mistakes[column].repairs)
 
 
 def test_the_common_slip_by_its_published_numbers(run, tmp_path):
     """First row, t = (0.5, 0.5): the two numbers of the mission."""
     case = CASES["a_h1 in ∂E/∂w3 and ∂E/∂w4"]
     report = run(write_csv(tmp_path / "wrong.csv", Layout().grid(Training(count=3).with_slip(case.slips))))
-    assert report.number("∂E/∂w3", "found") == 0.0003518686651353938
-    assert report.number("∂E/∂w3", "right") == pytest.approx(0.00035177632159073217, rel=1e-12)
-    assert "relative error 2.6e-04" in report.part("∂E/∂w3")
+    found = report.mistakes["∂E/∂w3"]
+    assert found.given == 0.0003518686651353938
+    assert found.expected == pytest.approx(0.00035177632159073217, rel=1e-12)
+    assert "relative error 2.6e-04" in report.text
 
 
 def test_a_cause_is_told_from_what_follows_in_its_row(run, tmp_path):
@@ -374,9 +380,9 @@ def test_a_cause_is_told_from_what_follows_in_its_row(run, tmp_path):
     training = Training(count=6).with_slip({"a_h1": "1/(1+EXP(h1))"}, 2)
     report = run(write_csv(tmp_path / "wrong.csv", Layout().grid(training)))
     assert report.wrong == ["a_h1"]
-    assert re.search(
-        r"o1, a_o1, o2, .*computed rightly from numbers that are wrong", report.text.replace("\n   ", "")
-    )
+    follows = [each.quantity for each in report.data.findings if each.consequential]
+    assert follows[:3] == ["o1", "a_o1", "o2"]
+    assert "computed rightly from numbers that are wrong" in report.text
 
 
 def test_several_causes_are_all_named(run, tmp_path):
@@ -386,8 +392,8 @@ def test_several_causes_are_all_named(run, tmp_path):
         training = training.with_slip({name: text}, int(name == "w8"))
     report = run(write_csv(tmp_path / "wrong.csv", Layout().grid(training)))
     assert sorted(report.wrong) == sorted(slips)
-    assert report.slip("h2") == "w3 stands where w4 belongs."
-    assert report.slip("∂E/∂w6") == "a_h1 stands where a_h2 belongs."
+    assert report.slip("h2") == "w3 stands where w4 belongs"
+    assert report.slip("∂E/∂w6") == "a_h1 stands where a_h2 belongs"
     assert "the step is added" in report.slip("w8")
 
 
@@ -449,8 +455,8 @@ def test_a_slip_that_nobody_listed(seed, run, tmp_path):
     assert report.status == 1
     assert report.wrong == [name], f"{text} in {name}\n{report.text}"
     assert report.cell(name) == LIVE.cell(name, off[0])
-    assert report.number(name, "found") == training.value(name, off[0])
-    assert report.number(name, "right") == pytest.approx(training.right(name, off[0]), rel=1e-9)
+    assert report.mistakes[name].given == training.value(name, off[0])
+    assert report.mistakes[name].expected == pytest.approx(training.right(name, off[0]), rel=1e-9)
     assert report.slip(name), f"{text} in {name}\n{report.text}"
 
 
@@ -605,8 +611,8 @@ def test_several_tables_on_one_sheet(down, run, tmp_path):
         grid |= moved(table, 9 * turn, 0) if down else moved(table, 0, 33 * turn)
     report = run(write_xlsx(tmp_path / "six.xlsx", {"Sheet1": grid}))
     assert report.status == 1
-    assert report.text.count("RIGHT: all 31 columns") == 5
-    assert [float(lr) for lr in re.findall(r"η = (\S+)", report.text)] == SIX_RATES
+    assert [table.status for table in report.data.tables].count(0) == 5
+    assert [float(table.understood.rate.value[0]) for table in report.data.tables] == SIX_RATES
     assert report.wrong == ["∂E/∂w2"]
     assert report.cell("∂E/∂w2") == ("Y31" if down else "DT4")
 
@@ -620,7 +626,7 @@ def test_several_sheets(run, tmp_path):
     }
     report = run(write_xlsx(tmp_path / "six.xlsx", sheets))
     require_right(report)
-    assert report.text.count("RIGHT") == 6
+    assert len(report.data.tables) == 6
     assert "No table with the columns of the assignment on: Read me" in report.text
 
 
@@ -690,7 +696,7 @@ def test_what_is_no_number_is_wrong(content, found, run, tmp_path):
     assert report.status == 1
     assert report.wrong == ["a_h1"]
     assert report.cell("a_h1") == "N4"
-    assert f"found  {found}\n" in report.part("a_h1")
+    assert f"found  {found}\n" in report.text
 
 
 def test_formulas_that_are_shared_between_cells(run, tmp_path):
@@ -786,8 +792,9 @@ def test_the_half_of_a_mean_belongs_to_its_gradients_too(run, tmp_path):
     report = run(write_csv(tmp_path / "mean.csv", grid))
     assert report.status == 1
     assert report.wrong == ["∂E/∂w1"]
-    assert report.number("∂E/∂w1", "found") == pytest.approx(2.0 * training.right("∂E/∂w1", 0), rel=1e-12)
-    assert report.number("∂E/∂w1", "right") == pytest.approx(training.right("∂E/∂w1", 0), rel=1e-12)
+    right = training.right("∂E/∂w1", 0)
+    assert report.mistakes["∂E/∂w1"].given == pytest.approx(2.0 * right, rel=1e-12)
+    assert report.mistakes["∂E/∂w1"].expected == pytest.approx(right, rel=1e-12)
 
 
 def test_rows_that_are_ten_epochs_apart(run, tmp_path):
@@ -825,8 +832,8 @@ def test_examples_that_change_from_row_to_row_are_no_slip(run, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("∂E/∂w6", f"3*{RIGHT['∂E/∂w6']}", "it is 3 times what it should be."),
-        ("h2", "w3*i1+w4*i2+0.25", "0.25 is added to it."),
+        ("∂E/∂w6", f"3*{RIGHT['∂E/∂w6']}", "it is 3 times what it should be"),
+        ("h2", "w3*i1+w4*i2+0.25", "0.25 is added to it"),
         (
             "∂E/∂w7",
             "(a_o2-t2)*a_o2*a_o2",
@@ -852,7 +859,7 @@ def test_a_reference_that_moves_where_it_should_stay(run, tmp_path):
     report = run(with_openpyxl(path, change))
     assert report.wrong == ["w5"]
     assert report.cell("w5") == "J15"
-    assert "the reference D4 should be $D$3 (η)" in report.part("w5")
+    assert report.mistakes["w5"].repairs[0].startswith("the reference D4 should be $D$3 (η): it slides")
 
 
 def test_a_sheet_of_something_else(run, tmp_path):
@@ -947,7 +954,9 @@ def test_no_file_and_a_folder(run, tmp_path):
     missing, folder = run(tmp_path / "none.xlsx"), run(tmp_path)
     assert missing.status == folder.status == 2
     assert missing.error == f"python -m demos check: error: there is no file {tmp_path / 'none.xlsx'}\n"
-    assert "is a folder: give the name of a sheet in it" in folder.error
+    assert f"there is no sheet in {tmp_path}: it takes" in folder.error
+    with pytest.raises(SheetError, match="is a folder: give the name of a sheet in it"):
+        check_workbook(tmp_path, assignment())
 
 
 @pytest.mark.parametrize("seed", range(45))
@@ -1004,8 +1013,8 @@ def test_a_learning_rate_that_the_sheet_does_not_use(run, tmp_path):
     path = write_csv(tmp_path / "a.csv", Layout().grid(Training(count=4)))
     report = run(path, "--lr", 0.1)
     assert report.status == 1
-    assert set(report.wrong) == set(WEIGHTS)
-    assert report.slip("w1") == "the learning rate 0.5 is used, where η = 0.1 belongs."
+    assert report.wrong == []
+    assert report.text.startswith("WRONG: the updates use η = 0.5, --lr says 0.1 (")
 
 
 def test_the_whole_derivation_on_demand(run, tmp_path):

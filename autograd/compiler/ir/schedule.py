@@ -1,0 +1,245 @@
+"""The schedule: in which phase and step each node is computed, in which buffer, and how long that is read.
+
+It is decided here once for every back end. A `Target` says what a back end can do: which phases it has,
+which nodes share a loop, which rows may be read or written where another node has them, and what it keeps
+elsewhere. From that follow the order, the aliases, and the lives and the reuse of the buffers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from .index_maps import is_partition, strides_of
+from .nodes import Constant, Gather, Indices, Node, ScatterAdd, Symbol, ancestry
+from .passes import checked
+
+__all__ = ["Buffer", "Schedule", "Step", "Target"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Nodes that are computed together, in this order, in one loop over their rows."""
+
+    phase: int
+    nodes: list[Node]
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """Memory for `size` rows, of one number or one for each example of the batch."""
+
+    number: int
+    size: int
+    batched: bool
+
+
+class Target:
+    """What a back end can do, as far as a schedule depends on it.
+
+    Attributes
+    ----------
+    phases : their names, in order.
+    repeated : the number of the phase that runs again and again after one run of those before it.
+    """
+
+    phases: Sequence[str] = ("run",)
+    repeated = 0
+
+    def phase(self, node: Node, phases: dict[Node, int]) -> int:
+        """The phase of a node, from those of its operands."""
+        return 0
+
+    def waits(self, node: Node, phase: int) -> bool:
+        """Whether a node is computed in this later phase, in which all of its readers are."""
+        return False
+
+    def rank(self, node: Node) -> int:
+        """Nodes of a phase with a lower rank come first, and do not depend on those with a higher one."""
+        return 0
+
+    def is_step(self, node: Node) -> bool:
+        """Whether something is to be done for a node. Constants and symbols are where they are read."""
+        return not isinstance(node, (Constant, Symbol))
+
+    def joins(self, step: Step, node: Node) -> bool:
+        """Whether a node is computed in the loop of the step before it, which is of its phase."""
+        return False
+
+    def is_view(self, schedule: Schedule, node: Gather) -> bool:
+        """Whether the rows of a gather are read where its operand has them."""
+        return False
+
+    def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
+        """Whether an operand whose rows are the rows `index` of a scatter-add is computed in their place."""
+        return False
+
+    def is_stored(self, schedule: Schedule, node: Node) -> bool:
+        """Whether a node that is no alias has a buffer, and is not in registers or memory of the caller."""
+        return True
+
+    def is_pinned(self, node: Node) -> bool:
+        """Whether a node's buffer is never given away, as that of what a repeated phase has from before."""
+        return False
+
+    def is_rewritten(self, node: Node, arg: Node) -> bool:
+        """Whether a node may be written over an operand of its shape that nothing reads after it."""
+        return False
+
+    def kind(self, node: Node) -> Hashable:
+        """What two nodes have in common if one may have the buffer of the other."""
+        return node.size, node.batched
+
+
+class Schedule:
+    """The outputs of a program, scheduled for a target.
+
+    Attributes
+    ----------
+    order : all nodes, by phase and then as the graph has them, operands first.
+    phases : the phase of each node.
+    steps : what is computed, in order.
+    readers : by node the nodes that read it, one for each operand that it is.
+    aliases : nodes whose numbers are rows of another node, and these rows.
+    once : pairs of a scatter-add and a constant in it that is written only once, for nothing overwrites it.
+    kept : the nodes that are read outside of their step.
+    pinned : nodes whose buffer is never given away.
+    ends : by node that is no alias the last step that reads its buffer; for outputs the number of steps.
+    buffers : by node that is no alias its buffer, if it has one.
+    """
+
+    def __init__(self, outputs: Sequence[Node], target: Target) -> None:
+        self.outputs, self.target = list(outputs), target
+        self.order = ancestry(outputs)
+        self.readers: dict[Node, list[Node]] = {node: [] for node in self.order}
+        self.phases: dict[Node, int] = {}
+        for node in self.order:
+            self.phases[node] = target.phase(node, self.phases)
+            for arg in node.args:
+                self.readers[arg].append(node)
+        for node in reversed(self.order):
+            when = {self.phases[reader] for reader in self.readers[node]}
+            if node not in self.outputs and len(when) == 1 and target.waits(node, min(when)):
+                self.phases[node] = min(when)
+        self.order.sort(key=lambda node: (self.phases[node], target.rank(node)))
+        self.aliases: dict[Node, tuple[Node, Indices]] = {}
+        self.once: set[tuple[Node, Node]] = set()
+        self._find_aliases()
+        self.steps = self._grouped()
+        self.kept = {output.source for output in outputs}
+        for step in self.steps:
+            self.kept |= {arg.source for node in step.nodes for arg in node.args if arg not in step.nodes}
+        self.ends: dict[Node, int] = {}
+        for number, step in enumerate(self.steps):
+            for node in step.nodes:
+                for each in (*node.args, node):
+                    self.ends[self.root(each)] = number
+        self.ends |= dict.fromkeys(map(self.root, outputs), len(self.steps))
+        self.pinned = {node for node, _ in self.once}
+        self.pinned.update(node for node in self.order if target.is_pinned(node))
+        later = [arg for node in self.order if self._recurs(node) for arg in node.args]
+        self.pinned.update(self.root(each) for each in [*later, *outputs] if not self._recurs(each))
+        self.buffers: dict[Node, Buffer] = {}
+        self._assign_buffers()
+        checked("schedule", self)
+
+    def _recurs(self, node: Node) -> bool:
+        return self.phases[node] >= self.target.repeated
+
+    def root(self, node: Node) -> Node:
+        """The node whose buffer has the numbers of this one."""
+        while node in self.aliases:
+            node = self.aliases[node][0]
+        return node
+
+    def is_part(self, node: Node, index: Indices, arg: Node) -> bool:
+        """Whether an operand was computed in these rows of a scatter-add."""
+        whole, rows = self.aliases.get(arg, (None, None))
+        return whole is node and rows is index
+
+    def __str__(self) -> str:
+        """For each phase its steps: where each node is, ``b3`` for a buffer, ``in n7`` for an alias."""
+        lines = []
+        for phase, name in enumerate(self.target.phases):
+            lines.append(f"{name}:")
+            for step in self.steps:
+                if step.phase == phase:
+                    lines.append("  step")
+                    lines += [f"    {self._place(node):>6}  {node!r}" for node in step.nodes]
+        return "\n".join([*lines, ""])
+
+    def _place(self, node: Node) -> str:
+        if node in self.aliases:
+            return f"in n{self.aliases[node][0].number}"
+        return f"b{self.buffers[node].number}" if node in self.buffers else "-"
+
+    def _find_aliases(self) -> None:
+        target = self.target
+        for node in self.order:
+            if isinstance(node, Gather) and target.is_view(self, node):
+                self.aliases[node] = node.args[0], node.index
+        elsewhere = {*self.aliases, *self.outputs, *[source for source, _ in self.aliases.values()]}
+        tiled = [node for node in self.order if isinstance(node, ScatterAdd) and is_partition(node)]
+        parts: set[Node] = set()
+        for node in tiled:
+            for index, arg in node.pieces:
+                fits = (arg.shape, arg.batched) == (index.shape, node.batched) and strides_of(
+                    index
+                ) is not None
+                if (
+                    fits
+                    and arg not in elsewhere
+                    and arg not in parts
+                    and target.is_part(self, node, index, arg)
+                ):
+                    self.aliases[arg] = node, index
+                    parts.add(arg)
+        for node in tiled:
+            constant = [arg for index, arg in node.pieces if arg.scalar is not None and strides_of(index)]
+            if parts.issuperset(set(node.args).difference(constant)):
+                self.once |= {(node, arg) for arg in constant}
+
+    def _grouped(self) -> list[Step]:
+        steps: list[Step] = []
+        for node in filter(self.target.is_step, self.order):
+            last = steps[-1] if steps and steps[-1].phase == self.phases[node] else None
+            if last and self.target.joins(last, node):
+                last.nodes.append(node)
+            else:
+                steps.append(Step(self.phases[node], [node]))
+        return steps
+
+    def _assign_buffers(self) -> None:
+        """A buffer is given away after the last step that reads it, or to a node that is written over it."""
+        free: dict[Hashable, list[Buffer]] = {}
+        live: dict[Node, Buffer] = {}
+        numbers = itertools.count()
+        for number, step in enumerate(self.steps):
+            for node in map(self.root, step.nodes):
+                if node in self.buffers or not self.target.is_stored(self, node):
+                    continue
+                old = next((arg for arg in node.args if self._gives(arg, node, number)), None)
+                waiting = free.get(self.target.kind(node))
+                if old is not None:
+                    buffer = live.pop(old)
+                elif waiting and node not in self.pinned:
+                    buffer = waiting.pop()
+                else:
+                    buffer = Buffer(next(numbers), node.size, node.batched)
+                self.buffers[node] = live[node] = buffer
+            for node in [node for node in live if self.ends[node] <= number]:
+                if node not in self.pinned:
+                    free.setdefault(self.target.kind(node), []).append(live[node])
+                del live[node]
+
+    def _gives(self, arg: Node, node: Node, number: int) -> bool:
+        """Whether a node may be written over an operand in the step of this number."""
+        return (
+            arg in self.buffers
+            and self.ends[arg] == number
+            and arg not in self.pinned
+            and (arg.shape, arg.batched) == (node.shape, node.batched)
+            and all(each is arg or self.root(each) is not arg for each in node.args)
+            and self.target.is_rewritten(node, arg)
+        )

@@ -1,0 +1,161 @@
+"""What numpy can do: which rows are views, what is written in place, and what is a float or not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from .. import tuning
+from ..ir.index_maps import strides_of
+from ..ir.nodes import (
+    Apply,
+    BatchSum,
+    Constant,
+    Gather,
+    Indices,
+    Inputs,
+    LeaveOneOutSum,
+    MatMul,
+    Node,
+    Outer,
+    Parameters,
+    ScatterAdd,
+    Symbol,
+    ancestry,
+)
+from ..ir.schedule import Schedule, Target
+
+__all__ = ["OPERATORS", "ArrayTarget"]
+
+OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"}  # of floats, by row
+
+
+class ArrayTarget(Target):
+    """Arrays for one size of batch: `load` computes what depends on the batch alone, `run` all else.
+
+    Parameters
+    ----------
+    own : whether the parameters stay in one array of the program's own, and results may be overwritten.
+
+    Attributes
+    ----------
+    numbers, in_arrays : nodes that are floats in `run`, and those of them that are also read as arrays.
+    outside : nodes in an array of the caller.
+    fresh : results in a new array each time, which the caller may keep.
+    """
+
+    phases = "load", "run"
+    repeated = 1
+
+    def __init__(self, outputs: Sequence[Node], own: bool) -> None:
+        self.outputs, self.own, order = outputs, own, ancestry(outputs)
+        graph = order[0].graph
+        self._early: set[Node] = set()  # what depends on the batch alone
+        for node in order:
+            varying = [arg for arg in node.args if not isinstance(arg, Constant)]
+            if isinstance(node, (Inputs, Symbol)) or (varying and self._early.issuperset(varying)):
+                self._early.add(node)
+        self._find_numbers(order)
+        # What `run` reads of `load` in an array that both know. What it reads as a matrix alone stays a view:
+        # BLAS takes the rows of a batch as they are.
+        late = [node for node in order if node not in self._early]
+        self._entered = self._early.intersection(
+            [
+                *outputs,
+                *(arg for node in late if node in self.numbers or not _is_product(node) for arg in node.args),
+            ]
+        )
+        # Of few parameters a copy is quicker than views of the caller's array each time.
+        few = graph.parameters.size <= tuning.NUMPY_COPIED
+        self.outside: set[Node] = set() if few or own else {graph.parameters}
+        if graph.inputs not in self._entered:
+            self.outside.add(graph.inputs)
+        self.fresh: set[Node] = set()
+        if not few and not own:
+            self._find_fresh(order)
+        self._matrices = {
+            each
+            for node in order
+            if isinstance(node, (MatMul, Outer, LeaveOneOutSum))
+            for each in (node, *node.args)
+            if each.batched
+        }
+
+    def _find_numbers(self, order: Sequence[Node]) -> None:
+        """An array of one number takes ten times as long as a float."""
+        self.numbers: set[Node] = set()
+        in_arrays = set(self.outputs)
+        for node in order:
+            if node.size == 1 and not node.batched and node not in self._early and self._is_number(node):
+                self.numbers.add(node)
+        for node in reversed(order):
+            scalar = node in self.numbers and node not in in_arrays
+            if not (scalar and isinstance(node, Gather)) and (
+                not isinstance(node, Apply) or node.row.vectors
+            ):
+                in_arrays.update(node.args)
+        self.in_arrays = self.numbers & in_arrays
+
+    def _is_number(self, node: Node) -> bool:
+        if isinstance(node, BatchSum):
+            return True
+        if _is_product(node):
+            a, b = node.args
+            return a.batched == b.batched
+        known = [
+            arg in self.numbers or isinstance(arg, Symbol) or arg.scalar is not None for arg in node.args
+        ]
+        return all(known) and (
+            isinstance(node, Gather) or (isinstance(node, Apply) and node.row.name in OPERATORS)
+        )
+
+    def _find_fresh(self, order: Sequence[Node]) -> None:
+        for output in self.outputs:
+            if not output.batched and not isinstance(output, Gather) and output not in self._early:
+                self.fresh.add(output)
+        for output in [output for output in self.fresh if isinstance(output, Apply)]:
+            for arg in output.args:  # the output is written over it
+                alone = sum(arg in node.args for node in order) == 1
+                if isinstance(arg, ScatterAdd) and alone and not arg.batched:
+                    self.fresh.add(arg)
+
+    def phase(self, node: Node, phases: dict[Node, int]) -> int:
+        return 0 if node in self._early else 1
+
+    def is_view(self, schedule: Schedule, node: Gather) -> bool:
+        (x,) = node.args
+        copied = isinstance(x, Inputs) and x in self.outside and node in self._entered
+        return not (copied or isinstance(x, Symbol) or node in self.numbers) and self.is_spaced(
+            node, node.index
+        )
+
+    def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
+        return isinstance(arg, (MatMul, Outer, BatchSum, Apply)) and self.is_spaced(arg, index)
+
+    def is_spaced(self, node: Node, index: Indices) -> bool:
+        """Whether a node may be a view of these rows of another.
+
+        They must be evenly spaced, and the columns of a matrix contiguous: its reshaping is a copy otherwise.
+        """
+        spaced = strides_of(index)
+        return (
+            spaced is not None and min(spaced[1]) > 0 and (node not in self._matrices or spaced[1][-1] == 1)
+        )
+
+    def is_stored(self, schedule: Schedule, node: Node) -> bool:
+        given = node in self.outside or (self.own and isinstance(node, Parameters))
+        return not given and (node not in self.numbers or node in self.in_arrays)
+
+    def is_rewritten(self, node: Node, arg: Node) -> bool:
+        elementwise = isinstance(node, Apply) and not node.row.vectors and node not in self.numbers
+        return (
+            elementwise
+            and (arg in self.fresh) is (node in self.fresh)
+            and not isinstance(arg, (Parameters, Inputs))
+        )
+
+    def kind(self, node: Node) -> Hashable:
+        return node.size, node.batched, node in self.fresh
+
+
+def _is_product(node: Node) -> bool:
+    return isinstance(node, (MatMul, Outer))

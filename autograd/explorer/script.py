@@ -1,0 +1,67 @@
+"""The page's modules as one script: each is a function of its own that hands its exports to those after it.
+
+The files in `web` are modules as any editor knows them. A page that is one file cannot import, and a browser
+does not import from a file; so ``import {a} from "./b.js"`` becomes ``const {a} = $b``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["WEB", "rows_module", "script"]
+
+WEB = Path(__file__).parent / "web"
+_IMPORT = re.compile(r'^import (?:(\{[^}]*\}) from )?"\./(\w+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (\{[^}]*\});\n", re.MULTILINE)
+
+
+def rows_module(rows: Sequence[str] | None) -> str:
+    """The module `rows`: an array of rows as JavaScript has them (`row_script`), or ``null``."""
+    called = "dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum"
+    array = "null" if rows is None else f"[{', '.join(rows)}]"
+    return f'import {{ {called} }} from "./arithmetic.js";\nconst ROWS = {array};\nexport {{ ROWS }};\n'
+
+
+def script(entry: str, given: Mapping[str, str] | None = None) -> str:
+    """A module with all that it imports, as one script.
+
+    Parameters
+    ----------
+    entry : the name of a file in `web`, without its suffix.
+    given : texts of modules that are no files, by name.
+
+    Raises
+    ------
+    ValueError : if modules import each other in a circle.
+
+    Examples
+    --------
+    >>> first = "const a = 1;\\nexport { a };\\n"
+    >>> print(script("last", {"first": first, "last": 'import { a } from "./first.js";\\n'}))
+    const $first = await (async () => {
+    const a = 1;
+    return { a };
+    })();
+    const $last = await (async () => {
+    const { a } = $first;
+    })();
+    <BLANKLINE>
+    """
+    done: dict[str, str] = {}
+    _add(entry, given or {}, done, ())
+    return "".join(done.values())
+
+
+def _add(name: str, given: Mapping[str, str], done: dict[str, str], around: tuple[str, ...]) -> None:
+    if name in around:
+        raise ValueError(f"modules import each other: {' > '.join((*around, name))}")
+    if name in done:
+        return
+    text = given[name] if name in given else (WEB / f"{name}.js").read_text(encoding="utf-8")
+    for _, other in _IMPORT.findall(text):
+        _add(other, given, done, (*around, name))
+    text = _IMPORT.sub(lambda match: f"const {match[1]} = ${match[2]};\n" if match[1] else "", text)
+    text = _EXPORT.sub(lambda match: f"return {match[1]};\n", text)
+    done[name] = f"const ${name} = await (async () => {{\n{text}}})();\n"

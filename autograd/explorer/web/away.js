@@ -1,0 +1,109 @@
+/* Take it away: what is on the page as a link, a file of its state, Python, a table or a drawing. And back again.
+
+   A state is data: it is read as such, checked, and nothing in it is ever run. */
+
+import { canEdit, data, grad, restore, saved } from "./live.js";
+import { find, leaves, nodes, output, parameters, payload } from "./payload.js";
+import { exact } from "./numbers.js";
+import { put } from "./writing.js";
+
+const plain = (number) => exact(number).replaceAll("−", "-").replace("∞", "inf");
+const inPython = (number) => (Number.isFinite(number) ? String(number) : `float("${plain(number)}")`);
+
+function python() {
+  const lines = nodes.map(({ python, op, name }, node) => (op || !python ? python : `${python} = Value(${inPython(data(node))}, ${JSON.stringify(name)})`));
+  const text = lines.join("\n");
+  const called = [...new Set([...text.matchAll(/(?<![\w."'])([a-z]\w*)(?=\()/g)].map((match) => match[1]))].filter((name) => name !== "float");
+  const names = ["Value", ...called.sort()].join(", ");
+  const table = text.includes("TABLE[") ? "from autograd.engine.primitives import TABLE\n" : "";
+  const last = nodes[output].python.split(" = ")[0];
+  const asked = (parameters.length ? parameters : leaves).map((node) => nodes[node].python);
+  const told = asked.map((name) => `print(${JSON.stringify(`${name}.grad`)}, ${name}.grad)`);
+  return `from autograd import ${names}\n${table}\n${lines.filter(Boolean).join("\n")}\n\n${last}.backward()\nprint(${JSON.stringify(last)}, ${last}.data)\n${told.join("\n")}\n`;
+}
+
+/** A field of CSV; what a spreadsheet would take for a formula is text to it. */
+const csvField = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+function table() {
+  const rows = nodes.map(({ name, op }, node) => [csvField(name), csvField(op), plain(data(node)), plain(grad(node))].join(","));
+  return `name,operation,data,gradient\n${rows.join("\n")}\n`;
+}
+
+/** The drawing as a file of its own, in the colours of the page. */
+function drawing() {
+  const svg = document.querySelector("#graph .canvas svg").cloneNode(true);
+  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  svg.setAttribute("width", width);
+  svg.setAttribute("height", height);
+  svg.removeAttribute("style");
+  const style = document.createElementNS("http://www.w3.org/2000/svg", "style");
+  style.textContent = `${document.querySelector("style").textContent}\nsvg { background: var(--paper); font-family: Helvetica, Arial, sans-serif; fill: var(--ink); }`;
+  svg.prepend(style);
+  return { text: new XMLSerializer().serializeToString(svg), width, height };
+}
+
+async function picture() {
+  const { text, width, height } = drawing();
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+const stem = payload.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 40) || "backpropagation";
+
+function handOut(content, suffix, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  link.download = `${stem}.${suffix}`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+  put(find("away-said"), `${link.download} is written.`);
+}
+
+// --- states ------------------------------------------------------------------------------------------------
+
+function open(text, from) {
+  let found;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return put(find("away-said"), `${from} is no state of a page: it is not JSON.`);
+  }
+  const fault = restore(found);
+  put(find("away-said"), fault === "" ? `${from} is shown.` : `${from} is no state of this page: ${fault}.`);
+}
+
+const HASH = "#state=";
+function fromAddress() {
+  if (!location.hash.startsWith(HASH)) return;
+  let text = "";
+  try {
+    text = decodeURIComponent(location.hash.slice(HASH.length));
+  } catch { /* a broken escape: no JSON either */ }
+  open(text, "The state in the address");
+}
+
+find("away").hidden = false;
+find("as-csv").addEventListener("click", () => handOut(table(), "csv", "text/csv"));
+find("as-svg").addEventListener("click", () => handOut(drawing().text, "svg", "image/svg+xml"));
+find("as-png").addEventListener("click", async () => handOut(await picture(), "png"));
+find("as-python").addEventListener("click", () => handOut(python(), "py", "text/x-python"));
+if (canEdit) {
+  find("as-state").addEventListener("click", () => handOut(JSON.stringify(saved()), "json", "application/json"));
+  find("as-link").addEventListener("click", () => {
+    location.hash = HASH + encodeURIComponent(JSON.stringify(saved()));
+    put(find("away-said"), "The address holds these numbers now: copy it.");
+  });
+  find("open-state").addEventListener("click", () => find("state-file").click());
+  find("state-file").addEventListener("change", async ({ target }) => {
+    const [file] = target.files;
+    if (file) open(await file.text(), file.name);
+    target.value = "";
+  });
+  window.addEventListener("hashchange", fromAddress);
+  fromAddress();
+} else for (const id of ["as-state", "as-link", "open-state"]) find(id).hidden = true;

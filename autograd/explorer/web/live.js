@@ -1,0 +1,194 @@
+/* The numbers of the moment: the recorded ones of a frame, or live ones, computed from what the reader gave.
+
+   `state.live` is null, or what the reader made of the frame that was shown: never changed, always replaced.
+     leaves    the number of every leaf, in its place
+     edited    the leaves that were given by hand
+     examples  the numbers of the inputs in each example; training takes the mean over them
+     example   which of them is shown
+     steps, losses, memory  of the training from here: see optimizers.js
+     rate, optimizer        how it goes on */
+
+import { OPTIMIZERS } from "./optimizers.js";
+import { edges, inputs, leaves, nodes, numbers, output, parameters, payload, runs } from "./payload.js";
+import { ROWS } from "./rows.js";
+import { read } from "./numbers.js";
+import { change, kept, state } from "./state.js";
+import { Graph } from "./sweep.js";
+
+const graph = ROWS && new Graph(
+  nodes.map(({ row, operands }) => (row === undefined ? null : [ROWS[row], operands])),
+  nodes.map(({ kind }) => kind === "constant"),
+);
+
+const offsets = [];
+payload.lengths.reduce((offset, length) => (offsets.push(offset), offset + length), 0);
+const recorded = (column) => numbers[offsets[column] + (payload.lengths[column] > 1 ? state.frame : 0)];
+
+const pass = kept(() => [state.live?.leaves], () => state.live && graph.run(state.live.leaves));
+const data = (node) => (state.live ? pass().data[node] : recorded(nodes[node].data));
+const grad = (node) => (state.live ? pass().grads[node] : recorded(nodes[node].grad));
+const local = (edge) => (state.live ? pass().partials[edge] : recorded(edges[edge].partial));
+const share = (edge) => (state.live ? pass().contributions[edge] : recorded(edges[edge].contribution));
+const taken = (edge) => (state.live ? pass().taken[edge] : recorded(edges[edge].taken)) !== 0;
+
+/** The first node, in the order of computing, whose number is not finite; undefined where all are. */
+const firstNotFinite = () => nodes.findIndex((_, node) => !Number.isFinite(data(node)));
+
+/** Δoutput/Δleaf for a step of that size. */
+function quotient(leaf, size) {
+  const numbers = Float64Array.from(nodes, (_, node) => data(node));
+  numbers[leaf] += size;
+  return (graph.forward(numbers)[output] - data(output)) / (numbers[leaf] - data(leaf));
+}
+
+// --- changing numbers ----------------------------------------------------------------------------------
+
+function begun() {
+  const numbers = Float64Array.from(nodes, ({ data }) => recorded(data));
+  const { lr } = runs[state.run];
+  return {
+    leaves: numbers, edited: new Set(), examples: [inputs.map((node) => numbers[node])], example: 0,
+    steps: 0, losses: [numbers[output]], memory: null, rate: lr ?? 0.1, optimizer: "SGD",
+  };
+}
+
+/** The same with other numbers in some leaves: of inputs in the example that is shown. */
+function withLeaves(live, numbers) {
+  const changed = Float64Array.from(live.leaves);
+  for (const [node, number] of numbers) changed[node] = number;
+  const examples = live.examples.with(live.example, inputs.map((node) => changed[node]));
+  const next = { ...live, leaves: changed, examples };
+  return { ...next, losses: live.losses.with(-1, loss(next)) };
+}
+
+function give(node, number) {
+  const live = state.live ?? begun();
+  change({ live: { ...withLeaves(live, [[node, number]]), edited: new Set([...live.edited, node]) } });
+}
+
+/** One leaf is as it was recorded, or all: then the recorded training is there again. */
+function reset(node) {
+  if (node === undefined) return change({ live: null });
+  const edited = new Set(state.live.edited);
+  edited.delete(node);
+  const untouched = !edited.size && !state.live.steps && state.live.examples.length === 1;
+  change({ live: untouched ? null : { ...withLeaves(state.live, [[node, recorded(nodes[node].data)]]), edited } });
+}
+
+// --- training ------------------------------------------------------------------------------------------
+
+/** The leaves as they are in one of the examples. */
+function inExample(live, example) {
+  const numbers = Float64Array.from(live.leaves);
+  inputs.forEach((node, place) => (numbers[node] = live.examples[example][place]));
+  return numbers;
+}
+
+const mean = (numbers) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
+const loss = (live) => mean(live.examples.map((_, example) => graph.forward(inExample(live, example))[output]));
+
+/** What the next update takes away from each parameter, by which gradient; and the memory after it. */
+function nextUpdate(live) {
+  const passes = live.examples.map((_, example) => graph.run(inExample(live, example)));
+  const gradient = parameters.map((node) => mean(passes.map(({ grads }) => grads[node])));
+  const [away, memory] = OPTIMIZERS[live.optimizer](gradient, live.memory, live.rate);
+  return { gradient, away, memory };
+}
+
+function updated(live) {
+  const { away, memory } = nextUpdate(live);
+  const changed = Float64Array.from(live.leaves);
+  parameters.forEach((node, place) => (changed[node] -= away[place]));
+  const next = { ...live, leaves: changed, memory, steps: live.steps + 1 };
+  return { ...next, losses: [...live.losses, loss(next)] };
+}
+
+/** Some updates; fewer if the loss leaves the finite numbers. */
+function train(steps) {
+  let live = state.live ?? begun();
+  for (let step = 0; step < steps && Number.isFinite(live.losses.at(-1)); step += 1) live = updated(live);
+  change({ live });
+}
+
+const upcoming = kept(() => [state.live], () => state.live && nextUpdate(state.live));
+
+/** How a parameter moves next: the gradient that counts, whether that is the one shown, and where it goes. */
+function updateOf(node) {
+  const { after, gradient } = nodes[node];
+  if (!state.live) {
+    const { label, lr, own, update } = runs[state.run];
+    return { next: recorded(after), size: own ? grad(node) : recorded(gradient), own, lr, rule: [label, update].filter(Boolean).join("; ") };
+  }
+  const { rate, optimizer, examples } = state.live;
+  const place = parameters.indexOf(node);
+  return {
+    next: data(node) - upcoming().away[place], size: upcoming().gradient[place], own: examples.length === 1,
+    lr: optimizer === "SGD" ? rate : null, rule: optimizer === "SGD" ? `η = ${rate}` : `${optimizer}, η = ${rate}`,
+  };
+}
+
+function setTraining(options) {
+  change({ live: { ...(state.live ?? begun()), ...options } });
+}
+
+// --- examples ------------------------------------------------------------------------------------------
+
+function show(example) {
+  const live = { ...(state.live ?? begun()), example };
+  change({ live: { ...live, leaves: inExample(live, example) } });
+}
+
+function addExample() {
+  const live = state.live ?? begun();
+  const examples = [...live.examples, live.examples[live.example]];
+  const next = { ...live, examples, example: examples.length - 1 };
+  change({ live: { ...next, losses: next.losses.with(-1, loss(next)) } });
+}
+
+function removeExample(example) {
+  const examples = state.live.examples.toSpliced(example, 1);
+  const next = { ...state.live, examples, example: Math.min(state.live.example, examples.length - 1) };
+  const live = { ...next, leaves: inExample(next, next.example) };
+  change({ live: { ...live, losses: live.losses.with(-1, loss(live)) } });
+}
+
+// --- states: data that may come from anywhere ----------------------------------------------------------------
+
+/** The live numbers as data: all that `restore` needs on the same page, wherever that is opened. */
+function saved() {
+  const live = state.live ?? begun();
+  return {
+    version: 1, names: leaves.map((node) => nodes[node].name), numbers: leaves.map((node) => String(live.leaves[node])),
+    examples: live.examples.map((example) => example.map(String)), example: live.example, rate: live.rate, optimizer: live.optimizer,
+  };
+}
+
+/** Show a state; or say what is wrong with it, and change nothing. */
+function restore(found) {
+  const list = (value, length) => Array.isArray(value) && value.length === length;
+  const number = (text) => typeof text === "string" && text.length < 40 && (text === "NaN" || !Number.isNaN(read(text)));
+  if (found === null || typeof found !== "object" || found.version !== 1) return "its version is not 1";
+  if (!list(found.names, leaves.length) || !leaves.every((node, place) => found.names[place] === nodes[node].name)) return "its leaves have other names";
+  if (!list(found.numbers, leaves.length) || !found.numbers.every(number)) return `it does not have ${leaves.length} numbers`;
+  const { examples, example, rate, optimizer } = found;
+  if (!Array.isArray(examples) || !examples.length || examples.length > 10_000) return "it has no examples";
+  if (!examples.every((each) => list(each, inputs.length) && each.every(number))) return "its examples are not as this page's";
+  if (!Number.isInteger(example) || example < 0 || example >= examples.length) return "it shows an example that is not there";
+  if (typeof rate !== "number" || !Number.isFinite(rate)) return "its rate is no number";
+  if (typeof optimizer !== "string" || !Object.hasOwn(OPTIMIZERS, optimizer)) return "its optimizer is not known here";
+  const live = { ...begun(), examples: examples.map((each) => each.map(Number)), example, rate, optimizer };
+  leaves.forEach((node, place) => {
+    live.leaves[node] = Number(found.numbers[place]);
+    if (live.leaves[node] !== recorded(nodes[node].data)) live.edited.add(node);
+  });
+  live.leaves = inExample(live, example);
+  change({ live: { ...live, losses: [loss(live)] } });
+  return "";
+}
+
+const canEdit = graph !== null && leaves.length > 0;
+
+export {
+  addExample, canEdit, data, firstNotFinite, give, grad, local, quotient, recorded, removeExample, reset, restore, saved, setTraining,
+  share, show, taken, train, updateOf,
+};

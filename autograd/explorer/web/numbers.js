@@ -1,0 +1,34 @@
+/* Numbers in writing, and in reading. */
+
+/** A number in writing: as Python's format :.6g, with a real minus sign; with an exponent below `least`. */
+function written(number, digits = 6, least = 1e-4) {
+  if (!Number.isFinite(number)) return Number.isNaN(number) ? "nan" : number > 0 ? "∞" : "−∞";
+  if (number === 0) return "0";
+  const rounded = Number(number.toPrecision(digits));
+  const size = Math.abs(rounded);
+  const small = size < least || size >= 10 ** digits;
+  const text = small ? String(Number(number.toExponential(digits - 1)).toExponential()) : String(rounded);
+  return text.replace("e+", "e").replaceAll("-", "−");
+}
+
+/** All digits: what the engine computed, to the last bit. */
+const exact = (number) =>
+  Number.isFinite(number) ? String(number).replaceAll("-", "−") : written(number);
+
+const short = (number) => written(number, 4, 1e-3); // as wide as there is room for in a box
+
+/** The number that somebody has typed, NaN for what is none. */
+function read(text) {
+  const plain = text.trim().replaceAll("−", "-").replace(/^([-+]?)(∞|inf|infinity)$/i, "$1Infinity");
+  return /^[-+]?(Infinity|(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)$/i.test(plain) ? Number(plain) : NaN;
+}
+
+/** The number some steps further, a step being a hundredth of its leading digit's place times ten, on that grid. */
+function stepped(number, steps) {
+  const size = Math.abs(number);
+  const step = 10 ** (Math.floor(Math.log10(size >= 1e-6 && Number.isFinite(size) ? size : 1)) - 1);
+  const on = (Number.isFinite(number) ? number : 0) + steps * step;
+  return Number((Math.round(on / (step / 10)) * (step / 10)).toPrecision(12));
+}
+
+export { exact, read, short, stepped, written };

@@ -1,0 +1,31 @@
+/* What there is to say, and the numbers: the page holds both, packed. */
+
+const find = (id) => document.getElementById(id);
+const range = (size) => Array.from({ length: size }, (_, place) => place);
+
+async function unpacked(id) {
+  const bytes = Uint8Array.from(atob(find(id).textContent), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+if (typeof DecompressionStream === "undefined") {
+  find("sentence").textContent = "This browser is too old for this page: it cannot unpack the numbers.";
+}
+const payload = JSON.parse(new TextDecoder().decode(await unpacked("payload")));
+const numbers = new Float64Array(await unpacked("numbers"));
+const { nodes, edges, runs, pictures } = payload;
+const output = nodes.length - 1;
+
+const into = nodes.map(() => []); // the edges from the operands of a node
+const outof = nodes.map(() => []); // and those to what reads it
+edges.forEach((edge, place) => {
+  into[edge.head].push(place);
+  outof[edge.tail].push(place);
+});
+const parameters = range(nodes.length).filter((node) => "after" in nodes[node]);
+const inputs = range(nodes.length).filter((node) => nodes[node].kind === "input");
+const leaves = [...parameters, ...inputs].sort((one, other) => one - other);
+const trains = parameters.length > 0;
+
+export { edges, find, inputs, into, leaves, nodes, numbers, outof, output, parameters, payload, pictures, range, runs, trains };

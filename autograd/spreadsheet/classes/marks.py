@@ -1,0 +1,144 @@
+"""Points for each quantity: what is right earns them, what follows from another mistake too.
+
+A quantity is wrong once, however many rows it is wrong in, and what was computed rightly from it is right. So
+one slip costs the points of the columns that have it, and no others.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..cells import SheetError
+from ..problem import Problem
+from ..vocabulary import short
+from .outcomes import ABSENT, FOLLOWS, RIGHT, WRONG, Outcome
+
+__all__ = ["Mark", "Weights"]
+
+_KEYS = {"points", "missing", "same_slip"}
+_LARGEST = 100_000  # bytes
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The points for a quantity.
+
+    Attributes
+    ----------
+    state : what came out for it: ``"right"``, ``"follows"``, ``"wrong"``, ``"unchecked"`` or ``"absent"``.
+    """
+
+    quantity: str
+    state: str
+    points: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How many points each quantity gives.
+
+    Attributes
+    ----------
+    points : by name, in which ``*`` stands for any letters: the first that fits holds. ``default`` is for all
+        others, 1 if it is not there.
+    missing : ``"lost"``: what a sheet does not have earns nothing. ``"left out"``: it does not count.
+    same_slip : ``"each"``: every quantity with a slip loses its points. ``"once"``: of several with the same
+        slip one does, that with the most points.
+
+    Examples
+    --------
+    >>> from autograd.spreadsheet import assignment
+    >>> weights = Weights({"∂E/∂w*": 2, "w*": 0, "default": 0.5})
+    >>> [weights.of(name) for name in ("∂E_total/∂w3", "w3", "h1")]
+    [2.0, 0.0, 0.5]
+    """
+
+    points: Mapping[str, float] = field(default_factory=dict)
+    missing: str = "lost"
+    same_slip: str = "each"
+
+    @classmethod
+    def read(cls, path: Path, problem: Problem) -> Weights:
+        """The weights in a file of TOML::
+
+            missing = "left out"
+
+            [points]
+            "∂E/∂w*" = 2
+            default = 1
+
+        Raises
+        ------
+        SheetError : if it cannot be read, or has anything else; it says what belongs there.
+        """
+        try:
+            with path.open("rb") as file:
+                data = file.read(_LARGEST + 1)
+            if len(data) > _LARGEST:
+                raise SheetError(f"{path.name} has more than {_LARGEST:,} bytes: a file of weights is small")
+            given = tomllib.loads(data.decode("utf-8-sig"))
+        except OSError as error:
+            raise SheetError(f"cannot read {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise SheetError(f"{path.name} is not in TOML: {error}") from None
+        points = given.get("points", {})
+        if other := sorted(set(given) - _KEYS):
+            raise SheetError(
+                f"{path.name} has {other[0]!r:.60}: it takes [points], missing and same_slip. A quantity and "
+                'its points stand below [points], such as "∂E/∂w1" = 2'
+            )
+        if not isinstance(points, dict):
+            raise SheetError(f"{path.name}: [points] is a table of names and numbers")
+        for name, number in points.items():
+            if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < math.inf:
+                raise SheetError(
+                    f"{path.name}: {name!r:.60} must be a number of at least 0, got {number!r:.40}"
+                )
+            if name != "default" and not any(_fits(name, each) for each in problem.quantities):
+                names = ", ".join(map(short, problem.quantities))
+                raise SheetError(f"{path.name}: no quantity is called {name!r:.60}; there are {names}")
+        for name, choices in {"missing": ("lost", "left out"), "same_slip": ("each", "once")}.items():
+            if given.get(name, choices[0]) not in choices:
+                raise SheetError(
+                    f"{path.name}: {name} is {' or '.join(map(repr, choices))}, got {given[name]!r:.40}"
+                )
+        return cls(
+            {name: float(number) for name, number in points.items()},
+            given.get("missing", "lost"),
+            given.get("same_slip", "each"),
+        )
+
+    def of(self, quantity: str) -> float:
+        """The points for a quantity that is right."""
+        fits = (number for name, number in self.points.items() if name != "default" and _fits(name, quantity))
+        return float(next(fits, self.points.get("default", 1.0)))
+
+    def marks(self, outcome: Outcome, quantities: Sequence[str]) -> list[Mark]:
+        """The points of a sheet."""
+        spared = self._spared(outcome) if self.same_slip == "once" else set()
+        found = []
+        for name in quantities:
+            most, state = self.of(name), outcome.states.get(name, ABSENT)
+            if state == ABSENT and self.missing == "left out" and outcome.states:
+                continue
+            earned = state in (RIGHT, FOLLOWS) or (state == WRONG and name in spared)
+            found.append(Mark(name, state, most if earned else 0.0, most))
+        return found
+
+    def _spared(self, outcome: Outcome) -> set[str]:
+        """The quantities with a slip that another one has lost its points for."""
+        by_slip: dict[str, list[str]] = {}
+        for each in outcome.mistakes:
+            if each.slip and each.quantity not in by_slip.setdefault(each.slip, []):
+                by_slip[each.slip].append(each.quantity)
+        return {name for names in by_slip.values() for name in names if name != max(names, key=self.of)}
+
+
+def _fits(name: str, quantity: str) -> bool:
+    return any(fnmatch.fnmatchcase(each, name) for each in (quantity, short(quantity)))

@@ -1,0 +1,270 @@
+"""Rows of the table as JavaScript, so that a page computes what the engine computes.
+
+A row becomes two functions, its forward rule and its partials, taken down from the rules of the table in
+straight lines of operations that JavaScript has. Nothing is written by hand but these operations.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..engine.numerics import GONE, NEAR, by_halves, difference
+from ..engine.primitives import (
+    TABLE,
+    Primitive,
+    absolute,
+    exp,
+    greater,
+    log,
+    log1p,
+    maximum,
+    power,
+    sign,
+    step,
+    sum,
+    where,
+)
+from .expressions import Apply, Expression, Symbol, as_expression, verbatim
+
+__all__ = ["DIRECT", "row_script"]
+
+DIRECT = {
+    "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "- {0}",
+    "pow": "power({0}, {1})", "power": "power({0}, {1})", "mod": "mod({0}, {1})",
+    "floordiv": "floordiv({0}, {1})", "relu": "{0} <= 0 ? 0 : {0}", "step": "step({0})",
+    "greater": "greater({0}, {1})", "where": "{0} !== 0 ? {1} : {2}", "sum": "sum({0})",
+    "maximum": "maximum({0}, {1})", "minimum": "minimum({0}, {1})", "dot": "dot({0}, {1})",
+    **{
+        name: f"Math.{name}({{0}})"
+        for name in (
+            "abs", "floor", "ceil", "exp", "log", "log1p", "log2", "log10", "expm1", "sqrt", "cbrt", "sin",
+            "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+        )
+    },
+    "atan2": "Math.atan2({0}, {1})", "hypot": "norm([{0}, {1}])", "norm": "norm({0})",
+}  # fmt: skip
+"""By the name of a row, what JavaScript has for it; functions without ``Math`` are in ``arithmetic.js``."""
+
+
+# --- rows whose other formulas in simpler rows lose digits -------------------------------------------
+
+
+def _in_order(values: Sequence[Any]) -> list[Any]:
+    """The same order for the same operands, however a row is given them: then they share their code."""
+    return sorted(values, key=lambda value: value.text if isinstance(value, Symbol) else "")
+
+
+def _top(values: Sequence[Any]) -> Any:
+    return functools.reduce(maximum, _in_order(values))
+
+
+def _exponential(value: Any, top: Any) -> Any:
+    """exp(v − top), with what the difference lost in rounding put back, as `numerics.exponentials_of`."""
+    gap, rest = difference(value, top)
+    return where(step(gap - GONE), exp(gap) * (1.0 + rest), 0.0)
+
+
+def _rest(values: Sequence[Any], top: Any) -> Any:
+    """ln Σ exp(vᵢ − top) from all terms but one that is the top, as `numerics.split_top`."""
+    before: Any = 0.0
+    terms = []
+    for value in _in_order(values):
+        is_top = 1.0 - greater(top, value)
+        terms.append(where(greater(is_top, before), 0.0, _exponential(value, top)))
+        before = maximum(before, is_top)
+    return log1p(sum(terms))
+
+
+def _finite(x: Any) -> Any:
+    return where(x - x, 0.0, 1.0)
+
+
+def _logsumexp(values: Sequence[Any]) -> Any:
+    top = _top(values)
+    return where(_finite(top), top + _rest(values, top), top)
+
+
+def _log_softmax(x: Any, others: Sequence[Any]) -> Any:
+    values = [x, *others]
+    top = _top(values)
+    return (x - top) - _rest(values, top)
+
+
+def _softmax_share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
+    values = [*part, *rest]
+    top = _top(values)
+    own, all_of_them = (
+        sum([_exponential(value, top) for value in _in_order(some)]) for some in (part, values)
+    )
+    return own / all_of_them
+
+
+def _monomial(c: Any, a: Any, n: Any, k: Any) -> Any:
+    """c aⁿ⁻ᵏ with what n − k lost in rounding, and where the power leaves the floats by its root twice."""
+    exponent, rest = difference(n, k)
+    usual = where(a, where(_finite(a), _finite(exponent), 0.0), 0.0)
+    signed = power(a, exponent) * where(where(usual, rest, 0.0), power(sign(a), rest), 1.0)
+    lost = where(where(usual, rest, 0.0), rest * log(absolute(a)), 0.0)
+    raised = signed * (1.0 + lost)
+    size, below_zero = absolute(raised), step(-signed) + step(-1.0 / signed)
+    half, sign_of_it = power(absolute(a), 0.5 * exponent), where(below_zero, -1.0, 1.0)
+    far = by_halves(c, half) * sign_of_it * (1.0 + where(greater(0.1, absolute(lost)), lost, 0.0))
+    within = greater(size, NEAR[0]) * greater(NEAR[1], size)
+    far = where(_finite(c), far, c * sign_of_it)
+    product = where(where(within, 0.0, usual), far, c * raised)
+    return where(absolute(c) + (1.0 - step(k)), product, 0.0)
+
+
+def _silu(x: Any) -> Any:
+    half = exp(0.5 * x)
+    return where(step(-700.0 - x), maximum(x, -2000.0) * half * half, x / (1.0 + exp(-x)))
+
+
+_FORMULAS: dict[str, Callable[..., Any]] = {
+    "logsumexp": _logsumexp,
+    "logaddexp": lambda a, b: _logsumexp([a, b]),
+    "log_softmax": _log_softmax,
+    "softmax_share": _softmax_share,
+    "softmax": lambda x, others: _softmax_share([x], others),
+    "monomial": _monomial,
+    "silu": _silu,
+    "mean": lambda values: sum(values) / float(len(values)),
+}
+
+
+def _lowered(formula: Any) -> Expression:
+    """The formula in rows that are `DIRECT`."""
+    return as_expression(formula).fold(as_expression, lambda each, operands: _applied(each.row, operands))
+
+
+def _applied(row: Primitive, operands: Sequence[Any]) -> Expression:
+    if row.name == "dot" and len(operands) == 3:
+        return Apply(TABLE["add"], (_applied(row, operands[:2]), operands[2]))
+    if row.name in DIRECT:
+        return Apply(row, tuple(operands))
+    rules = [_FORMULAS.get(row.name), row.native, row.sheet, row.expansion, row.forward]
+    for rule in filter(callable, rules):
+        try:
+            formula = rule(*operands)
+        except Exception:  # a rule in Python that decides by numbers: comparisons, math, ...
+            continue
+        if isinstance(formula, (Expression, float, int)):
+            return _lowered(formula)
+    raise ValueError(
+        f"the primitive {row.name!r} has no form for a page: its rules do not run on formulas. Give "
+        "primitive(...) an expansion= or native= in other primitives"
+    )
+
+
+# --- lines of code ---------------------------------------------------------------------------------
+
+
+def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
+    """A row as a JavaScript object with ``forward(...operands)`` and ``partials(y, ...operands)``.
+
+    Parameters
+    ----------
+    row : a row of the table, also one of the user's.
+    lengths : for each operand ``None`` for a number, or how many numbers the sequence has.
+
+    Returns
+    -------
+    Source code. An operand that is a sequence is an array there, and the result of ``partials`` has one
+    number for each number among the operands, in order.
+
+    Raises
+    ------
+    ValueError : if the rules of the row do not run on formulas, as those of a user's row that compares.
+
+    Examples
+    --------
+    >>> from autograd.engine.primitives import TABLE
+    >>> print(row_script(TABLE["softplus"], [None]))
+    {
+      forward: (a0) => {
+        const t0 = Math.abs(a0);
+        const t1 = - t0;
+        const t2 = Math.exp(t1);
+        const t3 = Math.log1p(t2);
+        const t4 = maximum(a0, 0);
+        const t5 = t4 + t3;
+        return t5;
+      },
+      partials: (y, a0) => {
+        const t0 = Math.abs(a0);
+        const t1 = - t0;
+        const t2 = Math.exp(t1);
+        const t3 = 1 + t2;
+        const t4 = step(a0);
+        const t5 = t4 !== 0 ? 1 : t2;
+        const t6 = t5 / t3;
+        return [t6];
+      },
+    }
+    """
+    names = [f"a{place}" for place in range(len(lengths))]
+    y = Symbol("y")
+    operands: list[Any] = [
+        Symbol(name) if length is None else tuple(Symbol(f"{name}[{i}]") for i in range(length))
+        for name, length in zip(names, lengths)
+    ]
+    whole = {
+        tuple(symbol.text for symbol in operand): name
+        for name, operand in zip(names, operands)
+        if isinstance(operand, tuple)
+    }
+    with verbatim():
+        forward = _applied(row, operands)
+        partials = [_lowered(partial) for partial in _each_partial(row, y, operands)]
+    arguments = ", ".join(names)
+    return (
+        f"{{\n  forward: ({arguments}) => {{\n{_lines([forward], whole, '{}')}  }},\n"
+        f"  partials: (y, {arguments}) => {{\n{_lines(partials, whole, '[{}]')}  }},\n"
+        f"{'' if row.select is None else '  select: true,' + chr(10)}}}"
+    )
+
+
+def _each_partial(row: Primitive, y: Symbol, operands: Sequence[Any]) -> Iterator[Any]:
+    """The partial by each number among the operands: of a sequence, one for each or one for all."""
+    try:
+        partials = row.partials(y, *operands)
+    except TypeError as error:
+        raise ValueError(
+            f"the partials of the primitive {row.name!r} have no form for a page: {error}. Write them in "
+            "arithmetic and primitives, with where(...) in the place of an if"
+        ) from None
+    for operand, partial in zip(operands, partials, strict=True):
+        if isinstance(operand, tuple):
+            yield from partial if isinstance(partial, (list, tuple)) else [partial] * len(operand)
+        else:
+            yield partial
+
+
+def _lines(results: Sequence[Expression], whole: dict[tuple[str, ...], str], form: str) -> str:
+    """One line for each operation, none twice, and the return of the results."""
+    names: dict[str, str] = {}  # by its code, each operation's result
+    root = Apply(TABLE["sum"], (tuple(results),))
+
+    def apply(each: Apply, operands: list[Any]) -> Any:
+        if each is root:
+            return operands[0]
+        texts = [
+            whole.get(operand) or f"[{', '.join(operand)}]" if isinstance(operand, tuple) else operand
+            for operand in operands
+        ]
+        return names.setdefault(DIRECT[each.row.name].format(*texts), f"t{len(names)}")
+
+    returned: Any = root.fold(_leaf, apply)  # the root has the texts of all
+    text = "".join(f"    const {name} = {code};\n" for code, name in names.items())
+    return f"{text}    return {form.format(', '.join(returned))};\n"
+
+
+def _leaf(leaf: Any) -> Any:
+    if isinstance(leaf, Symbol):
+        return leaf.text
+    if not math.isfinite(leaf.data):
+        return "NaN" if math.isnan(leaf.data) else "Infinity" if leaf.data > 0 else "-Infinity"
+    return repr(leaf.data).removesuffix(".0")
