@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import Explorer, no_grad
-from nn import MLP, Adam, CosineAnnealingLR, History, accuracy, explore_model, fit, plots
+from nn import MLP, Adam, CosineAnnealingLR, History, Watch, accuracy, explore_model, fit, plots
 
 from .shared import page
 from .shared.report import Report, require_uninterrupted, run
@@ -73,7 +73,7 @@ def train(model: MLP, points: Array, labels: Labels, epochs: int, seed: int) -> 
         batch_size=BATCH,
         seed=seed,
         metrics=["accuracy"],
-        callbacks=[lambda epoch, history: moments.append(weights(model))],
+        callbacks=[Watch(lambda epoch, history: moments.append(weights(model)))],
     )
     return require_uninterrupted(history), moments
 

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-from nn import MLP, SGD, DivergenceError, History, LossCurve, fit, plots
+from nn import MLP, SGD, DivergenceError, History, LossCurve, Watch, fit, plots
 from nn.initializers import Initializer, uniform
 
 from .shared import page
@@ -115,7 +115,7 @@ class Comparison:
                 optimizer=optimizer,
                 epochs=self.epochs,
                 progress=False,
-                callbacks=[note],
+                callbacks=[Watch(note)],
             )
             require_uninterrupted(history)
         except DivergenceError:

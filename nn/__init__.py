@@ -51,7 +51,7 @@ from .schedules import (
 )
 
 if TYPE_CHECKING:
-    from .callbacks import Checkpoint, EarlyStopping
+    from .callbacks import Checkpoint, EarlyStopping, Watch
     from .curves import LossCurve
     from .diagrams import diagram
     from .exchange import from_torch, to_onnx, to_torch
@@ -65,7 +65,7 @@ else:
     __getattr__, __dir__ = on_first_use(
         __name__,
         {
-            "callbacks": ["Checkpoint", "EarlyStopping"],
+            "callbacks": ["Checkpoint", "EarlyStopping", "Watch"],
             "curves": ["LossCurve"],
             "diagrams": ["diagram"],
             "exchange": ["from_torch", "to_onnx", "to_torch"],
@@ -82,8 +82,8 @@ __all__ = [
     "ACTIVATIONS", "INITIALIZERS", "LOSSES", "METRICS", "MLP", "SGD", "Activation", "Adagrad", "Adam",
     "AdamW", "Checkpoint", "CosineAnnealingLR", "DivergenceError", "Dropout", "EarlyStopping",
     "ExponentialLR", "History", "LambdaLR", "Layer", "LinearWarmup", "LossCurve", "Module", "MultiStepLR",
-    "Neuron", "Optimizer", "RMSprop", "ReduceLROnPlateau", "Schedule", "Sequential", "StepLR", "accuracy",
-    "batches", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_",
+    "Neuron", "Optimizer", "RMSprop", "ReduceLROnPlateau", "Schedule", "Sequential", "StepLR", "Watch",
+    "accuracy", "batches", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_",
     "clip_grad_value_", "cross_entropy", "diagram", "explore_model", "fit", "from_torch", "gradient_norm",
     "half_squared_error", "hinge_loss", "huber_loss", "l1_loss", "load", "mean_absolute_error", "mse_loss",
     "of_labels", "r2_score", "save", "to_onnx", "to_torch",

@@ -9,14 +9,14 @@ have
 - ``state_dict()`` and ``load_state_dict(state)``: what it has to remember is then in every checkpoint and
   history, in numbers, text, lists and dicts, and given back before ``begin`` when the training is resumed;
 - ``only_looks = True`` in its class, if it changes nothing that is trained: `fit` need not look for changes
-  then, which takes about as long as a few examples.
+  then, which takes about as long as a few examples. `Watch` makes one of a function.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -26,7 +26,7 @@ from .arguments import Described, require_column, require_count, require_flag, r
 from .history import History
 from .module import Module
 
-__all__ = ["Checkpoint", "EarlyStopping"]
+__all__ = ["Checkpoint", "EarlyStopping", "Watch"]
 
 
 class EarlyStopping(Described):
@@ -189,3 +189,41 @@ class Checkpoint(Described):
     def __call__(self, epoch: int, history: History) -> None:
         if epoch % self.every == 0:
             history.save(self.path)
+
+
+class Watch(Described):
+    """Call a function after each epoch that changes nothing that is trained, such as one that takes notes.
+
+    `fit` looks for changes after any other function: it records the model again, epoch after epoch.
+
+    Parameters
+    ----------
+    function : ``function(epoch, history)``; if it returns True, the training ends.
+
+    Raises
+    ------
+    TypeError : if `function` is none.
+
+    Examples
+    --------
+    >>> from nn import MLP, SGD, Watch, fit
+    >>> model, biases = MLP(1, [1], seed=0), []
+    >>> watch = Watch(lambda epoch, history: biases.append(model.layers[0].neurons[0].b.data))
+    >>> history = fit(model, [[0.0]], [1.0], loss="mse_loss", optimizer=SGD(model.parameters(), 0.25),
+    ...               epochs=3, callbacks=[watch])
+    >>> biases
+    [0.5, 0.75, 0.875]
+    """
+
+    only_looks = True
+
+    def __init__(self, function: Callable[[int, History], Any]) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"Watch takes a function of the epoch and the history, got {type(function).__name__}: "
+                f"{function!r:.60}"
+            )
+        self.function = function
+
+    def __call__(self, epoch: int, history: History) -> Any:
+        return self.function(epoch, history)

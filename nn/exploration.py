@@ -14,6 +14,7 @@ import numpy as np
 from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad, topological_order
 
 from .arguments import require_count, require_number
+from .callbacks import Watch
 from .diagrams import diagram
 from .examples import Example, copies, examples_of
 from .history import History
@@ -191,25 +192,6 @@ def _network(model: Module, inputs: list[str], outputs: list[str]) -> Drawing | 
         return None
 
 
-class _Notes:
-    """A callback that keeps the losses (E,), and the parameters before and after each epoch (E + 1, P)."""
-
-    only_looks = True
-
-    def __init__(self, parameters: list[Value]) -> None:
-        self.parameters = parameters
-        self.numbers: list[list[float]] = []
-        self.losses: list[float] = []
-        self.note()
-
-    def __call__(self, epoch: int, history: History) -> None:
-        self.note()
-        self.losses.append(history.loss[-1])
-
-    def note(self) -> None:
-        self.numbers.append([parameter.data for parameter in self.parameters])
-
-
 def _trained(
     model: Module,
     loss: Loss,
@@ -220,11 +202,16 @@ def _trained(
 ) -> Run:
     """Train the model by `fit` with these settings, and return the numbers that a page shows of it."""
     rate, parameters = optimizer.lr, model.parameters()
-    notes = _Notes(parameters)
+    numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
+    losses: list[float] = []
+
+    def note(epoch: int, history: History) -> None:
+        numbers.append([parameter.data for parameter in parameters])
+        losses.append(history.loss[-1])
+
     with contextlib.suppress(DivergenceError):  # the page shows how far it came
         X, y = map(list, zip(*examples))
-        fit(model, X, y, loss=loss, optimizer=optimizer, callbacks=[notes], **settings)
-    numbers, losses = notes.numbers, notes.losses
+        fit(model, X, y, loss=loss, optimizer=optimizer, callbacks=[Watch(note)], **settings)
     with mode(model, training=False), no_grad():
         losses.append(_mean_loss(model, loss, examples).data)
     last = len(numbers) - 1

@@ -685,6 +685,7 @@ BESIDES = [
     ("CosineAnnealingLR(SGD([leaf()], 0.1), T_max=0)", ValueError, "T_max must be at least 1, got 0"),
     ("LinearWarmup(SGD([leaf()], 0.1), start_factor=2)", ValueError, "start_factor must be from 0 to 1, got 2"),
     ("Schedule(SGD([leaf()], 0.1))", TypeError, "abstract"),
+    ("Watch(3)", TypeError, "Watch takes a function of the epoch and the history, got int: 3"),
     ("EarlyStopping(net(), patience=0)", ValueError, "patience must be at least 1, got 0"),
     ("Checkpoint(None)", TypeError, "Checkpoint takes a path, got NoneType"),
     ("MultiStepLR(SGD([leaf()], 0.1), [3, 1.5])", TypeError, "a milestone must be an integer, got float: 1.5"),

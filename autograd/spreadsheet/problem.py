@@ -212,21 +212,37 @@ class Problem:
         nodes = network.at(self.numbers)
         return nodes[network.output], [nodes[name] for name in network.trained]
 
-    def key(self, path: str | os.PathLike[str], *, epochs: int = 100, lr: float | None = None) -> Path:
+    def key(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        epochs: int = 100,
+        lr: float | None = None,
+        momentum: float = 0.0,
+    ) -> Path:
         """Write the solved workbook, as `save_workbook` does.
 
         Parameters
         ----------
         path : a file ending in ``.xlsx`` or ``.csv``.
-        epochs, lr : as for `save_workbook`; the learning rate is `rate` by default.
+        epochs, lr, momentum : as for `save_workbook`; the learning rate is `rate` by default.
         """
         output, weights = self._recorded()
-        return save_workbook(output, weights, path, epochs=epochs, lr=self.rate if lr is None else lr)
+        lr = self.rate if lr is None else lr
+        return save_workbook(output, weights, path, epochs=epochs, lr=lr, momentum=momentum)
 
-    def template(self, path: str | os.PathLike[str], *, epochs: int = 100, lr: float | None = None) -> Path:
+    def template(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        epochs: int = 100,
+        lr: float | None = None,
+        momentum: float = 0.0,
+    ) -> Path:
         """Write what a student fills in: headings and given numbers, no formula. Else as `key`."""
         output, weights = self._recorded()
-        return save_template(output, weights, path, epochs=epochs, lr=self.rate if lr is None else lr)
+        lr = self.rate if lr is None else lr
+        return save_template(output, weights, path, epochs=epochs, lr=lr, momentum=momentum)
 
     @property
     def example(self) -> str:

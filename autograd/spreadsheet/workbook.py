@@ -37,7 +37,8 @@ __all__ = ["save_template", "save_workbook"]
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
 _LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
 _MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
-_ROW = "\ue003"  # in a formula stands for the number of its row
+_ROW, _ABOVE = "\ue003", "\ue004"  # in a formula stand for the number of its row, and of that above it
+_MOMENTUM = "μ"
 _STEP = descended(Symbol("w"), Symbol(RATE), Symbol("slope"))
 
 # Rows of a training sheet, counted from 0.
@@ -52,6 +53,7 @@ def save_workbook(
     epochs: int = 100,
     lr: float = 0.5,
     optimizer: str = "sgd",
+    momentum: float = 0.0,
 ) -> Path:
     """Write the graph as a workbook that trains itself: w ← w − η ∂E/∂w, one row for each epoch.
 
@@ -68,6 +70,8 @@ def save_workbook(
     epochs : the number of rows, at least 1. Row k holds the weights before update k.
     lr : the learning rate η.
     optimizer : how the weights are updated: ``"sgd"``.
+    momentum : the factor μ, at least 0. If it is not 0, each weight has a velocity, v ← μ v + ∂E/∂w from
+        v = 0 on, and w ← w − η v; a column for each velocity follows the gradients, and μ stands at the top.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def save_workbook(
     lr = number(lr, "save_workbook: lr")
     if not math.isfinite(lr):
         raise ValueError(f"save_workbook: lr must be finite, got {lr}")
-    table = _Table(output, leaves_to_train("save_workbook", output, wrt))
+    table = _Table(output, leaves_to_train("save_workbook", output, wrt), _factor(momentum, "save_workbook"))
     told_of_result(output, "save_workbook()")
     table.require_room(epochs)
     if path.suffix.lower() == ".csv":
@@ -114,7 +118,13 @@ def save_workbook(
 
 
 def save_template(
-    output: Value, wrt: Sequence[Value], path: str | os.PathLike[str], *, epochs: int = 100, lr: float = 0.5
+    output: Value,
+    wrt: Sequence[Value],
+    path: str | os.PathLike[str],
+    *,
+    epochs: int = 100,
+    lr: float = 0.5,
+    momentum: float = 0.0,
 ) -> Path:
     """Write what a student fills in: the table of `save_workbook` with its headings and what is given, and no
     formula.
@@ -124,7 +134,7 @@ def save_template(
     """
     path = output_path(path, (".xlsx", ".csv"), "template.xlsx")
     epochs = integer(epochs, "save_template: epochs", 1)
-    table = _Table(output, leaves_to_train("save_template", output, wrt))
+    table = _Table(output, leaves_to_train("save_template", output, wrt), _factor(momentum, "save_template"))
     table.require_room(epochs)
     if path.suffix.lower() == ".csv":
         given = [node.data for node in [*table.inputs, *table.wrt]]
@@ -139,6 +149,13 @@ def save_template(
     return path
 
 
+def _factor(momentum: float, caller: str) -> float:
+    momentum = number(momentum, f"{caller}: momentum")
+    if not 0.0 <= momentum < math.inf:
+        raise ValueError(f"{caller}: momentum must be a finite number of at least 0, got {momentum}")
+    return momentum
+
+
 @dataclass
 class _Column:
     """A column of the table: its name, and how its cells are computed from cells of the same row."""
@@ -146,14 +163,15 @@ class _Column:
     symbol: Symbol
     header: str
     formula: Expression | None = None  # None for a leaf
-    cell: str = ""  # the formula, with _ROW for the number of the row; of a weight, for that above
+    cell: str = ""  # the formula, with _ROW and _ABOVE for the numbers of rows
+    first: str = ""  # that of the first row, if it is another
 
 
 class _Table:
-    """The columns: epoch, inputs, weights, the forward pass, derivatives in between, gradients."""
+    """The columns: epoch, inputs, weights, forward pass, derivatives in between, gradients, velocities."""
 
-    def __init__(self, output: Value, wrt: list[Value]) -> None:
-        self.output, self.wrt = output, wrt
+    def __init__(self, output: Value, wrt: list[Value], momentum: float) -> None:
+        self.output, self.wrt, self.momentum = output, wrt, momentum
         self.outline = outline = Outline(output, wrt, branches=True, computed=True, reserved=["epoch"])
         for node in outline.order:
             require_fresh(node)
@@ -185,7 +203,12 @@ class _Table:
             header = self._heading(loss, symbols[node])
             gradients.append(_Column(symbol, header, step.closed if step else Number(0.0)))
         self.between = self._between(gradients, {step.derivative: step for step in steps.values()}, loss)
-        self.columns += [*self.between, *gradients]
+        velocities = [
+            _Column(Symbol("velocity"), self._free(f"velocity {symbols[node].text}"))
+            for node in wrt
+            if momentum
+        ]
+        self.columns += [*self.between, *gradients, *velocities]
         self.headers = ["epoch", *(column.header for column in self.columns)]
         self.trained = slice(1 + len(self.inputs), 1 + len(self.inputs) + len(wrt))
         for position, column in enumerate(self.columns, 1):
@@ -193,9 +216,18 @@ class _Table:
         for column in self.columns:
             if column.formula is not None:
                 column.cell = "=" + SHEET.write(in_cells(column.formula))
+        given = len(self.inputs) + len(wrt)
+        for position, leaf in enumerate(self.columns[:given], 2):
+            leaf.cell = leaf.first = f"={letters(position)}${_NUMBERS + 1}"
         rate = Symbol(RATE, cell=f"$A${_NUMBERS + 1}")
-        for weight, gradient in zip(self.columns[len(self.inputs) :], gradients):
-            weight.cell = "=" + SHEET.write(descended(weight.symbol, rate, gradient.symbol))
+        factor = Symbol(_MOMENTUM, cell=f"${letters(given + 2)}${_NUMBERS + 1}")
+        for velocity, gradient in zip(velocities, gradients):
+            above = Symbol("velocity", cell=(velocity.symbol.cell or "").replace(_ROW, _ABOVE))
+            velocity.first = "=" + SHEET.write(gradient.symbol)
+            velocity.cell = "=" + SHEET.write(factor * above + gradient.symbol)
+        for weight, slope in zip(self.columns[len(self.inputs) :], velocities or gradients):
+            update = SHEET.write(descended(weight.symbol, rate, slope.symbol))
+            weight.cell = "=" + update.replace(_ROW, _ABOVE)
 
     def _between(self, gradients: list[_Column], steps: dict[Symbol, Step], loss: str) -> list[_Column]:
         """The derivatives that the gradients refer to, because written out they would be too long."""
@@ -211,13 +243,15 @@ class _Table:
 
     def _heading(self, loss: str, name: Symbol) -> str:
         """The header of the derivative by a node, which is no other node's name."""
-        header = f"∂{loss}/∂{name.text}"
+        return self._free(f"∂{loss}/∂{name.text}")
+
+    def _free(self, header: str) -> str:
         while header in self.names:
             header += " (gradient)"
         return header
 
-    def gradient_of(self, position: int) -> _Column:
-        """The gradient column of a trained column."""
+    def step_of(self, position: int) -> _Column:
+        """The column by which a trained one is updated: its velocity, or else its gradient."""
         return self.columns[position - self.trained.stop]
 
     @property
@@ -245,6 +279,7 @@ class _Table:
         """The numbers of each row without the epoch, by the engine: the graph recorded anew each time."""
         leaves = [node for node in self.outline.order if node.primitive is None and not node.constant]
         data = {node: node.data for node in leaves}
+        velocity = np.zeros(len(self.wrt))  # (P,)
         for _ in range(epochs):
             fresh = replay([self.output], data)
             fresh[self.output].backward()
@@ -255,10 +290,12 @@ class _Table:
                 assert column.formula is not None
                 known[column.symbol] = column.formula.evaluate(known)
                 numbers.append(known[column.symbol])
-            yield numbers + gradient
+            with np.errstate(all="ignore"):
+                velocity = self.momentum * velocity + gradient if self.momentum else np.array(gradient)
+            yield numbers + gradient + (velocity.tolist() if self.momentum else [])
             weights = np.array([data[node] for node in self.wrt])  # (P,)
             with np.errstate(all="ignore"):
-                moved = evaluate(_STEP, {"w": weights, RATE: lr, "slope": np.array(gradient)})
+                moved = evaluate(_STEP, {"w": weights, RATE: lr, "slope": velocity})
             data.update(zip(self.wrt, moved.tolist(), strict=True))
 
 
@@ -370,13 +407,15 @@ class _Pages:
         _say(sheet, _NAMES, 0, "η", self.header)
         sheet.write_number(_NUMBERS, 0, _Whole(lr), self.input)
         leaves = table.columns[: table.trained.stop - 1]
-        for position, (column, node) in enumerate(zip(leaves, [*table.inputs, *table.wrt]), 1):
-            _say(sheet, _NAMES, position, column.header, self.header)
+        given = [(column.header, node.data) for column, node in zip(leaves, [*table.inputs, *table.wrt])]
+        given += [(_MOMENTUM, table.momentum)] if table.momentum else []
+        for position, (name, data) in enumerate(given, 1):
+            _say(sheet, _NAMES, position, name, self.header)
             if source:
                 cell = f"={source}!{letters(position + 1)}{_NUMBERS + 1}"
-                sheet.write_formula(_NUMBERS, position, cell, self.value, node.data)
+                sheet.write_formula(_NUMBERS, position, cell, self.value, data)
             else:
-                sheet.write_number(_NUMBERS, position, _Whole(node.data), self.input)
+                sheet.write_number(_NUMBERS, position, _Whole(data), self.input)
 
     def _widths(self, sheet: Any) -> None:
         sheet.set_column(0, 0, 8)
@@ -387,8 +426,10 @@ class _Pages:
         if column.formula is not None:
             return f"{column.header} = {TEXT.write(readable(column.formula))}"
         if position in range(self.table.trained.start, self.table.trained.stop):
-            gradient = self.table.gradient_of(position)
-            return f"{column.header} − η · {gradient.header}, both of the row above"
+            return f"{column.header} − η · {self.table.step_of(position).header}, both of the row above"
+        if position > self.table.trained.stop:
+            gradient = self.table.columns[position - 1 - len(self.table.wrt)]
+            return f"{_MOMENTUM} · {column.header} of the row above + {gradient.header}"
         return "input"
 
     def _epoch(self, sheet: Any, epoch: int, numbers: Sequence[float]) -> None:
@@ -399,13 +440,9 @@ class _Pages:
         else:
             sheet.write_formula(row, 0, f"=A{row}+1", self.count, epoch)
         for position, (column, data) in enumerate(zip(table.columns, numbers, strict=True), 1):
-            if column.formula is not None:
-                cell = column.cell.replace(_ROW, str(row + 1))
-            elif column.cell and epoch > 1:
-                cell = column.cell.replace(_ROW, str(row))
-            else:
-                cell = f"={letters(position + 1)}${_NUMBERS + 1}"
-            style = self.slope if column.header.startswith("∂") else self.value
+            cell = column.first if epoch == 1 and column.first else column.cell
+            cell = cell.replace(_ROW, str(row + 1)).replace(_ABOVE, str(row))
+            style = self.slope if column.header.startswith(("∂", "velocity")) else self.value
             sheet.write_formula(row, position, cell, style, data if math.isfinite(data) else "#NUM!")
 
     def _rates(self, sheet: Any, losses: dict[str, list[float]]) -> None:

@@ -32,6 +32,7 @@ from nn import (
     ReduceLROnPlateau,
     RMSprop,
     StepLR,
+    Watch,
     fit,
     load,
 )
@@ -466,6 +467,25 @@ def test_killed_at_any_moment_there_is_a_checkpoint(tmp_path):
     other = MLP(2, [40, 1], seed=0)
     whole = fit(other, data, [0.0] * 6, optimizer=Adam(other.parameters()), **options)
     assert resumed.loss == pytest.approx(whole.loss, rel=1e-12, abs=0.0)  # fewer epochs: another back end
+
+
+# --- watching ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy"])
+def test_a_watch_is_called_after_each_epoch_and_may_end_the_training(backend):
+    seen = []
+
+    def look(epoch, history):
+        seen.append((epoch, history.loss[-1], model.parameters()[0].data))
+        return epoch == 4
+
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    options = {"loss": "mse_loss", "optimizer": SGD(model.parameters(), 0.1), "epochs": 9}
+    history = fit(model, X, Y, **options, backend=backend, callbacks=[Watch(look)])
+    assert [epoch for epoch, _, _ in seen] == [1, 2, 3, 4]
+    assert [loss for _, loss, _ in seen] == history.loss
+    assert seen[-1][2] == model.parameters()[0].data != seen[0][2]
 
 
 # --- stopping early ----------------------------------------------------------------------------------

@@ -2,6 +2,13 @@
 
 from html.parser import HTMLParser
 
+NAMESPACE = "http://www.w3.org/2000/svg"  # a name: nothing is loaded from there
+
+
+def loaded_by(text):
+    """What in the text of a page may load something."""
+    return [way for way in ("http://", "https://", "url(", "@import") if way in text.replace(NAMESPACE, "")]
+
 
 class Page(HTMLParser):
     """A page, read; its attributes list what is on it."""

@@ -23,7 +23,9 @@ const flowing = kept(() => [state.frame, state.live], () => {
   return found;
 });
 const flows = (edge) => flowing().has(edge);
-const readers = (node) => outof[node].filter(flows); // the edges along which its gradient comes back
+/** The edges along which the gradient of a node comes back. */
+const allReaders = kept(() => [flowing()], () => outof.map((out) => out.filter((edge) => flowing().has(edge))));
+const readers = (node) => allReaders()[node];
 
 /** What depends on a node, itself included: where its paths to the output lead. */
 function reached(node) {

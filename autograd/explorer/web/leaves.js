@@ -4,7 +4,7 @@ import { canEdit, data, firstNotFinite, give, reset } from "./live.js";
 import { exact, read, stepped, written } from "./numbers.js";
 import { find, leaves, nodes, payload } from "./payload.js";
 import { onChange, state, view } from "./state.js";
-import { computed, name } from "./words.js";
+import { compare, computed, name } from "./words.js";
 import { attribute, element, put, typeset } from "./writing.js";
 
 const MOST = 48; // fields at a time; of more leaves one finds those that one looks for by name
@@ -77,7 +77,7 @@ function fill({ node, input, back }) {
 }
 
 const ordered = [...leaves].sort((one, other) =>
-  nodes[one].kind.localeCompare(nodes[other].kind) || name(one).localeCompare(name(other), "en", { numeric: true }));
+  nodes[one].kind.localeCompare(nodes[other].kind) || compare(name(one), name(other)));
 let fields = [];
 
 function showFields() {

@@ -24,15 +24,21 @@ const offsets = [];
 payload.lengths.reduce((offset, length) => (offsets.push(offset), offset + length), 0);
 const recorded = (column) => numbers[offsets[column] + (payload.lengths[column] > 1 ? state.frame : 0)];
 
-const pass = kept(() => [state.live?.leaves], () => state.live && graph.run(state.live.leaves));
+/** Both passes with these leaves, which are never changed: done once, whoever asks. */
+const passes = new WeakMap();
+function run(leaves) {
+  if (!passes.has(leaves)) passes.set(leaves, graph.run(leaves));
+  return passes.get(leaves);
+}
+const pass = () => run(state.live.leaves);
 const data = (node) => (state.live ? pass().data[node] : recorded(nodes[node].data));
 const grad = (node) => (state.live ? pass().grads[node] : recorded(nodes[node].grad));
 const local = (edge) => (state.live ? pass().partials[edge] : recorded(edges[edge].partial));
 const share = (edge) => (state.live ? pass().contributions[edge] : recorded(edges[edge].contribution));
 const taken = (edge) => (state.live ? pass().taken[edge] : recorded(edges[edge].taken)) !== 0;
 
-/** The first node, in the order of computing, whose number is not finite; undefined where all are. */
-const firstNotFinite = () => nodes.findIndex((_, node) => !Number.isFinite(data(node)));
+/** The first node, in the order of computing, whose number is not finite; −1 where all are. */
+const firstNotFinite = () => pass().data.findIndex((number) => !Number.isFinite(number));
 
 /** Δoutput/Δleaf for a step of that size. */
 function quotient(leaf, size) {
@@ -79,17 +85,18 @@ function reset(node) {
 
 /** The leaves as they are in one of the examples. */
 function inExample(live, example) {
+  if (inputs.every((node, place) => live.leaves[node] === live.examples[example][place])) return live.leaves;
   const numbers = Float64Array.from(live.leaves);
   inputs.forEach((node, place) => (numbers[node] = live.examples[example][place]));
   return numbers;
 }
 
 const mean = (numbers) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
-const loss = (live) => mean(live.examples.map((_, example) => graph.forward(inExample(live, example))[output]));
+const loss = (live) => mean(live.examples.map((_, example) => run(inExample(live, example)).data[output]));
 
 /** What the next update takes away from each parameter, by which gradient; and the memory after it. */
 function nextUpdate(live) {
-  const passes = live.examples.map((_, example) => graph.run(inExample(live, example)));
+  const passes = live.examples.map((_, example) => run(inExample(live, example)));
   const gradient = parameters.map((node) => mean(passes.map(({ grads }) => grads[node])));
   const [away, memory] = OPTIMIZERS[live.optimizer](gradient, live.memory, live.rate);
   return { gradient, away, memory };

@@ -4,7 +4,7 @@ import { arrived, asked, boxAt, called, epoch, flows, frames, moved, operations,
 import { data, grad, local, share, taken, updateOf } from "./live.js";
 import { edges, into, nodes, output, range, trains } from "./payload.js";
 import { written } from "./numbers.js";
-import { state } from "./state.js";
+import { kept, state } from "./state.js";
 import { gradient, line, partial } from "./writing.js";
 
 const inside = (number) => (number < 0 ? `(${written(number)})` : written(number));
@@ -52,10 +52,13 @@ function told(step) {
   }
 }
 
+const { compare } = new Intl.Collator("en", { numeric: true });
+const ofKind = (kind) => range(nodes.length).filter((node) => nodes[node].kind === kind)
+  .sort((one, other) => compare(name(one), name(other)));
+const sorted = kept(() => [], () => [ofKind("parameter"), ofKind("input")]);
+
 function toldGiven() {
-  const ofKind = (kind) => range(nodes.length).filter((node) => nodes[node].kind === kind)
-    .sort((one, other) => name(one).localeCompare(name(other), "en", { numeric: true }));
-  const [weights, given] = [ofKind("parameter"), ofKind("input")];
+  const [weights, given] = sorted();
   const told = [given.length && counted(given.length, "input"), weights.length && counted(weights.length, "parameter")];
   const leaves = [...weights, ...given];
   const words = `iven are the numbers of the leaves: ${told.filter(Boolean).join(" and ") || "constants only"}.`;
@@ -151,4 +154,4 @@ function toldUpdate(node) {
   };
 }
 
-export { computed, counted, equation, filled, inside, name, operation, told };
+export { compare, computed, counted, equation, filled, inside, name, operation, told };

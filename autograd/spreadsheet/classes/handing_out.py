@@ -22,6 +22,7 @@ def hand_out(
     seed: int | str = 0,
     epochs: int = 100,
     lr: float | None = None,
+    momentum: float = 0.0,
     suffix: str = ".xlsx",
 ) -> list[Student]:
     """Write a template and a key for each student, each with numbers of its own, and the list of them.
@@ -35,7 +36,7 @@ def hand_out(
     students : a .csv file or a workbook with their names, or a sequence of `Student`.
     out : the folder, which is made: ``templates`` and ``keys`` in it, and ``numbers.csv``.
     seed : keep it to yourself, for the numbers follow from it.
-    epochs, lr, suffix : of the templates and keys; ``".xlsx"`` or ``".csv"``.
+    epochs, lr, momentum, suffix : of the templates and keys; ``".xlsx"`` or ``".csv"``.
 
     Returns
     -------
@@ -53,8 +54,8 @@ def hand_out(
     names = slugs((each.name, each.number) for each in students)
     for each, name in zip(students, names, strict=True):
         own = problem.individual(f"{seed}:{each.key}")
-        own.template(folder / "templates" / f"{name}{suffix}", epochs=epochs, lr=lr)
-        own.key(folder / "keys" / f"{name}{suffix}", epochs=epochs, lr=lr)
+        for part, write in (("templates", own.template), ("keys", own.key)):
+            write(folder / part / f"{name}{suffix}", epochs=epochs, lr=lr, momentum=momentum)
         found.append(replace(each, numbers=own.numbers))
     write_csv(
         folder / "numbers.csv",

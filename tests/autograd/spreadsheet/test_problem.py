@@ -5,12 +5,17 @@ The sheets are those that `save_workbook` writes, with one cell or one column ch
 
 import csv
 import math
+import pickle
 import random
 
+import openpyxl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd import Problem, Value, check_workbook, dot, log, save_workbook, sigmoid, softmax, tanh
 from autograd.spreadsheet import SheetError, assignment, workbook
+from tests.support.office import computed, without_numbers
 
 
 def labelled(node, name):
@@ -189,3 +194,120 @@ def test_each_rate_is_trained_once(monkeypatch, tmp_path):
     loss, wrt, _ = xor()
     save_workbook(loss, wrt, tmp_path / "book.xlsx", epochs=2, lr=0.3)
     assert trained == [0.3, 0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
+
+
+# --- keys, templates, and numbers of one's own -----------------------------------------------------
+
+
+def xor_by_hand(row, lr, momentum, epochs):
+    """The network of `xor`, trained in plain Python; the velocities begin at 0."""
+    names = ["w11", "w12", "b1", "w21", "w22", "b2", "v1", "v2", "c"]
+    w = {name: row[name] for name in names}
+    velocity = dict.fromkeys(names, 0.0)
+    for _ in range(epochs):
+        h = [
+            1 / (1 + math.exp(-(w[f"w{j}1"] * row["x1"] + w[f"w{j}2"] * row["x2"] + w[f"b{j}"])))
+            for j in (1, 2)
+        ]
+        y = 1 / (1 + math.exp(-(w["v1"] * h[0] + w["v2"] * h[1] + w["c"])))
+        delta = (y - row["t"]) * y * (1 - y)
+        slopes = {"v1": delta * h[0], "v2": delta * h[1], "c": delta}
+        for j in (1, 2):
+            at = delta * w[f"v{j}"] * h[j - 1] * (1 - h[j - 1])
+            slopes |= {f"w{j}1": at * row["x1"], f"w{j}2": at * row["x2"], f"b{j}": at}
+        velocity = {name: momentum * velocity[name] + slopes[name] for name in names}
+        yield {**w, **{f"∂E/∂{name}": slopes[name] for name in names}}, velocity
+        w = {name: w[name] - lr * velocity[name] for name in names}
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9, 1.5])
+def test_a_key_with_momentum_is_what_plain_python_trains(momentum, tmp_path):
+    loss, wrt, predictions = xor()
+    problem = Problem.of(loss, wrt, predictions=predictions).individual(momentum)
+    rows = rows_of(problem.key(tmp_path / "key.csv", epochs=7, lr=0.7, momentum=momentum))
+    expected = list(xor_by_hand(rows[0], 0.7, momentum, 7))
+    for row, (known, velocity) in zip(rows, expected, strict=True):
+        for name, number in known.items():
+            assert math.isclose(row[name], number, rel_tol=1e-9, abs_tol=1e-15), name
+        found = {name: row[f"velocity {name}"] for name in velocity if momentum}
+        for name, number in found.items():
+            assert math.isclose(number, velocity[name], rel_tol=1e-9, abs_tol=1e-15), name
+    assert any(name.startswith("velocity") for name in rows[0]) == bool(momentum)
+
+
+@pytest.mark.office
+def test_its_formulas_come_to_its_numbers(tmp_path):
+    """LibreOffice computes each from scratch; another μ at the top changes all that follows."""
+    loss, wrt, predictions = xor()
+    problem = Problem.of(loss, wrt, predictions=predictions)
+    key = problem.key(tmp_path / "key.xlsx", epochs=5, lr=0.7, momentum=0.9)
+    changed = without_numbers(key, tmp_path, μ=0.25)
+    (path,) = computed(tmp_path, changed)
+    page = openpyxl.load_workbook(path, data_only=True)["training"]
+    header = [cell.value for cell in page[8]]
+    numbers = [dict(zip(header, [cell.value for cell in page[row]], strict=True)) for row in range(9, 14)]
+    for row, (known, velocity) in zip(numbers, xor_by_hand(numbers[0], 0.7, 0.25, 5), strict=True):
+        for name, number in {**known, **{f"velocity {each}": v for each, v in velocity.items()}}.items():
+            assert math.isclose(row[name], number, rel_tol=1e-9, abs_tol=1e-15), name
+
+
+@pytest.mark.parametrize("momentum", [-0.1, math.nan, math.inf])
+def test_a_momentum_out_of_range_is_refused(momentum, tmp_path):
+    with pytest.raises(ValueError, match="momentum must be a finite number of at least 0, got"):
+        assignment().key(tmp_path / "k.csv", momentum=momentum)
+    with pytest.raises(ValueError, match="momentum must be a finite number of at least 0, got"):
+        assignment().template(tmp_path / "k.csv", momentum=momentum)
+
+
+PROBLEMS = [
+    assignment(),
+    *(Problem.of(loss, wrt, predictions=seen) for loss, wrt, seen in (classifier(), xor())),
+]
+
+
+@given(st.one_of(st.integers(), st.text(max_size=8)))
+def test_numbers_of_one_s_own_are_short_and_differ_and_suit(seed):
+    """Whole numbers stay; the others are in the range of their kind, and no two of a kind are equal."""
+    for problem in PROBLEMS:
+        own = problem.individual(seed)
+        assert own.numbers == problem.individual(seed).numbers
+        for kind in (problem.inputs, problem.targets[0], problem.weights):
+            old, new = kind, {name: own.numbers[name] for name in kind}
+            assert list(old) == list(new)
+            broken = [name for name in old if old[name] != round(old[name])]
+            assert all(new[name] == old[name] for name in set(old) - {*broken})
+            drawn = [new[name] for name in broken]
+            assert len({*drawn}) == len(drawn)
+            assert all(round(x, 5) == x and x != round(x) for x in drawn)
+            if broken and all(0 < old[name] < 1 for name in broken):
+                assert all(0 < x < 1 for x in drawn)
+            else:
+                assert all(abs(x) <= max(map(abs, old.values())) for x in drawn)
+
+
+def test_another_seed_gives_other_numbers():
+    found = {tuple(assignment().individual(seed).numbers.values()) for seed in range(200)}
+    assert len(found) == 200
+    assert assignment().individual(1).numbers == assignment().individual("1").numbers
+
+
+def test_a_problem_takes_numbers_by_their_names():
+    own = assignment().with_numbers({"w1": 0.9, "t1": 0.25})
+    assert own.weights["w1"] == 0.9
+    assert own.targets == ({"t1": 0.25, "t2": 0.5},)
+    assert assignment().with_numbers({"w1": 0.9}).targets == assignment().targets
+    with pytest.raises(ValueError, match=r"the assignment is given i1, i2, .* and no 'w9'"):
+        assignment().with_numbers({"w9": 1.0})
+    with pytest.raises(ValueError, match="w1 must be a finite number, got nan"):
+        assignment().with_numbers({"w1": math.nan})
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda each: each.standard.output)
+def test_a_problem_goes_to_another_process_as_it_is(problem, tmp_path):
+    again = pickle.loads(pickle.dumps(problem))
+    problem.key(tmp_path / "key.csv", epochs=3)
+    assert again.numbers == problem.numbers
+    assert again.vocabulary.fingerprint == problem.vocabulary.fingerprint
+    assert str(check_workbook(tmp_path / "key.csv", again)) == str(
+        check_workbook(tmp_path / "key.csv", problem)
+    )
