@@ -15,7 +15,6 @@ neurons learns from three quarters of them, and is asked about the others. You w
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -30,7 +29,7 @@ from .shared import figures as pictures
 from .shared import page
 from .shared.datasets import Split, digits
 from .shared.options import Options
-from .shared.report import Report, require_uninterrupted, run
+from .shared.report import Report, demo, require_uninterrupted
 
 Array = npt.NDArray[np.float64]
 
@@ -425,13 +424,4 @@ def _more(options: Options) -> None:
     )  # fmt: skip
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "digits",
-        "Teach a network to read handwritten digits, and look at its mistakes and its weights.",
-        work,
-        argv,
-        quick=f"{QUICK[0]} pictures and {QUICK[1]} epochs",
-        more=_more,
-    )
+main = demo(work, quick=f"{QUICK[0]} pictures and {QUICK[1]} epochs", more=_more)

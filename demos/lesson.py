@@ -18,7 +18,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from typing import Any
 from autograd import Drawing, write_text
 
 from .shared import page
-from .shared.report import Report, run
+from .shared.report import Report, demo
 
 NOTEBOOK = Path(__file__).with_suffix(".md")
 FENCED = re.compile(
@@ -151,12 +151,4 @@ def work(given: dict[str, Any], folder: Path) -> None:
     print(f"\nOpen {report.close()}")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "lesson",
-        "Go through the lesson on training a neural network, each step by hand and by engine.",
-        work,
-        argv,
-        quick=f"{QUICK_EPOCHS} epochs instead of {EPOCHS} where a network is trained",
-    )
+main = demo(work, quick=f"{QUICK_EPOCHS} epochs instead of {EPOCHS} where a network is trained")

@@ -24,7 +24,7 @@ from autograd import Explorer, no_grad
 from nn import MLP, Adam, CosineAnnealingLR, History, Watch, accuracy, explore_model, fit, plots
 
 from .shared import page
-from .shared.report import Report, require_uninterrupted, run
+from .shared.report import Report, demo, require_uninterrupted
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int_]
@@ -246,12 +246,4 @@ def check(
     assert np.max(np.abs(drawn - computed)) <= 1e-12 * np.max(np.abs(computed))
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "moons",
-        "Show how a small network learns to tell two moons apart.",
-        work,
-        argv,
-        quick="train for 40 epochs instead of 80, and draw fewer frames on a coarser grid",
-    )
+main = demo(work, quick="train for 40 epochs instead of 80, and draw fewer frames on a coarser grid")

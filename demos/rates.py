@@ -30,7 +30,7 @@ from nn import MLP, SGD, DivergenceError, History, LossCurve, Watch, fit, plots
 from nn.initializers import Initializer, uniform
 
 from .shared import page
-from .shared.report import Report, require_uninterrupted, run
+from .shared.report import Report, demo, require_uninterrupted
 
 Array = npt.NDArray[np.float64]
 
@@ -237,12 +237,4 @@ def check(activations: Rows, initialisations: Rows) -> None:
     )
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "rates",
-        "Show what learning rates do, with several activations and initialisations.",
-        work,
-        argv,
-        quick="train for 50 epochs instead of 120, on fewer points",
-    )
+main = demo(work, quick="train for 50 epochs instead of 120, on fewer points")

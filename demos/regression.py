@@ -28,7 +28,7 @@ from nn import MLP, AdamW, EarlyStopping, History, fit, mean_absolute_error, r2_
 from .shared import figures as pictures
 from .shared import page
 from .shared.datasets import Split, diabetes, split
-from .shared.report import Report, require_uninterrupted, run
+from .shared.report import Report, demo, require_uninterrupted
 
 Array = npt.NDArray[np.float64]
 
@@ -325,12 +325,4 @@ def work(given: dict[str, Any], folder: Path) -> None:
     check(answers, standard=given["seed"] == 0)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "regression",
-        "Predict how a disease goes on, with a network and with a straight line, and compare.",
-        work,
-        argv,
-        quick=f"at most {QUICK} epochs instead of {EPOCHS}",
-    )
+main = demo(work, quick=f"at most {QUICK} epochs instead of {EPOCHS}")

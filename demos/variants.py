@@ -27,7 +27,7 @@ from autograd import Value, mean
 from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, fit, mse_loss, plots
 
 from .shared import page
-from .shared.report import Report, run
+from .shared.report import Report, demo
 
 Array = npt.NDArray[np.float64]
 Maker = Callable[[list[Value]], Optimizer]
@@ -403,12 +403,4 @@ def check(
         assert arrivals[name] < arrivals["gradient descent"]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "variants",
-        "Show the variants of gradient descent as paths on a loss surface.",
-        work,
-        argv,
-        quick="fit fewer points, for fewer epochs, with fewer rates",
-    )
+main = demo(work, quick="fit fewer points, for fewer epochs, with fewer rates")

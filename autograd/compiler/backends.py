@@ -144,9 +144,13 @@ class BackendProgram:
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
         t = training
-        parameters = t.state[: t.parameters]
+
+        def compute(start: int, stop: int) -> list[Any]:
+            value, gradient, *outputs = self(t.state[: t.parameters], t.examples(start, stop))
+            return [value, np.array(gradient), *outputs]
+
         with np.errstate(all="ignore"):
-            return update_loop.run(t, lambda start, stop: self(parameters, t.examples(start, stop)))
+            return update_loop.run(t, compute)
 
     def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
         """The value over a batch, its gradient (P,) in `out` or a new array, and whether all is finite."""

@@ -1,8 +1,8 @@
 """Native kernels on disk: what one process has compiled, the next one loads.
 
-A file for each kernel, named by a key of all that its code depends on. Object code is code: only files are
-loaded that belong to the user and that nobody else may write, from a folder of which the same is true. The
-cache is a convenience: a folder that cannot be read or written, or a damaged file, is as if there were none.
+Each kernel is a file, named by a key of all that its code depends on. Object code is code: file and folder
+must belong to the user, and nobody else may be able to write them. The cache is a convenience: without a
+folder that can be read and written, and for a damaged file, the kernel is compiled again.
 """
 
 from __future__ import annotations

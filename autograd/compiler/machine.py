@@ -1,7 +1,7 @@
 """From LLVM's language to functions of this machine, each one translated once; see `kernels`.
 
-A cache keeps the functions that were asked for last, by a key of all that the code depends on. One that has
-left it goes on for whoever still calls it, and its memory is given back with the last of them.
+A cache keeps the functions that were used last, by a key of all that the code depends on. A function that has
+left the cache still runs for its callers; its memory is freed with the last of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["LONGEST", "function", "key", "require_room", "triple"]
 
 KEPT = 64  # functions, of some 40 kB each
 LONGEST = 16_000_000  # letters of a text: half a minute of LLVM
-_BYTES = 64 << 20, 40  # that LLVM takes once, and for each letter of a text
+_BYTES = 64 << 20, 40  # of memory that LLVM takes once, and for each letter of a text
 _REMEDY = "use backend='numpy', or record less in one graph"
 
 _known: OrderedDict[str, Any] = OrderedDict()
@@ -90,7 +90,7 @@ def _own_sources() -> str:
 
 
 def triple() -> str:
-    """What machine it is, as LLVM names it."""
+    """The name of this machine in LLVM."""
     return str(_target().triple)
 
 
@@ -104,7 +104,7 @@ def require_room(letters: int) -> None:
     once, each = _BYTES
     needed = once + each * letters
     try:
-        mmap.mmap(-1, needed).close()  # whether so much may be had, under a limit of this process too
+        mmap.mmap(-1, needed).close()  # it fails if the system or a limit of this process has less
     except (OSError, MemoryError):
         raise GraphError(
             f"native code for this graph takes LLVM some {needed >> 20} MB, and they are not to be had here: "

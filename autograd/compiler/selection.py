@@ -13,15 +13,15 @@ __all__ = ["rank_backends", "updates_at_once"]
 def rank_backends(
     parameters: int, updates: int, visits: int, backends: Iterable[str] | None = None
 ) -> list[str]:
-    """The back ends, the one first that should be done first, compiling included.
+    """The back ends by the time that the work takes, compiling included, the fastest first.
 
-    It goes by sizes and never by the clock, so that a program gives the same bits on every run.
+    It depends on sizes and never on the clock, so that a program gives the same bits on every run.
 
     Parameters
     ----------
     parameters : P.
     updates : how often value and gradient are computed.
-    visits : how many examples that is in all.
+    visits : the examples of all these batches.
     backends : those to choose from; all that "auto" may choose if they are left out, installed or not.
 
     Examples
@@ -41,7 +41,7 @@ def rank_backends(
 def updates_at_once(backend: str, parameters: int, batch: int) -> int:
     """How many updates from batches of so many examples take about a tenth of a second: at least one.
 
-    Nothing interrupts compiled updates, so Ctrl-C waits for them. Their examples also fit into memory.
+    Nothing interrupts compiled updates, so Ctrl-C waits for them. Their examples have to fit into memory.
 
     Examples
     --------

@@ -15,14 +15,12 @@ ALIGNED = 64  # bytes of a vector register: eight doubles
 
 # --- numpy
 
-NUMPY_CHUNK = 4096  # examples that pass through all arrays at a time, so that these stay in the caches
-NUMPY_COPIED = (
-    4096  # parameters: up to this number they are copied, for views of the caller's array cost more
-)
-NUMPY_SQUARE = 256  # rows: up to this number their leave-one-out sums are a product with a square matrix
+NUMPY_CHUNK = 4096  # examples of a chunk of a large batch: its arrays stay in the caches
+NUMPY_COPIED = 4096  # parameters: up to this number a copy costs less than views of the caller's array
+NUMPY_SQUARE = 256  # rows: up to this number leave-one-out sums are a product with a square matrix
 NUMPY_CALL = 25  # operations on floats that take as long as one call of numpy
 NUMPY_BATCH_SIZES = 8  # sizes of a batch for which arrays are kept
-BIAS_COPY = 64  # raw inputs that are copied beside a 1, so that a product adds the bias
+BIAS_COPY = 64  # raw inputs: up to this number they are copied beside a 1, for a product that adds biases
 
 # --- llvm
 
@@ -35,7 +33,7 @@ LANES_16 = 16  # examples from which the blocks of loops have 16
 LANES_32 = 32  # and 32, with more parameters than
 LANES_32_PARAMETERS = 512
 GATHERED = 2**23  # numbers of a batch that is gathered once for all updates from it
-WIDE = 4096  # results of a sum over the batch from which it is computed when all blocks are done
+WIDE = 4096  # results of a sum over the batch: from this number on it is computed after all blocks
 # How many examples, rows and columns a wide product with inputs takes at once. Six rows times four vectors of
 # columns are 24 sums in registers, which leaves eight registers for all else.
 WIDE_EXAMPLES, WIDE_ROWS, WIDE_COLUMNS = 512, 6, 32
@@ -49,8 +47,8 @@ SECONDS = {
     "numpy": (0.03, 5e-6, 8e-5, 3e-10),
     "llvm": (0.8, 8e-6, 1e-6, 1.5e-10),
 }
-AT_ONCE_SECONDS = 0.1  # that updates take which nothing interrupts
-AT_ONCE_EXAMPLES = 100_000  # in all of them: these fit into memory
+AT_ONCE_SECONDS = 0.1  # of updates that nothing interrupts
+AT_ONCE_EXAMPLES = 100_000  # of all these updates, which have to fit into memory
 
 
 def key() -> tuple[object, ...]:

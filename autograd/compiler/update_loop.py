@@ -108,22 +108,22 @@ class Training:
 
     Attributes
     ----------
-    state : (R·P,), the rows that change, one after the other: the parameters, their gradient, and a row for
-        each name in `names`. The gradient may be left out where it would be the last.
+    state : (R·P,), R rows of P numbers: the parameters, their gradient, and what the rule remembers under
+        each name in `names`. The gradient may be left out if it is the last row.
     parameters : P.
-    updated : how many of the parameters follow their gradient, the first ones.
+    updated : how many parameters follow their gradient: the first ones.
     batch : (N, I), all examples.
-    order : (V,), the examples in the order in which they are visited.
-    bounds : (U, 2), update u uses the examples ``order[start:stop]`` of its row ``start, stop``.
-    rates : (U,), η.
-    rule, names : how the parameters follow the gradient, and the rows that the rule keeps for itself.
-    clip_value, clip_norm : limits of the gradient, or None.
-    careful : whether to stop at a value or a parameter that is not finite, and to note norms.
-    previous : with `careful` the state, of the same shape, as it was before the last update that was made.
-    largest : how many examples the largest batch of the whole training has, of which this may be a part.
-    outputs : how many outputs are noted for each example, besides the value.
+    order : (V,), the indices of the examples in the order of the visits.
+    bounds : (U, 2), update u uses ``order[start:stop]`` for its row ``start, stop``.
+    rates : (U,), η of each update.
+    rule, names : the rule by which parameters follow the gradient, and the names of what it remembers.
+    clip_value, clip_norm : limits of the gradient's elements and of its length, or None.
+    careful : whether norms are noted, and the training ends at a value or parameter that is not finite.
+    previous : with `careful` the state before the last update that was made, in the same shape.
+    largest : the examples of the largest batch of the whole training, of which this may be a part.
+    outputs : K − 1, how many outputs are noted for each visit besides the value; 0 for none.
     values, norms : (U,), the value before each update, and the length of the gradient.
-    noted : (V, `outputs`), the outputs for each example in `order`.
+    noted : (V, `outputs`), the outputs of each visit.
     """
 
     state: npt.NDArray[Any]
@@ -165,15 +165,15 @@ class Training:
         memory: Mapping[str, npt.NDArray[Any]] | None = None,
         **options: Any,
     ) -> Training:
-        """The training from given parameters on, with an array of examples for each update.
+        """A training that starts at given parameters, with one array of example indices for each update.
 
         Parameters
         ----------
         parameters : (P,).
         batch : (N, I).
-        batches : for each update the numbers of its examples. One array given several times is read once.
-        rates : η, for each update.
-        memory : what is remembered of each of the parameters that are updated, by name.
+        batches : for each update the indices of its examples. An array that is given again is read once.
+        rates : η, one for all updates or (U,).
+        memory : by name what the rule remembers of each updated parameter, (`updated`,).
         options : `updated`, `rule`, `clip_value`, `clip_norm`, `careful`, `outputs`, `previous`, `largest`.
 
         Raises
@@ -208,7 +208,7 @@ class Training:
 
     @property
     def memory(self) -> dict[str, npt.NDArray[Any]]:
-        """What is remembered of each of the parameters that are updated, by name."""
+        """By name what the rule remembers of each updated parameter, (`updated`,)."""
         return {name: self.row(2 + number) for number, name in enumerate(self.names)}
 
     @property
@@ -231,7 +231,7 @@ class Training:
 
     @property
     def changing(self) -> list[int]:
-        """The numbers of the rows of the state that the rule reads and changes: all but the gradient."""
+        """The rows of the state that the rule reads and changes, by number: all but the gradient."""
         return [0, *range(2, 2 + len(self.names))]
 
     @property
@@ -241,18 +241,18 @@ class Training:
 
     @built_once
     def repeated(self) -> bool:
-        """Whether all updates are from the same stretch of examples."""
+        """Whether all updates use the same examples."""
         return np.array_equal(self.bounds[1:], self.bounds[:-1])
 
     def examples(self, first: int, end: int) -> npt.NDArray[Any]:
-        """The examples of a stretch of the order, not copied if they lie in the batch as they stand in it."""
+        """The examples ``order[first:end]``: a view of the batch if they are consecutive there."""
         order = self.order[first:end]
         start = int(order[0])
         in_line = np.array_equal(order, np.arange(start, start + len(order)))
         return self.batch[start : start + len(order)] if in_line else self.batch[order]
 
     def row(self, number: int) -> npt.NDArray[Any]:
-        """A row of the state, as far as it is updated: 0 the parameters, 1 the gradient, then the memory."""
+        """The updated part (`updated`,) of a row of the state: 0 parameters, 1 gradient, then the memory."""
         return self.state[number * self.parameters : number * self.parameters + self.updated]
 
 
@@ -277,7 +277,8 @@ def run(t: Training, compute: Callable[[int, int], Sequence[Any]], done: int = 0
     Parameters
     ----------
     compute : ``compute(start, stop)`` gives for ``order[start:stop]`` the value (1,), the gradient
-        (P,) and each output (1, stop − start), at the parameters that are in the state then.
+        (P,) and each output (1, stop − start), at the parameters that are in the state then. The gradient is
+        overwritten.
     done : how many updates have been made already.
 
     Returns
@@ -285,7 +286,7 @@ def run(t: Training, compute: Callable[[int, int], Sequence[Any]], done: int = 0
     How many were made before a number was not finite.
     """
     rows = {number: t.row(number) for number in t.changing}
-    steps, room = t.steps, np.empty(t.updated, t.state.dtype)
+    steps = t.steps
     for number, (start, stop) in enumerate(t.bounds[done:].tolist(), start=done):
         value, gradient, *outputs = compute(start, stop)
         t.values[number] = value[0]
@@ -296,9 +297,10 @@ def run(t: Training, compute: Callable[[int, int], Sequence[Any]], done: int = 0
             if isinstance(step, Measure):
                 t.norms[number] = length(gradient)
             elif isinstance(step, Finite):
-                if not np.isfinite(rows[0] if step.parameters else t.values[number]).all():
-                    if step.parameters:
-                        t.state[...] = t.previous
+                if step.parameters and not np.isfinite(rows[0]).all():
+                    t.state[...] = t.previous
+                    return number
+                if not step.parameters and not math.isfinite(t.values[number]):
                     return number
             elif isinstance(step, Keep):
                 t.previous[...] = t.state
@@ -306,9 +308,9 @@ def run(t: Training, compute: Callable[[int, int], Sequence[Any]], done: int = 0
                 gradient = step.of(gradient)
             elif isinstance(step, Shorten):
                 gradient = step.of(gradient, length(gradient))
-            elif step.rule is descent:  # without a new array, but where a length made it one of doubles
-                out = room if gradient.dtype == room.dtype else None
-                rows[0] -= np.multiply(gradient, t.rates[number], out=out)
+            elif step.rule is descent:  # in place
+                gradient *= t.rates[number]
+                rows[0] -= gradient
             else:
                 for row, array in step.of(rows, gradient, t.rates[number]).items():
                     rows[row][...] = array

@@ -29,7 +29,7 @@ from nn import MLP, diagram
 
 from ..shared.options import Options, OptionsError
 from ..shared.page import EXPLORER
-from ..shared.report import run
+from ..shared.report import demo
 from . import charts, handout, page
 from .comment import comment
 from .network import (
@@ -207,20 +207,6 @@ def work(given: dict[str, Any], folder: Path) -> None:
     print(f"{len(found)} templates and keys, and numbers.csv, are in {folder}")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "assignment",
-        "Train the assignment network and write everything that is handed in.",
-        work,
-        argv,
-        quick=f"{QUICK_EPOCHS} epochs, unless --epochs says how many",
-        seed="draw the initial weights at random",
-        default_seed=None,
-        more=add_options,
-    )
-
-
 def require_finite(training: Record) -> None:
     """Refuse numbers that have left the range of floats."""
     if not np.isfinite(training.states).all():
@@ -271,3 +257,12 @@ def progress(total: int) -> Iterator[Callable[[], object]]:
                 yield bar.update
             return
     yield lambda: None
+
+
+main = demo(
+    work,
+    quick=f"{QUICK_EPOCHS} epochs, unless --epochs says how many",
+    seed="draw the initial weights at random",
+    default_seed=None,
+    more=add_options,
+)

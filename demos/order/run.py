@@ -14,7 +14,7 @@ from pathlib import Path
 from autograd import PALETTE, Value, draw, explore, grad, topological_order, write_text
 from nn.plots import canvas, save
 
-from ..shared.report import run
+from ..shared.report import demo
 from .page import Answers, Pass, Search, Share, Structure, Turn, Update, Way, arrows, formula
 
 Backward = Callable[[Value], object]  # fills in .grad on all that the output depends on, or tries to
@@ -380,18 +380,6 @@ def second_step(album: Album, name: str, title: str, zeroing: bool) -> str:
 # --- the page ----------------------------------------------------------------------------------------
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status."""
-    return run(
-        "order",
-        "Show why backpropagation needs topological order, adding and zeroing.",
-        work,
-        argv,
-        quick="search graphs of up to 5 nodes instead of 6",
-        seed="changes nothing: nothing here is random",
-    )
-
-
 def work(given: Mapping[str, object], folder: Path) -> None:
     """Do everything wrong and right, tell it, and hold the demo to what it says."""
     answers = answer(5 if given["quick"] else 6, folder)
@@ -531,3 +519,10 @@ def check(answers: Answers) -> None:
     assert answers.in_pieces == sum(2.0 * (START - target) for target in PIECES)
     assert answers.cleared[-1].x == two_passes_of_the_engine() == 30.0
     assert answers.kept[-1].x == 42.0
+
+
+main = demo(
+    work,
+    quick="search graphs of up to 5 nodes instead of 6",
+    seed="changes nothing: nothing here is random",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from nn.plots import picture, require_matplotlib, save
 from . import page
 from .options import Options, OptionsError, fail
 
-__all__ = ["Report", "require_uninterrupted", "run"]
+__all__ = ["Report", "demo", "require_uninterrupted"]
 
 # It finds its film as the element before itself. The slider is a range input: arrow keys move it.
 PROJECTOR = """
@@ -155,45 +156,46 @@ def require_uninterrupted(history: History) -> History:
     return history
 
 
-def run(
-    name: str,
-    description: str,
+def demo(
     work: Callable[[dict[str, Any], Path], None],
-    argv: Sequence[str],
     *,
     quick: str,
     seed: str = "the seed of all that is random",
     default_seed: int | None = 0,
     more: Callable[[Options], None] = lambda options: None,
-) -> int:
-    """Read the options, prepare the folder and do the work; returns the exit status.
+) -> Callable[[Sequence[str]], int]:
+    """The `main` of a demo: reads the options, prepares the folder, does the work, returns the exit status.
 
     Parameters
     ----------
-    name : of the demo.
-    description : one sentence, for ``--help``.
-    work : what is done, given the options by name (seed, quick and those of `more`) and the folder.
-    argv : the options as the user wrote them.
+    work : what is done, given the options by name (seed, quick and those of `more`) and the folder. The demo
+        has its name, and says what it shows, in the docstring of its module or package.
     quick : what ``--quick`` does, for ``--help``.
     seed, default_seed : what ``--seed`` does, for ``--help``, and its default.
     more : adds options of the demo's own.
     """
-    program = f"python -m demos {name}"
-    options = Options(program, description)
-    options.whole("--seed", default=default_seed, smallest=0, largest=2**32 - 1, help=seed)
-    options.folder("--out", default=f"out/{name}", help="where to write")
-    options.switch("--quick", help=quick)
-    more(options)
-    folder = Path()
-    try:
-        given = options.parse(argv)
-        folder = Path(given.pop("out"))
-        require_matplotlib()
-        folder.mkdir(parents=True, exist_ok=True)
-        require_writable(folder / "index.html")
-        work(given, folder)
-    except (OptionsError, MissingExtraError) as error:
-        return fail(program, error)
-    except OSError as error:
-        return fail(program, f"cannot write into {folder}: {error.strerror or error}")
-    return 0
+    package, name, *_ = work.__module__.split(".")
+    program = f"python -m {package} {name}"
+
+    def main(argv: Sequence[str]) -> int:
+        said = importlib.import_module(f"{package}.{name}").__doc__ or ""
+        options = Options(program, " ".join(said.split("\n\n")[0].split()))
+        options.whole("--seed", default=default_seed, smallest=0, largest=2**32 - 1, help=seed)
+        options.folder("--out", default=f"out/{name}", help="where to write")
+        options.switch("--quick", help=quick)
+        more(options)
+        folder = Path()
+        try:
+            given = options.parse(argv)
+            folder = Path(given.pop("out"))
+            require_matplotlib()
+            folder.mkdir(parents=True, exist_ok=True)
+            require_writable(folder / "index.html")
+            work(given, folder)
+        except (OptionsError, MissingExtraError) as error:
+            return fail(program, error)
+        except OSError as error:
+            return fail(program, f"cannot write into {folder}: {error.strerror or error}")
+        return 0
+
+    return main

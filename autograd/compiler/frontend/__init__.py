@@ -1,1 +1,1 @@
-"""A recorded graph as an array program: `capture` reads numbers from it, `vectorize` groups them."""
+"""From a recorded graph to an array program: `capture` makes a trace of it, `vectorize` groups its nodes."""

@@ -1,8 +1,7 @@
-"""A recorded graph as a trace of numbers: what is computed from what, and nothing else.
+"""A recorded graph as a trace: a list of scalar nodes that names rows of the table and positions, no objects.
 
-Objects are left behind here: a node is its position in the trace. On the way constants are folded, what
-was recorded twice is written once, and the chains that people write are recognised: ``b + w0 * x0 +
-w1 * x1`` becomes one dot product, ``l0 + l1 + l2`` one sum.
+Constants are folded on the way, and what was recorded twice is written once. The chains that people write
+are recognised: ``b + w0 * x0 + w1 * x1`` becomes one dot product, ``l0 + l1 + l2`` one sum.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Operand = Any  # the position of a node, or a tuple of positions
 
 ADD, MUL, DIV, POW = (TABLE[name] for name in ("add", "mul", "div", "pow"))
 SUM, MEAN, DOT = (TABLE[name] for name in ("sum", "mean", "dot"))
-FUSED = (TABLE["softmax"], TABLE["log_softmax"])  # one against others: cheaper for all of them together
+FUSED = (TABLE["softmax"], TABLE["log_softmax"])  # cheaper for all of their arguments together
 
 PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # a dot product has the lower rank on the left
 
@@ -33,11 +32,11 @@ class Trace:
     Attributes
     ----------
     parameters, inputs : how many there are; they are the first nodes.
-    rows : for each node its row of the table, None for leaves.
-    operands : for each node the positions of its operands, a tuple of positions for a sequence. A node of
-        `FUSED` has the sequence of all its arguments in the order of the trace, and its own place there.
-    constants : the numbers of the nodes that are known already, by position.
-    ranks : for each node PARAMETER, COMPUTED (from parameters alone), CONSTANT or BATCHED (from inputs).
+    rows : the row of the table of each node, None for leaves.
+    operands : the positions of each node's operands, a tuple of positions for a sequence. A node of a row of
+        `FUSED` has all arguments as one ascending sequence, and the index of its own argument there.
+    constants : the number of each node that is known already, by position.
+    ranks : PARAMETER, COMPUTED (from parameters alone), CONSTANT or BATCHED (from inputs), for each node.
     outputs : the positions of the outputs.
     """
 
@@ -52,7 +51,7 @@ class Trace:
         self._spans: dict[tuple[int, ...], tuple[int, int]] = {}
 
     def __str__(self) -> str:
-        """A line for each number: its row of the table, and the positions of the operands."""
+        """A line for each node: its row of the table, and the positions of the operands."""
         lines = []
         for position, (row, operands) in enumerate(zip(self.rows, self.operands)):
             known = "input" if position >= self.parameters else "parameter"
@@ -63,7 +62,7 @@ class Trace:
         return "\n".join([*lines, f"return {_listed(tuple(self.outputs))}", ""])
 
     def begins_with(self, other: Trace) -> bool:
-        """Whether this is the other trace, to which a back end may have added constants of its own."""
+        """Whether this is the other trace, but for constants that a back end added at its end."""
         n = len(other.rows)
         own = {position: number for position, number in self.constants.items() if position < n}
         return (
@@ -73,7 +72,7 @@ class Trace:
         )
 
     def span(self, operand: Operand) -> tuple[int, int]:
-        """The lowest and the highest rank in a sequence; of a single node its rank twice."""
+        """The lowest and the highest rank in a sequence; for a single node its rank twice."""
         if type(operand) is not tuple:
             return (self.ranks[operand],) * 2
         span = self._spans.get(operand)  # a look-up goes through the whole sequence
@@ -97,7 +96,7 @@ class Trace:
         return self._write((row, operands), row, operands, _rank_of(spans))
 
     def fused(self, row: Primitive, own: int, others: Iterable[int]) -> int:
-        """A node of a family, with its arguments in the order that all its relatives have them in."""
+        """A node of a row of `FUSED`, with its arguments in the order in which the others have them too."""
         values = tuple(sorted((own, *others)))
         if self.span(values) == (CONSTANT, CONSTANT):
             return self.constant(
@@ -175,10 +174,10 @@ def _computed(outputs: Sequence[Value]) -> list[Value]:
 
 
 def _uses(order: Sequence[Any], outputs: Sequence[Value]) -> tuple[dict[Any, int], dict[Any, Any]]:
-    """How often each computed node is read, and the last row that reads it."""
+    """By computed node how often it is read, and the last row that reads it."""
     counts: dict[Any, int] = dict.fromkeys(outputs, 2)  # an output has a reader that is not in the trace
     readers: dict[Any, Any] = {}
-    computed: dict[int, list[Any]] = {}  # of a sequence the nodes among its elements
+    computed: dict[int, list[Any]] = {}  # by the id of a sequence, its elements that are computed
     for node in order:
         for operand in node.operands:
             elements: Any = (operand,)
@@ -196,7 +195,7 @@ def _uses(order: Sequence[Any], outputs: Sequence[Value]) -> tuple[dict[Any, int
 class _Writer:
     """Reads recorded nodes in topological order, and writes what they mean to a trace.
 
-    What only a sum reads is not written yet: its terms become terms of that sum.
+    A product or sum that only one sum reads waits: its terms become terms of that sum.
     """
 
     def __init__(
@@ -205,8 +204,8 @@ class _Writer:
         self.trace, self.counts, self.readers = trace, counts, readers
         self.written: dict[Any, int] = dict(given)
         self.sequences: dict[int, tuple[int, ...]] = {}  # by the id of a sequence of nodes
-        self.products: dict[Any, tuple[int, int]] = {}  # not written yet, and read once, by a sum
-        self.sums: dict[Any, list[Any]] = {}  # likewise: positions, and products as pairs of them
+        self.products: dict[Any, tuple[int, int]] = {}  # those that wait, as pairs of positions
+        self.sums: dict[Any, list[Any]] = {}  # those that wait, as positions and pairs of them
 
     def read(self, node: Any) -> None:
         row, operands, trace = node.primitive, node.operands, self.trace
@@ -252,7 +251,7 @@ class _Writer:
     def position(self, node: Any) -> int:
         """The position of a node in the trace; it is written now if it had not been."""
         position = self.written.get(node)
-        if position is None:  # a leaf: what waits is read by a sum, which opens it
+        if position is None:  # a leaf: only a sum reads what waits
             if not node.constant:
                 raise ValueError(
                     f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
@@ -268,7 +267,7 @@ class _Writer:
         return self.counts.get(node) == 1 and self.readers[node] in (ADD, SUM, MEAN)
 
     def _terms(self, nodes: Iterable[Any]) -> list[Any]:
-        """The terms of a sum: sums among them opened, which may be long chains, so the longest is kept."""
+        """The terms of a sum, with those of the sums among them. The longest list is extended, not copied."""
         parts: list[list[Any]] = []
         for node in nodes:
             if node in self.sums:
@@ -284,12 +283,12 @@ class _Writer:
         return longest
 
     def _sum(self, terms: list[Any]) -> int:
-        """A sum written as a dot product as far as its terms are products.
+        """The position of a sum; its products become one dot product.
 
-        What depends on inputs is added up apart from what does not, which is the same for all examples.
+        Terms that depend on inputs are added up apart from the others, which are the same for all examples.
         """
         trace = self.trace
-        if len(terms) > 1:  # without the 0 that Python's sum() begins with
+        if len(terms) > 1:  # Python's sum() begins with 0
             terms = [term for term in terms if trace.constants.get(term) != 0.0] or terms[:1]
         batched = [
             max(map(self._rank, term)) == BATCHED if type(term) is tuple else self._rank(term) == BATCHED

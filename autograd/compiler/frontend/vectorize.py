@@ -1,9 +1,9 @@
-"""From a trace of numbers to nodes on rows: what is computed alike is computed together.
+"""From a trace of scalars to nodes on arrays: what is computed alike is computed together.
 
-Numbers of one row of the table whose operands come from the same groups form a group, and a group becomes
-one node. No member of a group depends on another, for its operands lie in groups that were there before.
-The order of a group's members is free, so they are put in the order of their operands: then an operand is
-mostly a slice. Dot products of l different sequences with r others, all with all, are one matrix product.
+Scalars of one row of the table whose operands come from the same groups form a group, and each group becomes
+one node. No member of a group depends on another, for all operands are in earlier groups. Members may have
+any order; they get that of their operands, so that an operand is mostly a slice. Dot products of l sequences
+with r others, all with all, are one matrix product (l, r).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Key = Any
 
 
 def vectorize(trace: Trace, fold: bool = False) -> list[Node]:
-    """The outputs of the array program of a trace, each of shape (1,).
+    """The outputs of the array program of a trace, (1,) each.
 
-    With `fold`, biases are weights of one input more, which is 1: then a matrix product adds them.
+    With `fold`, biases are weights of one more input, which is 1: the matrix product adds them.
     """
     vectorizer = _Vectorizer(trace, trace.constant(1.0) if fold else None)
     outputs = [
@@ -38,7 +38,14 @@ def vectorize(trace: Trace, fold: bool = False) -> list[Node]:
 
 
 class _Vectorizer:
-    """Groups, and for each position its group and its row in the node of that group."""
+    """The groups of a trace, and their nodes.
+
+    Attributes
+    ----------
+    group : the group of each position of the trace: 0 parameters, 1 inputs, 2 constants, then the others.
+    place : (positions,), the row of each position in the node of its group.
+    nodes : the node of each group.
+    """
 
     def __init__(self, trace: Trace, one: int | None) -> None:
         self.trace, self.one = trace, one
@@ -74,7 +81,7 @@ class _Vectorizer:
     # --- groups
 
     def _key(self, row: Primitive, operands: tuple[Any, ...]) -> Key:
-        """What positions of one group have in common: the row, and the groups that its operands come from."""
+        """What the positions of a group have in common: the row, and the groups of the operands."""
         if row in FUSED:
             return (row, self._pattern(operands[0]))
         parts = [
@@ -85,7 +92,7 @@ class _Vectorizer:
         return (row, *parts)
 
     def _pattern(self, sequence: tuple[int, ...]) -> Any:
-        """The groups of a sequence's elements: how many, and from which."""
+        """The length of a sequence, and the groups of its elements."""
         pattern = self._patterns.get(sequence)
         if pattern is None:
             origins = list(map(self.group.__getitem__, sequence))
@@ -96,7 +103,7 @@ class _Vectorizer:
     # --- nodes
 
     def _node(self, row: Any, positions: list[int]) -> Node:
-        """The node of a group; it says for each of the positions where in it they stand."""
+        """The node of a group; `place` is set for its positions."""
         if row in FUSED:
             return self._fused(row, positions)
         if row is DOT:
@@ -123,7 +130,7 @@ class _Vectorizer:
         return self._flat(self.graph.apply(row, args), len(positions))
 
     def _along(self, x: Node) -> Node:
-        """The sum over the first axis, which is gone then."""
+        """The sum over the first axis, without that axis."""
         total = self.graph.reduce_sum(x, 0)
         return self.graph.reshape(total, total.shape[1:])
 
@@ -131,11 +138,11 @@ class _Vectorizer:
         return self.graph.apply(ADD, [node, bias[0]]) if bias else node
 
     def _flat(self, node: Node, size: int) -> Node:
-        """With one row for each position; a computation that is the same for all of them was broadcast."""
+        """A node with one row for each position, even if all of them compute the same."""
         return self.graph.broadcast(node, (size,))
 
     def _sorted(self, columns: list[Any]) -> Indices:
-        """The order of a group's positions that makes their operands ascend, the first operand first."""
+        """The order of a group's positions by their operands, the first operand first."""
         keys = []
         for column in columns:
             first = column[0] if column.ndim == 2 and len(column) else column
@@ -144,14 +151,14 @@ class _Vectorizer:
         return np.lexsort(keys[::-1]) if keys else np.arange(columns[0].shape[-1])
 
     def _matrix_product(self, positions: list[int]) -> Node | None:
-        """The dot products of l sequences with r others as one product, if all are taken with all."""
+        """The dot products of l sequences with r others as one product (l, r), if all are taken with all."""
         trace, graph = self.trace, self.graph
         operands = [trace.operands[position] for position in positions]
         lefts, rights = (list(dict.fromkeys(operand[i] for operand in operands)) for i in (0, 1))
         pairs = {operand[:2] for operand in operands}
         if len(lefts) * len(rights) != len(positions) or len(pairs) != len(positions) or not lefts[0]:
             return None
-        if self._batched(lefts[0]):  # then the other too: the trace has the lower rank on the left
+        if self._batched(lefts[0]):  # so is the right side: the trace has the lower rank on the left
             return None
         turned = len(lefts) == 1 and not self._batched(rights[0]) and len(rights) > 1
         if turned:
@@ -191,14 +198,14 @@ class _Vectorizer:
         return self.trace.span(sequence)[1] == BATCHED
 
     def _ascending(self, sequences: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-        """Sequences in the order in which their elements stand in their nodes."""
+        """Sequences in the order of the places of their elements."""
         if len(sequences) == 1:
             return sequences
         first = self.place[np.array(sequences)[:, :8]]
         return [sequences[i] for i in np.lexsort(first.T[::-1])]
 
     def _fused(self, row: Primitive, positions: list[int]) -> Node:
-        """All the probabilities of each set of arguments at once, as (arguments, sets)."""
+        """All the results for each set of arguments at once: (arguments, sets)."""
         operands = [self.trace.operands[position] for position in positions]
         sets = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
         column_of = {values: i for i, values in enumerate(sets)}
@@ -209,9 +216,9 @@ class _Vectorizer:
     # --- operands
 
     def _rows(self, positions: Indices, whole: int = 0) -> Node:
-        """The node with these positions as its rows.
+        """The node whose rows are these positions.
 
-        Along an axis where they are all the same it has length 1, but for the first `whole` axes.
+        An axis along which all positions are the same gets length 1, except the first `whole` axes.
         """
         for axis in range(whole, positions.ndim):
             if positions.shape[axis] > 1 and (positions == positions.take([0], axis)).all():

@@ -1,1 +1,1 @@
-"""The array program: its nodes, what they compute together, and the adjoint program."""
+"""The array program: its nodes, the passes over them, adjoints and tangents, and the schedule."""

@@ -1,7 +1,7 @@
 """The adjoint program: reverse mode on nodes, with the partials of the table.
 
 It is the sweep of `engine.graph` on arrays. From the output back, the VJP of each operation propagates the
-node's adjoint to its operands. What was broadcast to many rows or to all examples gets the sum.
+node's adjoint to its operands. An operand that was broadcast to rows or examples gets the sum over them.
 """
 
 from __future__ import annotations
@@ -71,10 +71,16 @@ def _derivatives(output: Node, leaves: Node, adjoint: Node) -> Node:
 
 
 class _Sweep:
-    """The adjoints so far, as contributions: whole arrays, or with an index the rows that it names.
+    """A reverse sweep, with the adjoints so far as contributions.
 
-    `where` never differentiates the branch not taken. In a batch some examples take it and some do not, so
-    what only branches read has a mask: for each row and example, how often its adjoint counts there.
+    `where` never differentiates the branch not taken. In a batch some examples take a branch and some do not,
+    so a node that only branches read has a mask: 0 for each row and example that no taken branch reads.
+
+    Attributes
+    ----------
+    active : the nodes that depend on the leaves.
+    contributions : by node pairs of an index and an adjoint of the rows that it names; None for all rows.
+    masks : by node its mask, None if all count.
     """
 
     def __init__(self, output: Node, leaves: Node, adjoint: Node) -> None:
@@ -87,7 +93,7 @@ class _Sweep:
                 self.active.add(node)
         self.contributions: dict[Node, list[tuple[Indices | None, Node]]] = {}
         self.masks: dict[Node, Node | None] = {}
-        self.mask: Node | None = None  # that of the node whose VJP runs
+        self.mask: Node | None = None  # of the node whose VJP runs
         if output in self.active:
             self.add(output, adjoint, None)
         for node in reversed(order):
@@ -181,7 +187,7 @@ def _select(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
         if arg not in sweep.active:
             continue
         if node.row is WHERE:
-            # 1 and not the condition itself: masks are added up, and conditions may add up to 0.
+            # 1 instead of the condition: masks are added up, and conditions may add up to 0.
             choices = [sweep.one, sweep.zero] if position == 1 else [sweep.zero, sweep.one]
             taken = apply(WHERE, [node.args[0], *choices]) if position else sweep.zero
         else:
@@ -284,9 +290,9 @@ def _matmul(sweep: _Sweep, node: MatMul, adjoint: Node) -> None:
 def _of_taken(
     sweep: _Sweep, multiply: Callable[[Node, Node], Node], factor: Node, adjoint: Node, mask: Node | None
 ) -> Node:
-    """A product with an adjoint that is 0 where the mask is: 0 · inf and 0 · nan count nothing there.
+    """A product with an adjoint, in which 0 · inf and 0 · nan are 0 where the mask is.
 
-    A sum may have products of both kinds; with a taken one that is not finite it is the plain product.
+    If a product that counts is not finite, the sum is the plain one.
     """
     if mask is None:
         return multiply(factor, adjoint)
@@ -300,9 +306,10 @@ def _of_taken(
 
 @VJPS.of(LeaveOneOutSum, Outer, BatchSum)
 def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
-    """Only adjoint programs and fused rules have these, and fused rules have VJPs of their own."""
+    """Refused: only adjoint programs and expanded fused rules have these, and fused rules have VJPs."""
     raise NotImplementedError(
-        f"no VJP for {node!r}: differentiate the program before its fused rules are written out"
+        f"no VJP for {node!r}: differentiate the program before its fused rules are expanded, and a gradient "
+        "by its JVP"
     )
 
 

@@ -1,11 +1,10 @@
-"""Rows that are cheaper for all their arguments at once than one by one: softmax and its kin.
+"""Rows that are cheaper for all their arguments at once than one by one: softmax, log_softmax, logsumexp.
 
-The table says what one probability is, and its partials. A layer has all of them, and in one pass they
-cost one exponential each. `FORWARD` computes the results y from K arguments x, the first axis of a node;
-`VJP` the adjoints of the arguments, x̄ⱼ = Σᵢ ȳᵢ ∂yᵢ/∂xⱼ; and `JVP` the tangents of the results,
-ẏᵢ = Σⱼ ∂yᵢ/∂xⱼ ẋⱼ. These are the table's partials: 1 − p is never formed, but the sum of the other
-probabilities. They use fused rows themselves, so that they can be differentiated again: the maximum that
-`FORWARD` subtracts never is.
+The table has one result of a row, and its partials. For all K results together one exponential each is
+enough. `FORWARD` computes the results y from the arguments x (K, n); `VJP` the adjoints of the arguments,
+x̄ⱼ = Σᵢ ȳᵢ ∂yᵢ/∂xⱼ; `JVP` the tangents of the results, ẏᵢ = Σⱼ ∂yᵢ/∂xⱼ ẋⱼ. The partials are the table's: the
+sum of the other probabilities stands for 1 − p, which loses digits. VJPs and JVPs use fused rows, so that
+they can be differentiated again. The maximum that `FORWARD` subtracts never is.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ def _exponentials(x: Any) -> Any:
 
 
 def _others(x: Any) -> tuple[Any, Any]:
-    """For each exponential the sum of the others; and for the largest, Σ exp(xᵢ − m) − 1 without the 1.
+    """Σ exp(xⱼ − m) over j ≠ i for each i, (K, n), and its value for the largest xᵢ = m, (1, n).
 
-    Both are nan where the largest argument is infinite. `reduce_min` leaves nan out, so that m alone decides.
+    Both are nan where m is infinite. `reduce_min` leaves nan out, so that m alone decides.
     """
     others = x.graph.leave_one_out_sum(_exponentials(x))
     return others, x.graph.reduce_min(others)

@@ -1,8 +1,8 @@
 """The array program: a graph of nodes, each an array for one example or for the whole batch.
 
-A node has one or two axes, its *rows*. A batched one has them for each example. Each operation is a subclass
-of `Node` with a shape rule, `infer`, and the algebra that makes it unnecessary, `simpler`. Its VJP is in
-`ir.adjoint`, its code in the folder of each back end; `ir.registry` requires that none is missing.
+The axes of a node, one or two, are its *rows*; a batched node has them for each example. Each operation is a
+subclass of `Node` with a shape rule, `infer`, and its algebra, `simpler`. Its VJP is in `ir.adjoint`, its
+JVP in `ir.tangent`, its code in the folder of each back end; `ir.registry` requires that none is missing.
 
 A `Graph` makes the nodes: it folds constants, and gives the same node for the same computation. Rules of
 the table run on nodes as they do on floats, since nodes have operators and `__primitive__`: that is how the
@@ -60,14 +60,14 @@ OPERATIONS: list[type[Node]] = []
 
 
 class Node:
-    """One array of the program. The slots of a subclass are its fields, which distinguish its instances.
+    """One array of the program. The slots of a subclass are the fields of the operation.
 
     Attributes
     ----------
     args : the nodes that it is computed from.
     shape : its rows, without the batch.
-    batched : whether it is different for each example.
-    graph, number : where it is, and its position there: operands come first.
+    batched : whether each example has rows of its own.
+    graph, number : its graph, and its position there: operands come first.
     """
 
     __slots__ = ("args", "batched", "graph", "number", "shape")
@@ -90,7 +90,7 @@ class Node:
         raise NotImplementedError  # abstract: each operation has its shape rule
 
     def simpler(self, graph: Graph) -> Node | None:
-        """A node that is the same and takes less, if there is one."""
+        """A node of the same numbers that takes less time, if there is one."""
         return None
 
     @property
@@ -99,7 +99,7 @@ class Node:
 
     @property
     def key(self) -> Any:
-        """What two nodes have in common if they are the same computation."""
+        """Equal for two nodes exactly if they are the same computation."""
         return (type(self), *[arg.number for arg in self.args], *map(_hashable, self.fields))
 
     @property
@@ -113,7 +113,7 @@ class Node:
 
     @property
     def scalar(self) -> float | None:
-        """The number of a constant that is the same everywhere, otherwise None."""
+        """The number of a constant that has one, otherwise None."""
         return float(self.data.flat[0]) if isinstance(self, Constant) and self.data.size == 1 else None
 
     @property
@@ -225,7 +225,7 @@ class Inputs(Node):
 
 
 class Symbol(Node):
-    """A number that each call has anew, (1,).
+    """A number that is given with each call, (1,).
 
     "cotangent" is the adjoint of each example's output, "total_cotangent" its sum over the batch,
     "batch_size" B, and "rate" the learning rate of an update.
@@ -323,7 +323,7 @@ class Fused(Node):
 
 
 class Gather(Node):
-    """The rows of x that `index` names, counted along all axes, in the shape of `index`."""
+    """The rows of x, counted along all axes, that `index` names: y[i] = x.flat[index[i]], in its shape."""
 
     __slots__ = ("index",)
     index: Indices
@@ -343,7 +343,7 @@ class Gather(Node):
 
 
 class ScatterAdd(Node):
-    """An array of zeros, with each operand added at the rows that its index names."""
+    """Zeros of the shape `rows`, with each operand added at the rows that its index names."""
 
     __slots__ = ("indices", "rows")
     indices: list[Indices]
@@ -358,7 +358,7 @@ class ScatterAdd(Node):
 
 
 class Broadcast(Node):
-    """x with all its rows written out; for each example, if `everywhere`."""
+    """x in the shape `rows`; with `everywhere` once for each example."""
 
     __slots__ = ("everywhere", "rows")
     everywhere: bool
@@ -382,7 +382,7 @@ class Broadcast(Node):
 class Reduce(Node):
     """The sum, maximum or minimum along an axis, which stays with length 1.
 
-    The minimum is that of the numbers and of their count; it leaves nan out.
+    The minimum is that of the numbers and of their count K; nan is left out.
     """
 
     __slots__ = ("axis", "how")
@@ -399,7 +399,7 @@ class Reduce(Node):
 
 
 class LeaveOneOutSum(Node):
-    """For each row along the first axis the sum of the others, without subtraction."""
+    """yᵢ = Σ xⱼ over j ≠ i along the first axis, without subtraction."""
 
     __slots__ = ()
 
@@ -411,7 +411,7 @@ class LeaveOneOutSum(Node):
 
 
 class MatMul(Node):
-    """The matrix product of a (l, n), which is not batched, and b (n, r); if `transposed`, of aᵀ (n, l)."""
+    """The matrix product a b of a (l, n), which is not batched, and b (n, r); of aᵀ if `transposed`."""
 
     __slots__ = ("transposed",)
     transposed: bool
@@ -428,7 +428,7 @@ class MatMul(Node):
 
 
 class Outer(Node):
-    """a · bᵀ of (l, r) and (n, r), added up over r and over the batch."""
+    """Σ a bᵀ over the batch, (l, n), of a (l, r) and b (n, r)."""
 
     __slots__ = ()
 
@@ -444,7 +444,7 @@ class Outer(Node):
 
 
 class BatchSum(Node):
-    """The sum over the examples."""
+    """The sum over the examples, in the shape of the operand."""
 
     __slots__ = ()
 

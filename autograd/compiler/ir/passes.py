@@ -106,6 +106,6 @@ def _step_of_relu(node: Node, args: list[Node]) -> Node | None:
     return None if rectified is None else graph.apply(STEP, [rectified])
 
 
-EXPAND_FUSED = Pass("fused rules written out", _expand_fused)
-INNER_PRODUCTS = Pass("batch sums of products as inner products", _inner_product)
-STEP_OF_RELU = Pass("step(x) as step(relu(x)) where that is there", _step_of_relu)
+EXPAND_FUSED = Pass("fused rules expanded", _expand_fused)
+INNER_PRODUCTS = Pass("batch sums of products are inner products", _inner_product)
+STEP_OF_RELU = Pass("step(x) is step(relu(x)) where there is relu(x)", _step_of_relu)

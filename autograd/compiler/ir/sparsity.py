@@ -43,9 +43,9 @@ DEPENDENCE: Rules[Callable[[Any, list[Rows]], Rows]] = Rules("dependence")
 
 
 def dependence(outputs: Sequence[Node]) -> list[Rows]:
-    """Of each output, (*rows, I): whether a row depends on an input of its example.
+    """For each output (*rows, I): whether a row may depend on an input of its example.
 
-    A row that is said to depend on an input may not do so; one that is said not to never does.
+    It is an upper bound: True may be wrong, False never is.
     """
     inputs = outputs[0].graph.inputs
     found: dict[Node, Rows] = {}

@@ -111,7 +111,7 @@ def _scatter_add(node: ScatterAdd, found: dict[Node, Node]) -> Node:
 
 @JVPS.of(Gather, LeaveOneOutSum, Reduce)
 def _linear(node: Node, found: dict[Node, Node]) -> Node:
-    """The operation itself, of the tangent; a maximum or minimum is only in fused rules written out."""
+    """The operation, applied to the tangent. A maximum or minimum is only in expanded fused rules."""
     if isinstance(node, Reduce) and node.how != "sum":
         return _of_whole_batches(node, found)
     return node.graph.make(type(node), [found[node.args[0]]], *node.fields)
@@ -131,9 +131,9 @@ def _matmul(node: MatMul, found: dict[Node, Node]) -> Node:
 
 @JVPS.of(Outer, BatchSum)
 def _of_whole_batches(node: Node, found: dict[Node, Node]) -> Node:
-    """Only gradients by parameters sum over the batch, and per-example derivatives have none of those."""
+    """Refused: sums over the batch are in gradients by parameters, and derivatives are of each example."""
     raise NotImplementedError(
-        f"no JVP for {node!r}: differentiate each example, before fused rules are written out"
+        f"no JVP for {node!r}: differentiate each example, before fused rules are expanded"
     )
 
 

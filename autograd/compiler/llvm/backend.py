@@ -50,7 +50,7 @@ KEPT = 16  # functions of one program: a training with other settings is another
 
 
 class _Function(NamedTuple):
-    """What a call needs of a kernel; the kernel itself takes a hundred times as much memory as its code."""
+    """What a call needs to know of a kernel, whose nodes and text take a hundred times the memory."""
 
     call: Any
     lanes: int
@@ -188,7 +188,7 @@ class NativeProgram(BackendProgram):
         return made
 
     def _specification(self, lanes: int, training: Training | None) -> str:
-        """All that the code of a kernel depends on, without writing it."""
+        """A text of all that the code of a kernel depends on."""
         # The width of a batch too: its examples are read even if no node reads one.
         parts = [lanes, self.widths, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
@@ -239,7 +239,7 @@ class NativeProgram(BackendProgram):
         return done
 
     def _train(self, lanes: int, training: Training) -> tuple[Builder, list[int]]:
-        """Updates of the parameters, each from the gradient over a batch; the number of those made."""
+        """A loop of updates, each from the gradient over a batch, which counts those that were made."""
         t, P = training, training.parameters
         value, gradient, *outputs = self.nodes
         code = Builder("train", self.dtype, "whole", *_TRAIN_ARGUMENTS)
@@ -250,8 +250,8 @@ class NativeProgram(BackendProgram):
         # A gradient that is only followed is so in the loop that computes it.
         together = t.steps == [t.follow]
         if together:
-            moving = gradient.graph.gather(gradient, np.arange(t.updated))
-            changed = self._following(t, moving)
+            trained = gradient.graph.gather(gradient, np.arange(t.updated))
+            changed = self._following(t, trained)
             changed = dict(zip(changed, all_legal(gradient.graph, list(changed.values()))))
             layout = self._layout(lanes, [value, *changed.values(), *outputs])
             together = layout.ends_with(list(changed.values()))
@@ -361,7 +361,7 @@ class NativeProgram(BackendProgram):
 
     @staticmethod
     def _row(t: Training, graph: Graph, number: int) -> Node:
-        """A row of the state, whose numbers go on beyond the parameters as ``graph.parameters``."""
+        """A row of the state, which ``graph.parameters`` reaches beyond its P numbers."""
         first = number * t.parameters
         return graph.gather(graph.parameters, np.arange(first, first + t.updated))
 
@@ -372,7 +372,7 @@ class NativeProgram(BackendProgram):
         changed = {}
         for number, value in t.follow.of(rows, gradient, graph.rate).items():
             node = graph.broadcast(graph.node(value), (t.updated,))
-            if isinstance(node, Gather):  # another row as it is: to be read in the loop with all else
+            if isinstance(node, Gather):  # a copy of another row has to be a step of the loop
                 node = graph.apply(TABLE["add"], [node, graph.constant(0.0)])
             if value is not rows[number]:
                 changed[number] = node
@@ -380,7 +380,7 @@ class NativeProgram(BackendProgram):
 
 
 def _copy(memory: Memory, node: Node, target: Any, start: int = 0) -> None:
-    """Store the numbers of a node from a place on."""
+    """Store the numbers of a node, from an offset on."""
     code = memory.code
     code.every(node.size, lambda i: code.store(memory.get(node, (i,), 1), target, code.plus(i, start)))
 
@@ -400,7 +400,7 @@ def _leave_unless_finite(
 
 
 def _note(memory: Memory, node: Node, table: Any, row: Any, first: Any, width: int, k: int) -> None:
-    """Store an output of each example of a block in the example's row of a table."""
+    """Store output k of each example of a block in a table (V, `width`), from a row on."""
     code, llvm, lanes = memory.code, memory.code.llvm, memory.layout.lanes
     value = memory.get(node, (0,), lanes)
     for lane in range(lanes):

@@ -16,10 +16,10 @@ __all__ = ["DIRECT", "Builder", "is_long"]
 
 
 class Builder:
-    """Writes a native function: `arguments` are its own, `llvm` is where the next instruction goes.
+    """Writes a native function. `arguments` are its arguments; `llvm` writes the next instruction.
 
-    A number of rows, or a place, is a Python number or a value of the function. A value has one lane or
-    several; what is done to it is done in each.
+    A count or an offset is a Python number or a value of the function. A value has one lane or several, and
+    each operation works on all lanes.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Builder:
         self.llvm.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
 
     def load_whole(self, base: Any, index: Any) -> Any:
-        """A number of an array of whole numbers."""
+        """An element of an array of whole numbers."""
         place = self.llvm.gep(base, [self.whole_number(index)], source_etype=self.whole)
         return self.llvm.load(place, typ=self.whole)
 
@@ -139,7 +139,7 @@ class Builder:
     def loop(
         self, start: Any, stop: Any, step: int, body: Callable[..., Any], carry: Sequence[Any] = ()
     ) -> list[Any]:
-        """``for i in range(start, stop, step)``; the body gives anew what is carried."""
+        """``for i in range(start, stop, step)``: ``body(i, *carry)`` gives the next values of `carry`."""
         numbers = isinstance(start, int) and isinstance(stop, int)
         if numbers and len(range(start, stop, step)) < 2:
             for i in range(start, stop, step):
@@ -177,7 +177,7 @@ class Builder:
         return results
 
     def every(self, length: int, body: Callable[..., Any], carry: Sequence[Any] = ()) -> Sequence[Any]:
-        """The rows of an axis: one after the other in straight code, otherwise a loop."""
+        """The body for each row of an axis: unrolled in straight code, otherwise a loop."""
         if length == 1 or self.unrolled:
             for i in range(length):
                 carry = body(i, *carry) or ()
@@ -185,14 +185,14 @@ class Builder:
         return self.loop(0, length, 1, body, carry)
 
     def each(self, shape: Sequence[int], body: Callable[..., Any]) -> None:
-        """The rows of all axes."""
+        """The body for each index of a shape."""
         if not shape:
             body()
         else:
             self.every(shape[0], lambda i: self.each(shape[1:], lambda *rest: body(i, *rest)))
 
     def in_fours(self, length: int, body: Callable[..., list[Any]], carry: Sequence[Any]) -> Sequence[Any]:
-        """As `every`, with four rows in each turn of a loop."""
+        """As `every`, but a turn of the loop does four rows."""
         if length < 8 or self.unrolled:
             return self.every(length, body, carry)
 
@@ -207,7 +207,7 @@ class Builder:
         return carry
 
     def tiles(self, length: int, tile: int, body: Callable[[Any, int], None]) -> None:
-        """The rows of an axis, several at once: the body takes the first and how many."""
+        """The rows of an axis in tiles: ``body(first, count)``."""
         if self.unrolled:
             for i in range(0, length, tile):
                 body(i, min(tile, length - i))
@@ -221,7 +221,7 @@ class Builder:
             body(full, length - full)
 
     def in_eights(self, length: Any, body: Callable[[Any, int], None]) -> None:
-        """A loop over numbers that lie in a row, eight at a time, and over those left one by one."""
+        """``body(i, lanes)`` for contiguous numbers: eight at a time, then the rest one by one."""
         if isinstance(length, int):
             full: Any = length - length % 8
         else:
@@ -240,7 +240,7 @@ class Builder:
         return total
 
     def together(self, values: Sequence[Any]) -> Any:
-        """A vector of numbers; of one, the number."""
+        """The vector of some numbers; a single one stays a number."""
         if len(values) == 1:
             return values[0]
         ir = self.ir
@@ -253,9 +253,9 @@ class Builder:
         return self.llvm.extract_element(vector, self.ir.Constant(self.ir.IntType(32), number))
 
     def transposed(self, rows: Sequence[Any]) -> list[Any]:
-        """The columns of eight vectors, by exchanging halves, quarters and eighths of pairs of them.
+        """The transpose of eight vectors of eight: pairs exchange every lane, every second, every fourth.
 
-        Of four vectors of eight it is done in each half.
+        Of four vectors, the transpose of each half.
         """
         ir, vectors = self.ir, list(rows)
         kind = ir.VectorType(ir.IntType(32), 8)
@@ -268,7 +268,7 @@ class Builder:
         return vectors
 
     def transposed_sum(self, vectors: list[Any]) -> Any:
-        """A vector of the sums of eight vectors, by adding halves that are interleaved."""
+        """The vector of the sums of eight vectors, by pairwise additions of interleaved halves."""
         ir, builder = self.ir, self.llvm
         for width in (1, 2, 4):
             low = [lane + (8 - width if lane % (2 * width) >= width else 0) for lane in range(8)]
@@ -281,7 +281,7 @@ class Builder:
         return vectors[0]
 
     def length(self, base: Any, start: int, size: int) -> Any:
-        """The length √Σ x² of numbers in a row; they are scaled where a square would overflow or vanish."""
+        """√Σ x² of contiguous numbers, which are scaled where a square would overflow or vanish."""
         builder = self.llvm
 
         def sum_of_squares(factor: Any) -> Any:
@@ -321,7 +321,7 @@ class Builder:
         return length
 
     def nothing(self, base: Any, size: int) -> Any:
-        """Σ (x − x) of numbers in a row: 0 if all are finite, otherwise nan."""
+        """Σ (x − x) of contiguous numbers: 0 if all are finite, otherwise nan."""
         full = size - size % 8
 
         def gap(i: Any, total: Any, lanes: int) -> list[Any]:

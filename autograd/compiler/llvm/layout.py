@@ -40,8 +40,8 @@ class NativeTarget(Target):
     Attributes
     ----------
     wide : products over the batch with so many results that they are computed after all blocks.
-    history : by node that these read for all blocks, its place in a block's record.
-    record : how many numbers of a block are kept.
+    history : by node that a wide product reads for all blocks, its place in the record of a block.
+    record : how many numbers the record of a block has.
     """
 
     phases = "before the batch", "for each block of examples", "after it"
@@ -105,7 +105,7 @@ class NativeTarget(Target):
 
 
 class Layout:
-    """The schedule of a kernel, and the places of its nodes in the scratch memory.
+    """The schedule of a kernel, and the places of its nodes in the scratch memory, counted in numbers.
 
     Parameters
     ----------
@@ -179,9 +179,9 @@ class Layout:
                 self.places[node] = places[buffers[node]]
 
     def ends_with(self, nodes: Sequence[Node]) -> bool:
-        """Whether the last loop of all computes these nodes: then they may lie where it reads from.
+        """Whether the last loop computes these nodes, so that it may write them over what it reads.
 
-        Not if it reads a parameter in another turn than that in which it changes it.
+        It may not if a turn reads a parameter that another turn has changed.
         """
         last = self.groups[AFTER][-1] if self.groups[AFTER] else []
         read = {arg for node in last for arg in node.args if isinstance(arg.source, Parameters)}
@@ -197,8 +197,8 @@ class Layout:
 
 
 def _is_wide(node: Node) -> bool:
-    """Whether a product over the batch has many results: to compute it after all blocks is then faster than
-    to add up the share of each."""
+    """Whether a product over the batch has many results: then one product after all blocks is faster than a
+    contribution of each."""
     if (
         not isinstance(node, Outer)
         or node.size < tuning.WIDE
@@ -210,16 +210,17 @@ def _is_wide(node: Node) -> bool:
 
 
 def _in_line(node: Node) -> bool:
-    """Whether the rows of a node are consecutive rows of another."""
+    """Whether the rows of a node are consecutive rows of its source."""
     spaced = strides_of(node.index) if isinstance(node, Gather) else (0, (1, 1))
     return spaced is not None and spaced[1][0] == 1
 
 
 def _in_step(node: Node, rows: int) -> bool:
-    """Whether row i of a node is row i of the state: parameter i, or what the rule keeps for it."""
+    """Whether row i of a node is parameter i, or a number that the rule remembers of it."""
     index = node.index.reshape(-1) if isinstance(node, Gather) else np.arange(node.size)
     return len(index) == rows and bool((index % node.graph.parameters.size == np.arange(rows)).all())
 
 
 def reduces(node: Node) -> bool:
+    """Whether a product or sum goes over the batch."""
     return any(arg.batched for arg in node.args)

@@ -1,4 +1,4 @@
-"""Rows of the table in rows that have native code of their own."""
+"""Legalization: rows of the table without native code become formulas of rows that have it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def letters(nodes: Sequence[Node]) -> int:
 
 
 def _legal(node: Node, args: list[Node]) -> Node | None:
-    """A node in rows that have code of their own, by the formula of its row."""
+    """A node by the first formula of its row that runs on nodes; None if the row has native code."""
     if not isinstance(node, Apply) or node.row.name in ELEMENTARY or node.row.name in DIRECT:
         return None
     row, graph = node.row, args[0].graph
@@ -51,7 +51,7 @@ def _legal(node: Node, args: list[Node]) -> Node | None:
 
 
 def all_legal(graph: Graph, nodes: list[Node]) -> list[Node]:
-    """Rows of a formula by their own formulas, until all have code."""
+    """The nodes with all rows legalized, also those that the formulas bring."""
     done: dict[Node, Node] = {}
     for node in ancestry(nodes):
         args = [done[arg] for arg in node.args]
@@ -63,4 +63,4 @@ def all_legal(graph: Graph, nodes: list[Node]) -> list[Node]:
     return [done[node] for node in nodes]
 
 
-PASSES = (EXPAND_FUSED, Pass("rows in rows that have native code", _legal))
+PASSES = (EXPAND_FUSED, Pass("rows without native code by their formulas", _legal))

@@ -57,7 +57,7 @@ class Kernel:
         self.within = False  # whether it is that of the blocks
 
     def emit(self, phase: int) -> None:
-        """The code of all nodes of a phase."""
+        """Write the code of all steps of a phase."""
         layout = self.layout
         self.within = phase == WITHIN
         self.width = layout.lanes if self.within else 1
@@ -205,7 +205,7 @@ class Kernel:
 
     @lowerings.of(LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> None:
-        """The sum of those before, and then of those after."""
+        """The running sum of the rows before each, and then of those after it."""
         code, memory, llvm, width = self.code, self.memory, self.code.llvm, self.width
         (x,), n, zero = node.args, node.shape[0], code.number(0.0, width)
 
@@ -260,7 +260,7 @@ class Kernel:
         code.loop(full, columns, 1, lambda column: rows_of(column, 1))
 
     def _inner(self, node: Node, a: Node, b: Node) -> None:
-        """The inner product of a row and a column, in eight parts if they lie so in memory."""
+        """The inner product of a row and a column, in eight lanes if both are contiguous."""
         code, memory, n = self.code, self.memory, b.shape[0]
         row, column = (each.graph.reshape(each, (n,)) for each in (a, b))
 
@@ -295,9 +295,15 @@ class Kernel:
         code.each(node.shape, cell)
 
     @lowerings.of(Apply, BatchSum, Fused, Parameters, Inputs, Symbol, Constant, Gather)
-    def _elsewhere(self, node: Node) -> None:
-        """Elementwise nodes share a loop, batch sums are added up, and the others have nothing to compute."""
-        raise NotImplementedError  # legalized away before, or written by another object
+    def _refused(self, node: Node) -> None:
+        """Refused: `emit` never comes here with them.
+
+        Elementwise nodes share a loop, batch sums are accumulated, a pass expands fused rules, and the others
+        are no steps of the schedule: there is nothing to compute.
+        """
+        raise NotImplementedError(
+            f"{node!r} has no code of its own: it is read, joined or expanded elsewhere"
+        )
 
     # --- a pass over a batch
 

@@ -1,4 +1,4 @@
-"""How code reads and writes the numbers of nodes where the layout has them."""
+"""Code that reads and writes the numbers of nodes in the places of the layout."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Batch(NamedTuple):
 class Memory:
     """The numbers of nodes, as values of the function that the builder writes.
 
-    An index is a tuple with a Python number, or a value of the function, for each axis.
+    An index has a Python number, or a value of the function, for each axis of a node.
 
     Parameters
     ----------
-    parameters, scratch : pointers to the parameters, and to memory of as many numbers as the layout needs.
-    records : a pointer to what wide products read of each block, if the batch has blocks.
-    symbols : the value of each `Symbol`.
-    homes : for nodes that are in other memory a pointer to it, and where there they begin.
+    parameters, scratch : pointers to the parameters (P,) and to scratch memory of the layout's size.
+    records : a pointer to the records of all blocks, which wide products read.
+    symbols : the value of each `Symbol`, by its name.
+    homes : for nodes in other memory a pointer, and the offset of their first number.
     """
 
     batch: Batch
@@ -54,10 +54,10 @@ class Memory:
         self.parameters, self.scratch, self.records = parameters, scratch, records
         self.symbols = {} if symbols is None else symbols
         self._homes = dict(homes or {})
-        self._values: dict[tuple[Node, int], Any] = {}  # of straight code, by node and row
+        self._values: dict[tuple[Node, int], Any] = {}  # in straight code, by node and row
         self._first: Any = None  # the number of the block's first example
         self._mask: Any = None  # which lanes hold an example; None if all do
-        self._first_lane: Any = None  # of eight of its lanes, where all of them are not taken at once
+        self._first_lane: Any = None  # the first of eight lanes; None where all lanes are taken at once
 
     # --- which examples
 
@@ -75,12 +75,12 @@ class Memory:
         self._first, self._mask = first, self._valid_lanes(first, self.layout.lanes)
 
     def keep_records(self) -> None:
-        """Keep what wide products read of this block for the end of the batch."""
+        """Write the nodes that wide products read into the record of this block."""
         here = self.code.address(self.records, self._record(self._first))
         self._homes |= {node: (here, place) for node, place in self.layout.history.items()}
 
     def recorded(self, node: Node, first: Any) -> Any:
-        """Where the numbers of a node begin among those kept of the block that begins with this example."""
+        """The offset of a node's numbers in the record of the block that begins with this example."""
         return self.code.plus(self._record(first), self.layout.history[node])
 
     def _record(self, first: Any) -> Any:
@@ -88,7 +88,7 @@ class Memory:
 
     @contextlib.contextmanager
     def lanes_from(self, lane: Any) -> Iterator[None]:
-        """Within it eight lanes of each vector are read and written, not all."""
+        """A context in which only eight lanes of each vector are read and written."""
         self._first_lane = lane
         yield
         self._first_lane = None
@@ -96,14 +96,14 @@ class Memory:
     # --- numbers of nodes
 
     def flat(self, node: Node, index: tuple[Any, ...]) -> Any:
-        """The row number of an index, which may have more axes, and reach beyond an axis of length 1."""
+        """The row number of an index, whose axes a node may lack in front or have with length 1."""
         row: Any = 0
         for length, i in zip(node.shape, index[len(index) - len(node.shape) :]):
             row = self.code.plus(self.code.times(row, length), 0 if length == 1 else i)
         return row
 
     def origin(self, node: Node, index: tuple[Any, ...]) -> tuple[Node, Any]:
-        """The node that has the numbers of a row, and the number of the row there."""
+        """The node in memory that has the numbers of an index, and the row there."""
         if node in self.layout.joined:
             source, rows = self.layout.joined[node]
         elif isinstance(node, Gather):
@@ -113,7 +113,7 @@ class Memory:
         return source, self.chosen(rows, index)
 
     def chosen(self, rows: Indices, index: Sequence[Any]) -> Any:
-        """The row number at an index of an array of row numbers."""
+        """The element at an index of an array of row numbers."""
         aligned = [0 if n == 1 else i for n, i in zip(rows.shape, index[len(index) - rows.ndim :])]
         if all(isinstance(i, (int, np.integer)) for i in aligned):
             return int(rows[tuple(aligned)])
@@ -129,11 +129,11 @@ class Memory:
         return row
 
     def get(self, node: Node, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
-        """A number of a node in each lane: of an example each, or with `rows` of consecutive rows."""
+        """A number of a node in each lane: for one example each, or with `rows` of consecutive rows."""
         return self.read(*self.origin(node, index), lanes, rows and self.along(node) != "same")
 
     def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:
-        """The number in a row of a node that has numbers of its own, or those of the rows from there on."""
+        """The number in a row of a node in memory, or the numbers of consecutive rows from there on."""
         if isinstance(source, Symbol):
             return self.code.splat(self.symbols[source.name], lanes)
         if isinstance(source, Constant):
@@ -152,11 +152,11 @@ class Memory:
         return self.code.splat(self.code.load(base, offset), lanes)
 
     def set(self, node: Node, index: tuple[Any, ...], value: Any, lanes: int) -> None:
-        """Keep a number of a node that has numbers of its own."""
+        """Write the number at an index of a node in memory."""
         self.write(node, self.flat(node, index), value, lanes)
 
     def write(self, node: Node, row: Any, value: Any, lanes: int) -> None:
-        """Keep the number in a row of a node."""
+        """Write the number in a row of a node in memory."""
         if node.batched and self.layout.straight and not isinstance(node, Inputs):
             self._values[node, row] = value
             return
@@ -167,12 +167,12 @@ class Memory:
         self.code.store(value, base, place, lanes, node.batched)
 
     def _lanes_at(self, start: Any, row: Any) -> Any:
-        """The place of the lanes of a row."""
+        """The offset of the lanes of a row."""
         place = self.code.plus(start, self.code.times(row, self.layout.lanes))
         return place if self._first_lane is None else self.code.plus(place, self._first_lane)
 
     def home(self, node: Node) -> tuple[Any, Any]:
-        """Where the numbers of a node begin: a pointer, and an offset."""
+        """A pointer to the memory of a node, and the offset of its first number."""
         if node in self._homes:
             return self._homes[node]
         if isinstance(node, Parameters):
@@ -184,7 +184,7 @@ class Memory:
         self._values |= {(node, row): value for row, value in enumerate(values)}
 
     def relocate(self, node: Node, pointer: Any, start: Any = 0) -> None:
-        """Go on with the numbers of a node in other memory."""
+        """From here on the numbers of a node are in other memory."""
         self._homes[node] = pointer, start
 
     def along(self, node: Node) -> str | None:

@@ -1,4 +1,4 @@
-"""Sums over the batch: accumulated block by block, or, for wide ones, computed after all blocks."""
+"""Sums over the batch: accumulated block by block, or if they are wide computed after all blocks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Reductions"]
 
 
 class Reductions:
-    """Writes the code that adds up the shares of the blocks."""
+    """Writes the code of sums over the batch."""
 
     def __init__(self, memory: Memory) -> None:
         self.code, self.layout, self.memory = memory.code, memory.layout, memory
         self.lanes, self.group = memory.layout.lanes, memory.layout.group
 
     def accumulate(self, node: Node) -> None:
-        """Add this block's share to a sum over the batch."""
+        """Add the contribution of this block to a sum."""
         if isinstance(node, Outer):
             self._accumulate_outer(node)
         else:
@@ -113,14 +113,14 @@ class Reductions:
     # --- wide ones
 
     def wide(self, node: Node) -> None:
-        """A sum over the batch that is not added up block by block, but after all blocks."""
+        """The code of a wide sum, after all blocks."""
         from_inputs = isinstance(node.args[1].source, Inputs)
         (self._product_with_inputs if from_inputs else self._product_of_lanes)(node)
 
     def _product_of_lanes(self, node: Node) -> None:
-        """Σ aₑ xₑᵀ of nodes that were kept for all blocks: eight columns of three rows at once.
+        """Σ aₑ xₑᵀ over examples e, of recorded nodes: eight columns of three rows at once.
 
-        Where there is no example both are 0.
+        Lanes without an example have zeros.
         """
         code, memory, (a, b) = self.code, self.memory, node.args
         rows, columns = node.shape
@@ -159,9 +159,9 @@ class Reductions:
         code.tiles(rows, min(rows, 3), columns_of)
 
     def _product_with_inputs(self, node: Node) -> None:
-        """Σ aₑ xₑᵀ over all examples e, from their rows as the caller has them, eight numbers at once.
+        """Σ aₑ xₑᵀ over examples e, where x are inputs in the rows of the caller: eight columns at once.
 
-        A stretch of examples at a time: some of their columns are laid out without gaps, and stay in the
+        The examples are taken in chunks. Some columns of a chunk are packed without gaps, and stay in the
         nearest cache while all rows pass.
         """
         code, memory, llvm, (a, b) = self.code, self.memory, self.code.llvm, node.args
@@ -220,10 +220,10 @@ class Reductions:
             )
 
         def columns_of(column: Any, vectors: int, lanes: int) -> None:
-            def stretch(first: Any) -> None:
+            def chunk(first: Any) -> None:
                 across(column, vectors, lanes, first, code.least(code.plus(first, step), batch.count))
 
-            code.loop(0, batch.count, step, stretch)
+            code.loop(0, batch.count, step, chunk)
 
         many, full = columns - columns % packed, columns - columns % 8
         code.loop(0, many, packed, lambda column: columns_of(column, packed // 8, 8))

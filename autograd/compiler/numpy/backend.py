@@ -43,10 +43,10 @@ class ArrayProgram(BackendProgram):
         super().__init__(nodes, mean, dtype, widths)
         self._source, self.schedule, self._prepare = self._written(own=False)
         self._prepared: dict[int, Loaded] = {}
-        self._own: list[Prepare] = []  # of trainings that are done
+        self._own: list[Prepare] = []  # from trainings that have ended
 
     def _written(self, own: bool) -> tuple[str, str, Callable[[int], Any]]:
-        """The source, the schedule, and the source's `prepare`; see `Codegen`."""
+        """The source, the schedule as text, and the `prepare` of the source; see `Codegen`."""
         codegen = Codegen(self.nodes, self.dtype, own)
         source = codegen.source()
         scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
@@ -74,14 +74,14 @@ class ArrayProgram(BackendProgram):
             return in_floats
         numbers, compute = self._numbers(B), self._compute
         if B > tuning.NUMPY_CHUNK:
-            compute = functools.partial(self._in_stretches, compute)
+            compute = functools.partial(self._in_chunks, compute)
         with np.errstate(all="ignore"):
             results: tuple[Any, ...] = compute(parameters, batch, *numbers)
         return results
 
     def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
         B = len(batch)
-        # It is put back afterwards: another thread needs arrays of its own.
+        # Taken while it runs: another thread needs arrays of its own.
         load, run = prepared = self._prepared.pop(B, None) or self._prepare(B)
         try:
             results: tuple[Any, ...] = run(parameters, load(batch, *numbers), *numbers)
@@ -91,15 +91,15 @@ class ArrayProgram(BackendProgram):
             self._prepared[B] = prepared
         return results
 
-    def _in_stretches(
-        self, compute: Callable[..., Any], parameters: Any, batch: Any, seed: float, *_: float
+    def _in_chunks(
+        self, compute: Callable[..., Any], parameters: Any, batch: Any, cotangent: float, *_: float
     ) -> tuple[Any, ...]:
-        """The results over a large batch, of which a stretch at a time stays in the caches."""
+        """The results over a large batch, chunk by chunk: the arrays of a chunk stay in the caches."""
         parts = []
         for first in range(0, len(batch), tuning.NUMPY_CHUNK):
-            stretch = batch[first : first + tuning.NUMPY_CHUNK]
-            count = float(len(stretch))
-            found = compute(parameters, stretch, seed, count, seed * count)
+            chunk = batch[first : first + tuning.NUMPY_CHUNK]
+            count = float(len(chunk))
+            found = compute(parameters, chunk, cotangent, count, cotangent * count)
             parts.append([array.copy() for array in found])
         return tuple(
             np.concatenate(arrays, axis=-1)
@@ -112,13 +112,13 @@ class ArrayProgram(BackendProgram):
 
     @built_once
     def _sums(self) -> set[Node]:
-        """The nodes that are sums over the batch, or shares of them."""
+        """The results that are sums over the batch: of chunks they are added up."""
         graph = self.nodes[0].graph
         shares = {graph.cotangent, graph.total_cotangent, graph.batch_size}
         return {node for node in self.nodes if shares.intersection(ancestry([node]))}
 
     def _numbers(self, B: int) -> tuple[float, float, float]:
-        """The adjoint of each example's output, how many there are, and the product of the two."""
+        """Cotangent, batch size and total cotangent: the adjoint of each output, B, and their product."""
         whole = 1.0 if self.mean else float(B)
         return whole / B, float(B), whole
 
@@ -140,7 +140,7 @@ class ArrayProgram(BackendProgram):
             self._own.append(prepare)
 
     def _on_batches(self, t: Training, prepare: Prepare) -> Callable[[int, int], Any]:
-        """The results over a batch of a training; one that is used again is loaded once."""
+        """What gives the results for each batch of a training; a batch that is used again is loaded once."""
         parameters, again = t.state[: t.parameters], None
         prepared = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: prepare(B)(parameters))
 
@@ -153,18 +153,18 @@ class ArrayProgram(BackendProgram):
                 if B == 1 and self._scalars:
                     load, run = self._scalars.before(load, run)
                 elif B > tuning.NUMPY_CHUNK:
-                    load, run = self._of_stretches(prepared)
+                    load, run = self._of_chunks(prepared)
                 views = load(t.examples(start, stop), *numbers)
                 again = functools.partial(run, parameters, views, *numbers)
             return again()
 
         return compute
 
-    def _of_stretches(self, prepared: Callable[[int], Loaded]) -> Loaded:
+    def _of_chunks(self, prepared: Callable[[int], Loaded]) -> Loaded:
         """`load` and `run` for a large batch, which is loaded anew for each update."""
 
-        def compute(parameters: Any, stretch: Any, *numbers: float) -> Any:
-            load, run = prepared(len(stretch))
-            return run(parameters, load(stretch, *numbers), *numbers)
+        def compute(parameters: Any, chunk: Any, *numbers: float) -> Any:
+            load, run = prepared(len(chunk))
+            return run(parameters, load(chunk, *numbers), *numbers)
 
-        return lambda batch, *numbers: batch, functools.partial(self._in_stretches, compute)
+        return lambda batch, *numbers: batch, functools.partial(self._in_chunks, compute)

@@ -46,10 +46,10 @@ RELU, STEP = TABLE["relu"], TABLE["step"]
 
 _SYMBOLS = "cotangent, batch_size, total_cotangent"  # arguments of `load` and `run`
 _UFUNCS = {"sum": "add", "max": "maximum", "min": "fmin"}  # of a `Reduce`
-# Rows whose array form is not one function of numpy, and can be written without new arrays.
+# Rows whose array form is no single function of numpy, and which need no new arrays.
 _NEGATIVE = bool(np.signbit(np.maximum(np.full(65, -0.0), np.zeros(65))).any())
 _CLEAN = ("np.add({out}, 0.0, out={out})",) if _NEGATIVE else ()
-# Of −0 numpy's maximum with 0 is one of the two, as the machine has it; with one 0 it takes twice as long.
+# The maximum of −0 and 0 is either of them, by the machine. An array of zeros is twice as fast as one 0.
 IN_PLACE = {
     "relu": ("np.maximum({0}, {zeros}, out={out})", *_CLEAN),
     "step": ("np.maximum({0}, {zeros}, out={out})", "np.sign({out}, out={out})"),
@@ -60,8 +60,8 @@ _STEP_OF_RELU = ("np.sign({0}, out={out})",)
 class Codegen:
     """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute.
 
-    With `own`, `prepare(B)` returns `bind`, and ``bind(parameters)`` returns `load` and `run` for parameters
-    in that array. The next `run` overwrites the results of the last one, so that a training copies nothing.
+    With `own`, for trainings, `prepare(B)` returns `bind`, and ``bind(parameters)`` returns `load` and `run`
+    for parameters that stay in that array (P,). Each `run` overwrites the results of the one before.
     """
 
     lowerings: ClassVar[Rules[Callable[[Any, Any], None]]] = Rules("numpy")
@@ -72,21 +72,21 @@ class Codegen:
         self.schedule = Schedule(outputs, self.target)
         self.constants: dict[str, Any] = {"rows": {}}
         self.preparation: list[str] = []
-        self.binding: list[str] = []  # views of the parameters, with `own`
+        self.binding: list[str] = []  # views of the parameters, in `bind`
         self.loading: list[str] = []
         self.running: list[str] = []
         self.lines = self.loading
-        self.views: list[str] = []  # of the batch
-        self.bound: dict[str, str] = {}  # by expression, the name that it was bound to
-        self.shaped: set[Node] = set()  # of these it is in the node's own shape
-        self.flat: dict[Node, str] = {}  # by node its array or view, all rows along one axis
+        self.views: list[str] = []  # names that `load` binds to views of the batch
+        self.bound: dict[str, str] = {}  # by expression the name that it is bound to
+        self.flat: dict[Node, str] = {}  # by node its array or view, with all rows along one axis
+        self.shaped: set[Node] = set()  # nodes for which `flat` has a view in the node's own shape
         self.arrays: dict[Buffer, str] = {}
-        self.number: dict[Node, str] = {}  # by node that is a float, its variable
+        self.number: dict[Node, str] = {}  # by node that is a float its variable
 
     # --- names
 
     def _bind(self, expression: str, lines: list[str]) -> str:
-        """A name for a view, which is made once in these lines."""
+        """The name of an expression, which is evaluated once, in these lines."""
         if expression not in self.bound:
             name = f"v{len(self.bound)}"
             self.bound[expression] = name
@@ -96,18 +96,18 @@ class Codegen:
         return self.bound[expression]
 
     def _known(self, node: Node) -> list[str]:
-        """The lines where the array of a node is there first, so that views of it are made there."""
+        """The lines that bind a node's array first, where views of it are bound too."""
         root = self.schedule.root(node)
         if isinstance(root, Parameters) and self.own:
             return self.binding
-        return self.lines if root in self.target.outside or root in self.target.fresh else self.preparation
+        return self.lines if root in self.target.outside or root in self.target.escaping else self.preparation
 
     def _shaped(self, node: Node, shape: str) -> str:
         """The array of a node in a shape."""
         return self._bind(f"{self.flat[node]}.reshape({shape})", self._known(node))
 
     def _name(self, node: Node, batched: bool) -> str:
-        """A node as an operand of what is batched, or not."""
+        """A node as an operand of a node that is batched, or not."""
         if isinstance(node, Symbol):
             return node.name
         if isinstance(node, Constant):
@@ -125,7 +125,7 @@ class Codegen:
         return name
 
     def _matrix(self, node: Node, batched: bool) -> str:
-        """A node as a matrix: its first axis, and all the others in one."""
+        """A node as a matrix: its first axis, and all others as one."""
         if not batched or not node.batched:
             return self._name(node, False)
         if node.shape[1:] in ((), (1,)):
@@ -138,12 +138,12 @@ class Codegen:
     # --- arrays
 
     def _array(self, node: Node) -> str:
-        """The array for a result: a part of another, or its own."""
+        """The array for a result: part of that of a scatter-add, or its own."""
         if node in self.schedule.aliases:
             whole, index = self.schedule.aliases[node]
             if whole not in self.flat:
                 self._allocate(whole)
-            self._lie_in(node, whole, index)
+            self._view_of(node, whole, index)
         else:
             self._allocate(node)
         return self._name(node, node.batched)
@@ -152,17 +152,17 @@ class Codegen:
         buffer = self.schedule.buffers[node]
         if buffer not in self.arrays:
             rows = f"({node.size}, B)" if node.batched else f"{node.size}"
-            lines = self.lines if node in self.target.fresh else self.preparation
+            lines = self.lines if node in self.target.escaping else self.preparation
             self.arrays[buffer] = self._bind(f"np.empty({rows}, dtype)  # n{node.number}", lines)
         self.flat[node] = self.arrays[buffer]
 
-    def _lie_in(self, node: Node, owner: Node, index: Indices) -> None:
+    def _view_of(self, node: Node, owner: Node, index: Indices) -> None:
         self.flat[node] = self._part(owner, index)
         if strides_of(index.reshape(-1)) is None:
             self.shaped.add(node)
 
     def _part(self, node: Node, index: Indices) -> str:
-        """Evenly spaced rows of an array, along one axis if they are so there."""
+        """A view of evenly spaced rows of an array, along one axis if the spacing is even along that."""
         start, steps = strides_of(index)  # type: ignore[misc]  # only rows that are evenly spaced come here
         known = self._known(node)
         flat = strides_of(index.reshape(-1))
@@ -209,7 +209,7 @@ class Codegen:
 
     @lowerings.of(Constant, Symbol)
     def _named(self, node: Node) -> None:
-        """What is written where it is read."""
+        """Nothing: readers name it."""
 
     @lowerings.of(Parameters, Inputs)
     def _given(self, node: Node) -> None:
@@ -229,13 +229,13 @@ class Codegen:
         name = self._name(output, output.batched)
         root = self.schedule.root(output)
         passing = self.own and root not in self.schedule.pinned and not isinstance(root, Parameters)
-        return name if passing or output in self.target.fresh else f"{name}.copy()"
+        return name if passing or output in self.target.escaping else f"{name}.copy()"
 
     def _write(self, line: str) -> None:
         self.lines.append(line)
 
     def _compute(self, node: Node) -> None:
-        """A number."""
+        """A node that is a float."""
         if isinstance(node, Gather):
             self.number[node] = self._operand(node.args[0], False)
         else:
@@ -258,7 +258,7 @@ class Codegen:
         return self._bind(f"{name}.reshape(-1)", self._known(node))
 
     def _operand(self, node: Node, batched: bool) -> str:
-        """A node as an operand of what is batched, or not: a number where it is one."""
+        """A node as an operand of a node that is batched, or not: a float where it is one."""
         return self.number.get(node) or self._name(node, batched)
 
     @lowerings.of(Apply)
@@ -288,7 +288,7 @@ class Codegen:
     def _gather(self, node: Gather) -> None:
         (x,) = node.args
         if node in self.schedule.aliases:
-            self._lie_in(node, x, node.index)
+            self._view_of(node, x, node.index)
             return
         out = self._array(node)
         if isinstance(x, Symbol):
@@ -348,7 +348,7 @@ class Codegen:
 
     @lowerings.of(LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> None:
-        """By a matrix without its diagonal; of many rows the sums of those before and of those after."""
+        """A product with ones off the diagonal; for many rows running sums from both ends."""
         (x,) = node.args
         if node.shape[0] > tuning.NUMPY_SQUARE:
             rows, out = self._name(x, node.batched), self._array(node)
@@ -378,7 +378,7 @@ class Codegen:
 
     @lowerings.of(BatchSum)
     def _batch_sum(self, node: Node) -> None:
-        """By BLAS, which adds up several times as fast as numpy."""
+        """A product with ones: BLAS adds up several times as fast as numpy."""
         operand = self._name(node.args[0], True)
         self._write(f"np.matmul({operand}, {self._ones()}, out={self._array(node)})")
 
@@ -392,14 +392,14 @@ class Codegen:
 
     @lowerings.of(Fused)
     def _fused(self, node: Node) -> None:
-        raise NotImplementedError("fused rules are written out before")  # by a pass
+        raise NotImplementedError("a pass of this back end expands fused rules before")
 
 
 Codegen.lowerings.require_all()
 
 
 def view(base: Any, start: int, shape: Shape, steps: Shape) -> Any:
-    """Rows of `base` that lie `steps` rows apart along each axis of `shape`."""
+    """Rows of `base`, (n, B) or (n,), from `start` on, `steps` rows apart along each axis of `shape`."""
     row, *lane = base.strides
     return np.ndarray(
         (*shape, *base.shape[1:]),

@@ -1,11 +1,10 @@
 """The numpy back end for one example: the array program in plain floats, a variable for each number.
 
-On two numbers a call of numpy takes fifty times as long as the arithmetic in it. A small program for one
-example is therefore written out as Python on floats: operators, and for all other rows the forward rule of
-the table, as the eager engine applies it. Rows that are taken, put or broadcast are the same variables in
-another place and cost nothing.
+A call of numpy on two numbers takes fifty times as long as their product. So a small program for one example
+becomes Python on floats: operators, and for all other rows the forward rule of the table, as the eager
+engine applies it. Gathers, scatters and broadcasts only choose variables, and cost nothing.
 
-Floats raise where IEEE 754 has an answer: those examples are left to the arrays.
+Python's floats raise where IEEE 754 has an answer: such examples are left to the arrays.
 """
 
 from __future__ import annotations
@@ -46,14 +45,14 @@ from ..update_loop import Clamp, Shorten, Training, descent
 __all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
 
 Loaded = tuple[Callable[..., Any], Callable[..., Any]]
-"""``load(batch, *numbers)``, and ``run(parameters, views, *numbers)`` of what that gave."""
+"""``load(batch, *numbers)``, which gives views, and ``run(parameters, views, *numbers)``."""
 
 _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
 
 
 def pays(nodes: Sequence[Node]) -> bool:
-    """Whether one example is computed sooner in floats than by calls of numpy."""
+    """Whether floats are faster for one example than calls of numpy."""
     computed = [node for node in ancestry(nodes) if not isinstance(node, _NO_OPERATION)]
     return sum(node.size * _operands(node) for node in computed) <= tuning.NUMPY_CALL * len(computed)
 
@@ -62,7 +61,7 @@ _NO_OPERATION = (Constant, Symbol, Gather, Broadcast, BatchSum)
 
 
 def _operands(node: Node) -> int:
-    """From how many numbers, or pairs of them, each number of a node is computed."""
+    """How many numbers, or products, each number of a node is a sum or maximum of; 1 for other operations."""
     if isinstance(node, (MatMul, Outer)):
         return node.args[1].shape[isinstance(node, Outer)]
     if isinstance(node, (Reduce, LeaveOneOutSum)):
@@ -71,11 +70,11 @@ def _operands(node: Node) -> int:
 
 
 class ScalarProgram:
-    """Terms as a function of parameters and one example, in floats.
+    """Nodes as a function of parameters and one example, in floats.
 
     Parameters
     ----------
-    nodes : what to compute, families written out.
+    nodes : what to compute, with fused rules expanded.
 
     Attributes
     ----------
@@ -90,14 +89,14 @@ class ScalarProgram:
         self._run: Callable[[list[float], list[float]], tuple[Any, ...]] = scope["run"]
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...] | None:
-        """The arrays of the nodes, for a batch of one; None where floats raise."""
+        """The arrays of the nodes for parameters (P,) and a batch (1, I); None where floats raise."""
         try:
             return tuple(map(np.array, self._run(parameters.tolist(), batch[0].tolist())))
         except _RAISED:
             return None
 
     def before(self, load: Callable[..., Any], run: Callable[..., Any]) -> Loaded:
-        """`load` and `run` for a batch of one, to be asked where floats raise."""
+        """`load` and `run` for a batch of one, which go on with those given where floats raise."""
 
         def in_floats(parameters: Any, batch: Any, *numbers: float) -> Any:
             return self(parameters, batch) or run(parameters, load(batch, *numbers), *numbers)
@@ -109,8 +108,8 @@ class ScalarProgram:
 
         Returns
         -------
-        How many were made. If there is another it is for arrays: floats raise in it, or the training is
-        careful and a number in it not finite, or the rule is not plain descent.
+        How many were made. The next one, if there is one, is for arrays: floats raise in it, or a number in
+        it is not finite and the training is careful, or there are other steps than plain descent.
         """
         t = training
         if t.rule is not descent or {Clamp, Shorten}.intersection(map(type, t.steps)):
@@ -147,8 +146,8 @@ class ScalarProgram:
 class Writer:
     """Writes `run(parameters, example)`.
 
-    The numbers of a node are an array of text in its shape: names of variables, and literals. What computes
-    a node gives an array of expressions; each that is more than one word gets a line, and a name.
+    The numbers of a node are an array of text in its shape: names of variables, and literals. A lowering
+    gives an array of expressions; each that is more than a name or a literal gets a line, and a name.
     """
 
     lowerings: ClassVar[Rules[Callable[..., Any]]] = Rules("numpy, one example")
@@ -173,8 +172,8 @@ class Writer:
             return expression
         summands = expression.split(" + ")
         for start in range(0, len(summands), _LONGEST):
-            stretch = [name] * (start > 0) + summands[start : start + _LONGEST]
-            self.lines.append(f"{name} = {' + '.join(stretch)}")
+            part = [name] * (start > 0) + summands[start : start + _LONGEST]
+            self.lines.append(f"{name} = {' + '.join(part)}")
         return name
 
     # --- operations
@@ -213,7 +212,7 @@ class Writer:
         return np.frompyfunc(call.format, len(args), 1)(*operands)
 
     def _rule(self, row: Primitive) -> str:
-        """The name of a row's forward rule. One of a user may give an int: `evaluate` sees to it."""
+        """The name of a row's forward rule. `evaluate` makes a float of what a user's rule gives."""
         own = is_own(row.forward)
         name = row.name if own else f"rule{len(self.rules)}"
         self.rules[name] = row.forward if own else row.evaluate
@@ -264,7 +263,7 @@ class Writer:
 
     @lowerings.of(Fused)
     def _fused(self, node: Node, *args: Any) -> Any:
-        raise NotImplementedError("fused rules are written out before")  # by a pass
+        raise NotImplementedError("a pass of this back end expands fused rules before")
 
 
 Writer.lowerings.require_all()

@@ -34,13 +34,13 @@ class ArrayTarget(Target):
 
     Parameters
     ----------
-    own : whether the parameters stay in one array of the program's own, and results may be overwritten.
+    own : whether it is for a training: parameters stay in one array, and results may be overwritten.
 
     Attributes
     ----------
     numbers, in_arrays : nodes that are floats in `run`, and those of them that are also read as arrays.
     outside : nodes in an array of the caller.
-    fresh : results in a new array each time, which the caller may keep.
+    escaping : results in a new array each time, which the caller may keep.
     """
 
     phases = "load", "run"
@@ -49,16 +49,16 @@ class ArrayTarget(Target):
     def __init__(self, outputs: Sequence[Node], own: bool) -> None:
         self.outputs, self.own, order = outputs, own, ancestry(outputs)
         graph = order[0].graph
-        self._early: set[Node] = set()  # what depends on the batch alone
+        self._invariant: set[Node] = set()  # nodes that depend on the batch alone
         for node in order:
             varying = [arg for arg in node.args if not isinstance(arg, Constant)]
-            if isinstance(node, (Inputs, Symbol)) or (varying and self._early.issuperset(varying)):
-                self._early.add(node)
+            if isinstance(node, (Inputs, Symbol)) or (varying and self._invariant.issuperset(varying)):
+                self._invariant.add(node)
         self._find_numbers(order)
         # What `run` reads of `load` in an array that both know. What it reads as a matrix alone stays a view:
         # BLAS takes the rows of a batch as they are.
-        late = [node for node in order if node not in self._early]
-        self._entered = self._early.intersection(
+        late = [node for node in order if node not in self._invariant]
+        self._materialized = self._invariant.intersection(
             [
                 *outputs,
                 *(arg for node in late if node in self.numbers or not _is_product(node) for arg in node.args),
@@ -67,11 +67,11 @@ class ArrayTarget(Target):
         # Of few parameters a copy is quicker than views of the caller's array each time.
         few = graph.parameters.size <= tuning.NUMPY_COPIED
         self.outside: set[Node] = set() if few or own else {graph.parameters}
-        if graph.inputs not in self._entered:
+        if graph.inputs not in self._materialized:
             self.outside.add(graph.inputs)
-        self.fresh: set[Node] = set()
+        self.escaping: set[Node] = set()
         if not few and not own:
-            self._find_fresh(order)
+            self._find_escaping(order)
         self._matrices = {
             each
             for node in order
@@ -81,11 +81,11 @@ class ArrayTarget(Target):
         }
 
     def _find_numbers(self, order: Sequence[Node]) -> None:
-        """An array of one number takes ten times as long as a float."""
+        """Single numbers are floats: an array of one takes ten times as long."""
         self.numbers: set[Node] = set()
         in_arrays = set(self.outputs)
         for node in order:
-            if node.size == 1 and not node.batched and node not in self._early and self._is_number(node):
+            if node.size == 1 and not node.batched and node not in self._invariant and self._is_number(node):
                 self.numbers.add(node)
         for node in reversed(order):
             scalar = node in self.numbers and node not in in_arrays
@@ -108,22 +108,22 @@ class ArrayTarget(Target):
             isinstance(node, Gather) or (isinstance(node, Apply) and node.row.name in OPERATORS)
         )
 
-    def _find_fresh(self, order: Sequence[Node]) -> None:
+    def _find_escaping(self, order: Sequence[Node]) -> None:
         for output in self.outputs:
-            if not output.batched and not isinstance(output, Gather) and output not in self._early:
-                self.fresh.add(output)
-        for output in [output for output in self.fresh if isinstance(output, Apply)]:
+            if not output.batched and not isinstance(output, Gather) and output not in self._invariant:
+                self.escaping.add(output)
+        for output in [output for output in self.escaping if isinstance(output, Apply)]:
             for arg in output.args:  # the output is written over it
                 alone = sum(arg in node.args for node in order) == 1
                 if isinstance(arg, ScatterAdd) and alone and not arg.batched:
-                    self.fresh.add(arg)
+                    self.escaping.add(arg)
 
     def phase(self, node: Node, phases: dict[Node, int]) -> int:
-        return 0 if node in self._early else 1
+        return 0 if node in self._invariant else 1
 
     def is_view(self, schedule: Schedule, node: Gather) -> bool:
         (x,) = node.args
-        copied = isinstance(x, Inputs) and x in self.outside and node in self._entered
+        copied = isinstance(x, Inputs) and x in self.outside and node in self._materialized
         return not (copied or isinstance(x, Symbol) or node in self.numbers) and self.is_spaced(
             node, node.index
         )
@@ -149,12 +149,12 @@ class ArrayTarget(Target):
         elementwise = isinstance(node, Apply) and not node.row.vectors and node not in self.numbers
         return (
             elementwise
-            and (arg in self.fresh) is (node in self.fresh)
+            and (arg in self.escaping) is (node in self.escaping)
             and not isinstance(arg, (Parameters, Inputs))
         )
 
     def kind(self, node: Node) -> Hashable:
-        return node.size, node.batched, node in self.fresh
+        return node.size, node.batched, node in self.escaping
 
 
 def _is_product(node: Node) -> bool:

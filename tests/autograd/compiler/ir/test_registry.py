@@ -35,7 +35,7 @@ def test_a_hole_is_found_when_the_table_is_made():
 
 @pytest.mark.parametrize("rules", [VJPS, JVPS], ids=["vjp", "jvp"])
 def test_what_only_a_finished_program_has_is_not_differentiated(rules):
-    """Sums over the batch and the maximum of a fused rule written out say so, and give no wrong number."""
+    """Sums over the batch and the maximum of an expanded fused rule say so, and give no wrong number."""
     graph = Graph(2, 2)
     for node in [graph.batch_sum(graph.inputs), graph.reduce_max(graph.inputs)]:
         tangents = {graph.inputs: graph.inputs}
