@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from .drawing import PALETTE, Drawing, draw
     from .explorer import Explorer, Run, explore
     from .files import require_writable, write_bytes, write_csv, write_text
+    from .handwritten import HandwrittenReport, Mistake, check_engine, check_gradients, check_values
     from .spreadsheet import Problem, WorkbookReport, check_workbook, save_workbook
     from .symbolic import Derivation, explain
     from .verify import Check, GradcheckReport, gradcheck
@@ -100,6 +101,13 @@ else:
             "drawing": ["PALETTE", "Drawing", "draw"],
             "explorer": ["Explorer", "Run", "explore"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
+            "handwritten": [
+                "HandwrittenReport",
+                "Mistake",
+                "check_engine",
+                "check_gradients",
+                "check_values",
+            ],
             "spreadsheet": ["Problem", "WorkbookReport", "check_workbook", "save_workbook"],
             "symbolic": ["Derivation", "explain"],
             "verify": ["Check", "GradcheckReport", "gradcheck"],
@@ -122,7 +130,9 @@ __all__ = [
     "GradcheckReport",
     "GraphError",
     "GraphTooLargeError",
+    "HandwrittenReport",
     "MissingExtraError",
+    "Mistake",
     "Primitive",
     "Problem",
     "Program",
@@ -140,6 +150,9 @@ __all__ = [
     "atanh",
     "cbrt",
     "ceil",
+    "check_engine",
+    "check_gradients",
+    "check_values",
     "check_workbook",
     "cos",
     "cosh",

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "autograd": [
         "errors", "files", "terminal", "version", "later", "locks", "engine", "verify", "symbolic",
-        "drawing", "spreadsheet", "explorer", "compiler", "command", "__main__",
+        "drawing", "spreadsheet", "handwritten", "explorer", "compiler", "command", "__main__",
     ],
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
@@ -36,6 +36,10 @@ FLOORS = {
     "autograd.spreadsheet.classes": [
         "submissions", "students", "outcomes", "marks", "worker", "workers", "checking", "hints", "pages",
         "results", "handing_out", "command",
+    ],
+    "autograd.handwritten": [
+        "recording", "tape", "comparison", "naming", "report", "formulas", "slips", "search", "checking",
+        "engines", "worker", "programs", "command", "__main__",
     ],
     "autograd.compiler": [
         "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
@@ -97,6 +101,10 @@ TESTED_IN = {
     "autograd.errors": "test_wrong_calls.py",
     "autograd.explorer": "autograd/explorer/test_explore.py",
     "autograd.later": "test_house.py",
+    "autograd.handwritten": "autograd/handwritten/test_checking.py",
+    "autograd.handwritten.__main__": "autograd/handwritten/test_programs.py",
+    "autograd.handwritten.command": "autograd/handwritten/test_programs.py",
+    "autograd.handwritten.worker": "autograd/handwritten/test_programs.py",
     "autograd.locks": "autograd/engine/test_threads.py",
     "autograd.spreadsheet": "autograd/spreadsheet/test_check.py",
     "autograd.spreadsheet.classes.hints": "autograd/spreadsheet/classes/test_results.py",
@@ -117,7 +125,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 46_500  # set to the count when all of today's work has landed
+MOST_LINES = 49_700  # set to the count when all of today's work has landed
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.

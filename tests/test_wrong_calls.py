@@ -609,6 +609,21 @@ EXPLAINING = [
     ("Problem.of(square(), [])", ValueError, "wrt is empty, so there is nothing to train"),
     ("check_workbook(5, None)", TypeError, "check_workbook takes a path such as 'training.xlsx', got int: 5"),
     ("check_workbook('a.csv', 5)", TypeError, "check_workbook takes a Problem, such as Problem.of(loss, weights), got int: 5"),
+    ("check_values([1.0], {'y': square()})", TypeError, "the numbers must be a mapping of names to numbers and arrays"),
+    ("check_values({'y': 1.0}, 5)", TypeError, "the problem must be a recorded graph: a mapping of names to arrays of Values"),
+    ("check_values({'y': 1.0}, {'y': 5.0})", TypeError, "each array of the problem must hold Values, and 'y' is float: 5.0"),
+    ("check_values({'y': 1.0}, {'x': leaf()})", ValueError, "is the loss? Call one of them loss"),
+    ("check_values({'y': 1.0}, {'y': square()}, rate='fast')", TypeError, "check_values: rate takes a real number, got str: 'fast'"),
+    ("check_values({'y': 1.0}, {'y': square()}, rate=NAN)", ValueError, "the rate must be a finite number, got nan"),
+    ("check_values({'y': 1.0}, {'y': square()}, previous={'q': 1.0})", ValueError, "previous takes what is given to the graph by name, and 'q' is not"),
+    ("check_values({'y': 1.0}, {'y': square()}, previous=5)", TypeError, "previous must be a mapping of names to numbers, got int: 5"),
+    ("check_gradients(5, square, [1.0])", TypeError, "the student's function must be callable, got int: 5"),
+    ("check_gradients(square, 5, [1.0])", TypeError, "the reference must be callable, got int: 5"),
+    ("check_gradients(abs, abs, 5)", TypeError, "inputs must be a mapping of names to numbers and arrays, or a list of them"),
+    ("check_gradients(abs, lambda x: 'loss', [1.0])", TypeError, "the reference must return the loss, one Value, or a mapping such as locals()"),
+    ("check_gradients(abs, lambda x: [x, x], [1.0])", TypeError, "got list of shape (2,); of a layer alone return sum(upstream * output)"),
+    ("check_engine(5)", TypeError, "check_engine takes the class itself, got int: 5"),
+    ("check_engine(str)", TypeError, "needs .data, .grad and .backward(), and has no .data"),
     ("save_workbook(2.0, [leaf()], 'a.xlsx')", TypeError, "output must be a Value, got float: 2.0"),
     ("save_workbook(square(), [2.0], 'a.xlsx')", TypeError, "each of wrt must be a Value, got float: 2.0"),
     ("save_workbook(square(), 5, 'a.xlsx')", TypeError, "wrt must be a Value or a sequence of them, got int: 5"),
@@ -826,6 +841,7 @@ def test_every_demo_has_wrong_commands_here(name):
 NOT_CALLED = {
     "PALETTE", "ACTIVATIONS", "INITIALIZERS", "LOSSES", "METRICS",  # tables
     "Check", "GradcheckReport",  # what `gradcheck` returns
+    "HandwrittenReport", "Mistake",  # what the checks of hand-written code return
     "WorkbookReport",  # what `check_workbook` returns
     "ComparisonWarning", "DetachedWarning",  # what `warn_on_comparison` and float() warn with
     "is_number", "peek", "rank_backends", "updates_at_once", "Readings", "readings",  # they take anything, and are for `nn`

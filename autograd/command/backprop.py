@@ -16,6 +16,7 @@ from typing import NoReturn
 import autograd
 from autograd import Value
 
+from ..handwritten.command import main as check_python
 from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
@@ -37,6 +38,7 @@ Prints the value of an expression, its gradients, and how each of them follows b
 
 and also:
   backprop check SHEET   is this workbook or .csv file of the assignment right? (check --help)
+  backprop check FILE.py is the class Value in it right, or what --with CHECK.py looks at?
   backprop check FOLDER  the same for a whole class, with points (check FOLDER --help)
   backprop assignment STUDENTS.csv
                          a template and a key for each student (assignment --help)
@@ -278,6 +280,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] == "demo":
             return _demo(arguments[1:])
+        if arguments and arguments[0] == "check" and any(word.endswith(".py") for word in arguments):
+            return check_python(arguments[1:], f"{PROGRAM} check")
         if arguments and arguments[0] == "check":
             return check(arguments[1:], f"{PROGRAM} check")
         if arguments and arguments[0] == "assignment":

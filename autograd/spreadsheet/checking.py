@@ -424,10 +424,13 @@ def _derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
         formula, remark = network.update(weight), ", all of the row above" if above else ""
         values = {weight: judged.full[weight].value[at], slope: judged.own[slope].value[at]}
         values[RATE] = judged.rate.value[at]
+        if judged.momentum:
+            remark += f", with the velocity v ← {judged.momentum:g} v + {short(slope)} for the gradient"
+            values[slope] = judged.carried(judged.own[slope]).value[at]
     elif name in network.leaves:
         return
     else:
-        formula, remark = network.formula(name), ""
+        formula, remark = judged.formula(name), ""
         values = {each: judged.full[each].value[row] for each in judged.full}
     numeric = replace(
         TEXT,

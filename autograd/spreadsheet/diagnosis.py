@@ -209,7 +209,10 @@ def diagnose(judged: Judgement, name: str, limits: Limits) -> Slip | None:
 def _bases(judged: Judgement, name: str) -> Iterator[Expression]:
     """The formulas that a column may have been meant to hold: closed, and through one derivative before."""
     network = judged.network
-    yield network.formula(name)
+    formula = judged.formula(name)
+    yield formula
+    if isinstance(formula, Apply) and formula.row.expansion is not None:
+        yield formula.row.expansion(*formula.operands)  # softmax in exponentials
     pair = split_derivative(name)
     if pair is None:
         return
@@ -237,7 +240,8 @@ def _case(
             if plain not in network:
                 return None
             judged.derive([plain])
-        return judged.own[plain]
+        own = judged.own[plain]
+        return judged.carried(own) if trained and split_derivative(plain) else own
 
     @functools.cache
     def values(text: str) -> Estimate | None:

@@ -61,6 +61,7 @@ class Judgement:
         rows: int | None = None,
         after: bool = False,
         gap: int = 1,
+        momentum: float = 0.0,
     ) -> None:
         """Judge the table.
 
@@ -73,11 +74,12 @@ class Judgement:
         rows : how many rows to look at; all by default.
         after : whether a row holds its weights after its own update.
         gap : how many updates there are from one row to the next.
+        momentum : the factor μ in v ← μ v + ∂E/∂w, w ← w − η v.
         """
         self.table, self.network = table, network
         self.count = len(table.rows) if rows is None else min(rows, len(table.rows))
         self.rate = None if rate is None else rate.take(slice(0, self.count))
-        self.after, self.gap = after, gap
+        self.after, self.gap, self.momentum = after, gap, momentum
         self._given = {name: each.take(slice(0, self.count)) for name, each in given.items()}
         self.columns = {name: column for name, column in table.columns.items() if self._is_known(name)}
         self.full: dict[str, Estimate] = {}
@@ -178,7 +180,7 @@ class Judgement:
     def _fill(self, holes: list[str]) -> None:
         """Weights that a row does not print, from the row above it."""
         missing = np.any([np.isnan(self.full[name].value) for name in holes], axis=0)
-        if self.rate is None or self.gap > 1:
+        if self.rate is None or self.gap > 1 or self.momentum:
             return
         network = self.network
         slopes = {name: network.gradient(name) for name in holes}
@@ -321,6 +323,8 @@ class Judgement:
         for name in network.in_order(wanted):
             top, bottom = network.pair(name)
             formulas = [closed := network.closed(name)]
+            if (simple := network.simple(name)).size < closed.size:
+                formulas.append(simple)
             if network.readers(name):
                 formulas.append(network.chain(name))
             if any(derivative(part, bottom) in self.columns for part in network.parts(top)):
@@ -339,6 +343,16 @@ class Judgement:
                 self.full[name], self.own[name] = propagated(closed, self.full), propagated(closed, self.own)
                 bad = [self.bad[each] for each in names_in(closed)]
                 self.bad[name] = np.any(bad or [self._all(False)], axis=0)
+
+    def formula(self, name: str) -> Expression:
+        """How a quantity is computed, as a person writes it: with p − t where that gives the same here."""
+        if not split_derivative(name):
+            return self.network.formula(name)
+        closed, simple = self.network.closed(name), self.network.simple(name)
+        self.derive(filter(split_derivative, names_in(simple)))
+        one, other = (propagated(each, self.full) for each in (closed, simple))
+        near = np.abs(one.value - other.value) <= one.error + other.error
+        return simple if simple.size < closed.size and near.all() else closed
 
     # --- updates -----------------------------------------------------------------------------------
 
@@ -361,7 +375,7 @@ class Judgement:
         self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
         fits = self.fits_any(shown, possible) if possible else self._all(False)
         one_update_above = shown in self.network.trained and not self.after and self.gap == 1
-        if self.rate is not None and one_update_above and self.is_coarse(shown):
+        if self.rate is not None and one_update_above and not self.momentum and self.is_coarse(shown):
             fits &= self.fits_any(shown, self.drifts(shown))
         self.states[shown] = self._states(shown, fits, self._all(False), taken)
 
@@ -385,6 +399,16 @@ class Judgement:
         known = {name: self.full[name], RATE: rate}
         update, slope = self.network.update(name), self.network.gradient(name)
         return [propagated(update, {**known, slope: each}) for each in self._slopes(name)]
+
+    def carried(self, slope: Estimate) -> Estimate:
+        """The velocity of each row, v ← μ v + ∂E/∂w; without momentum the gradient itself."""
+        if not self.momentum:
+            return slope
+        value, error = slope.value.copy(), slope.error.copy()
+        for row in range(1, self.count):
+            value[row] += self.momentum * value[row - 1]
+            error[row] += self.momentum * error[row - 1]
+        return Estimate(value, error)
 
     def _replayed(self, rate: Estimate) -> dict[str, Estimate]:
         """Each weight after as many updates of its row as there are to the next, by the right gradients."""
@@ -428,7 +452,7 @@ class Judgement:
     def _slopes(self, name: str) -> list[Estimate]:
         """The gradient that an update may have used: as its row has it, the right one, as printed."""
         slope = self.network.gradient(name)
-        return [self.own[slope], self.full[slope], self._shown([slope])[slope]]
+        return list(map(self.carried, (self.own[slope], self.full[slope], self._shown([slope])[slope])))
 
     def is_coarse(self, name: str) -> bool:
         """Whether the weight is printed with so few digits that one update may not show."""

@@ -24,12 +24,13 @@ from .formulas import Calculator, FormulaError, parsed
 from .grading import Judgement, exactly
 from .problem import Problem
 from .tables import Given, Table
-from .vocabulary import EPOCH, RATE, updated
+from .vocabulary import EPOCH, MOMENTUM, RATE, updated
 
 __all__ = ["NotUnderstood", "Understanding", "understand"]
 
 _LOOK = 12  # rows by which readings are compared
 _MOST_UPDATES = 1_000  # from one row to the next
+_MOMENTA = (0.9, 0.5, 0.8, 0.95, 0.99)
 _MOST_FIT = 0.5  # of the updates, from which on a learning rate counts as the one that was used
 _ROUNDS = 12  # of looking for numbers that nobody wrote down
 _SMALL = 2e-3  # a bias that is none, and what does not explain a number
@@ -66,11 +67,20 @@ class Understanding:
     doubts: list[str] = field(default_factory=list)
     after: bool = False
     gap: int = 1
+    momentum: float = 0.0
     loss: str = ""
 
     def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
-        numbers = self.given, rate or self.rate
-        return Judgement(self.table, self.network, *numbers, rows=rows, after=self.after, gap=self.gap)
+        return Judgement(
+            self.table,
+            self.network,
+            self.given,
+            rate or self.rate,
+            rows=rows,
+            after=self.after,
+            gap=self.gap,
+            momentum=self.momentum,
+        )
 
 
 def understand(
@@ -111,7 +121,35 @@ class _Reader:
         found = self._targets(self._forward())
         self._epochs(found)
         self._rate(found, lr)
+        if found.momentum:
+            said = ", ".join(dict.fromkeys(reference(each.place) for each in self._stated(MOMENTUM)[:1]))
+            found.sources[MOMENTUM] = said or "by trying"
+            found.notes.append(f"momentum μ = {found.momentum:g} ({found.sources[MOMENTUM]})")
         return found
+
+    def _momentum(self, found: Understanding) -> None:
+        """The momentum that the sheet states; or a usual one, if nothing else explains the updates."""
+        column = self.table.columns.get(MOMENTUM)
+        stated = [each.value for each in self._stated(MOMENTUM)]
+        stated += [] if column is None else [float(column.values[0])]
+        plain, most = found.judged(), 0.0
+        rates = [found.rate] if found.rate is not None else []
+        for rate in rates:
+            most = self._fit(plain, rate)
+        if most > _MOST_FIT or found.gap > 1:
+            return
+        for each in stated or _MOMENTA:
+            if not 0.0 < each < 1.0:
+                continue
+            found.momentum = each
+            judged = found.judged()
+            for rate in [*rates, *self._ratios(judged)]:
+                if rate.value[0] > 0.0 and self._fit(judged, rate) > max(most, _MOST_FIT):
+                    if found.rate is not rate:
+                        found.doubts.clear()
+                        self._settle(found, rate, "from the updates")
+                    return
+        found.momentum = 0.0
 
     # --- readings of one quantity ------------------------------------------------------------------
 
@@ -329,6 +367,7 @@ class _Reader:
     def _rate(self, found: Understanding, lr: float | None) -> None:
         """The learning rate; one that the user gave is held against the sheet's own, which is used then."""
         self._own_rate(found)
+        self._momentum(found)
         if lr is None:
             return
         own, asked = found.rate, exactly(lr, self.count)
@@ -443,7 +482,7 @@ class _Reader:
             else:
                 step = weight.value - judged.seen[later].value
                 slack = weight.error + judged.seen[later].error
-            slope = judged.own[judged.network.gradient(name)].value
+            slope = judged.carried(judged.own[judged.network.gradient(name)]).value
             ratios, errors = step / slope, (slack + 4e-15) / np.abs(slope)
             usable = np.isfinite(ratios) & np.isfinite(errors)
             if not usable.any():

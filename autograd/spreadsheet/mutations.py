@@ -21,7 +21,7 @@ from .vocabulary import RATE, short, split_derivative, stem
 
 __all__ = [
     "ACTIVATIONS", "STALE", "Hole", "Mutation", "Stale", "Template", "kin", "pairs", "rated", "renamed",
-    "reshaped", "written",
+    "reshaped", "with_holes", "written",
 ]  # fmt: skip
 
 STALE = {"above": "of the row above", "below": "of the row below", "first": "of the first row"}
@@ -305,6 +305,9 @@ def _in_product(factors: list[Expression]) -> Iterator[Change]:
                 (plus, head), (minus, tail) = terms[0], terms[-1]
                 opened = [(plus, _product([*ahead, head])), *terms[1:-1], (minus, _product([tail, *behind]))]
                 yield _sum(opened), words, 1.25
+            for end in range(1, len(after)):  # what follows further on multiplies all of it
+                joined = [*terms[:-1], (terms[-1][0], _product([terms[-1][1], *after[:end]]))]
+                yield _product([*before, _sum(joined), *after[end:]]), words, 1.35
     for begin, end in itertools.combinations(range(len(factors) + 1), 2):
         if 1 < end - begin < len(factors):
             gone = _product(factors[begin:end])
@@ -364,7 +367,8 @@ def _in_call(formula: Apply) -> Iterator[Change]:
                 yield changed, _told("{} stands where {} belongs", changed, formula), 1.5
         if formula.row is _SIGMOID:
             power = Apply(_EXP, (negative,))
-            for changed, cost in ((Apply(_ADD, (Number(1.0), power)), 1.25), (power, 1.4)):
+            less = Apply(_DIV, (Number(1.0), Apply(_SUB, (Number(1.0), power))))
+            for changed, cost in ((Apply(_ADD, (Number(1.0), power)), 1.25), (less, 1.3), (power, 1.4)):
                 words = _told("{} stands where 1 / (1 + exp(−{})) belongs", changed, inside)
                 yield changed, words, cost
 
@@ -381,7 +385,7 @@ _MOST_PLACES = 4  # of one name, beyond which it is taken for another in all of 
 
 
 @functools.lru_cache(maxsize=64)
-def _with_holes(formula: Expression) -> list[tuple[Symbol, Symbol, bool, Expression]]:
+def with_holes(formula: Expression) -> list[tuple[Symbol, Symbol, bool, Expression]]:
     """Each name, a hole for it, whether that stands in some of its places only, and the formula with it."""
     found = []
     for name, paths in _names(formula).items():
@@ -399,7 +403,7 @@ def renamed(
 ) -> Iterator[Template | Mutation]:
     """The formula with one name taken for another, or from another row."""
     fills: dict[str, list[tuple[Symbol, float]]] = {}
-    for hole, stood, some, with_hole in _with_holes(formula):
+    for hole, stood, some, with_hole in with_holes(formula):
         if stood.text not in fills:
             fills[stood.text] = list(_alternatives(network, stood.text, names, stale))
         if fills[stood.text]:

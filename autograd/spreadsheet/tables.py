@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from .cells import Cell, Place, Sheet, letters, read_number, reference
 from .problem import Problem
-from .vocabulary import EPOCH, RATE, updated
+from .vocabulary import EPOCH, MOMENTUM, RATE, updated
 
 __all__ = ["Column", "Given", "Table", "find_tables", "givens"]
 
@@ -266,7 +266,7 @@ class _Search:
         return max(min(2, len(places)), 0.2 * len(places))
 
     def _table(self, header: int, names: dict[int, str]) -> Table | None:
-        if len(set(names.values()) - {EPOCH, RATE}) < self.problem.fewest:
+        if len(set(names.values()) - {EPOCH, RATE, MOMENTUM}) < self.problem.fewest:
             return None
         self.grid.limits.take("headers")
         begin = self._begin(header, names)
@@ -509,7 +509,7 @@ class _Search:
 
     def _is_worth(self, columns: dict[str, Column], rows: int) -> bool:
         """Whether there is anything to compute."""
-        named = set(columns) - {EPOCH, RATE}
+        named = set(columns) - {EPOCH, RATE, MOMENTUM}
         if len(named) < self.problem.fewest:
             return False
         computed = any(self.problem.role(name) not in ("given", "weight") for name in named)
@@ -642,7 +642,7 @@ def _stated(text: str) -> Iterator[tuple[str, str]]:
 
 def givens(sheet: Sheet, tables: Iterable[Table], problem: Problem) -> list[Given]:
     """Numbers on the sheet, outside its tables, that stand beside the name of what is given."""
-    wanted, quantity = {*problem.leaves, RATE}, problem.vocabulary.quantity
+    wanted, quantity = {*problem.leaves, RATE, MOMENTUM}, problem.vocabulary.quantity
     tables = list(tables)
 
     def free(place: Place) -> bool:

@@ -13,11 +13,11 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 __all__ = [
-    "COUNTS", "EPOCH", "RATE", "Pattern", "Vocabulary", "derivative", "patterns_of", "short",
+    "COUNTS", "EPOCH", "MOMENTUM", "RATE", "Pattern", "Vocabulary", "derivative", "patterns_of", "short",
     "split_derivative", "stem", "updated",
 ]  # fmt: skip
 
-EPOCH, RATE = "epoch", "η"
+EPOCH, RATE, MOMENTUM = "epoch", "η", "μ"
 
 Pattern = tuple[str, re.Pattern[str]]
 """A name, with ``{}`` for its index, and what is written for it: in small letters, without blanks."""
@@ -38,8 +38,9 @@ COUNTS: list[Pattern] = [
         ),
     ),
     (RATE, re.compile(rf"(?:initial|the)?(?:{_ETA})+")),
+    (MOMENTUM, re.compile(r"(?:momentum|impuls|μ|mu|β|beta)(?:μ|mu|β|beta|factor|term|coefficient|rate)?")),
 ]
-"""What numbers the rows, and the learning rate, of any training."""
+"""What numbers the rows, the learning rate and the momentum, of any training."""
 
 _WORDS_FOR_GRADIENT = re.compile(
     r"^(?:(?:the)?(?:partial)?(?:gradients?|grad|derivatives?|slopes?|partial)(?:of|for|wrt)?|∇|nabla|g)"
@@ -220,7 +221,7 @@ class Vocabulary:
         for top, bottom in self._fractions(text):
             above = self._top(top)
             below = self._name(bottom) if above else None
-            if above and below and not {above, below} & {EPOCH, RATE} and above != below:
+            if above and below and not {above, below} & {EPOCH, RATE, MOMENTUM} and above != below:
                 return derivative(above, below)
         word = _WORDS_FOR_GRADIENT.match(text)
         rest = text[word.end() :] if word else text[1:] if text[:1] in "d∂ð" else ""  # δw1 may be −η ∂E/∂w1

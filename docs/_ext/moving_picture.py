@@ -1,6 +1,6 @@
 """Records the live page as the moving picture of the README: ``python -m docs._ext.moving_picture``.
 
-It needs the extra `test` (Playwright) and a browser. Each frame is the page after one key press.
+It needs the extra `test` (Playwright) and a browser. Each frame is the page after one key press or one edit.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.support.browser import headless, opened
 TARGET = Path(__file__).parent.parent / "explorer.webp"
 WIDTH, HEIGHT = 1300, 830
 EPOCHS = (1, 2, 4, 8, 16, 30)
+EDITS = ("1.5", "0.7", "0", "-0.7", "-1.5")  # of w: what if this weight were another?
 STEP, PAUSE = 900, 2200  # milliseconds that a frame stays, and one that a reader needs longer for
 
 
@@ -51,6 +52,10 @@ def record(target: Path) -> None:
                 times.append(STEP)
             for epoch in EPOCHS:
                 shown.locator("#epoch").fill(str(epoch))
+                frames.append(frame(shown))
+                times.append(STEP)
+            for number in EDITS:
+                shown.get_by_label("w", exact=True).fill(number)
                 frames.append(frame(shown))
                 times.append(STEP)
     times[-1] = PAUSE

@@ -1,0 +1,348 @@
+"""`check_values` and `check_gradients`: a student's own passes against a recorded graph."""
+
+from __future__ import annotations
+
+import copy
+import math
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..engine.arguments import is_number, number
+from ..terminal import brief
+from .comparison import Shown, shown
+from .naming import Names, Quantity
+from .recording import Recording, folded, named_inputs, of_problem, opened, record
+from .report import HandwrittenReport, Mistake
+from .search import Entry, Judge
+from .tape import Change, Tape
+
+__all__ = ["check_gradients", "check_values"]
+
+
+def check_values(
+    given: Mapping[str, Any],
+    problem: Any,
+    *,
+    rate: float | None = None,
+    previous: Mapping[str, Any] | None = None,
+) -> HandwrittenReport:
+    """Compare numbers of a hand-written forward and backward pass with a recorded graph.
+
+    Each array is compared with what belongs there, given the student's own numbers before it, so that one
+    slip counts once. A wrong one is explained by the graph with one thing changed that gives just these
+    numbers.
+
+    Parameters
+    ----------
+    given : numbers and arrays by name. ``"h1"`` is a value; ``"dh1"``, ``"grad_h1"``, ``"h1.grad"`` and
+        ``"dL/dh1"`` are the derivative of the loss by it; ``"W1_new"`` is ``W1 − rate · dW1``.
+    problem : the recorded graph: a mapping of names to `Value`s and arrays of them, one of which is the loss
+        (called ``"loss"``, ``"L"`` or ``"E"``, or the last); a loss whose nodes have labels; or a `Problem`.
+    rate : the learning rate η, for what follows an update.
+    previous : what was given to the graph a step before, by name: numbers that were kept from then are told.
+
+    Returns
+    -------
+    A `HandwrittenReport`: true if all that was given is right, with the mistakes as data.
+
+    Raises
+    ------
+    TypeError, ValueError : if the problem, the rate or the previous numbers cannot be used. Whatever the
+        student gives makes a report.
+
+    Notes
+    -----
+    A column or row may stand for a vector. Numbers in float32, or rounded to 3 to 8 decimals, are right if
+    they are as near as those can be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import Value, check_values
+    >>> w, x = Value(0.5), Value(2.0)
+    >>> h = w * x
+    >>> graph = {"w": w, "x": x, "h": h, "a": h.tanh()}
+    >>> a = np.tanh(1.0)
+    >>> bool(check_values({"h": 1.0, "a": a, "dh": 1 - a**2, "dw": 2 * (1 - a**2)}, graph))
+    True
+    >>> print(check_values({"a": a, "dh": 1 - a**2, "dw": 0.5 * (1 - a**2)}, graph))
+    check_values: 1 of 3 is wrong
+      dw: w stands where x belongs, from h to w
+          dw is 0.2099871708, right is 0.8399486832
+      right: a, dh
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            "check_values: the numbers must be a mapping of names to numbers and arrays, such as "
+            f'{{"h1": h1, "dW1": dW1}}, got {type(given).__name__}: {given!r:.60}'
+        )
+    rate = _rate("check_values", rate)
+    recording = of_problem(problem)
+    return _checked("check_values", given, recording, [], rate, previous, [])
+
+
+def check_gradients(
+    student_function: Callable[..., Any],
+    reference: Callable[..., Any],
+    inputs: Mapping[str, Any] | Sequence[Any],
+    *,
+    rate: float | None = None,
+) -> HandwrittenReport:
+    """Compare the gradients that a student's function returns with those of a reference.
+
+    Parameters
+    ----------
+    student_function : takes the inputs and returns gradients: a mapping by name (``{"W1": dW1}`` or
+        ``{"dW1": dW1, "h1": h1}``), a sequence in the order of the inputs that are floats, one number or
+        array; or a pair of the loss and these.
+    reference : takes the same inputs as `Value`s and arrays of them, and computes the loss with numpy,
+        operators and the functions of `autograd`. It returns the loss; or ``locals()``, so that each of its
+        arrays has a name in the report and may be checked too.
+    inputs : by name, or in the order of the arguments. Floats are differentiated, whole numbers (labels,
+        sizes) only if a gradient for them is returned. Arrays should be small: every number is recorded.
+    rate : the learning rate, if updated parameters are returned (``W1_new``).
+
+    Returns
+    -------
+    A `HandwrittenReport`: ``assert check_gradients(...)`` fails with a message a student can use.
+
+    Raises
+    ------
+    TypeError, ValueError : if the reference or the inputs cannot be used. Whatever the student's function
+        does, also an exception, makes a report.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import check_gradients
+    >>> def reference(X, w, t):
+    ...     a = 1 / (1 + np.exp(-(X @ w)))
+    ...     loss = ((a - t) ** 2).mean()
+    ...     return locals()
+    >>> def by_hand(X, w, t):
+    ...     a = 1 / (1 + np.exp(-(X @ w)))
+    ...     return {"w": X.T @ (2 * (a - t) * a * (1 - a))}
+    >>> X, t = np.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]), np.array([0.0, 1.0, 1.0])
+    >>> print(check_gradients(by_hand, reference, {"X": X, "w": np.array([0.1, 0.2]), "t": t}))
+    check_gradients of by_hand: 1 of 1 is wrong
+      dw: the division by 3 is left out, from loss to sum(pow(a − t, 2))
+          dw[1] is 0.8523300655, right is 0.2841100218   (2 of 2 numbers are wrong)
+    """
+    for what, function in (("the student's function", student_function), ("the reference", reference)):
+        if not callable(function):
+            raise TypeError(
+                f"check_gradients: {what} must be callable, got {type(function).__name__}: {function!r:.60}"
+            )
+    rate = _rate("check_gradients", rate)
+    arguments, by_name = named_inputs(reference, inputs)
+    name = getattr(student_function, "__name__", "")
+    title = f"check_gradients of {name}" if name.isidentifier() else "check_gradients"
+    results, notes = [], []
+    for _ in range(2):  # the second time tells what is kept between calls
+        handed = copy.deepcopy(arguments)
+        try:
+            result = student_function(**handed) if by_name else student_function(*handed.values())
+            results.append(copy.deepcopy(result))
+        except Exception as error:
+            return HandwrittenReport(title, mistakes=[_raised(error)])
+        changed = [name for name, before in arguments.items() if not _same(before, handed[name])]
+    if changed:
+        notes.append(
+            f"{', '.join(changed)} changed in place: the caller's own arrays are other ones afterwards"
+        )
+    floats = [name for name, each in arguments.items() if _is_float(each)]
+    given = _by_name(results[0], floats, list(arguments))
+    if isinstance(given, str):
+        return HandwrittenReport(title, mistakes=[Mistake(("the result",), "shape", given)], notes=notes)
+    names = Names(list(arguments), "loss")
+    meant = {quantity.array for name in given if (quantity := names.quantity(name)) is not None}
+    asked = {name: _as_floats(each) if name in meant else each for name, each in arguments.items()}
+    recording = record(reference, asked, by_name)
+    report = _checked(title, given, recording, list(arguments), rate, None, notes)
+    if not _same(*results):
+        words = "a second call with the same arguments gives other numbers: something is kept between calls"
+        report = replace(report, mistakes=[*report.mistakes, Mistake(("the function",), "state", words)])
+    return report
+
+
+# --- what was handed in ----------------------------------------------------------------------------
+
+
+def _checked(
+    title: str,
+    given: Mapping[str, Any],
+    recording: Recording,
+    inputs: Sequence[str],
+    rate: float | None,
+    previous: Mapping[str, Any] | None,
+    notes: list[str],
+) -> HandwrittenReport:
+    """The report on numbers by name; a bare name of one of the `inputs` means the gradient."""
+    names = Names(list(recording.arrays), recording.title)
+    tape = Tape(folded(recording))
+    entries, mistakes, unknown = [], [], []
+    for name, numbers in given.items():
+        quantity = names.quantity(str(name))
+        if quantity is None:
+            unknown.append(str(name))
+            continue
+        if quantity.role == "value" and quantity.array in inputs:
+            quantity = Quantity(quantity.array, "gradient")
+        if quantity.role == "update" and rate is None:
+            notes.append(f"{name} is not checked: give the learning rate, rate=...")
+            continue
+        ids = tape.ids(tape.recording.arrays[quantity.array])
+        read = shown(numbers)
+        label = str(quantity) if inputs else str(name)
+        if isinstance(read, str):
+            mistakes.append(Mistake((label,), "not a number", f"it is {read}, and numbers belong there"))
+            continue
+        entry, turned = _entry(label, quantity, ids, read)
+        if turned:
+            mistakes.append(turned)
+        entries.append(entry)
+    if unknown:
+        known = ", ".join(recording.arrays)
+        notes.append(
+            f"{', '.join(unknown)}: not checked, for no array of the reference has that name ({known})"
+        )
+    trained = {entry.quantity.array for entry in entries if entry.quantity.role != "value"}
+    verdict = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
+    for view in (recording if tape.recording is not recording else None, opened(recording)):
+        if verdict.unknown and view is not None:  # a slip within what was put together, or is one row
+            tape = Tape(view)
+            for entry in entries:
+                entry.ids = tape.ids(view.arrays[entry.quantity.array])
+            other = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
+            verdict = min(verdict, other, key=lambda each: each.unknown)
+    told = {name for each in mistakes for name in each.names}
+    return HandwrittenReport(
+        title,
+        [name for name in verdict.right if name not in told],
+        [*mistakes, *verdict.mistakes],
+        verdict.consequential,
+        [*notes, *verdict.notes],
+    )
+
+
+def _entry(name: str, quantity: Quantity, ids: Any, read: Shown) -> tuple[Entry, Mistake | None]:
+    """What was handed in, in the right shape if it has it but for axes of length 1 or is transposed."""
+    shape = read.numbers.shape
+    if shape == ids.shape or np.squeeze(read.numbers).shape == np.squeeze(ids).shape:
+        return Entry(name, quantity, ids, read.turned(read.numbers.reshape(ids.shape))), None
+    if read.numbers.ndim == 2 and read.numbers.T.shape == ids.shape:
+        remark = f"its shape is {shape}, and {ids.shape} belongs there"
+        turned = Mistake((name,), "transposed", f"{name} is transposed", remark=remark)
+        return Entry(name, quantity, ids, read.turned(read.numbers.T)), turned
+    return Entry(name, quantity, ids, read, fits=False), None
+
+
+def _other_times(
+    tape: Tape, trained: Collection[str], rate: float | None, previous: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The data of all nodes at the step before and after the update, by words for when."""
+    found = {}
+    arrays = tape.recording.arrays
+    if previous is not None:
+        if not isinstance(previous, Mapping):
+            what = f"{type(previous).__name__}: {previous!r:.60}"
+            raise TypeError(f"check_values: previous must be a mapping of names to numbers, got {what}")
+        moved = []
+        for name, numbers in previous.items():
+            if name not in arrays or tape.levels[tape.ids(arrays[name])].any():
+                raise ValueError(
+                    f"check_values: previous takes what is given to the graph by name, and {name!r} is not"
+                )
+            ids = tape.ids(arrays[name])
+            read = shown(numbers)
+            if isinstance(read, str) or read.numbers.shape != ids.shape:
+                raise ValueError(f"check_values: previous[{name!r}] must be numbers of the shape {ids.shape}")
+            moved.append((ids, read.numbers))
+        found["from the step before"] = tape.run(Change(data=tuple(moved))).used
+    if rate is not None:
+        steps = []
+        for name in trained:
+            ids = tape.ids(arrays[name])
+            if not tape.levels[ids].any():
+                steps.append((ids, tape.right.data[ids] - rate * tape.right.adjoints[ids]))
+        found["after its update"] = tape.run(Change(data=tuple(steps))).used
+    return found
+
+
+def _by_name(result: Any, floats: Sequence[str], inputs: Sequence[str]) -> dict[str, Any] | str:
+    """The gradients that a function returned, by name; or what is wrong with what it returned."""
+    if isinstance(result, (tuple, list)) and len(result) == 2 and isinstance(result[1], Mapping):
+        result = result[1] if result[0] is None else {"loss": result[0], **result[1]}
+    if isinstance(result, Mapping):
+        return {str(name): each for name, each in result.items()}
+    if result is None:
+        return "it returns None: a return is missing"
+    if isinstance(result, (tuple, list)):
+        if len(result) == 2 and np.ndim(result[0]) == 0 and isinstance(result[1], (tuple, list)):
+            result = result[1]  # the loss, and the gradients
+        for names in (floats, inputs):
+            if len(result) == len(names):
+                return dict(zip(names, result))
+    for names in (floats, inputs):
+        if len(names) == 1:
+            return {names[0]: result}
+    count = len(result) if isinstance(result, (tuple, list)) else 1
+    things = f"{count} thing{'s' if count != 1 else ''}"
+    return (
+        f"it returns {things}, and there are {len(floats)} inputs to differentiate by ({', '.join(floats)}): "
+        "return them in this order, or a mapping of names to gradients"
+    )
+
+
+def _is_float(given: Any) -> bool:
+    """Whether an input is differentiated without being asked for."""
+    if isinstance(given, (bool, int, np.integer, str)) or given is None:
+        return False
+    if is_number(given):
+        return True
+    return isinstance(given, (list, tuple, np.ndarray)) and np.asarray(given).dtype.kind == "f"
+
+
+def _as_floats(given: Any) -> Any:
+    """The same input, so that it is differentiated."""
+    if isinstance(given, (bool, str)) or given is None:
+        return given
+    if is_number(given):
+        return float(given)
+    array = np.asarray(given) if isinstance(given, (list, tuple, np.ndarray)) else None
+    return array.astype(float) if array is not None and array.dtype.kind in "iu" else given
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two results, or two states of an argument, are the same numbers."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return list(one) == list(other) and all(_same(one[name], other[name]) for name in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    read = [shown(each) for each in (one, other)]
+    if any(isinstance(each, str) for each in read):
+        return True  # no numbers: nothing to compare
+    first, second = (each.numbers for each in read if isinstance(each, Shown))
+    return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=True))
+
+
+def _raised(error: Exception) -> Mistake:
+    """An exception of the student's function, and the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    where = f", in line {frames[-1].lineno} of {frames[-1].name}: {frames[-1].line}" if frames else ""
+    return Mistake(
+        ("the function",), "error", f"it raises {type(error).__name__}: {brief(error, 200)}{where}"
+    )
+
+
+def _rate(name: str, rate: Any) -> float | None:
+    if rate is None:
+        return None
+    found = number(rate, f"{name}: rate")
+    if not math.isfinite(found):
+        raise ValueError(f"{name}: the rate must be a finite number, got {found}")
+    return found

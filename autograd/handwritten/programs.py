@@ -1,0 +1,195 @@
+"""`check_programs`: the Python files of a class, each checked in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..files import write_csv, write_text
+
+__all__ = ["Program", "check_programs", "save_results"]
+
+_HEADINGS = ("file", "status", "seconds", "right", "wrong", "slips", "text")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What came out for one file.
+
+    Attributes
+    ----------
+    file : its path, as it was found.
+    status : ``"right"``, ``"wrong"``, or ``"failed"`` if it could not be checked.
+    text : the report, or why there is none.
+    right : the names of what is right.
+    mistakes : what is wrong: a mapping each, with ``names``, ``kind``, ``words``, ``given``, ``expected``.
+    seconds : how long it took.
+    """
+
+    file: str
+    status: str
+    text: str
+    right: Sequence[str] = ()
+    mistakes: Sequence[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def check_programs(
+    files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    check: str | os.PathLike[str] | None = None,
+    *,
+    seconds: int = 30,
+    megabytes: int = 4000,
+) -> list[Program]:
+    """Check Python files, each in a process of its own that may not take too long or too much.
+
+    This is no sandbox. The limits are on time, memory and the size of files, and each program runs in an
+    empty folder that is removed afterwards; but it runs with your rights. Check the files of strangers on a
+    machine, or in a container, that has nothing to lose.
+
+    Parameters
+    ----------
+    files : a folder, whose ``.py`` files are checked with those in folders below it, or paths of files.
+    check : a Python file with a function ``check(student)`` that is given the student's module and returns
+        what `check_gradients`, `check_values` or `check_engine` gives, or a list of these. By default the
+        module's class ``Value`` is checked by `check_engine`.
+    seconds : the most time for a file, at least 1.
+    megabytes : the most memory for a file; programs that use numpy need some 1000. Windows has no such limit.
+
+    Returns
+    -------
+    A list of `Program`, one for each file, by name: one that fails is a row with the reason.
+
+    Raises
+    ------
+    FileNotFoundError : if there is no such folder or file.
+    ValueError : if a limit is not a whole number from 1 on, or the folder has no ``.py`` file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from autograd.handwritten import check_programs
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_programs(folder)
+    Traceback (most recent call last):
+        ...
+    ValueError: check_programs: there are no .py files in ...
+    """
+    for name, limit in (("seconds", seconds), ("megabytes", megabytes)):
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ValueError(f"check_programs: {name} must be a whole number from 1 on, got {limit!r:.60}")
+    found = _files(files)
+    given = [] if check is None else [_existing(check)]
+    return [_checked(path, given, seconds, megabytes) for path in found]
+
+
+def save_results(programs: Sequence[Program], path: str | os.PathLike[str]) -> None:
+    """Write results as a table (.csv), or with all that is known (.json)."""
+    if Path(path).suffix.lower() == ".json":
+        write_text(path, json.dumps([vars(each) for each in programs], indent=1, ensure_ascii=False) + "\n")
+        return
+    rows = [
+        (
+            each.file,
+            each.status,
+            round(each.seconds, 1),
+            len(each.right),
+            sum(len(mistake["names"]) for mistake in each.mistakes),
+            "; ".join(f"{', '.join(mistake['names'])}: {mistake['words']}" for mistake in each.mistakes),
+            each.text,
+        )
+        for each in programs
+    ]
+    write_csv(path, _HEADINGS, rows)
+
+
+def _existing(path: Any) -> Path:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"check_programs: there is no file {str(path)!r:.200}")
+    return Path(path).resolve()
+
+
+def _files(given: Any) -> list[Path]:
+    if not isinstance(given, (str, os.PathLike)):
+        return [_existing(each) and Path(each) for each in given]
+    path = Path(given)
+    if not path.is_dir():
+        return [_existing(path) and path]
+    found = sorted(each for each in path.rglob("*.py") if each.is_file())
+    if not found:
+        raise ValueError(f"check_programs: there are no .py files in {str(path)!r:.200}")
+    return found
+
+
+def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) -> Program:
+    """Run the worker on a file, and end it with all that it has started."""
+    home = str(Path(__file__).resolve().parents[2])
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG") if name in os.environ}
+        around = {
+            "PYTHONPATH": os.pathsep.join([home, *(str(each.parent) for each in check)]),
+            "HOME": folder,
+            "TMPDIR": folder,
+            "OPENBLAS_NUM_THREADS": "1",  # each thread takes memory
+            "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        limits = [str(seconds), str(megabytes)]
+        worker = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "autograd.handwritten.worker",
+                *limits,
+                str(path.resolve()),
+                *map(str, check),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=kept | around,
+            start_new_session=True,
+        )
+        try:
+            output, _ = worker.communicate(timeout=seconds + 5)
+        except subprocess.TimeoutExpired:
+            output = b""
+        finally:
+            _end(worker)
+    took = time.monotonic() - began
+    try:
+        outcome = json.loads(output)
+    except ValueError:
+        why = f"it takes more than {seconds} seconds" if took >= seconds else "it ended without a result"
+        outcome = {"status": "failed", "text": why}
+    return Program(
+        str(path),
+        outcome["status"],
+        outcome["text"],
+        outcome.get("right", ()),
+        outcome.get("mistakes", []),
+        took,
+    )
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    """End the worker, and on systems that have process groups what it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(worker.pid, signal.SIGKILL)
+        else:
+            worker.kill()
+    except (ProcessLookupError, PermissionError):  # it has ended by itself
+        pass
+    worker.communicate()

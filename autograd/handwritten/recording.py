@@ -1,0 +1,405 @@
+"""What is right: a reference recorded on arrays of `Value`s, and the names of its arrays.
+
+A reference is ordinary numpy. It is called with arrays of `Value`s, which remember every array that is
+computed from them, so that also those without a name can be spoken of as arrays.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engine.arguments import is_number
+from ..engine.graph import ancestors
+from ..engine.modes import recording as recording_on
+from ..engine.primitive import Primitive
+from ..engine.primitives import TABLE
+from ..engine.replay import recomputed
+from ..engine.value import Value
+from ..spreadsheet.problem import Problem
+
+__all__ = ["Recording", "folded", "named_inputs", "of_problem", "opened", "record"]
+
+Values = npt.NDArray[np.object_]
+
+_FUSED = {TABLE["softmax"], TABLE["log_softmax"]}
+_FOLDED = ("sigmoid", "tanh", "relu", "softplus", "silu")
+_ELSEWHERE = (-2.3, -0.4, 0.7, 1.9)
+_FEW = 12  # operations that a function may be written in
+_LOSSES = ("loss", "L", "E", "E_total", "cost", "J", "error", "C", "total")
+# What numpy computes on objects by comparing them, which would choose a number and record nothing.
+_ROWS = {TABLE[name].ufunc: TABLE[name] for name in ("maximum", "minimum", "hypot", "atan2", "logaddexp")}
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A recorded graph of which arrays have names.
+
+    Attributes
+    ----------
+    loss : the output, one `Value`.
+    arrays : the arrays by name, of any shape; a scalar is an array of shape ().
+    unnamed : the other arrays that were computed, in their order.
+    title : the name of the loss.
+    labels : whole numbers among the inputs, which may be classes.
+    """
+
+    loss: Value
+    arrays: Mapping[str, Values]
+    unnamed: tuple[Values, ...] = ()
+    title: str = "loss"
+    labels: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+
+class Recorded(np.ndarray):
+    """An array of `Value`s that notes each array computed from it, with numpy or with our functions."""
+
+    notes: list[Values] | None
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.notes = getattr(other, "notes", None)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        if "out" in named:
+            named["out"] = tuple(map(_plain, named["out"]))
+        plain = [_plain(each) for each in inputs]
+        row = _ROWS.get(ufunc) if method == "__call__" and not named else None
+        result = row(*plain) if row is not None else getattr(ufunc, method)(*plain, **named)
+        sources = [*inputs, *named.get("out", ())]
+        return _noted(result, next((each.notes for each in sources if isinstance(each, Recorded)), None))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
+        return _noted(super().__array_function__(function, types, args, named), self.notes)
+
+
+def _plain(each: Any) -> Any:
+    return each.view(np.ndarray) if isinstance(each, Recorded) else each
+
+
+def _noted(result: Any, notes: list[Values] | None) -> Any:
+    if isinstance(result, np.ndarray) and result.dtype == object:
+        result = result.view(Recorded)
+        result.notes = notes
+        if notes is not None:
+            notes.append(np.array(result.view(np.ndarray)))  # a copy: `h += b` changes the array itself
+    elif isinstance(result, Value) and notes is not None:
+        notes.append(_scalar(result))
+    return result
+
+
+def _scalar(node: Any) -> Values:
+    array: Values = np.empty((), dtype=object)
+    array[()] = node
+    return array
+
+
+def as_values(given: Any) -> Values | None:
+    """The array of a `Value`, or of nested sequences of them; None for what holds none."""
+    if isinstance(given, Value):
+        return _scalar(given)
+    if isinstance(given, np.ndarray):
+        array = _plain(given)
+    elif isinstance(given, (list, tuple)):
+        try:
+            array = np.array(given, dtype=object)
+        except ValueError:  # ragged
+            return None
+    else:
+        return None
+    if array.dtype != object or not any(isinstance(each, Value) for each in array.flat):
+        return None
+    if not all(isinstance(each, Value) or is_number(each) for each in array.flat):
+        return None
+    return np.array(array)
+
+
+# --- from a function -------------------------------------------------------------------------------
+
+
+def record(reference: Callable[..., Any], inputs: Mapping[str, Any], by_name: bool) -> Recording:
+    """Call the reference with `Value`s in the place of numbers that are no whole numbers.
+
+    Raises
+    ------
+    TypeError : if it does not return the loss, or a mapping that has it.
+    """
+    notes: list[Values] = []
+    leaves: dict[str, Values] = {}
+    arguments: dict[str, Any] = {}
+    for name, given in inputs.items():
+        arguments[name] = _variable(given, name, notes)
+        found = as_values(arguments[name])
+        if found is not None:
+            leaves[name] = found
+    result = reference(**arguments) if by_name else reference(*arguments.values())
+    loss, named, title = _outcome(result)
+    arrays = {**leaves, **{name: each for name, each in named.items() if name not in leaves}}
+    arrays.setdefault(title, _scalar(loss))
+    labels = {name: np.asarray(each) for name, each in inputs.items() if name not in leaves}
+    labels = {name: each for name, each in labels.items() if each.dtype.kind in "iu" and each.ndim == 1}
+    return Recording(loss, arrays, tuple(notes), title, labels)
+
+
+def _variable(given: Any, name: str, notes: list[Values]) -> Any:
+    """An input as the reference gets it: floats as `Value`s, all else as it is."""
+    if isinstance(given, (bool, int, np.integer, str)) or given is None:
+        return given
+    if is_number(given):
+        return Value(float(given), name)
+    array = np.asarray(given) if isinstance(given, (list, tuple, np.ndarray)) else None
+    if array is None or array.dtype.kind != "f":
+        return given
+    variable = np.empty(array.shape, dtype=object).view(Recorded)
+    for place in np.ndindex(array.shape):
+        variable[place] = Value(float(array[place]), name + "".join(f"_{i}" for i in place))
+    variable.notes = notes
+    return variable
+
+
+def _outcome(result: Any) -> tuple[Value, dict[str, Values], str]:
+    """The loss, the arrays that were returned by name, and the loss's name."""
+    loss: Any = None
+    if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping):
+        loss, result = result
+    if isinstance(result, Mapping):
+        named = {str(name): found for name, each in result.items() if (found := as_values(each)) is not None}
+        recording = of_mapping(named, loss)
+        return recording.loss, dict(recording.arrays), recording.title
+    found = as_values(result)
+    if found is None or found.size != 1:
+        shape = "" if found is None else f" of shape {found.shape}"
+        raise TypeError(
+            f"the reference must return the loss, one Value, or a mapping such as locals() that has it, got "
+            f"{type(result).__name__}{shape}; of a layer alone return sum(upstream * output)"
+        )
+    return found.item(), {}, "loss"
+
+
+def named_inputs(reference: Callable[..., Any], inputs: Any) -> tuple[dict[str, Any], bool]:
+    """The inputs by name, and whether they were given so; else the reference's parameters name them."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs), True
+    if not isinstance(inputs, (list, tuple)):
+        raise TypeError(
+            "check_gradients: inputs must be a mapping of names to numbers and arrays, or a list of them in "
+            f"the order of the arguments, got {type(inputs).__name__}: {inputs!r:.60}"
+        )
+    try:
+        parameters = list(inspect.signature(reference).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [
+        each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(names) < len(inputs):
+        names = [f"x{place}" for place in range(len(inputs))]
+    return dict(zip(names, inputs)), False
+
+
+def opened(recording: Recording) -> Recording | None:
+    """The same graph with each softmax as exponentials and their sum; None without one, or on overflow."""
+    if not any(node.primitive in _FUSED for node in ancestors([recording.loss])):
+        return None
+
+    def applied(node: Any, operands: tuple[Any, ...]) -> Any:
+        row = node.primitive
+        apply: Any = row.expansion if row in _FUSED else row
+        return apply(*operands)
+
+    found = _recorded_again(recording, applied)
+    return found if all(math.isfinite(node.data) for node in ancestors([found.loss])) else None
+
+
+def folded(recording: Recording) -> Recording:
+    """The same graph with a row of the table where one is written out, such as 1 / (1 + exp(−h))."""
+    rows = [TABLE[name] for name in _FOLDED]
+    functions: dict[int, tuple[Any, Any]] = {}  # of a node the row, and what it is applied to
+    arrays = _computed_arrays(recording)
+    numbers = [_numbers(array) for array in arrays]
+    for i, (array, y) in enumerate(zip(arrays, numbers)):
+        for other, x in zip(arrays[:i], numbers[:i]):
+            if other.shape != array.shape or id(array.flat[0]) in functions:
+                continue
+            for row in rows:
+                if row.name == "relu" and not (x.min(initial=0.0) < 0.0 < x.max(initial=0.0)):
+                    continue  # there it is like many others
+                with np.errstate(all="ignore"):
+                    same = np.allclose(row.array(x), y, rtol=1e-12, atol=0.0)
+                if (
+                    same
+                    and all(map(_is_of, array.flat, other.flat))
+                    and _is_row(array.flat[0], other.flat[0], row)
+                ):
+                    functions |= {
+                        id(node): (row, of)
+                        for node, of in zip(array.flat, other.flat)
+                        if isinstance(node, Value)
+                    }
+                    break
+    if not functions:
+        return recording
+
+    def operands(node: Any) -> Any:
+        return (functions[id(node)][1],) if id(node) in functions else node.operands
+
+    def applied(node: Any, operands: tuple[Any, ...]) -> Any:
+        return functions[id(node)][0](*operands) if id(node) in functions else node.primitive(*operands)
+
+    return _recorded_again(recording, applied, operands)
+
+
+def _computed_arrays(recording: Recording) -> list[Values]:
+    """The arrays of nothing but `Value`s, each after those that it depends on."""
+    arrays = [*recording.arrays.values(), *recording.unnamed]
+    order = ancestors([each for array in arrays for each in array.flat if isinstance(each, Value)])
+    turns = {id(node): turn for turn, node in enumerate(order)}
+    full = [array for array in arrays if all(isinstance(each, Value) for each in array.flat)]
+    return sorted(full, key=lambda array: max((turns[id(each)] for each in array.flat), default=-1))
+
+
+def _numbers(array: Values) -> npt.NDArray[np.float64]:
+    return np.array([each.data for each in array.flat], dtype=float).reshape(array.shape)
+
+
+def _is_of(node: Any, other: Any) -> bool:
+    """Whether a node is computed from another one, and from written numbers, in a few steps."""
+    pending, steps, met = [node], 0, False
+    while pending:
+        each = pending.pop()
+        if each is other:
+            met = True
+        elif not each.constant:
+            steps += 1
+            if each.primitive is None or steps > _FEW:
+                return False
+            pending += each.parents
+    return met and steps > 0
+
+
+def _is_row(node: Any, other: Any, row: Primitive) -> bool:
+    """Whether a node is this function of the other one at other numbers too: at 0 tanh(x) is x as well."""
+    order = ancestors([node])
+    with np.errstate(all="ignore"):
+        return all(
+            math.isclose(recomputed(order, {other: x})[node], row.evaluate(x), rel_tol=1e-12)
+            for x in _ELSEWHERE
+        )
+
+
+def _recorded_again(
+    recording: Recording,
+    applied: Callable[[Any, tuple[Any, ...]], Any],
+    operands: Callable[[Any], Any] = operator.attrgetter("operands"),
+) -> Recording:
+    """The graph with other operations in some places; arrays that nothing needs any more are left out."""
+    named = recording.arrays
+    wanted = [each for array in named.values() for each in array.flat if isinstance(each, Value)]
+    fresh: dict[int, Any] = {}
+
+    def new(operand: Any) -> Any:
+        return tuple(map(new, operand)) if type(operand) is tuple else fresh[id(operand)]
+
+    def renewed(array: Values) -> Values:
+        moved = np.empty(array.shape, dtype=object)
+        for place in np.ndindex(array.shape):
+            moved[place] = fresh.get(id(array[place]), array[place])
+        return moved
+
+    with recording_on():
+        for node in ancestors([recording.loss, *wanted], through=operands):
+            fresh[id(node)] = (
+                node if node.primitive is None else applied(node, tuple(map(new, operands(node))))
+            )
+    unnamed = [
+        array
+        for array in recording.unnamed
+        if all(id(each) in fresh for each in array.flat if isinstance(each, Value))
+    ]
+    return replace(
+        recording,
+        loss=fresh[id(recording.loss)],
+        arrays={name: renewed(array) for name, array in named.items()},
+        unnamed=tuple(map(renewed, unnamed)),
+    )
+
+
+# --- from a recorded graph -------------------------------------------------------------------------
+
+
+def of_mapping(given: Mapping[str, Any], loss: Any = None) -> Recording:
+    """A graph that was recorded already, by the names of its arrays.
+
+    The loss is what is called so, or the one array of a single number that nothing else depends on.
+
+    Raises
+    ------
+    TypeError, ValueError : if there are no `Value`s, or no loss can be told.
+    """
+    arrays: dict[str, Values] = {}
+    for name, each in given.items():
+        found = as_values(each)
+        if found is None:
+            raise TypeError(
+                f"each array of the problem must hold Values, and {name!r} is {type(each).__name__}: "
+                f"{each!r:.60}"
+            )
+        arrays[str(name)] = found
+    single = {name: each.item() for name, each in arrays.items() if each.size == 1}
+    single = {name: each for name, each in single.items() if isinstance(each, Value) and each.primitive}
+    title = "loss"
+    if loss is not None:
+        found = as_values(loss)
+        if found is None or found.size != 1:
+            raise TypeError(f"the loss must be one Value, got {type(loss).__name__}: {loss!r:.60}")
+        loss = found.item()
+        title = next((name for name, each in single.items() if each is loss), "loss")
+    else:
+        used = {id(parent) for node in ancestors(list(single.values())) for parent in node.parents}
+        ends = [name for name, node in single.items() if id(node) not in used]
+        titles = [name for name in _LOSSES if name in single] or ends
+        if not titles or (titles is ends and len(ends) > 1):
+            raise ValueError(
+                f"which of {', '.join(single) or 'the arrays'} is the loss? Call one of them loss, a "
+                "single Value that the others lead to"
+            )
+        title, loss = titles[0], single[titles[0]]
+    return Recording(loss, arrays, (), title)
+
+
+def of_problem(problem: Any) -> Recording:
+    """What `check_values` takes: a `Problem`, a `Recording`, a mapping of names, or a labelled loss.
+
+    Raises
+    ------
+    TypeError, ValueError : if it is none of them.
+    """
+    if isinstance(problem, Recording):
+        return problem
+    if isinstance(problem, Problem):
+        network = problem.standard
+        numbers = {**problem.inputs, **problem.weights, **problem.targets[0]}
+        nodes = network.at({name: x for name, x in numbers.items() if name in network.nodes})
+        return Recording(
+            nodes[network.output], {name: _scalar(node) for name, node in nodes.items()}, (), network.output
+        )
+    if isinstance(problem, Value):
+        labelled = [node for node in ancestors([problem]) if node.label]
+        arrays = {node.label: _scalar(node) for node in labelled}
+        if len(arrays) < len(labelled):
+            labels = [node.label for node in labelled]
+            twice = next(label for label in labels if labels.count(label) > 1)
+            raise ValueError(f"two nodes of the problem have the label {twice!r}: give each its own")
+        return Recording(problem, arrays, (), problem.label or "loss")
+    if isinstance(problem, Mapping):
+        return of_mapping(problem)
+    raise TypeError(
+        "check_values: the problem must be a recorded graph: a mapping of names to arrays of Values, a loss "
+        f"whose nodes have labels, or a Problem, got {type(problem).__name__}: {problem!r:.60}"
+    )

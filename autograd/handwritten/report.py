@@ -1,0 +1,111 @@
+"""What came out of a check of hand-written code: findings as data, and the text that tells them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["HandwrittenReport", "Mistake"]
+
+_LONGEST = 230  # letters of a repr that pytest does not cut
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Something that is wrong.
+
+    Attributes
+    ----------
+    names : what it concerns: the student's own names, or the operation of an engine.
+    kind : what sort of slip it is, ``""`` if it was not recognised: ``"derivative"``, ``"factor"``,
+        ``"term"``, ``"path"``, ``"operand"``, ``"transposed"``, ``"axis"``, ``"overwritten"``,
+        ``"gradient"``, ``"extra"``, ``"function"``, ``"updated"``, ``"stale"``, ``"shape"``, ``"rate"``,
+        ``"not a number"``, ``"error"``, ``"state"``.
+    words : the slip, in a sentence; ``""`` if it was not recognised.
+    place : where in the first of them the largest error is, or None.
+    given, expected : the numbers there, or nan.
+    count, size : how many of its numbers are wrong, and how many there are.
+    remark : what else helps, such as which numbers are right.
+    """
+
+    names: tuple[str, ...]
+    kind: str
+    words: str
+    place: tuple[int, ...] | None = None
+    given: float = math.nan
+    expected: float = math.nan
+    count: int = 0
+    size: int = 0
+    remark: str = ""
+
+    @property
+    def error(self) -> float:
+        """The relative error at `place`, or the error where 0 belongs."""
+        off = abs(self.given - self.expected)
+        return off / abs(self.expected) if self.expected else off
+
+    def lines(self) -> Iterator[str]:
+        yield f"  {', '.join(self.names)}: {self.words or 'wrong, and by no slip that is known'}"
+        if self.place is not None:
+            where = f"{self.names[0]}[{', '.join(map(str, self.place))}]" if self.place else self.names[0]
+            yield f"      {where} is {self.given:.10g}, right is {self.expected:.10g}" + (
+                f"   ({self.count} of {self.size} numbers are wrong)" if self.size > 1 else ""
+            )
+        if self.remark:
+            yield f"      {self.remark}"
+
+
+@dataclass(frozen=True)
+class HandwrittenReport:
+    """What a check found. It is true if all is right, and prints as what a student can use.
+
+    Attributes
+    ----------
+    title : what was checked.
+    right : the names of what is right.
+    mistakes : what is wrong.
+    consequential : what is wrong only because something else is: what, and why in words.
+    notes : what else there is to say: how fine the comparison was, what was not checked.
+    """
+
+    title: str
+    right: Sequence[str] = ()
+    mistakes: Sequence[Mistake] = ()
+    consequential: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.right) and not self.mistakes and not self.consequential
+
+    @property
+    def wrong(self) -> list[str]:
+        """The names of all that is wrong."""
+        return [name for each in self.mistakes for name in each.names] + list(self.consequential)
+
+    def lines(self) -> Iterator[str]:
+        """The report, line by line: first the verdict."""
+        checked = len(self.right) + len(self.wrong)
+        if not checked:
+            yield f"{self.title}: nothing was checked"
+        elif not self.wrong:
+            yield f"{self.title}: right ({', '.join(self.right)})"
+        else:
+            count = len(self.wrong)
+            yield f"{self.title}: {count} of {checked} {'is' if count == 1 else 'are'} wrong"
+        for each in self.mistakes:
+            yield from each.lines()
+        yield from (f"  {name}: {why}" for name, why in self.consequential.items())
+        if self.wrong and self.right:
+            yield f"  right: {', '.join(self.right)}"
+        yield from (f"  note: {note}" for note in self.notes)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        """One line, which pytest shows whole where an assert fails."""
+        lines = iter(self.lines())
+        line = "; ".join([next(lines), *(" ".join(each.split()) for each in itertools.islice(lines, 2))])
+        return f"<{line if len(line) < _LONGEST else line[: _LONGEST - 1] + '…'}>"

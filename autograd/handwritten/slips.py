@@ -1,0 +1,652 @@
+"""The slips that people make in a backward pass, each as the recorded graph with one thing changed.
+
+Nothing here knows a number that a wrong program gives. Each `Candidate` changes a step of the tape: a partial
+left out or taken of another array, a term dropped, an operand exchanged. `search` runs them and compares.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..engine.primitive import Primitive
+from ..engine.primitives import TABLE
+from .formulas import gradient_formulas
+from .tape import Array, Change, Family, Ids, Link, Stage, Tape, applied, slopes
+
+__all__ = ["Candidate", "candidates", "laid_out"]
+
+_LINEAR = {"add", "sub", "sum", "neg", "mean"}
+_MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that stand for one another
+_SUMS = {"add", "sub", "sum", "mean"}
+_MOST_DIAGONAL = 64  # numbers of an array whose Jacobian is looked at
+_NEAR = 1e-6  # how near a fitted factor is to the number it stands for
+
+Words = Callable[[float], str]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A slip, and what it does to the tape.
+
+    Attributes
+    ----------
+    kind : what sort of slip it is.
+    words : in words, given the factor.
+    make : the change, given the factor; without a fit it is called with 1.
+    cost : how far-fetched it is; of a fit by an odd factor more.
+    fitted : whether the numbers tell the factor, in which the result is linear.
+    values : whether it only concerns the forward pass: what is differentiated is not changed by it.
+    below : the families, by bits, whose gradients it changes; -1 where it changes values too.
+    neutral : whether with the factor 1 nothing is changed.
+    """
+
+    kind: str
+    words: Words
+    make: Callable[[float], Change]
+    cost: float
+    fitted: bool = False
+    values: bool = False
+    below: int = -1
+    neutral: bool = False
+
+
+def _plain(kind: str, words: str, change: Callable[[], Change], cost: float, **facts: Any) -> Candidate:
+    """A candidate without a factor."""
+    return Candidate(kind, lambda c: words, lambda c: change(), cost, **facts)
+
+
+def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
+    """The slips to try; `others` has the data of all nodes at other times, by words for when."""
+    for link in tape.links:
+        for each in _of_link(tape, link, others):
+            yield replace(each, below=tape.below[link.tail.turn])
+    yield from _of_tails(tape)
+    yield from _of_adjoints(tape)
+    yield from _of_diagonals(tape)
+    yield from _of_formulas(tape)
+    yield from _of_forward(tape)
+    everything = tape.below[int(tape.of[tape.loss])]
+    yield Candidate(
+        "factor", _of_everything, lambda c: Change(seed=c), 1.1, fitted=True, below=everything, neutral=True
+    )
+
+
+def _of_everything(c: float) -> str:
+    return f"the gradient {_times(c)}"
+
+
+def _times(c: float) -> str:
+    """How a thing differs from what belongs there, if it is `c` times that."""
+    if abs(c) < _NEAR:
+        return "is left out"
+    known = {-1.0: "has the wrong sign", 2.0: "counts twice", 0.5: "counts half"}
+    for number, words in known.items():
+        if abs(c - number) < _NEAR * abs(number):
+            return words
+    if 0.0 < abs(c) < 1.0 and abs(1.0 / c - round(1.0 / c)) < 1e-4:
+        return f"is divided by {round(1.0 / c):d} once too often"
+    return f"is {c:.6g} times what belongs there"
+
+
+# --- what is changed in stages -----------------------------------------------------------------------
+
+
+def _changed(tape: Tape, link: Link, local: Callable[[Stage, Array, Array, int], Any]) -> Change:
+    """The backward pass with other partials on a link: ``local(stage, data, adjoints, operand)``."""
+
+    def partials(stage: Stage, data: Array, adjoints: Array) -> list[Any]:
+        plain = replace(stage, local=None)
+        found = plain.partials(data, adjoints)
+        for i, mask in enumerate(link.masks[stage.place]):
+            if mask.any():
+                found[i] = np.where(mask, local(plain, data, adjoints, i), found[i])
+        return found
+
+    return Change(backward={place: replace(tape.stages[place], local=partials) for place in link.masks})
+
+
+def _scaled(tape: Tape, link: Link, c: float) -> Change:
+    return _changed(tape, link, lambda stage, data, adjoints, i: c * stage.partials(data, adjoints)[i])
+
+
+def _reading(tape: Tape, link: Link, ids: Ids, numbers: Array) -> Change:
+    """With other numbers in an array where the partials of a link are computed."""
+
+    def local(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+        moved = data.copy()
+        moved[ids] = numbers
+        return slopes(stage.row, data[stage.heads], [moved[each] for each in stage.reads or stage.tails])[i]
+
+    return _changed(tape, link, local)
+
+
+# --- the backward pass: one link -----------------------------------------------------------------------
+
+
+def _of_link(tape: Tape, link: Link, others: Mapping[str, Array]) -> Iterator[Candidate]:
+    head, tail = tape.words(link.head), tape.words(link.tail)
+    way = f"from {head} to {tail}"
+    parts = [link] if len(link.positions) == 1 else [link, *(link.at(i) for i in link.positions)]
+    for part in parts:
+        alone = len(parts) > 1 and part is not link
+        yield Candidate(
+            "term" if alone else "path",
+            functools.partial(_of_path, tape, part, alone),
+            functools.partial(_scaled, tape, part),
+            1.1 if alone else 1.05,
+            fitted=True,
+            neutral=True,
+        )
+    steady = all(
+        (np.abs(tape.partials(place)[i][mask]) == 1.0).all()
+        for place, masks in link.masks.items()
+        for i, mask in enumerate(masks)
+        if mask.any()
+    )
+    unary = _one_argument(tape, link)
+    kind = "derivative" if unary else "factor"
+    if not steady:
+        one, twice = (
+            functools.partial(_changed, tape, link, _one),
+            functools.partial(_changed, tape, link, _squared),
+        )
+        yield _plain(kind, _left_out(tape, link), one, 1.0)
+        yield _plain(kind, f"the factor ∂{head}/∂{tail} stands there twice", twice, 1.15)
+    if not steady or link.row.name in _SUMS:
+        yield from _repeated(tape, link)
+    yield from _of_upstream(tape, link)
+    if link.row.name in _LINEAR:
+        return
+    if unary:
+        yield from _of_function(tape, link)
+    for family in _operand_arrays(tape, link):
+        yield from _of_operand(tape, link, family, way, others)
+
+
+def _one(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+    return 1.0
+
+
+def _squared(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+    return stage.partials(data, adjoints)[i] ** 2
+
+
+def _of_operand(
+    tape: Tape, link: Link, family: Family, way: str, others: Mapping[str, Array]
+) -> Iterator[Candidate]:
+    """Something else read in the place of an array."""
+    name, ids = tape.words(family), family.ids
+
+    def reading(numbers: Array) -> Callable[[], Change]:
+        return functools.partial(_reading, tape, link, ids, numbers)
+
+    kind = "derivative" if _one_argument(tape, link) else "operand"
+    for other, words, numbers in _arrays_like(tape, family):
+        if words != name:
+            cost = 1.1 if other.name else 1.12
+            yield _plain(kind, f"{words} stands where {name} belongs, {way}", reading(numbers), cost)
+    right = tape.right.data
+    if ids.ndim == 2 and ids.shape[0] == ids.shape[1] > 1:
+        words = f"{name} is transposed where it should not be, or the other way round, {way}"
+        yield _plain("transposed", words, reading(right[ids.T]), 1.05)
+    for when, all_numbers in others.items():
+        kind = "stale" if "before" in when else "updated"
+        yield _plain(kind, f"{name} is taken {when}, {way}", reading(all_numbers[ids]), 1.05)
+    if family.row is None:
+        step = tape.right.adjoints[ids]
+        yield Candidate(
+            "updated",
+            lambda c: f"{name} is used after its update (with the rate {c:.4g}), {way}",
+            lambda c: reading(right[ids] - c * step)(),
+            1.1,
+            fitted=True,
+        )
+
+
+def _of_path(tape: Tape, link: Link, alone: bool, c: float) -> str:
+    head, tail = tape.words(link.head), tape.words(link.tail)
+    many = _repeats(tape, link)
+    if many > 1 and abs(c * many - 1.0) < _NEAR:
+        return f"what comes back from {head} to {tail} is averaged over {many} parts, not summed"
+    if link.row.name in ("softmax", "log_softmax", "logsumexp") and abs(c) < _NEAR:
+        which = "off-diagonal" if link.positions == [1] else "diagonal"
+        return f"the {which} part of softmax's Jacobian is left out, from {head} to {tail}"
+    if alone and abs(c) < _NEAR:
+        return f"one of the two terms of the product rule for {head} is left out"
+    if abs(c) < _NEAR and link.row.name in _SUMS:
+        return f"what comes from the term {tail} of {head} is left out"
+    what = f"what comes back to {tail} through {head}"
+    if abs(c) < _NEAR and link.row.name == "div" and link.positions == [1]:
+        return f"{what} is left out: the divisor is taken for a constant (the off-diagonal part of a softmax)"
+    return f"{what} {_times(c)}"
+
+
+def _left_out(tape: Tape, link: Link) -> str:
+    head, tail, row = tape.words(link.head), tape.words(link.tail), link.row.name
+    if row in ("mul", "div"):
+        other = [turn for turn in link.head.reads if turn != link.tail.turn]
+        name = tape.words(tape.families[other[0]]) if other else tail
+        number = tape.number_read(link.head)
+        name = f"{number[1]:.6g}" if number else name
+        return f"the {'division by' if row == 'div' else 'factor'} {name} is left out, from {head} to {tail}"
+    if row == "mean":
+        return f"the 1/{_longest(link)} of the mean is left out, from {head} to {tail}"
+    return f"the derivative of {row} is left out, from {head} to {tail}"
+
+
+def _longest(link: Link) -> int:
+    return max(len(mask) for masks in link.masks.values() for mask in masks)
+
+
+def _repeats(tape: Tape, link: Link) -> int:
+    """How many edges lead to each node of the tail, if it is the same for all; else 0."""
+    if len(link.positions) != 1:
+        return 0
+    nodes = np.concatenate([stage.tails[i][mask] for stage, i, mask in _edges(tape, link)])
+    counts = set(np.unique(nodes, return_counts=True)[1].tolist())
+    return counts.pop() if len(counts) == 1 else 0
+
+
+def _edges(tape: Tape, link: Link) -> Iterator[tuple[Stage, int, Any]]:
+    for place, masks in link.masks.items():
+        for i, mask in enumerate(masks):
+            if mask.any():
+                yield tape.stages[place], i, mask
+
+
+def _repeated(tape: Tape, link: Link) -> Iterator[Candidate]:
+    """Of several parts of a sum only the last, or the first."""
+    many = _repeats(tape, link)
+    if many < 2:
+        return
+    for which in ("last", "first"):
+        words = f"of the {many} parts that add up to d{tape.words(link.tail)} only the {which} is kept"
+        kept = _kept(tape, link, which == "last")
+        yield _plain("overwritten", f"{words}: overwritten instead of added", kept, 1.1)
+
+
+def _kept(tape: Tape, link: Link, last: bool) -> Callable[[], Change]:
+    """For each node of the tail one edge alone, in the order in which the heads were computed."""
+    kept: dict[tuple[int, int], Any] = {}
+    seen: set[int] = set()
+    for stage, i, mask in list(_edges(tape, link))[:: -1 if last else 1]:
+        nodes = stage.tails[i].ravel().tolist()
+        keep, mine = np.zeros(len(nodes), dtype=bool), mask.ravel()
+        for at in range(len(nodes))[:: -1 if last else 1]:
+            if mine[at] and nodes[at] not in seen:
+                seen.add(nodes[at])
+                keep[at] = True
+        kept[stage.place, i] = keep.reshape(mask.shape)
+    return lambda: _changed(tape, link, lambda s, d, a, i: s.partials(d, a)[i] * kept[s.place, i])
+
+
+def _operand_arrays(tape: Tape, link: Link) -> list[Family]:
+    """The arrays that the partials of a link read."""
+    turns = {turn for each in link.head.reads for turn in (each if isinstance(each, frozenset) else (each,))}
+    return [tape.families[turn] for turn in sorted(turns) if tape.families[turn].array]
+
+
+def _alike(tape: Tape, family: Family) -> list[Family]:
+    """The other arrays of the same shape, those with names first."""
+    found = [
+        each
+        for each in tape.families
+        if each.array and each is not family and each.ids.shape == family.ids.shape
+    ]
+    return sorted(found, key=lambda each: not each.name)
+
+
+def _one_argument(tape: Tape, link: Link) -> bool:
+    """Whether it is a function of one argument; a written number, as in max(0, x), is none."""
+    if link.row.vectors or link.row.name in (*_LINEAR, "mul", "div") or len(link.positions) != 1:
+        return False
+    (own,) = link.positions
+    return all(tape.families[turn].number for place, turn in enumerate(link.head.reads) if place != own)
+
+
+def _of_function(tape: Tape, link: Link) -> Iterator[Candidate]:
+    """The derivative of another function, or no derivative at all."""
+    (own,) = link.positions
+    y, x = tape.words(link.head), tape.words(link.tail)
+    belongs = f"stands where {link.row.name}′ belongs, from {y} to {x}"
+    for name in _MISTAKEN:
+        if name != link.row.name:
+            for by_value in (False, True):  # by the other's formula in its value, such as 1 − y²
+                local = functools.partial(_slope_of, TABLE[name], own, by_value)
+                yield _plain(
+                    "derivative", f"{name}′ {belongs}", functools.partial(_changed, tape, link, local), 1.2
+                )
+    for what, itself in ((y, lambda s, d, a, i: d[s.heads]), (x, lambda s, d, a, i: d[s.tails[own]])):
+        change = functools.partial(_changed, tape, link, itself)
+        yield _plain("derivative", f"{what} itself {belongs}", change, 1.15)
+
+
+def _slope_of(
+    row: Primitive, own: int, by_value: bool, stage: Stage, data: Array, adjoints: Array, i: int
+) -> Any:
+    xs = data[stage.tails[own]]
+    ys = data[stage.heads] if by_value else applied(row, [xs], xs.shape)
+    return slopes(row, ys, [xs], by_value)[0]
+
+
+def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
+    """Another array in the place of the gradient that comes to a link, and there alone."""
+    if not link.tail.array:
+        return
+    owners = {tape.owners.get(int(node), -1) for place in link.masks for node in tape.stages[place].heads}
+    family = tape.families[int(tape.of[next(iter(owners))])] if min(owners) >= 0 else None
+    if family is None or not family.array or not owners <= set(family.ids.ravel().tolist()):
+        return
+    at = np.zeros(len(tape.right.data), dtype=np.intp)
+    at[family.ids.ravel()] = np.arange(family.ids.size)
+    for stage in tape.stages:
+        at[stage.heads] = at[[tape.owners.get(int(node), 0) for node in stage.heads]]
+    belongs = f"{tape.gradient_words(family)} belongs, in d{tape.words(link.tail)}"
+    for other, words, numbers in _arrays_like(tape, family):
+
+        def change(c: float, numbers: Array = numbers) -> Change:
+            def upstream(stage: Stage, i: int, right: Array) -> Array:
+                return np.where(link.masks[stage.place][i], c * numbers.ravel()[at[stage.heads]], right)
+
+            return Change(
+                backward={place: replace(tape.stages[place], upstream=upstream) for place in link.masks}
+            )
+
+        if not words.endswith(tape.gradient_words(family)) and numbers.any():
+            cost = (1.1 if words.startswith("d") else 1.15) + _rarer(tape, family)
+            yield Candidate(
+                "gradient",
+                functools.partial(_of_other, words, belongs),
+                change,
+                cost if other.name else cost + 0.02,
+                fitted=True,
+            )
+
+
+def _rarer(tape: Tape, family: Family) -> float:
+    """What it costs to take a single number for another one beside arrays, where a factor would do."""
+    return (
+        0.2
+        if family.ids.size == 1 and any(each.ids.size > 1 for each in tape.families if each.array)
+        else 0.0
+    )
+
+
+def _arrays_like(tape: Tape, family: Family) -> list[tuple[Family, str, Array]]:
+    """The arrays of the same shape, values and gradients, in words; those with names first."""
+    right, alike = tape.right, [family, *_alike(tape, family)]
+    found = [(each, tape.words(each), right.data[each.ids]) for each in alike]
+    return found + [(each, tape.gradient_words(each), right.adjoints[each.ids]) for each in alike]
+
+
+# --- the backward pass: a whole array ------------------------------------------------------------------
+
+
+def _of_tails(tape: Tape) -> Iterator[Candidate]:
+    """Of several ways back to an array only one."""
+    for family in tape.families:
+        links = [link for link in tape.links if link.tail is family]
+        if len(links) < 3:
+            continue  # of two, the one that is left out is a link of its own
+        for kept in links:
+            dropped = [link for link in links if link is not kept]
+            change = functools.reduce(Change.then, (_scaled(tape, link, 0.0) for link in dropped))
+            words = f"d{tape.words(family)} has only what comes back through {tape.words(kept.head)}"
+            words += ": overwritten instead of added"
+            yield _plain(
+                "overwritten", words, functools.partial(_same, change), 1.1, below=tape.below[family.turn]
+            )
+
+
+def _same(change: Change) -> Change:
+    return change
+
+
+def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
+    """Another array, or a multiple of it, in the place of a gradient that is handed on."""
+    for family in tape.families:
+        if not family.array or family.row is None:
+            continue
+        belongs = tape.gradient_words(family)
+        for _, words, numbers in _arrays_like(tape, family):
+            if words != belongs and numbers.any():
+                yield Candidate(
+                    "gradient",
+                    functools.partial(_of_other, words, f"{belongs} belongs"),
+                    functools.partial(_replaced, family.ids, numbers),
+                    (1.2 if words.startswith("d") else 1.25) + _rarer(tape, family),
+                    fitted=True,
+                    below=tape.below[family.turn],
+                )
+
+
+def _of_formulas(tape: Tape) -> Iterator[Candidate]:
+    """A slip in the formula of a gradient."""
+    for formula in gradient_formulas(tape):
+        for words, numbers, cost in formula.slips():
+            if np.isfinite(numbers).all():
+                change = functools.partial(_replaced, formula.family.ids, numbers, 1.0)
+                below = tape.below[formula.family.turn]
+                yield _plain(formula.kind, words, change, cost, below=below)
+
+
+def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
+    """Numbers, or a multiple of them, in the place of a gradient."""
+    return Change(replaced=((ids, c * numbers),))
+
+
+def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
+    """Of a Jacobian that is no diagonal, as that of a softmax, only the diagonal."""
+    right = tape.right
+    for head in tape.families:
+        size = head.ids.size
+        below = [
+            each for each in _alike(tape, head) if tape.levels[each.ids].max() < tape.levels[head.ids].max()
+        ]
+        if not (head.array and head.row is not None and 1 < size <= _MOST_DIAGONAL and below):
+            continue
+        flat, none = head.ids.ravel(), np.zeros(size)
+        without = tape.run(Change(replaced=((flat, none),))).adjoints
+        slope = {each.turn: np.zeros(size) for each in below}
+        mixed = dict.fromkeys(slope, False)
+        for place in range(size):
+            unit = none.copy()
+            unit[place] = 1.0
+            row = tape.run(Change(replaced=((flat, unit),))).adjoints - without
+            for each in below:
+                found = row[each.ids.ravel()]
+                slope[each.turn][place] = found[place]
+                mixed[each.turn] |= bool(np.count_nonzero(found) > 1)
+        for each in below:
+            if mixed[each.turn] and slope[each.turn].any():
+                rest = without[each.ids].ravel()
+                put = (right.adjoints[flat] * slope[each.turn] + rest).reshape(each.ids.shape)
+                names = f"from {tape.words(each)} to {tape.words(head)}"
+                change = functools.partial(_replaced, each.ids, put, 1.0)
+                words = (
+                    f"only the diagonal of the Jacobian {names} is taken: each number depends on all others"
+                )
+                yield _plain("diagonal", words, change, 1.1, below=tape.below[each.turn])
+
+
+def _of_other(other: str, belongs: str, c: float) -> str:
+    if abs(c) < 1.0 and c and abs(1.0 / c - round(1.0 / c)) < 1e-4 and abs(c) > 1e-4:
+        other = f"{'−' if c < 0 else ''}{other} / {abs(round(1.0 / c)):d}"
+    elif abs(c - 1.0) > _NEAR:
+        other = f"{c:.4g} · {other}"
+    return f"{other} stands where {belongs}"
+
+
+# --- the forward pass ----------------------------------------------------------------------------------
+
+
+def _of_forward(tape: Tape) -> Iterator[Candidate]:
+    """What is computed otherwise, and then differentiated rightly; or computed otherwise for its own sake."""
+    for kind, words, change, cost in _computed_otherwise(tape):
+        kept = replace(change, backward={place: tape.stages[place] for place in change.forward})
+        yield _plain(kind, words, functools.partial(_same, change), cost)
+        yield _plain(kind, words, functools.partial(_same, kept), cost + 0.005)
+        yield _plain(kind, words, functools.partial(_same, change), cost + 0.01, values=True)
+
+
+def _computed_otherwise(tape: Tape) -> Iterator[tuple[str, str, Change, float]]:
+    groups: dict[tuple[int, str], list[Stage]] = {}
+    for stage in tape.stages:
+        groups.setdefault((stage.family.turn, stage.row.name), []).append(stage)
+    for (turn, name), stages in groups.items():
+        family, row = tape.families[turn], stages[0].row
+        head = tape.words(family)
+        links = [link for link in tape.links if link.head is family and link.row is row]
+        if len(links) == 1 and _one_argument(tape, links[0]):
+            of = tape.words(links[0].tail)
+            for other in ("add", *_MISTAKEN):
+                if other == name:
+                    continue
+                what = f"{other}({of}) stands" if other != "add" else f"{name} is missing: {of} itself stands"
+                yield (
+                    "function",
+                    f"{what} where {head} belongs",
+                    _with_row(stages, links[0].positions[0], other),
+                    1.05,
+                )
+        for link in links if name in _SUMS else ():
+            what = tape.words(link.tail)
+            for factor, words in (
+                (0.0, f"the term {what} is missing in {head}"),
+                (-1.0, f"the term {what} has the wrong sign in {head}"),
+                (2.0, f"the term {what} counts twice in {head}"),
+                (0.5, f"the term {what} counts half in {head}"),
+            ):
+                scaled = {
+                    place: replace(
+                        tape.stages[place], scale=tuple(np.where(mask, factor, 1.0) for mask in masks)
+                    )
+                    for place, masks in link.masks.items()
+                }
+                yield "term", words, Change(forward=scaled), 1.05
+        if name in ("mul", "div"):
+            yield from _without_factor(tape, family, stages)
+        if name == "mean":
+            summed = {stage.place: replace(stage, row=TABLE["sum"]) for stage in stages}
+            yield "factor", f"{head} is summed, not averaged", Change(forward=summed), 1.0
+        if name not in _SUMS:
+            yield from _other_operands(tape, family, stages)
+
+
+def _with_row(stages: Sequence[Stage], own: int, name: str) -> Change:
+    """The stages with another function of one of their arguments; ``add`` stands for none."""
+    changed = {}
+    for stage in stages:
+        tails = (stage.tails[own][None],) if name == "add" else (stage.tails[own],)
+        changed[stage.place] = replace(stage, row=TABLE["sum" if name == "add" else name], tails=tails)
+    return Change(forward=changed)
+
+
+def _without_factor(
+    tape: Tape, family: Family, stages: Sequence[Stage]
+) -> Iterator[tuple[str, str, Change, float]]:
+    for i in (0, 1):
+        if stages[0].row.name == "div" and i == 0:
+            continue
+        turn = family.reads[i]
+        other = family.reads[1 - i]
+        if tape.families[other].number or turn == other:
+            continue
+        left = tape.words(tape.families[turn])
+        number = tape.number_read(family)
+        left = f"{number[1]:.6g}" if number and number[0] == i else left
+        what = "division by" if stages[0].row.name == "div" else "factor"
+        changed = {
+            stage.place: replace(stage, row=TABLE["sum"], tails=(stage.tails[1 - i][None],))
+            for stage in stages
+        }
+        yield "factor", f"the {what} {left} is missing in {tape.words(family)}", Change(forward=changed), 1.0
+
+
+def _other_operands(
+    tape: Tape, family: Family, stages: Sequence[Stage]
+) -> Iterator[tuple[str, str, Change, float]]:
+    head = tape.words(family)
+    turns = {turn for each in family.reads for turn in (each if isinstance(each, frozenset) else (each,))}
+    level = min(int(tape.levels[stage.heads].min()) for stage in stages)
+    for turn in sorted(turns):
+        read = tape.families[turn]
+        if not read.array:
+            continue
+        for other in _alike(tape, read):
+            if int(tape.levels[other.ids].max()) < level:
+                yield (
+                    "operand",
+                    f"{tape.words(other)} stands where {tape.words(read)} belongs in {head}",
+                    _with_operand(stages, read.ids, other.ids),
+                    1.1,
+                )
+        if read.ids.ndim == 2 and read.ids.shape[0] == read.ids.shape[1] > 1:
+            yield (
+                "transposed",
+                f"{tape.words(read)} is transposed where it should not be, or the other way round, in {head}",
+                _with_operand(stages, read.ids, read.ids.T),
+                1.05,
+            )
+
+
+def _with_operand(stages: Sequence[Stage], ids: Ids, others: Ids) -> Change:
+    turned = dict(zip(ids.ravel().tolist(), others.ravel().tolist()))
+    swap = np.vectorize(lambda node: turned.get(node, node), otypes=[np.intp])
+    return Change(
+        forward={stage.place: replace(stage, tails=tuple(map(swap, stage.tails))) for stage in stages}
+    )
+
+
+# --- one array as it is handed in ----------------------------------------------------------------------
+
+
+def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, Array, float]]:
+    """A gradient added up along other axes than it should be: kind, words, the numbers, cost."""
+    run = tape.run(change)
+    turn = int(tape.of[ids.ravel()[0]])
+    for link in tape.links:
+        summed = link.head.array and link.head.ids.size > link.tail.ids.size and len(link.positions) == 1
+        if link.tail.turn != turn or not summed:
+            continue
+        where = {int(node): place for place, node in enumerate(link.head.ids.ravel())}
+        whole = np.full(link.head.ids.size, np.nan)
+        own = np.zeros(len(run.data))
+        for stage, i, mask in _edges(tape, link):
+            if stage.tails[i].ndim > 1:
+                break
+            used = change.backward.get(stage.place) or change.forward.get(stage.place) or stage
+            with np.errstate(all="ignore"):
+                partial = used.partials(run.used, run.adjoints)[i]
+            share = run.adjoints[stage.heads] * partial
+            np.add.at(own, stage.tails[i][mask], share[mask])
+            for node, number in zip(stage.heads[mask].tolist(), share[mask].tolist()):
+                if node in where and np.isnan(whole[where[node]]):
+                    whole[where[node]] = number
+        if np.isnan(whole).any():
+            continue
+        parts = whole.reshape(link.head.ids.shape)
+        rest = (run.adjoints - own)[ids]
+        tail, head = tape.words(link.tail), tape.gradient_words(link.head)
+        axes = range(parts.ndim)
+        for count in range(parts.ndim + 1):
+            for chosen in itertools.combinations(axes, count):
+                total = parts.sum(axis=chosen)
+                named = "no axis" if not chosen else f"axis {chosen[0]}" if count == 1 else f"axes {chosen}"
+                words = f"d{tail} is summed along {named} of {head}: the wrong axis"
+                words = (
+                    words if chosen else f"d{tail} is {head} itself, which is not summed over the examples"
+                )
+                for numbers, say in (
+                    (total, words),
+                    (parts.mean(axis=chosen) if chosen else total, words.replace("summed", "averaged")),
+                ):
+                    if numbers.size == rest.size and np.squeeze(numbers).shape == np.squeeze(rest).shape:
+                        numbers = numbers.reshape(rest.shape) + rest
+                    yield "axis", say, numbers, 1.05

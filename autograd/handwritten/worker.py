@@ -1,0 +1,108 @@
+"""One program of a student checked, in a process of its own: ``python -m autograd.handwritten.worker``.
+
+The limits are set before anything of the student's is read. They are against accidents, an endless loop or
+a huge array, and no sandbox: the program runs with the rights of who starts it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .engines import check_engine
+from .report import HandwrittenReport
+
+__all__ = ["main", "told"]
+
+_LARGEST_FILE = 10_000_000  # bytes
+
+
+def _limit(seconds: int, megabytes: int) -> None:
+    """Limits on the time, the memory and the files of this process, where the system has them."""
+    try:
+        import resource
+    except ImportError:  # Windows: only the time is limited, from outside
+        return
+    for name, most in (
+        ("RLIMIT_CPU", seconds),
+        ("RLIMIT_AS", megabytes * 1_000_000),
+        ("RLIMIT_FSIZE", _LARGEST_FILE),
+        ("RLIMIT_CORE", 0),
+    ):
+        which = getattr(resource, name, None)
+        if which is not None:
+            with contextlib.suppress(OSError, ValueError):  # not more than is allowed already
+                resource.setrlimit(which, (most, most))
+
+
+def _loaded(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None, path
+    assert spec.loader is not None, path
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def told(reports: Any) -> dict[str, Any]:
+    """Reports as data that JSON has."""
+    several = reports if isinstance(reports, (list, tuple)) else [reports]
+    for each in several:
+        if not isinstance(each, HandwrittenReport):
+            raise TypeError(f"check(student) must return a report or a list of them, got {each!r:.60}")
+    mistakes = [
+        {
+            "names": list(mistake.names),
+            "kind": mistake.kind,
+            "words": mistake.words,
+            "given": repr(mistake.given),
+            "expected": repr(mistake.expected),
+        }
+        for each in several
+        for mistake in each.mistakes
+    ]
+    return {
+        "status": "right" if several and all(several) else "wrong",
+        "right": [name for each in several for name in each.right],
+        "mistakes": mistakes,
+        "text": "\n".join(map(str, several)),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """The worker: SECONDS MEGABYTES STUDENT [CHECK], what came out as JSON on the standard output."""
+    seconds, megabytes, student, *check = arguments
+    _limit(int(seconds), int(megabytes))
+    output = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the student's program prints is not a result
+    outcome: Mapping[str, Any]
+    try:
+        checking = _loaded(Path(check[0]), "check_of_the_teacher").check if check else _engine
+        sys.path.append(
+            str(Path(student).parent)
+        )  # last: a file of the student's named numpy.py is not numpy
+        outcome = told(checking(_loaded(Path(student), "program_of_the_student")))
+    except MemoryError:
+        outcome = {"status": "failed", "text": f"it needs more than {megabytes} MB of memory"}
+    except BaseException as error:  # SystemExit as well: the student's program may end itself
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        outcome = {"status": "failed", "text": f"it raises {words[:300]}"}
+    os.write(output, json.dumps(outcome).encode())
+
+
+def _engine(student: ModuleType) -> HandwrittenReport:
+    if not hasattr(student, "Value"):
+        raise AttributeError("there is no class Value in it")
+    return check_engine(student.Value)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,83 @@
+"""Engines of students: right ones are right, and of a wrong one the operation and the slip are named."""
+
+import math
+
+import pytest
+
+from autograd import Value, check_engine
+from autograd.engine.primitives import TABLE
+from tests.support.small_engine import RIGHT, SLIPS, engine, with_slip
+
+
+def test_our_own_engine_is_right_in_every_operation():
+    report = check_engine(Value)
+    assert report, str(report)
+    unary = {
+        row.method for row in TABLE.values() if row.method and len(row.domain) == 1 and row.method != "neg"
+    }
+    methods = {name for name in unary if callable(getattr(Value, name, None))}
+    assert {f"{name}()" for name in methods} <= {*report.right, "maximum()"}
+    assert report.notes == []
+
+
+def test_a_right_engine_of_closures_is_right_and_its_habits_are_notes():
+    report = check_engine(engine())
+    assert report, str(report)
+    assert {"a + b", "a / b", "2 / a", "a ** -1", "gelu()", "mish()", "order", "x * x"} <= set(report.right)
+    assert "as in micrograd" in str(report)
+    assert "recursion" in str(report)
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_in_an_operation_is_named(slip):
+    _, _, operation, kind = SLIPS[slip]
+    report = check_engine(with_slip(slip))
+    found = [each for each in report.mistakes if operation in each.names]
+    assert len(found) == 1, str(report)
+    assert found[0].words
+    assert kind is None or found[0].kind == kind
+    one_operation = operation.endswith("()")
+    assert not one_operation or report.wrong == [operation]
+
+
+def test_what_is_made_of_a_wrong_operation_is_not_counted_again():
+    report = check_engine(with_slip("mul: operands exchanged"))
+    assert [each.names for each in report.mistakes] == [("a * b",)]
+    assert "-a" in report.consequential
+
+
+def test_another_definition_is_judged_by_its_own_values():
+    """The approximation of gelu by tanh, and a slope of leaky_relu that is not ours."""
+    text = (
+        RIGHT
+        + """
+    def leaky_relu(self):
+        slope = 0.2 if self.data < 0 else 1.0
+        out = Value(slope * self.data, (self,))
+        def _backward():
+            self.grad += slope * out.grad
+        out._backward = _backward
+        return out
+"""
+    )
+    gelu = "cdf = 0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))"
+    text = text.replace("cdf = 0.5 * (1 + math.erf(x / math.sqrt(2)))", gelu)
+    report = check_engine(engine(text))
+    assert "gelu()" in report.wrong  # its derivative is that of the other definition
+    assert "gelu()" not in [each.names[0] for each in report.mistakes if each.kind == "value"]
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    (3, "takes the class itself"), (Value(2.0), "takes the class itself"), (str, "no .data"),
+    (lambda: None, "cannot be called with 2.0"), (lambda x: math, "no .data"),
+])  # fmt: skip
+def test_what_is_no_engine_is_refused(given, says):
+    with pytest.raises(TypeError, match=says):
+        check_engine(given)
+
+
+def test_an_operation_that_raises_is_a_mistake():
+    report = check_engine(engine(RIGHT.replace("math.tanh(self.data)", "math.tanhh(self.data)")))
+    (mistake,) = [each for each in report.mistakes if each.names == ("tanh()",)]
+    assert mistake.kind == "error"
+    assert "AttributeError" in mistake.words
