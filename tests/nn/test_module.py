@@ -237,13 +237,13 @@ def test_predictions_compile_once_for_a_model_that_stays_the_same(monkeypatch):
     monkeypatch.setattr(autograd, "compile", counted)
     model, X = MLP(3, [4, 2], "tanh", seed=1), RNG.normal(size=(100, 3))
     for count, change in (
-        (1, lambda: None),
-        (1, lambda: [setattr(p, "data", 2.0 * p.data) for p in model.parameters()]),
-        (2, lambda: setattr(model, "layers", [model.layers[0], Layer(4, 2, "sigmoid", seed=2)])),
-        (3, lambda: model.layers.append(Layer(2, 1, seed=3))),
-        (4, lambda: setattr(model.layers[-1].neurons[0], "activation", ACTIVATIONS["sigmoid"])),
+        (1, lambda layers: None),
+        (1, lambda layers: [setattr(p, "data", 2.0 * p.data) for p in layers[0].parameters()]),
+        (2, lambda layers: layers.__setitem__(1, Layer(4, 2, "sigmoid", seed=2))),
+        (3, lambda layers: layers.append(Layer(2, 1, seed=3))),
+        (4, lambda layers: setattr(layers[-1].neurons[0], "activation", ACTIVATIONS["sigmoid"])),
     ):
-        change()
+        change(model.layers)
         for _ in range(2):
             found = model.predict(X)
             assert len(compiled) == count
