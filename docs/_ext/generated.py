@@ -16,6 +16,7 @@ import nn
 from autograd import Primitive, Value
 from autograd.command.expressions import FUNCTIONS
 from autograd.engine.primitives import TABLE
+from autograd.spreadsheet import classes
 from autograd.symbolic import LATEX, Symbol
 from tests.accuracy.judge import OURS, judge
 from tests.accuracy.subjects import subjects
@@ -216,6 +217,7 @@ PARTS = {
     "primitives": primitives,
     "autograd": lambda: names_of(autograd),
     "nn": lambda: names_of(nn),
+    "classes": lambda: names_of(classes),
     "command": command_help,
     "layout": layout,
 }
