@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from autograd import Explorer, Program
 
 __all__ = ["Module", "mode", "several"]
+
+_PROGRAMS: WeakKeyDictionary[Module, Program] = WeakKeyDictionary()  # of `predict`, freed with the module
 
 
 class Module:
@@ -168,7 +171,10 @@ class Module:
         outputs = several(self(inputs))
         if not all(getattr(output, "op", "") for output in outputs):  # within no_grad nothing is recorded
             return None
-        return compile(outputs, parameters, inputs, backend="numpy")
+        program = _PROGRAMS.get(self)
+        if program is None or not program.computes(outputs, parameters, inputs):
+            program = _PROGRAMS[self] = compile(outputs, parameters, inputs, backend="numpy")
+        return program
 
     def _steady(self) -> bool:
         """Whether a call is the same computation for every example, whatever its numbers."""
