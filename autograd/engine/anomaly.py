@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import AnomalyError
 from .messages import computation, describe, place
 from .modes import mode, modes
-from .node import Note, current
+from .node import current, renoted
 
 __all__ = ["detect_anomaly", "not_watching", "require_finite", "require_finite_value", "watching"]
 
@@ -45,7 +45,7 @@ def watching() -> bool:
 
 def require_finite_value(node: Any) -> None:
     """Refuse a node that is not finite, and note for its gradient which line recorded it."""
-    node._note = Note(node._note.version, place=place())
+    node._note = renoted(node._note, "", "", place())
     if not math.isfinite(node._number):
         raise AnomalyError(computation(node))
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from .graph import ancestors, collector_paused
 from .modes import told_of_result
-from .node import DETACHED, MANY, current, noted
+from .node import current, noted
 from .primitive import Primitive
 
 __all__ = ["copy_of", "deep_copy_of", "reduced"]
 
-_SLOTS = ("_number", "_grad", "_mark", "_row", "_left", "_right", "_note")
+_SLOTS = ("_number", "_grad", "_mark", "_left", "_right", "_note")
 
 
 def copy_of(node: Any) -> Any:
@@ -38,6 +38,10 @@ def deep_copy_of(node: Any, memo: dict[int, Any]) -> Any:
         for one in ancestors([node], memo):
             memo[id(one)] = copy = copy_of(one)
             copy._left, copy._right = _copied(one._left, memo), _copied(one._right, memo)
+            note = one._note
+            if note.operands:
+                operands = tuple([_copied(each, memo) for each in note.operands])
+                copy._note = noted(note.version, note.row, operands, note.label, note.scope, note.place)
     return memo[id(node)]
 
 
@@ -57,7 +61,7 @@ def reduced(node: Any) -> tuple[Any, ...]:
     told_of_result(node, "a pickle")
     note = node._note
     args = (
-        type(node), node._number, node._grad, node._mark, node._row, node.operands, node._right is DETACHED,
+        type(node), node._number, node._grad, node._mark, note.row, node.operands, note.operands == (),
         note.version, (note.label, note.scope, note.place),
     )  # fmt: skip
     if id(node) not in _announced.ids:
@@ -75,16 +79,11 @@ def _build(
         current.new_version(version)
     current.used = True
     node = kind.__new__(kind)
-    node._number, node._grad, node._row = y, grad, row
+    node._number, node._grad = y, grad
     node._mark = -1 if mark else 0  # the sweeps of another process have other numbers
-    node._note = noted(version, *words)
-    node._left = node._right = None
-    if row is not None and not row.plain:
-        node._left, node._right = operands, MANY
-    elif operands:
-        node._left, node._right = (*operands, None)[:2]
-    elif cut:
-        node._right = DETACHED
+    many = operands if cut or (row is not None and not row.plain) else None
+    node._left, node._right = (*operands, None, None)[:2] if many is None else (None, None)
+    node._note = noted(version, row, many, *words)
     return node
 
 

@@ -13,15 +13,7 @@ from typing import Any
 import numpy as np
 
 from .anomaly import not_watching, require_finite, watching
-from .graph import (
-    active,
-    ancestors,
-    collector_paused,
-    edges,
-    numbers_of,
-    require_fresh,
-    reverse_sweep,
-)  # fmt: skip
+from .graph import active, ancestors, collector_paused, edges, numbers, require_fresh, reverse_sweep
 from .modes import told_of_result
 from .node import flat
 from .value import Value
@@ -126,7 +118,7 @@ class Pullback:
         elif self.create_graph:
             partials = row.partials(node, *operands)
         else:
-            partials = row.partials_at(node._number, *map(numbers_of, operands))
+            partials = row.partials_at(node._number, *numbers(operands))
         pairs = [edge for edge in edges(operands, partials) if edge[0] in self._dependent]
         if self._kept is not None:
             self._kept[node] = pairs

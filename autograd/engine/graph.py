@@ -17,12 +17,12 @@ from ..errors import GraphError
 from ..locks import SWEEPING, let_forks_pass
 from .anomaly import require_finite, watching
 from .messages import describe
-from .node import MANY, current
-from .rule import COMPUTED, INNER
+from .node import current
+from .rule import COMPUTED, CONSTANT, INNER, RAMP
 
 __all__ = [
-    "active", "ancestors", "backward", "collector_paused", "edges", "numbers_of", "propagate_alone",
-    "require_fresh", "reverse_sweep", "topological_order",
+    "active", "ancestors", "backward", "collector_paused", "edges", "numbers", "numbers_of",
+    "require_fresh", "reverse_sweep", "sweep", "topological_order",
 ]  # fmt: skip
 
 
@@ -104,15 +104,20 @@ def require_fresh(node: Any) -> None:
 
 def active(node: Any) -> tuple[Any, ...]:
     """The operands that the derivative of a node goes to: of a `where` the branch that was taken alone."""
-    row: Any = node._row
-    if node._right is MANY and row._select is not None:
-        return (node._left[row._select(*[operand._number for operand in node._left])],)
+    row: Any = node._note.row
+    operands: Any = node._note.operands
+    if operands and row._select is not None:
+        return (operands[row._select(*[operand._number for operand in operands])],)
     return node.operands  # type: ignore[no-any-return]  # a Value's, whose class is defined above this file
 
 
 def numbers_of(operand: Any) -> Any:
     """The number of a node, a list of them for a sequence."""
     return [each._number for each in operand] if type(operand) is tuple else operand._number
+
+
+def numbers(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(map(numbers_of, operands))
 
 
 def edges(operands: Sequence[Any], partials: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
@@ -176,7 +181,7 @@ def backward(output: Any) -> None:
     let_forks_pass()
     with SWEEPING, collector_paused(), np.errstate(all="ignore"):
         try:
-            mark = current.sweep()
+            mark = current.new_sweep()
             untaken: list[Any] = []
             order = _search(output, mark, leaves, before, untaken)
             for node in untaken:  # grows meanwhile: where nothing arrives, the gradient is 0
@@ -190,7 +195,7 @@ def backward(output: Any) -> None:
                 newest = max(newest, leaf._note.version)
             _active.append(mark)
             try:
-                _sweep(order, mark, newest)
+                sweep(order, mark, newest)
             finally:
                 _active.pop()
         except BaseException:  # KeyboardInterrupt too
@@ -217,9 +222,9 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untake
             node._mark = mark
             node._grad = 0.0
             size = len(stack)
-            if node._right is MANY:
-                row, operands = node._row, node._left
-                if row._select is not None:
+            if node._note.operands is not None:
+                operands = node._note.operands
+                if node._note.row._select is not None:
                     untaken.append(node)
                     operands = active(node)
                 for operand in reversed(operands):
@@ -228,11 +233,10 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untake
                         if each._mark < mark:
                             _reach(each, mark, stack, leaves, before)
             else:
-                left, right = node._left, node._right
-                if right is not None and right._mark < mark:
-                    _reach(right, mark, stack, leaves, before)
-                if left._mark < mark:
-                    _reach(left, mark, stack, leaves, before)
+                if node._right is not None and node._right._mark < mark:
+                    _reach(node._right, mark, stack, leaves, before)
+                if node._left._mark < mark:
+                    _reach(node._left, mark, stack, leaves, before)
             if len(stack) > size:
                 continue
         stack.pop()
@@ -248,7 +252,7 @@ def _reach(node: Any, mark: int, stack: list[Any], leaves: list[Any], before: li
         raise GraphError(
             f"a rule of this graph calls backward() on one that {describe(node)} belongs to as well"
         )
-    if node._left is not None:
+    if node._note.row is not None:
         stack.append(node)
     elif node._note.version >= 0:
         before.append(node._grad if node._mark else None)
@@ -257,33 +261,39 @@ def _reach(node: Any, mark: int, stack: list[Any], leaves: list[Any], before: li
         node._mark = mark + 1
 
 
-def _sweep(order: list[Any], mark: int, newest: int) -> None:
+def sweep(order: list[Any], mark: int, newest: int) -> None:
     """Each operand's adjoint grows by the node's, times the partial; constants, without a mark, have none."""
     watched = watching()
     for node in reversed(order):
         if node._note.version < newest:
             require_fresh(node)
-        if node._right is MANY:
+        if node._note.operands is not None:
             _propagate_to_many(node, mark)
         else:
-            row, left, right, adjoint = node._row, node._left, node._right, node._grad
-            source, other = row.left, row.right
-            by_left, by_right = row.by_left, row.by_right
-            if source == COMPUTED:
-                if right is None:
-                    by_left = float(row.partials_of(node._number, (left._number,))[0])
-                else:
-                    partials = row.partials_of(node._number, (left._number, right._number))
-                    by_left, by_right = float(partials[0]), float(partials[1])
+            adjoint = node._grad
+            source, other = node._note.row.left, node._note.row.right
+            by_left, by_right = node._note.row.by_left, node._note.row.by_right
+            if node._note.row.arithmetic == RAMP:
+                x = node._left._number
+                by_left = 1.0 if x > 0.0 else 0.0 if x <= 0.0 else x
+            elif source == COMPUTED:
+                partials = node._note.row.partials_of(node._number, numbers(node.operands))
+                by_left = float(partials[0])
+                if node._right is not None:
+                    by_right = float(partials[1])
             else:  # copies
-                if source >= 0:
-                    by_left = right._number if source == 2 else left._number if source else node._number
-                if other >= 0:
-                    by_right = left._number if other == 1 else right._number if other else node._number
-            if left._mark > mark:
-                left._grad += adjoint * by_left
-            if right is not None and right._mark > mark:
-                right._grad += adjoint * by_right
+                if source > 0:
+                    by_left = node._right._number if source == 2 else node._left._number
+                elif source == 0:
+                    by_left = node._number
+                if other > 0:
+                    by_right = node._left._number if other == 1 else node._right._number
+                elif other == 0:
+                    by_right = node._number
+            if node._left._mark > mark:
+                node._left._grad += adjoint * by_left
+            if node._right is not None and node._right._mark > mark:
+                node._right._grad += adjoint * by_right
         if watched:
             for parent in node.parents:
                 if parent._note.version >= 0:
@@ -292,7 +302,7 @@ def _sweep(order: list[Any], mark: int, newest: int) -> None:
 
 def _propagate_to_many(node: Any, mark: int) -> None:
     """The chain rule at a node whose row selects, or takes sequences or more than two numbers."""
-    row, operands, adjoint = node._row, node._left, node._grad
+    row, operands, adjoint = node._note.row, node._note.operands, node._grad
     if row._select is not None:
         _add(active(node)[0], adjoint, mark)
     elif row.arithmetic == INNER:
@@ -303,8 +313,11 @@ def _propagate_to_many(node: Any, mark: int) -> None:
             _add(x, adjoint * w._number, mark)
         if len(operands) > 2:
             _add(operands[2], adjoint, mark)
+    elif row.left == CONSTANT and len(operands) == 1 and type(operands[0]) is tuple:
+        for x in operands[0]:
+            _add(x, adjoint * row.by_left, mark)
     else:
-        partials = row.partials_of(node._number, tuple([numbers_of(operand) for operand in operands]))
+        partials = row.partials_of(node._number, numbers(operands))
         for parent, partial in edges(operands, partials):
             _add(parent, adjoint * float(partial), mark)
 
@@ -312,15 +325,3 @@ def _propagate_to_many(node: Any, mark: int) -> None:
 def _add(node: Any, contribution: float, mark: int) -> None:
     if node._mark > mark:
         node._grad += contribution
-
-
-def propagate_alone(node: Any) -> None:
-    """The chain rule at one node and nowhere else, with the adjoint that it has: micrograd's `_backward`."""
-    if node._row is None:
-        return
-    require_fresh(node)
-    mark = current.sweep()
-    for parent in node.parents:
-        if parent._note.version >= 0:
-            parent._mark = mark + 1
-    _sweep([node], mark, -1)

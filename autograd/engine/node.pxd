@@ -1,7 +1,13 @@
 cimport cython
 
+cdef class Note  # a row has one, and it has a row
+
+from .rule cimport Rule
+
 cdef class Note:
     cdef public long version
+    cdef public Rule row
+    cdef public tuple operands
     cdef public str label, scope, place
 
 
@@ -12,7 +18,7 @@ cdef class Current:
     cdef public object lock
 
 
-cdef Note _last
+@cython.locals(note=Note)
+cpdef Note noted(long version, Rule row=*, tuple operands=*, str label=*, str scope=*, str place=*)
 
-@cython.locals(last=Note)
-cpdef Note noted(long version, str label, str scope, str place)
+cpdef Note renoted(Note note, str label, str scope, str place)

@@ -1,7 +1,8 @@
-"""What is known of a node beside its numbers and operands: its version, and the words for it.
+"""What is known of a node beside its numbers and operands: its row, its version, and the words for it.
 
-A node is stale when an operand has a newer version than it has itself; the sweep refuses it. All nodes
-recorded since the last change of any leaf share one `Note`, so the version costs a node a single slot.
+A node is stale when an operand has a newer version than it has itself; the sweep refuses it. All nodes that
+one row recorded since the last change of any leaf share one `Note`, which costs a node a single slot: the
+processor waits for memory most of the time, and 64 bytes are what it fetches at once.
 """
 
 from __future__ import annotations
@@ -9,38 +10,50 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-__all__ = ["DETACHED", "MANY", "Current", "Note", "current", "flat", "noted"]
+from .cython import cclass, freelist, no_gc
 
-MANY: Any = object()  # in place of a second operand: the first is the tuple of all of them
-DETACHED: Any = object()  # in place of the second operand of a leaf: it was computed, and cut off
+__all__ = ["Current", "Note", "current", "flat", "noted", "renoted"]
 
 
+@no_gc
+@freelist(64)
+@cclass
 class Note:
     """What is known of a node beside its numbers.
 
     Attributes
     ----------
     version : how often any leaf's data had been set when the node was made; -1 for a constant.
+    row : the row of the table that computed the node, None for a leaf.
+    operands : of a row that takes more than two numbers, or sequences, the operands; () of a leaf that was
+        computed and cut off from them. None of all other nodes, which can share a note.
     label, scope : the user's name for it, and where in a model it belongs.
     place : the line of the user's program that recorded it, known if `detect_anomaly` was on.
     """
 
-    __slots__ = ("label", "place", "scope", "version")
+    __slots__ = ("label", "operands", "place", "row", "scope", "version")
 
-    def __init__(self, version: int, label: str = "", scope: str = "", place: str = "") -> None:
-        self.version, self.label, self.scope, self.place = version, label, scope, place
+    version: int
+    row: Any
+    operands: tuple[Any, ...] | None
+    label: str
+    scope: str
+    place: str
 
 
-_last = Note(0)
+def noted(
+    version: int, row: Any = None, operands: Any = None, label: str = "", scope: str = "", place: str = ""
+) -> Note:
+    """A new note."""
+    note = Note.__new__(Note)
+    note.version, note.row, note.operands = version, row, operands
+    note.label, note.scope, note.place = label, scope, place
+    return note
 
 
-def noted(version: int, label: str, scope: str, place: str) -> Note:
-    """The note with these words; neighbours in a layer share one."""
-    global _last
-    last = _last
-    if last.version != version or last.scope != scope or last.label != label or last.place != place:
-        last = _last = Note(version, label, scope, place)
-    return last
+def renoted(note: Note, label: str, scope: str, place: str) -> Note:
+    """The note with other words."""
+    return noted(note.version, note.row, note.operands, label, scope, place)
 
 
 class Current:
@@ -54,13 +67,8 @@ class Current:
     used : whether a node was recorded with this note: only then does setting a leaf need a new version.
     """
 
-    note: Note
-    sweeps: int
-    unusual: int
-    used: bool
-
     def __init__(self) -> None:
-        self.note = Note(0)
+        self.note = noted(0)
         self.sweeps = self.unusual = 0
         self.used = False
         self.lock = threading.Lock()
@@ -69,9 +77,9 @@ class Current:
         """A new version, at least `least`: for a leaf whose data is set, or that comes from elsewhere."""
         with self.lock:
             self.used = False
-            self.note = Note(max(self.note.version + 1, least))
+            self.note = noted(max(self.note.version + 1, least))
 
-    def sweep(self) -> int:
+    def new_sweep(self) -> int:
         """The mark of a new sweep; the number above it is its too."""
         with self.lock:
             self.sweeps += 2

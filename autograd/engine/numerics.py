@@ -46,6 +46,15 @@ def inner_product(weights: Sequence[float], inputs: Sequence[float], bias: float
     return functools.reduce(operator.add, map(operator.mul, weights, inputs), 0.0) + bias
 
 
+def rectified(x: float) -> float:
+    """The rectifier max(x, 0), with derivative 0 at 0 (convention: kink table); nan stays nan.
+
+    >>> rectified(-2.0), rectified(3.0)
+    (0.0, 3.0)
+    """
+    return 0.0 if x <= 0.0 else x
+
+
 def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
     """Σ cⱼ xʲ by Horner's rule."""
     return functools.reduce(lambda sum, c: sum * x + c, coefficients[-2::-1], coefficients[-1])

@@ -802,18 +802,11 @@ def sigmoid(x: float) -> float:
     return small / (1.0 + small)
 
 
-@primitive(
+relu = primitive(
     lambda y, x: (step(x),),
     array=lambda x: np.maximum(x, 0.0) + 0.0,  # + 0.0 turns −0 into 0
-    symbol="ReLU", method="relu", sheet="MAX({0},0)", exact=True, kinks={(0.0,): (0.0,)},
-)  # fmt: skip
-def relu(x: float) -> float:
-    """The rectifier max(x, 0), with derivative 0 at 0 (convention: kink table); nan stays nan.
-
-    >>> relu(-2.0), relu(3.0)
-    (0.0, 3.0)
-    """
-    return 0.0 if x <= 0.0 else x
+    name="relu", symbol="ReLU", method="relu", sheet="MAX({0},0)", exact=True, kinks={(0.0,): (0.0,)},
+)(numerics.rectified)  # fmt: skip
 
 
 @primitive(

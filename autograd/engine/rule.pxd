@@ -1,7 +1,4 @@
-cimport cython
-from .value cimport Value
-
-cdef int ADD, SUB, MUL, DIV
+from .node cimport Note
 
 cdef class Rule:
     cdef public str _name
@@ -9,12 +6,12 @@ cdef class Rule:
     cdef public tuple _vectors
     cdef public int arithmetic, left, right
     cdef public double by_left, by_right
+    cdef public Note note
+
+    cdef renew(self, long version)
 
     cdef object partials_of(self, double y, tuple args)
 
     cdef double evaluated(self, tuple args) except? -1.0
 
-    cdef double of_two(self, double a, double b) except? -1.0
-
-    @cython.locals(total=double, i=Py_ssize_t, weights=tuple, inputs=tuple, w=Value, x=Value)
-    cdef double of_nodes(self, tuple operands) except? -1.0
+cdef bint _is_array(object arg)

@@ -11,18 +11,19 @@ found by running the partials once, on stand-ins.
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable, Sequence
+from operator import add, mul, sub, truediv
 from typing import Any
 
 import numpy as np
 
-from .numerics import as_array, inner_product, stacked
+from .node import Note, noted
+from .numerics import as_array, inner_product, rectified, stacked
 
-__all__ = ["COMPUTED", "CONSTANT", "INNER", "Rule"]
+__all__ = ["COMPUTED", "CONSTANT", "INNER", "MINUS", "OVER", "PLUS", "RAMP", "TIMES", "Rule"]
 
-ADD, SUB, MUL, DIV, INNER = 1, 2, 3, 4, 5
-_ARITHMETIC: list[Any] = [None, operator.add, operator.sub, operator.mul, operator.truediv, inner_product]
+PLUS, MINUS, TIMES, OVER, INNER, RAMP = 1, 2, 3, 4, 5, 6
+_ARITHMETIC: list[Any] = [None, add, sub, mul, truediv, inner_product, rectified]
 COMPUTED, CONSTANT = -2, -1  # a partial that has to be computed; one that is always the same
 
 
@@ -31,15 +32,16 @@ class Rule:
 
     Attributes
     ----------
-    arithmetic : which of some operators the forward rule is, 0 for any other rule.
+    arithmetic : which of some operators and functions the forward rule is, 0 for any other rule.
     left, right : where the partials by the first two arguments come from: 0 for a copy of the output, k for
         a copy of argument k, CONSTANT, or COMPUTED.
     by_left, by_right : these partials where they are constant.
+    note : what the nodes have that it records now.
     """
 
     __slots__ = (
         "_array", "_forward", "_name", "_partials", "_select", "_vectors",
-        "arithmetic", "by_left", "by_right", "left", "right",
+        "arithmetic", "by_left", "by_right", "left", "note", "right",
     )  # fmt: skip
 
     _name: str
@@ -53,6 +55,7 @@ class Rule:
     right: int
     by_left: float
     by_right: float
+    note: Note
 
     def read(self, row: Any, arity: int, trusted: bool) -> None:
         """Look at the rules of a row; unless it is `trusted`, its partials are not run before their time."""
@@ -67,7 +70,10 @@ class Rule:
             f"_{name}": getattr(row, name)
             for name in ("name", "forward", "partials", "array", "select", "vectors")
         }
-        facts["arithmetic"] = _ARITHMETIC.index(row.forward) if row.forward in _ARITHMETIC else 0
+        facts["note"] = noted(0, self)
+        # Of the last two the sweep knows the partials: of ours, not of a user's row with that forward rule.
+        readable = _ARITHMETIC if trusted else _ARITHMETIC[:INNER]
+        facts["arithmetic"] = readable.index(row.forward) if row.forward in readable else 0
         for side, partial in zip(("left", "right"), [*found, None, None]):
             known = type(partial) is float
             facts[side] = (
@@ -76,6 +82,10 @@ class Rule:
             facts[f"by_{side}"] = partial if known else 0.0
         for name, fact in facts.items():
             object.__setattr__(self, name, fact)  # a row is frozen
+
+    def renew(self, version: int) -> None:
+        """A new note, for what it records from that version on."""
+        object.__setattr__(self, "note", noted(version, self))  # a row is frozen
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Apply to floats for a float, to arrays elementwise; `Value`s are recorded."""
@@ -126,27 +136,6 @@ class Rule:
             raise TypeError(
                 f"{self._name} takes real numbers and Values, got {args!r:.100}: {error}"
             ) from error
-
-    def of_two(self, a: float, b: float) -> float:
-        """The forward value of two numbers."""
-        if self.arithmetic == MUL:
-            return a * b
-        if self.arithmetic == ADD:
-            return a + b
-        if self.arithmetic == SUB:
-            return a - b
-        if self.arithmetic == DIV and b != 0.0:
-            return a / b
-        return self.evaluated((a, b))
-
-    def of_nodes(self, operands: tuple[Any, ...]) -> float:
-        """The forward value of an inner product of nodes: without lists of their numbers."""
-        weights, inputs = operands[0], operands[1]
-        total = 0.0
-        for i in range(len(weights)):
-            w, x = weights[i], inputs[i]
-            total += w._number * x._number
-        return total + operands[2]._number if len(operands) > 2 else total
 
     def partials_at(self, y: float, *args: Any) -> Sequence[Any]:
         """The partials at a point given in floats, by IEEE 754 where Python would raise."""

@@ -11,8 +11,6 @@ freed the moment its output is, and the compiled class need not be known to the 
 
 from __future__ import annotations
 
-import functools
-import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -20,28 +18,22 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
-from . import copying, graph
+from . import copying, graph, protocol
 from .anomaly import require_finite_value
 from .arguments import Number, number
 from .cython import cclass, freelist, no_gc
 from .messages import ENGINE, describe
 from .modes import modes, told_of_result
-from .node import DETACHED, MANY, Note, current, flat, noted
+from .node import Note, current, flat, noted, renoted
 from .primitive import Primitive
 from .primitives import TABLE
-from .protocol import compared, read
-from .readings import told, told_of_leaving
-from .rule import INNER
+from .readings import told
+from .rule import INNER, MINUS, OVER, PLUS, RAMP, TIMES
 
 __all__ = ["Value", "record", "sequence"]
 
-_BY_PRIMITIVE = (
-    "an operation of your own is added with primitive, "
-    "@primitive(partials=lambda y, x: 3 * x * x) above def cube(x): return x**3"
-)
-_MICROGRADS = {"add": "+", "mul": "*", "sub": "-", "div": "/", "relu": "ReLU"}
 _EXACT = 2**53  # whole numbers below it are floats
-_CONSTANT = Note(-1)  # of a number that was written into an expression
+_CONSTANT = noted(-1)  # of a number that was written into an expression
 ADD, SUB, MUL, DIV, NEG, ABS = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "abs"))
 MOD, FLOORDIV, POW, POWER = (TABLE[name] for name in ("mod", "floordiv", "pow", "power"))
 
@@ -50,7 +42,7 @@ def _method(name: str) -> Callable[..., Any]:
     """The row of that name as a method; its operands after the first are the method's arguments."""
     row = next(row for row in TABLE.values() if row.method == name)
     if row.plain and len(row.domain) == 1:
-        method: Callable[..., Any] = lambda self: _unary(row, self)  # noqa: E731  # the other has no name either
+        method: Callable[..., Any] = lambda self: _recorded(row, self, None, None)  # noqa: E731  # it has none
     else:
         method = lambda self, *args, **named: row(self, *args, **named)  # noqa: E731  # likewise
     method.__name__, method.__qualname__ = name, f"Value.{name}"
@@ -72,7 +64,7 @@ class Value:
     Parameters
     ----------
     data : a real number (Python's or numpy's); kept as float64.
-    label : the name that drawings and errors show.
+    label : the user's name for it, which drawings and errors show.
     scope : where in a model it belongs, such as ``layer0.neuron1``; drawings group by it.
 
     Attributes
@@ -81,8 +73,6 @@ class Value:
         differentiating it raises `GraphError` rather than mixing old and new numbers.
     grad : the derivative of the output of the last backward pass by this node; on a leaf, the sum over
         all backward passes since it was cleared. 0.0 until a backward pass reaches it: see `reached`.
-    label : the user's name for the node, ``""`` for none.
-    scope : where in a model it was recorded, such as ``layer0.neuron1``; drawings group by it.
     op : the name of the primitive that computed it, ``""`` for a leaf.
     parents : the `Value`s it was computed from, in order, repeats kept.
 
@@ -107,17 +97,14 @@ class Value:
     (False, True)
     """
 
-    # One or two operands lie in `_left` and `_right`: a tuple for each node would double what the garbage
-    # collector visits. Of more operands, or where one is a sequence, `_left` is the tuple of operands and
-    # `_right` is MANY; a leaf has None in both, or DETACHED in `_right`. `_mark` is the mark of the last
-    # sweep whose search has begun with the node, one more where it is done; 0 for none, and -1 where the
-    # gradient was set by hand. The number is not called `_data`, which numpy's masked arrays take from
-    # whatever has one.
-    __slots__ = ("_grad", "_left", "_mark", "_note", "_number", "_right", "_row")
+    # One or two operands lie in `_left` and `_right`: a tuple for each node would be more memory than the
+    # node. More of them, or sequences, lie in a note of its own. `_mark` is the mark of the last sweep whose
+    # search has begun with the node, one more where it is done; 0 for none, and -1 where the gradient was set
+    # by hand. The number is not called `_data`, which numpy's masked arrays take from whatever has one.
+    __slots__ = ("_grad", "_left", "_mark", "_note", "_number", "_right")
 
     _number: float
     _grad: float
-    _row: Primitive | None
     _left: Any
     _right: Any
     _note: Note
@@ -130,16 +117,18 @@ class Value:
         self, data: Number, label: str = "", scope: str = "", _children: Any = None, _op: Any = None
     ) -> None:
         if isinstance(label, (tuple, set, list)) or _children is not None or _op is not None:
-            raise TypeError(f"Value takes no children: {_BY_PRIMITIVE}")
+            raise TypeError(f"Value takes no children: {protocol.NO_CHILDREN}")
         if type(self) is not Value:
-            raise TypeError(f"Value has no subclasses, whose results would be plain Values: {_BY_PRIMITIVE}")
+            raise TypeError(
+                f"Value has no subclasses, whose results would be plain Values: {protocol.NO_CHILDREN}"
+            )
         self._number = data if type(data) is float else number(data)
         self._grad = 0.0
         self._mark = 0
-        self._left = self._right = self._row = None
+        self._left = self._right = None
         self._note = current.note
         if label != "" or scope != "":
-            self._note = Note(current.note.version, _text("label", label), _text("scope", scope))
+            self._note = renoted(current.note, _text("label", label), _text("scope", scope), "")
 
     def backward(self) -> None:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
@@ -168,25 +157,28 @@ class Value:
         told_of_result(self, "backward()")
         graph.backward(self)
 
-    def __dealloc__(
-        self,
-    ) -> None:  # pragma: no cover  # of the compiled class; Python frees its own in a loop
+    def __dealloc__(self) -> None:  # pragma: no cover  # of the compiled class; Python has a loop of its own
         global _depth
-        if self._left is not None:
-            if _depth >= _DEEP:
-                _waiting.append(self._left)
-                _waiting.append(self._right)
-            else:
-                _depth += 1
-                self._left = self._right = None
-                if _depth == 1:
-                    while _waiting:
-                        _waiting.pop()
-                _depth -= 1
+        if self._left is None and (self._note is None or not self._note.operands):
+            return
+        if _depth >= _DEEP:
+            _waiting.append((self._left, self._right, self._note))
+            return
+        _depth += 1
+        if self._left is None:
+            self._note = current.note
+        else:
+            self._left = self._right = None
+        if _depth == 1:
+            while _waiting:
+                _waiting.pop()
+        _depth -= 1
 
-    # --- arithmetic; a number on the left comes to the reflected method
+    # --- arithmetic; a number on the left comes to the reflected method; `+` and `*` are most of all programs
 
     def __add__(self, other: Any) -> Any:
+        if type(other) is Value:
+            return _recorded(ADD, self, other, None)
         return _binary(ADD, self, other)
 
     def __radd__(self, other: Any) -> Any:  # other + self
@@ -199,6 +191,8 @@ class Value:
         return _binary(SUB, other, self)
 
     def __mul__(self, other: Any) -> Any:
+        if type(other) is Value:
+            return _recorded(MUL, self, other, None)
         return _binary(MUL, self, other)
 
     def __rmul__(self, other: Any) -> Any:  # other * self
@@ -238,10 +232,10 @@ class Value:
         return other // self, other % self
 
     def __neg__(self) -> Value:
-        return _unary(NEG, self)
+        return _recorded(NEG, self, None, None)
 
     def __abs__(self) -> Value:
-        return _unary(ABS, self)
+        return _recorded(ABS, self, None, None)
 
     def __pos__(self) -> Value:
         return self
@@ -273,24 +267,24 @@ class Value:
     def operands(self) -> tuple[Any, ...]:
         """The arguments of the primitive as it was called: `Value`s, for a sequence a tuple of them."""
         left, right = self._left, self._right
-        if right is MANY:
-            return left  # type: ignore[no-any-return]  # with MANY it is the tuple
-        return () if left is None else (left,) if right is None else (left, right)
+        if left is None:
+            return self._note.operands or ()
+        return (left,) if right is None else (left, right)
 
     @property
     def parents(self) -> tuple[Any, ...]:
         """The `Value`s it was computed from, in order, repeats kept."""
-        return flat(self._left) if self._right is MANY else self.operands
+        return flat(self.operands) if self._left is None else self.operands
 
     @property
     def primitive(self) -> Primitive | None:
         """The row of the table that computed this node, ``None`` for a leaf."""
-        return self._row
+        return self._note.row  # type: ignore[no-any-return]  # rows are defined above their notes
 
     @property
     def op(self) -> str:
         """The name of the primitive that computed it, ``""`` for a leaf."""
-        return "" if self._row is None else self._row.name
+        return "" if self._note.row is None else self._note.row.name
 
     @property
     def constant(self) -> bool:
@@ -303,8 +297,7 @@ class Value:
 
     @label.setter
     def label(self, label: str) -> None:
-        note = self._note
-        self._note = noted(note.version, _text("label", label), note.scope, note.place)
+        self._note = renoted(self._note, _text("label", label), self._note.scope, self._note.place)
 
     @property
     def scope(self) -> str:
@@ -312,8 +305,7 @@ class Value:
 
     @scope.setter
     def scope(self, scope: str) -> None:
-        note = self._note
-        self._note = noted(note.version, note.label, _text("scope", scope), note.place)
+        self._note = renoted(self._note, self._note.label, _text("scope", scope), self._note.place)
 
     @property
     def data(self) -> float:
@@ -323,7 +315,7 @@ class Value:
 
     @data.setter
     def data(self, data: Number) -> None:
-        if self._row is not None:
+        if self._note.row is not None:
             raise GraphError(
                 f"only a leaf's data can be set, and {describe(self)} was computed: "
                 "set the data of the leaves it depends on and run the forward pass again"
@@ -331,8 +323,9 @@ class Value:
         self._number = data if type(data) is float else number(data, "Value.data")
         if current.used:
             current.new_version()
-        note, now = self._note, current.note
-        self._note = Note(now.version, note.label, note.scope) if note.label or note.scope else now
+        old, self._note = self._note, current.note
+        if old.label or old.scope or old.operands is not None:  # words, or that it is cut off
+            self._note = noted(current.note.version, None, old.operands, old.label, old.scope)
 
     @property
     def grad(self) -> float:
@@ -351,37 +344,15 @@ class Value:
     @property
     def reached(self) -> bool:
         """Whether it has a gradient, from a backward pass or set by hand; ``grad = None`` takes it away."""
-        if current.unusual:
-            told(self, "{0}.reached", but_of=ENGINE)
+        told(self, "{0}.reached", but_of=ENGINE)
         return self._mark != 0
 
     def detach(self) -> Value:
         """A new leaf with the same number, label and scope: gradients stop there."""
         told(self, "{0}.detach()")
-        leaf = Value(self._number, self.label, self.scope)
-        leaf._right = DETACHED
+        leaf = Value(self._number)
+        leaf._note = noted(current.note.version, None, (), self.label, self.scope)
         return leaf
-
-    # --- micrograd's names
-
-    @property
-    def _prev(self) -> set[Any]:
-        """The set of `parents`, by the name that micrograd has for it."""
-        return set(self.parents)
-
-    @property
-    def _op(self) -> str:
-        """How micrograd writes the operation: ``+``, ``*``, ``**2``, ``ReLU``; `op` where it has none."""
-        return f"**{self._right._number:g}" if self.op == "pow" else _MICROGRADS.get(self.op, self.op)
-
-    @property
-    def _backward(self) -> Callable[[], None]:
-        """One step of the backward pass: each parent's `grad` grows by this node's share, as in micrograd."""
-        return functools.partial(graph.propagate_alone, self)
-
-    @_backward.setter
-    def _backward(self, function: Any) -> None:
-        raise AttributeError(f"_backward of a Value cannot be set: {_BY_PRIMITIVE}")
 
     # --- the number protocol: by data
 
@@ -396,59 +367,34 @@ class Value:
         return True if self is other else NotImplemented
 
     def __lt__(self, other: Any) -> bool:
-        return compared(operator.lt, "<", self, other)
+        return protocol.compared(operator.lt, "<", self, other)
 
     def __le__(self, other: Any) -> bool:
-        return compared(operator.le, "<=", self, other)
+        return protocol.compared(operator.le, "<=", self, other)
 
     def __gt__(self, other: Any) -> bool:
-        return compared(operator.gt, ">", self, other)
+        return protocol.compared(operator.gt, ">", self, other)
 
     def __ge__(self, other: Any) -> bool:
-        return compared(operator.ge, ">=", self, other)
+        return protocol.compared(operator.ge, ">=", self, other)
 
     def __bool__(self) -> bool:
-        return read(self, "bool({0})") != 0.0
+        return protocol.read(self, "bool({0})") != 0.0
 
     def __float__(self) -> float:
-        y = read(self, "float({0})")
-        if self._note.version >= 0 and self._right is not DETACHED:
-            told_of_leaving()
-        return y
+        return protocol.as_float(self)
 
     def __int__(self) -> int:
-        return int(read(self, "int({0})"))
-
-    def __round__(self, digits: int | None = None) -> Any:
-        return round(read(self, "round({0})"), digits)
-
-    def rint(self) -> float:
-        """The nearest whole number, a plain one: numpy asks for it in `numpy.round`."""
-        return float(np.rint(read(self, "round({0})")))
-
-    def __trunc__(self) -> int:
-        return math.trunc(read(self, "math.trunc({0})"))
-
-    def __floor__(self) -> int:
-        return math.floor(read(self, "math.floor({0})"))
-
-    def __ceil__(self) -> int:
-        return math.ceil(read(self, "math.ceil({0})"))
-
-    def __format__(self, spec: str) -> str:
-        if current.unusual:
-            told(self, "format({0})")
-        return format(self._number, spec) if spec else repr(self)
+        return int(protocol.read(self, "int({0})"))
 
     def __repr__(self) -> str:
-        if current.unusual:
-            told(self, "repr({0})")
-        label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
+        return protocol.shown(self)
 
-    def conjugate(self) -> Value:
-        """Itself, for it is real: numpy asks for it in `numpy.std`, `numpy.var` and `numpy.vdot`."""
-        return self
+    __round__, __trunc__, __format__ = protocol.rounded, protocol.truncated, protocol.formatted
+    __floor__, __ceil__ = protocol.floored, protocol.ceiled
+    rint, conjugate = protocol.nearest, protocol.itself  # numpy asks for methods of these names
+    _prev, _op = property(protocol.micrograds_prev), property(protocol.micrograds_op)
+    _backward = protocol.micrograds_backward
 
     # --- copies
 
@@ -466,16 +412,39 @@ class Value:
 # --- recording -------------------------------------------------------------------------------------
 
 
-def _recorded(row: Any, y: float, left: Any, right: Any) -> Value:
-    """A new node: whatever is recorded comes through here."""
+def _recorded(row: Any, left: Any, right: Any, several: Any) -> Value:
+    """A new node of one operand, of two, or of several: whatever is recorded comes through here."""
+    arithmetic = row.arithmetic
+    if several is not None:
+        y = _inner_product(several) if arithmetic == INNER else row.evaluated(graph.numbers(several))
+    elif right is None:
+        y = left._number
+        if arithmetic != RAMP:
+            y = row.evaluated((y,))
+        elif y <= 0.0:
+            y = 0.0
+    elif arithmetic == TIMES:
+        y = left._number * right._number
+    elif arithmetic == PLUS:
+        y = left._number + right._number
+    elif arithmetic == MINUS:
+        y = left._number - right._number
+    elif arithmetic == OVER and right._number != 0.0:
+        y = left._number / right._number
+    else:
+        y = row.evaluated((left._number, right._number))
     node = Value.__new__(Value)
     node._number = y
     node._grad = 0.0
     node._mark = 0
-    node._row = row
     node._left = left
     node._right = right
-    node._note = current.note
+    if several is not None:
+        node._note = noted(current.note.version, row, several)
+    else:
+        if row.note.version != current.note.version:
+            row.renew(current.note.version)
+        node._note = row.note
     current.used = True
     if current.unusual:
         _obey_modes(node)
@@ -489,7 +458,8 @@ def _obey_modes(node: Any) -> None:
     if not modes.recording:
         for operand in node.parents:
             told_of_result(operand, "no_grad()")
-        node._left, node._row, node._right = None, None, DETACHED
+        node._left = node._right = None
+        node._note = noted(current.note.version, None, ())
 
 
 def _constant(data: Any) -> Value:
@@ -501,23 +471,17 @@ def _constant(data: Any) -> Value:
         leaf._number = data if type(data) is float else number(data, "an operation on a Value")
     leaf._grad = 0.0
     leaf._mark = 0
-    leaf._row = leaf._left = leaf._right = None
+    leaf._left = leaf._right = None
     leaf._note = _CONSTANT
     return leaf
 
 
-def _unary(row: Any, operand: Any) -> Value:
-    return _recorded(row, row.evaluated((operand._number,)), operand, None)
-
-
 def _binary(row: Any, left: Any, right: Any) -> Any:
     """The node, or NotImplemented where the other operand has operators of its own, as arrays and Series."""
-    if type(left) is not Value or type(right) is not Value:
-        left, right = _as_operand(left), _as_operand(right)
-        if left is NotImplemented or right is NotImplemented:
-            return NotImplemented
-    x, y = left, right
-    return _recorded(row, row.of_two(x._number, y._number), x, y)
+    if type(left) is Value and type(right) is Value:
+        return _recorded(row, left, right, None)
+    x, y = _as_operand(left), _as_operand(right)
+    return NotImplemented if x is NotImplemented or y is NotImplemented else _recorded(row, x, y, None)
 
 
 def _as_operand(other: Any) -> Any:
@@ -579,11 +543,18 @@ def record(row: Any, args: tuple[Any, ...]) -> Any:
         else:
             operands.append(_constant(arg))
     if row.plain:
-        return _binary(row, operands[0], operands[1]) if len(operands) == 2 else _unary(row, operands[0])
-    several = tuple(operands)
-    if row.arithmetic == INNER:
-        return _recorded(row, row.of_nodes(several), several, MANY)
-    return _recorded(row, row.evaluated(tuple(map(graph.numbers_of, several))), several, MANY)
+        return _recorded(row, operands[0], operands[1] if len(operands) > 1 else None, None)
+    return _recorded(row, None, None, tuple(operands))
+
+
+def _inner_product(operands: tuple[Any, ...]) -> float:
+    """The forward value of an inner product of nodes: without lists of their numbers."""
+    weights, inputs = operands[0], operands[1]
+    total = 0.0
+    for i in range(len(weights)):
+        w, x = weights[i], inputs[i]
+        total += w._number * x._number
+    return total + operands[2]._number if len(operands) > 2 else total
 
 
 def _text(what: str, text: Any) -> str:

@@ -28,7 +28,7 @@ from autograd import (
     topological_order,
     where,
 )
-from autograd.engine.node import Note, current
+from autograd.engine.node import current, noted
 from tests.support.along import along, numbers
 
 WAYS = {
@@ -310,7 +310,7 @@ def test_a_graph_from_a_process_with_a_later_clock_is_not_stale(monkeypatch):
     for k in range(50):
         x.data = 2.0 + k
     data = pickle.dumps(x * x)
-    monkeypatch.setattr(current, "note", Note(0))  # as in a process that has just begun
+    monkeypatch.setattr(current, "note", noted(0))  # as in a process that has just begun
     y = pickle.loads(data)
     y.backward()
     (leaf, _) = y.parents
