@@ -3,6 +3,7 @@
 Each module imports only from those before it:
 
 - `script`: the page's modules as one script.
+- `widget`: the page in a notebook, which hands the reader's numbers back.
 - `columns`: columns of numbers, each kept once, as bytes for the page.
 - `runs`: trainings, as the numbers that the parameters took.
 - `labels`: a name for every node, and formulas in which the page fills in numbers.

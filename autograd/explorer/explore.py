@@ -10,8 +10,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from .labels import Labels, python_program
 from .pictures import network_svg, pictures
 from .runs import Run, descent
 from .script import WEB, rows_module, script
+from .widget import widget_of
 
 __all__ = ["Explorer", "explore"]
 
@@ -45,10 +46,28 @@ class Explorer:
     ----------
     html : the whole page: one file that loads nothing.
     title : its heading.
+    leaves : the number of every leaf that can be changed on it, by the name that the page has for it.
     """
 
     html: str
     title: str
+    leaves: Mapping[str, float] = field(default_factory=dict)
+
+    @functools.cached_property
+    def widget(self) -> Any:
+        """The page as a widget of Jupyter, whose numbers come back as `values`; with the extra ``widget``.
+
+        Raises
+        ------
+        ImportError : without anywidget; it names the extra.
+        """
+        return widget_of(self.html, self.title, self.leaves)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The number of every leaf by its name: as recorded, or as the reader of `widget` has changed it."""
+        known = self.widget.values if "widget" in vars(self) else self.leaves
+        return {name: float(str(number).replace("Infinity", "inf")) for name, number in known.items()}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file that ends in ``.html``, whole or not at all.
@@ -197,7 +216,12 @@ def explore(
     payload["decades"] = DECADES
     payload["network"] = "" if network is None else network_svg(network, passes)
     payload["title"] = title or f"Backpropagation through {payload['nodes'][-1]['name']}"
-    page = Explorer(_page(payload, numbers, rows), payload["title"])
+    leaves = {
+        about["name"]: node.data
+        for node, about in zip(passes.nodes, payload["nodes"])
+        if about["kind"] in ("parameter", "input") and not node.op
+    }
+    page = Explorer(_page(payload, numbers, rows), payload["title"], leaves)
     if path is not None:
         page.save(path)
     return page

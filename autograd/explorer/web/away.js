@@ -5,6 +5,7 @@
 import { canEdit, data, grad, restore, saved } from "./live.js";
 import { find, leaves, nodes, output, parameters, payload } from "./payload.js";
 import { exact } from "./numbers.js";
+import { onChange, state, view } from "./state.js";
 import { put } from "./writing.js";
 
 const plain = (number) => exact(number).replaceAll("−", "-").replace("∞", "inf");
@@ -105,5 +106,8 @@ if (canEdit) {
     target.value = "";
   });
   window.addEventListener("hashchange", fromAddress);
+  if (window.parent !== window) { // a notebook's widget may listen: see widget.js
+    view(onChange(() => [state.live], () => window.parent.postMessage({ kind: "autograd.explorer", state: saved() }, "*")));
+  }
   fromAddress();
 } else for (const id of ["as-state", "as-link", "open-state"]) find(id).hidden = true;

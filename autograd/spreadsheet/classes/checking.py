@@ -198,7 +198,7 @@ def check_class(
 
     Returns
     -------
-    the entries, and what they have in common. `save_pages` and others write it.
+    the entries, and what they have in common. `write_all` writes it.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..report import ALL_RIGHT, UNREADABLE
 from ..vocabulary import short
 from .checking import Entry
-from .outcomes import ABSENT, UNCHECKED, WRONG, Mistake
+from .outcomes import ABSENT, FOLLOWS, UNCHECKED, WRONG, Mistake
 
 __all__ = ["HINTS", "Told", "for_quantity", "in_words", "told"]
 
@@ -78,11 +78,12 @@ def for_quantity(entry: Entry, quantity: str, level: str) -> str:
     if state == UNCHECKED:
         return "could not be checked: it needs more digits, or numbers that are not in the sheet"
     mistakes = [each for each in entry.outcome.mistakes if each.quantity.removesuffix("'") == quantity]
-    if not mistakes:
-        return "right for the numbers of its row, of which some are wrong" if state == "follows" else "right"
+    if not mistakes or level == "none":
+        return {
+            WRONG: "not right yet",
+            FOLLOWS: "right for the numbers of its row, of which some are wrong",
+        }.get(state, "right")
     depth = HINTS.index(level)
-    if not depth:
-        return "not right yet"
     first = mistakes[0]
     text = f"first wrong in {first.cell}, {first.where}"
     if depth > 1 and first.slip:

@@ -65,7 +65,9 @@ class Weights:
 
     @classmethod
     def read(cls, path: Path, problem: Problem) -> Weights:
-        """The weights in a file of TOML::
+        """The weights in a file of TOML.
+
+        An example::
 
             missing = "left out"
 

@@ -149,8 +149,8 @@ def of_student(report: ClassReport, entry: Entry, hints: str) -> str:
         parts.append(
             f"<p>{_points(entry.points)} of {_points(entry.most)} points. File: {_text(entry.path)}</p>"
         )
-        if hints != "none":
-            parts += [f"<p>{_text(note)}</p>" for note in (*entry.remarks, *entry.outcome.notes)]
+        if hints != "none":  # the remarks are for the teacher: they name other students
+            parts += [f"<p>{_text(note)}</p>" for note in entry.outcome.notes]
     found = []
     for each in told(entry, hints):
         lines = "\n".join(each.lines)
@@ -164,7 +164,7 @@ def of_student(report: ClassReport, entry: Entry, hints: str) -> str:
         f"{_points(mark.most)}</td><td>{_text(for_quantity(entry, mark.quantity, hints))}</td></tr>"
         for mark in entry.marks
     )
-    if rows and entry.outcome.states:
+    if rows and entry.outcome.states and hints != "none":
         header = "".join(f'<th scope="col">{name}</th>' for name in ("quantity", "points", "what came out"))
         table = f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
         parts.append(_section("Points", _scrolling(table, "Points of each quantity")))

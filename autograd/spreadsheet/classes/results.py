@@ -108,7 +108,7 @@ def gradescope(report: ClassReport, entry: Entry, hints: str) -> dict[str, Any]:
             "max_score": mark.most,
             "status": "passed" if mark.state in (RIGHT, FOLLOWS) else "failed",
             "output": for_quantity(entry, mark.quantity, hints),
-            "visibility": "visible",
+            "visibility": "hidden" if hints == "none" else "visible",
         }
         for mark in entry.marks
     ]

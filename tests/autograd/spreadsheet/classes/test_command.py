@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from autograd.command.backprop import main as backprop
-from autograd.spreadsheet.classes import checking, command
+from autograd.spreadsheet import assignment as problem
+from autograd.spreadsheet.classes import checking, command, read_students
 from demos import check
 from demos.assignment import run as assignment
 from tests.support.classes_made import USUAL, put, sheet
@@ -116,7 +117,10 @@ def test_numbers_are_handed_out(main, tmp_path, capsys):
         assert main([names, "--out", str(out), "--seed", "7", "--epochs", "2"]) == 0
     assert "2 templates and keys" in capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {"templates", "keys", "numbers.csv"}
-    assert "0.1" not in (out / "numbers.csv").read_text(encoding="utf-8").split("\n")[1].split(",")[5:7]
+    students = read_students(out / "numbers.csv", problem().numbers)
+    assert {each.name: each.numbers for each in students} == {
+        name: problem().individual(f"7:{name}").numbers for name in ("Ada", "Alan")
+    }
 
 
 def test_what_cannot_be_handed_out_is_one_line(tmp_path, capsys):

@@ -105,12 +105,26 @@ def test_a_student_is_told_as_much_as_is_wanted(level, report, tmp_path):
     for what, least in ((first.cell, 1), (USUAL, 2), (first.expected, 3)):
         assert (re.search(rf"\b{re.escape(what)}", said) is not None) == (depth >= least)
     assert ("∂E/∂w3 =" in said) == (depth >= 3)  # the derivation
+    assert ("∂E/∂w3" in page) == (depth >= 1)
+    shown = {test["visibility"] for test in gradescope(report, alan, level)["tests"]}
+    assert shown == {"visible" if depth else "hidden"}
 
 
-def test_other_students_are_on_no_student_s_page(out):
+def test_other_students_are_on_no_student_s_page(out, tmp_path):
+    """Neither of those with the same slip, nor of whom the numbers are."""
     for name in ("ada-lovelace-7", "alan-turing"):
         page = (out / "students" / name / "index.html").read_text(encoding="utf-8")
         assert "Eve" not in page
+    students = [Student(name, numbers=assignment().individual(name).numbers) for name in ("Ada", "Mallory")]
+    put(
+        tmp_path / "c",
+        {f"{name}/x.csv": sheet(tmp_path, **students[0].numbers) for name in ("Ada", "Mallory")},
+    )
+    report = check_class(tmp_path / "c", assignment(), students=students)
+    write_all(report, tmp_path / "out", "answer")
+    assert "but those of Ada" in (tmp_path / "out" / "class.html").read_text(encoding="utf-8")
+    for path in (tmp_path / "out" / "students" / "mallory").iterdir():
+        assert "Ada" not in path.read_text(encoding="utf-8")
 
 
 # --- pages -----------------------------------------------------------------------------------------

@@ -33,10 +33,10 @@ def test_limits_of_time_and_memory_hold_and_the_others_are_checked(tmp_path):
     trouble = [SLOW, 0, LARGE, 0, DEADLY, 0]
     jobs = [Job(turn, "x.csv", good, {"trouble": kind}) for turn, kind in enumerate(trouble)]
     found = {
-        job.key: outcome for job, outcome in run(jobs, Troubled(), workers=1, seconds=8.0, megabytes=1500)
+        job.key: outcome for job, outcome in run(jobs, Troubled(), workers=1, seconds=5.0, megabytes=1500)
     }
     assert [found[turn].status for turn in range(6)] == [2, 0, 2, 0, 2, 0]
-    assert found[0].reason == "it took longer than 8 seconds, the most that a check may take"
+    assert found[0].reason == "it took longer than 5 seconds, the most that a check may take"
     assert found[2].reason == "it needs more memory than a check may have"
     assert "ended with 7" in found[4].reason
 
