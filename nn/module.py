@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from autograd import Explorer, Program
 
 __all__ = ["Module", "mode", "several"]
+
+_PROGRAMS: WeakKeyDictionary[Module, Program] = WeakKeyDictionary()  # of `predict`, freed with the module
 
 
 class Module:
@@ -54,7 +57,7 @@ class Module:
 
     def __call__(self, x: Any) -> Any:
         raise NotImplementedError(  # abstract: each module computes its own
-            f"{type(self).__name__} does not say what it computes: define __call__(self, x)"
+            f"{type(self).__name__} computes nothing yet: define __call__(self, x)"
         )
 
     def children(self) -> Iterator[tuple[str, Value | Module]]:
@@ -168,7 +171,10 @@ class Module:
         outputs = several(self(inputs))
         if not all(getattr(output, "op", "") for output in outputs):  # within no_grad nothing is recorded
             return None
-        return compile(outputs, parameters, inputs, backend="numpy")
+        program = _PROGRAMS.get(self)
+        if program is None or not program.computes(outputs, parameters, inputs):
+            program = _PROGRAMS[self] = compile(outputs, parameters, inputs, backend="numpy")
+        return program
 
     def _steady(self) -> bool:
         """Whether a call is the same computation for every example, whatever its numbers."""

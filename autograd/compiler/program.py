@@ -33,7 +33,8 @@ __all__ = ["Program", "compile"]
 
 UNROLLED = 20_000  # numbers in the trace times columns: a larger Hessian is computed column by column
 
-DIRECTED = ("jvp", "hvp")  # derivatives along a direction
+KINDS = "jacobian", "hessian", "jvp", "hvp"
+DIRECTED = KINDS[2:]  # derivatives along a direction
 
 Kind = Literal["jacobian", "hessian", "jvp", "hvp"]
 Purpose = str | tuple[Kind, str]
@@ -159,7 +160,7 @@ class Program:
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         self._sizes: dict[Purpose, int] = {}
-        self._enter = _Entries()
+        self._enter = _no_entries()
         names = automatic_backends() if backend == "auto" else [backend]
         self._backends = [name for name in names if find_backend(name).installed]
         if not self._backends:
@@ -171,7 +172,7 @@ class Program:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is made when it is asked for: machine code belongs to this process."""
-        return {**vars(self), "_outputs_for": {}, "_made": {}, "_enter": _Entries()}
+        return {**vars(self), "_outputs_for": {}, "_made": {}, "_enter": _no_entries()}
 
     @property
     def backend(self) -> str:
@@ -251,7 +252,9 @@ class Program:
         >>> value, gradient, same is gradient
         (8.0, array([8.]), True)
         """
-        found: tuple[float, npt.NDArray[Any]] | None = self._enter["gradient"](parameters, batch, None, out)
+        found: tuple[float, npt.NDArray[Any]] | None = self._enter["gradient"]["parameters"](
+            parameters, batch, None, out
+        )
         if found is not None:
             return found
         parameters, batch = self._arguments(parameters, batch)
@@ -316,7 +319,7 @@ class Program:
         array([[10., 11.],
                [20., 12.]])
         """
-        found: npt.NDArray[Any] | None = self._enter["evaluate"](parameters, batch, None, out)
+        found: npt.NDArray[Any] | None = self._enter["evaluate"]["parameters"](parameters, batch, None, out)
         if found is not None:
             return found
         return self._table("evaluate", (self.outputs,), parameters, batch, None, out)
@@ -385,7 +388,11 @@ class Program:
         array([[10.,  2.],
                [10.,  4.]])
         """
-        return self._derived("jacobian", parameters, batch, wrt, None, out)
+        try:
+            found: npt.NDArray[Any] | None = self._enter["jacobian"][wrt](parameters, batch, None, out)
+        except (KeyError, TypeError):  # there is no such `wrt`
+            found = None
+        return self._derived("jacobian", parameters, batch, wrt, None, out) if found is None else found
 
     def hessian(
         self, parameters: Any, batch: Any = None, wrt: str = "parameters", out: Any = None
@@ -409,7 +416,11 @@ class Program:
         array([[6., 4.],
                [4., 0.]])
         """
-        return self._derived("hessian", parameters, batch, wrt, None, out)
+        try:
+            found: npt.NDArray[Any] | None = self._enter["hessian"][wrt](parameters, batch, None, out)
+        except (KeyError, TypeError):  # there is no such `wrt`
+            found = None
+        return self._derived("hessian", parameters, batch, wrt, None, out) if found is None else found
 
     def jvp(
         self, parameters: Any, batch: Any, tangents: Any, wrt: str = "parameters", out: Any = None
@@ -446,7 +457,12 @@ class Program:
             B = len(self._arguments(parameters, batch)[1])
             for each in out:
                 self._require_room(each, (B, self.outputs))
-        table = self._derived("jvp", parameters, batch, wrt, tangents, None)
+        try:
+            table: npt.NDArray[Any] | None = self._enter["jvp"][wrt](parameters, batch, tangents, None)
+        except (KeyError, TypeError):  # there is no such `wrt`
+            table = None
+        if table is None:
+            table = self._derived("jvp", parameters, batch, wrt, tangents, None)
         found = table[:, 0], table[:, 1]
         return found if out is None else (_written(found[0], out[0]), _written(found[1], out[1]))
 
@@ -478,16 +494,17 @@ class Program:
         >>> program.hvp([], [[2.0, 3.0]], [1.0, 1.0], wrt="inputs")
         array([[[10.,  4.]]])
         """
-        return self._derived("hvp", parameters, batch, wrt, vector, out)
+        try:
+            found: npt.NDArray[Any] | None = self._enter["hvp"][wrt](parameters, batch, vector, out)
+        except (KeyError, TypeError):  # there is no such `wrt`
+            found = None
+        return self._derived("hvp", parameters, batch, wrt, vector, out) if found is None else found
 
     def _derived(
         self, kind: Kind, parameters: Any, batch: Any, wrt: str, direction: Any, out: Any
     ) -> npt.NDArray[Any]:
         if wrt not in ("parameters", "inputs"):
             raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
-        found: npt.NDArray[Any] | None = self._enter[kind, wrt](parameters, batch, direction, out)
-        if found is not None:
-            return found
         K, N = self.outputs, self.parameters if wrt == "parameters" else self.inputs
         if kind != "hessian" or N * len(self._trace.rows) <= UNROLLED:
             shape = {"jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}[kind]
@@ -782,7 +799,8 @@ class Program:
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Enter the program without a detour from now on, if the back end that was chosen has a way."""
         if len(self._backends) == 1 or self._backend != self._backends[0]:
-            self._enter[purpose] = self._program(self._backend, purpose).entry(B, shape)
+            kind, wrt = purpose if isinstance(purpose, tuple) else (purpose, "parameters")
+            self._enter[kind][wrt] = self._program(self._backend, purpose).entry(B, shape)
 
     def _made_for(self, purpose: Purpose, work: Callable[[Any], Any]) -> Any:
         """What some work gives with the program of the chosen back end.
@@ -816,11 +834,11 @@ class Program:
         self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
 
 
-class _Entries(dict[Purpose, Callable[..., Any]]):
-    """By purpose the function that may have the results without more ado, or else gives None."""
-
-    def __missing__(self, purpose: Purpose) -> Callable[..., Any]:
-        return refuse
+def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:
+    """By kind of results, and by what they are derivatives by, what to call first: nothing takes it yet."""
+    return {
+        kind: dict.fromkeys(("parameters", "inputs"), refuse) for kind in ("gradient", "evaluate", *KINDS)
+    }
 
 
 def _apart(out: Any, *given: Any) -> Any:

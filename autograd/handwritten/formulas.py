@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.primitives import TABLE
 from ..spreadsheet.expected import evaluate, names_in
 from ..spreadsheet.mutations import reshaped, with_holes, written
-from ..symbolic import Expression, Symbol
+from ..symbolic import Apply, Expression, Number, Symbol
 from .tape import Array, Family, Link, Tape
 
 __all__ = ["Formula", "elementwise", "exchanges", "gradient_formulas"]
@@ -182,9 +183,15 @@ def _by_difference(tape: Tape, family: Family, arrays: dict[str, Array]) -> Iter
                 whole = whole / float(divisor)
             elif abs(c - 1.0) > _NEAR:
                 whole = c * whole
-            formula = Formula(
-                family, whole, arrays, np.zeros(gradient.shape), tape.gradient_words(family), "gradient"
-            )
-            if formula.holds(gradient):
-                yield formula
-                return
+            wholes = [whole]
+            for length in gradient.shape[:1]:  # 2 (y − t) / N, as it is written for a mean of squares
+                if abs(c * length - 2.0) < _NEAR:
+                    doubled = Apply(TABLE["mul"], (Number(2.0), left - right))
+                    wholes.append(Apply(TABLE["div"], (doubled, Number(float(length)))))
+            for each in wholes:
+                formula = Formula(
+                    family, each, arrays, np.zeros(gradient.shape), tape.gradient_words(family), "gradient"
+                )
+                if formula.holds(gradient):
+                    yield formula
+            return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,6 +67,7 @@ def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
     for link in tape.links:
         for each in _of_link(tape, link, others):
             yield replace(each, below=tape.below[link.tail.turn])
+    yield from _of_layers(tape)
     yield from _of_tails(tape)
     yield from _of_adjoints(tape)
     yield from _of_diagonals(tape)
@@ -383,6 +385,52 @@ def _arrays_like(tape: Tape, family: Family) -> list[tuple[Family, str, Array]]:
     right, alike = tape.right, [family, *_alike(tape, family)]
     found = [(each, tape.words(each), right.data[each.ids]) for each in alike]
     return found + [(each, tape.gradient_words(each), right.adjoints[each.ids]) for each in alike]
+
+
+# --- the backward pass: the same in every layer or step ------------------------------------------------
+
+
+def _of_layers(tape: Tape) -> Iterator[Candidate]:
+    """One slip wherever the same is computed, as in the steps of a recurrent network."""
+    layers: dict[Any, list[Link]] = {}
+    for link in tape.links:
+        layers.setdefault((_role(tape, link.head), _role(tape, link.tail), link.row), []).append(link)
+    for links in layers.values():
+        if len(links) < 2:
+            continue
+
+        def everywhere(change: Callable[[Link], Change], links: list[Link] = links) -> Callable[[], Change]:
+            return lambda: functools.reduce(Change.then, map(change, links))
+
+        first, more = links[0], len(links) - 1
+        below = functools.reduce(operator.or_, (tape.below[link.tail.turn] for link in links))
+        way = f"from {tape.words(first.head)} to {tape.words(first.tail)}, and so in {more} more places"
+        for kind, words, local in (
+            ("derivative", f"the derivative of {first.row.name} is left out, {way}", _one),
+            ("path", f"what comes back is left out, {way}", lambda s, d, a, i: 0.0),
+            ("path", f"what comes back has the wrong sign, {way}", lambda s, d, a, i: -s.partials(d, a)[i]),
+            ("path", f"what comes back counts twice, {way}", lambda s, d, a, i: 2.0 * s.partials(d, a)[i]),
+        ):
+            changed = functools.partial(_changed, tape, local=local)
+            yield _plain(kind, words, everywhere(changed), 1.15, below=below)
+        for family in _operand_arrays(tape, first):
+            ids = family.ids
+            shared = all(family in _operand_arrays(tape, link) for link in links)
+            if shared and ids.ndim == 2 and ids.shape[0] == ids.shape[1] > 1:
+                turned = functools.partial(_reading, tape, ids=ids, numbers=tape.right.data[ids.T])
+                words = f"{tape.words(family)} is transposed where it should not be, or the other way round"
+                yield _plain("transposed", f"{words}, {way}", everywhere(turned), 1.15, below=below)
+
+
+def _role(tape: Tape, family: Family, depth: int = 2) -> Any:
+    """What a family is, in whatever step: its row, and those of what it reads."""
+    if family.row is None:
+        return family.turn
+    shape = family.ids.shape if family.array else ()
+    if depth == 0:
+        return family.row, shape
+    turns = {turn for each in family.reads for turn in (each if isinstance(each, frozenset) else (each,))}
+    return family.row, shape, frozenset(_role(tape, tape.families[turn], depth - 1) for turn in turns)
 
 
 # --- the backward pass: a whole array ------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, compile, dot, grad, mean, norm, sum, topological_order
 from autograd.engine.primitives import TABLE
-from tests.support.compiled import eager, needs_llvmlite, program_of
+from tests.support.compiled import backends, eager, needs_llvmlite, program_of
 from tests.support.compiled_cases import flat_positions, of_numbers
 from tests.support.profiles import tries
 
@@ -119,6 +119,34 @@ def test_rows_at_special_values_as_arrays(case):
 @given(rows)
 def test_rows_at_special_values_as_native_code(case):
     check(case, "llvm")
+
+
+# --- what overflows within -------------------------------------------------------------------------
+
+
+INNER = {
+    "x": lambda x: x, "exp": lambda x: x.exp(), "1/x": lambda x: 1.0 / x, "x³": lambda x: x * x * x,
+    "log": lambda x: x.log(), "√x": lambda x: x.sqrt(), "200 x": lambda x: 200.0 * x,
+}  # fmt: skip
+EXPONENTS = [0.0, -0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5]
+
+
+@backends
+@tries(60)
+@given(
+    name=st.sampled_from(sorted(INNER)),
+    exponent=st.sampled_from(EXPONENTS),
+    number=st.sampled_from([*SPECIAL["float64"], 710.0, -746.0]),
+)
+def test_a_power_of_what_overflows_has_the_gradient_of_the_engine(name, exponent, number, backend):
+    """x⁰ is 1 whatever x is, and its derivative 0 · ∂x: nan where ∂x is infinite, as in torch."""
+    w = Value(number)
+    y = INNER[name](w) ** exponent
+    (right,) = grad(y, [w])
+    program = compile(y, [w], backend=backend)
+    value, (found,) = program([number])
+    assert agree(value, y.data, "float64", True, 0.0)
+    assert agree(found, right, "float64", False, 0.0)
 
 
 # --- sums that overflow on the way -----------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Functions of a few variables at many points: value, gradient and Hessian, beside ddx-ad.
 
 Both record a graph of scalars at run time, compile it through LLVM, and take a batch of points. Ours has the
-points as rows, (B, n), and ddx-ad as columns, (n, B): each is given its own layout.
+points as rows, (B, n), and ddx-ad as columns, (n, B): each is given its own layout. Each gives new arrays,
+and writes into arrays that are there: ours with ``out=``, ddx-ad by a call bound to its buffers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import autograd
 from autograd import Value, compile
 from tests.benchmarks.timing import Times, Turn, alternating
 
-OURS, DDX, DDX_BUFFER = "ours, llvm", "ddx-ad", "ddx-ad, in a buffer"
+OURS, OURS_OUT, DDX, DDX_BUFFER = "ours, llvm", "ours, out=", "ddx-ad", "ddx-ad, in a buffer"
+RIVALS = ((OURS, DDX), (OURS_OUT, DDX_BUFFER))
 WHAT = ("value", "gradient", "hessian")
 VARIABLES, POINTS = (2, 5, 12), (1, 100, 10_000)
 
@@ -64,15 +66,14 @@ def points_of(variables: int, points: int) -> Any:
     return np.random.default_rng(0).uniform(0.1, 1.0, (points, variables))
 
 
-def ours(function: Callable[..., Any], points: Any) -> dict[str, Callable[[], Any]]:
-    """What gives the value (B,), the gradient (B, n) and the Hessian (B, n, n)."""
+def ours(function: Callable[..., Any], points: Any) -> dict[str, Callable[..., Any]]:
+    """What gives the value (B, 1), the gradient (B, 1, n) and the Hessian (B, 1, n, n); `out` may be told."""
     leaves = [Value(0.5) for _ in range(points.shape[1])]
     program = compile(function(autograd, leaves), [], leaves, backend="llvm")
-    nothing = np.empty(0)
+    nothing, methods = np.empty(0), (program.evaluate, program.jacobian, program.hessian)
+    wrt: list[tuple[str, ...]] = [(), ("inputs",), ("inputs",)]
     return {
-        "value": lambda: program.evaluate(nothing, points)[:, 0],
-        "gradient": lambda: program.jacobian(nothing, points, "inputs")[:, 0],
-        "hessian": lambda: program.hessian(nothing, points, "inputs")[:, 0],
+        what: functools.partial(method, nothing, points, *by) for what, method, by in zip(WHAT, methods, wrt)
     }
 
 
@@ -82,14 +83,21 @@ def theirs(function: Callable[..., Any], points: Any) -> tuple[dict[str, Any], d
     columns = np.ascontiguousarray(points.T)
     equation = ddx.equation(lambda: function(ddx, [ddx.var(f"x{i}") for i in range(len(columns))]))
     equation.compile(points=len(points))
-    n, B = columns.shape
     calls = {
-        "value": lambda: np.reshape(equation.evaluate(columns), B),
-        "gradient": lambda: equation.gradient(columns).reshape(n, B).T,
-        "hessian": lambda: equation.hessian(columns)[2].reshape(n, n, B).T,
+        "value": functools.partial(equation.evaluate, columns),
+        "gradient": functools.partial(equation.gradient, columns),
+        "hessian": functools.partial(equation.hessian, columns),
     }
     wants = ddx.Want.VALUE, ddx.Want.GRADIENT, ddx.Want.HESSIAN
     return calls, {what: equation.buffer(columns, want=want) for what, want in zip(WHAT, wants)}
+
+
+def as_rows(what: str, found: Any, points: Any) -> Any:
+    """What ddx-ad gives, as ours are: a row for each point."""
+    B, n = points.shape
+    shape = {"value": (1,), "gradient": (1, n), "hessian": (1, n, n)}[what]
+    columns = np.reshape(found[2] if what == "hessian" else found, (*shape, B))
+    return np.moveaxis(columns, -1, 0)
 
 
 def measured(runs: int, quick: bool = False, text: str = "") -> list[Measured]:
@@ -108,9 +116,15 @@ def measured(runs: int, quick: bool = False, text: str = "") -> list[Measured]:
                 points = points_of(variables, count)
                 own, (calls, buffers) = ours(function, points), theirs(function, points)
                 for what in WHAT:
-                    if not np.allclose(own[what](), calls[what](), rtol=1e-9, atol=1e-9):
+                    call, out = own[what], own[what]()
+                    if not np.allclose(out, as_rows(what, calls[what](), points), rtol=1e-9, atol=1e-9):
                         raise ArithmeticError(f"{name}: the two {what}s do not agree")
-                    contestants = {OURS: own[what], DDX: calls[what], DDX_BUFFER: buffers[what]}
+                    contestants = {
+                        OURS: call,
+                        OURS_OUT: functools.partial(call, out=out),
+                        DDX: calls[what],
+                        DDX_BUFFER: buffers[what],
+                    }
                     turns = {each: turn_of(call) for each, call in contestants.items()}
                     found.append(Measured(name, variables, count, what, alternating(turns, runs)))
     return found

@@ -1,11 +1,14 @@
 """`Module` finds parameters, names them, and saves and loads their numbers."""
 
 import copy
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
 
+import autograd
 from autograd import Value, no_grad
 from nn import (
     ACTIVATIONS,
@@ -221,6 +224,35 @@ def test_predictions_follow_the_parameters_and_leave_no_gradient():
         parameter.data *= 2.0
     assert np.abs(model.predict(X) - before).min() > 0.0
     assert not any(parameter.grad for parameter in model.parameters())
+
+
+def test_predictions_compile_once_for_a_model_that_stays_the_same(monkeypatch):
+    compiled, compile = [], autograd.compile
+
+    def counted(*arguments, **options):
+        program = compile(*arguments, **options)
+        compiled.append(weakref.ref(program))
+        return program
+
+    monkeypatch.setattr(autograd, "compile", counted)
+    model, X = MLP(3, [4, 2], "tanh", seed=1), RNG.normal(size=(100, 3))
+    for count, change in (
+        (1, lambda layers: None),
+        (1, lambda layers: [setattr(p, "data", 2.0 * p.data) for p in layers[0].parameters()]),
+        (2, lambda layers: layers.__setitem__(1, Layer(4, 2, "sigmoid", seed=2))),
+        (3, lambda layers: layers.append(Layer(2, 1, seed=3))),
+        (4, lambda layers: setattr(layers[-1].neurons[0], "activation", ACTIVATIONS["sigmoid"])),
+    ):
+        change(model.layers)
+        for _ in range(2):
+            found = model.predict(X)
+            assert len(compiled) == count
+        with no_grad():
+            right = np.array([np.ravel(model(x)).astype(float) for x in X.tolist()])
+        np.testing.assert_allclose(found.reshape(right.shape), right, rtol=1e-12)
+    del model
+    gc.collect()
+    assert not any(program() for program in compiled)
 
 
 def test_predictions_restore_the_mode_of_every_module():

@@ -224,7 +224,7 @@ class _Vectorizer:
             if positions.shape[axis] > 1 and (positions == positions.take([0], axis)).all():
                 positions = positions.take([0], axis)
         origins = self._origins[positions]
-        distinct = np.unique(origins).tolist()
+        distinct = sorted(set(origins.reshape(-1).tolist()))
         if len(distinct) == 1:
             return self.graph.gather(self.nodes[distinct[0]], self.place[positions])
         flat, where = positions.reshape(-1), origins.reshape(-1)

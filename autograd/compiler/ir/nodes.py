@@ -294,6 +294,8 @@ def _integer_power(graph: Graph, row: Primitive, args: Sequence[Node]) -> Node |
     c, (a, n), k = (args[0], args[1:3], args[3].scalar) if row is MONOMIAL else (None, args, 0.0)
     if n.scalar is None or k is None:
         return None
+    if c is None and n.scalar == 0.0:  # 1, but its derivative is 0 · ∂a, which is nan where ∂a is infinite
+        return None
     exponent = n.scalar - k
     if exponent not in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0) or exponent + k != n.scalar:  # it was rounded
         return None

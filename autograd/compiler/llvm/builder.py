@@ -249,14 +249,20 @@ class Builder:
             vector = self.llvm.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
         return vector
 
+    def lane(self, vector: Any, number: int) -> Any:
+        return self.llvm.extract_element(vector, self.ir.Constant(self.ir.IntType(32), number))
+
     def transposed(self, rows: Sequence[Any]) -> list[Any]:
-        """The transpose of eight vectors of eight: pairs exchange every lane, every second, every fourth."""
+        """The transpose of eight vectors of eight: pairs exchange every lane, every second, every fourth.
+
+        Of four vectors, the transpose of each half.
+        """
         ir, vectors = self.ir, list(rows)
         kind = ir.VectorType(ir.IntType(32), 8)
-        for width in (1, 2, 4):
+        for width in (1, 2, 4)[: len(vectors).bit_length() - 1]:
             kept = [lane if not lane & width else 8 + lane - width for lane in range(8)]
             masks = [ir.Constant(kind, [lane + shift for lane in kept]) for shift in (0, width)]
-            for i in [i for i in range(8) if not i & width]:
+            for i in [i for i in range(len(vectors)) if not i & width]:
                 pair = vectors[i], vectors[i + width]
                 vectors[i], vectors[i + width] = (self.llvm.shuffle_vector(*pair, mask) for mask in masks)
         return vectors

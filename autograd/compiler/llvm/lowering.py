@@ -102,8 +102,31 @@ class Kernel:
             for node in kept:
                 memory.set(node, index, local[node], lanes)
 
+        def compute_together(outside: tuple[int, ...], rows: list[int]) -> None:
+            local: dict[Node, Any] = {}
+            lanes = rows + rows[-1:] * ((1 << (len(rows) - 1).bit_length()) - len(rows))
+            for node in run:
+                values = [
+                    local[arg]
+                    if arg in local
+                    else code.together([memory.get(arg, (*outside, j), 1) for j in lanes])
+                    for arg in node.args
+                ]
+                local[node] = code.apply(node.row, values)
+            for node in kept:
+                for k, j in enumerate(rows):
+                    memory.set(node, (*outside, j), code.lane(local[node], k), 1)
+
         def line(*outside: Any) -> None:
             length = shape[-1]
+            if code.unrolled and width == 1 and long:  # a vector of rows takes as long as one of them
+                for first in range(0, length, 8):
+                    together = list(range(length)[first : first + 8])
+                    if len(together) > 1:
+                        compute_together(outside, together)
+                    else:
+                        compute((*outside, first), 1)
+                return
             full = length - length % rows
             if rows > 1:
                 code.loop(0, full, rows, lambda j: compute((*outside, j), rows))
@@ -327,8 +350,13 @@ class Kernel:
         mean: bool,
         inputs: Callable[[Any], None],
         outputs: Callable[[Any], None] | None = None,
+        blocks: Callable[[Callable[[Any], None]], None] | None = None,
     ) -> None:
-        """The three phases on ``examples[order[:count]]``; `inputs` and `outputs` are done for each block."""
+        """The three phases on ``examples[order[:count]]``.
+
+        `inputs` and `outputs` are done for each block. `blocks` does what it is given for the first example
+        of each block.
+        """
         code, memory, llvm = self.code, self.memory, self.code.llvm
         memory.take(examples, order, count)
         size, one = llvm.sitofp(count, code.real), code.number(1.0)
@@ -349,7 +377,10 @@ class Kernel:
                 if outputs is not None:
                     outputs(first)
 
-            code.loop(0, count, self.layout.lanes, block)
+            if blocks is None:
+                code.loop(0, count, self.layout.lanes, block)
+            else:
+                blocks(block)
             self.reductions.add_lanes()
         self.emit(AFTER)
 

@@ -24,10 +24,10 @@ def columns(code: Builder, base: Any, width: int) -> list[Any]:
         table = code.load(base, 0, _EIGHT * width)
         return [_chosen(code, table, table, [width * k + i for k in range(_EIGHT)]) for i in range(width)]
     found: list[Any] = []
-    for first in _tiles(width):
-        rows = [_row(code, base, width * k + first, _EIGHT * width) for k in range(_EIGHT)]
-        found[first:] = code.transposed(rows)
-    return found[:width]
+    for first in _tiles(width, _FEW):
+        halves = [code.load(base, width * k + first, _FEW) for k in range(_EIGHT)]
+        found[first:] = code.transposed([_joined(code, halves[k::_FEW]) for k in range(_FEW)])
+    return found
 
 
 def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, start: Any = 0) -> None:
@@ -37,7 +37,7 @@ def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, s
     ----------
     start : the place of the first of these columns in a row.
     """
-    llvm, count = code.llvm, len(values)
+    count = len(values)
     if count == width <= _FEW:
         together = _joined(code, values)
         order = [_EIGHT * i + k for k in range(_EIGHT) for i in range(width)]
@@ -55,21 +55,12 @@ def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, s
     else:
         for i, value in enumerate(values):
             for k in range(_EIGHT):
-                number = llvm.extract_element(value, code.ir.Constant(code.ir.IntType(32), k))
-                code.store(number, base, code.plus(start, width * k + i))
+                code.store(code.lane(value, k), base, code.plus(start, width * k + i))
 
 
-def _tiles(width: int) -> list[int]:
-    """Where the tiles of eight columns begin; the last one begins earlier, if it would reach out."""
-    last = max(width - _EIGHT, 0)
-    return [min(first, last) for first in range(0, width, _EIGHT)]
-
-
-def _row(code: Builder, base: Any, place: int, size: int) -> Any:
-    """Eight numbers from a place on; of the last ones of so many in all, those that are there come first."""
-    excess = max(place + _EIGHT - size, 0)
-    row = code.load(base, place - excess, _EIGHT)
-    return row if not excess else _chosen(code, row, row, [(k + excess) % _EIGHT for k in range(_EIGHT)])
+def _tiles(width: int, size: int = _EIGHT) -> list[int]:
+    """Where the tiles of so many columns begin; the last one begins earlier, if it would reach out."""
+    return [min(first, max(width - size, 0)) for first in range(0, width, size)]
 
 
 def _chosen(code: Builder, a: Any, b: Any, places: Sequence[int]) -> Any:

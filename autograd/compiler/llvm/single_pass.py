@@ -7,7 +7,8 @@ memory, which are copied.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..ir.nodes import Apply, Broadcast, Node, ScatterAdd
@@ -40,111 +41,125 @@ class SinglePass:
         self, nodes: Sequence[Node], layout: Layout, widths: tuple[int, int, int], mean: bool, dtype: Any
     ) -> None:
         self.code = code = Builder("pass", dtype, "whole", *ARGUMENTS)
-        parameters, batch, direction, step, self.count, self.results, value, self.scratch = code.arguments
-        self.nodes, self.layout, self.lanes = nodes, layout, layout.lanes
-        P, width, N = widths
-        self.tables = [Table(parameters, P, 0), Table(batch, width, width), Table(direction, N, step)]
-        self.row = sum(node.size for node in nodes)
-        self.read, self.written = layout.size, layout.size + self.lanes * width
-        self.checks = self.written + (self.lanes * self.row if nodes[0].batched else 0)
-        self.size = self.checks + layout.group
-        records = code.address(self.scratch, self.size)
-        homes: dict[Node, tuple[Any, Any]] = {}
-        if not nodes[0].batched:
+        parameters, batch, direction, step, self.count, results, value, self.scratch = code.arguments
+        self.layout, self.lanes = layout, layout.lanes
+        P, self.width, N = widths
+        self.nodes, self.row = (nodes, sum(node.size for node in nodes)) if nodes[0].batched else ((), 0)
+        self.parameters, self.direction = Table(parameters, P, 0), Table(direction, N, step)
+        self.batch, self.results = batch, results
+        self.read, self.written = layout.size, layout.size + self.lanes * self.width
+        self.size = self.written + self.lanes * self.row
+        records, homes = code.address(self.scratch, self.size), dict[Node, tuple[Any, Any]]()
+        if not self.nodes:
             gradient = nodes[1]
             if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
-                homes[gradient] = self.results, 0
+                homes[gradient] = results, 0
         self.memory = memory = Memory(code, layout, parameters, self.scratch, records, homes=homes)
-        self.kernel = Kernel(memory)
-        if nodes[0].batched:
-            code.store(code.number(0.0, layout.group), self.scratch, self.checks, layout.group)
-            self.kernel.run(batch, None, self.count, mean, self._examples, self._write)
-            check = code.load(self.scratch, self.checks, layout.group)
-            check = code.lane_sum(check) if layout.group > 1 else check
-        else:
-            self.kernel.run(batch, None, self.count, mean, self._examples)
+        self.kernel, llvm = Kernel(memory), code.llvm
+        self.finite = llvm.alloca(code.whole)
+        llvm.store(code.whole_number(1), self.finite)
+        write = self._write if self.nodes else None
+        self.kernel.run(batch, None, self.count, mean, self._examples, write, self._blocks)
+        if not self.nodes:
             number = memory.get(nodes[0], (0,), 1)
             code.store(number, value, 0)
             if not homes:
-                code.every(
-                    gradient.size, lambda i: code.store(memory.get(gradient, (i,), 1), self.results, i)
-                )
-            check = code.fma(number, code.number(0.0), code.nothing(self.results, gradient.size))
-        code.llvm.ret(code.llvm.zext(code.llvm.fcmp_ordered("ord", check, check), code.whole))
+                code.every(gradient.size, lambda i: code.store(memory.get(gradient, (i,), 1), results, i))
+            self._note(code.fma(number, code.number(0.0), code.nothing(results, gradient.size)))
+        llvm.ret(llvm.load(self.finite, typ=code.whole))
 
-    def _is_whole(self, first: Any) -> Any:
-        """Whether a block has an example in each lane."""
-        return self.code.llvm.icmp_signed("<=", self.code.plus(first, self.lanes), self.count)
+    def _note(self, check: Any) -> None:
+        """Note that something is not finite, if a sum of 0 · x is nan."""
+        code, llvm, ir = self.code, self.code.llvm, self.code.ir
+        wrong = llvm.fcmp_unordered("uno", check, check)
+        if isinstance(check.type, ir.VectorType):
+            lanes = ir.IntType(check.type.count)
+            wrong = llvm.icmp_unsigned("!=", llvm.bitcast(wrong, lanes), ir.Constant(lanes, 0))
+        with llvm.if_then(wrong, likely=False):
+            llvm.store(code.whole_number(0), self.finite)
+
+    def _blocks(self, block: Callable[[Any], None]) -> None:
+        """The whole blocks, and then the one that is left, if its rows have a place of their own."""
+        code, llvm, lanes, count = self.code, self.code.llvm, self.lanes, self.count
+        copied = self.width if self.layout.straight else 0
+        if lanes == 1 or not (copied or self.row):
+            code.loop(0, count, lanes, block)
+            return
+        batch, results, whole = self.batch, self.results, llvm.and_(count, code.whole_number(-lanes))
+        read, written = (code.address(self.scratch, start) for start in (self.read, self.written))
+        is_left = llvm.icmp_signed("<", whole, count)
+
+        def copy(lane: Any) -> None:
+            """The last example again in lanes beyond the end."""
+            source = code.address(
+                batch, code.times(code.least(code.plus(whole, lane), self.memory.batch.last), copied)
+            )
+            target = code.address(read, code.times(lane, copied))
+            code.in_eights(copied, lambda i, size: code.store(code.load(source, i, size), target, i, size))
+
+        def part(number: Any) -> None:
+            left = llvm.icmp_signed("!=", number, code.whole_number(0))
+            start = llvm.select(left, whole, code.whole_number(0))
+            stop = llvm.select(left, count, whole)
+            # As if all rows up to this block lay before its own.
+            own = [
+                code.address(each, llvm.mul(whole, code.whole_number(-n)))
+                for each, n in ((read, copied), (written, self.row))
+            ]
+            self.batch, self.results = (
+                llvm.select(left, mine, given) for mine, given in zip(own, (batch, results))
+            )
+            code.loop(start, stop, lanes, block)
+
+        if copied:
+            with llvm.if_then(is_left):
+                code.loop(0, lanes, 1, copy)
+        code.loop(0, 2, 1, part)
+        if self.row:
+            with llvm.if_then(is_left):
+                size = code.times(llvm.sub(count, whole), self.row)
+                target = code.address(results, code.times(whole, self.row))
+                code.in_eights(size, lambda i, n: code.store(code.load(written, i, n), target, i, n))
 
     # --- examples
 
     def _examples(self, first: Any) -> None:
-        if not self.layout.straight:
-            self.kernel.examples(first, self.tables)
-            return
-        self.memory.know(
-            self.layout.inputs, [each for table in self.tables for each in self._columns(table, first)]
-        )
+        if self.layout.straight:
+            self.memory.know(self.layout.inputs, self._columns(first))
+        else:
+            batch = Table(self.batch if self.lanes == 1 else self.code.arguments[1], self.width, self.width)
+            self.kernel.examples(first, [self.parameters, batch, self.direction])
 
-    def _columns(self, table: Table, first: Any) -> list[Any]:
-        """The columns of a table for a block of straight code, as vectors."""
-        code, lanes = self.code, self.lanes
-        if lanes == 1 or (isinstance(table.step, int) and table.step == 0):
-            start = code.times(first, table.step)
-            return [
-                code.splat(code.load(table.pointer, code.plus(start, i)), lanes) for i in range(table.width)
-            ]
-        if not isinstance(table.step, int):
-            last = self.memory.batch.last
-            starts = [code.times(code.least(code.plus(first, k), last), table.step) for k in range(lanes)]
-            return [
-                code.together([code.load(table.pointer, code.plus(start, i)) for start in starts])
-                for i in range(table.width)
-            ]
-        if not table.width:
-            return []
-        llvm, whole, width = code.llvm, self._is_whole(first), table.width
-        own = code.address(self.scratch, self.read)
-
-        def copy(lane: Any) -> None:
-            source = code.times(code.least(code.plus(first, lane), self.memory.batch.last), width)
-            target = code.times(lane, width)
-            code.in_eights(
-                width,
-                lambda i, size: code.store(
-                    code.load(table.pointer, code.plus(source, i), size), own, code.plus(target, i), size
-                ),
-            )
-
-        with llvm.if_then(llvm.not_(whole)):
-            code.loop(0, lanes, 1, copy)
-        there = code.address(table.pointer, code.times(first, width))
-        return columns(code, llvm.select(whole, there, own), width)
+    def _columns(self, first: Any) -> list[Any]:
+        """The inputs for a block of straight code, as vectors."""
+        code, lanes, (given, P, _), along = self.code, self.lanes, self.parameters, self.direction
+        found = [code.splat(code.load(given, i), lanes) for i in range(P)]
+        start = code.address(self.batch, code.times(first, self.width))
+        if lanes == 1:
+            found += [code.load(start, i) for i in range(self.width)]
+        elif self.width:
+            found += columns(code, start, self.width)
+        places = [code.least(code.plus(first, k), self.memory.batch.last) for k in range(lanes)]
+        starts = [code.times(place, along.step) for place in places] if along.width else []
+        for i in range(along.width):
+            found.append(code.together([code.load(along.pointer, code.plus(each, i)) for each in starts]))
+        return found
 
     # --- results
 
     def _write(self, first: Any) -> None:
         """The row of results of each example of a block."""
-        code, llvm, lanes = self.code, self.code.llvm, self.lanes
+        code = self.code
         target = code.address(self.results, code.times(first, self.row))
-        if lanes == 1:
+        if self.layout.straight or self.lanes == 1:
             self._rows(target)
             return
-        own, whole, there = code.address(self.scratch, self.written), self._is_whole(first), target
-        target = llvm.select(whole, there, own)
-        if self.layout.straight:
-            self._rows(target)
-        else:
 
-            def some_lanes(lane: Any) -> None:
-                with self.memory.lanes_from(lane):
-                    self._rows(code.address(target, code.times(lane, self.row)))
+        def some_lanes(lane: Any) -> None:
+            with self.memory.lanes_from(lane):
+                self._rows(code.address(target, code.times(lane, self.row)))
 
-            code.loop(0, lanes, self.layout.group, some_lanes)
-
-        with llvm.if_then(llvm.not_(whole)):
-            size = code.times(llvm.sub(self.count, code.whole_number(first)), self.row)
-            code.in_eights(size, lambda i, n: code.store(code.load(own, i, n), there, i, n))
+        code.loop(0, self.lanes, self.layout.group, some_lanes)
 
     def _rows(self, target: Any) -> None:
         """The results of as many examples as an accumulator has lanes, from a pointer on."""
@@ -191,14 +206,10 @@ class SinglePass:
                 code.store(value, target, code.plus(start, i))
 
     def _check(self, values: Sequence[Any]) -> None:
-        """Add 0 · x of values to what is nan as soon as one of them is not finite."""
         code, group = self.code, self.layout.group
         distinct = {id(value): value for value in values if not isinstance(value, code.ir.Constant)}
-        zero, sums = code.number(0.0, group), [code.number(0.0, group)] * 4
+        sums = [code.number(0.0, group)] * 4  # so that four are on their way
         for n, value in enumerate(distinct.values()):
-            sums[n % 4] = code.fma(value, zero, sums[n % 4])
+            sums[n % 4] = code.fma(value, code.number(0.0, group), sums[n % 4])
         if distinct:
-            total = code.load(self.scratch, self.checks, group)
-            for each in sums[: len(distinct)]:
-                total = code.llvm.fadd(total, each)
-            code.store(total, self.scratch, self.checks, group)
+            self._note(functools.reduce(code.llvm.fadd, sums[: len(distinct)]))

@@ -33,7 +33,7 @@ def purposes(program, kind, wrt):
         "gradient": (program.parameters,), "evaluate": (K,), "jacobian": (K, N), "hessian": (K, N, N),
         "jvp": (2, K), "hvp": (K, N),
     }[kind]  # fmt: skip
-    return kind if kind in ("gradient", "evaluate") else (kind, wrt), shape, N
+    return (kind, "parameters" if kind in ("gradient", "evaluate") else wrt), shape, N
 
 
 def asked(program, kind, wrt, w, batch, direction):
@@ -62,7 +62,7 @@ def test_the_short_way_gives_the_bits_of_the_long_one(data):
         second = asked(program, kind, wrt, w.tolist(), batch, direction)
         along = direction if kind in ("jvp", "hvp") else None
         out = np.full(shape if kind == "gradient" else (B, *shape), np.nan, dtype)
-        fresh, given_back = (program._enter[key](w, batch, along, each) for each in (None, out))
+        fresh, given_back = (program._enter[key[0]][key[1]](w, batch, along, each) for each in (None, out))
         assert fresh is not None
         if kind == "gradient":
             assert given_back[1] is out
@@ -80,7 +80,7 @@ def warm(program, B=4):
         program.evaluate(W, batch)
         program(W, batch)
         program.hvp(W, batch, np.ones(program.inputs), "inputs")
-    return batch, program._enter["evaluate"]
+    return batch, program._enter["evaluate"]["parameters"]
 
 
 class Subclass(np.ndarray):
@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_not_touched():
     ):
         assert enter(*arguments) is None
     for direction in (np.ones(2), np.ones((3, 3)), np.ones((4, 2)), np.ones((1, 4, 3)), np.array(1.0), None):
-        assert program._enter["hvp", "inputs"](W, batch, direction, None) is None
+        assert program._enter["hvp"]["inputs"](W, batch, direction, None) is None
 
 
 def test_results_that_are_not_finite_take_the_long_way():
@@ -148,7 +148,7 @@ def test_results_that_are_not_finite_take_the_long_way():
         program.evaluate([1.0], batch)
     for bad in (0.0, np.inf, np.nan, -1.0):
         batch[1] = bad
-        assert program._enter["evaluate"](np.ones(1), batch, None, None) is None
+        assert program._enter["evaluate"]["parameters"](np.ones(1), batch, None, None) is None
         with np.errstate(all="ignore"):
             np.testing.assert_array_equal(program.evaluate([1.0], batch)[:, 0], [0.0, np.log(bad)])
 
@@ -164,7 +164,7 @@ def test_references_are_given_back():
         (W, None, None, None),
         (W, batch, None, gradient),
     ):
-        for way in (enter, program._enter["gradient"]):
+        for way in (enter, program._enter["gradient"]["parameters"]):
             gc.collect()
             before = [sys.getrefcount(each) for each in known]
             for _ in range(1000):
@@ -172,7 +172,7 @@ def test_references_are_given_back():
             changes = [sys.getrefcount(each) - one for each, one in zip(known, before)]
             assert max(map(abs, changes)) < 100, changes  # others use None too
     result = enter(W, batch, None, None)
-    value, fresh = program._enter["gradient"](W, batch, None, None)
+    value, fresh = program._enter["gradient"]["parameters"](W, batch, None, None)
     assert sys.getrefcount(result) == sys.getrefcount(fresh) == 2
     assert (type(value), result.flags.owndata, result.base) == (float, True, None)
 
@@ -182,7 +182,7 @@ def test_what_an_entry_runs_lives_as_long_as_it():
     batch = RNG.normal(size=(4, 3))
     program = made()
     warm(program)
-    right, enter = program.evaluate(W, batch), program._enter["evaluate"]
+    right, enter = program.evaluate(W, batch), program._enter["evaluate"]["parameters"]
     del program
     for features in range(4, 12):
         warm(made(features=features))
