@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
         if sys.flags.dev_mode:
             raise
         what = f"{type(error).__name__}: {brief(error, 200)}" if str(error) else type(error).__name__
-        line = f"python -m demos {name}: an error in this program, not in what it was given: {what}"
+        line = f"python -m demos {name}: an error in this program, not in its input: {what}"
         say([f"{line}. python -X dev -m demos ... shows where"], sys.stderr)
         return CRASHED
     return status
@@ -61,6 +61,6 @@ if __name__ == "__main__":
     ready()
     status = main(sys.argv[1:])
     if failure := lost():
-        say([f"python -m demos: what was printed could not be written: {failure.strerror}"], sys.stderr)
+        say([f"python -m demos: the output could not be written: {failure.strerror}"], sys.stderr)
         status = CRASHED
     sys.exit(status)

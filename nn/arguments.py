@@ -180,7 +180,7 @@ def require_state(owner: Any, state: Any, **kinds: type) -> None:
         name in state and isinstance(state[name], kind) for name, kind in kinds.items()
     ):
         raise TypeError(
-            f"load_state_dict takes what state_dict gave, got {type(state).__name__}: {state!r:.60}"
+            f"load_state_dict takes the result of state_dict, got {type(state).__name__}: {state!r:.60}"
         )
     own = type(owner).__name__
     if (kind := state.get("kind", own)) != own:
@@ -196,7 +196,7 @@ def random_generator(seed: Any) -> np.random.Generator:
     >>> random_generator("today")
     Traceback (most recent call last):
         ...
-    TypeError: seed must be None, an integer from 0 on or a numpy Generator, got str: 'today'
+    TypeError: seed must be None, a non-negative integer or a numpy Generator, got str: 'today'
     """
     if isinstance(seed, np.ndarray) and not seed.shape:
         seed = seed[()]
@@ -204,7 +204,7 @@ def random_generator(seed: Any) -> np.random.Generator:
         return np.random.default_rng(_global_seed() if seed is None else seed)
     except (TypeError, ValueError) as error:
         raise (TypeError if isinstance(error, TypeError) else ValueError)(
-            "seed must be None, an integer from 0 on or a numpy Generator, "
+            "seed must be None, a non-negative integer or a numpy Generator, "
             f"got {type(seed).__name__}: {seed!r:.60}"
         ) from None
 

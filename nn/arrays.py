@@ -51,7 +51,7 @@ def require_unmasked(name: str, data: Any) -> None:
     if masked:
         raise ValueError(
             f"{name} has {masked} masked number{'s' if masked > 1 else ''} of {whole}: "
-            "leave out those examples, or say what is there with filled"
+            "drop those examples, or replace the numbers with filled"
         )
 
 

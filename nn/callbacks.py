@@ -126,7 +126,7 @@ class EarlyStopping(Described):
         require_state(self, state, monitor=object, best_epoch=object, best=list)
         if state["monitor"] != self.monitor:
             raise ValueError(
-                f"this state is of an EarlyStopping with monitor={state['monitor']!r}, "
+                f"this state comes from an EarlyStopping with monitor={state['monitor']!r}, "
                 f"and this one has {self.monitor!r}"
             )
         best = [require_number("a parameter", number) for number in state["best"]]

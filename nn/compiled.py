@@ -158,14 +158,14 @@ class CompiledModel:
             fault = error
         if reads.found:  # which the user's code may have caught
             raise NotCompiledError(
-                f"the model or the loss reads a number of the example: {reads.found[0]}. So it may be "
-                "another computation for other examples: use where, maximum or minimum in place of if, or "
+                f"the model or the loss reads a number from the example: {reads.found[0]}. So it may "
+                "compute something else for other examples: use where, maximum or minimum instead of if, or "
                 "backend='eager'"
             ) from None
         if seen:
             place = f" ({reads.line_of(fault)})" if fault is not None else ""
             raise NotCompiledError(
-                f"the model or the loss reads {seen[0]}{place}, which changes as the training goes on and "
+                f"the model or the loss reads {seen[0]}{place}, which changes during the training and "
                 "would be frozen: use backend='eager'"
             ) from None
         if fault is not None:
@@ -216,9 +216,9 @@ class CompiledModel:
             and self._agrees_forward(targets, lambda x: prediction)
         ):
             raise NotCompiledError(
-                "the model or the loss is another computation for other examples: it decides by what Python "
-                "tells of them, such as their type, or draws at random; use where, maximum or minimum, "
-                "Dropout, or backend='eager'"
+                "the model or the loss is a different computation for other examples: it decides by "
+                "what Python knows of them, such as their type, or draws random numbers; use where, maximum "
+                "or minimum, Dropout, or backend='eager'"
             )
 
     def _agrees_forward(self, examples: Sequence[Example], model: Callable[[Any], Any]) -> bool:
@@ -280,8 +280,8 @@ class CompiledModel:
             ) from error
         if not same or not all(_close(memory[name], remembered[name]) for name in memory):
             raise NotCompiledError(
-                f"{refused}gives other numbers when it is repeated: all that it remembers has to be kept "
-                "with Optimizer.memory and read and set with [at]"
+                f"{refused}gives different numbers when repeated: keep all that it remembers in "
+                "Optimizer.memory, and read and set it with [at]"
             )
         self.settings, self.initial_memory = _settings(optimizer), remembered.first
         # A new rule for new settings, which are constants in its native code.
@@ -372,8 +372,8 @@ def _require_unchanged(kept: Kept) -> None:
     changed = kept.changed()
     if changed:
         raise NotCompiledError(
-            f"the model or the loss changes what it keeps between calls, {changed}: what counts, or "
-            "draws at random, is another computation each time; use Dropout, or backend='eager'"
+            f"the model or the loss changes what it keeps between calls, {changed}: each call is "
+            "a different computation; use Dropout for random numbers, or backend='eager'"
         )
 
 

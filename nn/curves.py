@@ -93,7 +93,7 @@ class LossCurve:
     def peak(self) -> int:
         """The epoch of the highest loss after the first update; a ValueError if there is only one epoch."""
         if len(self.losses) < 2:
-            raise ValueError("a peak needs a loss after the first update, and the curve has one loss alone")
+            raise ValueError("a peak needs a loss after the first update, but the curve has only one loss")
         return int(np.argmax(self.losses[1:])) + 2
 
     def updates_to(self, fraction: float) -> int | None:

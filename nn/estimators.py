@@ -184,7 +184,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
                 raise ValueError(f"the data have 1 class, a classifier needs two: {self.classes_[0]!r:.60}")
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise ValueError(f"a label is none of the classes {self.classes_!r:.200}: {unknown[0]!r:.60}")
+            raise ValueError(f"a label is not among the classes {self.classes_!r:.200}: {unknown[0]!r:.60}")
         if self.class_weight is not None:
             weight = weight * compute_sample_weight(self.class_weight, y)
         K = len(self.classes_)

@@ -157,7 +157,7 @@ def _activation_of(module: Any, torch: Any) -> str:
         needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
         raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
     raise TypeError(
-        f"from_torch does not know {module}: it takes Linear, Dropout, "
+        f"from_torch does not support {module}: it takes Linear, Dropout, "
         + ", ".join(dict.fromkeys(each.torch for each in elsewhere))
     )
 

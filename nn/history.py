@@ -152,7 +152,7 @@ class History:
         ValueError : if this is no history that `fit` has made; and as for `nn.save`.
         """
         if self.run is None:
-            raise ValueError("only a history that fit has made in this session can be saved as a checkpoint")
+            raise ValueError("only a history that fit made in this session can be saved as a checkpoint")
         self.run.save(path)
 
     def to_csv(self, path: str | PathLike[str]) -> None:

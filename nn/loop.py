@@ -292,8 +292,8 @@ class Loop:
                 self.optimizer.load_state_dict(self.optimizer.state_dict())
             except ValueError as error:
                 raise ValueError(
-                    f"a callback changed the parameters of the optimizer: {error}; make a new optimizer of "
-                    "those that go on, for another fit"
+                    f"a callback changed the parameters of the optimizer: {error}; make a new optimizer from "
+                    "those that remain, for another fit"
                 ) from error
             self.parameters = list(self.optimizer.parameters)
             self.before = self.now()
@@ -408,7 +408,7 @@ class Loop:
             found = f"; first, {error}"
         return DivergenceError(
             f"{fault} in {place}: lower the learning rate (it is {self.optimizer.lr:g}), scale the features "
-            f"or clip the gradient{found}; the parameters are the last whose loss was finite"
+            f"or clip the gradient{found}; the parameters are the last ones with a finite loss"
         )
 
     # --- going on
@@ -605,7 +605,7 @@ def _loading(part: str) -> Iterator[None]:
         yield
     except Exception as error:
         fault = "" if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: "
-        raise ValueError(f"training.{part} cannot be loaded, for {fault}{error}") from error
+        raise ValueError(f"training.{part} cannot be loaded, because {fault}{error}") from error
 
 
 def _numbers(output: Any) -> Any:

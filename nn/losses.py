@@ -169,7 +169,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     if not hasattr(logits, "__iter__") or isinstance(logits, str):
         raise TypeError(
             f"cross_entropy takes a sequence of logits, one per class, got {type(logits).__name__}: "
-            "a single output for two classes goes with binary_cross_entropy_with_logits"
+            "use binary_cross_entropy_with_logits for a single output and two classes"
         )
     logits, target = list(map(scalar, logits)), scalar(target)
     if not logits:
@@ -179,7 +179,7 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     pairs = _pairs("cross_entropy", logits, target, *_PROBABILITY)
     total = math.fsum(peek(t) for _, t in pairs)
     if abs(total - 1.0) > 1e-6:
-        raise ValueError(f"cross_entropy needs probabilities with sum 1, got the sum {total!r}")
+        raise ValueError(f"cross_entropy needs probabilities that sum to 1, got a sum of {total!r}")
     terms = zip((t for _, t in pairs), log_softmax(logits))
     # A term of weight 0 is left out: 0 · −inf would be nan.
     return _over_outputs(sum, [-t * y for t, y in terms if type(t) is Value or t])
@@ -214,7 +214,7 @@ def binary_cross_entropy(probability: Any, target: Any) -> Any:
         if peek(p) < 0.0 or peek(p) > 1.0:  # nan passes and gives nan
             raise ValueError(
                 f"binary_cross_entropy takes probabilities from 0 to 1, got {peek(p)!r}: "
-                "for logits there is binary_cross_entropy_with_logits"
+                "use binary_cross_entropy_with_logits for logits"
             )
         # The clamp is inside: outside, the gradient at p = 0 would be 0 · inf. 1 − p is 0 or above
         # 1e-16, so the second logarithm reaches −100 only at p = 1.

@@ -57,7 +57,7 @@ class Module:
 
     def __call__(self, x: Any) -> Any:
         raise NotImplementedError(  # abstract: each module computes its own
-            f"{type(self).__name__} does not say what it computes: define __call__(self, x)"
+            f"{type(self).__name__} computes nothing yet: define __call__(self, x)"
         )
 
     def children(self) -> Iterator[tuple[str, Value | Module]]:

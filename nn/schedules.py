@@ -334,9 +334,7 @@ class LinearWarmup(Schedule):
             if not isinstance(then, Schedule):
                 raise TypeError(f"then must be a Schedule, got {type(then).__name__}: {then!r:.60}")
             if isinstance(then, ReduceLROnPlateau):
-                raise TypeError(
-                    "then must be a formula in the epoch, and ReduceLROnPlateau looks at a metric"
-                )
+                raise TypeError("then must be a formula in the epoch, but ReduceLROnPlateau follows a metric")
             if then.optimizer is not optimizer:
                 raise ValueError("then must be a schedule of the same optimizer")
             optimizer.lr = then.base_lr
@@ -445,7 +443,7 @@ class ReduceLROnPlateau(Schedule):
     def step(self, metrics: float | None = None) -> None:
         """Set the learning rate of the next epoch, given the number that is watched."""
         if metrics is None:
-            raise TypeError("ReduceLROnPlateau looks at a number after each epoch: step(metrics)")
+            raise TypeError("ReduceLROnPlateau needs a number after each epoch: step(metrics)")
         number = float(metrics)
         better, bad, cooling = self._better(number), self.num_bad_epochs + 1, self.cooldown_counter
         if better:

@@ -145,7 +145,7 @@ def load(path: str | PathLike[str], model: Module | None = None) -> Module:
             why = printable(content.get("why") or "it is one of your own")
             raise ValueError(
                 f"{name} does not say how to build its model, for {why}: "
-                "build it and give it, load(path, model)"
+                "build the model and pass it, load(path, model)"
             )
         try:
             model = _built(content["architecture"])
@@ -168,8 +168,8 @@ def load_training(path: str | PathLike[str]) -> dict[str, Any]:
     training = _read(path)["training"]
     if training is None:
         raise ValueError(
-            f"{file_name(path)} holds a model and no training: "
-            "resume from what History.save or a Checkpoint wrote"
+            f"{file_name(path)} holds a model but no training: "
+            "resume from a file that History.save or a Checkpoint wrote"
         )
     found: dict[str, Any] = training
     return found
@@ -196,18 +196,18 @@ def _read(path: str | PathLike[str]) -> dict[str, Any]:
     try:
         content = _parsed(_text(path))
     except UnicodeDecodeError:
-        raise ValueError(f"{name} is no file that save wrote: it is not text") from None
+        raise ValueError(f"{name} is not a file that save wrote: it is not text") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"{name} is no file that save wrote, or only part of it is there: {error}") from None
+        raise ValueError(f"{name} is not a file that save wrote, or is cut short: {error}") from None
     except SchemaError as error:
         raise ValueError(f"{name} is damaged: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{name} is no file that save wrote: it has no format {FORMAT!r}")
+        raise ValueError(f"{name} is not a file that save wrote: it has no format {FORMAT!r}")
     version = content.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version > VERSION:
         raise ValueError(
             f"{name} has version {version!r:.60} of the format, "
-            f"and this program reads up to {VERSION}: update it"
+            f"but this program reads up to {VERSION}: update it"
         )
     try:
         _check(content)
@@ -390,7 +390,7 @@ def _check_digests(content: dict[str, Any]) -> None:
         noted, found = content["digests"], _digests(content)
         for name in sorted(noted.keys() | found.keys()):
             if noted.get(name) != found.get(name):
-                raise SchemaError(f"{name} is not what was written: its digest is another")
+                raise SchemaError(f"{name} was changed after it was written: its digest differs")
 
 
 # --- architectures ---------------------------------------------------------------------------------

@@ -175,19 +175,19 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
             optimizer = optimizer(parameters)
         except TypeError as error:
             raise TypeError(
-                f"optimizer could not be made from the parameters alone: {error}. Give one that is made, "
-                "SGD(model.parameters(), lr=0.1), or what makes it, functools.partial(SGD, lr=0.1)"
+                f"optimizer could not be made from the parameters alone: {error}. Pass one, such "
+                "as SGD(model.parameters(), lr=0.1), or what makes one, functools.partial(SGD, lr=0.1)"
             ) from error
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
-            "optimizer must be an Optimizer such as SGD(model.parameters(), lr=0.1), or make one from "
-            f"the parameters, got {type(optimizer).__name__}: {optimizer!r:.60}"
+            "optimizer must be an Optimizer such as SGD(model.parameters(), lr=0.1), or what makes "
+            f"one from the parameters, got {type(optimizer).__name__}: {optimizer!r:.60}"
         )
     strangers = len(set(optimizer.parameters) - set(parameters))
     if strangers:
         raise ValueError(
             f"{strangers} of the optimizer's {len(optimizer.parameters)} parameters are not the model's: "
-            "make it from model.parameters() of the model that you train"
+            "make it from the parameters of the model that you train"
         )
     return optimizer
 
@@ -203,9 +203,7 @@ def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
             f"optimizer, got {type(schedule).__name__}: {schedule!r:.60}"
         )
     if schedule.optimizer is not optimizer:
-        raise ValueError(
-            "the schedule sets the learning rate of another optimizer than the one that is given"
-        )
+        raise ValueError("the schedule belongs to another optimizer than the one given")
     return schedule
 
 
@@ -231,7 +229,7 @@ def _compiled(
         return None if backend == "eager" else made(backend), backend, "it was asked for"
     visits, updates = order.n * epochs, order.updates * epochs
     if visits < _FEW and visits * parameters < _PAYS:
-        return None, "eager", "so short a training is over before a program is compiled"
+        return None, "eager", "so short a training ends before a program would be compiled"
     reason = "it takes the least time for a training of this size"
     for choice in rank_backends(parameters, updates, visits):
         try:
@@ -275,8 +273,8 @@ def _resume(loop: Loop, resume: Any) -> None:
     if isinstance(resume, History):
         if resume.run is None:
             raise ValueError(
-                "only a history that fit has made in this session can be resumed: "
-                "give the path of a checkpoint"
+                "only a history that fit made in this session can be resumed: "
+                "otherwise give the path of a checkpoint"
             )
         loop.restore(resume.run.snapshot())
     else:

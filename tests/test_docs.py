@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md"))
 RUN = {"{code-cell}"}  # by `make docs`, which an error stops
-NOT_CODE = {"console", "text", "", "{toctree}", "{list-table}", "{eval-rst}"}
+NOT_CODE = {"console", "text", "", "{toctree}", "{list-table}", "{eval-rst}", "{raw}"}
 
 
 def name(path):

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,23 @@ os.chdir({str(tmp_path)!r})
 @pytest.mark.parametrize("variable", ["AUTOGRAD_CACHE", "XDG_CACHE_HOME", "HOME"])
 def test_a_cache_that_cannot_be_written_is_not_used(read_only, variable, tmp_path):
     assert read_only(COMPILES, **{variable: str(tmp_path / "folder")}) == "right"
+
+
+@pytest.mark.slow
+def test_the_plain_engine_runs_in_a_browsers_python(tmp_path):
+    """In Pyodide under Node.js; with numpy where it can be loaded, else the part that needs none."""
+    pyodide = Path(sys.prefix) / "node_modules" / "pyodide"
+    if not (shutil.which("node") and pyodide.is_dir()):
+        pytest.skip("needs Node.js and Pyodide: npm install --no-save --prefix .venv pyodide")
+    for name in ("pyodide.mjs", "use_in_browser.py"):
+        shutil.copy(ROOT / ".ci" / name, tmp_path)
+    (tmp_path / "node_modules").symlink_to(pyodide.parent)
+    with zipfile.ZipFile(tmp_path / "plain.whl", "w") as wheel:
+        for path in [*(ROOT / "autograd").rglob("*"), *(ROOT / "nn").rglob("*")]:
+            if path.is_file() and not {"__pycache__", "_compiled"} & {*path.parts}:
+                wheel.write(path, path.relative_to(ROOT))
+    done = subprocess.run(
+        ["node", "pyodide.mjs", "plain.whl"], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1].startswith("emscripten, Python 3.")

@@ -36,13 +36,13 @@ Prints the value of an expression, its gradients, and how each of them follows b
   backprop "h = w*a; y = sigmoid(h); 0.5*(t - y)**2" w=0.5 a=2 t=1 --wrt w --page out.html
   backprop "x**3 * y" x=2 y=1/3 --order 2
 
-and also:
-  backprop check SHEET   is this workbook or .csv file of the assignment right? (check --help)
-  backprop check FILE.py is the class Value in it right, or what --with CHECK.py looks at?
-  backprop check FOLDER  the same for a whole class, with points (check FOLDER --help)
+other commands:
+  backprop check SHEET   check a workbook or .csv file of the assignment (see check --help)
+  backprop check FILE.py check the class Value in it, or what --with CHECK.py looks at
+  backprop check FOLDER  check a whole class, with points (see check FOLDER --help)
   backprop assignment STUDENTS.csv
-                         a template and a key for each student (assignment --help)
-  backprop demo [NAME]   the demos, in a checkout of the project
+                         write a template and a key for each student (see assignment --help)
+  backprop demo [NAME]   run the demos, in a checkout of the project
 """
 
 
@@ -54,16 +54,16 @@ def _epilog() -> str:
 expressions:
   + - * / ** % //, < and > (1 where true, else 0), brackets, numbers, names, and the functions
 {functions}
-  sum, mean, norm and logsumexp take any count of numbers, dot([w1, w2], [a1, a2], bias)
-  two lists. {", ".join(CONSTANTS)} are numbers unless you give them. Steps have names where you write
+  sum, mean, norm and logsumexp take any number of arguments; dot([w1, w2], [a1, a2], bias)
+  takes two lists. {", ".join(CONSTANTS)} are constants unless you give them. To name a step, write
   name = ...; before the result. Expressions are parsed and recorded, never run as Python.
 
 exit status:
-  0   all is well
+  0   success
   1   check: something in the sheet is wrong
   2   the expression, an option or a file cannot be used; the message says why
-  3   check: nothing wrong is seen, but not all could be checked
-  70  a fault of this program; python -X dev -m autograd ... shows where
+  3   check: nothing wrong was found, but not everything could be checked
+  70  a fault in this program; python -X dev -m autograd ... shows where
   130 interrupted
 """
 
@@ -88,9 +88,9 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("expression", metavar="EXPRESSION", help="what to differentiate")
+    add("expression", metavar="EXPRESSION", help="the expression to differentiate")
     add("numbers", metavar="NAME=NUMBER", nargs="*", help="the number of a name: w=0.5, x=-1/3, y=2*pi")
-    add("--wrt", metavar="NAMES", action="append", help="differentiate by these alone: w1,w2 (default: all)")
+    add("--wrt", metavar="NAMES", action="append", help="differentiate by these only: w1,w2 (default: all)")
     add(
         "--order",
         metavar="N",
@@ -107,7 +107,9 @@ def _parser() -> _Parser:
         ("--workbook", "xlsx or csv"),
     ):
         written.add_argument(flag, metavar="FILE", help=f"{_WHAT[flag[2:]]}: {suffixes}")
-    written.add_argument("--lr", metavar="RATE", type=float, default=0.5, help="learning rate (default: 0.5)")
+    written.add_argument(
+        "--lr", metavar="RATE", type=float, default=0.5, help="learning rate of both (default: 0.5)"
+    )
     written.add_argument(
         "--epochs", metavar="N", type=_whole(0, 10_000), default=20, help="updates in both (default: 20)"
     )
@@ -116,7 +118,7 @@ def _parser() -> _Parser:
         "--print-completion",
         action=_Completion,
         metavar="SHELL",
-        help="completion for bash, zsh or tcsh (needs the extra completion)",
+        help='for bash, zsh or tcsh; in bash: eval "$(backprop --print-completion bash)"',
     )
     return parser
 
@@ -142,10 +144,13 @@ class _Completion(argparse.Action):
             raise _Unusable(
                 f"--print-completion takes {', '.join(shtab.SUPPORTED_SHELLS)}, got {shell!r:.40}"
             )
-        for action in parser._actions:
-            if action.metavar == "FILE":
+        fresh = _parser()  # that one is in the middle of its work
+        for action in fresh._actions:
+            if action.metavar in ("FILE", "NAME=NUMBER"):  # the words after `check` are files
                 action.complete = shtab.FILE  # type: ignore[attr-defined]  # what shtab looks for
-        print(shtab.complete(parser, shell))
+            elif action.metavar == "EXPRESSION":
+                action.choices = ["assignment", "check", "demo"]
+        print(shtab.complete(fresh, shell))
         parser.exit()
 
 
@@ -171,7 +176,7 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
         name, equals, number = (part.strip() for part in pair.partition("="))
         name = same_name(name)
         if not (equals and name.isidentifier()):
-            raise _Unusable(f"{pair!r:.60} is no NAME=NUMBER (the expression comes first, in quotes)")
+            raise _Unusable(f"{pair!r:.60} is not NAME=NUMBER (the expression comes first, in quotes)")
         if name in found:
             raise _Unusable(f"{name} is given twice")
         try:
@@ -304,7 +309,7 @@ def main(arguments: Sequence[str]) -> int:
         if sys.flags.dev_mode:
             raise
         what = f"{type(error).__name__}: {brief(error, 200)}"
-        say([f"{PROGRAM}: an error in this program, not in what it was given: {what}"], sys.stderr)
+        say([f"{PROGRAM}: an error in this program, not in its input: {what}"], sys.stderr)
         return CRASHED
     return 0
 
@@ -322,6 +327,6 @@ def run() -> int:
     ready()
     status = main([_typed(word) for word in sys.argv[1:]])
     if failure := lost():
-        say([f"{PROGRAM}: what was printed could not be written: {failure.strerror}"], sys.stderr)
+        say([f"{PROGRAM}: the output could not be written: {failure.strerror}"], sys.stderr)
         return CRASHED
     return status

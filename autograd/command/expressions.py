@@ -64,10 +64,10 @@ _COMPARED: dict[type[ast.AST], Function] = {
     ast.Lt: lambda a, b: autograd.greater(b, a),
 }
 _INSTEAD: dict[type[ast.AST], str] = {
-    ast.IfExp: "a choice is written where(condition, a, b)",
+    ast.IfExp: "write a choice as where(condition, a, b)",
     ast.Compare: "only < and > compare, two numbers at a time",
     ast.BoolOp: "conditions are multiplied, not joined by words",
-    ast.Tuple: "several expressions are several commands",
+    ast.Tuple: "give one expression per command",
     ast.Subscript: "an index is part of the name: w1, not w[1]",
     ast.Attribute: "functions have plain names: exp(x), not math.exp(x)",
 }
@@ -161,13 +161,13 @@ def parse(text: str) -> Formula:
     >>> parse("0.5*(t - sinh(w*a))^2")
     Traceback (most recent call last):
         ...
-    autograd.command.expressions.ExpressionError: a power is written **
+    autograd.command.expressions.ExpressionError: write a power as **
       0.5*(t - sinh(w*a))^2
                          ^
     """
     text = text.strip()
     if len(text) > LONGEST:
-        raise ExpressionError(f"the expression has {len(text):,} letters, the most is {LONGEST:,}")
+        raise ExpressionError(f"the expression has {len(text):,} characters; the limit is {LONGEST:,}")
     statements: list[tuple[str, ast.expr]] = []
     first: dict[str, ast.AST] = {}
     assigned: set[str] = set()
@@ -181,13 +181,13 @@ def parse(text: str) -> Formula:
         elif not isinstance(statement, ast.Expr):
             raise _error(text, statement, "only expressions, and name = expression, one name at a time")
         elif statement is not body[-1]:
-            raise _error(text, statement, "the result is not last: write name = ... before the others")
+            raise _error(text, statement, "only the last has no name: write name = ... before the others")
         for node in _operands_first(text, statement.value):
             if isinstance(node, ast.Name) and node.id not in assigned:
                 first.setdefault(node.id, node)
         if name:
             if name in assigned or name in first:
-                raise _error(text, statement, f"{name} is used before it is assigned here: take another name")
+                raise _error(text, statement, f"{name} is used before it is assigned: choose another name")
             assigned.add(name)
         statements.append((name, statement.value))
     names = tuple(name for name in first if name not in CONSTANTS)
@@ -225,12 +225,12 @@ def _tree(text: str) -> ast.Module:
         reason, column = error.msg.split(". ")[0], max(0, (error.offset or 1) - 1)
         word = re.search(rf"\b({'|'.join(keyword.kwlist)})\b", line)
         if word:
-            reason, column = f"{word[0]} is a word of Python's: take another name", word.start()
+            reason, column = f"{word[0]} is a Python keyword: choose another name", word.start()
         elif "decimal literal" in reason:
-            reason += ": a product is written with *, as in 2*x"
+            reason += ": write a product with *, as in 2*x"
         raise ExpressionError(reason, line, column) from None
     except (ValueError, RecursionError, MemoryError):  # letters that Python never reads, or too deep
-        reason = "the expression cannot be read: it has odd letters, or too much within itself"
+        reason = "the expression cannot be read: it has invalid characters, or is nested too deeply"
         raise ExpressionError(reason) from None
 
 
@@ -245,7 +245,7 @@ def _operands(text: str, node: ast.expr) -> list[ast.expr]:
             raise _error(text, node, "only real numbers")
         case ast.BinOp(left=left, op=op, right=right):
             if type(op) not in _BINARY:
-                reason = "a power is written **" if isinstance(op, ast.BitXor) else "no operator for numbers"
+                reason = "write a power as **" if isinstance(op, ast.BitXor) else "not an operator here"
                 raise _error(text, left, reason, behind=True)
             return [left, right]
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
@@ -256,7 +256,7 @@ def _operands(text: str, node: ast.expr) -> list[ast.expr]:
             return _arguments(text, node, name, arguments)
         case ast.Call():
             known = isinstance(node.func, ast.Name)
-            raise _error(text, node, "arguments have no names" if known else "a product is written with *")
+            raise _error(text, node, "arguments have no names" if known else "write a product with *")
     raise _error(text, node, _INSTEAD.get(type(node), "only numbers, names, arithmetic and functions"))
 
 
@@ -278,7 +278,7 @@ def _arguments(text: str, call: ast.Call, name: str, arguments: list[ast.expr]) 
         usage = name + str(inspect.signature(FUNCTIONS[name])).partition(" ->")[0].replace(", /", "")
         usage = re.sub(r": '?\w+'?", "", usage).replace(" = ", "=")
     if not right:
-        raise _error(text, call, f"it is {usage}")
+        raise _error(text, call, f"use it as {usage}")
     return [
         each
         for argument in arguments

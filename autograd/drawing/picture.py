@@ -149,7 +149,7 @@ def _rows_to_expand(expand: bool | Collection[str]) -> frozenset[str]:
     unknown = ", ".join(sorted(map(repr, wanted - names)))
     if unknown:
         raise ValueError(
-            f"expand must be True, False or names out of {', '.join(sorted(names))}, got {unknown}"
+            f"expand must be True, False or names from {', '.join(sorted(names))}, got {unknown}"
         )
     return wanted
 

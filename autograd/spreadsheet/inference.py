@@ -199,6 +199,15 @@ class _Reader:
         self, inputs: Mapping[str, float]
     ) -> Iterator[tuple[tuple[str, ...], dict[str, float], dict[str, str]]]:
         columns = self.table.columns
+        for names in reversed(self.problem.biases):  # some of them are there
+            held = {name: self._stated(name)[0].value for name in names if self._stated(name)}
+            there = [name for name in names if name in columns or name in held]
+            if 0 < len(there) < len(names) and tuple(there) not in self.problem.biases:
+                missing = [name for name in names if name not in there]
+                start, known = dict.fromkeys(missing, 0.0), {**inputs, **held}
+                solved = self._solved(self._network(names), start, known, 4)
+                if solved is not None:
+                    yield names, {**held, **solved}, dict.fromkeys(missing, "from the numbers")
         for names in reversed(self.problem.biases):
             stated = {name: self._stated(name) for name in names if name not in columns}
             if all(stated.values()):
@@ -218,15 +227,20 @@ class _Reader:
     # --- solving for what is nowhere written -------------------------------------------------------
 
     def _solved(
-        self, network: Network, start: Mapping[str, float], given: Mapping[str, float], digits: int = 6
+        self,
+        network: Network,
+        start: Mapping[str, float],
+        given: Mapping[str, float],
+        digits: int = 6,
+        rows: int = _LOOK,
     ) -> dict[str, float] | None:
         """The numbers, the same in all rows, by which the columns come about from those before them.
 
         Gauss and Newton's method; what fits worse counts less, so that a column with a slip is outvoted.
         """
-        columns = {name: column.values[:_LOOK] for name, column in self.table.columns.items()}
+        columns = {name: column.values[:rows] for name, column in self.table.columns.items()}
         start = {name: number for name, number in start.items() if name not in columns}
-        rows = min(_LOOK, self.count)
+        rows = min(rows, self.count)
         known = {name: np.full(rows, number) for name, number in given.items() if name not in start} | columns
         if not {*network.leaves} - {*network.targets} <= {*known, *start}:
             return None
@@ -309,7 +323,21 @@ class _Reader:
                 if best is not None and best[0] == (0, 0):
                     return best[1]
         assert best is not None
-        return best[1]
+        return self._with_weights(*best)
+
+    def _with_weights(self, score: tuple[int, int], found: Understanding) -> Understanding:
+        """With first weights that no cell holds worked out, where those that were assumed explain less."""
+        missing = [name for name in self.problem.weights if found.sources.get(name) == "assumed"]
+        known = {name: float(each.value[0]) for name, each in found.given.items() if name not in missing}
+        start = {name: self.problem.weights[name] for name in missing if name not in self.table.columns}
+        solved = self._solved(found.network, start, known, rows=1) if start else None
+        if solved is None:
+            return found
+        other = self._candidate(found.loss, found.network.biases, {**known, **solved}, found.after)
+        other.sources = {**found.sources, **dict.fromkeys(solved, "from the numbers")}
+        judged = other.judged(_LOOK)
+        early = [name for name in other.network.formulas if name not in other.network.losses]
+        return other if sum(map(bool, (len(judged.wrong(name)) for name in early))) < score[0] else found
 
     def _targets(self, found: Understanding) -> Understanding:
         """The targets, and how the loss is defined."""

@@ -586,6 +586,16 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
         if name not in (EPOCH, RATE)
     }
     lively = {name for name, some in numbers.items() if len(some) > 3}
+    lively |= {  # to four decimals or more in every row, so that is how the column is printed: 0.0007
+        name
+        for name, each in prints.items()
+        if len(each) > 1
+        and len(units := {one.unit for one in each.values()}) == 1
+        and units.pop() <= -4
+        and name in numbers
+        and numbers[name] != {0.0}
+        and kind_of(name) != "given"
+    }
     lively = lively or {  # a row or two; how a zero is printed says nothing
         name for name, some in numbers.items() if kind_of(name) not in ("given", "weight") and some - {0.0}
     }

@@ -30,7 +30,7 @@ from ..files import output_path, shortened, write_bytes, write_csv
 from ..symbolic import SHEET, TEXT, Expression, Number, Outline, Step, Symbol, in_cells, readable
 from .cells import letters
 from .expected import RATES, descended, evaluate, leaves_to_train
-from .vocabulary import RATE
+from .vocabulary import MOMENTUM, RATE
 
 __all__ = ["save_template", "save_workbook"]
 
@@ -38,7 +38,6 @@ _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what a
 _LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
 _MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
 _ROW, _ABOVE = "\ue003", "\ue004"  # in a formula stand for the number of its row, and of that above it
-_MOMENTUM = "μ"
 _STEP = descended(Symbol("w"), Symbol(RATE), Symbol("slope"))
 
 # Rows of a training sheet, counted from 0.
@@ -220,7 +219,7 @@ class _Table:
         for position, leaf in enumerate(self.columns[:given], 2):
             leaf.cell = leaf.first = f"={letters(position)}${_NUMBERS + 1}"
         rate = Symbol(RATE, cell=f"$A${_NUMBERS + 1}")
-        factor = Symbol(_MOMENTUM, cell=f"${letters(given + 2)}${_NUMBERS + 1}")
+        factor = Symbol(MOMENTUM, cell=f"${letters(given + 2)}${_NUMBERS + 1}")
         for velocity, gradient in zip(velocities, gradients):
             above = Symbol("velocity", cell=(velocity.symbol.cell or "").replace(_ROW, _ABOVE))
             velocity.first = "=" + SHEET.write(gradient.symbol)
@@ -408,7 +407,7 @@ class _Pages:
         sheet.write_number(_NUMBERS, 0, _Whole(lr), self.input)
         leaves = table.columns[: table.trained.stop - 1]
         given = [(column.header, node.data) for column, node in zip(leaves, [*table.inputs, *table.wrt])]
-        given += [(_MOMENTUM, table.momentum)] if table.momentum else []
+        given += [(MOMENTUM, table.momentum)] if table.momentum else []
         for position, (name, data) in enumerate(given, 1):
             _say(sheet, _NAMES, position, name, self.header)
             if source:
@@ -429,7 +428,7 @@ class _Pages:
             return f"{column.header} − η · {self.table.step_of(position).header}, both of the row above"
         if position > self.table.trained.stop:
             gradient = self.table.columns[position - 1 - len(self.table.wrt)]
-            return f"{_MOMENTUM} · {column.header} of the row above + {gradient.header}"
+            return f"{MOMENTUM} · {column.header} of the row above + {gradient.header}"
         return "input"
 
     def _epoch(self, sheet: Any, epoch: int, numbers: Sequence[float]) -> None:

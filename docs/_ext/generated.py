@@ -6,9 +6,11 @@ The table of primitives is read from the table, its errors are measured, and whe
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import math
 import re
+import tempfile
 from pathlib import Path
 
 import autograd
@@ -33,13 +35,21 @@ def number(x: float) -> str:
     return {math.inf: "∞", -math.inf: "−∞"}.get(x, f"{x:g}".replace("-", "−"))
 
 
+def symbols_of(row: Primitive) -> dict[str, Symbol | list[Symbol]]:
+    """One for each argument; of a sequence two."""
+    return {
+        name: [Symbol(f"{name[0]}1"), Symbol(f"{name[0]}2")] if position in row.vectors else Symbol(name)
+        for position, name in enumerate(inspect.signature(row.forward).parameters)
+    }
+
+
+def formula(row: Primitive) -> str:
+    return f"${LATEX.write(row(*symbols_of(row).values()))}$"
+
+
 def partials(row: Primitive) -> str:
     """The partials as a textbook has them, by each argument; of a sequence, by its first element."""
-    names = list(inspect.signature(row.forward).parameters)
-    symbols = [
-        [Symbol(f"{name}1"), Symbol(f"{name}2")] if position in row.vectors else Symbol(name)
-        for position, name in enumerate(names)
-    ]
+    names, symbols = zip(*symbols_of(row).items(), strict=True)
     lines = []
     for name, slope in zip(names, (row.textbook or row.partials)(Symbol("y"), *symbols), strict=False):
         first = slope[0] if isinstance(slope, (list, tuple)) else slope
@@ -58,7 +68,7 @@ def kinks(row: Primitive) -> str:
 
 
 def targets(row: Primitive) -> str:
-    """The back ends that take a graph of this row alone, of eager, numpy and llvm: each is tried."""
+    """What takes a graph of this row alone: the engine, the back ends, the workbook. Each is tried."""
     names = inspect.signature(row.forward).parameters
     leaves = [Value(0.6, name) for name in names]
     output = row(*[[leaf] if i in row.vectors else leaf for i, leaf in enumerate(leaves)])
@@ -69,7 +79,10 @@ def targets(row: Primitive) -> str:
         except ValueError:
             continue
         found.append(backend)
-    return ", ".join(found) if len(found) < 3 else "all"
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ValueError):
+        autograd.save_workbook(output, leaves[:1], Path(folder) / "sheet.csv", epochs=1)
+        found.append("workbook")
+    return ", ".join(found) if len(found) < 4 else "all"
 
 
 def errors() -> dict[str, str]:
@@ -98,7 +111,16 @@ def primitives() -> str:
         ("Rows that other rows are written in", [r for n, r in TABLE.items() if n not in public | operators]),
     ):
         lines += ["", f"## {title}", "", "```{list-table}", ":header-rows: 1", ""]
-        head = ["row", "what it is", "partial derivatives", "tested on", "kinks", "error in ulp", "runs on"]
+        head = [
+            "row",
+            "formula",
+            "what it is",
+            "partial derivatives",
+            "tested on",
+            "kinks",
+            "error in ulp",
+            "runs on",
+        ]
         lines += cells(head)
         for row in rows:
             domain = " × ".join(f"[{number(low)}, {number(high)}]" for low, high in row.domain)
@@ -107,6 +129,7 @@ def primitives() -> str:
             lines += cells(
                 [
                     f"`{row.name}`",
+                    formula(row),
                     doc,
                     partials(row),
                     domain,
@@ -191,11 +214,19 @@ def pages() -> dict[str, tuple[str, autograd.Explorer]]:
     X, targets = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     model = nn.MLP(2, [2, 1], activation="tanh", seed=3)
     xor = nn.explore_model(model, (X, targets), loss="mse_loss", lr=0.5, epochs=60)
+    network = nn.MLP(2, [2, 2], "sigmoid", "sigmoid", bias=False)
+    for weight, start in zip(
+        network.parameters(), (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55), strict=True
+    ):
+        weight.data = start
+    example = [[0.05, 0.10]], [[0.5, 0.5]]
+    assignment = nn.explore_model(network, example, loss="half_squared_error", lr=[0.5, 2.0], epochs=40)
     x = Value(2.0, "x")
     shared = x * x + x
     shared.label = "f"
     return {
         "neuron": ("One neuron and its error, trained at two learning rates", neuron),
+        "assignment": ("The assignment network, trained at two learning rates", assignment),
         "xor": ("A network that learns exclusive or", xor),
         "shared": ("Where paths meet: x is used three times", autograd.explore(shared, wrt=[x])),
     }

@@ -17,13 +17,14 @@ from nn import MLP, mse_loss
 
 @dataclass(frozen=True)
 class Trial:
-    """A constant, its alternatives, and the training step that they are timed on."""
+    """A constant, its alternatives, and what they are timed on: a training step, or the Hessian by inputs."""
 
     constant: str
     values: tuple[int, ...]
     backend: str
     sizes: tuple[int, ...]
     batch: int
+    hessian: bool = False
 
 
 TRIALS = [
@@ -33,6 +34,8 @@ TRIALS = [
     Trial("NUMPY_CALL", (0, 25, 100), "numpy", (2, 2, 2), 1),
     Trial("BIAS_COPY", (16, 64, 1024), "numpy", (256, 64, 1), 256),
     Trial("STRAIGHT", (0, 600, 3000), "llvm", (2, 8, 8, 1), 256),
+    Trial("STRAIGHT_ROWS", (600, 3000, 10**6), "llvm", (1, 8, 1), 256, hessian=True),
+    Trial("SHORT_LOOP", (8, 16, 64), "llvm", (1, 16, 1), 256, hessian=True),
     Trial("LANES_8", (1, 4, 16), "llvm", (8, 16, 1), 6),
     Trial("LANES_16", (4, 16, 1024), "llvm", (16, 32, 32, 1), 64),
     Trial("LANES_32", (16, 32, 10**6), "llvm", (16, 32, 32, 1), 128),
@@ -84,7 +87,8 @@ def current(trial):
 
 def step_of(trial, value=None):
     """A function of no arguments that makes one step; its code is made with that value of the constant."""
-    model, (first, *_, last) = MLP(trial.sizes[0], list(trial.sizes[1:]), seed=1), trial.sizes
+    activation, (first, *_, last) = "tanh" if trial.hessian else "relu", trial.sizes
+    model = MLP(first, list(trial.sizes[1:]), activation=activation, seed=1)
     inputs = [Value(0.0) for _ in range(first + last)]
     loss = mse_loss(model(inputs[:first]), inputs[first:] if last > 1 else inputs[first])
     program = compile(loss, model.parameters(), inputs, backend=trial.backend)
@@ -93,7 +97,9 @@ def step_of(trial, value=None):
 
     def step():
         with patch.object(tuning, trial.constant, value) if trial.constant else nullcontext():
-            return program(parameters, batch)
+            return (
+                program.hessian(parameters, batch, "inputs") if trial.hessian else program(parameters, batch)
+            )
 
     step()
     return step

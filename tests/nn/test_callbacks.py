@@ -173,7 +173,7 @@ def test_a_file_with_a_model_only_is_not_resumed(tmp_path):
     from nn import save
 
     save(MLP(2, [5, 1]), tmp_path / "model.json")
-    with pytest.raises(ValueError, match=r"model\.json holds a model and no training"):
+    with pytest.raises(ValueError, match=r"model\.json holds a model but no training"):
         train(resume=tmp_path / "model.json")
     with pytest.raises(TypeError, match="load takes a path, got int"):
         train(resume=3)
@@ -381,7 +381,7 @@ def test_a_state_that_no_file_can_hold_is_named(tmp_path):
     + [{"monitor": None, "best_epoch": 1, "best": best} for best in (None, 7, "12")],
 )
 def test_a_state_that_is_none_is_refused(state):
-    with pytest.raises(TypeError, match=r"takes what state_dict gave|best_epoch must be an integer"):
+    with pytest.raises(TypeError, match=r"takes the result of state_dict|best_epoch must be an integer"):
         EarlyStopping().load_state_dict(state)
 
 

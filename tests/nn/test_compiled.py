@@ -379,9 +379,9 @@ def gated(reading):
     return lambda: Branching(lambda model, y, x: y if reading(x[1]) else 2.0 * y)
 
 
-READS = r"reads a number of the example: .* is decided once, .*, line \d+: .*. So it may .*or backend='eager'"
+READS = r"reads a number from the example: .* is decided once, .*, line \d+: .*. So it may .*backend='eager'"
 ANOTHER = (
-    r"another computation for other examples: it decides by what Python tells of them, such as their type"
+    r"different computation for other examples: it decides by what Python knows of them, such as their type"
 )
 RAISES = (
     r"does not take Values in place of the example's numbers: TypeError: .* \(.*, line \d+: return \(pred"
@@ -625,7 +625,7 @@ def test_what_the_training_changes_is_not_frozen(name, place, always):
         return train(backend, lambda: model, optimizer=lambda parameters: run.optimizer, **options)
 
     kinds = "RMSprop|StepLR|EarlyStopping"
-    with pytest.raises(NotCompiledError, match=rf"reads ({kinds})\.\w+.*, which changes as the training"):
+    with pytest.raises(NotCompiledError, match=rf"reads ({kinds})\.\w+.*, which changes during the training"):
         run("numpy")
     found, eager = run("auto"), run("eager")
     assert found[2].backend == "eager"
@@ -810,7 +810,7 @@ def test_what_is_drawn_at_random_is_not_frozen(in_training_only, always):
     def make():
         return Branching(drawn, dropout=0.2, draw=random.Random(0))
 
-    with pytest.raises(NotCompiledError, match="draws at random"):
+    with pytest.raises(NotCompiledError, match="random numbers"):
         train("numpy", make)
     assert used(train("auto", make, epochs=2)[2]) == "eager"
 
@@ -859,7 +859,7 @@ class OneByOne(Optimizer):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Counting, r"Counting cannot be compiled, .* has to be kept with Optimizer\.memory"),
+        (Counting, r"Counting cannot be compiled, .* keep all that it remembers in Optimizer\.memory"),
         (OneByOne, r"OneByOne cannot be compiled, .*does not run on whole arrays \(TypeError: "),
     ],
 )

@@ -118,7 +118,7 @@ def test_partial_fit_goes_on_where_it_was(moons):
         parts.partial_fit(X, y)
     np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), rtol=1e-9)
     few = NetClassifier().partial_fit(X[:1], y[:1], classes=[0, 1])
-    with pytest.raises(ValueError, match="a label is none of the classes"):
+    with pytest.raises(ValueError, match="a label is not among the classes"):
         few.partial_fit(X[:1], [7])
 
 

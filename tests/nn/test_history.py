@@ -166,10 +166,10 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch):
 
 
 def test_only_a_history_of_fit_can_be_saved_or_resumed(tmp_path):
-    with pytest.raises(ValueError, match="only a history that fit has made in this session can be saved"):
+    with pytest.raises(ValueError, match="only a history that fit made in this session can be saved"):
         full().save(tmp_path / "checkpoint.json")
     model = MLP(1, [1], seed=0)
-    with pytest.raises(ValueError, match="only a history that fit has made in this session can be resumed"):
+    with pytest.raises(ValueError, match="only a history that fit made in this session can be resumed"):
         fit(
             model,
             [[1.0]],

@@ -418,7 +418,7 @@ W = Value(1.0)
         (lambda: Adam([W], betas=(-0.1, 0.9)), ValueError, r"betas\[0\] must be from 0 to below 1"),
         (lambda: Adam([W], amsgrad="no"), TypeError, "amsgrad must be True or False"),
         (lambda: AdamW([W], weight_decay=-1), ValueError, "weight_decay must be finite and at least 0"),
-        (lambda: SGD([W], 0.1).load_state_dict([1]), TypeError, "takes what state_dict gave, got list"),
+        (lambda: SGD([W], 0.1).load_state_dict([1]), TypeError, "takes the result of state_dict, got list"),
         (
             lambda: Adam([W]).load_state_dict({"lr": 0.1, "memory": {"means": [1.0, 2.0]}}),
             ValueError,

@@ -358,7 +358,11 @@ OPTIMIZER = SGD([Value(1.0)], lr=0.3)
             ValueError,
             "then must be a schedule of the same optimizer",
         ),
-        (lambda: StepLR(OPTIMIZER, 2).load_state_dict(3), TypeError, "takes what state_dict gave, got int"),
+        (
+            lambda: StepLR(OPTIMIZER, 2).load_state_dict(3),
+            TypeError,
+            "takes the result of state_dict, got int",
+        ),
         (lambda: Schedule(OPTIMIZER), TypeError, "abstract"),
         (
             lambda: StepLR(OPTIMIZER, 2).load_state_dict(ExponentialLR(OPTIMIZER, 0.9).state_dict()),
@@ -377,11 +381,11 @@ OPTIMIZER = SGD([Value(1.0)], lr=0.3)
             "must be 'rel' or 'abs', got 'x'",
         ),
         (lambda: ReduceLROnPlateau(OPTIMIZER, monitor=1), TypeError, "monitor must be the name of a column"),
-        (lambda: ReduceLROnPlateau(OPTIMIZER).step(), TypeError, r"looks at a number after each epoch: step"),
+        (lambda: ReduceLROnPlateau(OPTIMIZER).step(), TypeError, r"needs a number after each epoch: step"),
         (
             lambda: ReduceLROnPlateau(OPTIMIZER).load_state_dict(StepLR(OPTIMIZER, 2).state_dict()),
             TypeError,
-            "takes what state_dict gave, got dict",
+            "takes the result of state_dict, got dict",
         ),
         (
             lambda: LinearWarmup(OPTIMIZER, then=ReduceLROnPlateau(OPTIMIZER)),
@@ -406,7 +410,7 @@ def warm_up(optimizer):
         (lambda optimizer: StepLR(optimizer, 2), {"last_epoch": 1.0}, "last_epoch must be an integer"),
         (lambda optimizer: StepLR(optimizer, 2), {"base_lr": math.nan}, "base_lr must be finite"),
         (lambda optimizer: ExponentialLR(optimizer, 9.0), {"last_epoch": 10**6}, "gives no learning rate"),
-        (warm_up, {"then": {"kind": "ExponentialLR"}}, "takes what state_dict gave"),
+        (warm_up, {"then": {"kind": "ExponentialLR"}}, "takes the result of state_dict"),
         (warm_up, {"base_lr": -1.0}, "base_lr must be finite and at least 0"),
         (lambda optimizer: LinearWarmup(optimizer, 3), {"base_lr": "1"}, "base_lr must be a number"),
         (ReduceLROnPlateau, {"best": math.nan}, "best must be finite"),

@@ -113,12 +113,12 @@ WHOLE = {"format": "scalar-autograd", "version": 1, "architecture": None, "param
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no file that save wrote, or only part of it is there"),
+        ("", "not a file that save wrote, or is cut short"),
         ("{}", "it has no format 'scalar-autograd'"),
         ("[1, 2]", "it has no format"),
-        ("loss,epoch\n1,2\n", "no file that save wrote, or only part"),
+        ("loss,epoch\n1,2\n", "not a file that save wrote, or is cut"),
         (b"\x80\x04\xff\xfe", "it is not text"),
-        (json.dumps(WHOLE | {"version": 2}), "has version 2 of the format, and this program reads up to 1"),
+        (json.dumps(WHOLE | {"version": 2}), "has version 2 of the format, but this program reads up to 1"),
         (json.dumps(WHOLE | {"version": "new"}), "has version 'new' of the format"),
         (
             '{"format": "scalar-autograd", "version": 1}',
@@ -160,7 +160,7 @@ def test_a_truncated_file_is_never_read(tmp_path):
     save(MLP(2, [2, 1], seed=0), tmp_path / "model.json")
     data = (tmp_path / "model.json").read_bytes()
     for length in range(0, len(data) - 2, 97):
-        with pytest.raises(ValueError, match="only part of it is there"):
+        with pytest.raises(ValueError, match="is cut short"):
             load(written(tmp_path, data[:length]))
 
 

@@ -430,7 +430,7 @@ HOLE = np.where(np.arange(24).reshape(12, 2) == 7, np.nan, X)
         (
             {"X": np.ma.masked_greater(X, 0.5)},
             Bad,
-            r"X has \d masked numbers of 24: leave out those examples",
+            r"X has \d masked numbers of 24: drop those examples",
         ),
         ({"y": np.ma.masked_array(Y, mask=[True] + [False] * 11)}, Bad, "y has 1 masked number of 12"),
         ({"y": [*Y[:11], np.ma.masked]}, Bad, "y has 1 masked number of 1"),

@@ -184,15 +184,9 @@ class Schedule:
         parts: set[Node] = set()
         for node in tiled:
             for index, arg in node.pieces:
-                fits = (arg.shape, arg.batched) == (index.shape, node.batched) and strides_of(
-                    index
-                ) is not None
-                if (
-                    fits
-                    and arg not in elsewhere
-                    and arg not in parts
-                    and target.is_part(self, node, index, arg)
-                ):
+                free = arg not in elsewhere and arg not in parts and strides_of(index)
+                fits = (arg.shape, arg.batched) == (index.shape, node.batched)
+                if free and fits and target.is_part(self, node, index, arg):
                     self.aliases[arg] = node, index
                     parts.add(arg)
         for node in tiled:

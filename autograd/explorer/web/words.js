@@ -36,7 +36,7 @@ function told(step) {
     case "group": return toldGroup(step.box);
     case "seed":
       return {
-        words: `The way back begins at ${name(output)}: its derivative by itself is 1.`,
+        words: `The backward pass begins at ${name(output)}: its derivative with respect to itself is 1.`,
         formula: line(partial(output, output), " = 1"),
       };
     case "edge": return toldEdge(step.edge);

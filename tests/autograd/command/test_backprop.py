@@ -4,6 +4,7 @@ import importlib
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -118,13 +119,13 @@ def test_a_drawing_is_rendered(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["x^2", "x=1"], "error: a power is written **\n  x^2\n   ^\n"),
+        (["x^2", "x=1"], "error: write a power as **\n  x^2\n   ^\n"),
         (["x"], "error: x has no number: add x=NUMBER\n  x\n  ^\n"),
         (["x", "x=1", "y=2"], "y has a number, but is not in the expression"),
         (["x", "x=1", "x=2"], "x is given twice"),
         (["x", "x=--inf"], "x: inf has no number"),
         (["x", "x=1+"], "x: invalid syntax\n  1+\n"),
-        (["x", "1"], "'1' is no NAME=NUMBER"),
+        (["x", "1"], "'1' is not NAME=NUMBER"),
         (["x", "x=1", "--wrt", "y"], "--wrt y: the expression has x"),
         (["3", "--wrt", "y"], "--wrt y: the expression has no names"),
         (["x", "x=1", "--order", "0"], "whole number from 1 to 8"),
@@ -180,7 +181,7 @@ def test_an_interrupt_and_a_fault_have_statuses_of_their_own(run, monkeypatch):
     monkeypatch.setattr(backprop, "_answer", lambda options: 1 / 0)
     status, _, err = run(*ERROR)
     assert status == 70
-    assert "an error in this program, not in what it was given: ZeroDivisionError" in err
+    assert "an error in this program, not in its input: ZeroDivisionError" in err
 
 
 def test_the_demos_of_the_checkout(run):
@@ -244,6 +245,29 @@ def test_completion_knows_the_options(run, shell):
     status, out, _ = run(f"--print-completion={shell}")
     assert status == 0
     assert "--workbook" in out
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["--wo"], ["--workbook"]),
+        (["ch"], ["check"]),
+        ([""], ["assignment", "check", "demo"]),
+        (["x", "--page", "a"], ["a.html"]),
+        (["check", "a"], ["a.html"]),
+    ],
+)
+def test_bash_completes(run, words, offered, tmp_path):
+    """By bash itself, as it does when a user presses the tab key."""
+    pytest.importorskip("shtab", reason="shtab is in the extra completion")
+    (tmp_path / "a.html").touch()
+    _, out, _ = run("--print-completion", "bash")
+    typed = " ".join(f"'{word}'" for word in words)
+    pressed = f"COMP_WORDS=(backprop {typed}); COMP_CWORD={len(words)}; _shtab_backprop"
+    script = f"{out}\n{pressed}; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == (offered, "")
 
 
 def test_as_a_module_in_letters_that_the_terminal_has():

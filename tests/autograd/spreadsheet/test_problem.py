@@ -4,6 +4,7 @@ The sheets are those that `save_workbook` writes, with one cell or one column ch
 """
 
 import csv
+import itertools
 import math
 import pickle
 import random
@@ -249,6 +250,25 @@ def test_its_formulas_come_to_its_numbers(tmp_path):
     for row, (known, velocity) in zip(numbers, xor_by_hand(numbers[0], 0.7, 0.25, 5), strict=True):
         for name, number in {**known, **{f"velocity {each}": v for each, v in velocity.items()}}.items():
             assert math.isclose(row[name], number, rel_tol=1e-9, abs_tol=1e-15), name
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_a_sheet_with_momentum_is_checked(suffix, tmp_path):
+    """Also where a weight is updated by the gradient alone, from some row on."""
+    loss, wrt, predictions = xor()
+    problem = Problem.of(loss, wrt, predictions=predictions).individual(5)
+    path = problem.key(tmp_path / f"key.{suffix}", epochs=8, lr=0.7, momentum=0.9)
+    report = check_workbook(path, problem)
+    assert report.status == 0, report
+    if suffix == "csv":
+        rows = rows_of(path)
+        for row, below in itertools.pairwise(rows[3:]):
+            below["w11"] = row["w11"] - 0.7 * row["∂E/∂w11"]
+        write(path, rows)
+        mistakes = [
+            each.quantity for table in check_workbook(path, problem, lr=0.7).tables for each in table.mistakes
+        ]
+        assert "w11" in mistakes
 
 
 @pytest.mark.parametrize("momentum", [-0.1, math.nan, math.inf])

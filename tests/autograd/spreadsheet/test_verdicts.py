@@ -478,7 +478,7 @@ def test_a_verdict_that_could_not_be_written_is_none(folder):
     path = write_csv(folder / "right.csv", Layout().grid(Training(count=3)))
     done = run("check", str(path), stdout=">/dev/full")
     assert done.returncode == demos.CRASHED
-    assert done.stderr == b"python -m demos: what was printed could not be written: No space left on device\n"
+    assert done.stderr == b"python -m demos: the output could not be written: No space left on device\n"
 
 
 def test_a_crash_is_none_of_the_verdicts(monkeypatch, capsys):
@@ -493,7 +493,7 @@ def test_a_crash_is_none_of_the_verdicts(monkeypatch, capsys):
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert captured.err.startswith(
-        "python -m demos check: an error in this program, not in what it was given: KeyError"
+        "python -m demos check: an error in this program, not in its input: KeyError"
     )
     require_harmless(captured.err, 0)
 
