@@ -263,6 +263,19 @@ def test_the_product_does_not_grow():
     assert sum(path.read_text(encoding="utf-8").count("\n") for path in text) <= MOST_LINES
 
 
+@pytest.mark.parametrize("name", ["Derivation", "History", "Problem", "Program", "Run", "Training", "Value"])
+def test_a_word_means_one_thing(name):
+    """One class of that name in the whole tree, and no alias of another."""
+    statements = [(path, each) for path in PRODUCT for each in parsed(path.read_text()).body]
+    classes = [path for path, each in statements if isinstance(each, ast.ClassDef) and each.name == name]
+    given = [
+        path
+        for path, each in statements
+        if isinstance(each, ast.Assign) and name in map(ast.unparse, each.targets)
+    ]
+    assert [module_name(path) for path in (*classes, *given)] == [module_name(path) for path in classes[:1]]
+
+
 @pytest.mark.parametrize("package", ["autograd", "nn"])
 def test_a_star_shadows_no_builtin(package):
     names = vars(importlib.import_module("builtins"))

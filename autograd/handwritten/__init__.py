@@ -8,13 +8,13 @@ it was (slips, formulas, search), report. `check_engine` (engines) tries every o
 
 from .checking import check_gradients, check_values
 from .engines import check_engine
-from .programs import Program, check_programs, save_results
+from .programs import StudentProgram, check_programs, save_results
 from .report import HandwrittenReport, Mistake
 
 __all__ = [
     "HandwrittenReport",
     "Mistake",
-    "Program",
+    "StudentProgram",
     "check_engine",
     "check_gradients",
     "check_programs",

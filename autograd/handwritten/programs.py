@@ -10,19 +10,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..files import write_csv, write_text
 
-__all__ = ["Program", "check_programs", "save_results"]
+__all__ = ["StudentProgram", "check_programs", "save_results"]
 
 _HEADINGS = ("file", "status", "seconds", "right", "wrong", "slips", "text")
 
 
 @dataclass(frozen=True)
-class Program:
+class StudentProgram:
     """What came out for one file.
 
     Attributes
@@ -49,7 +50,7 @@ def check_programs(
     *,
     seconds: int = 30,
     megabytes: int = 4000,
-) -> list[Program]:
+) -> list[StudentProgram]:
     """Check Python files, each in a process of its own that may not take too long or too much.
 
     This is no sandbox. The limits are on time, memory and the size of files, and each program runs in an
@@ -67,7 +68,7 @@ def check_programs(
 
     Returns
     -------
-    A list of `Program`, one for each file, by name: one that fails is a row with the reason.
+    A list of `StudentProgram`, one for each file, by name: one that fails is a row with the reason.
 
     Raises
     ------
@@ -89,10 +90,11 @@ def check_programs(
             raise ValueError(f"check_programs: {name} must be a whole number from 1 on, got {limit!r:.60}")
     found = _files(files)
     given = [] if check is None else [_existing(check)]
-    return [_checked(path, given, seconds, megabytes) for path in found]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # each waits for a process
+        return list(pool.map(lambda path: _checked(path, given, seconds, megabytes), found))
 
 
-def save_results(programs: Sequence[Program], path: str | os.PathLike[str]) -> None:
+def save_results(programs: Sequence[StudentProgram], path: str | os.PathLike[str]) -> None:
     """Write results as a table (.csv), or with all that is known (.json)."""
     if Path(path).suffix.lower() == ".json":
         write_text(path, json.dumps([vars(each) for each in programs], indent=1, ensure_ascii=False) + "\n")
@@ -130,7 +132,7 @@ def _files(given: Any) -> list[Path]:
     return found
 
 
-def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) -> Program:
+def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) -> StudentProgram:
     """Run the worker on a file, and end it with all that it has started."""
     home = str(Path(__file__).resolve().parents[2])
     began = time.monotonic()
@@ -173,7 +175,7 @@ def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) ->
     except ValueError:
         why = f"it takes more than {seconds} seconds" if took >= seconds else "it ended without a result"
         outcome = {"status": "failed", "text": why}
-    return Program(
+    return StudentProgram(
         str(path),
         outcome["status"],
         outcome["text"],

@@ -18,7 +18,7 @@ from .comparison import Shown, allowed, noise_of
 from .naming import Quantity
 from .report import Mistake
 from .slips import Candidate, candidates, laid_out
-from .tape import Array, Change, Ids, Run, Tape
+from .tape import Array, Change, Ids, Sweep, Tape
 
 __all__ = ["Entry", "Judge"]
 
@@ -101,7 +101,7 @@ class Judge:
 
     # --- comparing
 
-    def predicted(self, entry: Entry, run: Run, own: Mapping[str, Array]) -> Array:
+    def predicted(self, entry: Entry, run: Sweep, own: Mapping[str, Array]) -> Array:
         """What belongs in an entry after a run; `own` has the student's gradients, by array."""
         if entry.quantity.role == "value":
             return run.data[entry.ids]
@@ -216,7 +216,7 @@ class Judge:
         names = [root.name for root in roots if own and str(root.quantity) == own] or [roots[-1].name]
         return names[0]
 
-    def _run(self, change: Change) -> Run:
+    def _run(self, change: Change) -> Sweep:
         self._work += sum(stage.heads.size * len(stage.tails) for stage in self.tape.stages)
         self._work += _OVERHEAD * len(self.tape.stages)
         return self.tape.run(change)
@@ -290,7 +290,7 @@ class Judge:
         held: Change,
         own: Mapping[str, Array],
         roots: Sequence[Entry],
-        before: Run,
+        before: Sweep,
     ) -> Iterator[float]:
         """The factors with which a candidate may explain an entry: 1 for what has none."""
         if not candidate.fitted:
@@ -350,7 +350,7 @@ class Judge:
         return c in (1.0, -1.0) if candidate.kind == "gradient" else self._nice(c) is not None
 
     def _alone(
-        self, entry: Entry, held: Change, own: Mapping[str, Array], before: Run
+        self, entry: Entry, held: Change, own: Mapping[str, Array], before: Sweep
     ) -> Iterator[tuple[str, str, float]]:
         """Slips of one array: added up or turned the wrong way, or with something added to it."""
         expected, given = self.predicted(entry, before, own), entry.given.numbers

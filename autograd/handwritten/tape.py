@@ -21,7 +21,7 @@ from ..engine.primitives import TABLE
 from ..engine.value import Value
 from .recording import Recording
 
-__all__ = ["Array", "Change", "Family", "Ids", "Link", "Run", "Stage", "Tape", "applied", "slopes"]
+__all__ = ["Array", "Change", "Family", "Ids", "Link", "Stage", "Sweep", "Tape", "applied", "slopes"]
 
 Array = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.intp]
@@ -182,7 +182,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Sweep:
     """One forward and one backward pass: what each node comes to, and the data that later stages read."""
 
     data: Array
@@ -226,12 +226,12 @@ class Tape:
         )
         self.stages = self._staged()
         self.links = self._linked()
-        self.base: Run | None = None
+        self.base: Sweep | None = None
         self.base = self.run(Change())
         self._take_shifts_for_constant()
 
     @property
-    def right(self) -> Run:
+    def right(self) -> Sweep:
         assert self.base is not None
         return self.base
 
@@ -439,13 +439,13 @@ class Tape:
 
     def run(
         self, change: Change, jitter: np.random.Generator | None = None, by: float = 0.0, off: float = 0.0
-    ) -> Run:
+    ) -> Sweep:
         """Forward and backward, with something changed; or with each number moved by chance, `by` times
         itself and `off`."""
         with np.errstate(all="ignore"):
             data, used, first = self._forward(change, jitter, by, off)
             first = 0 if self.base is None else first
-            return Run(data, self._backward(change, used, first, jitter, by), used)
+            return Sweep(data, self._backward(change, used, first, jitter, by), used)
 
     def _forward(
         self, change: Change, jitter: np.random.Generator | None, by: float, off: float

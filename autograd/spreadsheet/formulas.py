@@ -22,7 +22,7 @@ from .cells import IN_A_FORMULA, TOKEN, Book, Place, Sheet, corners, place_of, r
 
 __all__ = ["Calculator", "Formula", "FormulaError", "Reference", "parsed"]
 
-Value = float | str | None  # of a cell: a number, a text or an error, nothing
+Content = float | str | None  # of a cell: a number, a text or an error, nothing
 
 
 class FormulaError(ValueError):
@@ -74,7 +74,7 @@ class _Function:
     vectors: tuple[int, ...] = ()
 
 
-Area = tuple[Value, ...]
+Area = tuple[Content, ...]
 Operand = float | str | Area | None
 
 
@@ -105,7 +105,7 @@ class Formula:
         names = iter([name(each) for each in self.references])
         return TOKEN.sub(lambda token: next(names) if _refers(token) else token[0], self.text[1:])
 
-    def compute(self, look: Callable[[Reference], Area]) -> Value:
+    def compute(self, look: Callable[[Reference], Area]) -> Content:
         """What the formula comes to, given the values of the cells of each reference.
 
         Raises
@@ -124,7 +124,7 @@ class Formula:
         return 0.0 if result is None else result
 
 
-def _single(operand: Operand) -> Value:
+def _single(operand: Operand) -> Content:
     """One value, where an area of one cell stands for its value."""
     if isinstance(operand, tuple):
         if len(operand) != 1:
@@ -263,7 +263,7 @@ def _result(name: str, operands: Sequence[Operand]) -> Operand:
     raise FormulaError(f"the function {name:.40} is not known here")
 
 
-def _factor(value: Value) -> float:
+def _factor(value: Content) -> float:
     """What a cell counts in a SUMPRODUCT: a text counts 0."""
     if isinstance(value, str) and value.startswith("#"):
         raise _CellError(value)

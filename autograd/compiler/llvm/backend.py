@@ -99,7 +99,7 @@ class NativeProgram(BackendProgram):
     def source(self) -> str:
         code, _ = self._pass(self._shown)
         lines = [f"; {node!r}" for node in ancestry(self.nodes)]
-        return "\n".join([*lines, "", str(code.module)])
+        return "\n".join([*lines, "", str(code.module).rstrip(), ""])
 
     @property
     def _shown(self) -> int:

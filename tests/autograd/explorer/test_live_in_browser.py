@@ -321,7 +321,7 @@ def test_the_last_step_goes_over_into_the_next_update(page):
     typed(page, "w", "1")
     page.locator("#last").click()
     page.keyboard.press("ArrowRight")
-    assert page.inner_text("#sentence").startswith("After 1 update from your numbers: given are")
+    assert page.inner_text("#sentence").startswith("After 1 update from your numbers: the leaves are given")
     assert page.inner_text("#meaning").startswith("1 update:")
 
 
