@@ -31,7 +31,7 @@ FLOORS = {
     "autograd.spreadsheet": [
         "vocabulary", "cells", "binary", "opendocument", "books", "expected", "workbook", "problem",
         "assignment", "tables", "formulas", "grading", "inference", "mutations", "diagnosis", "repairs",
-        "resolution", "report", "checking", "classes", "command", "__main__",
+        "certainty", "resolution", "report", "checking", "classes", "command", "__main__",
     ],
     "autograd.spreadsheet.classes": [
         "submissions", "students", "outcomes", "marks", "worker", "workers", "checking", "hints", "pages",

@@ -20,6 +20,7 @@ from ..symbolic import TEXT, Apply, Symbol
 from ..terminal import brief
 from .books import open_book
 from .cells import Book, Sheet, SheetError, letters, place_of, reference
+from .certainty import doubtful_cells, guessed
 from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
@@ -36,7 +37,6 @@ from .vocabulary import RATE, short, split_derivative, stem, updated
 __all__ = ["check_book", "check_workbook"]
 
 _AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
-_ROUNDED = 1e-13  # what is printed more finely than that was not rounded
 _CUT_COLUMNS = 5  # that no usual slip makes wrong by less than a unit of the last digit
 _LOOK = 12  # rows by which readings are compared
 _MOST_SPARE, _MOST_MISSING = 3, 6  # columns headed twice and names that head none, to try one for the other
@@ -215,7 +215,7 @@ def _check_table(
     understood = _understood(table, beside, problem, book, lr)
     table, judged = understood.table, understood.judged()
     _require_the_network(judged, problem)
-    _require_no_guess(understood, judged)
+    understood, judged = _certain(understood, judged, beside, book, lr)
     coarse = too_coarse(judged)
     title = _where(book, table)
     beside = [*beside, *_rate_by_use(understood, beside)]
@@ -276,7 +276,7 @@ def _understood(
     """
     understood = understand(table, beside, problem, book, lr)
     wrong = len(understood.judged(_LOOK).wrong_columns)
-    if wrong and any((column.slack > _ROUNDED).any() for column in table.columns.values()):
+    if wrong and table.is_rounded:
         other = understand(table.cut(), beside, problem, book, lr)
         if len(other.judged(_LOOK).wrong_columns) <= wrong - _CUT_COLUMNS:
             other.notes.append("the numbers are cut behind their last digit, and not rounded")
@@ -319,22 +319,42 @@ def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Giv
         yield Given(RATE, float(understood.rate.value[0]), place)
 
 
-def _require_no_guess(understood: Understanding, judged: Judgement) -> None:
-    """Refuse a table of numbers of its own, where what is wrong may be a number that it lacks."""
-    problem, network, sources = understood.problem, judged.network, understood.sources
-    usual = {**problem.inputs, **problem.weights}
-    lacking = [name for name in usual if sources.get(name) == "assumed"]
-    own = (name for name in usual if name not in lacking)
-    if not any(abs(judged.full[name].value[0] - usual[name]) > 1e-9 for name in own):
-        return
-    wrong = [name for name in judged.wrong_columns if name in network.formulas]
-    doubtful = [name for name in wrong if not set(lacking).isdisjoint(names_in(network.formulas[name]))]
-    if doubtful:
-        raise NotUnderstood(
-            f"{listed(lacking)} stands nowhere on this sheet, whose numbers are not those of "
-            f"{problem.title}, so {listed(doubtful)} cannot be told right from wrong. Write it in a cell "
-            "beside its name"
-        )
+def _certain(
+    understood: Understanding, judged: Judgement, beside: list[Given], book: Book, lr: float | None
+) -> tuple[Understanding, Judgement]:
+    """The table with nothing called wrong that may be right, for all that the sheet does not say."""
+    if not judged.wrong_columns:
+        return understood, judged
+    judged.doubt(doubtful_cells(understood, judged))
+    if not judged.wrong_columns:
+        return understood, judged
+    for names in _other_biases(understood, judged, beside):
+        try:
+            other = understand(understood.table, beside, understood.problem, book, lr, names)
+        except NotUnderstood:
+            continue
+        seen = other.judged()
+        seen.doubt(doubtful_cells(other, seen))
+        if not seen.wrong_columns:
+            other.headings += understood.headings
+            return other, seen
+    return understood, judged
+
+
+def _other_biases(
+    understood: Understanding, judged: Judgement, beside: list[Given]
+) -> Iterator[tuple[str, ...]]:
+    """The biases that the sheet may have computed with, though it does not state them all."""
+    problem, network = understood.problem, judged.network
+    stated = {each.name for each in beside}.union(understood.table.columns)
+    stated &= {name for names in problem.biases for name in names}
+    for names in problem.biases:
+        formulas = problem.network(understood.loss, names).formulas
+        sums = [name for name, formula in formulas.items() if not set(names).isdisjoint(names_in(formula))]
+        sums = [name for name in sums if _compared(judged, name)]
+        unsaid = len(sums) > 1 and all(len(judged.wrong(name)) for name in sums)
+        if names != network.biases and (stated <= set(names) if stated else unsaid):
+            yield names
 
 
 def _require_the_network(judged: Judgement, problem: Problem) -> None:
@@ -496,11 +516,22 @@ def _doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, F
         yield f"not read: {listed(table.unread)}; and no column was read as {listed(absent)}"
     if table.twice:
         yield f"there a second time, with other numbers: {listed(table.twice)}"
+    if judged.doubtful:
+        lacking = [name for name in guessed(understood) if name != RATE]
+        yield (
+            f"cannot be told right from wrong: {_cells(judged, judged.doubtful)}; what differs there may be "
+            + (
+                f"{listed(lacking)}, which no cell holds: write it beside its name"
+                if lacking
+                else "the digits that are not printed"
+            )
+        )
     unknown = {
-        name: states == UNKNOWN
+        name: (states == UNKNOWN) & ~judged.doubtful.get(name, np.False_)
         for name, states in judged.states.items()
-        if (states == UNKNOWN).any() and (judged.rate is not None or name.removesuffix("'") not in slopes)
+        if (judged.rate is not None or name.removesuffix("'") not in slopes)
     }
+    unknown = {name: flags for name, flags in unknown.items() if flags.any()}
     if unknown:
         yield f"not computed, for what is needed for it is no number: {_cells(judged, unknown)}"
     if coarse:

@@ -49,6 +49,7 @@ class Judgement:
     taken : of each column which of its cells are taken as they stand, for nothing computes them.
     own : each quantity as its own row has it: as printed where that is wrong, else as computed.
     seen : each quantity as printed, where it is.
+    doubtful : the cells that differ, and may be right all the same, by column.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Judgement:
         self.states: dict[str, States] = {}
         self.right: dict[str, Estimate] = {}
         self.taken: dict[str, Flags] = {}
+        self.doubtful: dict[str, Flags] = {}
         self._replays: dict[bytes, dict[str, Estimate]] = {}  # by learning rate
         self._leaves()
         self._forward()
@@ -126,9 +128,8 @@ class Judgement:
                 self.full[name] = shown.take(last)
                 if not trained:
                     self.full[name].error[self._short(shown)] = 0.0
-        if self._chosen():
-            for name in self.network.trained:
-                self.full[name].error[0] = 0.0
+        for name in self._chosen():
+            self.full[name].error[0] = 0.0
         holes = [
             name
             for name in self.network.trained
@@ -169,13 +170,17 @@ class Judgement:
             ]
         )
 
-    def _chosen(self) -> bool:
-        """Whether the weights of the first row are numbers that somebody chose, which are exact then.
+    def _chosen(self) -> list[str]:
+        """The weights that the first row prints, if they are numbers that somebody chose, and exact then.
 
         One of them may be short by chance, if they were drawn at random; hardly all.
         """
-        first = [self.full[name].take(slice(0, 1)) for name in self.network.trained]
-        return all(self._short(each)[0] for each in first)
+        after = self.after
+        shown = [
+            name for name in self.network.trained if name in self.seen and not (after and self.moves(name))
+        ]
+        chosen = all(self._short(self.full[name].take(slice(0, 1)))[0] for name in shown)
+        return shown if chosen else []
 
     def _fill(self, holes: list[str]) -> None:
         """Weights that a row does not print, from the row above it."""
@@ -199,7 +204,7 @@ class Judgement:
                 if printed is not None and not math.isnan(printed.value[row]):
                     said = printed.take(here)
                     off = np.abs(said.value - right.value) > said.error + right.error
-                    above[slope] = said.where(off | (said.error < right.error), right)
+                    above[slope] = said.where(off | ~(said.error >= right.error), right)
                 after = propagated(network.update(name), above)
                 self.full[name].value[row + 1], self.full[name].error[row + 1] = (
                     after.value[0],
@@ -464,6 +469,12 @@ class Judgement:
     def wrong(self, name: str) -> npt.NDArray[np.intp]:
         """The rows in which the column is wrong by a mistake of its own."""
         return np.flatnonzero(self.states.get(name, np.zeros(0)) == WRONG)
+
+    def doubt(self, doubtful: dict[str, Flags]) -> None:
+        """Call these cells neither right nor wrong."""
+        self.doubtful = doubtful
+        for name, flags in doubtful.items():
+            self.states[name][flags] = UNKNOWN
 
     def agrees(self, name: str) -> Flags:
         """Where the column was computed anew and holds what was computed."""

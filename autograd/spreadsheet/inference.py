@@ -84,7 +84,12 @@ class Understanding:
 
 
 def understand(
-    table: Table, beside: Sequence[Given], problem: Problem, book: Book, lr: float | None
+    table: Table,
+    beside: Sequence[Given],
+    problem: Problem,
+    book: Book,
+    lr: float | None,
+    biases: tuple[str, ...] | None = None,
 ) -> Understanding:
     """Work out what the table does not say.
 
@@ -92,12 +97,13 @@ def understand(
     ----------
     beside : what stands on the sheet beside its name, the nearest first.
     lr : the learning rate, if the user gave it.
+    biases : those that the network has; by default those by which the numbers come about.
 
     Raises
     ------
     NotUnderstood : if too much is missing.
     """
-    return _Reader(table, beside, problem, book).read(lr)
+    return _Reader(table, beside, problem, book, biases).read(lr)
 
 
 def _median(numbers: npt.NDArray[np.float64]) -> float:
@@ -113,8 +119,16 @@ def _told(chosen: Iterable[Given]) -> tuple[dict[str, float], dict[str, str]]:
 
 
 class _Reader:
-    def __init__(self, table: Table, beside: Sequence[Given], problem: Problem, book: Book) -> None:
+    def __init__(
+        self,
+        table: Table,
+        beside: Sequence[Given],
+        problem: Problem,
+        book: Book,
+        biases: tuple[str, ...] | None,
+    ) -> None:
         self.table, self.beside, self.problem, self.book = table, beside, problem, book
+        self.biases = biases
         self.count = len(table.rows)
 
     def read(self, lr: float | None) -> Understanding:
@@ -199,6 +213,9 @@ class _Reader:
         self, inputs: Mapping[str, float]
     ) -> Iterator[tuple[tuple[str, ...], dict[str, float], dict[str, str]]]:
         columns = self.table.columns
+        if self.biases is not None:
+            yield self._zero_where_unsaid(self.biases)
+            return
         for names in reversed(self.problem.biases):  # some of them are there
             held = {name: self._stated(name)[0].value for name in names if self._stated(name)}
             there = [name for name in names if name in columns or name in held]
@@ -208,6 +225,8 @@ class _Reader:
                 solved = self._solved(self._network(names), start, known, 4)
                 if solved is not None:
                     yield names, {**held, **solved}, dict.fromkeys(missing, "from the numbers")
+                else:
+                    yield self._zero_where_unsaid(names)
         for names in reversed(self.problem.biases):
             stated = {name: self._stated(name) for name in names if name not in columns}
             if all(stated.values()):
@@ -220,6 +239,13 @@ class _Reader:
             if solved is not None and max(map(abs, solved.values())) > _SMALL:
                 solved = {name: value if abs(value) > _SMALL else 0.0 for name, value in solved.items()}
                 yield names, solved, dict.fromkeys(names, "from the numbers")
+
+    def _zero_where_unsaid(
+        self, names: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], dict[str, float], dict[str, str]]:
+        """These biases, 0 where the sheet does not say them."""
+        unsaid = [name for name in names if name not in self.table.columns]
+        return names, *self._read_or_assumed(unsaid, dict.fromkeys(unsaid, 0.0))
 
     def _network(self, biases: tuple[str, ...] = ()) -> Network:
         return self.problem.network(next(iter(self.problem.losses)), biases)

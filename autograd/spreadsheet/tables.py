@@ -28,6 +28,8 @@ __all__ = ["Column", "Given", "Table", "find_tables", "givens"]
 Array = npt.NDArray[np.float64]
 
 _ABOVE = 5  # rows from a header down to its numbers, at most
+_ROUNDED = 1e-13  # what is printed more finely than that was not rounded
+_FORMATTED = -4  # decimals from which on a column was given that many, and is not short by chance
 _BLANK = 3  # rows without numbers that end a table
 _NONE: set[int] = set()
 _ERROR = re.compile(r"#[^\s\d]{1,20}|Err:\d{3}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
@@ -44,6 +46,7 @@ class Column:
     position : which column of the sheet; of a table on its side, which row.
     values : the numbers, nan where there is none.
     slack : how far rounding to the printed digits may have changed each.
+    loose : the same if its own digits are all that tells, and not those of other columns too.
     texts : by row of the table, what stands there in place of a number.
     """
 
@@ -52,6 +55,7 @@ class Column:
     position: int
     values: Array
     slack: Array
+    loose: Array
     texts: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -102,6 +106,11 @@ class Table:
         """Where the number of a quantity in a row of the table stands."""
         return self.at(self.rows[row], self.columns[name].position)
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether any number has fewer digits than a double."""
+        return any((column.slack > _ROUNDED).any() for column in self.columns.values())
+
     def cut(self) -> Table:
         """The table with numbers that were cut behind their last digit, and not rounded there."""
         return replace(
@@ -110,6 +119,14 @@ class Table:
                 name: replace(column, slack=2.0 * column.slack) for name, column in self.columns.items()
             },
         )
+
+    def loosened(self) -> Table:
+        """The table with numbers that are no more exact than anybody could read them: cut, and as printed."""
+        columns = {
+            name: replace(column, slack=np.where(column.loose > _ROUNDED, 2.0, 1.0) * column.loose)
+            for name, column in self.columns.items()
+        }
+        return replace(self, columns=columns)
 
     def exchanged(self, missing: str, turn: int, kept: bool) -> Table:
         """The table with one of two columns of the same name as another one that it has not.
@@ -471,7 +488,7 @@ class _Search:
         return found
 
     def _column(self, name: str, title: str, position: int, rows: list[int]) -> Column:
-        column = Column(name, title, position, np.full(len(rows), math.nan), np.zeros(len(rows)))
+        column = Column(name, title, position, np.full(len(rows), math.nan), *np.zeros((2, len(rows))))
         for turn, row in enumerate(rows):
             cell = self.grid.cells.get((row, position))
             if cell is None or cell.value is None:
@@ -591,9 +608,8 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
         for name, each in prints.items()
         if len(each) > 1
         and len(units := {one.unit for one in each.values()}) == 1
-        and units.pop() <= -4
+        and units.pop() <= _FORMATTED
         and name in numbers
-        and numbers[name] != {0.0}
         and kind_of(name) != "given"
     }
     lively = lively or {  # a row or two; how a zero is printed says nothing
@@ -612,6 +628,10 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
         others = [finest[other, False] for other in kin if (other, False) in finest]
         if others:
             usual[kind] = tuple(np.median(others, axis=0))
+    padded = {  # 0.10 is written by a format, not by chance
+        name: any(grid.cells[rows[turn], column.position].text.endswith("0") for turn in prints[name])
+        for name, column in columns.items()
+    }
     for name, each in prints.items():
         usual_unit, usual_digits = usual.get("" if name in lively else kind_of(name), (math.inf, -math.inf))
         for turn, one in each.items():
@@ -622,6 +642,9 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
             # two are rare enough to take the number as exact as the others.
             last = one.unit if expected <= one.unit <= expected + 1 else expected
             columns[name].slack[turn] = 0.51 * 10.0 ** min(last, 300)
+            own = finest[name, one.exponent][0]
+            by_format = own <= _FORMATTED or (own < -1 and padded[name])
+            columns[name].loose[turn] = 0.51 * 10.0 ** min(max(last, own) if by_format else last, 300)
 
 
 def _usual_least(numbers: list[int]) -> int:
