@@ -351,8 +351,11 @@ def _other_biases(
     for names in problem.biases:
         formulas = problem.network(understood.loss, names).formulas
         sums = [name for name, formula in formulas.items() if not set(names).isdisjoint(names_in(formula))]
-        sums = [name for name in sums if _compared(judged, name)]
-        unsaid = len(sums) > 1 and all(len(judged.wrong(name)) for name in sums)
+        guesses = set(guessed(understood))
+        sums = [
+            name for name in sums if _compared(judged, name) and guesses.isdisjoint(names_in(formulas[name]))
+        ]
+        unsaid = all(len(judged.wrong(name)) for name in sums)  # no sum shows that there is no bias
         if names != network.biases and (stated <= set(names) if stated else unsaid):
             yield names
 

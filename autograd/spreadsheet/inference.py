@@ -70,7 +70,9 @@ class Understanding:
     momentum: float = 0.0
     loss: str = ""
 
-    def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
+    def judged(
+        self, rows: int | None = None, rate: Estimate | None = None, as_printed: bool = False
+    ) -> Judgement:
         return Judgement(
             self.table,
             self.network,
@@ -80,6 +82,7 @@ class Understanding:
             after=self.after,
             gap=self.gap,
             momentum=self.momentum,
+            as_printed=as_printed,
         )
 
 

@@ -642,9 +642,9 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
             # two are rare enough to take the number as exact as the others.
             last = one.unit if expected <= one.unit <= expected + 1 else expected
             columns[name].slack[turn] = 0.51 * 10.0 ** min(last, 300)
-            own = finest[name, one.exponent][0]
-            by_format = own <= _FORMATTED or (own < -1 and padded[name])
-            columns[name].loose[turn] = 0.51 * 10.0 ** min(max(last, own) if by_format else last, 300)
+            own = max(last, finest[name, one.exponent][0])  # one zero more or less, as above
+            exact = one.size == -400 and not padded[name]  # 0 and 0.0 are no rounded numbers
+            columns[name].loose[turn] = 0.51 * 10.0 ** min(last if exact else own, 300)
 
 
 def _usual_least(numbers: list[int]) -> int:

@@ -1,16 +1,14 @@
-"""No right sheet is called wrong, whatever it leaves out; and what is wrong still is, where that can be told."""
+"""No right sheet is called wrong, whatever it leaves out; what is wrong still is, where that can be told."""
 
 import random
 
-import numpy as np
 import pytest
 
 from autograd.spreadsheet import SheetError, check_workbook
-from autograd.spreadsheet.certainty import _bounds
 from tests.autograd.spreadsheet.test_sheets_as_made import HEADINGS
-from tests.support.partial_sheets import KINDS, left_out, with_a_slip
+from tests.support.partial_sheets import KINDS, left_out
 from tests.support.profiles import scaled
-from tests.support.sheets_made import COLUMNS, Layout, Training, write_csv
+from tests.support.sheets_made import COLUMNS, write_csv
 
 RIGHT, WRONG, _, UNSURE = range(4)
 
