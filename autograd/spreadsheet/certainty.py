@@ -98,6 +98,10 @@ def _errors(found: Understanding, names: list[str]) -> Array:
     slopes /= np.maximum(width, 1e-300)[:, None]
     errors = _CURVED * _bounds(slopes[np.isfinite(slopes).all(axis=1)])
     values = np.array([(found.rate if name == RATE else found.given[name]).value[0] for name in names])  # type: ignore[union-attr]  # guessed() names the rate only if there is one
+    if any(judged.moves(name) for name in judged.network.leaves if name not in judged.network.trained):
+        errors[[name in judged.network.leaves and name not in judged.network.trained for name in names]] = (
+            np.inf  # another example in each row
+        )
     near = errors <= _WIDEST * np.maximum(1.0, np.abs(values))
     return np.where(near & _borne_out(found, judged, names), errors, np.nan)
 

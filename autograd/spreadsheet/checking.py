@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -25,14 +26,14 @@ from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
 from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
-from .inference import NotUnderstood, Understanding, understand
+from .inference import MOMENTA, NotUnderstood, Understanding, understand
 from .mutations import ACTIVATIONS
 from .problem import Problem
 from .repairs import reading
 from .report import UNREADABLE, UNSURE, Finding, Refusal, TableReport, WorkbookReport, counted, listed
 from .resolution import decimals, too_coarse
 from .tables import Given, Table, find_tables, givens
-from .vocabulary import RATE, short, split_derivative, stem, updated
+from .vocabulary import MOMENTUM, RATE, short, split_derivative, stem, updated
 
 __all__ = ["check_book", "check_workbook"]
 
@@ -328,17 +329,27 @@ def _certain(
     judged.doubt(doubtful_cells(understood, judged))
     if not judged.wrong_columns:
         return understood, judged
-    for names in _other_biases(understood, judged, beside):
-        try:
-            other = understand(understood.table, beside, understood.problem, book, lr, names)
-        except NotUnderstood:
-            continue
+    for other in _other_readings(understood, judged, beside, book, lr):
         seen = other.judged()
         seen.doubt(doubtful_cells(other, seen))
         if not seen.wrong_columns:
-            other.headings += understood.headings
+            other.headings = understood.headings
             return other, seen
     return understood, judged
+
+
+def _other_readings(
+    understood: Understanding, judged: Judgement, beside: list[Given], book: Book, lr: float | None
+) -> Iterator[Understanding]:
+    """Other biases, and other momenta, if the sheet does not state them."""
+    if understood.sources.get(MOMENTUM, "by trying") == "by trying" and understood.gap == 1:
+        later = {updated(name) for name in judged.network.trained}.union(judged.network.trained)
+        if not later.isdisjoint(judged.wrong_columns):
+            for momentum in {0.0, *MOMENTA} - {understood.momentum}:
+                yield replace(understood, momentum=momentum, doubts=[*understood.doubts])
+    for names in _other_biases(understood, judged, beside):
+        with contextlib.suppress(NotUnderstood):
+            yield understand(understood.table, beside, understood.problem, book, lr, names)
 
 
 def _other_biases(

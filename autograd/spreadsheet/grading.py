@@ -454,7 +454,8 @@ class Judgement:
         found = []
         for each in self._slopes(name):
             step = propagated(self.network.symbol(RATE) * slope, {RATE: rate, slope.text: each})
-            total = Estimate(np.nancumsum(step.value), np.nancumsum(step.error)).moved_down(0.0)
+            unsure = np.where(np.isnan(step.error), math.inf, step.error)  # a step that nobody knows
+            total = Estimate(np.nancumsum(step.value), np.cumsum(unsure)).moved_down(0.0)
             value, error = weight.value[0] - total.value, weight.error[0] + total.error
             found.append(Estimate(value, error + 4e-15 * np.arange(1, self.count + 1) * np.abs(value)))
         return found

@@ -26,11 +26,11 @@ from .problem import Problem
 from .tables import Given, Table
 from .vocabulary import EPOCH, MOMENTUM, RATE, updated
 
-__all__ = ["NotUnderstood", "Understanding", "understand"]
+__all__ = ["MOMENTA", "NotUnderstood", "Understanding", "understand"]
 
 _LOOK = 12  # rows by which readings are compared
 _MOST_UPDATES = 1_000  # from one row to the next
-_MOMENTA = (0.9, 0.5, 0.8, 0.95, 0.99)
+MOMENTA = (0.9, 0.5, 0.8, 0.95, 0.99)
 _MOST_FIT = 0.5  # of the updates, from which on a learning rate counts as the one that was used
 _ROUNDS = 12  # of looking for numbers that nobody wrote down
 _SMALL = 2e-3  # a bias that is none, and what does not explain a number
@@ -155,7 +155,7 @@ class _Reader:
             most = self._fit(plain, rate)
         if most > _MOST_FIT or found.gap > 1:
             return
-        for each in stated or _MOMENTA:
+        for each in stated or MOMENTA:
             if not 0.0 < each < 1.0:
                 continue
             found.momentum = each

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from autograd import Problem
 from autograd.spreadsheet import assignment
 
-from .planted_sheets import NETWORKS, slipped
+from .planted_sheets import NETWORKS
 from .sheets_made import (
     BIASED,
     COLUMNS,
@@ -120,13 +120,3 @@ def left_out(draw: random.Random, sheet: Numbers, headings: Callable[[str], str]
     if draw.random() < 0.6:
         grid |= {(1, 1): "learning rate", (1, 2): sheet.rate}
     return {(column, row): x for (row, column), x in grid.items()} if draw.random() < 0.15 else grid
-
-
-def with_a_slip(draw: random.Random, network: str) -> tuple[str, Numbers]:
-    """A sheet of that network with a slip planted in one column, and that column."""
-    name, program = slipped(NETWORKS[network](draw), draw)
-    names = [*program.given, *program.updates, *program.formulas, *program.others]
-    rows = program.rows()
-    columns = {program.heading(each): [row[each] for row in rows] for each in names if each != "eta"}
-    given = frozenset(program.given)
-    return program.heading(name), Numbers(program.problem, columns, given, program.given["eta"][0])
