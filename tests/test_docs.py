@@ -98,6 +98,20 @@ def test_links_lead_to_pages(path):
         assert (path.parent / target).is_file()
 
 
+@pytest.mark.parametrize("path", [*DOCS.glob("*.webp"), *DOCS.glob("*.png")], ids=lambda path: path.name)
+def test_pictures_are_whole_and_small(path):
+    data = path.read_bytes()
+    assert 10_000 < len(data) < 1_000_000
+    if path.suffix == ".webp":
+        assert (data[:4], data[8:12], int.from_bytes(data[4:8], "little") + 8) == (
+            b"RIFF",
+            b"WEBP",
+            len(data),
+        )
+    else:
+        assert data.endswith(b"IEND\xaeB`\x82")
+
+
 def test_every_page_is_in_a_table_of_contents():
     listed = re.findall(r"^[\w/]+$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted([*listed, "index"]) == [name(path) for path in PAGES]

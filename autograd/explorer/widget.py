@@ -18,10 +18,7 @@ def _widget_class() -> Any:
         import anywidget
         import traitlets
     except ImportError:
-        otherwise = "without it the page is shown, and numbers stay in it"
-        raise MissingExtraError(
-            "numbers that come back to Python", "anywidget", "widget", otherwise
-        ) from None
+        raise MissingExtraError("a page that hands numbers back", "anywidget", "widget") from None
 
     class ExplorerWidget(anywidget.AnyWidget):
         """The page, and `values`: the number of every leaf by its name, as the reader has it."""

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,8 @@ def check_programs(
             raise ValueError(f"check_programs: {name} must be a whole number from 1 on, got {limit!r:.60}")
     found = _files(files)
     given = [] if check is None else [_existing(check)]
-    return [_checked(path, given, seconds, megabytes) for path in found]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # each waits for a process
+        return list(pool.map(lambda path: _checked(path, given, seconds, megabytes), found))
 
 
 def save_results(programs: Sequence[StudentProgram], path: str | os.PathLike[str]) -> None:

@@ -215,6 +215,7 @@ def _check_table(
     understood = _understood(table, beside, problem, book, lr)
     table, judged = understood.table, understood.judged()
     _require_the_network(judged, problem)
+    _require_no_guess(understood, judged)
     coarse = too_coarse(judged)
     title = _where(book, table)
     beside = [*beside, *_rate_by_use(understood, beside)]
@@ -316,6 +317,24 @@ def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Giv
         return
     if understood.rate is not None and all(each.place != place for each in beside):
         yield Given(RATE, float(understood.rate.value[0]), place)
+
+
+def _require_no_guess(understood: Understanding, judged: Judgement) -> None:
+    """Refuse a table of numbers of its own, where what is wrong may be a number that it lacks."""
+    problem, network, sources = understood.problem, judged.network, understood.sources
+    usual = {**problem.inputs, **problem.weights}
+    lacking = [name for name in usual if sources.get(name) == "assumed"]
+    own = (name for name in usual if name not in lacking)
+    if not any(abs(judged.full[name].value[0] - usual[name]) > 1e-9 for name in own):
+        return
+    wrong = [name for name in judged.wrong_columns if name in network.formulas]
+    doubtful = [name for name in wrong if not set(lacking).isdisjoint(names_in(network.formulas[name]))]
+    if doubtful:
+        raise NotUnderstood(
+            f"{listed(lacking)} stands nowhere on this sheet, whose numbers are not those of "
+            f"{problem.title}, so {listed(doubtful)} cannot be told right from wrong. Write it in a cell "
+            "beside its name"
+        )
 
 
 def _require_the_network(judged: Judgement, problem: Problem) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
-from autograd import Value, explore, sigmoid
+from autograd import Value, explore, sigmoid, write_bytes
 from tests.support.browser import headless, opened
 
 TARGET = Path(__file__).parent.parent / "explorer.webp"
@@ -59,9 +59,11 @@ def record(target: Path) -> None:
                 frames.append(frame(shown))
                 times.append(STEP)
     times[-1] = PAUSE
+    made = io.BytesIO()
     frames[0].save(
-        target, save_all=True, append_images=frames[1:], duration=times, loop=0, quality=70, method=6
+        made, "WEBP", save_all=True, append_images=frames[1:], duration=times, loop=0, quality=70, method=6
     )
+    write_bytes(target, made.getvalue())
     print(f"{target}: {len(frames)} frames, {target.stat().st_size / 1e3:.0f} kB")
 
 

@@ -155,6 +155,8 @@ def fourth_order(runs: int, largest: int) -> Times:
     """The fourth derivative of an expression of 1,000 nodes; in jax by `grad` of `grad`, not jitted."""
     import jax
 
+    jax.config.update("jax_enable_x64", True)  # without it, jax computes in single precision
+
     found: dict[str, float] = {}
 
     def f(x: Any, sin: Any) -> Any:

@@ -61,10 +61,10 @@ function toldGiven() {
   const [weights, given] = sorted();
   const told = [given.length && counted(given.length, "input"), weights.length && counted(weights.length, "parameter")];
   const leaves = [...weights, ...given];
-  const words = `iven are the numbers of the leaves: ${told.filter(Boolean).join(" and ") || "constants only"}.`;
+  const words = `he leaves are given: ${told.filter(Boolean).join(" and ") || "constants only"}.`;
   const when = state.live
-    ? state.live.steps ? `After ${counted(state.live.steps, "update")} from your numbers: g` : "Your numbers: g"
-    : frames() > 1 ? `Epoch ${epoch()}: g` : "G";
+    ? state.live.steps ? `After ${counted(state.live.steps, "update")} from your numbers: t` : "Your numbers: t"
+    : frames() > 1 ? `Epoch ${epoch()}: t` : "T";
   return {
     words: when + words,
     formula: line(leaves.slice(0, 8).map((node) => `${name(node)} = ${written(data(node))}`).join(", ") + (leaves.length > 8 ? ", …" : "")),

@@ -373,6 +373,17 @@ def test_starting_values_and_rates_that_are_others_are_noted(check):
     assert check(Layout().grid(Training(count=6)), name="lr=0.5.csv").tables[0].understood.notes == []
 
 
+@pytest.mark.parametrize("seed", range(scaled(4)))
+def test_first_weights_that_stand_nowhere_make_nothing_wrong(seed, check):
+    """One is worked out; of two of one neuron it is said that they are missing."""
+    training = drawn(random.Random(seed))
+    for missing, statuses in ((["w2"], {RIGHT_STATUS}), (["w1", "w2"], {RIGHT_STATUS, UNSURE})):
+        columns = [name for name in COLUMNS if name not in missing]
+        report = check(Layout(columns, corner=(3, 1), rate=(1, 2)).grid(training))
+        assert report.status in statuses, report
+        assert wrong(report) == []
+
+
 # --- repairs ----------------------------------------------------------------------------------------------
 
 
