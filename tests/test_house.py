@@ -25,7 +25,7 @@ FLOORS = {
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["script", "widget", "columns", "runs", "labels", "pictures", "explore"],
+    "autograd.explorer": ["script", "widget", "columns", "runs", "labels", "programs", "pictures", "explore"],
     "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
