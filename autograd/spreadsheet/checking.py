@@ -227,8 +227,10 @@ def _check_table(
         rows = np.flatnonzero(judged.states[name] == FOLLOWS).tolist()
         if rows:
             findings.append(_finding(judged, name, rows, title, book, None))
-    understood.notes += _other_numbers(understood, judged, book)
-    return TableReport(title, understood, judged, findings, coarse, list(_doubts(understood, judged, coarse)))
+    others = list(_other_numbers(understood, judged, book))
+    understood.notes += others
+    doubts = list(_doubts(understood, judged, coarse))
+    return TableReport(title, understood, judged, findings, coarse, doubts, others)
 
 
 _MOST_OTHER = 3  # starting values that are other ones, beyond which the sheet just has its own

@@ -56,7 +56,7 @@ class Outcome:
     reason : why it was not read, or what else is not as it should be; ``""`` for nothing.
     states : of each quantity that the sheet has what is said of it.
     mistakes : what is wrong.
-    notes : what could not be checked, or cannot be right of the learning rate.
+    notes : what could not be checked, cannot be right of the learning rate, or is not the problem's number.
     numbers : what the sheet starts with: inputs, targets and the weights of the first row of its first table.
     report : the text of the check.
     """
@@ -103,7 +103,8 @@ def outcome_of(report: WorkbookReport) -> Outcome:
         for name, state in _states(table).items():
             _add(states, name, state)
         mistakes += [_mistake(each) for each in table.mistakes]
-        notes += [note for note in (*table.faults, *table.doubts) if note not in notes]
+        said = (*table.faults, *table.doubts, *table.others)
+        notes += [note for note in said if note not in notes]
         numbers = numbers or _numbers(table)
     refused = [each for each in report.entries if isinstance(each, Refusal)]
     notes += [f"{each.where}: {each.verdict}" for each in refused]

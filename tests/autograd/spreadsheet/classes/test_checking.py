@@ -212,3 +212,15 @@ def test_what_could_not_be_checked_to_enough_digits_earns_nothing(tmp_path):
     states = {mark.quantity: mark.state for mark in entry.marks}
     assert states["∂E_total/∂w3"] == "unchecked"
     assert entry.points < entry.most
+
+
+def test_other_numbers_than_the_problems_are_told_to_the_teacher(tmp_path):
+    """They are no mistake, and the table of the class says them as the report of one sheet does."""
+    folder = put(
+        tmp_path / "class", {"Ada/lr_2.csv": sheet(tmp_path, w1=0.11), "Alan/x.csv": sheet(tmp_path)}
+    )
+    ada, alan = check_class(folder, assignment(), workers=1).entries
+    assert ada.outcome.status == 0
+    assert any("w1 starts at 0.11" in note for note in ada.outcome.notes)
+    assert any("lr_2 says η = 2" in note for note in ada.outcome.notes)
+    assert not alan.outcome.notes
