@@ -117,7 +117,9 @@ class Training:
     order : (V,), the indices of the examples in the order of the visits.
     bounds : (U, 2), update u uses ``order[start:stop]`` for its row ``start, stop``.
     rates : (U,), η of each update.
-    rule, names : the rule by which parameters follow the gradient, and the names of what it remembers.
+    rule, names : the rule by which parameters follow the gradient, and the names of what it remembers. What
+        the rule reads besides its arguments is constant: native code is made of it once. For other settings
+        give another function.
     clip_value, clip_norm : limits of the gradient's elements and of its length, or None.
     careful : whether norms are noted, and the training ends at a value or parameter that is not finite.
     previous : with `careful` the state before the last update that was made, in the same shape.
