@@ -225,9 +225,10 @@ class _Writer:
         code, llvm, whole = self.code, self.llvm, self.code.whole
         one = code.whole_number(1)
         self.context = self.field(code.arguments[0], _DATA)
+        plain, nothing = _CONTIGUOUS | _ALIGNED, self.known("nothing")
+        self.require(self.equal(code.arguments[2], code.whole_number(4)))
         parameters, batch, direction, out = (self.field(code.arguments[1], 8 * i) for i in range(4))
         P, width, N = (self.known(name, whole) for name in ("parameters", "inputs", "directions"))
-        plain, nothing = _CONTIGUOUS | _ALIGNED, self.known("nothing")
         dims, value = llvm.alloca(whole, rank), llvm.alloca(code.real)
 
         numbers = self.array(parameters, plain)
@@ -247,7 +248,9 @@ class _Writer:
         examples, count = self.either(self.equal(batch, nothing), no_batch, examples_of)
         read = [(numbers, P), (examples, llvm.mul(count, width))]  # pointers, and how many numbers
         along, step = examples, code.whole_number(0)
-        if directed:
+        if not directed:  # or along a direction of no numbers, which has a shape too
+            self.require(self.equal(direction, nothing))
+        else:
             along, axes = self.array(direction, plain), self.axes(direction)
             for_each = self.equal(axes, code.whole_number(2))
             self.require(llvm.or_(for_each, self.equal(axes, one)))

@@ -140,6 +140,30 @@ def test_what_does_not_fit_is_not_touched():
         assert program._enter["hvp"]["inputs"](W, batch, direction, None) is None
 
 
+def test_another_number_of_arguments_is_not_read():
+    program = made()
+    batch, enter = warm(program)
+    for count in (0, 1, 2, 3, 5, 9):
+        assert enter(*[W, batch, None, None, None, None, None, None, None][:count]) is None
+    with pytest.raises(TypeError, match="keyword"):
+        enter(W, batch, None, out=None)
+
+
+@pytest.mark.parametrize("wrt", ["parameters", "inputs"])
+def test_a_direction_of_no_numbers_has_its_shape_at_each_call(wrt):
+    """The first calls go the long way and the later ones do not: both look at it."""
+    w, x = [Value(0.5)], [Value(1.0)]
+    given = ([], x) if wrt == "parameters" else (w, [])
+    program = compile(exp(w[0] if wrt == "inputs" else x[0]), *given, backend="llvm")
+    numbers, batch = np.ones(program.parameters), np.ones((3, program.inputs))
+    for _ in range(4):
+        for right in (np.empty(0), np.empty((3, 0))):
+            np.testing.assert_array_equal(program.jvp(numbers, batch, right, wrt)[1], 0.0)
+        for wrong in (np.ones(1), np.ones((2, 0)), np.ones((3, 1)), "a"):
+            with pytest.raises((TypeError, ValueError), match=r"direction|real numbers"):
+                program.jvp(numbers, batch, wrong, wrt)
+
+
 def test_results_that_are_not_finite_take_the_long_way():
     w, x = Value(1.0), Value(1.0)
     program = compile(log(x) * w, [w], [x], backend="llvm")
