@@ -96,6 +96,8 @@ def _times(c: float) -> str:
             return words
     if 0.0 < abs(c) < 1.0 and abs(1.0 / c - round(1.0 / c)) < 1e-4:
         return f"is divided by {round(1.0 / c):d} once too often"
+    if c > 2.5 and abs(c - round(c)) < _NEAR * c:
+        return f"is {round(c):d} times what belongs there: a division by {round(c):d} is left out"
     return f"is {c:.6g} times what belongs there"
 
 

@@ -156,6 +156,25 @@ def test_the_usual_slips_of_a_two_layer_net_are_named(slip, reference):
     assert report.mistakes[0].kind in (expected.split() if expected else kinds(report))
 
 
+def test_a_division_by_the_number_of_examples_that_one_gradient_lacks_is_named():
+    """As where each gradient is divided by m of its own, and the features stand in columns."""
+
+    def reference(X, W, b, t):
+        A = 1 / (1 + np.exp(-(np.dot(W, X) + b)))
+        return ((A - t) ** 2).sum() / X.shape[1]
+
+    def by_hand(X, W, b, t):
+        A = 1 / (1 + np.exp(-(np.dot(W, X) + b)))
+        dZ = 2 * (A - t) * A * (1 - A)
+        return {"W": np.dot(dZ, X.T) / X.shape[1], "b": dZ.sum(axis=1, keepdims=True)}
+
+    chance = np.random.default_rng(1)
+    shapes = {"X": (2, 7), "W": (3, 2), "b": (3, 1), "t": (3, 7)}
+    report = check_gradients(by_hand, reference, {name: chance.random(each) for name, each in shapes.items()})
+    assert report.wrong == ["db"]
+    assert "a division by 7 is left out" in report.mistakes[0].words
+
+
 def _rate(seeds):
     """Of planted slips: how many, how many were named, and of how many other arrays were told."""
     named = wrong = 0

@@ -221,6 +221,11 @@ def test_other_numbers_than_the_problems_are_told_to_the_teacher(tmp_path):
     )
     ada, alan = check_class(folder, assignment(), workers=1).entries
     assert ada.outcome.status == 0
-    assert any("w1 starts at 0.11" in note for note in ada.outcome.notes)
+    assert any("w1 starts at 0.11" in remark for remark in ada.remarks)
     assert any("lr_2 says η = 2" in note for note in ada.outcome.notes)
     assert not alan.outcome.notes
+    assert not alan.remarks
+    own = Student("Somebody", numbers={"w1": 0.11, "w2": 0.2, "w3": 0.25})  # found by them
+    ada = check_class(folder, assignment(), students=[own], workers=1).entries[-1]
+    assert ada.listed == own
+    assert not any("starts at" in text for text in (*ada.remarks, *ada.outcome.notes))
