@@ -120,6 +120,7 @@ def read_only(tmp_path):
         path.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_installed_where_nobody_may_write_it_works(read_only, tmp_path):
     """The packages, the working directory and the home are read-only; what is written goes elsewhere."""
     folder = str(tmp_path / "folder")

@@ -25,7 +25,7 @@ FLOORS = {
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["script", "widget", "columns", "runs", "labels", "pictures", "explore"],
+    "autograd.explorer": ["script", "widget", "columns", "runs", "labels", "programs", "pictures", "explore"],
     "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
@@ -125,7 +125,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 49_700  # set to the count when all of today's work has landed
+MOST_LINES = 49_950  # set to the count when all of today's work has landed
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.

@@ -580,6 +580,8 @@ class Program:
             )
         if not len(batch):
             raise ValueError("descend needs at least one example, got an empty batch")
+        if np.may_share_memory(parameters, batch):  # an update would change its examples
+            batch = batch.copy()
         steps, rate = integer(steps, "descend: steps", 1), float(rate)
         before = parameters.copy()
         values = self._descend(parameters, batch, rate, steps)
@@ -644,29 +646,37 @@ class Program:
 
     def _require_fit(self, t: Training) -> None:
         """Native code reads and writes wherever a training says."""
-        if t.state.dtype != self.dtype:
-            raise TypeError(f"a training of this program has numbers of {self.dtype}, got {t.state.dtype}")
-        if (t.parameters, *t.batch.shape[1:]) != (self.parameters, self.inputs):
+        P, whole = self.parameters, np.dtype(np.int64)
+        U, V, N = map(len, (t.rates, t.order, t.batch))
+        rows = 2 + len(t.names) if t.names or len(t.state) != P else 1
+        if t.parameters != P or not 0 <= t.updated <= P or t.outputs not in (0, self.outputs - 1):
             raise ValueError(
-                f"a training of this program has {self.parameters} parameters and a batch "
-                f"(N, {self.inputs}), got {t.parameters} parameters and {t.batch.shape}"
+                f"a training of this program has {P} parameters, updates at most all of them, and notes 0 or "
+                f"{self.outputs - 1} outputs, got {t.parameters}, {t.updated} and {t.outputs}"
             )
-        rows = 2 + len(t.names) if t.names or len(t.state) != t.parameters else 1
-        if t.state.shape != (rows * t.parameters,):
-            raise ValueError(
-                f"the state of this training has {rows} rows of {t.parameters} numbers, got {t.state.shape}"
-            )
-        if not 0 <= t.updated <= t.parameters or t.outputs not in (0, self.outputs - 1):
-            raise ValueError(
-                f"a training of this program updates at most {self.parameters} parameters and notes 0 or "
-                f"{self.outputs - 1} outputs, got {t.updated} and {t.outputs}"
-            )
+        for name, dtype, shape, written in (
+            ("state", self.dtype, (rows * P,), True),
+            ("previous", self.dtype, (rows * P,), True),
+            ("batch", self.dtype, (N, self.inputs), False),
+            ("order", whole, (V,), False),
+            ("bounds", whole, (U, 2), False),
+            ("rates", self.dtype, (U,), False),
+            ("values", self.dtype, (U,), True),
+            ("norms", self.dtype, (U,), True),
+            ("noted", self.dtype, (V, t.outputs), True),
+        ):
+            _require_array(f"{name} of a training of this program", getattr(t, name), dtype, shape, written)
         first, end = t.bounds.T
-        if not ((first >= 0) & (first < end) & (end <= len(t.order))).all():
+        if not ((first >= 0) & (first < end) & (end <= V)).all():
             raise ValueError("each batch of a training needs at least one example, got an empty one")
-        if t.order.min() < 0 or t.order.max() >= len(t.batch):
+        most = (end - first).max(initial=0)
+        if most > t.largest:
             raise ValueError(
-                f"the batches of a training name examples from 0 to {len(t.batch) - 1}, "
+                f"the largest batch of this training is said to have {t.largest} examples, and it has {most}"
+            )
+        if U and (t.order.min() < 0 or t.order.max() >= N):
+            raise ValueError(
+                f"the batches of a training name examples from 0 to {N - 1}, "
                 f"got {t.order.min()} to {t.order.max()}"
             )
 
@@ -699,19 +709,8 @@ class Program:
 
     def _require_room(self, out: Any, shape: tuple[int, ...]) -> None:
         """Refuse an `out` that the results cannot be written into."""
-        if out is None:
-            return
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out must be an array {shape}, got {type(out).__name__}: {out!r:.60}")
-        if out.dtype != self.dtype:
-            raise TypeError(f"out must be an array of {self.dtype}, as the program is, got {out.dtype}")
-        if out.shape != shape:
-            raise ValueError(f"out must have the shape {shape}, got {out.shape}")
-        if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
-            raise ValueError(
-                "out must be writable and lie in memory in C order, as np.empty makes it: give such an "
-                "array, or leave it away and copy the result"
-            )
+        if out is not None:
+            _require_array("out", out, self.dtype, shape, written=True)
 
     def _array(self, what: str, given: Any) -> Any:
         array = np.asarray(given)
@@ -839,6 +838,21 @@ def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:
     return {
         kind: dict.fromkeys(("parameters", "inputs"), refuse) for kind in ("gradient", "evaluate", *KINDS)
     }
+
+
+def _require_array(what: str, given: Any, dtype: Any, shape: tuple[int, ...], written: bool) -> None:
+    """Refuse what native code cannot read where it lies, or write."""
+    if not isinstance(given, np.ndarray):
+        raise TypeError(f"{what} must be an array {shape}, got {type(given).__name__}: {given!r:.60}")
+    if given.dtype != dtype:
+        raise TypeError(f"{what} must be an array of {dtype}, got {given.dtype}")
+    if given.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, got {given.shape}")
+    if not (given.flags.c_contiguous and given.flags.aligned and (given.flags.writeable or not written)):
+        raise ValueError(
+            f"{what} must {'be writable and ' if written else ''}lie in memory in C order, as np.empty makes "
+            "it: give such an array, or copy"
+        )
 
 
 def _apart(out: Any, *given: Any) -> Any:

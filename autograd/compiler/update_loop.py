@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..engine import arguments
 from ..locks import built_once
 
 __all__ = [
@@ -116,7 +117,9 @@ class Training:
     order : (V,), the indices of the examples in the order of the visits.
     bounds : (U, 2), update u uses ``order[start:stop]`` for its row ``start, stop``.
     rates : (U,), η of each update.
-    rule, names : the rule by which parameters follow the gradient, and the names of what it remembers.
+    rule, names : the rule by which parameters follow the gradient, and the names of what it remembers. What
+        the rule reads besides its arguments is constant: native code is made of it once. For other settings
+        give another function.
     clip_value, clip_norm : limits of the gradient's elements and of its length, or None.
     careful : whether norms are noted, and the training ends at a value or parameter that is not finite.
     previous : with `careful` the state before the last update that was made, in the same shape.
@@ -148,7 +151,9 @@ class Training:
     def __post_init__(self) -> None:
         dtype = self.state.dtype
         self.batch, self.rates = (np.ascontiguousarray(each, dtype) for each in (self.batch, self.rates))
-        self.order, self.bounds = (np.ascontiguousarray(each, np.int64) for each in (self.order, self.bounds))
+        self.order, self.bounds = _whole("order", self.order), _whole("bounds", self.bounds)
+        self.clip_value = _limit("clip_value", self.clip_value)
+        self.clip_norm = _limit("clip_norm", self.clip_norm)
         self.values, self.norms = np.empty(len(self.rates), dtype), np.empty(len(self.rates), dtype)
         self.noted = np.empty((len(self.order), self.outputs), dtype)
         if self.previous.shape != self.state.shape:
@@ -178,7 +183,8 @@ class Training:
 
         Raises
         ------
-        ValueError : if there are no batches.
+        TypeError : if the indices are not whole numbers, or a limit is not one.
+        ValueError : if there are no batches, or a limit is not above 0.
         """
         if not batches:
             raise ValueError("a training has at least one batch, got none")
@@ -254,6 +260,20 @@ class Training:
     def row(self, number: int) -> npt.NDArray[Any]:
         """The updated part (`updated`,) of a row of the state: 0 parameters, 1 gradient, then the memory."""
         return self.state[number * self.parameters : number * self.parameters + self.updated]
+
+
+def _whole(name: str, given: Any) -> npt.NDArray[np.int64]:
+    array = np.asarray(given)
+    if array.size and array.dtype.kind not in "iu":  # a mask or fractions would name other examples
+        raise TypeError(f"{name} of a training must be whole numbers, got an array of {array.dtype}")
+    return np.ascontiguousarray(array, np.int64)
+
+
+def _limit(name: str, given: Any) -> float | None:
+    limit = None if given is None else arguments.number(given, name)
+    if limit is not None and not limit > 0.0:
+        raise ValueError(f"{name} must be a number above 0, or None, got {given!r}")
+    return limit
 
 
 _NEAR = 1e-280, 1e280  # squares that have lost nothing

@@ -7,6 +7,7 @@ Each module imports only from those before it:
 - `columns`: columns of numbers, each kept once, as bytes for the page.
 - `runs`: trainings, as the numbers that the parameters took.
 - `labels`: a name for every node, and formulas in which the page fills in numbers.
+- `programs`: the graph as a program in Python, here and with torch.
 - `pictures`: the graph as SVG with its scopes opened or closed, and the network.
 - `explore`: `explore`, which puts them together, and `Explorer`, the page.
 

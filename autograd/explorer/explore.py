@@ -29,8 +29,9 @@ from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
 from ..symbolic import row_script
 from .columns import Columns
-from .labels import Labels, python_program
+from .labels import Labels
 from .pictures import network_svg, pictures
+from .programs import python_lines, torch_lines
 from .runs import Run, descent
 from .script import WEB, rows_module, script
 from .widget import widget_of
@@ -294,8 +295,9 @@ def _payload(
         })  # fmt: skip
         start = stop
     drawn = [vars(picture) for picture in pictures(passes, labels.names, wrt, limit)]
-    for about, text in zip(nodes, python_program(passes, labels.names)):
-        about["python"] = text
+    programs = zip(python_lines(passes, labels.names), torch_lines(passes, labels.names))
+    for about, (python, torch) in zip(nodes, programs):
+        about["python"], about["torch"] = python, torch
     payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": columns.frames}
     return payload, columns
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from ..engine import primitives
-from ..engine.primitive import TABLE, Primitive
 from ..engine.replay import Passes
 from ..engine.value import Value
-from ..symbolic import PYTHON, TEXT, Apply, Expression, Number, Outline, Symbol
+from ..symbolic import TEXT, Expression, Number, Outline, Symbol
 
 _LONGEST = 24  # a formula with more names and numbers is not written out
 _CLOSED_FORMS = 64  # with more parameters none gets a closed form
@@ -65,46 +59,6 @@ class Labels:
             if formula.size <= _LONGEST and all(symbol in places for symbol in formula.symbols()):
                 forms[self._index[node]] = TEXT.write(formula), _pieces(formula, places)
         return forms
-
-
-def python_program(passes: Passes, names: Mapping[Value, str]) -> list[str]:
-    """A line of Python for each node: a leaf's is its name, for its number is that of the moment.
-
-    The names are those of the nodes, made into identifiers that differ.
-    """
-    taken: set[str] = {*keyword.kwlist, *dir(builtins), "Value", "TABLE"}
-    symbols: dict[Value, Symbol] = {}
-    lines = []
-    for node in passes.nodes:
-        if node.primitive is not None:
-            formula = Apply(node.primitive, tuple(_symbols(each, symbols) for each in node.operands))
-            text = _PYTHON.write(formula)
-        if node.constant:
-            symbols[node] = Symbol(PYTHON.number(node.data))
-            lines.append("")
-            continue
-        stem = re.sub(r"\W", "_", names[node]) or "_"
-        name = stem = stem if not stem[0].isdigit() else f"_{stem}"
-        while name in taken or name in TABLE:
-            name += "_"
-        taken.add(name)
-        symbols[node] = Symbol(name)
-        lines.append(name if node.primitive is None else f"{name} = {text}")
-    return lines
-
-
-def _symbols(operand: Any, symbols: Mapping[Value, Symbol]) -> Any:
-    return tuple(map(symbols.__getitem__, operand)) if isinstance(operand, tuple) else symbols[operand]
-
-
-def _call(row: Primitive) -> str:
-    """How a program calls a row: by the public name, where that takes the row's operands."""
-    same = getattr(primitives, row.name, None)
-    public = same is row or (row.vectors == (0,) and callable(same)) or row.name == "dot"
-    return row.name if public and row.name in primitives.__all__ else f"TABLE[{row.name!r}]"
-
-
-_PYTHON = replace(PYTHON, call=_call)
 
 
 def _written(formula: Expression, places: Mapping[Symbol, int]) -> Written:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import itertools
 import math
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+import types
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +24,9 @@ from .search import Entry, Judge
 from .tape import Change, Tape
 
 __all__ = ["check_gradients", "check_values"]
+
+_DEEPEST = 3  # mappings and lists within each other that a function may return
+_MOST_CHOICES = 5_000  # of inputs for the gradients that are returned
 
 
 def check_values(
@@ -146,8 +152,8 @@ def check_gradients(
         handed = copy.deepcopy(arguments)
         try:
             result = student_function(**handed) if by_name else student_function(*handed.values())
-            results.append(copy.deepcopy(result))
-        except Exception as error:
+            results.append(copy.deepcopy(_opened(result)))
+        except (Exception, SystemExit) as error:
             return HandwrittenReport(title, mistakes=[_raised(error)])
         changed = [name for name, before in arguments.items() if not _same(before, handed[name])]
     if changed:
@@ -155,7 +161,7 @@ def check_gradients(
             f"{', '.join(changed)} changed in place: the caller's own arrays are other ones afterwards"
         )
     floats = [name for name, each in arguments.items() if _is_float(each)]
-    given = _by_name(results[0], floats, list(arguments))
+    given = _by_name(results[0], floats, arguments)
     if isinstance(given, str):
         return HandwrittenReport(title, mistakes=[Mistake(("the result",), "shape", given)], notes=notes)
     names = Names(list(arguments), "loss")
@@ -273,29 +279,81 @@ def _other_times(
     return found
 
 
-def _by_name(result: Any, floats: Sequence[str], inputs: Sequence[str]) -> dict[str, Any] | str:
+def _opened(result: Any, deep: int = 0) -> Any:
+    """What a function returned, as mappings and lists: also of named tuples, data classes, iterators."""
+    if deep < _DEEPEST:
+        if callable(getattr(result, "_asdict", None)):
+            result = result._asdict()
+        elif dataclasses.is_dataclass(result) or isinstance(result, types.SimpleNamespace):
+            result = dict(vars(result))
+        if isinstance(result, Mapping):
+            return {name: _opened(each, deep + 1) for name, each in result.items()}
+        if isinstance(result, (tuple, list, Iterator, ValuesView)):
+            return [_opened(each, deep + 1) for each in result]
+    return result
+
+
+def _by_name(result: Any, floats: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any] | str:
     """The gradients that a function returned, by name; or what is wrong with what it returned."""
-    if isinstance(result, (tuple, list)) and len(result) == 2 and isinstance(result[1], Mapping):
+    if isinstance(result, list) and [isinstance(each, Mapping) for each in result] == [False, True]:
         result = result[1] if result[0] is None else {"loss": result[0], **result[1]}
     if isinstance(result, Mapping):
-        return {str(name): each for name, each in result.items()}
+        found: dict[str, Any] = {}
+        for name, each in result.items():  # {"loss": ..., "grads": {...}}
+            inner = each if isinstance(each, Mapping) and found.keys().isdisjoint(each) else {name: each}
+            found.update((str(own), numbers) for own, numbers in inner.items())
+        return found
     if result is None:
         return "it returns None: a return is missing"
-    if isinstance(result, (tuple, list)):
-        if len(result) == 2 and np.ndim(result[0]) == 0 and isinstance(result[1], (tuple, list)):
+    if isinstance(result, list):
+        pair = len(result) == 2 and _shape(result[0]) == () and isinstance(result[1], list)
+        if pair and [_shape(each) for each in result] != [_shape(arguments[name]) for name in floats]:
             result = result[1]  # the loss, and the gradients
-        for names in (floats, inputs):
+        for names in (floats, list(arguments)):
             if len(result) == len(names):
                 return dict(zip(names, result))
-    for names in (floats, inputs):
+        parts = [result, result[1:] if result and _shape(result[0]) == () else []]  # the loss goes first
+        parts += [[one for each in part for one in _of_a_layer(each)] for part in parts]
+        fitting = [(*_fitting(part, floats, arguments), part) for part in parts]
+        share, chosen, part = max(fitting, key=lambda each: each[0])
+        if share > 0.5:
+            return dict(zip(chosen, part))
+    for names in (floats, list(arguments)):
         if len(names) == 1:
             return {names[0]: result}
-    count = len(result) if isinstance(result, (tuple, list)) else 1
+    count = len(result) if isinstance(result, list) else 1
     things = f"{count} thing{'s' if count != 1 else ''}"
     return (
         f"it returns {things}, and there are {len(floats)} inputs to differentiate by ({', '.join(floats)}): "
         "return them in this order, or a mapping of names to gradients"
     )
+
+
+def _of_a_layer(each: Any) -> Any:
+    return each.values() if isinstance(each, Mapping) else each if isinstance(each, list) else [each]
+
+
+def _fitting(
+    part: Sequence[Any], floats: Sequence[str], arguments: Mapping[str, Any]
+) -> tuple[float, Sequence[str]]:
+    """The share of gradients whose shapes those of inputs are, and these, in their order; 0 if several fit.
+
+    Who trains W and b returns their gradients, and none for the features and the rate.
+    """
+    if not part or len(part) > len(floats) or math.comb(len(floats), len(part)) > _MOST_CHOICES:
+        return 0.0, ()
+    shapes = [_shape(each) for each in part]
+    known = {name: _shape(arguments[name]) for name in floats}
+    chosen = list(itertools.combinations(floats, len(part)))
+    alike = [sum(known[name] == shape for name, shape in zip(names, shapes)) for names in chosen]
+    most = max(alike)
+    return (most / len(part) if alike.count(most) == 1 else 0.0), chosen[alike.index(most)]
+
+
+def _shape(given: Any) -> tuple[int, ...] | None:
+    """The shape without axes of length 1; None for what is no array."""
+    read = shown(given)
+    return None if isinstance(read, str) else np.squeeze(read.numbers).shape
 
 
 def _is_float(given: Any) -> bool:
@@ -330,7 +388,7 @@ def _same(one: Any, other: Any) -> bool:
     return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=True))
 
 
-def _raised(error: Exception) -> Mistake:
+def _raised(error: BaseException) -> Mistake:
     """An exception of the student's function, and the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     where = f", in line {frames[-1].lineno} of {frames[-1].name}: {frames[-1].line}" if frames else ""

@@ -123,6 +123,15 @@ def _decimals(numbers: Array) -> int:
     return most if _LEAST_DECIMALS <= most <= _MOST_DECIMALS else 0
 
 
+def few_decimals(given: Shown, expected: Array) -> int:
+    """To how many decimals the numbers are right, if they have too few to show a slip; else 0."""
+    for decimals in range(1, _LEAST_DECIMALS):
+        rounded = np.round(given.numbers, decimals) == given.numbers
+        if rounded.all() and (np.abs(given.numbers - expected) <= 0.5000001 * 10.0**-decimals).all():
+            return decimals if given.numbers.any() else 0
+    return 0
+
+
 def allowed(expected: Array, noise: Array, given: Shown, floor: float, fine: bool) -> Array:
     """How far each number may be off: for its own precision, or for single precision."""
     scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))

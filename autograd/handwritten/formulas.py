@@ -11,6 +11,7 @@ import functools
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -74,9 +75,13 @@ class Formula:
             words = f"in {name} = {whole}, {other} stands where {text} belongs"
             yield words, self._numbers(exchanged), 1.1
 
-    def _numbers(self, formula: Expression) -> Array:
+    def with_numbers(self, arrays: Mapping[str, Array]) -> Array:
+        """The gradient with other numbers in some arrays."""
+        return self._numbers(self.right, arrays)
+
+    def _numbers(self, formula: Expression, arrays: Mapping[str, Array] = MappingProxyType({})) -> Array:
         with np.errstate(all="ignore"):
-            found = np.broadcast_to(evaluate(formula, self.arrays), self.rest.shape)
+            found = np.broadcast_to(evaluate(formula, {**self.arrays, **arrays}), self.rest.shape)
         return found + self.rest
 
     def holds(self, expected: Array) -> bool:

@@ -76,7 +76,12 @@ class Recorded(np.ndarray):
         return _noted(result, next((each.notes for each in sources if isinstance(each, Recorded)), None))
 
     def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
+        if function is np.dot and not named and all(np.ndim(each) in (1, 2) for each in args):
+            return np.matmul(*args)  # which is noted as what it is
         return _noted(super().__array_function__(function, types, args, named), self.notes)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        return np.dot(self, other) if out is None else super().dot(other, out)
 
 
 def _plain(each: Any) -> Any:

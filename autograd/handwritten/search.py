@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .comparison import Shown, allowed, noise_of
+from .comparison import Shown, allowed, few_decimals, noise_of
 from .naming import Quantity
 from .report import Mistake
 from .slips import Candidate, candidates, laid_out
@@ -74,7 +74,7 @@ class Verdict:
     @property
     def unknown(self) -> int:
         """How many slips were not recognised."""
-        return sum(not each.kind for each in self.mistakes)
+        return sum(each.kind in ("", "shape") for each in self.mistakes)
 
 
 class Judge:
@@ -418,7 +418,14 @@ class Judge:
         if not np.isfinite(given).all():
             what = "inf" if np.isinf(given).any() and not np.isnan(given).any() else "nan"
             return self._mistake([entry], "not a number", f"it holds {what}")
-        wrong = ~self.agrees(entry, self.predicted(entry, self.tape.right, {}))
+        expected = self.predicted(entry, self.tape.right, {})
+        decimals = few_decimals(entry.given, expected)
+        if decimals:
+            words = (
+                f"it is right to {decimals} decimal{'s' if decimals > 1 else ''}, too few to tell: give more"
+            )
+            return self._mistake([entry], "rounded", words)
+        wrong = ~self.agrees(entry, expected)
         remark = ""
         for axis, length in enumerate(wrong.shape):
             where = np.flatnonzero(wrong.any(axis=tuple(i for i in range(wrong.ndim) if i != axis)))

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..engine.primitive import Primitive
 from ..engine.primitives import TABLE
+from ..spreadsheet.expected import names_in
 from .formulas import gradient_formulas
 from .tape import Array, Change, Family, Ids, Link, Stage, Tape, applied, slopes
 
@@ -72,6 +73,8 @@ def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
     yield from _of_adjoints(tape)
     yield from _of_diagonals(tape)
     yield from _of_formulas(tape)
+    yield from _once_too_often(tape)
+    yield from _of_normalised(tape)
     yield from _of_forward(tape)
     everything = tape.below[int(tape.of[tape.loss])]
     yield Candidate(
@@ -93,6 +96,8 @@ def _times(c: float) -> str:
             return words
     if 0.0 < abs(c) < 1.0 and abs(1.0 / c - round(1.0 / c)) < 1e-4:
         return f"is divided by {round(1.0 / c):d} once too often"
+    if c > 2.5 and abs(c - round(c)) < _NEAR * c:
+        return f"is {round(c):d} times what belongs there: a division by {round(c):d} is left out"
     return f"is {c:.6g} times what belongs there"
 
 
@@ -271,10 +276,13 @@ def _repeated(tape: Tape, link: Link) -> Iterator[Candidate]:
         words = f"of the {many} parts that add up to d{tape.words(link.tail)} only the {which} is kept"
         kept = _kept(tape, link, which == "last")
         yield _plain("overwritten", f"{words}: overwritten instead of added", kept, 1.1)
+        if many > 2:
+            words = f"of the {many} parts that add up to d{tape.words(link.tail)} the {which} is left out"
+            yield _plain("term", words, _kept(tape, link, which == "last", others=True), 1.2)
 
 
-def _kept(tape: Tape, link: Link, last: bool) -> Callable[[], Change]:
-    """For each node of the tail one edge alone, in the order in which the heads were computed."""
+def _kept(tape: Tape, link: Link, last: bool, others: bool = False) -> Callable[[], Change]:
+    """For each node of the tail one edge alone, in the order of the heads, or all others."""
     kept: dict[tuple[int, int], Any] = {}
     seen: set[int] = set()
     for stage, i, mask in list(_edges(tape, link))[:: -1 if last else 1]:
@@ -284,7 +292,7 @@ def _kept(tape: Tape, link: Link, last: bool) -> Callable[[], Change]:
             if mine[at] and nodes[at] not in seen:
                 seen.add(nodes[at])
                 keep[at] = True
-        kept[stage.place, i] = keep.reshape(mask.shape)
+        kept[stage.place, i] = keep.reshape(mask.shape) ^ others
     return lambda: _changed(tape, link, lambda s, d, a, i: s.partials(d, a)[i] * kept[s.place, i])
 
 
@@ -482,6 +490,52 @@ def _of_formulas(tape: Tape) -> Iterator[Candidate]:
                 change = functools.partial(_replaced, formula.family.ids, numbers, 1.0)
                 below = tape.below[formula.family.turn]
                 yield _plain(formula.kind, words, change, cost, below=below)
+
+
+def _once_too_often(tape: Tape) -> Iterator[Candidate]:
+    """A derivative of an activation where there is none, as σ′ after a softmax with its cross-entropy."""
+    right = tape.right
+    for family in tape.families:
+        if not family.array or family.row is None:
+            continue
+        for other, words, numbers in _arrays_like(tape, family):
+            if words.endswith(tape.gradient_words(other)):
+                continue  # values alone
+            for name, slope in (
+                ("sigmoid", numbers * (1.0 - numbers)),
+                ("tanh", 1.0 - numbers**2),
+                ("relu", (numbers > 0.0) * 1.0),
+            ):
+                put = right.adjoints[family.ids] * slope
+                if np.isfinite(put).all():
+                    yield _plain(
+                        "derivative",
+                        f"{tape.gradient_words(family)} is multiplied by {name}′ of {words} once too often",
+                        functools.partial(_replaced, family.ids, put, 1.0),
+                        1.3,
+                        below=tape.below[family.turn],
+                    )
+
+
+def _of_normalised(tape: Tape) -> Iterator[Candidate]:
+    """A softmax along the wrong axis, or of all numbers at once; and its gradient by the usual formula."""
+    words = {tape.words(family): family for family in tape.families if family.array and family.row}
+    for formula in gradient_formulas(tape):
+        scores = tape.right.data[formula.family.ids]
+        if formula.kind != "gradient" or scores.ndim != 2:
+            continue
+        for name in set(names_in(formula.right)) & set(words):
+            for axis in (0, 1):
+                for shifted in (scores, scores - scores.max(axis=axis, keepdims=True)):
+                    e = np.exp(shifted)
+                    if not np.allclose(e / e.sum(axis=axis, keepdims=True), formula.arrays[name]):
+                        continue
+                    for wrong, how in ((1 - axis, f"axis {1 - axis}"), (None, "all axes at once")):
+                        p = e / e.sum(axis=wrong, keepdims=True)
+                        ds = formula.with_numbers({name: p})
+                        change = Change(data=((words[name].ids, p),), replaced=((formula.family.ids, ds),))
+                        said = f"{name} is normalised along {how}, and not along axis {axis}"
+                        yield _plain("axis", said, functools.partial(_same, change), 1.1)
 
 
 def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
@@ -686,15 +740,22 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
         for count in range(parts.ndim + 1):
             for chosen in itertools.combinations(axes, count):
                 total = parts.sum(axis=chosen)
-                named = "no axis" if not chosen else f"axis {chosen[0]}" if count == 1 else f"axes {chosen}"
-                words = f"d{tail} is summed along {named} of {head}: the wrong axis"
-                words = (
-                    words if chosen else f"d{tail} is {head} itself, which is not summed over the examples"
-                )
-                for numbers, say in (
-                    (total, words),
-                    (parts.mean(axis=chosen) if chosen else total, words.replace("summed", "averaged")),
-                ):
-                    if numbers.size == rest.size and np.squeeze(numbers).shape == np.squeeze(rest).shape:
-                        numbers = numbers.reshape(rest.shape) + rest
-                    yield "axis", say, numbers, 1.05
+                if not chosen:
+                    words = f"d{tail} is {head} itself, which is not summed over the examples"
+                    yield "axis", words, _beside(total, rest), 1.05
+                    continue
+                named = f"axis {chosen[0]} of {head}" if count == 1 else f"axes {chosen} of {head}"
+                wrong = "the wrong axis" if count == 1 else "one axis too many"
+                yield "axis", f"d{tail} is summed along {named}: {wrong}", _beside(total, rest), 1.05
+                due = _beside(total, rest)
+                if due.shape == rest.shape and np.allclose(due, run.adjoints[ids], rtol=_NEAR):
+                    wrong = "where it is to be summed"
+                words = f"d{tail} is averaged along {named}: {wrong}".replace(": where", ", where")
+                yield "axis", words, _beside(parts.mean(axis=chosen), rest), 1.05
+
+
+def _beside(numbers: Array, rest: Array) -> Array:
+    """With the rest of a gradient, if they are of its shape."""
+    if numbers.size == rest.size and np.squeeze(numbers).shape == np.squeeze(rest).shape:
+        return numbers.reshape(rest.shape) + rest
+    return numbers

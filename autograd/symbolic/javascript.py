@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from ..engine.numerics import GONE, NEAR, by_halves, difference
@@ -29,7 +29,7 @@ from ..engine.primitives import (
 )
 from .expressions import Apply, Expression, Symbol, as_expression, verbatim
 
-__all__ = ["DIRECT", "row_script"]
+__all__ = ["DIRECT", "lowered", "row_script"]
 
 DIRECT = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "- {0}",
@@ -135,15 +135,23 @@ _FORMULAS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _lowered(formula: Any) -> Expression:
-    """The formula in rows that are `DIRECT`."""
-    return as_expression(formula).fold(as_expression, lambda each, operands: _applied(each.row, operands))
+def lowered(formula: Any, direct: Container[str]) -> Expression:
+    """The formula in rows whose names are `direct`, by the formulas that other rows have.
+
+    Raises
+    ------
+    ValueError : for a row whose rules do not run on formulas; it says what to give.
+    """
+    with verbatim():
+        return as_expression(formula).fold(
+            as_expression, lambda each, operands: _applied(each.row, operands, direct)
+        )
 
 
-def _applied(row: Primitive, operands: Sequence[Any]) -> Expression:
+def _applied(row: Primitive, operands: Sequence[Any], direct: Container[str]) -> Expression:
     if row.name == "dot" and len(operands) == 3:
-        return Apply(TABLE["add"], (_applied(row, operands[:2]), operands[2]))
-    if row.name in DIRECT:
+        return Apply(TABLE["add"], (_applied(row, operands[:2], direct), operands[2]))
+    if row.name in direct:
         return Apply(row, tuple(operands))
     rules = [_FORMULAS.get(row.name), row.native, row.sheet, row.expansion, row.forward]
     for rule in filter(callable, rules):
@@ -152,7 +160,7 @@ def _applied(row: Primitive, operands: Sequence[Any]) -> Expression:
         except Exception:  # a rule in Python that decides by numbers: comparisons, math, ...
             continue
         if isinstance(formula, (Expression, float, int)):
-            return _lowered(formula)
+            return lowered(formula, direct)
     raise ValueError(
         f"the primitive {row.name!r} has no form for a page: its rules do not run on formulas. Give "
         "primitive(...) an expansion= or native= in other primitives"
@@ -217,8 +225,8 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
         if isinstance(operand, tuple)
     }
     with verbatim():
-        forward = _applied(row, operands)
-        partials = [_lowered(partial) for partial in _each_partial(row, y, operands)]
+        forward = _applied(row, operands, DIRECT)
+        partials = [lowered(partial, DIRECT) for partial in _each_partial(row, y, operands)]
     arguments = ", ".join(names)
     return (
         f"{{\n  forward: ({arguments}) => {{\n{_lines([forward], whole, '{}')}  }},\n"

@@ -66,6 +66,17 @@ SLIPS = {
     ),
     "loss with all of the regularisation": ("loss + 0.5 * reg", "loss + reg", "loss", "term factor"),
     "bias left out": ("z1 = X @ W1 + b1", "z1 = X @ W1", "loss W1 b1 W2 b2", "term"),
+    "softmax along the wrong axis": (
+        "probs.sum(axis=1, keepdims=True)", "probs.sum(axis=0)", "loss W1 b1 W2 b2", "axis",
+    ),
+    "softmax of all examples at once": (
+        "probs.sum(axis=1, keepdims=True)", "probs.sum()", "loss W1 b1 W2 b2", "axis",
+    ),
+    "sigmoid′ after the softmax": ("dscores /= N\n", "dscores *= probs * (1 - probs) / N\n", "W1 b1 W2 b2",
+                                   "derivative"),
+    "the last example left out": ("dscores.sum(axis=0)", "dscores[:-1].sum(axis=0)", "b2", "term"),
+    "the first example left out": ("X.T @ dz1", "X[1:].T @ dz1[1:]", "W1", "term"),
+    "bias of all neurons": ("db2 = dscores.sum(axis=0)", "db2 = dscores.sum()", "b2", "axis"),
     "linear hidden layer": ("h1 = np.maximum(0, z1)", "h1 = z1", "loss W1 b1 W2 b2", None),
 }  # fmt: skip
 
@@ -95,6 +106,15 @@ def by_numpy(X, y, W1, b1, W2, b2, reg):
     return locals()
 
 
+def by_dot(X, y, W1, b1, W2, b2, reg):
+    """With numpy's older names."""
+    h1 = np.maximum(X.dot(W1) + b1, 0)
+    exps = np.exp(np.dot(h1, W2) + b2)
+    probs = exps / np.sum(exps, axis=1, keepdims=True)
+    loss = -np.log(probs[range(len(X)), y]).mean()
+    return loss + 0.5 * reg * (np.sum(W1**2) + np.sum(W2**2))
+
+
 def loss_alone(*arguments, **named):
     """The same, without the names of what is between."""
     return by_numpy(*arguments, **named)["loss"]
@@ -119,7 +139,7 @@ def by_logsumexp(X, y, W1, b1, W2, b2, reg):
     return data + 0.5 * reg * (np.sum(W1 * W1) + np.sum(W2 * W2))
 
 
-REFERENCES = {each.__name__: each for each in (by_numpy, loss_alone, by_rows, by_logsumexp)}
+REFERENCES = {each.__name__: each for each in (by_numpy, by_dot, loss_alone, by_rows, by_logsumexp)}
 
 
 def inputs(seed=0, N=5, D=4, H=6, K=3):

@@ -123,9 +123,10 @@ class Entry:
             return
         context = self._context
         if scratch > context.room:
-            context.memory = ctypes.create_string_buffer(scratch + tuning.ALIGNED)
-            start = ctypes.addressof(context.memory)
+            memory = ctypes.create_string_buffer(scratch + tuning.ALIGNED)
+            start = ctypes.addressof(memory)
             context.scratch, context.room = start + -start % tuning.ALIGNED, scratch
+            context.memory = memory  # not before: a thread may enter between two lines, with the old one
         context.kept.append(function)
         context.passes[bits] = _address(function)
 
@@ -160,7 +161,10 @@ def _arrays_are_known() -> bool:
     def field(given: Any, offset: int, kind: Any = _POINTER) -> Any:
         return kind.from_address(id(given) + offset).value
 
-    if _interface()[_TYPE_OF_ARRAYS] != id(np.ndarray):
+    try:
+        if _interface()[_TYPE_OF_ARRAYS] != id(np.ndarray):
+            return False
+    except (ImportError, AttributeError, ValueError):  # another numpy has it elsewhere, or none
         return False
     return field(context, _DATA) == ctypes.addressof(context) and all(
         field(each, _TYPE) == id(np.ndarray)
@@ -202,6 +206,11 @@ class _Writer:
         self.llvm.cbranch(condition, following, self.refuse)
         self.llvm.position_at_end(following)
 
+    def leave_without_memory(self, made: Any) -> None:
+        """Raise the error that was set if there is no such object."""
+        with self.llvm.if_then(self.equal(made, self.null), likely=False):
+            self.llvm.ret(self.null)
+
     def equal(self, a: Any, b: Any) -> Any:
         return self.llvm.icmp_unsigned("==", a, b)
 
@@ -225,9 +234,10 @@ class _Writer:
         code, llvm, whole = self.code, self.llvm, self.code.whole
         one = code.whole_number(1)
         self.context = self.field(code.arguments[0], _DATA)
+        plain, nothing = _CONTIGUOUS | _ALIGNED, self.known("nothing")
+        self.require(self.equal(code.arguments[2], code.whole_number(4)))
         parameters, batch, direction, out = (self.field(code.arguments[1], 8 * i) for i in range(4))
         P, width, N = (self.known(name, whole) for name in ("parameters", "inputs", "directions"))
-        plain, nothing = _CONTIGUOUS | _ALIGNED, self.known("nothing")
         dims, value = llvm.alloca(whole, rank), llvm.alloca(code.real)
 
         numbers = self.array(parameters, plain)
@@ -247,7 +257,9 @@ class _Writer:
         examples, count = self.either(self.equal(batch, nothing), no_batch, examples_of)
         read = [(numbers, P), (examples, llvm.mul(count, width))]  # pointers, and how many numbers
         along, step = examples, code.whole_number(0)
-        if directed:
+        if not directed:  # or along a direction of no numbers, which has a shape too
+            self.require(self.equal(direction, nothing))
+        else:
             along, axes = self.array(direction, plain), self.axes(direction)
             for_each = self.equal(axes, code.whole_number(2))
             self.require(llvm.or_(for_each, self.equal(axes, one)))
@@ -277,7 +289,7 @@ class _Writer:
             )
             told = [self.known("array"), ranks, dims, kind, self.null, self.null, none, none, self.null]
             made = self.call(self.known("new"), code.pointer, told)
-            self.require(llvm.icmp_unsigned("!=", made, self.null))  # the long way runs out of memory too
+            self.leave_without_memory(made)
             return [made, self.field(made, _DATA)]
 
         def given_out() -> list[Any]:
@@ -303,6 +315,8 @@ class _Writer:
             number = number if code.bytes == 8 else llvm.fpext(number, self.ir.DoubleType())
             both = self.call(self.known("pair"), code.pointer, [code.whole_number(2)])
             found = self.call(self.known("number"), code.pointer, [number])
+            self.leave_without_memory(both)
+            self.leave_without_memory(found)
             for place, each in enumerate((found, made)):
                 self.call(self.known("put"), self.ir.IntType(32), [both, code.whole_number(place), each])
             made = both

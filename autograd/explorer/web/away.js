@@ -11,17 +11,27 @@ import { put } from "./writing.js";
 const plain = (number) => exact(number).replaceAll("−", "-").replace("∞", "inf");
 const inPython = (number) => (Number.isFinite(number) ? String(number) : `float("${plain(number)}")`);
 
-function python() {
-  const lines = nodes.map(({ python, op, name }, node) => (op || !python ? python : `${python} = Value(${inPython(data(node))}, ${JSON.stringify(name)})`));
-  const text = lines.join("\n");
-  const called = [...new Set([...text.matchAll(/(?<![\w."'])([a-z]\w*)(?=\()/g)].map((match) => match[1]))].filter((name) => name !== "float");
-  const names = ["Value", ...called.sort()].join(", ");
-  const table = text.includes("TABLE[") ? "from autograd.engine.primitives import TABLE\n" : "";
+/** The graph as a program that prints its output and the gradients of what is trained. */
+function program(language, head, leaf) {
+  // A leaf's line is its name alone; a constant has none.
+  const lines = nodes.map((node, place) => (node.op || !node.python ? node[language] : `${node[language]} = ${leaf(inPython(data(place)), node.name)}`));
   const last = nodes[output].python.split(" = ")[0];
-  const asked = (parameters.length ? parameters : leaves).map((node) => nodes[node].python);
-  const told = asked.map((name) => `print(${JSON.stringify(`${name}.grad`)}, ${name}.grad)`);
-  return `from autograd import ${names}\n${table}\n${lines.filter(Boolean).join("\n")}\n\n${last}.backward()\nprint(${JSON.stringify(last)}, ${last}.data)\n${told.join("\n")}\n`;
+  const trained = (parameters.length ? parameters : leaves).map((node) => nodes[node].python);
+  const item = language === "torch" ? ".item()" : "";
+  const told = [`${last}.backward()`, `print(${JSON.stringify(last)}, ${last}${item || ".data"})`];
+  for (const name of trained) told.push(`print(${JSON.stringify(`${name}.grad`)}, ${name}.grad${item})`);
+  return `${head(lines.join("\n"))}\n\n${lines.filter(Boolean).join("\n")}\n\n${told.join("\n")}\n`;
 }
+
+function imports(text) {
+  const called = [...text.matchAll(/(?<![\w."'])([a-z]\w*)(?=\()/g)].map((match) => match[1]).filter((name) => name !== "float");
+  const names = ["Value", ...[...new Set(called)].sort()].join(", ");
+  return `from autograd import ${names}${text.includes("TABLE[") ? "\nfrom autograd.engine.primitives import TABLE" : ""}`;
+}
+const python = () => program("python", imports, (number, name) => `Value(${number}, ${JSON.stringify(name)})`);
+
+const TORCH = "import torch\n\n\ndef number(x):\n    return torch.tensor(x, dtype=torch.float64)\n";
+const torch = () => program("torch", () => TORCH, (number) => `number(${number}).requires_grad_()`);
 
 /** A field of CSV; what a spreadsheet would take for a formula is text to it. */
 const csvField = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
@@ -92,6 +102,8 @@ find("away").hidden = false;
 find("as-csv").addEventListener("click", () => handOut(table(), "csv", "text/csv"));
 find("as-svg").addEventListener("click", () => handOut(drawing().text, "svg", "image/svg+xml"));
 find("as-png").addEventListener("click", async () => handOut(await picture(), "png"));
+find("as-torch").hidden = !nodes[output].torch;
+find("as-torch").addEventListener("click", () => handOut(torch(), "torch.py", "text/x-python"));
 find("as-python").addEventListener("click", () => handOut(python(), "py", "text/x-python"));
 if (canEdit) {
   find("as-state").addEventListener("click", () => handOut(JSON.stringify(saved()), "json", "application/json"));

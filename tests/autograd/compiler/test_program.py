@@ -277,7 +277,7 @@ def test_where_results_cannot_be_written(method, backend):
     frozen = np.empty(shapes[0])
     frozen.flags.writeable = False
     wrong = [
-        (np.empty(shapes[0], np.float32), TypeError, "out must be an array of float64, .* got float32"),
+        (np.empty(shapes[0], np.float32), TypeError, "out must be an array of float64, got float32"),
         ([0.0], TypeError, r"out must be an array \(.*\), got list: \[0.0\]"),
         (np.empty((*shapes[0], 1)), ValueError, r"out must have the shape \(.*\), got \(.*1\)"),
         (frozen, ValueError, "out must be writable and lie in memory in C order"),
@@ -820,15 +820,19 @@ def test_descend_refuses_parameters_that_it_cannot_change():
 
 
 STRANGE = {
-    "parameters": ({"parameters": np.array(W[:2])}, ValueError, r"3 parameters .*got 2 parameters"),
-    "inputs": ({"batch": X[:, :1]}, ValueError, r"a batch \(N, 2\), got 3 parameters and \(11, 1\)"),
-    "one example": ({"batch": X[0]}, ValueError, r"a batch \(N, 2\), got 3 parameters and \(2,\)"),
-    "numbers": ({"parameters": np.array(W, np.float32)}, TypeError, "numbers of float64, got float32"),
+    "parameters": ({"parameters": np.array(W[:2])}, ValueError, "has 3 parameters, .*got 2, 2 and 0"),
+    "inputs": ({"batch": X[:, :1]}, ValueError, r"batch of a .* shape \(11, 2\), got \(11, 1\)"),
+    "one example": ({"batch": X[0]}, ValueError, r"batch of a .* shape \(2, 2\), got \(2,\)"),
+    "numbers": (
+        {"parameters": np.array(W, np.float32)},
+        TypeError,
+        "state of a .* array of float64, got float32",
+    ),
     "an empty batch": ({"batches": [np.arange(3), np.arange(0)]}, ValueError, "at least one example"),
     "strangers": ({"batches": [np.array([3, 11])]}, ValueError, "examples from 0 to 10, got 3 to 11"),
     "the last": ({"batches": [np.array([3, -1])]}, ValueError, "examples from 0 to 10, got -1 to 3"),
-    "too many": ({"updated": 4}, ValueError, "at most 3 parameters .*, got 4 and 0"),
-    "outputs": ({"outputs": 2}, ValueError, "notes 0 or 1 outputs, got 3 and 2"),
+    "too many": ({"updated": 4}, ValueError, "at most all of them, .*, got 3, 4 and 0"),
+    "outputs": ({"outputs": 2}, ValueError, "notes 0 or 1 outputs, got 3, 3 and 2"),
 }
 
 
@@ -891,10 +895,97 @@ def test_the_state_of_a_training_has_a_row_for_all_that_changes(backend):
     assert program.train(short) == program.train(whole) == 3
     np.testing.assert_array_equal(short.row(0), whole.row(0))
     for state in (np.zeros(4), np.zeros(9), np.zeros((2, 3))):
-        with pytest.raises(ValueError, match=r"the state of this training has 2 rows of 3 numbers, got \("):
+        with pytest.raises(ValueError, match=r"state of a training .* have the shape \(6,\), got"):
             program.train(dataclasses.replace(whole, state=state))
-    with pytest.raises(ValueError, match="3 rows of 3 numbers"):
+    with pytest.raises(ValueError, match=r"shape \(9,\), got \(6,\)"):
         program.train(dataclasses.replace(whole, names=("velocity",)))
+
+
+def damaged(array, how):
+    """The same numbers, or as many as there are, as native code cannot take them."""
+    if how == "read-only":
+        array = array.copy()
+        array.flags.writeable = False
+        return array
+    if how == "with gaps":
+        return np.repeat(array[..., None], 2, axis=-1)[..., 0]
+    return {
+        "another dtype": array.astype(np.float32 if array.dtype.kind == "f" else np.int32),
+        "another byte order": array.astype(array.dtype.newbyteorder()),
+        "too short": array[:-1],
+        "too long": np.concatenate([array, array]),
+        "one more axis": array[None],
+        "a list": array.tolist(),
+    }[how]
+
+
+ARRAYS = ["state", "previous", "batch", "order", "bounds", "rates", "values", "norms", "noted"]
+DAMAGES = [
+    "read-only", "with gaps", "another dtype", "another byte order", "too short", "too long", "one more axis",
+    "a list",
+]  # fmt: skip
+
+
+@backends
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", ARRAYS)
+def test_a_training_whose_arrays_have_changed_is_refused(name, how, backend):
+    """Native code would write beyond them, or read other numbers. Those that are only read may be frozen."""
+    program = program_of(lambda w, x: [neuron(w, x), w[0] * x[0]], 3, 2, backend=backend)
+    make = lambda: Training.of(np.array(W), X, [np.arange(11)] * 3, 0.1, careful=True, outputs=1)
+    training = make()
+    array = damaged(getattr(training, name), how)
+    setattr(training, name, array)
+    if name in ("batch", "order", "bounds", "rates") and how == "read-only":
+        assert program.train(training) == 3
+    elif name in ("batch", "order") and how in ("too short", "too long"):
+        with contextlib.suppress(ValueError):  # there may be as many as the training names
+            right = make()
+            program.train(right)
+            program.train(training)
+            np.testing.assert_array_equal(training.state, right.state)
+    else:
+        before = copy.deepcopy(training)
+        with pytest.raises((TypeError, ValueError), match="training"):
+            program.train(training)
+        for each in ARRAYS:
+            np.testing.assert_array_equal(getattr(training, each), getattr(before, each))
+
+
+@backends
+def test_a_training_whose_largest_batch_is_larger_than_it_says_is_refused(backend):
+    program = program_of(neuron, 3, 2, backend=backend)
+    training = Training.of(np.array(W), X, [np.arange(11)] * 3, 0.1)
+    training.largest = 10  # native code has memory for so many
+    with pytest.raises(ValueError, match="is said to have 10 examples, and it has 11"):
+        program.train(training)
+
+
+@pytest.mark.parametrize("index", [[0.5, 1.7], [True, False], [1j], ["a"]])
+def test_examples_are_named_by_whole_numbers(index):
+    """A mask is no list of rows, and a fraction no row: either would train on other examples."""
+    with pytest.raises(TypeError, match="order of a training must be whole numbers, got an array of"):
+        Training.of(np.array(W), X, [np.array(index)], 0.1)
+
+
+@pytest.mark.parametrize("name", ["clip_value", "clip_norm"])
+@pytest.mark.parametrize(
+    ("limit", "error"),
+    [(0, ValueError), (-1.0, ValueError), (math.nan, ValueError), ("1", TypeError), (np.ones(3), TypeError)],
+)
+def test_a_limit_of_the_gradient_is_above_zero(name, limit, error):
+    with pytest.raises(error, match=name):
+        Training.of(np.array(W), X, [np.arange(3)], 0.1, **{name: limit})
+
+
+@backends
+def test_parameters_that_lie_in_the_batch_are_descended_as_if_they_did_not(backend):
+    program = program_of(neuron, 3, 2, backend=backend)
+    memory = X.reshape(-1).copy()
+    batch, weights = X.copy(), memory[4:7].copy()
+    values = program.descend(weights, batch, 0.1, 3)
+    np.testing.assert_array_equal(program.descend(memory[4:7], memory.reshape(X.shape), 0.1, 3), values)
+    np.testing.assert_array_equal(memory[4:7], weights)
 
 
 @backends

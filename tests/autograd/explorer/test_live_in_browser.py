@@ -15,7 +15,7 @@ import nn
 from autograd import Value, explore, log, primitive, sigmoid, where
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
-from autograd.explorer.labels import python_program
+from autograd.explorer.programs import python_lines
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
 from tests.support.random_graphs import programs, run
@@ -477,6 +477,15 @@ def test_the_python_that_is_taken_away_computes_the_same(page, tmp_path):
     )
 
 
+def test_the_program_for_torch_that_is_taken_away_is_whole(page):
+    typed(page, "w", "-1.25")
+    program = download(page, "#as-torch").path().read_text()
+    compile(program, "torch.py", "exec")
+    assert "w = number(-1.25).requires_grad_()" in program
+    assert "= torch.sigmoid(" in program
+    assert program.endswith('print("b.grad", b.grad.item())\n')
+
+
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(programs())
@@ -488,7 +497,7 @@ def test_any_graph_is_a_python_program(program):
         return
     passes = Passes(output)
     names = {node: node.label or "v" for node in passes.nodes}
-    lines = python_program(passes, names)
+    lines = python_lines(passes, names)
     space = {"TABLE": TABLE, **{name: getattr(autograd, name) for name in autograd.__all__ if name in TABLE}}
     for node, line in zip(passes.nodes, lines):
         if line and node.op:

@@ -1,6 +1,10 @@
 """Passes written by hand: what is right is never called wrong, and what is wrong is named, with its slip."""
 
+import collections
+import dataclasses
 import functools
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +98,41 @@ def test_gradients_may_be_returned_in_many_forms(returned):
         assert check_gradients(returned, lambda x, y: x * y, numbers)
 
 
+@dataclasses.dataclass
+class Gradients:
+    W1: Any
+    b1: Any
+    W2: Any
+    b2: Any
+
+
+OF_THE_TRAINED = {  # and none for X and reg, which are floats too
+    "a tuple": lambda loss, g: tuple(g.values()),
+    "the loss before them": lambda loss, g: (loss, *g.values()),
+    "the loss and a list": lambda loss, g: (loss, list(g.values())),
+    "an iterator": lambda loss, g: iter(g.values()),
+    "a pair for each layer": lambda loss, g: [(g["W1"], g["b1"]), (g["W2"], g["b2"])],
+    "the loss and pairs": lambda loss, g: (loss, [(g["W1"], g["b1"]), (g["W2"], g["b2"])]),
+    "a mapping for each layer": lambda loss, g: [{"W": g["W1"], "b": g["b1"]}, {"W": g["W2"], "b": g["b2"]}],
+    "a named tuple": lambda loss, g: collections.namedtuple("G", g)(**g),
+    "a data class": lambda loss, g: Gradients(**g),
+    "a mapping in a mapping": lambda loss, g: {"loss": loss, "grads": g},
+    "lists of lists": lambda loss, g: tuple(each.tolist() for each in g.values()),
+}
+
+
+@pytest.mark.parametrize("form", OF_THE_TRAINED)
+def test_gradients_of_what_is_trained_alone_are_told_by_their_shapes(form):
+    def returned(function):
+        return lambda **given: OF_THE_TRAINED[form](*function(**given))
+
+    report = check_gradients(returned(student(RIGHT)), REFERENCES["by_dot"], inputs())
+    assert report, str(report)
+    assert {"dW1", "db1", "dW2", "db2"} <= set(report.right)
+    report = check_gradients(returned(with_slip("mask left out")), REFERENCES["by_dot"], inputs())
+    assert values(report.wrong) == {"W1", "b1"}
+
+
 # --- what is wrong -------------------------------------------------------------------------------------
 
 
@@ -101,7 +140,12 @@ FUSED = ("missing 1/N", "one not subtracted", "off-diagonal left out", "pre-acti
 
 
 @pytest.mark.parametrize(
-    ("slip", "reference"), [*((slip, "by_numpy") for slip in SLIPS), *((slip, "by_rows") for slip in FUSED)]
+    ("slip", "reference"),
+    [
+        *((slip, "by_numpy") for slip in SLIPS),
+        *((slip, "by_rows") for slip in FUSED),
+        *((slip, "by_dot") for slip in SLIPS if "bias" in slip or "softmax" in slip),
+    ],
 )
 def test_the_usual_slips_of_a_two_layer_net_are_named(slip, reference):
     _, _, names, expected = SLIPS[slip]
@@ -110,6 +154,25 @@ def test_the_usual_slips_of_a_two_layer_net_are_named(slip, reference):
     assert len(report.mistakes) == 1, str(report)
     assert report.mistakes[0].words
     assert report.mistakes[0].kind in (expected.split() if expected else kinds(report))
+
+
+def test_a_division_by_the_number_of_examples_that_one_gradient_lacks_is_named():
+    """As where each gradient is divided by m of its own, and the features stand in columns."""
+
+    def reference(X, W, b, t):
+        A = 1 / (1 + np.exp(-(np.dot(W, X) + b)))
+        return ((A - t) ** 2).sum() / X.shape[1]
+
+    def by_hand(X, W, b, t):
+        A = 1 / (1 + np.exp(-(np.dot(W, X) + b)))
+        dZ = 2 * (A - t) * A * (1 - A)
+        return {"W": np.dot(dZ, X.T) / X.shape[1], "b": dZ.sum(axis=1, keepdims=True)}
+
+    chance = np.random.default_rng(1)
+    shapes = {"X": (2, 7), "W": (3, 2), "b": (3, 1), "t": (3, 7)}
+    report = check_gradients(by_hand, reference, {name: chance.random(each) for name, each in shapes.items()})
+    assert report.wrong == ["db"]
+    assert "a division by 7 is left out" in report.mistakes[0].words
 
 
 def _rate(seeds):
@@ -213,6 +276,17 @@ def test_decimals_that_were_printed_are_right_to_these():
     assert not check_values({"a": 0.7312}, scalars())
 
 
+def test_of_too_few_decimals_is_said_that_they_are_too_few():
+    graph = scalars()
+    numbers = by_hand()
+    for decimals in (1, 2):
+        rounded = {name: round(each, decimals) for name, each in numbers.items()}
+        report = check_values(rounded, graph)
+        few = [each for each in report.mistakes if each.kind == "rounded"]
+        assert few
+        assert all(f"{decimals} decimal" in each.words for each in few)
+
+
 def test_a_slip_below_single_precision_is_said_not_to_be_seen():
     report = check_values({"a": by_hand()["a"] * (1 + 1e-8)}, scalars())
     assert report
@@ -239,6 +313,8 @@ def test_at_a_kink_any_value_between_is_right():
     (lambda x, y: {"x": [[1.0], [2.0, 3.0]]}, "not a number"),
     (lambda x, y: {"x": np.zeros((2, 3))}, "shape"),
     (lambda: 3, "error"),
+    (lambda x, y: sys.exit(3), "error"),
+    (lambda x, y: [(1.0, [2.0]), {}], "not a number"),
 ])  # fmt: skip
 def test_whatever_a_student_returns_makes_a_report(function, kind):
     report = check_gradients(function, lambda x, y: x * y, [2.0, 3.0])

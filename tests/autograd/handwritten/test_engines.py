@@ -1,6 +1,7 @@
 """Engines of students: right ones are right, and of a wrong one the operation and the slip are named."""
 
 import math
+import re
 
 import pytest
 
@@ -65,6 +66,83 @@ def test_another_definition_is_judged_by_its_own_values():
     report = check_engine(engine(text))
     assert "gelu()" in report.wrong  # its derivative is that of the other definition
     assert "gelu()" not in [each.names[0] for each in report.mistakes if each.kind == "value"]
+
+
+GELUS = {  # x times a gate, and the slope of the gate
+    "exact": ("0.5 * (1 + math.erf(x / math.sqrt(2)))", "math.exp(-x * x / 2) / math.sqrt(2 * math.pi)"),
+    "tanh": (
+        "0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))",
+        "2 * cdf * (1 - cdf) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x ** 2)",
+    ),
+    "sigmoid": ("1 / (1 + math.exp(-1.702 * x))", "1.702 * cdf * (1 - cdf)"),
+}
+GELU_SLIPS = ["cdf", "x * pdf", "(x > 0)", "1", "(cdf - x * pdf)", "(cdf + pdf)", "-(cdf + x * pdf)"]
+
+
+def gelu(definition, slope):
+    """The engine with this gelu; its cdf and pdf stand for the gate and the slope of that."""
+    gate, density = GELUS[definition]
+    text = re.sub(r"cdf = .*", lambda _: f"cdf = {gate}", RIGHT)
+    text = re.sub(r"pdf = .*", lambda _: f"pdf = {density}", text)
+    return engine(text.replace("(cdf + x * pdf)", slope))
+
+
+@pytest.mark.parametrize("definition", GELUS)
+def test_any_usual_gelu_is_right_and_its_slips_are_named(definition):
+    assert check_engine(gelu(definition, "(cdf + x * pdf)"))
+    for slope in GELU_SLIPS:
+        report = check_engine(gelu(definition, slope))
+        assert report.wrong == ["gelu()"], slope
+        assert report.mistakes[0].kind in ("derivative", "sign"), (slope, str(report))
+
+
+def method(name, value, slope):
+    return engine(
+        RIGHT
+        + f"""
+    def {name}(self):
+        x = self.data
+        out = Value({value}, (self,))
+        def _backward():
+            self.grad += ({slope}) * out.grad
+        out._backward = _backward
+        return out
+"""
+    )
+
+
+@pytest.mark.parametrize(("value", "right", "wrong"), [
+    ("x if x > 0 else 0.1 * x", "1 if x > 0 else 0.1", "x > 0"),
+    ("x if x > 0 else 0.1 * x", "1 if x > 0 else 0.1", "1"),
+    ("x * x * abs(x)", "3 * x * abs(x)", "3 * x * x"),
+    ("max(-1.0, min(1.0, x))", "abs(x) < 1", "x < 1"),
+    ("math.log(x) ** 2", "2 * math.log(x) / x", "2 * math.log(x)"),  # on one side of 0 only
+])  # fmt: skip
+def test_an_operation_that_we_do_not_have_is_tried_on_both_sides_of_0(value, right, wrong):
+    assert "own()" in check_engine(method("own", value, right)).right
+    assert check_engine(method("own", value, wrong)).wrong == ["own()"]
+
+
+def test_a_copy_without_a_past_is_no_mistake_and_an_identity_is():
+    copied = check_engine(method("frozen", "x", "0"))
+    assert copied
+    assert any("frozen()" in note for note in copied.notes)
+    assert check_engine(method("identity", "x", "0")).wrong == ["identity()"]
+
+
+def test_nodes_that_are_taken_for_one_are_said_to_be():
+    by_data = """
+    def __eq__(self, other): return self.data == other.data
+    def __hash__(self): return hash(self.data)
+"""
+    (mistake,) = check_engine(engine(RIGHT + by_data)).mistakes
+    assert mistake.names == ("equal numbers",)
+
+
+def test_the_same_slip_in_many_operations_is_said_once():
+    report = check_engine(engine(RIGHT.replace("self.grad = 1.0", "pass")))
+    assert len(report.mistakes) <= 4
+    assert "exp()" in report.wrong
 
 
 @pytest.mark.parametrize(("given", "says"), [

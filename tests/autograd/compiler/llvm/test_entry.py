@@ -1,5 +1,6 @@
 """Native code entered without a detour gives the same as the long way, and takes nothing but plain arrays."""
 
+import ctypes
 import gc
 import sys
 
@@ -140,6 +141,30 @@ def test_what_does_not_fit_is_not_touched():
         assert program._enter["hvp"]["inputs"](W, batch, direction, None) is None
 
 
+def test_another_number_of_arguments_is_not_read():
+    program = made()
+    batch, enter = warm(program)
+    for count in (0, 1, 2, 3, 5, 9):
+        assert enter(*[W, batch, None, None, None, None, None, None, None][:count]) is None
+    with pytest.raises(TypeError, match="keyword"):
+        enter(W, batch, None, out=None)
+
+
+@pytest.mark.parametrize("wrt", ["parameters", "inputs"])
+def test_a_direction_of_no_numbers_has_its_shape_at_each_call(wrt):
+    """The first calls go the long way and the later ones do not: both look at it."""
+    w, x = [Value(0.5)], [Value(1.0)]
+    given = ([], x) if wrt == "parameters" else (w, [])
+    program = compile(exp(w[0] if wrt == "inputs" else x[0]), *given, backend="llvm")
+    numbers, batch = np.ones(program.parameters), np.ones((3, program.inputs))
+    for _ in range(4):
+        for right in (np.empty(0), np.empty((3, 0))):
+            np.testing.assert_array_equal(program.jvp(numbers, batch, right, wrt)[1], 0.0)
+        for wrong in (np.ones(1), np.ones((2, 0)), np.ones((3, 1)), "a"):
+            with pytest.raises((TypeError, ValueError), match=r"direction|real numbers"):
+                program.jvp(numbers, batch, wrong, wrt)
+
+
 def test_results_that_are_not_finite_take_the_long_way():
     w, x = Value(1.0), Value(1.0)
     program = compile(log(x) * w, [w], [x], backend="llvm")
@@ -177,6 +202,34 @@ def test_references_are_given_back():
     assert (type(value), result.flags.owndata, result.base) == (float, True, None)
 
 
+def test_without_memory_it_raises():
+    """Whichever of its objects cannot be made."""
+    failures = pytest.importorskip("_testcapi", reason="CPython can be built without its test module")
+    program = made()
+    batch, _ = warm(program)
+    raised = 0
+    for kind in ("gradient", "evaluate"):
+        enter = program._enter[kind]["parameters"]
+        for start in range(4):
+            failures.set_nomemory(start, start + 1)
+            try:
+                enter(W, batch, None, None)
+            except MemoryError:
+                raised += 1
+            finally:
+                failures.remove_mem_hooks()
+    assert raised >= 1
+    np.testing.assert_array_equal(enter(W, batch, None, None), program.evaluate(W, batch))
+
+
+def test_a_numpy_without_its_interface_is_not_known(monkeypatch):
+    entry._arrays_are_known.cache_clear()
+    for missing in (ImportError, AttributeError, ValueError):
+        monkeypatch.setattr(entry, "_interface", lambda missing=missing: (_ for _ in ()).throw(missing()))
+        assert not entry._arrays_are_known()
+        entry._arrays_are_known.cache_clear()
+
+
 def test_what_an_entry_runs_lives_as_long_as_it():
     """Programs, and the functions that they have forgotten, are freed; the entry goes on."""
     batch = RNG.normal(size=(4, 3))
@@ -188,6 +241,33 @@ def test_what_an_entry_runs_lives_as_long_as_it():
         warm(made(features=features))
     gc.collect()
     np.testing.assert_array_equal(enter(W, batch, None, None), right)
+
+
+def test_memory_is_kept_until_there_is_other_memory():
+    """Another thread may enter whenever Python runs a line: the entry's memory has an owner at each."""
+    model, x = MLP(3, [80, 80, 1], seed=0), [Value(1.0) for _ in range(3)]
+    program = compile(model(x), model.parameters(), x, backend="llvm")
+    w, seen = np.array([p.data for p in model.parameters()]), []
+    for _ in range(2):
+        program(w, np.ones((2, 3)))
+    context = program._enter["gradient"]["parameters"].__self__
+
+    def look(frame, event, argument):
+        if event == "line":
+            owners = [context.memory, *filter(None, [frame.f_locals.get("memory")])]
+            starts = [(ctypes.addressof(each), len(each)) for each in owners]
+            seen.append((any(a <= context.scratch < a + n for a, n in starts), context.room))
+        return look if frame.f_code is entry.Entry.add.__code__ else None
+
+    before, tracing = context.room, sys.gettrace()
+    try:
+        sys.settrace(look)
+        program(w, np.ones((33, 3)))
+    finally:
+        sys.settrace(tracing)
+    assert context.room > before
+    assert {owned for owned, _ in seen} == {True}
+    assert {room for _, room in seen} == {before, context.room}
 
 
 def test_long_passes_let_other_threads_run(monkeypatch):

@@ -212,3 +212,20 @@ def test_what_could_not_be_checked_to_enough_digits_earns_nothing(tmp_path):
     states = {mark.quantity: mark.state for mark in entry.marks}
     assert states["∂E_total/∂w3"] == "unchecked"
     assert entry.points < entry.most
+
+
+def test_other_numbers_than_the_problems_are_told_to_the_teacher(tmp_path):
+    """They are no mistake, and the table of the class says them as the report of one sheet does."""
+    folder = put(
+        tmp_path / "class", {"Ada/lr_2.csv": sheet(tmp_path, w1=0.11), "Alan/x.csv": sheet(tmp_path)}
+    )
+    ada, alan = check_class(folder, assignment(), workers=1).entries
+    assert ada.outcome.status == 0
+    assert any("w1 starts at 0.11" in remark for remark in ada.remarks)
+    assert any("lr_2 says η = 2" in note for note in ada.outcome.notes)
+    assert not alan.outcome.notes
+    assert not alan.remarks
+    own = Student("Somebody", numbers={"w1": 0.11, "w2": 0.2, "w3": 0.25})  # found by them
+    ada = check_class(folder, assignment(), students=[own], workers=1).entries[-1]
+    assert ada.listed == own
+    assert not any("starts at" in text for text in (*ada.remarks, *ada.outcome.notes))

@@ -32,6 +32,15 @@ CLASSES = {
         "turingalan_LATE_124_457_my sheet_final.xlsx": ("turingalan", "124"),
         "hopper_77_sheet.csv": ("hopper", "77"),
     },
+    "canvas, archives of students": {
+        "lovelaceada_123_456_work.zip/x.xlsx": ("lovelaceada", "123"),
+        "turingalan_LATE_124_457_all.zip/final/sheet_1.csv": ("turingalan", "124"),
+        "hopper_77_78_sheet.csv": ("hopper", "77"),
+    },
+    "blackboard, archives of students": {
+        "Backprop_alovelace_attempt_2026-11-03-10-00-59_work.zip/x.xlsx": ("alovelace", ""),
+        "Backprop_aturing_attempt_2026-11-03-11-00-59_b_c.xlsx": ("aturing", ""),
+    },
     "blackboard": {
         "Backprop_alovelace_attempt_2026-11-03-10-00-59_sheet.xlsx": ("alovelace", ""),
         "Backprop_aturing_attempt_2026-11-03-11-00-59_b_c.xlsx": ("aturing", ""),
