@@ -648,6 +648,7 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
             least, most = finest[name, one.exponent]
             own = max(last, least, one.size - most + 1)
             exact = one.size == -400 and not padded[name]  # 0 and 0.0 are no rounded numbers
+            exact |= kind_of(name) in ("given", "weight") and name not in lively  # and 0.05 was typed in
             columns[name].loose[turn] = 0.51 * 10.0 ** min(last if exact else own, 300)
 
 
