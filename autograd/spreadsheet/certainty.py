@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .expected import Array, Estimate
-from .grading import FOLLOWS, WRONG, Flags, Judgement
+from .grading import FOLLOWS, Flags, Judgement
 from .inference import Understanding
 from .vocabulary import RATE
 
@@ -60,7 +60,7 @@ def doubtful_cells(found: Understanding, judged: Judgement) -> dict[str, Flags]:
     rate = found.rate
     if rate is not None and RATE in errors:
         rate = Estimate(rate.value, rate.error + errors[RATE])
-    sure = replace(loose, given=given, rate=rate).judged(as_printed=True)
+    sure = replace(loose, given=given, rate=rate).judged()
     none_left = not sure.wrong_columns
     doubtful = {}
     for name, states in judged.states.items():
@@ -98,27 +98,7 @@ def _errors(found: Understanding, names: list[str]) -> Array:
     slopes /= np.maximum(width, 1e-300)[:, None]
     errors = _CURVED * _bounds(slopes[np.isfinite(slopes).all(axis=1)])
     values = np.array([(found.rate if name == RATE else found.given[name]).value[0] for name in names])  # type: ignore[union-attr]  # guessed() names the rate only if there is one
-    if any(judged.moves(name) for name in judged.network.leaves if name not in judged.network.trained):
-        errors[[name in judged.network.leaves and name not in judged.network.trained for name in names]] = (
-            np.inf  # another example in each row
-        )
-    near = errors <= _WIDEST * np.maximum(1.0, np.abs(values))
-    return np.where(near & _borne_out(found, judged, names), errors, np.nan)
-
-
-def _borne_out(found: Understanding, judged: Judgement, names: list[str]) -> Flags:
-    """Of each guess whether most of the cells that depend on it agree, beyond those that it was made for."""
-    votes = []
-    for name in names:
-        moved, vote = _moved(found, name), -len(names)
-        for each, states in judged.states.items():
-            wide = judged.seen[each].error + judged.right[each].error
-            change = np.abs(moved.right[each].value - judged.right[each].value) / _STEP
-            depends = _WIDEST * change > wide
-            agrees = judged.agrees(each) & judged.fits(each, judged.right[each])
-            vote += int(np.sum(depends & agrees)) - int(np.sum(depends & (states == WRONG)))
-        votes.append(vote > 0)
-    return np.array(votes)
+    return np.where(errors <= _WIDEST * np.maximum(1.0, np.abs(values)), errors, np.inf)
 
 
 def _bounds(slopes: npt.NDArray[np.float64]) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import math
@@ -26,14 +25,14 @@ from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
 from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
-from .inference import MOMENTA, NotUnderstood, Understanding, understand
+from .inference import NotUnderstood, Understanding, understand
 from .mutations import ACTIVATIONS
 from .problem import Problem
 from .repairs import reading
 from .report import UNREADABLE, UNSURE, Finding, Refusal, TableReport, WorkbookReport, counted, listed
 from .resolution import decimals, too_coarse
 from .tables import Given, Table, find_tables, givens
-from .vocabulary import MOMENTUM, RATE, short, split_derivative, stem, updated
+from .vocabulary import RATE, short, split_derivative, stem, updated
 
 __all__ = ["check_book", "check_workbook"]
 
@@ -228,10 +227,8 @@ def _check_table(
         rows = np.flatnonzero(judged.states[name] == FOLLOWS).tolist()
         if rows:
             findings.append(_finding(judged, name, rows, title, book, None))
-    others, misnamed = list(_other_numbers(understood, judged)), list(_misnamed(understood, book))
-    understood.notes += [*others, *misnamed]
-    doubts = list(_doubts(understood, judged, coarse))
-    return TableReport(title, understood, judged, findings, coarse, doubts, others, misnamed)
+    understood.notes += _other_numbers(understood, judged, book)
+    return TableReport(title, understood, judged, findings, coarse, list(_doubts(understood, judged, coarse)))
 
 
 _MOST_OTHER = 3  # starting values that are other ones, beyond which the sheet just has its own
@@ -240,9 +237,9 @@ _RATE_IN_A_NAME = re.compile(
 )
 
 
-def _other_numbers(understood: Understanding, judged: Judgement) -> Iterator[str]:
-    """Starting values that are not the problem's."""
-    problem = understood.problem
+def _other_numbers(understood: Understanding, judged: Judgement, book: Book) -> Iterator[str]:
+    """Starting values that are not the problem's, and a learning rate that is not that in the file's name."""
+    problem, table = understood.problem, understood.table
     usual = {**problem.inputs, **problem.weights}
     held = {
         name: judged.full[name]
@@ -262,11 +259,6 @@ def _other_numbers(understood: Understanding, judged: Judgement) -> Iterator[str
         yield "; ".join(told)
     elif other:
         yield f"the numbers at the start are not those of {problem.title}"
-
-
-def _misnamed(understood: Understanding, book: Book) -> Iterator[str]:
-    """A learning rate that is not that in the name of the file or the sheet."""
-    table = understood.table
     for text in [book.path.stem, *([table.sheet.name] if book.kind != "csv" else [])]:
         stated = {float(each.replace(",", ".")) for each in _RATE_IN_A_NAME.findall(text)}
         if len(stated) == 1 and understood.rate is not None:
@@ -336,27 +328,17 @@ def _certain(
     judged.doubt(doubtful_cells(understood, judged))
     if not judged.wrong_columns:
         return understood, judged
-    for other in _other_readings(understood, judged, beside, book, lr):
+    for names in _other_biases(understood, judged, beside):
+        try:
+            other = understand(understood.table, beside, understood.problem, book, lr, names)
+        except NotUnderstood:
+            continue
         seen = other.judged()
         seen.doubt(doubtful_cells(other, seen))
         if not seen.wrong_columns:
-            other.headings = understood.headings
+            other.headings += understood.headings
             return other, seen
     return understood, judged
-
-
-def _other_readings(
-    understood: Understanding, judged: Judgement, beside: list[Given], book: Book, lr: float | None
-) -> Iterator[Understanding]:
-    """Other biases, and other momenta, if the sheet does not state them."""
-    if understood.sources.get(MOMENTUM, "by trying") == "by trying" and understood.gap == 1:
-        later = {updated(name) for name in judged.network.trained}.union(judged.network.trained)
-        if not later.isdisjoint(judged.wrong_columns):
-            for momentum in {0.0, *MOMENTA} - {understood.momentum}:
-                yield replace(understood, momentum=momentum, doubts=[*understood.doubts])
-    for names in _other_biases(understood, judged, beside):
-        with contextlib.suppress(NotUnderstood):
-            yield understand(understood.table, beside, understood.problem, book, lr, names)
 
 
 def _other_biases(
@@ -369,11 +351,8 @@ def _other_biases(
     for names in problem.biases:
         formulas = problem.network(understood.loss, names).formulas
         sums = [name for name, formula in formulas.items() if not set(names).isdisjoint(names_in(formula))]
-        guesses = set(guessed(understood))
-        sums = [
-            name for name in sums if _compared(judged, name) and guesses.isdisjoint(names_in(formulas[name]))
-        ]
-        unsaid = all(len(judged.wrong(name)) for name in sums)  # no sum shows that there is no bias
+        sums = [name for name in sums if _compared(judged, name)]
+        unsaid = len(sums) > 1 and all(len(judged.wrong(name)) for name in sums)
         if names != network.biases and (stated <= set(names) if stated else unsaid):
             yield names
 

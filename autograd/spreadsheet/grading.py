@@ -63,7 +63,6 @@ class Judgement:
         after: bool = False,
         gap: int = 1,
         momentum: float = 0.0,
-        as_printed: bool = False,
     ) -> None:
         """Judge the table.
 
@@ -77,12 +76,11 @@ class Judgement:
         after : whether a row holds its weights after its own update.
         gap : how many updates there are from one row to the next.
         momentum : the factor μ in v ← μ v + ∂E/∂w, w ← w − η v.
-        as_printed : whether to compute from what columns print, where that is known better.
         """
         self.table, self.network = table, network
         self.count = len(table.rows) if rows is None else min(rows, len(table.rows))
         self.rate = None if rate is None else rate.take(slice(0, self.count))
-        self.after, self.gap, self.momentum, self.as_printed = after, gap, momentum, as_printed
+        self.after, self.gap, self.momentum = after, gap, momentum
         self._given = {name: each.take(slice(0, self.count)) for name, each in given.items()}
         self.columns = {name: column for name, column in table.columns.items() if self._is_known(name)}
         self.full: dict[str, Estimate] = {}
@@ -261,9 +259,6 @@ class Judgement:
         self.bad[name] = states >= FOLLOWS
         printed = self.seen[name]
         self.own[name] = printed.where(self.bad[name] & ~np.isnan(printed.value), right)
-        if self.as_printed:
-            better = ~np.isnan(printed.value) & ~(printed.error >= right.error)
-            self.full[name] = self.own[name] = printed.where(better, right)
 
     def _shown(self, names: Iterable[str]) -> dict[str, Estimate]:
         """The quantities as printed, and as computed where they are not."""
@@ -454,8 +449,7 @@ class Judgement:
         found = []
         for each in self._slopes(name):
             step = propagated(self.network.symbol(RATE) * slope, {RATE: rate, slope.text: each})
-            unsure = np.where(np.isnan(step.error), math.inf, step.error)  # a step that nobody knows
-            total = Estimate(np.nancumsum(step.value), np.cumsum(unsure)).moved_down(0.0)
+            total = Estimate(np.nancumsum(step.value), np.nancumsum(step.error)).moved_down(0.0)
             value, error = weight.value[0] - total.value, weight.error[0] + total.error
             found.append(Estimate(value, error + 4e-15 * np.arange(1, self.count + 1) * np.abs(value)))
         return found

@@ -26,11 +26,11 @@ from .problem import Problem
 from .tables import Given, Table
 from .vocabulary import EPOCH, MOMENTUM, RATE, updated
 
-__all__ = ["MOMENTA", "NotUnderstood", "Understanding", "understand"]
+__all__ = ["NotUnderstood", "Understanding", "understand"]
 
 _LOOK = 12  # rows by which readings are compared
 _MOST_UPDATES = 1_000  # from one row to the next
-MOMENTA = (0.9, 0.5, 0.8, 0.95, 0.99)
+_MOMENTA = (0.9, 0.5, 0.8, 0.95, 0.99)
 _MOST_FIT = 0.5  # of the updates, from which on a learning rate counts as the one that was used
 _ROUNDS = 12  # of looking for numbers that nobody wrote down
 _SMALL = 2e-3  # a bias that is none, and what does not explain a number
@@ -70,9 +70,7 @@ class Understanding:
     momentum: float = 0.0
     loss: str = ""
 
-    def judged(
-        self, rows: int | None = None, rate: Estimate | None = None, as_printed: bool = False
-    ) -> Judgement:
+    def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
         return Judgement(
             self.table,
             self.network,
@@ -82,7 +80,6 @@ class Understanding:
             after=self.after,
             gap=self.gap,
             momentum=self.momentum,
-            as_printed=as_printed,
         )
 
 
@@ -155,7 +152,7 @@ class _Reader:
             most = self._fit(plain, rate)
         if most > _MOST_FIT or found.gap > 1:
             return
-        for each in stated or MOMENTA:
+        for each in stated or _MOMENTA:
             if not 0.0 < each < 1.0:
                 continue
             found.momentum = each

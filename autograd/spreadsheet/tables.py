@@ -629,11 +629,8 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
         if others:
             usual[kind] = tuple(np.median(others, axis=0))
     padded = {  # 0.10 is written by a format, not by chance
-        name: any(
-            one.unit < -1 and grid.cells[rows[turn], columns[name].position].text.endswith("0")
-            for turn, one in each.items()
-        )
-        for name, each in prints.items()
+        name: any(grid.cells[rows[turn], column.position].text.endswith("0") for turn in prints[name])
+        for name, column in columns.items()
     }
     for name, each in prints.items():
         usual_unit, usual_digits = usual.get("" if name in lively else kind_of(name), (math.inf, -math.inf))
@@ -645,11 +642,9 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
             # two are rare enough to take the number as exact as the others.
             last = one.unit if expected <= one.unit <= expected + 1 else expected
             columns[name].slack[turn] = 0.51 * 10.0 ** min(last, 300)
-            least, most = finest[name, one.exponent]
-            own = max(last, least, one.size - most + 1)
-            exact = one.size == -400 and not padded[name]  # 0 and 0.0 are no rounded numbers
-            exact |= kind_of(name) in ("given", "weight") and name not in lively  # and 0.05 was typed in
-            columns[name].loose[turn] = 0.51 * 10.0 ** min(last if exact else own, 300)
+            own = finest[name, one.exponent][0]
+            by_format = own <= _FORMATTED or (own < -1 and padded[name])
+            columns[name].loose[turn] = 0.51 * 10.0 ** min(max(last, own) if by_format else last, 300)
 
 
 def _usual_least(numbers: list[int]) -> int:

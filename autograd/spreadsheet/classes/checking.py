@@ -270,10 +270,8 @@ def _entry(
     problem: Problem,
     weights: Weights,
 ) -> Entry:
-    remarks: list[str] = []
-    if not any(each.numbers for each in listed):
-        remarks += outcome.others
-    elif outcome.numbers:
+    remarks = []
+    if any(each.numbers for each in listed) and outcome.numbers:
         others = [each for each in listed if each.numbers and _has(outcome, each.numbers)]
         if student is None and len(others) == 1:
             student = others[0]
