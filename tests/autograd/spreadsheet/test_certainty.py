@@ -1,4 +1,4 @@
-"""A right sheet is not called wrong for columns that it leaves out, nor for decimals that differ by column."""
+"""A right sheet is not called wrong for columns that it leaves out, nor for decimals of each column."""
 
 import random
 
@@ -7,7 +7,15 @@ import pytest
 from autograd.spreadsheet import assignment, check_workbook
 from tests.support.profiles import scaled
 from tests.support.sheets_made import (
-    COLUMNS, FOUR_BIASES, GIVEN, STANDARD, TWO_BIASES, WEIGHTS, Layout, Training, write_csv,
+    COLUMNS,
+    FOUR_BIASES,
+    GIVEN,
+    STANDARD,
+    TWO_BIASES,
+    WEIGHTS,
+    Layout,
+    Training,
+    write_csv,
 )  # fmt: skip
 
 WRONG = 1
