@@ -86,6 +86,7 @@ function showFields() {
   fields = found.slice(0, MOST).map(field);
   find("fields").replaceChildren(...fields.map(({ group }) => group));
   put(find("leaf-count"), found.length > MOST ? `${MOST} of ${found.length} are listed: type a part of a name.` : "");
+  find("fields").classList.toggle("long", fields.some(({ node }) => name(node).length > 8));
   fields.forEach(fill);
 }
 
