@@ -132,7 +132,7 @@ def test_a_slip_that_nobody_knows_is_told_by_its_place():
 
 def test_a_program_that_is_planted_is_another_one():
     """The programs that these tests plant slips in run, and each slip changes a number."""
-    for network, right, wrong, names, _ in SLIPS:
+    for network, right, wrong, names, _ in (getattr(each, "values", each) for each in SLIPS):
         text, _, given = NETWORKS[network]
         both = [whole(each)(**given) for each in (text, text.replace(right, wrong))]
         for name in both[0]:
