@@ -227,8 +227,10 @@ def _check_table(
         rows = np.flatnonzero(judged.states[name] == FOLLOWS).tolist()
         if rows:
             findings.append(_finding(judged, name, rows, title, book, None))
-    understood.notes += _other_numbers(understood, judged, book)
-    return TableReport(title, understood, judged, findings, coarse, list(_doubts(understood, judged, coarse)))
+    others, misnamed = list(_other_numbers(understood, judged)), list(_misnamed(understood, book))
+    understood.notes += [*others, *misnamed]
+    doubts = list(_doubts(understood, judged, coarse))
+    return TableReport(title, understood, judged, findings, coarse, doubts, others, misnamed)
 
 
 _MOST_OTHER = 3  # starting values that are other ones, beyond which the sheet just has its own
@@ -237,9 +239,9 @@ _RATE_IN_A_NAME = re.compile(
 )
 
 
-def _other_numbers(understood: Understanding, judged: Judgement, book: Book) -> Iterator[str]:
-    """Starting values that are not the problem's, and a learning rate that is not that in the file's name."""
-    problem, table = understood.problem, understood.table
+def _other_numbers(understood: Understanding, judged: Judgement) -> Iterator[str]:
+    """Starting values that are not the problem's."""
+    problem = understood.problem
     usual = {**problem.inputs, **problem.weights}
     held = {
         name: judged.full[name]
@@ -259,6 +261,11 @@ def _other_numbers(understood: Understanding, judged: Judgement, book: Book) -> 
         yield "; ".join(told)
     elif other:
         yield f"the numbers at the start are not those of {problem.title}"
+
+
+def _misnamed(understood: Understanding, book: Book) -> Iterator[str]:
+    """A learning rate that is not that in the name of the file or the sheet."""
+    table = understood.table
     for text in [book.path.stem, *([table.sheet.name] if book.kind != "csv" else [])]:
         stated = {float(each.replace(",", ".")) for each in _RATE_IN_A_NAME.findall(text)}
         if len(stated) == 1 and understood.rate is not None:

@@ -355,6 +355,12 @@ def _in_call(formula: Apply) -> Iterator[Change]:
         for another in (exponent + 1.0, exponent - 1.0):
             words = _told(f"the exponent {another:g} stands where {exponent:g} belongs")
             yield Apply(_POW, (inside, Number(another))), words, 1.5
+    elif formula.row is _DIV:
+        (divisor,) = others
+        name = functools.partial(_bracketed, divisor)
+        yield inside, _told("the division by {} is missing", name), 1.25
+        words = _told("· stands between {} and {} where / belongs", inside, name)
+        yield Apply(_MUL, (inside, divisor)), words, 1.3
     elif not others and not isinstance(inside, tuple):
         missing = f"{TEXT.call(formula.row)} is missing: the sum itself stands there"
         yield inside, _told("{}", lambda: missing), 1.25

@@ -162,6 +162,7 @@ class TableReport:
     findings : the columns that are wrong by a mistake of their own, from the left, then those that follow.
     doubts : why it cannot be called right, though nothing in it may be wrong, the gravest first.
     faults : what the sheet says of its learning rate that cannot be right.
+    others, misnamed : which numbers are not the problem's, and a rate that is not its name's: no mistakes.
     status : ``ALL_RIGHT``, ``WRONG`` or ``UNSURE``.
     """
 
@@ -171,6 +172,8 @@ class TableReport:
     findings: Sequence[Finding]
     coarse: Mapping[str, Flags]
     doubts: Sequence[str]
+    others: Sequence[str] = ()
+    misnamed: Sequence[str] = ()
 
     @property
     def faults(self) -> Sequence[str]:

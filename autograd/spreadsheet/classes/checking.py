@@ -270,8 +270,10 @@ def _entry(
     problem: Problem,
     weights: Weights,
 ) -> Entry:
-    remarks = []
-    if any(each.numbers for each in listed) and outcome.numbers:
+    remarks: list[str] = []
+    if not any(each.numbers for each in listed):
+        remarks += outcome.others
+    elif outcome.numbers:
         others = [each for each in listed if each.numbers and _has(outcome, each.numbers)]
         if student is None and len(others) == 1:
             student = others[0]

@@ -56,7 +56,8 @@ class Outcome:
     reason : why it was not read, or what else is not as it should be; ``""`` for nothing.
     states : of each quantity that the sheet has what is said of it.
     mistakes : what is wrong.
-    notes : what could not be checked, or cannot be right of the learning rate.
+    notes : what could not be checked, and cannot be right of the learning rate.
+    others : which numbers are not the problem's.
     numbers : what the sheet starts with: inputs, targets and the weights of the first row of its first table.
     report : the text of the check.
     """
@@ -68,6 +69,7 @@ class Outcome:
     notes: Sequence[str] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
     report: Sequence[str] = ()
+    others: Sequence[str] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -98,18 +100,22 @@ def outcome_of(report: WorkbookReport) -> Outcome:
     states: dict[str, str] = {}
     mistakes: list[Mistake] = []
     notes: list[str] = []
+    others: list[str] = []
     numbers: dict[str, float] = {}
     for table in report.tables:
         for name, state in _states(table).items():
             _add(states, name, state)
         mistakes += [_mistake(each) for each in table.mistakes]
-        notes += [note for note in (*table.faults, *table.doubts) if note not in notes]
+        said = (*table.faults, *table.doubts, *table.misnamed)
+        others += [note for note in table.others if note not in others]
+        notes += [note for note in said if note not in notes]
         numbers = numbers or _numbers(table)
     refused = [each for each in report.entries if isinstance(each, Refusal)]
     notes += [f"{each.where}: {each.verdict}" for each in refused]
     reason = "" if report.tables else clean(refused[0].verdict)
     lines = [clean(line) for line in report.lines(full=True)][:_MOST_LINES]
-    return Outcome(report.status, reason, states, mistakes, [clean(note) for note in notes], numbers, lines)
+    notes, others = ([clean(note) for note in each] for each in (notes, others))
+    return Outcome(report.status, reason, states, mistakes, notes, numbers, lines, others)
 
 
 def _states(table: TableReport) -> dict[str, str]:

@@ -289,13 +289,20 @@ def _within_one_folder(files: list[_File]) -> list[_File]:
 
 
 def _is_canvas(files: Sequence[_File]) -> bool:
-    """Whether the files that lie in no folder begin with names and numbers: of several students, or one file.
+    """Whether the files that lie in no folder, also archives, begin with the names and numbers of students.
+
+    That is, of several, or there is one file.
 
     week_12_ada.xlsx and week_12_alan.xlsx do not: the week is no student.
     """
-    names = [file.parts[0] for file in files if len(file.parts) == 1]
+    names = [file.parts[0] for file in files if _stands_alone(file.parts)]
     starts = {match["name"] for match in map(_CANVAS.fullmatch, names) if match}
-    return len(starts) > 1 or len(names) == 1
+    return len(starts) > 1 or len(set(names)) == 1
+
+
+def _stands_alone(parts: Sequence[str]) -> bool:
+    """Whether it lies in no folder, or is of an archive that does."""
+    return len(parts) == 1 or parts[0].lower().endswith(".zip")
 
 
 def _whose(parts: tuple[str, ...], canvas: bool) -> tuple[str, str]:
@@ -304,15 +311,16 @@ def _whose(parts: tuple[str, ...], canvas: bool) -> tuple[str, str]:
         for pattern in _FOLDERS:
             if match := pattern.fullmatch(part):
                 return _named(match)
+    handed_in = next((part for part in parts if part.lower().endswith(".zip")), parts[-1])
     for pattern in _FILES:
-        if match := pattern.fullmatch(parts[-1]):
+        if match := pattern.fullmatch(parts[-1]) or pattern.fullmatch(handed_in):
             return _named(match)
-    if len(parts) == 1:
+    if _stands_alone(parts):
         match = _CANVAS.fullmatch(parts[0]) if canvas else None
         if match:
             return _named(match)
         return _stem(parts[0]), ""
-    return _stem(parts[0]) if parts[0].lower().endswith(".zip") else parts[0], ""
+    return parts[0], ""
 
 
 def _named(match: re.Match[str]) -> tuple[str, str]:
