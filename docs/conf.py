@@ -1,5 +1,6 @@
 """The site. `make docs` builds it into out/docs, runs every example, and takes a warning for an error."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from latex2mathml.converter import convert
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
+# The kernels that run the pages take this checkout too, whatever else is called `tests`.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
 
 import autograd  # noqa: E402  # from this checkout
 
