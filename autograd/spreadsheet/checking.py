@@ -75,10 +75,10 @@ def check_workbook(
     >>> import pathlib, tempfile
     >>> from autograd.spreadsheet import assignment
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "sheet.csv"
-    >>> _ = path.write_text("w1,w2,h1,a_h1,w3,w4,h2\\n0.15,0.2,0.0275,0.5001,0.25,0.3,0.0425\\n")
+    >>> _ = path.write_text("i1,i2,w1,w2,h1,a_h1,w3,w4\\n0.05,0.1,0.15,0.2,0.0275,0.5001,0.25,0.3\\n")
     >>> report = check_workbook(path, assignment())
     >>> [(each.cell, each.given, round(each.expected, 6)) for each in report.findings]
-    [('D2', 0.5001, 0.506875)]
+    [('F2', 0.5001, 0.506875)]
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from autograd import Value, check_gradients, check_values, sigmoid
 from autograd.spreadsheet import assignment
 from tests.support import planted
+from tests.support.profiles import scaled
 from tests.support.two_layers import REFERENCES, RIGHT, SLIPS, by_numpy, inputs, student, with_slip
 
 # Other ways to write the same passes.
@@ -194,8 +195,9 @@ def test_random_slips_are_seen_and_named():
 
 
 @pytest.mark.slow
-def test_of_500_random_slips_nine_in_ten_are_named():
-    count, named, wrong = _rate(range(1000, 1167))
+def test_of_many_random_slips_nine_in_ten_are_named():
+    """Of 120, or as many times more as the profile draws: 1,600 in long."""
+    count, named, wrong = _rate(range(1000, 1000 + scaled(40)))
     assert wrong == 0
     assert named >= 0.9 * count
 

@@ -59,11 +59,12 @@ def test_some_planted_slips_are_named(network, tmp_path):
 
 @pytest.mark.slow
 def test_nine_of_ten_planted_slips_are_named(tmp_path):
-    """500 over three networks."""
+    """Of 120 over three networks, or as many times more as the profile draws: 1,600 in long."""
     shares = []
-    for network, count in zip(NETWORKS, (167, 167, 166)):
+    count = scaled(40)
+    for network in NETWORKS:
         found, named, missed = rates(network, range(count), tmp_path / "slip.csv")
         print(f"{network}: {count} slips, {found:.1%} found, {named:.1%} named; missed: {missed}")
         assert found >= 0.98, missed
-        shares += [(named, count)]
-    assert sum(share * count for share, count in shares) / 500 >= SHARE
+        shares.append(named)
+    assert sum(shares) / len(shares) >= SHARE
