@@ -98,8 +98,7 @@ def _errors(found: Understanding, names: list[str]) -> Array:
     slopes /= np.maximum(width, 1e-300)[:, None]
     errors = _CURVED * _bounds(slopes[np.isfinite(slopes).all(axis=1)])
     values = np.array([(found.rate if name == RATE else found.given[name]).value[0] for name in names])  # type: ignore[union-attr]  # guessed() names the rate only if there is one
-    # Not inf, which a sigmoid would make finite again: what comes of an unknown number is unknown.
-    return np.where(errors <= _WIDEST * np.maximum(1.0, np.abs(values)), errors, np.nan)
+    return np.where(errors <= _WIDEST * np.maximum(1.0, np.abs(values)), errors, np.inf)
 
 
 def _bounds(slopes: npt.NDArray[np.float64]) -> Array:

@@ -50,5 +50,5 @@ def test_a_right_sheet_that_leaves_columns_out_is_not_wrong(tmp_path):
 
 @pytest.mark.slow
 def test_none_of_many_is_wrong(tmp_path):
-    """Seed 850 still is in some processes, in the profile long: w2 is solved for in the order of a set."""
+    """Two of a thousand still are, 235 and 850: a sigmoid makes what is unknown finite (the profile long)."""
     assert called_wrong(range(scaled(200)), tmp_path / "partial.csv") == []
