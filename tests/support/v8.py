@@ -15,9 +15,7 @@ class V8:
     """A fresh V8 that has what is named ``module.export``, with the rows that are given."""
 
     def __init__(self, *names: str, rows: list[str] | None = None) -> None:
-        racer = pytest.importorskip(
-            "py_mini_racer", reason="mini-racer runs scripts; it is in the extra test"
-        )
+        racer = pytest.importorskip("py_mini_racer", reason="mini-racer is in the extra test")
         imports = "".join(f'import {{ {each} }} from "./{name}.js";\n' for name, each in map(_split, names))
         shared = ", ".join(each for _, each in map(_split, names))
         probe = f"{imports}Object.assign(globalThis, {{ {shared} }});\n"

@@ -307,7 +307,7 @@ def _of_taken(
 @VJPS.of(LeaveOneOutSum, Outer, BatchSum)
 def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
     """Refused: only adjoint programs and expanded fused rules have these, and fused rules have VJPs."""
-    raise NotImplementedError(
+    raise NotImplementedError(  # refused: only programs that are derivatives already have these
         f"no VJP for {node!r}: differentiate the program before its fused rules are expanded, and a gradient "
         "by its JVP"
     )

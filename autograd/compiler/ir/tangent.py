@@ -132,7 +132,7 @@ def _matmul(node: MatMul, found: dict[Node, Node]) -> Node:
 @JVPS.of(Outer, BatchSum)
 def _of_whole_batches(node: Node, found: dict[Node, Node]) -> Node:
     """Refused: sums over the batch are in gradients by parameters, and derivatives are of each example."""
-    raise NotImplementedError(
+    raise NotImplementedError(  # refused: a sum over the batch is of no single example
         f"no JVP for {node!r}: differentiate each example, before fused rules are expanded"
     )
 

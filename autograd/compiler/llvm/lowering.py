@@ -301,7 +301,7 @@ class Kernel:
         Elementwise nodes share a loop, batch sums are accumulated, a pass expands fused rules, and the others
         are no steps of the schedule: there is nothing to compute.
         """
-        raise NotImplementedError(
+        raise NotImplementedError(  # refused: the schedule has no step for these
             f"{node!r} has no code of its own: it is read, joined or expanded elsewhere"
         )
 

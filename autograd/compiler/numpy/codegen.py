@@ -392,7 +392,7 @@ class Codegen:
 
     @lowerings.of(Fused)
     def _fused(self, node: Node) -> None:
-        raise NotImplementedError("a pass of this back end expands fused rules before")
+        raise NotImplementedError("a pass of this back end expands fused rules before")  # refused
 
 
 Codegen.lowerings.require_all()

@@ -263,7 +263,7 @@ class Writer:
 
     @lowerings.of(Fused)
     def _fused(self, node: Node, *args: Any) -> Any:
-        raise NotImplementedError("a pass of this back end expands fused rules before")
+        raise NotImplementedError("a pass of this back end expands fused rules before")  # refused
 
 
 Writer.lowerings.require_all()
