@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from autograd import (
 )
 from autograd.spreadsheet import SheetError, assignment
 from autograd.spreadsheet.classes import hand_out
+from autograd.terminal import progress_bar
 from nn import MLP, diagram
 
 from ..shared.options import Options, OptionsError
@@ -64,11 +63,11 @@ def hand_in(settings: Settings, folder: Path) -> None:
 
     # All six steps, epoch after epoch, with each of the learning rates: the run's own one first.
     rates = list(dict.fromkeys((settings.lr, *SIX_RATES, *OVERSHOOT_RATES)))
-    with progress((settings.epochs + 1) * len(rates)) as advance:
-        own = record(settings, advance)
+    with progress_bar((settings.epochs + 1) * len(rates), "epoch") as bar:
+        own = record(settings, bar.update)
         require_finite(own)
         records = {settings.lr: own}
-        records |= {rate: record(replace(settings, lr=rate), advance) for rate in rates[1:]}
+        records |= {rate: record(replace(settings, lr=rate), bar.update) for rate in rates[1:]}
     six, large = ([records[rate].curve for rate in group] for group in (SIX_RATES, OVERSHOOT_RATES))
     words = comment(six, large)
 
@@ -242,21 +241,6 @@ def summary(settings: Settings, training: Record, words: Sequence[str], folder: 
 
 def _listed(values: Numbers) -> str:
     return " ".join(f"{value:g}" for value in values)
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[], object]]:
-    """A function to be called in each epoch; it moves a bar if there is a terminal and tqdm."""
-    if sys.stderr.isatty():
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            pass
-        else:
-            with tqdm(total=total, desc="training", unit="epoch", leave=False) as bar:
-                yield bar.update
-            return
-    yield lambda: None
 
 
 main = demo(
