@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 # The files and packages in each package, from the top floor down: one imports only from those before it.
 FLOORS = {
     "autograd": [
-        "errors", "files", "terminal", "version", "later", "locks", "engine", "verify", "symbolic",
-        "drawing", "spreadsheet", "handwritten", "explorer", "compiler", "command", "__main__",
+        "errors", "files", "processes", "terminal", "version", "later", "locks", "engine", "verify",
+        "symbolic", "drawing", "spreadsheet", "handwritten", "explorer", "compiler", "command", "__main__",
     ],
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
@@ -81,6 +81,7 @@ PUBLIC = {
 NOT_BY_STAR = {"command", "compile", "on_first_use", "plots", "sum"}
 # Of files without a test file of their name, or of all such files of a package, where they are tested.
 TESTED_IN = {
+    "autograd.processes": "autograd/spreadsheet/classes/test_workers.py",
     "autograd.__main__": "autograd/command/test_backprop.py",
     "autograd.compiler": "agreement/test_compiled.py",
     "autograd.compiler.llvm.single_pass": "autograd/compiler/llvm/test_entry.py",

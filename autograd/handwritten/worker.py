@@ -6,7 +6,6 @@ a huge array, and no sandbox: the program runs with the rights of who starts it.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
@@ -16,30 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..processes import limit_process
 from .engines import check_engine
 from .report import HandwrittenReport
 
 __all__ = ["main", "told"]
 
 _LARGEST_FILE = 10_000_000  # bytes
-
-
-def _limit(seconds: int, megabytes: int) -> None:
-    """Limits on the time, the memory and the files of this process, where the system has them."""
-    try:
-        import resource
-    except ImportError:  # Windows: only the time is limited, from outside
-        return
-    for name, most in (
-        ("RLIMIT_CPU", seconds),
-        ("RLIMIT_AS", megabytes * 1_000_000),
-        ("RLIMIT_FSIZE", _LARGEST_FILE),
-        ("RLIMIT_CORE", 0),
-    ):
-        which = getattr(resource, name, None)
-        if which is not None:
-            with contextlib.suppress(OSError, ValueError):  # not more than is allowed already
-                resource.setrlimit(which, (most, most))
 
 
 def _loaded(path: Path, name: str) -> ModuleType:
@@ -80,7 +62,7 @@ def told(reports: Any) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     """The worker: SECONDS MEGABYTES STUDENT [CHECK], what came out as JSON on the standard output."""
     seconds, megabytes, student, *check = arguments
-    _limit(int(seconds), int(megabytes))
+    limit_process(int(megabytes), int(seconds), _LARGEST_FILE)
     output = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the student's program prints is not a result
     outcome: Mapping[str, Any]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from ...errors import MissingExtraError
+from ...processes import limit_process
 from ..books import book_of
 from ..cells import Limits, SheetError
 from ..checking import check_book
@@ -81,25 +82,14 @@ def work(source: IO[bytes], target: IO[bytes], seconds: float = 0.0) -> None:
         send(target, outcome.to_json().encode("utf-8", "replace"))
 
 
-def _limited(megabytes: int) -> None:
-    """No more memory than this, where the system can be told so; no interrupt, which the parent hears too."""
-    with suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def main(arguments: list[str]) -> None:
     """Limits as the arguments say, then work on the standard streams, on which nothing else is printed."""
     seconds, megabytes = float(arguments[0]), int(arguments[1])
     source, target = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    _limited(megabytes)
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears an interrupt too
+    limit_process(megabytes)
     with suppress(BrokenPipeError):
         work(source, target, seconds)
 
