@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from .expected import Array, Estimate
 from .grading import FOLLOWS, Flags, Judgement
-from .inference import Understanding
+from .inference import NO_CHANGE, Understanding
 from .vocabulary import RATE
 
 __all__ = ["doubtful_cells", "guessed"]
@@ -30,6 +30,7 @@ _OF_ANY_RATE = (
     "assumed: ",
     "from the updates, ",
 )  # updates that are wrong at any rate, if nothing is rounded
+_EXACT = 1e-12  # below it a number has all digits that count
 _STEP = 1e-6  # by which a number is moved, to see which cells depend on it
 _RANK = 1e-7  # of the largest: derivatives below are none
 _WIDEST = 0.1  # from there on an interval is none: the derivatives hold near the guess only
@@ -63,12 +64,23 @@ def doubtful_cells(found: Understanding, judged: Judgement) -> dict[str, Flags]:
     sure = replace(loose, given=given, rate=rate).judged()
     none_left = not sure.wrong_columns
     doubtful = {}
+    stays = found.network.trained if _stays(found) else ()
     for name, states in judged.states.items():
+        if name in stays:
+            continue
         flags = (states >= FOLLOWS) & ((sure.states[name] < FOLLOWS) | none_left)
         flags &= ~np.isnan(judged.seen[name].value)  # a text in place of a number is wrong in any case
         if flags.any():
             doubtful[name] = flags
     return doubtful
+
+
+def _stays(found: Understanding) -> bool:
+    """Whether the weights stay beyond their printed digits: a column with all digits does too."""
+    if found.sources.get(RATE) != NO_CHANGE or len(found.table.rows) < 2:
+        return False
+    columns = [each for name, each in found.table.columns.items() if name in found.network.formulas]
+    return any(bool((each.slack < _EXACT).all()) and np.ptp(each.values) == 0.0 for each in columns)
 
 
 def _moved(found: Understanding, name: str) -> Judgement:

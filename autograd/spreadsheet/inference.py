@@ -26,11 +26,12 @@ from .problem import Problem
 from .tables import Given, Table
 from .vocabulary import EPOCH, MOMENTUM, RATE, updated
 
-__all__ = ["NotUnderstood", "Understanding", "understand"]
+__all__ = ["NO_CHANGE", "NotUnderstood", "Understanding", "understand"]
 
 _LOOK = 12  # rows by which readings are compared
 _MOST_UPDATES = 1_000  # from one row to the next
 _MOMENTA = (0.9, 0.5, 0.8, 0.95, 0.99)
+NO_CHANGE = "assumed: no weight ever changes"  # where a learning rate comes from
 _MOST_FIT = 0.5  # of the updates, from which on a learning rate counts as the one that was used
 _ROUNDS = 12  # of looking for numbers that nobody wrote down
 _SMALL = 2e-3  # a bias that is none, and what does not explain a number
@@ -148,8 +149,8 @@ class _Reader:
         stated += [] if column is None else [float(column.values[0])]
         plain, most = found.judged(), 0.0
         rates = [found.rate] if found.rate is not None else []
-        for rate in rates:
-            most = self._fit(plain, rate)
+        for rate in [*rates, *self._ratios(plain)]:  # what another rate explains needs no momentum
+            most = max(most, self._fit(plain, rate))
         if most > _MOST_FIT or found.gap > 1:
             return
         for each in stated or _MOMENTA:
@@ -497,7 +498,7 @@ class _Reader:
         elif best.value[0] < 0.0:  # uphill: judged by the same rate with the right sign
             self._settle(found, Estimate(-best.value, best.error), "from the updates, whose sign is turned")
         else:
-            self._settle(found, exactly(self.problem.rate, self.count), "assumed: no weight ever changes")
+            self._settle(found, exactly(self.problem.rate, self.count), NO_CHANGE)
 
     def _settle(self, found: Understanding, rate: Estimate, source: str) -> None:
         found.rate, found.sources[RATE] = rate, source
