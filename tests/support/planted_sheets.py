@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autograd import Problem, Value, dot, log, sigmoid, softmax, tanh
+from autograd import Problem
 from autograd.spreadsheet import assignment
+from tests.support.networks import classifier, xor
 
 KNOWN = {
     "exp": math.exp,
@@ -134,23 +135,11 @@ def of_assignment(draw: random.Random) -> Program:
     return Program(assignment(), numbers, start, formulas, descent(weights), headings)
 
 
-def labelled(node: Value, name: str) -> Value:
-    node.label = name
-    return node
-
-
 def of_classifier(draw: random.Random) -> Program:
     """3-4-2, tanh, softmax and cross-entropy."""
-    x = [Value(draw.uniform(-1, 1), f"x{k}") for k in (1, 2, 3)]
-    t = [Value(data, f"t{k}") for k, data in enumerate(draw.choice([(1.0, 0.0), (0.0, 1.0), (0.2, 0.8)]), 1)]
-    hidden = [[Value(draw.uniform(-1, 1), f"w{j}{k}") for k in (1, 2, 3)] for j in (1, 2, 3, 4)]
-    out = [[Value(draw.uniform(-1, 1), f"u{j}{k}") for k in (1, 2, 3, 4)] for j in (1, 2)]
-    sums = [labelled(dot(row, x), f"z{j}") for j, row in enumerate(hidden, 1)]
-    h = [labelled(tanh(z), f"h{j}") for j, z in enumerate(sums, 1)]
-    p = softmax([labelled(dot(row, h), f"o{j}") for j, row in enumerate(out, 1)])
-    p = [labelled(each, f"p{j}") for j, each in enumerate(p, 1)]
-    loss = labelled(-(t[0] * log(p[0]) + t[1] * log(p[1])), "L")
-    wrt = [w for row in (*hidden, *out) for w in row]
+    x = [draw.uniform(-1, 1) for _ in range(3)]
+    t = draw.choice([(1.0, 0.0), (0.0, 1.0), (0.2, 0.8)])
+    loss, wrt, p = classifier(draw, x, t)
     formulas = {}
     for j in range(1, 5):
         formulas[f"z{j}"] = "+".join(f"w{j}{k}*x{k}" for k in (1, 2, 3))
@@ -164,7 +153,10 @@ def of_classifier(draw: random.Random) -> Program:
         formulas |= {f"d_w{j}{k}": f"{back}*(1-h{j}**2)*x{k}" for k in (1, 2, 3)}
     for j in (1, 2):
         formulas |= {f"d_u{j}{k}": f"(p{j}-t{j})*h{k}" for k in (1, 2, 3, 4)}
-    given = {each.label: [each.data] for each in (*x, *t)} | {"eta": [draw.choice([0.1, 0.5, 1.0])]}
+    given = {f"x{k}": [data] for k, data in enumerate(x, 1)} | {
+        f"t{k}": [data] for k, data in enumerate(t, 1)
+    }
+    given |= {"eta": [draw.choice([0.1, 0.5, 1.0])]}
     start = {each.label: each.data for each in wrt}
     headings = {f"d_{name}": f"∂L/∂{name}" for name in start}
     problem = Problem.of(loss, wrt, predictions=p)
@@ -173,16 +165,7 @@ def of_classifier(draw: random.Random) -> Program:
 
 def of_xor(draw: random.Random) -> Program:
     """2-2-1 with biases, sigmoid, half the squared error; one example a row, with momentum."""
-    x, t = [Value(1.0, "x1"), Value(0.0, "x2")], Value(1.0, "t")
-    trained, h = [], []
-    for j in (1, 2):
-        *w, b = (Value(draw.uniform(-1, 1), name) for name in (f"w{j}1", f"w{j}2", f"b{j}"))
-        h.append(labelled(sigmoid(labelled(dot(w, x, b), f"z{j}")), f"h{j}"))
-        trained += [*w, b]
-    *v, c = (Value(draw.uniform(-1, 1), name) for name in ("v1", "v2", "c"))
-    y = labelled(sigmoid(labelled(dot(v, h, c), "z")), "y")
-    loss = labelled(0.5 * (t - y) ** 2, "E_total")
-    trained += [*v, c]
+    loss, trained, predictions = xor(draw)
     delta = "(y-t)*y*(1-y)"
     formulas = {}
     for j in (1, 2):
@@ -197,7 +180,7 @@ def of_xor(draw: random.Random) -> Program:
     given["eta"] = [draw.choice([0.1, 0.5, 1.0])]
     mu = draw.choice([0.9, 0.5])
     return Program(
-        Problem.of(loss, trained, predictions=[y]),
+        Problem.of(loss, trained, predictions=predictions),
         given,
         start,
         formulas,

@@ -7,53 +7,16 @@ import csv
 import itertools
 import math
 import pickle
-import random
 
 import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Problem, Value, check_workbook, dot, log, save_workbook, sigmoid, softmax, tanh
+from autograd import Problem, check_workbook, save_workbook
 from autograd.spreadsheet import SheetError, assignment, workbook
+from tests.support.networks import NETWORKS, classifier, xor
 from tests.support.office import computed, without_numbers
-
-
-def labelled(node, name):
-    node.label = name
-    return node
-
-
-def classifier():
-    """3-4-2, tanh, softmax and cross-entropy; no biases."""
-    draw = random.Random(1)
-    x = [Value(data, f"x{k}") for k, data in enumerate((0.5, -0.3, 0.8), 1)]
-    t = [Value(data, f"t{k}") for k, data in enumerate((1.0, 0.0), 1)]
-    hidden = [[Value(draw.uniform(-1, 1), f"w{j}{k}") for k in (1, 2, 3)] for j in (1, 2, 3, 4)]
-    out = [[Value(draw.uniform(-1, 1), f"u{j}{k}") for k in (1, 2, 3, 4)] for j in (1, 2)]
-    sums = [labelled(dot(row, x), f"z{j}") for j, row in enumerate(hidden, 1)]
-    h = [labelled(tanh(z), f"h{j}") for j, z in enumerate(sums, 1)]
-    p = softmax([labelled(dot(row, h), f"o{j}") for j, row in enumerate(out, 1)])
-    p = [labelled(each, f"p{j}") for j, each in enumerate(p, 1)]
-    loss = labelled(-(t[0] * log(p[0]) + t[1] * log(p[1])), "L")
-    return loss, [w for row in (*hidden, *out) for w in row], p
-
-
-def xor():
-    """2-2-1, sigmoid, a bias for each neuron, half the squared error."""
-    draw = random.Random(2)
-    x, t = [Value(1.0, "x1"), Value(0.0, "x2")], Value(1.0, "t")
-    trained, h = [], []
-    for j in (1, 2):
-        *w, b = (Value(draw.uniform(-1, 1), name) for name in (f"w{j}1", f"w{j}2", f"b{j}"))
-        h.append(labelled(sigmoid(labelled(dot(w, x, b), f"z{j}")), f"h{j}"))
-        trained += [*w, b]
-    *v, c = (Value(draw.uniform(-1, 1), name) for name in ("v1", "v2", "c"))
-    y = labelled(sigmoid(labelled(dot(v, h, c), "z")), "y")
-    return labelled(0.5 * (t - y) ** 2, "E_total"), [*trained, *v, c], [y]
-
-
-NETWORKS = {"classifier": classifier, "xor": xor}
 
 
 @pytest.fixture(params=NETWORKS)

@@ -5,7 +5,7 @@ import pytest
 
 from autograd.spreadsheet import Problem, SheetError, assignment, check_workbook
 from autograd.spreadsheet.classes import check_class, hand_out
-from tests.autograd.spreadsheet.test_problem import NETWORKS
+from tests.support.networks import NETWORKS
 
 
 @pytest.fixture
