@@ -47,6 +47,7 @@ def explore_model(
     title: str = "",
     frames: int = 51,
     limit: int = 300,
+    language: str = "en",
     progress: bool = True,
 ) -> Explorer:
     """Step through backpropagation in a model, and watch it train: `autograd.explore` on a `Module`.
@@ -68,6 +69,7 @@ def explore_model(
     title : the heading of the page.
     frames : the largest number of epochs shown, at least 2; they are evenly spread.
     limit : the most boxes to draw with all layers closed.
+    language : in which the page opens, ``en`` or ``de``.
     progress : whether to show a bar while training, as `fit` does.
 
     Returns
@@ -121,6 +123,7 @@ def explore_model(
         title=title or f"A training of {type(model).__name__}, step by step",
         frames=frames,
         limit=limit,
+        language=language,
     )
 
 
