@@ -104,7 +104,7 @@ def gpt(tokens, W, model):
         normed = norm(x, W, f"{place}.norm1", kind, eps)
         x = x + attention(normed, W, f"{place}.attention", heads, settings["rotary"])
         normed = norm(x, W, f"{place}.norm2", kind, eps)
-        if settings["n_expert"]:
+        if settings.get("n_expert"):
             top = settings["top_k"]
             x = x + mixture(
                 normed, W, f"{place}.feed_forward", activation, settings["n_expert"], top, top > 1
