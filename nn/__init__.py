@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .gpt import GPT, TransformerBlock
     from .history import History
     from .linear import Embedding, Linear
+    from .lora import LoRA, add_lora, merge_lora
     from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
     from .normalization import LayerNorm, RMSNorm
     from .plots import Panel
@@ -80,6 +81,7 @@ else:
             "gpt": ["GPT", "TransformerBlock"],
             "history": ["History"],
             "linear": ["Embedding", "Linear"],
+            "lora": ["LoRA", "add_lora", "merge_lora"],
             "metrics": ["METRICS", "accuracy", "mean_absolute_error", "of_labels", "r2_score"],
             "normalization": ["LayerNorm", "RMSNorm"],
             "plots": ["Panel"],
@@ -92,11 +94,11 @@ __all__ = [
     "ACTIVATIONS", "GELU", "GPT", "INITIALIZERS", "LOSSES", "METRICS", "MLP", "SGD", "Activation", "Adagrad",
     "Adam", "AdamW", "CausalSelfAttention", "Checkpoint", "CosineAnnealingLR", "DivergenceError", "Dropout",
     "EarlyStopping", "Embedding", "ExponentialLR", "FeedForward", "History", "KeyValueCache", "LambdaLR",
-    "Layer", "LayerNorm", "Linear", "LinearWarmup", "LossCurve", "MixtureOfExperts", "Module", "MultiStepLR",
-    "Neuron", "Optimizer", "RMSNorm", "RMSprop", "ReduceLROnPlateau", "Schedule", "Sequential", "StepLR",
-    "SwiGLU", "TransformerBlock", "Watch", "accuracy", "batches", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "diagram",
-    "explore_model", "fit", "from_torch", "gradient_norm", "half_squared_error", "hinge_loss", "huber_loss",
-    "l1_loss", "load", "mean_absolute_error", "mse_loss", "of_labels", "r2_score", "save", "to_onnx",
-    "to_torch",
+    "Layer", "LayerNorm", "Linear", "LinearWarmup", "LoRA", "LossCurve", "MixtureOfExperts", "Module",
+    "MultiStepLR", "Neuron", "Optimizer", "RMSNorm", "RMSprop", "ReduceLROnPlateau", "Schedule",
+    "Sequential", "StepLR", "SwiGLU", "TransformerBlock", "Watch", "accuracy", "add_lora", "batches",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_",
+    "cross_entropy", "diagram", "explore_model", "fit", "from_torch", "gradient_norm", "half_squared_error",
+    "hinge_loss", "huber_loss", "l1_loss", "load", "mean_absolute_error", "merge_lora", "mse_loss",
+    "of_labels", "r2_score", "save", "to_onnx", "to_torch",
 ]  # fmt: skip
