@@ -281,10 +281,12 @@ def _named_items(name: str, attribute: Any) -> Iterator[tuple[str, Value | Modul
 
 
 def _singular(name: str) -> str:
-    """``layers`` → ``layer``, ``biases`` → ``bias``, ``w`` → ``w``; the items of ``w0`` are ``w0_1``."""
+    """``layers`` → ``layer``, ``biases`` → ``bias``; ``bias`` stays, and the items of ``w0`` are ``w0_1``."""
     if name[-1:].isdigit():
         return f"{name}_"
-    return name.removesuffix("es" if name.endswith("ses") else "s" if not name.endswith("ss") else "")
+    return name.removesuffix(
+        "es" if name.endswith("ses") else "s" if not name.endswith(("ss", "bias")) else ""
+    )
 
 
 def _listing(names: Iterable[str]) -> str:
