@@ -130,6 +130,9 @@ class Memory:
 
     def get(self, node: Node, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
         """A number of a node in each lane: for one example each, or with `rows` of consecutive rows."""
+        if node in self.layout.inlined:
+            values = [self.get(arg, index, lanes, rows) for arg in node.args]
+            return self.code.apply(node.row, values)
         return self.read(*self.origin(node, index), lanes, rows and self.along(node) != "same")
 
     def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:
