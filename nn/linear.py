@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, dot
+from autograd import Value, dot, take
 
 from .arguments import Described, random_generator, require_count, require_flag, require_text, scalar
 from .initializers import Initializer, draw_weights
@@ -61,6 +61,11 @@ class VectorModule(Described, Module):
 
     n_in: int
     _name = ""
+
+    @property
+    def _prefix(self) -> str:
+        """What the names of its parts begin with."""
+        return f"{self._name}." if self._name else ""
 
     def __call__(self, x: Any) -> Any:
         """A tuple of `Value`s for a vector of `n_in` numbers or `Value`s; of T of them a list of T tuples."""
@@ -211,7 +216,8 @@ class Embedding(Weighted):
 
     Examples
     --------
-    A call with one token gives a tuple of `Value`s, with a sequence of T tokens a list of T tuples.
+    A call with one token gives a tuple of `Value`s, with a sequence of T tokens a list of T tuples. A token
+    may be a `Value`, see `autograd.take`, as where it is an input of a compiled program.
 
     >>> from nn import Embedding
     >>> embedding = Embedding(3, 2)
@@ -224,6 +230,7 @@ class Embedding(Weighted):
 
     weight: Matrix
     bias = None
+    _columns: Matrix  # of the weight, for `take`
 
     def __init__(
         self,
@@ -239,6 +246,11 @@ class Embedding(Weighted):
         rng = random_generator(seed)
         self.weight = draw_weights(initializer or "normal", rng, embedding_dim, num_embeddings)  # type: ignore[assignment]  # __setattr__ makes Values of them
 
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute == "weight":
+            self._columns = tuple(zip(*self.weight))
+
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.num_embeddings, self.embedding_dim)
 
@@ -253,6 +265,8 @@ class Embedding(Weighted):
         return self._row(tokens)
 
     def _row(self, token: Any) -> Vector:
+        if type(token) is Value:
+            return in_scope(tuple([take(column, token) for column in self._columns]), self._name)
         return self.weight[index_of(token, self.num_embeddings, self._name or "Embedding")]
 
 
