@@ -13,6 +13,11 @@ __all__ = ["key"]
 
 ALIGNED = 64  # bytes of a vector register: eight doubles
 
+# --- groups of what is computed alike
+
+PADDED_LENGTHS = 4  # lengths of sequences from which they are padded to one
+PADDED_MOST = 2.0  # numbers with padding, for each one without
+
 # --- numpy
 
 NUMPY_CHUNK = 4096  # examples of a chunk of a large batch: its arrays stay in the caches
