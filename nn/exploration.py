@@ -112,12 +112,12 @@ def explore_model(
     runs = []
     for rate in rates:
         trainee = copy.deepcopy(model)
-        made = optimizer(trainee.parameters(), lr=rate)
+        made = optimizer(_trainable(trainee), lr=rate)
         runs.append(_trained(trainee, criterion, examples, made, frames, settings))
     return explore(
         output,
         path,
-        wrt=model.parameters(),
+        wrt=_trainable(model),
         runs=runs,
         network=_network(model, *names),
         plane=_plane(output, x, predictions, criterion, examples),
@@ -126,6 +126,11 @@ def explore_model(
         limit=limit,
         language=language,
     )
+
+
+def _trainable(model: Module) -> list[Value]:
+    """Its parameters without those that are frozen: the page shows the latter as numbers of the graph."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def _columns(data: Any) -> tuple[Any, Any]:
@@ -224,7 +229,7 @@ def _trained(
     settings: Mapping[str, Any],
 ) -> Run:
     """Train the model by `fit` with these settings, and return the numbers that a page shows of it."""
-    rate, parameters = optimizer.lr, model.parameters()
+    rate, parameters = optimizer.lr, optimizer.parameters
     numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
     losses: list[float] = []
 

@@ -27,6 +27,7 @@ from ..engine.replay import Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
+from ..spreadsheet.workbook import training_columns
 from ..symbolic import row_script
 from .columns import Columns
 from .labels import Labels
@@ -225,6 +226,7 @@ def explore(
     payload, numbers = _payload(passes, wrt, trainings, limit)
     rows = _add_rows(payload, passes)
     payload["plane"] = drawn_over if "fixed" not in payload else None
+    payload["workbook"] = _workbook(passes, wrt)
     payload["decades"] = DECADES
     payload["network"] = "" if network is None else network_svg(network, passes)
     payload["language"], payload["titled"] = language, bool(title)
@@ -242,6 +244,7 @@ def explore(
 
 
 _MOST_NODES = 20_000
+_MOST_COLUMNS = 400  # of a workbook that the page writes
 
 
 def _leaves(output: Value, wrt: Any) -> list[Value]:
@@ -338,6 +341,18 @@ def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
         ]
     payload["classes"] = _classes(passes)
     return rows_module(scripts)
+
+
+def _workbook(passes: Passes, wrt: Sequence[Value]) -> dict[str, Any] | None:
+    """The table of a training in cells, for graphs that a person would read as one."""
+    trained = [node for node in wrt if node in passes.index]
+    if not trained or len(passes.nodes) > _MOST_COLUMNS:
+        return None
+    try:
+        leaves, headers, cells = training_columns(passes.output, trained)
+    except ValueError:  # a primitive without a formula, or a number that no cell can hold
+        return None
+    return {"leaves": [passes.index[node] for node in leaves], "headers": headers, "cells": cells}
 
 
 def _classes(passes: Passes) -> int:

@@ -71,7 +71,9 @@ class Understanding:
     momentum: float = 0.0
     loss: str = ""
 
-    def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
+    def judged(
+        self, rows: int | None = None, rate: Estimate | None = None, as_printed: bool = False
+    ) -> Judgement:
         return Judgement(
             self.table,
             self.network,
@@ -81,6 +83,7 @@ class Understanding:
             after=self.after,
             gap=self.gap,
             momentum=self.momentum,
+            as_printed=as_printed,
         )
 
 
@@ -147,12 +150,14 @@ class _Reader:
         column = self.table.columns.get(MOMENTUM)
         stated = [each.value for each in self._stated(MOMENTUM)]
         stated += [] if column is None else [float(column.values[0])]
+        if found.gap > 1:
+            return
         plain, most = found.judged(), 0.0
         rates = [found.rate] if found.rate is not None else []
-        for rate in [*rates, *self._ratios(plain)]:  # what another rate explains needs no momentum
+        for rate in itertools.chain(rates, self._ratios(plain)):
             most = max(most, self._fit(plain, rate))
-        if most > _MOST_FIT or found.gap > 1:
-            return
+            if most > _MOST_FIT:  # what another rate explains needs no momentum
+                return
         for each in stated or _MOMENTA:
             if not 0.0 < each < 1.0:
                 continue
@@ -309,7 +314,9 @@ class _Reader:
                 if name in known and not late and name not in network.losses:
                     found.append(computed - known[name])
         if late:
-            for name in network.with_needed(map(network.gradient, network.weights)):
+            for name in network.with_needed(
+                map(network.gradient, filter(network.weights.__contains__, network.trained))
+            ):
                 if set(names_in(network.closed(name))) <= values.keys():
                     values[name] = evaluate(network.closed(name), values)
                     if name in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import random
@@ -9,18 +10,20 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import autograd
 import nn
-from autograd import Plane, Value, explore, log, primitive, sigmoid, where
+from autograd import Plane, Value, explore, log, primitive, save_workbook, sigmoid, where
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
 from autograd.explorer.programs import python_lines
 from autograd.explorer.script import texts
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
+from tests.support.office import computed
 from tests.support.random_graphs import programs, run
 
 pytestmark = [pytest.mark.render, pytest.mark.browser]
@@ -679,6 +682,31 @@ def test_a_table_and_drawings_are_taken_away(page):
     png = download(page, "#as-png").path().read_bytes()
     assert png.startswith(b"\x89PNG")
     assert len(png) > 10_000
+
+
+@pytest.mark.office
+@pytest.mark.slow
+@pytest.mark.parametrize("edited", [False, True])
+def test_the_workbook_that_is_taken_away_trains_as_the_engine_does(page, tmp_path, edited):
+    """LibreOffice computes it; `save_workbook` writes the same table as numbers."""
+    output, leaves = neuron()
+    if edited:
+        typed(page, "w", "-1.25")
+        page.locator("#rate").fill("0.75")
+        leaves["w"].data = -1.25
+        output = 0.5 * (leaves["t"] - sigmoid(leaves["w"] * leaves["x"] + leaves["b"])) ** 2
+        output.label = "E"
+    path = tmp_path / "taken.xlsx"
+    download(page, "#as-workbook").save_as(path)
+    (sheet,) = computed(tmp_path, path)
+    rows = list(openpyxl.load_workbook(sheet, data_only=True)["training"].iter_rows(values_only=True))
+    trained = [leaves["w"], leaves["b"]]
+    save_workbook(output, trained, tmp_path / "ours.csv", epochs=100, lr=0.75 if edited else 0.5)
+    header, *wanted = csv.reader((tmp_path / "ours.csv").read_text(encoding="utf-8").splitlines())
+    assert list(rows[7]) == header
+    found = np.array(rows[8:], float)
+    assert found.shape == (100, len(header))
+    np.testing.assert_allclose(found, np.array(wanted, float), rtol=1e-9)
 
 
 def test_a_state_comes_back_from_a_file_and_from_the_address(page, tmp_path):
