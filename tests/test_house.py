@@ -25,7 +25,9 @@ FLOORS = {
         "gradient", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["script", "widget", "columns", "runs", "labels", "programs", "pictures", "explore"],
+    "autograd.explorer": [
+        "script", "widget", "columns", "runs", "plane", "labels", "programs", "pictures", "explore",
+    ],
     "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
@@ -104,6 +106,7 @@ TESTED_IN = {
     "autograd.engine.replay": "agreement/test_random_graphs.py",
     "autograd.errors": "test_wrong_calls.py",
     "autograd.explorer": "autograd/explorer/test_explore.py",
+    "autograd.explorer.plane": "autograd/explorer/test_live_in_browser.py",
     "autograd.later": "test_house.py",
     "autograd.handwritten": "autograd/handwritten/test_checking.py",
     "autograd.handwritten.__main__": "autograd/handwritten/test_programs.py",
