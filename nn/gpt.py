@@ -279,7 +279,7 @@ class GPT(Described, Module):
 
         Parameters
         ----------
-        tokens : T whole numbers, T from 1 to `block_size`; or `Value`s, such as the inputs of a program.
+        tokens : T whole numbers, T from 1 to `block_size`.
         """
         tokens, caches = self._tokens(tokens), self.caches()
         return [self.step(token, caches) for token in tokens]
