@@ -20,6 +20,7 @@ from autograd.explorer.programs import python_lines
 from autograd.explorer.script import texts
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
+from tests.support.profiles import slow
 from tests.support.random_graphs import programs, run
 
 pytestmark = [pytest.mark.render, pytest.mark.browser]
@@ -378,7 +379,7 @@ def test_a_cross_entropy_is_held_against_guessing(browser, tmp_path):
 # --- for everybody ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 def test_nobody_is_kept_out_after_edits(page, scheme):
     page.emulate_media(color_scheme=scheme)
     typed(page, "w", "-2")
