@@ -15,6 +15,7 @@ from autograd import Run, Value, explore, sqrt, where
 from demos.assignment import run as assignment
 from nn import MLP
 from tests.support.browser import opened, overflow, violations
+from tests.support.profiles import slow
 
 pytestmark = pytest.mark.render
 
@@ -598,7 +599,7 @@ def test_all_that_is_pressed_has_a_name_and_says_its_state(page):
     assert headings[0] == "The assignment network, step by step"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 def test_nobody_is_kept_out(page, scheme):
     page.emulate_media(color_scheme=scheme)
     go(page, LOSS + 20)
