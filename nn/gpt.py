@@ -288,7 +288,7 @@ class GPT(Described, Module):
         return [KeyValueCache() for _ in self.blocks]
 
     def step(self, token: Any, caches: Sequence[KeyValueCache]) -> Vector:
-        """The V scores for what follows this token, which stands after those in the caches; these grow by it.
+        """The V scores of the token after this one, which follows the tokens in the caches and joins them.
 
         Parameters
         ----------

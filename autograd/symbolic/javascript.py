@@ -190,7 +190,8 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
 
     Raises
     ------
-    NoScriptError : a `ValueError`, if the rules of the row do not run on formulas, as those of a user's row that compares.
+    NoScriptError : a `ValueError`, if the rules of the row do not run on formulas, as those of a user's row
+        that compares.
 
     Examples
     --------

@@ -15,6 +15,7 @@ from autograd import Run, Value, explore, sqrt, where
 from demos.assignment import run as assignment
 from nn import MLP
 from tests.support.browser import opened, overflow, violations
+from tests.support.profiles import slow
 
 pytestmark = pytest.mark.render
 
@@ -277,7 +278,8 @@ def test_every_weight_is_derived_factor_by_factor_with_the_numbers_of_the_epoch(
         box(page, name).click()
         _, headings = look(page)
         assert headings == [
-            name, "Nudge it", "Its gradient, factor by factor", "Chain rule", "Closed form", "Factors", "Multiplied",
+            name, "Nudge it", "Its gradient, factor by factor", "Chain rule", "Closed form", "Factors",
+            "Multiplied",
         ]  # fmt: skip
         lines = page.locator("#details h4:text-is('Multiplied') + ul li").all_text_contents()
         lines += page.locator("#details h4:text-is('Closed form') + ul li").all_text_contents()
@@ -598,7 +600,7 @@ def test_all_that_is_pressed_has_a_name_and_says_its_state(page):
     assert headings[0] == "The assignment network, step by step"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 def test_nobody_is_kept_out(page, scheme):
     page.emulate_media(color_scheme=scheme)
     go(page, LOSS + 20)

@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import exp, primitive, where
 from autograd.engine.primitives import TABLE
 from autograd.symbolic import row_script
+from tests.support.profiles import tries
 from tests.support.v8 import V8, literal, ulps
 
 NEAREST = 4.0  # units in the last place of a number; of a partial some more, by 1e-12
@@ -99,7 +100,7 @@ def test_numbers_and_partials_are_the_engines(v8, name, count):
     row = TABLE[name]
     place = CASES.index((name, count))
 
-    @settings(max_examples=8)
+    @tries(8)
     @given(st.lists(operands(row).map(lambda drawn: drawn[:count]), min_size=8, max_size=24))
     def compare(points):
         with np.errstate(all="ignore"):
