@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ...engine.given import Given
 from ...engine.graph import ancestors, collector_paused
 from ...engine.messages import describe
 from ...engine.primitives import TABLE, Primitive
@@ -197,6 +198,8 @@ class _Writer:
                     position = trace.node(DIV, (position, trace.constant(float(len(operands[0])))))
                 self.written[node] = position
             return
+        if isinstance(row, Given):
+            row.array()  # which refuses
         positions: list[Any] = [
             self._sequence(operand) if type(operand) is tuple else self.position(operand)
             for operand in operands
