@@ -80,7 +80,8 @@ def described(model: Module) -> dict[str, Any]:
             raise UnknownArchitecture("it has a function of your own in it")
         settings = {"layers": list(map(described, modules))}
     elif isinstance(model, LoRA):
-        settings = {"linear": described(model.linear), "rank": model.rank, "alpha": model.alpha}
+        linear = described(model.linear) | {"name": model._name}
+        settings = {"linear": linear, "rank": model.rank, "alpha": model.alpha}
     else:
         assert isinstance(model, Described)
         settings = {"name": getattr(model, "_name", ""), **_WITHOUT_EXPERTS, **model._settings()}

@@ -330,6 +330,21 @@ def test_two_operations_in_a_row_are_no_repeat() -> None:
     assert "<B>layer0</B>" in draw(y + 1.0, depth=1).source
 
 
+def test_a_scope_that_ends_before_the_depth_is_a_box_unless_there_are_others_in_it() -> None:
+    def squared(x: Value, scope: str) -> Value:
+        y = x * x
+        y.scope = scope
+        return y
+
+    x = Value(2.0, "x")
+    for place in ("short", "short", "block", "block.part", "block.part"):
+        x = squared(x, place)
+    source = draw(x, depth=2).source
+    assert [source.count(f">{name}<") for name in ("short", "part", "block")] == [1, 1, 0]
+    assert source.count("×") == 1  # what lies in block itself; each scope is one box
+    assert draw(x, depth=5).source == source
+
+
 def test_named_leaves_stay_apart_when_collapsed() -> None:
     a, b = Value(1.0, "a"), Value(2.0, "b")
     source = draw(a * a + b * b, depth=1).source
