@@ -195,10 +195,10 @@ class _Vectorizer:
         size = columns[0].shape[-1]
         for column in columns:
             place = self.place[column]
-            breaks = np.flatnonzero(np.diff(place, 2)) if column.ndim == 1 else ()
-            if len(breaks):
+            breaks = np.flatnonzero(np.diff(place, 2))
+            if column.ndim == 1 and len(breaks):
                 width = int(breaks[0]) + 2
-                if size % width == 0 and strides_of(place.reshape(-1, width)) is not None:
+                if size % width == 0 and strides_of(place.reshape(size // width, width)) is not None:
                     return size // width, width
         return (size,)
 
