@@ -20,7 +20,7 @@ from ..handwritten.command import main as check_python
 from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
-from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
+from ..language import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
 
 __all__ = ["CRASHED", "INTERRUPTED", "USAGE", "main", "run"]
 

@@ -244,7 +244,7 @@ def _each_partial(row: Primitive, y: Symbol, operands: Sequence[Any]) -> Iterato
             f"the partials of the primitive {row.name!r} have no form for a page: {error}. Write them in "
             "arithmetic and primitives, with where(...) in the place of an if"
         ) from None
-    for operand, partial in zip(operands, partials, strict=True):
+    for operand, partial in zip(operands, partials):  # which may have one for an argument left out
         if isinstance(operand, tuple):
             yield from partial if isinstance(partial, (list, tuple)) else [partial] * len(operand)
         else:

@@ -16,7 +16,7 @@ from pathlib import Path
 import autograd
 import nn
 from autograd import Primitive, Value
-from autograd.command.expressions import FUNCTIONS
+from autograd.language import FUNCTIONS
 from autograd.engine.primitives import TABLE
 from autograd.spreadsheet import classes
 from autograd.symbolic import LATEX, Symbol
