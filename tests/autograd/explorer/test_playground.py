@@ -6,18 +6,21 @@ import math
 import pytest
 from hypothesis import given
 
+import autograd
 from autograd.drawing.boxes import one_by_one
 from autograd.drawing.text import dot_text
+from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
 from autograd.explorer.labels import Labels
 from autograd.explorer.pictures import Blank, Reached
 from autograd.explorer.playground import modules
-from autograd.explorer.programs import python_lines, torch_lines
-from autograd.language import ExpressionError, parse
+from autograd.language import FUNCTIONS, ExpressionError, parse
+from tests.support import reader
 from tests.support.typed_programs import ANY, HOSTILE, PROGRAMS, RIGHT, WRONG
 from tests.support.v8 import V8
 
 NUMBER = 0.625  # of every free name
+READ = reader.reference_functions(TABLE)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +103,94 @@ def test_any_text_is_the_same_to_both(v8, text):
 @given(PROGRAMS)
 def test_any_program_is_the_same_to_both(v8, text):
     compared(v8, text)
+
+
+# --- what is shown of it -----------------------------------------------------------------------------------
+
+
+def shown(v8, text, trained):
+    """The payload of a program, its numbers and its drawing, as the page makes them; and the graph in Python."""
+    made = v8.read(
+        f"""(() => {{
+          const program = parse({json.dumps(text)});
+          const made = payloadOf(program, ROWS, {{ trained: {json.dumps(trained)}, numbers: numbersOf(program), rate: 0.5, title: "" }});
+          return {{ payload: made.payload, numbers: Array.from(made.numbers, String), dot: dotOf(made.payload, made.taken) }};
+        }})()"""
+    )
+    formula = parse(text)
+    passes = Passes(formula.record(dict.fromkeys(formula.names, NUMBER))[0])
+    return made["payload"], [float(each.replace("Infinity", "inf")) for each in made["numbers"]], made["dot"], passes
+
+
+def alike(v8, text):
+    payload, numbers, dot, passes = shown(v8, text, "w* x")
+    labels = Labels(passes)
+    nodes = payload["nodes"]
+    assert [each["name"] for each in nodes] == list(labels.names.values())
+    parameters = [node for node, about in zip(passes.nodes, nodes) if about["kind"] == "parameter"]
+    assert all(node.label[:1] in ("w", "x") for node in parameters)
+    look = Blank(Reached([passes.output]), 4, False, None, frozenset(), parameters, labels.names)
+    boxes, arrows = one_by_one(look)
+    assert dot == dot_text(boxes, arrows, "LR", "", legend=False)
+    done = passes.run({})
+    for each, data, grad in zip(nodes, done.data, done.grads):
+        assert same(numbers[each["data"]], data)
+        assert same(numbers[each["grad"]], grad)
+    assert [(each["tail"], each["head"]) for each in payload["edges"]] == passes.edges
+    for each, partial, taken in zip(payload["edges"], done.partials, done.taken):
+        assert same(numbers[each["partial"]], partial)
+        assert bool(numbers[each["taken"]]) == taken
+    for node, about in zip(passes.nodes, nodes):
+        if node.op and not any(parent.constant for parent in node.parents):
+            assert (about["formula"], about["filled"]) == labels.formula(node)
+    return payload, done, passes
+
+
+def same(one, other):
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-11) or (math.isnan(one) and math.isnan(other))
+
+
+@pytest.mark.parametrize("text", [text for text in RIGHT if "2 + 3" not in text])
+def test_the_page_shows_what_explore_shows(v8, text):
+    """The names, the drawing and the numbers; formulas, where no number is in them that could be put elsewhere."""
+    alike(v8, text)
+
+
+@given(PROGRAMS)
+def test_any_program_is_shown_as_explore_shows_it(v8, text):
+    """And the lines of Python that one takes away record the same numbers."""
+    payload, done, passes = alike(v8, text)
+    known = {"TABLE": TABLE, **{name: getattr(autograd, name) for name in autograd.__all__}, "sum": autograd.sum}
+    place = 0
+    for about, node in zip(payload["nodes"], passes.nodes):
+        if about["kind"] == "constant":
+            continue
+        if not node.op:
+            known[about["python"]] = autograd.Value(node.data)
+        else:
+            exec(about["python"], known)
+        assert same(known[about["python"].split(" = ")[0]].data, node.data), about["python"]
+        place += 1
+    assert place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x*2 - 3/x + x**3 + x**1.7 + 2**x + (1 - x)*-2 - -4*x/-3",
+        "y = 0.25*x**2; y*y**-1 + y**0.5 - (-0.5)*y + y**-2 + max(y, 2) + min(-3, y)",
+        "hypot(x, 2) + logaddexp(x, -1) + atan2(x, 3) + leaky_relu(x, 0.2) + where(x > 0.5, 2*x, -1)",
+        "dot([x, 2], [-3, y], 0.5) + sum([x, -2, y]) + mean([x, 4]) + norm([x, -2]) + logsumexp([x, 1, -1])",
+        *(f"{name}(x*0.75)" for name in FUNCTIONS if len(FUNCTIONS[name].takes) == 1 and FUNCTIONS[name].takes[0] == "number"
+          and name not in ("acosh", "σ", "ln", "max", "min")),
+    ],
+)  # fmt: skip
+def test_formulas_come_to_their_numbers(v8, text):
+    """Of nodes and of partials with numbers in them, read again by a reader that shares no code with the page."""
+    payload, _, _, passes = shown(v8, text, "w*")
+    done = passes.run({})
+    values = {each["name"]: number for each, number in zip(payload["nodes"], done.data) if each["kind"] != "constant"}
+    told = [(each["formula"], number) for each, number in zip(payload["nodes"], done.data) if each["formula"]]
+    told += [(each["formula"], number) for each, number in zip(payload["edges"], done.partials) if each["formula"]]
+    for formula, number in told:
+        assert math.isclose(float(reader.evaluate(formula, values, READ)), number, rel_tol=1e-9, abs_tol=1e-12), formula
