@@ -58,8 +58,9 @@ FLOORS = {
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
-        "module", "schedules", "callbacks", "examples", "layers", "exchange", "storage", "weights",
-        "compiled", "loop", "training", "exploration", "estimators",
+        "module", "schedules", "callbacks", "examples", "layers", "linear", "lora", "normalization",
+        "attention", "feed_forward", "gpt", "architectures", "exchange", "storage", "weights", "compiled",
+        "loop", "training", "exploration", "estimators",
     ],
     "demos": [
         "shared", "assignment", "check", "digits", "lesson", "moons", "order", "rates",
@@ -115,6 +116,7 @@ TESTED_IN = {
     "autograd.symbolic": "autograd/symbolic/test_notations.py",
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
     "autograd.version": "test_repository.py",
+    "nn.architectures": "nn/test_storage.py",
     "nn.arrays": "nn/test_compiled.py",
     "nn.examples": "nn/test_training.py",
     "nn.loop": "nn/test_training.py",
