@@ -14,12 +14,12 @@ from ..files import output_path
 from .explore import Explorer
 from .patterns import language_data
 from .pictures import CAPTIONS, COLORS, ROOM
-from .script import WEB, rows_module, script
+from .script import WEB, rows_module, script, texts
 
 __all__ = ["playground"]
 
 
-def playground(path: str | os.PathLike[str] | None = None) -> Explorer:
+def playground(path: str | os.PathLike[str] | None = None, *, language: str = "en") -> Explorer:
     """The playground: a page on which one types a program, and sees its graph, its gradients and its training.
 
     A program has lines such as ``h = tanh(w*x + b)``, loops over small ranges and lists, and calls the functions of
@@ -29,6 +29,7 @@ def playground(path: str | os.PathLike[str] | None = None) -> Explorer:
     Parameters
     ----------
     path : where to write the page, a name ending in ``.html``; None to write nothing.
+    language : in which the page opens, ``en`` or ``de``; its reader can choose another.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def playground(path: str | os.PathLike[str] | None = None) -> Explorer:
 
     Raises
     ------
-    TypeError, ValueError, FileNotFoundError : as `Explorer.save`, if it cannot be written there.
+    TypeError, ValueError, FileNotFoundError : for another language, or a path as `Explorer.save` refuses it.
 
     Source: convention; Graphviz is Viz.js 3.31, see ``explorer/web/graphviz.txt``.
 
@@ -48,7 +49,9 @@ def playground(path: str | os.PathLike[str] | None = None) -> Explorer:
     """
     if path is not None:
         output_path(path, (".html", ".htm"), "playground.html")  # before any work
-    page = Explorer(_page(), "Playground")
+    if language not in texts():
+        raise ValueError(f"playground: language must be one of {', '.join(texts())}, got {language!r:.60}")
+    page = Explorer(_page(language), "Playground")
     if path is not None:
         page.save(path)
     return page
@@ -63,8 +66,8 @@ def modules() -> tuple[str, list[str]]:
 
 
 @functools.cache
-def _page() -> str:
-    language, rows = modules()
+def _page(language: str) -> str:
+    looked_up, rows = modules()
     given = {
         "given": "const given = GIVEN;\nexport { given };\n",
         "rows": "const ROWS = GIVEN.rows;\nexport { ROWS };\n",
@@ -74,9 +77,10 @@ def _page() -> str:
     packed = base64.b64encode((WEB / "graphviz.js.gz").read_bytes()).decode()
     parts = {
         "{{title}}": "Playground",
+        "{{language}}": language,
         "{{style}}": variables() + "".join(_text(name) for name in ("page.css", "playground.css")),
         "{{editor}}": _text("editor.html"),
-        "{{script}}": script("playground", {"language": language, "rows": rows_module(rows), "explorer": page}),
+        "{{script}}": script("playground", {"language": looked_up, "rows": rows_module(rows), "explorer": page}),
         "{{payload}}": "",
         "{{numbers}}": "",
         "{{graphviz}}": f'<script type="text/plain" id="graphviz">{packed}</script>\n',

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..language import REASONS
+
 __all__ = ["WEB", "rows_module", "script", "texts"]
 
 WEB = Path(__file__).parent / "web"

@@ -47,7 +47,7 @@ function aboutNode(node) {
 }
 
 /** The line of the program that recorded it. */
-const source = ({ number, text }) => element("p", { class: "source" }, `line ${number}: `, element("code", {}, text));
+const source = ({ number, text }) => element("p", { class: "source" }, say("source", { number }), element("code", {}, text));
 
 /** What a small step of a leaf does to the output, beside the derivative, as the step shrinks. */
 function nudge(node) {

@@ -3,7 +3,6 @@
 import { dotOf } from "./dot.js";
 import { EXAMPLES } from "./examples.js";
 import { show } from "./explorer.js";
-import { LANGUAGE } from "./language.js";
 import { svgOf } from "./layout.js";
 import { Fault, parse } from "./parser.js";
 import { payloadOf } from "./recorded.js";
@@ -25,7 +24,7 @@ let turn = 0;
 
 const language = () => document.documentElement.lang;
 function say(key, values = {}) {
-  const text = TEXTS[language()][key] ?? LANGUAGE.reasons[key.replace("program.", "")];
+  const text = TEXTS[language()][key];
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
@@ -180,6 +179,7 @@ for (const name of Object.keys(EXAMPLES)) {
   find("example").append(option);
 }
 find("example").addEventListener("change", ({ target }) => choose(target.value));
+header.addEventListener("change", () => tell(fault)); // in another language
 code.addEventListener("input", later);
 trained.addEventListener("input", later);
 code.addEventListener("scroll", paint);
