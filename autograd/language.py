@@ -1,11 +1,12 @@
 """Expressions and small programs as people type them: parsed, checked part by part, and recorded.
 
-None is evaluated as Python. The playground has the same parser in JavaScript (``explorer/web/parser.js``), and
+None is evaluated as Python. The playground has the same parser in JavaScript, ``explorer/web/parser.js``, and
 one collection of cases is tried on both: they read the same texts, and point at the same places.
 
-A program is lines, or parts between ``;``: ``name = expression``, and the result as the last. An expression has
-numbers, names, ``+ - * / // % **``, ``<`` and ``>``, brackets, calls of `FUNCTIONS`, lists ``[a, b]`` with
-``[0]`` and ``len``, and ``[... for i in range(3)]``. ``for i in range(3):`` repeats the lines that are indented below it.
+A program is lines, or parts between ``;``: ``name = expression``, and the result as the last. An expression
+has numbers, names, ``+ - * / // % **``, ``<`` and ``>``, brackets, calls of `FUNCTIONS`, lists ``[a, b]``
+with ``[0]`` and ``len``, and ``[... for i in range(3)]``. ``for i in range(3):`` repeats the lines that are
+indented below it.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from .engine.primitive import TABLE, Primitive
 from .engine.value import Value
 
 __all__ = [
-    "CONSTANTS", "DEEPEST", "FUNCTIONS", "KEYWORDS", "LONGEST", "LONGEST_RANGE", "MOST_NESTED", "MOST_STEPS", "OPERATORS", "REASONS",
-    "ExpressionError", "Formula", "Function", "nearest", "parse", "parse_number", "same_name",
+    "CONSTANTS", "DEEPEST", "FUNCTIONS", "KEYWORDS", "LONGEST", "LONGEST_RANGE", "MOST_NESTED",
+    "MOST_STEPS", "OPERATORS", "REASONS", "ExpressionError", "Formula", "Function", "nearest", "parse",
+    "parse_number", "same_name",
 ]  # fmt: skip
 
 LONGEST = 4_000  # letters of a program
@@ -86,7 +88,8 @@ REASONS = {
 """What can be wrong, by a short name, with places for what was found."""
 
 Number = Value | float
-Code = tuple[tuple[str, Any, int], ...]  # instructions of a stack machine, each with its place in the text
+Instruction = tuple[str, Any, int]  # of a stack machine: its kind, what it is about, its place in the text
+Code = tuple[Instruction, ...]
 
 
 class ExpressionError(ValueError):
@@ -150,8 +153,16 @@ def _of_list(name: str, **more: bool) -> Function:
 
 
 _ROWS = {name: row for name in primitives.__all__ if isinstance(row := getattr(primitives, name), Primitive)}
-_PUBLIC = {name: row for name, row in _ROWS.items() if not re.search("_slope|_share|sech2|minus|monomial", name)}
-_ALIASES = {"abs": TABLE["abs"], "ln": _ROWS["log"], "max": _ROWS["maximum"], "min": _ROWS["minimum"], "σ": _ROWS["sigmoid"]}
+_PUBLIC = {
+    name: row for name, row in _ROWS.items() if not re.search("_slope|_share|sech2|minus|monomial", name)
+}
+_ALIASES = {
+    "abs": TABLE["abs"],
+    "ln": _ROWS["log"],
+    "max": _ROWS["maximum"],
+    "min": _ROWS["minimum"],
+    "σ": _ROWS["sigmoid"],
+}
 
 FUNCTIONS: dict[str, Function] = {
     **{name: _of_row(name, row, row) for name, row in _PUBLIC.items()},
@@ -171,7 +182,8 @@ FUNCTIONS: dict[str, Function] = {
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
-    "%": operator.mod, "**": operator.pow, ">": primitives.greater, "<": lambda a, b: primitives.greater(b, a),
+    "%": operator.mod, "**": operator.pow, ">": primitives.greater,
+    "<": lambda a, b: primitives.greater(b, a),
 }  # fmt: skip
 
 
@@ -229,7 +241,9 @@ def _words(source: _Source) -> Iterator[_Word]:
                 end += 1
             name = same_name(text[at:end])
             if not name.isidentifier():
-                source.fail("letter", at, found=text[at] if "!" <= text[at] <= "~" else f"U+{ord(text[at]):04X}")
+                source.fail(
+                    "letter", at, found=text[at] if "!" <= text[at] <= "~" else f"U+{ord(text[at]):04X}"
+                )
             yield _Word("keyword" if name in KEYWORDS else "name", name, at)
             at = end
             continue
@@ -262,7 +276,7 @@ class _Source:
 
     def fail(self, reason: str, at: int, **values: Any) -> NoReturn:
         words = REASONS[reason].format(**values)
-        lines = self.text[: at].split("\n")
+        lines = self.text[:at].split("\n")
         raise ExpressionError(words, self.text.split("\n")[len(lines) - 1], len(lines[-1]))
 
 
@@ -313,7 +327,8 @@ class _Parser:
         word = self.word
         found = word.text
         reasons = {
-            "^": "power", "=": "one_name", ".": "dotted", "if": "choice", "and": "joined", "or": "joined", "not": "joined",
+            "^": "power", "=": "one_name", ".": "dotted", "if": "choice", "and": "joined",
+            "or": "joined", "not": "joined",
         }  # fmt: skip
         if word.kind in ("sign", "keyword") and found in reasons:
             self.fail(reasons[found])
@@ -412,11 +427,11 @@ class _Parser:
     # expressions
 
     def expression(self) -> Code:
-        code: list[tuple[str, Any, int]] = []
+        code: list[Instruction] = []
         self.level(0, code)
         return tuple(code)
 
-    def level(self, level: int, code: list[tuple[str, Any, int]]) -> None:
+    def level(self, level: int, code: list[Instruction]) -> None:
         if level == len(_LEVELS):
             return self.signed(code)
         self.level(level + 1, code)
@@ -428,7 +443,7 @@ class _Parser:
                 self.fail("compare")
         return None
 
-    def signed(self, code: list[tuple[str, Any, int]]) -> None:
+    def signed(self, code: list[Instruction]) -> None:
         if not self.sees("-", "+"):
             return self.power(code)
         sign = self.next()
@@ -439,7 +454,7 @@ class _Parser:
             code.append(("negative", None, sign.at))
         return None
 
-    def power(self, code: list[tuple[str, Any, int]]) -> None:
+    def power(self, code: list[Instruction]) -> None:
         self.atom(code)
         while self.sees("["):
             sign = self.next()
@@ -455,7 +470,7 @@ class _Parser:
             self.deeper(-1)
             code.append(("operator", "**", sign.at))
 
-    def atom(self, code: list[tuple[str, Any, int]]) -> None:
+    def atom(self, code: list[Instruction]) -> None:
         word = self.word
         if word.kind == "number":
             self.next()
@@ -475,7 +490,7 @@ class _Parser:
             self.deeper(-1)
             self.expect(")")
         elif self.sees("["):
-            self.list("]", code)
+            self.elements("]", code)
         elif self.sees("True", "False", "None"):
             self.fail("text")
         elif word.kind == "keyword":
@@ -496,15 +511,15 @@ class _Parser:
             self.fail("large", word)
         return number
 
-    def call(self, name: _Word, code: list[tuple[str, Any, int]]) -> None:
+    def call(self, name: _Word, code: list[Instruction]) -> None:
         if name.text not in FUNCTIONS and name.text not in ("range", "len"):
             self.fail("function", name, found=name.text, near=nearest(name.text, FUNCTIONS))
-        count = self.list(")", code, name)
+        count = self.elements(")", code, name)
         if count is not None:
             code.append(("call", (name.text, count), name.at))
 
-    def list(self, closing: str, code: list[tuple[str, Any, int]], called: _Word | None = None) -> int | None:
-        """Elements between commas, or ``element for name in list``; of a call how many arguments there are."""
+    def elements(self, closing: str, code: list[Instruction], called: _Word | None = None) -> int | None:
+        """Elements between commas, or ``element for name in list``; of a call, how many they are."""
         begin = self.next()
         self.deeper(1)
         count = 0
@@ -533,7 +548,7 @@ class _Parser:
         code.append(("list", count, begin.at))
         return None
 
-    def comprehension(self, start: int, at: int, code: list[tuple[str, Any, int]]) -> None:
+    def comprehension(self, start: int, at: int, code: list[Instruction]) -> None:
         """``element for name in list``; the code of the element, which begins there, is already read."""
         begin = self.next()
         name = self.new_name()
@@ -698,7 +713,7 @@ class _Recorder:
                 right, left = self.number(stack.pop(), at), self.number(stack.pop(), at)
                 stack.append(_combined(what, left, right))
             elif kind == "list":
-                stack.append(self.list(stack[len(stack) - what :], at))
+                stack.append(self.listed(stack[len(stack) - what :], at))
                 del stack[len(stack) - 1 - what : -1]
             elif kind == "index":
                 place, values = stack.pop(), stack.pop()
@@ -714,7 +729,7 @@ class _Recorder:
                     self.known.pop(name, None)
                 else:
                     self.known[name] = before
-                stack.append(self.list(found, at))
+                stack.append(self.listed(found, at))
             else:
                 name, count = what
                 arguments = stack[len(stack) - count :]
@@ -727,7 +742,7 @@ class _Recorder:
             self.source.fail("list", at)
         return value  # type: ignore[no-any-return]  # all else on the stack is a number
 
-    def list(self, values: Iterable[Any], at: int) -> _List:
+    def listed(self, values: Iterable[Any], at: int) -> _List:
         made = _List(values)
         made.depth = 1 + max((each.depth for each in made if isinstance(each, _List)), default=0)
         if made.depth > MOST_NESTED:
@@ -760,7 +775,7 @@ class _Recorder:
         function = FUNCTIONS[name]
         lists = [isinstance(each, _List) for each in arguments]
         if function.spread and arguments and not any(lists):
-            arguments, lists = [self.list(arguments, at)], [True]
+            arguments, lists = [self.listed(arguments, at)], [True]
         wanted = [kind == "list" for kind in function.takes[: len(lists)]]
         if lists != wanted or len(lists) < function.least:
             self.source.fail("usage", at, usage=function.usage)
@@ -773,7 +788,7 @@ class _Recorder:
         if name == "dot" and len(arguments[0]) != len(arguments[1]):
             self.source.fail("lengths", at, weights=len(arguments[0]), inputs=len(arguments[1]))
         result = function.call(*arguments)
-        return self.list(result, at) if function.each else result
+        return self.listed(result, at) if function.each else result
 
     def range(self, arguments: Sequence[Any], at: int) -> _List:
         if not 1 <= len(arguments) <= 3:
@@ -783,7 +798,7 @@ class _Recorder:
         start, stop = numbers[:2] if len(numbers) > 1 else (0, numbers[0])
         if step == 0 or -((start - stop) // step) > LONGEST_RANGE:
             self.source.fail("range", at, limit=f"{LONGEST_RANGE:,}")
-        return self.list(map(float, range(*numbers)), at)
+        return self.listed(map(float, range(*numbers)), at)
 
 
 def _combined(sign: str, left: Number, right: Number) -> Number:
@@ -815,7 +830,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     name = name[:40]
 
     def strangeness(other: str) -> tuple[int, int]:
-        same = next((place for place, (a, b) in enumerate(zip(name, other)) if a != b), min(len(name), len(other)))
+        same = next(
+            (place for place, (a, b) in enumerate(zip(name, other)) if a != b), min(len(name), len(other))
+        )
         return _distance(name, other), -same
 
     found = min(names, key=strangeness, default=None)
@@ -829,7 +846,8 @@ def _distance(one: str, other: str) -> int:
     for place, letter in enumerate(one):
         before, row[0] = row[0], place + 1
         for column, against in enumerate(other):
-            before, row[column + 1] = row[column + 1], min(
-                row[column] + 1, row[column + 1] + 1, before + (letter != against)
+            before, row[column + 1] = (
+                row[column + 1],
+                min(row[column] + 1, row[column + 1] + 1, before + (letter != against)),
             )
     return row[-1]

@@ -1,7 +1,8 @@
 """What the playground knows of every row beforehand: its code, and its texts with places for the operands.
 
-A page that records by itself has no Python to ask. So each row is written here once for each shape of operands:
-the JavaScript that computes it, its formula and partials, a line of Python and of torch, and the boxes that are drawn.
+A page that records by itself has no Python to ask. So each row is written here once for each shape of
+operands: the JavaScript that computes it, its formula and partials, a line of Python and of torch, and the
+boxes that are drawn.
 """
 
 from __future__ import annotations
@@ -70,8 +71,9 @@ def _shapes_of(function: Function) -> Iterator[Shape]:
 def pattern(row: Primitive, shape: Shape) -> Pattern:
     """A row as a page writes it, for operands of this shape; a number in a text is the place of an operand.
 
-    Keys: ``formula`` and ``filled``, in names and in numbers; ``partials``, such a pair for each number among the
-    operands, in which the place after the last is the result; ``python`` and ``torch``, empty where there is none.
+    Keys: ``formula`` and ``filled``, in names and in numbers; ``partials``, such a pair for each number among
+    the operands, in which the place after the last is the result; ``python`` and ``torch``, empty where there
+    is none.
 
     Examples
     --------
@@ -105,7 +107,8 @@ def _written(row: Primitive, operands: list[Any]) -> Pattern:
         torch = []
     formula, filled = _pair(Expression.__primitive__(row, operands))
     return {
-        "formula": formula, "filled": filled, "partials": [_pair(each) for each in _partials(row, y, operands)],
+        "formula": formula, "filled": filled,
+        "partials": [_pair(each) for each in _partials(row, y, operands)],
         "python": in_pieces(in_python(called)), "torch": torch,
     }  # fmt: skip
 
@@ -129,14 +132,19 @@ def _pair(formula: Expression) -> tuple[Pieces, Pieces]:
 
 
 def language_data() -> tuple[dict[str, Any], list[str]]:
-    """All that the page's parser and recorder look up; and the rows as JavaScript, by the places that it names."""
+    """All that the page's parser and recorder look up; and the rows as JavaScript, by place."""
     rows: dict[str, dict[str, int]] = {}
     patterns: list[Pattern] = []
     scripts: list[str] = []
     for row, shape in shapes():
         key = ",".join("n" if size is None else str(size) for size in shape)
         rows.setdefault(row.name, {})[key] = len(patterns)
-        entry = {"op": row.name, "symbol": row.symbol, "select": row.select is not None, **pattern(row, shape)}
+        entry = {
+            "op": row.name,
+            "symbol": row.symbol,
+            "select": row.select is not None,
+            **pattern(row, shape),
+        }
         if row.name == "pow":
             base = Symbol(slot(0))
             entry["special"] = {f"{n:g}": _written(row, [base, Number(n)]) for n in _EXPONENTS}
@@ -144,8 +152,8 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
         scripts.append(row_script(row, shape))
     functions = {
         name: {
-            "row": each.row, "takes": each.takes, "least": each.least, "usage": each.usage, "spread": each.spread,
-            "each": each.each, "filled": each.filled,
+            "row": each.row, "takes": each.takes, "least": each.least, "usage": each.usage,
+            "spread": each.spread, "each": each.each, "filled": each.filled,
         }
         for name, each in FUNCTIONS.items()
     }  # fmt: skip
@@ -153,7 +161,8 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
         "constants": CONSTANTS, "deepest": DEEPEST, "functions": functions, "keywords": sorted(KEYWORDS),
         "longest": LONGEST, "longestRange": LONGEST_RANGE, "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS,
         "operators": _OPERATORS, "reasons": REASONS, "rows": rows, "patterns": patterns, "widest": WIDEST,
-        "taken": sorted({*TAKEN, *TABLE}), "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(), "decades": DECADES,
+        "taken": sorted({*TAKEN, *TABLE}), "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(),
+        "decades": DECADES,
     }, scripts  # fmt: skip
 
 
@@ -163,11 +172,19 @@ def _boxes() -> dict[str, Any]:
     symbols = sorted({row.symbol for row, _ in shapes()})
     kinds = {
         kind: {symbol: _line(Box(kind, symbol=symbol, label=_LABEL, rows=rows)) for symbol in having}
-        for kind, having in {"input": [""], "parameter": [""], "result": symbols, "output": ["", *symbols]}.items()
+        for kind, having in {
+            "input": [""],
+            "parameter": [""],
+            "result": symbols,
+            "output": ["", *symbols],
+        }.items()
     }
     constant = _line(Box("constant", rows=(("", _CONSTANT),)))
     boxes = [Box("input")] * 2
-    arrows = [dot_text(boxes, [Arrow(0, 1, dashed=dashed)], "LR", "", False).split("\n")[-3] for dashed in (False, True)]
+    arrows = [
+        dot_text(boxes, [Arrow(0, 1, dashed=dashed)], "LR", "", False).split("\n")[-3]
+        for dashed in (False, True)
+    ]
     head = dot_text([], [], "LR", "", False).removesuffix("}\n")
     return {"head": head, "kinds": kinds, "constant": constant, "arrow": arrows[0], "dashed": arrows[1]}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import html
 import json
 import os
 import re
@@ -20,11 +19,11 @@ __all__ = ["playground"]
 
 
 def playground(path: str | os.PathLike[str] | None = None, *, language: str = "en") -> Explorer:
-    """The playground: a page on which one types a program, and sees its graph, its gradients and its training.
+    """The playground: a page on which one types a program, and sees its graph, gradients and training.
 
-    A program has lines such as ``h = tanh(w*x + b)``, loops over small ranges and lists, and calls the functions of
-    the table. It is read by a parser of its own, recorded, and laid out by Graphviz, all in the browser; what
-    `explore` shows of a recorded graph is shown of it. The file holds everything and asks for nothing.
+    A program has lines such as ``h = tanh(w*x + b)``, loops over small ranges and lists, and calls the
+    functions of the table. It is read by a parser of its own, recorded, and laid out by Graphviz, all in the
+    browser; what `explore` shows of a recorded graph is shown of it. The file holds all that it needs.
 
     Parameters
     ----------
@@ -73,14 +72,18 @@ def _page(language: str) -> str:
         "rows": "const ROWS = GIVEN.rows;\nexport { ROWS };\n",
     }
     # The page that explore writes, as a function: each program has a page of its own.
-    page = f"const show = async (GIVEN) => {{\n{script('page', given)}return $page;\n}};\nexport {{ show }};\n"
+    page = (
+        f"const show = async (GIVEN) => {{\n{script('page', given)}return $page;\n}};\nexport {{ show }};\n"
+    )
     packed = base64.b64encode((WEB / "graphviz.js.gz").read_bytes()).decode()
     parts = {
         "{{title}}": "Playground",
         "{{language}}": language,
         "{{style}}": variables() + "".join(_text(name) for name in ("page.css", "playground.css")),
         "{{editor}}": _text("editor.html"),
-        "{{script}}": script("playground", {"language": looked_up, "rows": rows_module(rows), "explorer": page}),
+        "{{script}}": script(
+            "playground", {"language": looked_up, "rows": rows_module(rows), "explorer": page}
+        ),
         "{{payload}}": "",
         "{{numbers}}": "",
         "{{graphviz}}": f'<script type="text/plain" id="graphviz">{packed}</script>\n',

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # lists of short texts, several a line
 """Programs as people type them, for the parser in Python and the one in JavaScript: right ones, wrong ones, hostile ones."""
 
 from hypothesis import strategies as st
@@ -44,8 +45,14 @@ _WORDS = st.sampled_from(
     ["x", "y", "w", "i", "1", "2", "0.5", "+", "-", "*", "/", "**", "<", "(", ")", "[", "]", ",", "=", ":", ";", "\n", "\n  ", "for", "in", " ", "range",
      "sin", "sum", "dot", "softmax", "if", "^", ".", "#", "'", "é", "3x", "where", "len", "not"]
 )  # fmt: skip
-_LETTERS = st.characters(exclude_categories=["Cn"])  # Python and a browser may know different versions of Unicode
-ANY = st.lists(_WORDS, max_size=24).map(" ".join) | st.lists(_WORDS, max_size=12).map("".join) | st.text(_LETTERS, max_size=20)
+_LETTERS = st.characters(
+    exclude_categories=["Cn"]
+)  # Python and a browser may know different versions of Unicode
+ANY = (
+    st.lists(_WORDS, max_size=24).map(" ".join)
+    | st.lists(_WORDS, max_size=12).map("".join)
+    | st.text(_LETTERS, max_size=20)
+)
 """Texts of which few are programs."""
 
 _LEAVES = st.sampled_from(["x", "y", "w[0]", "w[1]", "2", "0.5", "3", "pi", "a"])
@@ -54,13 +61,27 @@ _LEAVES = st.sampled_from(["x", "y", "w[0]", "w[1]", "2", "0.5", "3", "pi", "a"]
 def _longer(inner):
     pair, three = st.tuples(inner, inner), st.tuples(inner, inner, inner)
     return st.one_of(
-        st.builds("({0[0]} {1} {0[1]})".format, pair, st.sampled_from("+ - * / < > // %".split())),
+        st.builds(
+            "({0[0]} {1} {0[1]})".format, pair, st.sampled_from(["+", "-", "*", "/", "<", ">", "//", "%"])
+        ),
         st.builds("-{}".format, inner),
         st.builds("({})**{}".format, inner, st.sampled_from(["2", "3", "-1", "0.5", "y", "1.5"])),
-        st.builds("{}({})".format, st.sampled_from("sin tanh sigmoid relu exp abs softplus erf gelu silu".split()), inner),
-        st.builds("{}({}, {})".format, st.sampled_from("max min hypot leaky_relu".split()), inner, inner),
+        st.builds(
+            "{}({})".format,
+            st.sampled_from(
+                ["sin", "tanh", "sigmoid", "relu", "exp", "abs", "softplus", "erf", "gelu", "silu"]
+            ),
+            inner,
+        ),
+        st.builds("{}({}, {})".format, st.sampled_from(["max", "min", "hypot", "leaky_relu"]), inner, inner),
         st.builds("where({0[0]} > 0, {0[1]}, {0[2]})".format, three),
-        st.builds("{}([{}, {}, {}])".format, st.sampled_from("sum mean norm logsumexp".split()), inner, inner, inner),
+        st.builds(
+            "{}([{}, {}, {}])".format,
+            st.sampled_from(["sum", "mean", "norm", "logsumexp"]),
+            inner,
+            inner,
+            inner,
+        ),
         st.builds("dot([{0[0]}, {0[1]}], [{0[2]}, x])".format, three),
         st.builds("{}([{}, {}])[0]".format, st.sampled_from(["softmax", "log_softmax"]), inner, inner),
         st.builds("sum({} for a in [x, y, 2])".format, inner),

@@ -15,7 +15,9 @@ _MODULES = "probe"
 class V8:
     """A fresh V8 that has what is named ``module.export``, with the rows and modules that are given."""
 
-    def __init__(self, *names: str, rows: list[str] | None = None, given: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *names: str, rows: list[str] | None = None, given: Mapping[str, str] | None = None
+    ) -> None:
         racer = pytest.importorskip("py_mini_racer", reason="mini-racer is in the extra test")
         imports = "".join(f'import {{ {each} }} from "./{name}.js";\n' for name, each in map(_split, names))
         shared = ", ".join(each for _, each in map(_split, names))

@@ -17,6 +17,7 @@ const find = (id) => document.getElementById(id);
 const [code, trained, main, header] = [find("program"), find("trained"), document.querySelector("main"), document.querySelector("header")];
 const blank = { main: main.innerHTML, header: header.innerHTML }; // a page that nothing was shown on yet
 let page = null; // what shows the graph of the program now
+let coming = null; // the promise of it
 let shown = { text: null, trained: null };
 let ended = new AbortController(); // of that page
 let first = true;
@@ -48,6 +49,7 @@ async function run() {
     return tell(fault);
   }
   const svg = await svgOf(dotOf(made.payload, made.taken));
+  await coming; // one page after the other
   if (mine !== turn) return null; // something newer was typed
   tell(null);
   const { payload } = made;
@@ -58,11 +60,13 @@ async function run() {
   ended = new AbortController();
   [main.innerHTML, header.innerHTML] = [blank.main, blank.header];
   shown = { text, trained: patterns, nodes: payload.nodes, free: made.free };
-  page = await show({
-    payload, numbers: made.numbers, rows: ROWS, signal: ended.signal, first, open, selected: mark,
+  const reads = first; // the address, but not once another program was typed
+  first = false;
+  coming = show({
+    payload, numbers: made.numbers, rows: ROWS, signal: ended.signal, first: reads, open, selected: mark,
     program: { program: { text, trained: patterns } },
   });
-  first = false;
+  page = await coming;
   return null;
 }
 
@@ -80,7 +84,8 @@ let line = null;
 
 function tell(found) {
   fault = found;
-  main.inert = found !== null && page !== null;
+  const stale = found !== null && page !== null;
+  for (const each of main.children) each.inert = stale;
   code.setAttribute("aria-invalid", String(found !== null));
   find("fault").replaceChildren();
   paint();
@@ -98,6 +103,7 @@ function tell(found) {
   quoted.setAttribute("aria-label", say("editor.place"));
   quoted.textContent = `${letters.slice(begin, begin + 100).join("")}\n${pointer}^`;
   find("fault").append(told, ...(text ? [quoted] : []));
+  if (stale) find("fault").append(Object.assign(document.createElement("p"), { className: "hint", textContent: say("editor.stale") }));
 }
 
 /** The line of the node that is selected, and the place of the fault, marked behind the text. */
@@ -143,7 +149,7 @@ function put(text, patterns) {
 /** A state that has its program, from an address or a file; what is wrong with it, or null. */
 async function open(found) {
   const { program } = found ?? {};
-  if (program === undefined) return page.restore(found);
+  if (program === undefined) return (await coming).restore(found);
   if (typeof program?.text !== "string" || typeof program.trained !== "string" || program.trained.length > 400) return { key: "program" };
   try {
     recorded(program.text, program.trained, new Map());
@@ -153,26 +159,31 @@ async function open(found) {
   }
   if (program.text !== shown.text || program.trained !== shown.trained) {
     put(program.text, program.trained);
+    find("example").value = "own";
     await run();
   }
-  return page.restore(found);
+  return (await coming).restore(found);
 }
 
 let timer = null;
+let frame = 0;
 function later() {
+  find("example").value = "own";
   clearTimeout(timer);
   turn += 1;
   timer = setTimeout(run, WAIT);
-  paint();
+  cancelAnimationFrame(frame); // many lines that are pasted are as many inputs
+  frame = requestAnimationFrame(paint);
 }
 
 function choose(name) {
+  if (name === "own") return null;
   const { text, trained: patterns } = EXAMPLES[name];
   put(text, patterns);
   return run();
 }
 
-for (const name of Object.keys(EXAMPLES)) {
+for (const name of [...Object.keys(EXAMPLES), "own"]) {
   const option = new Option("", name);
   option.dataset.say = `example.${name}`;
   option.textContent = say(`example.${name}`);
