@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from .callbacks import Checkpoint, EarlyStopping, Watch
     from .curves import LossCurve
     from .diagrams import diagram
-    from .exchange import from_torch, to_onnx, to_torch
+    from .exchange import from_torch, to_torch
     from .exploration import explore_model
     from .feed_forward import GELU, FeedForward, MixtureOfExperts, SwiGLU
     from .gpt import GPT, TransformerBlock
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .lora import LoRA, add_lora, merge_lora
     from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
     from .normalization import LayerNorm, RMSNorm
+    from .onnx_graph import to_onnx
     from .plots import Panel
     from .storage import load, save
     from .training import DivergenceError, fit
@@ -75,7 +76,7 @@ else:
             "callbacks": ["Checkpoint", "EarlyStopping", "Watch"],
             "curves": ["LossCurve"],
             "diagrams": ["diagram"],
-            "exchange": ["from_torch", "to_onnx", "to_torch"],
+            "exchange": ["from_torch", "to_torch"],
             "exploration": ["explore_model"],
             "feed_forward": ["GELU", "FeedForward", "MixtureOfExperts", "SwiGLU"],
             "gpt": ["GPT", "TransformerBlock"],
@@ -84,6 +85,7 @@ else:
             "lora": ["LoRA", "add_lora", "merge_lora"],
             "metrics": ["METRICS", "accuracy", "mean_absolute_error", "of_labels", "r2_score"],
             "normalization": ["LayerNorm", "RMSNorm"],
+            "onnx_graph": ["to_onnx"],
             "plots": ["Panel"],
             "storage": ["load", "save"],
             "training": ["DivergenceError", "fit"],

@@ -22,13 +22,13 @@ FLOORS = {
     "autograd.command": ["backprop"],
     "autograd.engine": [
         "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "primitives", "arguments",
-        "messages", "modes", "anomaly", "readings", "graph", "protocol", "copying", "value", "gradient",
-        "linearization", "differentiation", "replay",
+        "messages", "modes", "anomaly", "readings", "given", "graph", "protocol", "copying", "value",
+        "gradient", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": [
-        "script", "widget", "columns", "runs", "labels", "programs", "pictures", "patterns", "explore",
-        "playground",
+        "script", "widget", "columns", "runs", "plane", "labels", "programs", "pictures", "patterns",
+        "explore", "playground",
     ],
     "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
@@ -46,7 +46,7 @@ FLOORS = {
         "engines", "worker", "programs", "command", "__main__",
     ],
     "autograd.compiler": [
-        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
+        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm", "jax",
         "selection", "program",
     ],
     "autograd.compiler.ir": [
@@ -59,12 +59,13 @@ FLOORS = {
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",
     ],
+    "autograd.compiler.jax": ["rows", "lowering", "function", "backend"],
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
         "module", "schedules", "callbacks", "examples", "layers", "linear", "lora", "normalization",
-        "attention", "feed_forward", "gpt", "architectures", "exchange", "storage", "weights", "compiled",
-        "loop", "training", "exploration", "estimators",
+        "attention", "feed_forward", "gpt", "architectures", "array_forward", "exchange", "onnx_graph",
+        "storage", "weights", "compiled", "loop", "training", "exploration", "estimators",
     ],
     "demos": [
         "shared", "assignment", "check", "digits", "lesson", "moons", "order", "playground", "rates",
@@ -89,6 +90,7 @@ TESTED_IN = {
     "autograd.processes": "autograd/spreadsheet/classes/test_workers.py",
     "autograd.__main__": "autograd/command/test_backprop.py",
     "autograd.compiler": "agreement/test_compiled.py",
+    "autograd.compiler.jax.backend": "autograd/compiler/jax/test_function.py",
     "autograd.compiler.llvm.single_pass": "autograd/compiler/llvm/test_entry.py",
     "autograd.compiler.ir.tangent": "autograd/compiler/test_derivatives.py",
     "autograd.drawing": "autograd/drawing/test_drawing.py",
@@ -106,6 +108,7 @@ TESTED_IN = {
     "autograd.engine.replay": "agreement/test_random_graphs.py",
     "autograd.errors": "test_wrong_calls.py",
     "autograd.explorer": "autograd/explorer/test_explore.py",
+    "autograd.explorer.plane": "autograd/explorer/test_live_in_browser.py",
     "autograd.later": "test_house.py",
     "autograd.handwritten": "autograd/handwritten/test_checking.py",
     "autograd.handwritten.__main__": "autograd/handwritten/test_programs.py",
@@ -121,9 +124,11 @@ TESTED_IN = {
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
     "autograd.version": "test_repository.py",
     "nn.architectures": "nn/test_storage.py",
+    "nn.array_forward": "nn/test_exchange.py",
     "nn.arrays": "nn/test_compiled.py",
     "nn.examples": "nn/test_training.py",
     "nn.loop": "nn/test_training.py",
+    "nn.onnx_graph": "nn/test_exchange.py",
     "nn.progress": "nn/test_training.py",
     "nn.schema": "nn/test_damage.py",
     "demos.assignment": "demos/assignment/test_run.py",
@@ -135,7 +140,10 @@ TESTED_IN = {
 }
 MOST_LINES = 62_000
 RUN_TIME = {"numpy", "graphviz"}
-OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
+OF_AN_EXTRA = {
+    "nn.estimators": {"sklearn"},
+    **{f"autograd.compiler.jax.{name}": {"jax"} for name in FLOORS["autograd.compiler.jax"]},
+}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
 AT_ONCE = {
     "autograd": {"engine", "errors", "later", "locks"},
@@ -145,7 +153,7 @@ AT_ONCE = {
     },
 }  # fmt: skip
 HEAVY = {"csv", "ctypes", "graphviz", "html", "json", "uuid", "xml"}
-EXTRAS = ["matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
+EXTRAS = ["jax", "matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
 
 
 def folder_of(package):

@@ -6,6 +6,7 @@ import "./details.js";
 import { scale } from "./drawing.js";
 import { given } from "./given.js";
 import { restore, saved, train } from "./live.js";
+import "./plane.js";
 import "./predict.js";
 import { scaleNetwork } from "./network.js";
 import { find, pictures, trains } from "./payload.js";

@@ -484,10 +484,10 @@ def test_a_program_that_was_used_in_all_ways_pickles_and_copies(again, backend):
 
 def test_a_program_of_a_deep_graph_pickles():
     x = y = Value(1.0)
-    for _ in range(5000):
+    for _ in range(2000):
         y = y * 0.999
     program = pickle.loads(pickle.dumps(compile(y, [x], backend="numpy")))
-    assert copy.deepcopy(program)([1.0])[0] == pytest.approx(0.999**5000, rel=1e-9)
+    assert copy.deepcopy(program)([1.0])[0] == pytest.approx(0.999**2000, rel=1e-9)
 
 
 @backends
@@ -909,8 +909,10 @@ def damaged(array, how):
         return array
     if how == "with gaps":
         return np.repeat(array[..., None], 2, axis=-1)[..., 0]
+    with np.errstate(over="ignore"):  # in float32
+        other = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
     return {
-        "another dtype": array.astype(np.float32 if array.dtype.kind == "f" else np.int32),
+        "another dtype": other,
         "another byte order": array.astype(array.dtype.newbyteorder()),
         "too short": array[:-1],
         "too long": np.concatenate([array, array]),
