@@ -802,6 +802,8 @@ COMMANDS = [
     ("variants --quick yes", "unrecognized arguments: yes"),
     ("rates --seed 1.5", "--seed takes a whole number, got '1.5'"),
     ("rates --lr 0.1", "unrecognized arguments: --lr 0.1"),
+    ("playground --out a b", "--out takes the name of one folder, got 'a b'"),
+    ("playground --quick", "unrecognized arguments: --quick"),
     ("moons --seed -1", "--seed must be from 0 to"),
     ("moons --out a b", "--out takes the name of one folder, got 'a b'"),
     ("digits --examples 99", "--examples must be from 100 to 1797, got 99"),
