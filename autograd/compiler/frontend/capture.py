@@ -12,6 +12,7 @@ from typing import Any
 
 from ...engine.graph import collector_paused
 from ...engine.messages import describe
+from ...engine.numerics import place_in
 from ...engine.primitives import TABLE, Primitive
 from ...engine.value import Value
 
@@ -20,7 +21,7 @@ __all__ = ["FUSED", "Trace", "capture"]
 Operand = Any  # the position of a node, or a tuple of positions
 
 ADD, MUL, DIV, POW = (TABLE[name] for name in ("add", "mul", "div", "pow"))
-SUM, MEAN, DOT = (TABLE[name] for name in ("sum", "mean", "dot"))
+SUM, MEAN, DOT, TAKE = (TABLE[name] for name in ("sum", "mean", "dot", "take"))
 FUSED = (TABLE["softmax"], TABLE["log_softmax"])  # cheaper for all of their arguments together
 
 PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # a dot product has the lower rank on the left
@@ -233,6 +234,10 @@ class _Writer:
             self.written[node] = trace.node(row, (left, right, *bias))
         elif row in FUSED:
             self.written[node] = trace.fused(row, *positions)
+        elif row is TAKE and positions[1] in trace.constants:
+            self.written[node] = positions[0][place_in(trace.constants[positions[1]], len(positions[0]))]
+        elif row is TAKE:
+            raise NotImplementedError("take of an index that is an input is not compiled yet")
         elif row is POW and trace.constants.get(positions[1]) == 2.0:
             self.written[node] = trace.node(MUL, (positions[0], positions[0]))
         else:

@@ -83,4 +83,10 @@ function overflown(values, plain) {
   return sum(values.map((value) => value * 2 ** -60)) * 2 ** 60;
 }
 
-export { dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum };
+/** The value that stands at an index, from 0 on. */
+function take(values, index) {
+  if (Number.isInteger(index) && index >= 0 && index < values.length) return values[index];
+  throw new RangeError(`the index ${index} is no whole number from 0 to ${values.length - 1}`);
+}
+
+export { dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum, take };
