@@ -129,6 +129,7 @@ __all__ = [
     "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax", "logaddexp", "logsumexp", "maximum",
     "mean", "minimum", "no_grad", "norm", "peek", "primitive", "rank_backends", "readings", "relu",
     "require_writable", "save_workbook", "sequence", "sigmoid", "sign", "silu", "sin", "sinh", "softmax",
-    "softplus", "softsign", "sqrt", "square", "step", "take", "tan", "tanh", "topological_order", "updates_at_once",
-    "value_and_grad", "warn_on_comparison", "where", "write_bytes", "write_csv", "write_text",
+    "softplus", "softsign", "sqrt", "square", "step", "take", "tan", "tanh", "topological_order",
+    "updates_at_once", "value_and_grad", "warn_on_comparison", "where", "write_bytes", "write_csv",
+    "write_text",
 ]  # fmt: skip

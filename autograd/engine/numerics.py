@@ -110,10 +110,15 @@ def place_in(index: float, length: int) -> int:
     return int(index)
 
 
+def are_places(indices: Any, length: Any) -> Any:
+    """Of each of some indices whether it is a whole number from 0 below the length, or below its own."""
+    return (indices >= 0.0) & (indices < length) & (indices == np.floor(indices))
+
+
 def places_in(indices: Any, length: int) -> Any:
-    """The same for an array of indices."""
+    """The same as `place_in` for an array of indices."""
     indices = np.asarray(indices, dtype=np.float64)
-    good = (indices >= 0.0) & (indices < length) & (indices == np.floor(indices))
+    good = are_places(indices, length)
     if not good.all():
         place_in(float(indices[~good].flat[0]), length)
     return indices.astype(np.intp)

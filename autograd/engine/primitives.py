@@ -1348,8 +1348,8 @@ def _take_array(values: Any, index: Any) -> Any:
 
 @primitive(
     lambda y, values, index: ([where(index - float(i), 0.0, 1.0) for i in range(len(values))], 0.0),
-    name="take", array=_take_array, vectors=(0,), index=1, domain=(ANY, (0.0, 0.0)), exact=True, symbol="v[i]",
-    select=lambda values, index: int(index), sheet="CHOOSE(IF(MOD({1},1)=0,{1}+1,0),{0})",
+    name="take", array=_take_array, vectors=(0,), index=1, domain=(ANY, (0.0, 0.0)), exact=True,
+    symbol="v[i]", select=lambda values, index: int(index), sheet="CHOOSE(IF(MOD({1},1)=0,{1}+1,0),{0})",
 )  # fmt: skip
 def _take(values: Sequence[float], index: float) -> float:
     return values[numerics.place_in(index, len(values))]
@@ -1363,7 +1363,8 @@ def take(values: Any, index: Any) -> Any:
 
     Parameters
     ----------
-    values : K numbers and `Value`s, K ≥ 1. A tuple of `Value`s (`sequence`) is shared by all that take from it.
+    values : K numbers and `Value`s, K ≥ 1. A tuple of `Value`s (see `sequence`) is shared by all that take
+        from it.
     index : a number or a `Value`, a whole number from 0 to K − 1.
 
     Raises

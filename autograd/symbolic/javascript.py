@@ -44,7 +44,8 @@ DIRECT = {
             "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
         )
     },
-    "take": "take({0}, {1})", "atan2": "Math.atan2({0}, {1})", "hypot": "norm([{0}, {1}])", "norm": "norm({0})",
+    "take": "take({0}, {1})",
+    "atan2": "Math.atan2({0}, {1})", "hypot": "norm([{0}, {1}])", "norm": "norm({0})",
 }  # fmt: skip
 """By the name of a row, what JavaScript has for it; functions without ``Math`` are in ``arithmetic.js``."""
 

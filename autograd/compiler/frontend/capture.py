@@ -72,6 +72,15 @@ class Trace:
             and repr(own) == repr(other.constants)  # which tells 0 from −0, and not nan from nan
         )
 
+    def indices(self) -> dict[int, int]:
+        """By leaf that is an index of `take` how many values the shortest sequence has that it takes from."""
+        found: dict[int, int] = {}
+        for row, operands in zip(self.rows, self.operands):
+            if row is TAKE and operands[1] < self.parameters + self.inputs:
+                values, index = operands
+                found[index] = min(len(values), found.get(index, len(values)))
+        return found
+
     def span(self, operand: Operand) -> tuple[int, int]:
         """The lowest and the highest rank in a sequence; for a single node its rank twice."""
         if type(operand) is not tuple:
@@ -236,8 +245,6 @@ class _Writer:
             self.written[node] = trace.fused(row, *positions)
         elif row is TAKE and positions[1] in trace.constants:
             self.written[node] = positions[0][place_in(trace.constants[positions[1]], len(positions[0]))]
-        elif row is TAKE:
-            raise NotImplementedError("take of an index that is an input is not compiled yet")
         elif row is POW and trace.constants.get(positions[1]) == 2.0:
             self.written[node] = trace.node(MUL, (positions[0], positions[0]))
         else:

@@ -15,21 +15,24 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ...engine.primitives import TABLE
+from ...errors import GraphError
 from ...locks import BUILDING
 from .. import machine, tuning
 from ..backends import BackendProgram, RowLowerings, Widths, refuse
 from ..ir.nodes import (
+    AddRows,
     Apply,
-    BatchSum,
     Broadcast,
     Constant,
     Gather,
     Graph,
+    Inputs,
     MatMul,
     Node,
     Outer,
     ScatterAdd,
     Symbol,
+    TakeRows,
     ancestry,
     fingerprint,
 )
@@ -73,6 +76,12 @@ class NativeProgram(BackendProgram):
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
         super().__init__(nodes, mean, dtype, widths)
         machine.require_room(letters(self.nodes))
+        for node in ancestry(self.nodes):
+            if isinstance(node, (TakeRows, AddRows)) and not isinstance(node.args[1].source, Inputs):
+                raise GraphError(
+                    "native code takes by an index that is an input, which is checked before it runs; here one "
+                    "is computed or a parameter: make it an input, or use backend='numpy', which checks it then"
+                )
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
         self._work = sum(map(_work, ancestry(self.nodes)))
@@ -431,8 +440,10 @@ def _pointer(array: Any) -> Any:
 
 def _work(node: Node) -> int:
     """How many operations on a block of examples a node takes in straight code."""
-    if not node.batched and not (isinstance(node, (Outer, BatchSum)) and reduces(node)):
+    if not node.batched and not reduces(node):
         return 0
+    if isinstance(node, (TakeRows, AddRows)):
+        return node.size * (node.length if isinstance(node, TakeRows) else node.args[0].shape[0])
     if isinstance(node, MatMul):
         return node.size * node.args[1].shape[0]
     if isinstance(node, Outer):

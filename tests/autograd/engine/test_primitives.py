@@ -547,7 +547,7 @@ def test_what_is_no_index_is_an_error_that_says_so(index, error):
     for given in (values, [1.0, 2.0, 3.0]):
         with pytest.raises(error, match=rf"^take: token: .* 0 to 2, got {re.escape(repr(index))}$"):
             autograd.take(given, Value(index, "token"))
-        with pytest.raises(error, match="^take: the index: "):
+        with pytest.raises(error, match=r"^take: the index: "):
             autograd.take(given, index)
     with pytest.raises(error):
         autograd.take(np.ones((3, 2)), np.array([0.0, index]))
@@ -557,7 +557,7 @@ def test_what_is_no_index_is_an_error_that_says_so(index, error):
 
 
 def test_what_is_not_taken_is_not_differentiated():
-    """Where its derivative is infinite or nan, the derivatives of the others are as they were: at any order."""
+    """Where its derivative is infinite or nan, those of the others are as they were: at any order."""
     x, token = Value(-1.0), Value(1.0)
     y = autograd.take([x.sqrt(), x**3, (x + 1.0).log(), 1.0 / (x + 1.0)], token) * x
     y.backward()
