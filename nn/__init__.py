@@ -51,13 +51,18 @@ from .schedules import (
 )
 
 if TYPE_CHECKING:
+    from .attention import CausalSelfAttention, KeyValueCache
     from .callbacks import Checkpoint, EarlyStopping, Watch
     from .curves import LossCurve
     from .diagrams import diagram
     from .exchange import from_torch, to_onnx, to_torch
     from .exploration import explore_model
+    from .feed_forward import GELU, FeedForward, MixtureOfExperts, SwiGLU
+    from .gpt import GPT, TransformerBlock
     from .history import History
+    from .linear import Embedding, Linear
     from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
+    from .normalization import LayerNorm, RMSNorm
     from .plots import Panel
     from .storage import load, save
     from .training import DivergenceError, fit
@@ -65,13 +70,18 @@ else:
     __getattr__, __dir__ = on_first_use(
         __name__,
         {
+            "attention": ["CausalSelfAttention", "KeyValueCache"],
             "callbacks": ["Checkpoint", "EarlyStopping", "Watch"],
             "curves": ["LossCurve"],
             "diagrams": ["diagram"],
             "exchange": ["from_torch", "to_onnx", "to_torch"],
             "exploration": ["explore_model"],
+            "feed_forward": ["GELU", "FeedForward", "MixtureOfExperts", "SwiGLU"],
+            "gpt": ["GPT", "TransformerBlock"],
             "history": ["History"],
+            "linear": ["Embedding", "Linear"],
             "metrics": ["METRICS", "accuracy", "mean_absolute_error", "of_labels", "r2_score"],
+            "normalization": ["LayerNorm", "RMSNorm"],
             "plots": ["Panel"],
             "storage": ["load", "save"],
             "training": ["DivergenceError", "fit"],
@@ -79,12 +89,14 @@ else:
     )
 
 __all__ = [
-    "ACTIVATIONS", "INITIALIZERS", "LOSSES", "METRICS", "MLP", "SGD", "Activation", "Adagrad", "Adam",
-    "AdamW", "Checkpoint", "CosineAnnealingLR", "DivergenceError", "Dropout", "EarlyStopping",
-    "ExponentialLR", "History", "LambdaLR", "Layer", "LinearWarmup", "LossCurve", "Module", "MultiStepLR",
-    "Neuron", "Optimizer", "RMSprop", "ReduceLROnPlateau", "Schedule", "Sequential", "StepLR", "Watch",
-    "accuracy", "batches", "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_",
-    "clip_grad_value_", "cross_entropy", "diagram", "explore_model", "fit", "from_torch", "gradient_norm",
-    "half_squared_error", "hinge_loss", "huber_loss", "l1_loss", "load", "mean_absolute_error", "mse_loss",
-    "of_labels", "r2_score", "save", "to_onnx", "to_torch",
+    "ACTIVATIONS", "GELU", "GPT", "INITIALIZERS", "LOSSES", "METRICS", "MLP", "SGD", "Activation", "Adagrad",
+    "Adam", "AdamW", "CausalSelfAttention", "Checkpoint", "CosineAnnealingLR", "DivergenceError", "Dropout",
+    "EarlyStopping", "Embedding", "ExponentialLR", "FeedForward", "History", "KeyValueCache", "LambdaLR",
+    "Layer", "LayerNorm", "Linear", "LinearWarmup", "LossCurve", "MixtureOfExperts", "Module", "MultiStepLR",
+    "Neuron", "Optimizer", "RMSNorm", "RMSprop", "ReduceLROnPlateau", "Schedule", "Sequential", "StepLR",
+    "SwiGLU", "TransformerBlock", "Watch", "accuracy", "batches", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "diagram",
+    "explore_model", "fit", "from_torch", "gradient_norm", "half_squared_error", "hinge_loss", "huber_loss",
+    "l1_loss", "load", "mean_absolute_error", "mse_loss", "of_labels", "r2_score", "save", "to_onnx",
+    "to_torch",
 ]  # fmt: skip

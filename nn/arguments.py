@@ -15,7 +15,7 @@ import numpy as np
 
 __all__ = [
     "Described", "random_generator", "require_choice", "require_column", "require_count", "require_flag",
-    "require_fraction", "require_number", "require_positive", "require_state", "scalar",
+    "require_fraction", "require_number", "require_positive", "require_state", "require_text", "scalar",
 ]  # fmt: skip
 
 
@@ -99,6 +99,13 @@ def require_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def require_text(name: str, value: Any) -> str:
+    """`value` if it is a string; an error that names it otherwise."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {type(value).__name__}: {value!r:.60}")
+    return value
+
+
 def require_column(monitor: Any) -> str | None:
     """The name of a column of a history, or None; an error otherwise."""
     if monitor is not None and not isinstance(monitor, str):
@@ -154,12 +161,21 @@ class Described:
         shown = [
             _setting(name, value)
             for name, value in self._settings().items()
-            if not (defaults[name].default in (None, False, True, 0) and value == defaults[name].default)
+            if not (_unsaid(defaults[name].default) and value == defaults[name].default)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-_BARE = ("n_in", "n_out", "widths", "p", "optimizer", "path")  # settings that need no name
+def _unsaid(default: Any) -> bool:
+    """Whether a default is a switch, None or 0."""
+    return default is True or default in (None, False, 0)
+
+
+# Settings that need no name.
+_BARE = (
+    "n_in", "n_out", "widths", "p", "optimizer", "path", "in_features", "out_features", "num_embeddings",
+    "embedding_dim", "normalized_shape",
+)  # fmt: skip
 
 
 def _setting(name: str, value: Any) -> str:

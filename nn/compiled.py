@@ -53,7 +53,7 @@ class CompiledModel:
 
     Parameters
     ----------
-    model, loss, optimizer : as `fit` has them.
+    model, loss, optimizer : as `fit` has them. A parameter that the optimizer does not update is constant.
     data : all examples to train with.
     backend : ``"numpy"`` or ``"llvm"``.
     clips : the limits of the gradient, as of `Training`.
@@ -81,7 +81,8 @@ class CompiledModel:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
         self.data, self.clips, self.noted = data, clips, predictions
         self.changing = [optimizer, *others]
-        self.updated = list(optimizer.parameters)
+        self.places = _trained(optimizer)
+        self.updated = list(self.places.values())
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
@@ -230,7 +231,7 @@ class CompiledModel:
     def still_agrees(self) -> bool:
         """Whether what is trained still is what was recorded, and how: a callback may change it."""
         dropping = [each for each in self.model.modules() if isinstance(each, Dropout) and each.p > 0.0]
-        if dropping != self.dropouts or self.optimizer.parameters != self.updated:
+        if dropping != self.dropouts or _trained(self.optimizer) != self.places:
             return False
         try:
             if _settings(self.optimizer) != self.settings:
@@ -322,7 +323,7 @@ class CompiledModel:
             batch,
             visits,
             self.optimizer.lr,
-            {**self.initial_memory, **self.optimizer.state_dict()["memory"]},
+            {name: array[list(self.places)] for name, array in self._memory().items()},
             updated=len(self.updated),
             careful=True,
             outputs=self.width if self.noted else 0,
@@ -344,15 +345,27 @@ class CompiledModel:
 
     def write_back(self, training: Training) -> None:
         """Give the model and the optimizer the numbers that a training ended with."""
-        self.optimizer.load_state_dict({"lr": self.optimizer.lr, "memory": training.memory})
-        for parameter, number in zip(self.optimizer.parameters, training.row(0).tolist()):
+        self.optimizer.load_state_dict(self._state(training.memory))
+        for parameter, number in zip(self.updated, training.row(0).tolist()):
             parameter.data = number
 
     def previous(self, training: Training) -> tuple[list[float], dict[str, Any]]:
         """The numbers of the parameters and the state of the optimizer before the last update."""
         numbers, _, *memory = training.previous.reshape(-1, training.parameters)[:, : training.updated]
-        named = dict(zip(training.names, (row.copy() for row in memory)))
-        return numbers.tolist(), {"lr": self.optimizer.lr, "memory": named}
+        before = dict(zip(self.updated, numbers.tolist()))
+        parameters = [before.get(parameter, parameter.data) for parameter in self.optimizer.parameters]
+        return parameters, self._state(dict(zip(training.names, memory)))
+
+    def _memory(self) -> dict[str, Array]:
+        """By name what the optimizer remembers of each of its parameters, or will at first."""
+        return {**self.initial_memory, **self.optimizer.state_dict()["memory"]}
+
+    def _state(self, memory: Mapping[str, Array]) -> dict[str, Any]:
+        """The optimizer's state with this memory of the parameters that are updated, (`updated`,) each."""
+        remembered = {name: array.copy() for name, array in self._memory().items()}
+        for name, array in memory.items():
+            remembered[name][list(self.places)] = array
+        return {"lr": self.optimizer.lr, "memory": remembered}
 
     def predictions(self, outputs: Array) -> list[Any]:
         """The outputs (B, K) for some examples as the model gives them: numbers, or lists of K."""
@@ -383,6 +396,11 @@ def _is_descent(optimizer: Optimizer) -> bool:
 
 
 _CHANGING = ("parameters", "_memory", "_lr")  # attributes of an optimizer that a rule is given
+
+
+def _trained(optimizer: Optimizer) -> dict[int, Value]:
+    """The parameters that the optimizer updates, all but those that are frozen, by their place in it."""
+    return {i: each for i, each in enumerate(optimizer.parameters) if each.requires_grad}
 
 
 def _settings_of(optimizer: Optimizer) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def explore_model(
     title: str = "",
     frames: int = 51,
     limit: int = 300,
+    language: str = "en",
     progress: bool = True,
 ) -> Explorer:
     """Step through backpropagation in a model, and watch it train: `autograd.explore` on a `Module`.
@@ -68,6 +69,7 @@ def explore_model(
     title : the heading of the page.
     frames : the largest number of epochs shown, at least 2; they are evenly spread.
     limit : the most boxes to draw with all layers closed.
+    language : in which the page opens, ``en`` or ``de``.
     progress : whether to show a bar while training, as `fit` does.
 
     Returns
@@ -110,18 +112,24 @@ def explore_model(
     runs = []
     for rate in rates:
         trainee = copy.deepcopy(model)
-        made = optimizer(trainee.parameters(), lr=rate)
+        made = optimizer(_trainable(trainee), lr=rate)
         runs.append(_trained(trainee, criterion, examples, made, frames, settings))
     return explore(
         output,
         path,
-        wrt=model.parameters(),
+        wrt=_trainable(model),
         runs=runs,
         network=_network(model, *names),
         title=title or f"A training of {type(model).__name__}, step by step",
         frames=frames,
         limit=limit,
+        language=language,
     )
+
+
+def _trainable(model: Module) -> list[Value]:
+    """Its parameters without those that are frozen: the page shows the latter as numbers of the graph."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def _columns(data: Any) -> tuple[Any, Any]:
@@ -201,7 +209,7 @@ def _trained(
     settings: Mapping[str, Any],
 ) -> Run:
     """Train the model by `fit` with these settings, and return the numbers that a page shows of it."""
-    rate, parameters = optimizer.lr, model.parameters()
+    rate, parameters = optimizer.lr, optimizer.parameters
     numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
     losses: list[float] = []
 

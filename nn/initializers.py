@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .arguments import require_choice, require_number
 
 __all__ = [
-    "INITIALIZERS", "Initializer", "constant", "draw_weights", "he_normal", "he_uniform", "uniform",
+    "INITIALIZERS", "Initializer", "constant", "draw_weights", "he_normal", "he_uniform", "normal", "uniform",
     "xavier_normal", "xavier_uniform", "zeros",
 ]  # fmt: skip
 
@@ -46,6 +46,26 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"uniform needs finite bounds low <= high, got {low!r} and {high!r}")
     return lambda rng, n_in, n_out: rng.uniform(low, high, (n_out, n_in))
+
+
+def normal(mean: float = 0.0, std: float = 1.0) -> Initializer:
+    """Weights drawn from a normal distribution with this mean and standard deviation, whatever the layer.
+
+    Raises
+    ------
+    TypeError, ValueError : if one is not a number, or not finite, or `std` is negative.
+
+    Source: `torch.nn.init.normal_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> normal(0.0, 0.08)(np.random.default_rng(0), 3, 2).shape
+    (2, 3)
+    """
+    mean = require_number("normal: mean", mean)
+    std = require_number("normal: std", std, least=0.0)
+    return lambda rng, n_in, n_out: rng.normal(mean, std, (n_out, n_in))
 
 
 def constant(value: float) -> Initializer:
@@ -110,13 +130,14 @@ def he_normal(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
 
 INITIALIZERS: dict[str, Initializer] = {
     "uniform": uniform(),
+    "normal": normal(),
     "xavier_uniform": xavier_uniform,
     "xavier_normal": xavier_normal,
     "he_uniform": he_uniform,
     "he_normal": he_normal,
     "zeros": zeros,
 }
-"""Every initializer that has a name; ``"uniform"`` is that of −1 to 1."""
+"""Every initializer that has a name; ``"uniform"`` is that of −1 to 1, ``"normal"`` the standard normal."""
 
 
 def draw_weights(

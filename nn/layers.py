@@ -14,7 +14,15 @@ import numpy.typing as npt
 from autograd import Value, dot, sequence
 
 from .activations import ACTIVATIONS, Activation, find_activation
-from .arguments import Described, random_generator, require_count, require_flag, require_fraction, scalar
+from .arguments import (
+    Described,
+    random_generator,
+    require_count,
+    require_flag,
+    require_fraction,
+    require_text,
+    scalar,
+)
 from .initializers import Initializer, draw_weights
 from .module import Module
 
@@ -75,9 +83,7 @@ class Neuron(Described, Module):
         name: str = "",
         nonlin: bool | None = None,
     ) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"name must be a string, got {type(name).__name__}: {name!r:.60}")
-        self._name = name
+        self._name = require_text("name", name)
         activation = _activation(activation, nonlin)
         self.activation = find_activation(activation)
         if self.activation.layerwise:
@@ -95,24 +101,15 @@ class Neuron(Described, Module):
                 raise TypeError(
                     f"w must be a sequence of Values and numbers, got {type(value).__name__}: {value!r:.60}"
                 )
-            value = tuple([self._named(weight, f"w{i}") for i, weight in enumerate(value)])
+            value = tuple([parameter_of(weight, self._name, f"w{i}") for i, weight in enumerate(value)])
         elif attribute == "b" and value is not None:
-            value = self._named(value, "b")
+            value = parameter_of(value, self._name, "b")
         elif attribute == "activation":
             value = find_activation(value)
         super().__setattr__(attribute, value)
 
-    def _named(self, value: Any, name: str) -> Value:
-        if self._name:
-            name = f"{self._name}.{name}"
-        parameter: Value = value if type(value) is Value else Value(value, name)
-        if parameter is not value or not parameter.label:  # a label of the user's stays
-            parameter.label = name
-            parameter.scope = self._name
-        return parameter
-
     def __call__(self, x: Any) -> Any:
-        return self._output(_inputs(x, self))
+        return self._output(inputs_of(x, self))
 
     def _output(self, x: tuple[Value, ...]) -> Any:
         """The output for inputs that are known to fit."""
@@ -212,7 +209,7 @@ class Layer(Described, Module):
     def __call__(self, x: Any) -> Any:
         if len(self.neurons) == 1:
             return self.neurons[0](x)
-        x = _inputs(x, self)
+        x = inputs_of(x, self)
         outputs = sequence(
             [
                 neuron._output(x) if type(neuron) is Neuron and len(neuron.w) == len(x) else neuron(x)
@@ -272,7 +269,7 @@ class Dropout(Described, Module):
             return x
         if not hasattr(x, "__iter__"):
             return self([x])[0]
-        inputs = list(_listed(x))
+        inputs = list(listed(x))
         return [y * factor for y, factor in zip(inputs, self.factors(len(inputs)).tolist())]
 
     def factors(self, *shape: int) -> npt.NDArray[np.float64]:
@@ -436,7 +433,7 @@ class MLP(Described, Module):
 _PLAIN = {Value, float, int}
 
 
-def _listed(x: Any) -> Any:
+def listed(x: Any) -> Any:
     """An array, of torch or pandas too, or a list of their elements, as Python's numbers."""
     if hasattr(x, "tolist"):
         return x.tolist()
@@ -445,17 +442,26 @@ def _listed(x: Any) -> Any:
     return x
 
 
+def parameter_of(given: Any, place: str, name: str) -> Value:
+    """A parameter of the module at this place: a `Value` as it is, of a number a new one. A label stays."""
+    parameter: Value = given if type(given) is Value else Value(given)
+    if parameter is not given or not parameter.label:
+        parameter.label = f"{place}.{name}" if place else name
+        parameter.scope = place
+    return parameter
+
+
 def _activation(activation: Function, nonlin: bool | None) -> Function:
     return activation if nonlin is None else "relu" if require_flag("nonlin", nonlin) else "linear"
 
 
-def _inputs(x: Any, reader: Any) -> tuple[Value, ...]:
+def inputs_of(x: Any, reader: Any) -> tuple[Value, ...]:
     """The inputs of a neuron or a layer as one operand; a lone number counts as one input."""
     if type(x) is tuple and len(x) == reader.n_in and type(x[0]) is Value:
         return sequence(x)
     name = reader._name or f"a {type(reader).__name__}"
     try:
-        x = _listed(x)
+        x = listed(x)
         inputs = sequence(x if hasattr(x, "__iter__") else (x,))
     except TypeError as error:
         raise TypeError(f"{name} takes one example, {reader.n_in} Values or numbers: {error}") from None

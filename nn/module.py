@@ -185,6 +185,34 @@ class Module:
         found: Explorer = importlib.import_module("nn.exploration").explore_model(self, *arguments, **options)
         return found
 
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze every parameter with False, or with True let it be trained again.
+
+        A frozen parameter gets no gradient, and no optimizer and no training changes it; it is still one of
+        `parameters` and of `state_dict`. See `Value.requires_grad_`.
+
+        Returns
+        -------
+        The module itself.
+
+        Raises
+        ------
+        TypeError : if `requires_grad` is not a bool.
+
+        Source: `torch.nn.Module.requires_grad_`.
+
+        Examples
+        --------
+        >>> from nn import Neuron
+        >>> neuron = Neuron(2).requires_grad_(False)
+        >>> [parameter.requires_grad for parameter in neuron.parameters()]
+        [False, False, False]
+        """
+        requires_grad = require_flag("requires_grad", requires_grad)
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, which the next backward pass adds to."""
         for parameter in self.parameters():
@@ -253,10 +281,12 @@ def _named_items(name: str, attribute: Any) -> Iterator[tuple[str, Value | Modul
 
 
 def _singular(name: str) -> str:
-    """``layers`` → ``layer``, ``biases`` → ``bias``, ``w`` → ``w``; the items of ``w0`` are ``w0_1``."""
+    """``layers`` → ``layer``, ``biases`` → ``bias``; ``bias`` stays, and the items of ``w0`` are ``w0_1``."""
     if name[-1:].isdigit():
         return f"{name}_"
-    return name.removesuffix("es" if name.endswith("ses") else "s" if not name.endswith("ss") else "")
+    return name.removesuffix(
+        "es" if name.endswith("ses") else "s" if not name.endswith(("ss", "bias")) else ""
+    )
 
 
 def _listing(names: Iterable[str]) -> str:

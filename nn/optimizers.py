@@ -45,7 +45,8 @@ class Optimizer(Described, ABC):
 
     Parameters
     ----------
-    parameters : the `Value`s to update, leaves all of them, such as ``model.parameters()``.
+    parameters : the `Value`s to update, leaves all of them, such as ``model.parameters()``. While one is
+        frozen (see `Value.requires_grad_`), it is passed by.
     lr : the learning rate η, at least 0; it may be set between steps.
 
     Raises
@@ -134,8 +135,8 @@ class Optimizer(Described, ABC):
         self.lr, self._memory = lr, memory
 
     def step(self) -> None:
-        """Update every parameter that has a gradient, all from the same gradients."""
-        at = [i for i, parameter in enumerate(self.parameters) if parameter.reached]
+        """Update every parameter that has a gradient and is not frozen, all from the same gradients."""
+        at = [i for i, parameter in enumerate(self.parameters) if _follows(parameter)]
         reached = [self.parameters[i] for i in at]
         data = np.array([parameter.data for parameter in reached])
         gradient = np.array([parameter.grad for parameter in reached], dtype=np.float64)
@@ -462,6 +463,11 @@ class AdamW(Adam):
         return self.adapted((1.0 - self.lr * self.weight_decay) * data, gradient, at)
 
 
+def _follows(parameter: Value) -> bool:
+    """Whether it has a gradient to follow. One that was frozen may have one of before."""
+    return bool(parameter.requires_grad and parameter.reached)
+
+
 def _lerp(start: Array, end: Array, weight: float) -> Array:
     """start + weight (end − start), from the nearer end, as torch's: exact for the weights 0 and 1."""
     if weight < 0.5:
@@ -473,7 +479,7 @@ def _lerp(start: Array, end: Array, weight: float) -> Array:
 
 
 def gradient_norm(parameters: Iterable[Value]) -> float:
-    """The length ‖g‖₂ of the gradient: of all the parameters that have one together, else 0.
+    """The length ‖g‖₂ of the gradient, of all the parameters together; a frozen one has none.
 
     Examples
     --------
@@ -483,7 +489,7 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
     >>> gradient_norm([a, b])
     5.0
     """
-    gradient = [parameter.grad for parameter in parameters if parameter.reached]
+    gradient = [parameter.grad for parameter in parameters if _follows(parameter)]
     return math.nan if any(map(math.isnan, gradient)) else math.hypot(*gradient)  # hypot(nan, inf) is inf
 
 
@@ -495,7 +501,7 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
 
     Parameters
     ----------
-    parameters : `Value`s; those without a gradient are left out.
+    parameters : `Value`s; those that are frozen or have no gradient are left out.
     max_norm : above 0.
 
     Returns
@@ -520,7 +526,7 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
     (0.6, 0.8)
     """
     max_norm = require_positive("max_norm", max_norm)
-    reached = [parameter for parameter in parameters if parameter.reached]
+    reached = [parameter for parameter in parameters if _follows(parameter)]
     norm = gradient_norm(reached)
     factor = max_norm / (norm + 1e-6)
     if not factor >= 1.0:  # of nan too
@@ -534,7 +540,7 @@ def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
 
     Parameters
     ----------
-    parameters : `Value`s; those without a gradient are left out.
+    parameters : `Value`s; those that are frozen or have no gradient are left out.
     clip_value : above 0.
 
     Raises
@@ -554,5 +560,5 @@ def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
     """
     clip_value = require_positive("clip_value", clip_value)
     for parameter in parameters:
-        if parameter.reached:
+        if _follows(parameter):
             parameter.grad = float(np.clip(parameter.grad, -clip_value, clip_value))

@@ -62,7 +62,8 @@ def fit(
     y : the targets (N,) or (N, K), whatever the loss takes for one example.
     loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`.
     optimizer : an `Optimizer` of the model's parameters or of some, or what makes one of them, such as
-        ``functools.partial(SGD, lr=0.1)``.
+        ``functools.partial(SGD, lr=0.1)``. Parameters that are frozen (see `Module.requires_grad_`) stay as
+        they are; a callback may freeze some and free others.
     epochs : how often to go through the data, at least 1.
     batch_size : None for batch gradient descent, 1 for stochastic, k for mini-batches of k.
     shuffle, seed : the order of the examples, see `batches`; the same seed gives the same numbers.
@@ -188,6 +189,11 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
         raise ValueError(
             f"{strangers} of the optimizer's {len(optimizer.parameters)} parameters are not the model's: "
             "make it from the parameters of the model that you train"
+        )
+    if not any(parameter.requires_grad for parameter in optimizer.parameters):
+        raise ValueError(
+            f"each of the optimizer's {len(optimizer.parameters)} parameters is frozen, so that nothing is "
+            "left to train: give some to it for which requires_grad_() was called"
         )
     return optimizer
 

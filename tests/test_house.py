@@ -58,8 +58,9 @@ FLOORS = {
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
-        "module", "schedules", "callbacks", "examples", "layers", "exchange", "storage", "weights",
-        "compiled", "loop", "training", "exploration", "estimators",
+        "module", "schedules", "callbacks", "examples", "layers", "linear", "normalization", "attention",
+        "feed_forward", "gpt", "exchange", "storage", "weights", "compiled", "loop", "training",
+        "exploration", "estimators",
     ],
     "demos": [
         "shared", "assignment", "check", "digits", "lesson", "moons", "order", "rates",

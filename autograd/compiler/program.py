@@ -67,7 +67,8 @@ def compile(
     ----------
     output : the `Value` to compute and differentiate; or several, of which the first is differentiated
         and all are what `Program.evaluate` gives.
-    wrt : the P leaves to differentiate by, in the order of the program's parameters.
+    wrt : the P leaves to differentiate by, in the order of the program's parameters. A frozen leaf that is
+        not among them (see `Value.requires_grad_`) is a constant of the program, the number it has now.
     inputs : the I leaves that are different in each example, such as features and targets, in the order of
         the batch's columns.
     reduce : ``"mean"`` or ``"sum"``, over the examples of the batch.

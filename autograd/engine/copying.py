@@ -14,7 +14,7 @@ from typing import Any
 
 from .graph import ancestors, collector_paused
 from .modes import told_of_result
-from .node import current, noted
+from .node import current, noted, version_of
 from .primitive import Primitive
 
 __all__ = ["copy_of", "deep_copy_of", "reduced"]
@@ -75,15 +75,16 @@ def _build(
     kind: Any, y: float, grad: float, mark: int, row: Primitive | None, operands: Any, cut: bool,
     version: int, words: tuple[str, str, str],
 ) -> Any:  # fmt: skip
-    if version > current.note.version:  # another process may have been ahead
-        current.new_version(version)
-    current.used = True
     node = kind.__new__(kind)
     node._number, node._grad = y, grad
     node._mark = -1 if mark else 0  # the sweeps of another process have other numbers
     many = operands if cut or (row is not None and not row.plain) else None
     node._left, node._right = (*operands, None, None)[:2] if many is None else (None, None)
-    node._note = noted(version, row, many, *words)
+    node._note = note = noted(version, row, many, *words)
+    newest = version_of(note)
+    if newest > current.note.version:  # another process may have been ahead
+        current.new_version(newest)
+    current.used, current.frozen = True, current.frozen if version >= -1 else max(current.frozen, newest)
     return node
 
 

@@ -17,7 +17,7 @@ from ..errors import GraphError
 from ..locks import SWEEPING, let_forks_pass
 from .anomaly import require_finite, watching
 from .messages import describe
-from .node import current, flat
+from .node import current, flat, version_of
 from .rule import COMPUTED, CONSTANT, INNER, RAMP
 
 __all__ = [
@@ -94,7 +94,7 @@ def require_fresh(node: Any) -> None:
     GraphError : naming the operand and the node.
     """
     for parent in node.parents:
-        if parent._note.version > node._note.version:
+        if version_of(parent._note) > node._note.version:
             raise GraphError(
                 f"the data of {describe(parent)} was set after {describe(node)} was recorded, "
                 "so this graph mixes old and new numbers: run the forward pass again before "
@@ -190,7 +190,7 @@ def backward(output: Any) -> None:
                         _search(parent, mark, leaves, before, untaken)
             if output._mark > mark:  # it is no constant
                 output._grad = 1.0
-            newest = -1
+            newest = current.frozen
             for leaf in leaves:
                 newest = max(newest, leaf._note.version)
             _active.append(mark)

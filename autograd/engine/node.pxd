@@ -13,12 +13,15 @@ cdef class Note:
 
 cdef class Current:
     cdef public Note note
-    cdef public long sweeps, unusual
+    cdef public long sweeps, unusual, frozen
     cdef public bint used
     cdef public object lock
 
 
 @cython.locals(note=Note)
 cpdef Note noted(long version, Rule row=*, tuple operands=*, str label=*, str scope=*, str place=*)
+
+@cython.locals(note=Note)
+cpdef long version_of(Note note)
 
 cpdef Note renoted(Note note, str label, str scope, str place)

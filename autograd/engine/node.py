@@ -12,7 +12,7 @@ from typing import Any
 
 from .cython import cclass, freelist, no_gc
 
-__all__ = ["Current", "Note", "current", "flat", "noted", "renoted"]
+__all__ = ["Current", "Note", "current", "flat", "noted", "renoted", "version_of"]
 
 
 @no_gc
@@ -23,7 +23,8 @@ class Note:
 
     Attributes
     ----------
-    version : how often any leaf's data had been set when the node was made; -1 for a constant.
+    version : how often any leaf's data had been set when the node was made; -1 for a constant. Of a frozen
+        leaf it is -2 less that, see `version_of`: what has no gradient is below 0.
     row : the row of the table that computed the node, None for a leaf.
     operands : of a row that takes more than two numbers, or sequences, the operands; () of a leaf that was
         computed and cut off from them. None of all other nodes, which can share a note.
@@ -56,6 +57,11 @@ def renoted(note: Note, label: str, scope: str, place: str) -> Note:
     return noted(note.version, note.row, note.operands, label, scope, place)
 
 
+def version_of(note: Note) -> int:
+    """The version of a note, of a frozen leaf too."""
+    return note.version if note.version >= -1 else -2 - note.version
+
+
 class Current:
     """What is the case now, for all threads.
 
@@ -65,12 +71,13 @@ class Current:
     sweeps : twice how many sweeps there have been, see `Value._mark`.
     unusual : how many modes are on: while it is 0 nobody has to look which.
     used : whether a node was recorded with this note: only then does setting a leaf need a new version.
+    frozen : the newest version of any frozen leaf; a sweep does not meet these.
     """
 
     def __init__(self) -> None:
         self.note = noted(0)
         self.sweeps = self.unusual = 0
-        self.used = False
+        self.used, self.frozen = False, -1
         self.lock = threading.Lock()
 
     def new_version(self, least: int = 0) -> None:

@@ -13,14 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import GraphError
 from .arguments import is_number
 from .graph import require_fresh, sweep
-from .node import current
+from .messages import ENGINE, describe
+from .node import current, noted, version_of
 from .readings import told, told_of_leaving
 
 __all__ = [
-    "NO_CHILDREN", "as_float", "ceiled", "compared", "floored", "formatted", "itself", "micrograds_backward",
-    "micrograds_op", "micrograds_prev", "nearest", "read", "rounded", "shown", "truncated",
+    "NO_CHILDREN", "as_float", "ceiled", "compared", "constant", "floored", "formatted", "itself",
+    "micrograds_backward", "micrograds_op", "micrograds_prev", "nearest", "reached", "read", "requires_grad",
+    "rounded", "set_requires_grad", "shown", "truncated",
 ]  # fmt: skip
 
 NO_CHILDREN = (
@@ -97,17 +100,87 @@ def itself(value: Any) -> Any:
     return value
 
 
+# --- whether it has a gradient ---------------------------------------------------------------------
+
+
+def _constant(value: Any) -> bool:
+    """Whether this leaf is a plain number that was written into an expression, such as the 2 in 2 * x."""
+    return bool(value._note.version == -1)
+
+
+def _reached(value: Any) -> bool:
+    """Whether it has a gradient, from a backward pass or set by hand; ``grad = None`` takes it away."""
+    told(value, "{0}.reached", but_of=ENGINE)
+    return bool(value._mark != 0)
+
+
+def set_requires_grad(value: Any, requires_grad: bool = True) -> Any:
+    """Freeze this leaf with False: no backward pass adds to its gradient, and no training changes it.
+
+    An optimizer passes it by, though it has a gradient of before; `compile` takes its number as it is. It
+    holds for graphs that are recorded already too. `grad`, `explain` and `compile` differentiate by it if
+    they are asked to, and ``data`` can still be set.
+
+    Returns
+    -------
+    The `Value` itself.
+
+    Raises
+    ------
+    TypeError : if `requires_grad` is not a bool.
+    GraphError : if it is to be False of a node that was computed: use `detach`.
+
+    Source: `torch.Tensor.requires_grad_`.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> w, frozen = Value(2.0), Value(3.0).requires_grad_(False)
+    >>> (w * frozen).backward()
+    >>> w.grad, frozen.grad, frozen.requires_grad
+    (3.0, 0.0, False)
+    """
+    if not isinstance(requires_grad, (bool, np.bool_)):
+        raise TypeError(
+            f"requires_grad must be True or False, got {type(requires_grad).__name__}: {requires_grad!r:.60}"
+        )
+    note, version = value._note, version_of(value._note)
+    if note.row is not None and not requires_grad:
+        raise GraphError(
+            f"only a leaf can be frozen, and {describe(value)} was computed: freeze the leaves that it "
+            "depends on, or use its detach()"
+        )
+    if requires_grad and note.version < 0:
+        version = max(version, 0)
+    elif not requires_grad and note.version >= 0:
+        current.frozen = max(current.frozen, version)
+        version = -2 - version
+    else:
+        return value
+    value._note = noted(version, None, note.operands, note.label, note.scope)
+    return value
+
+
+def _requires_grad(value: Any) -> bool:
+    """Whether a backward pass gives it a gradient; setting it is `requires_grad_`."""
+    return bool(value._note.version >= 0)
+
+
+constant, reached = property(_constant), property(_reached)
+requires_grad = property(_requires_grad, set_requires_grad)
+
+
 # --- micrograd's names -----------------------------------------------------------------------------
 
 _MICROGRADS = {"add": "+", "mul": "*", "sub": "-", "div": "/", "relu": "ReLU"}
 
 
-def micrograds_prev(value: Any) -> set[Any]:
+def _micrograds_prev(value: Any) -> set[Any]:
     """The set of `parents`, by the name that micrograd has for it."""
     return set(value.parents)
 
 
-def micrograds_op(value: Any) -> str:
+def _micrograds_op(value: Any) -> str:
     """How micrograd writes the operation: ``+``, ``*``, ``**2``, ``ReLU``; `op` where it has none."""
     return f"**{value._right._number:g}" if value.op == "pow" else _MICROGRADS.get(value.op, value.op)
 
@@ -122,7 +195,7 @@ def _sweep_alone(node: Any) -> None:
         require_fresh(node)
         mark = current.new_sweep()
         for parent in node.parents:
-            if not parent.constant:
+            if parent.requires_grad:
                 parent._mark = mark + 1
         sweep([node], mark, -1)
 
@@ -131,4 +204,5 @@ def _not_set(value: Any, function: Any) -> None:
     raise AttributeError(f"_backward of a Value cannot be set: {NO_CHILDREN}")
 
 
+micrograds_prev, micrograds_op = property(_micrograds_prev), property(_micrograds_op)
 micrograds_backward = property(_one_step, _not_set)

@@ -73,6 +73,7 @@ class Value:
         differentiating it raises `GraphError` rather than mixing old and new numbers.
     grad : the derivative of the output of the last backward pass by this node; on a leaf, the sum over
         all backward passes since it was cleared. 0.0 until a backward pass reaches it: see `reached`.
+    requires_grad : whether a backward pass gives it a gradient; False of a leaf that is frozen.
     op : the name of the primitive that computed it, ``""`` for a leaf.
     parents : the `Value`s it was computed from, in order, repeats kept.
 
@@ -248,11 +249,9 @@ class Value:
     asinh, acosh, atanh, erf, erfc = map(_method, ("asinh", "acosh", "atanh", "erf", "erfc"))
     sigmoid, relu, softplus, silu, gelu = map(_method, ("sigmoid", "relu", "softplus", "silu", "gelu"))
     gelu_tanh, softsign, hardtanh = map(_method, ("gelu_tanh", "softsign", "hardtanh"))
-    step, sign, floor, ceil = map(_method, ("step", "sign", "floor", "ceil"))
+    step, sign, floor, ceil, greater = map(_method, ("step", "sign", "floor", "ceil", "greater"))
     leaky_relu, elu, maximum, minimum = map(_method, ("leaky_relu", "elu", "maximum", "minimum"))
-    greater, hypot, atan2, logaddexp, where = map(
-        _method, ("greater", "hypot", "atan2", "logaddexp", "where")
-    )
+    hypot, atan2, logaddexp, where = map(_method, ("hypot", "atan2", "logaddexp", "where"))
     arcsin, arccos, arctan = asin, acos, atan  # np.arcsin(v) asks v for a method of numpy's name
     arcsinh, arccosh, arctanh, arctan2 = asinh, acosh, atanh, atan2
 
@@ -286,10 +285,8 @@ class Value:
         """The name of the primitive that computed it, ``""`` for a leaf."""
         return "" if self._note.row is None else self._note.row.name
 
-    @property
-    def constant(self) -> bool:
-        """Whether this leaf is a plain number that was written into an expression, such as the 2 in 2 * x."""
-        return self._note.version < 0
+    constant, reached, requires_grad = protocol.constant, protocol.reached, protocol.requires_grad
+    requires_grad_ = protocol.set_requires_grad
 
     @property
     def label(self) -> str:
@@ -326,6 +323,8 @@ class Value:
         old, self._note = self._note, current.note
         if old.label or old.scope or old.operands is not None:  # words, or that it is cut off
             self._note = noted(current.note.version, None, old.operands, old.label, old.scope)
+        if old.version < -1:
+            self.requires_grad_(False)
 
     @property
     def grad(self) -> float:
@@ -340,12 +339,6 @@ class Value:
         else:
             self._grad = grad if type(grad) is float else number(grad, "Value.grad")
         self._mark = 0 if grad is None else -1
-
-    @property
-    def reached(self) -> bool:
-        """Whether it has a gradient, from a backward pass or set by hand; ``grad = None`` takes it away."""
-        told(self, "{0}.reached", but_of=ENGINE)
-        return self._mark != 0
 
     def detach(self) -> Value:
         """A new leaf with the same number, label and scope: gradients stop there."""
@@ -393,8 +386,7 @@ class Value:
     __round__, __trunc__, __format__ = protocol.rounded, protocol.truncated, protocol.formatted
     __floor__, __ceil__ = protocol.floored, protocol.ceiled
     rint, conjugate = protocol.nearest, protocol.itself  # numpy asks for methods of these names
-    _prev, _op = property(protocol.micrograds_prev), property(protocol.micrograds_op)
-    _backward = protocol.micrograds_backward
+    _prev, _op, _backward = protocol.micrograds_prev, protocol.micrograds_op, protocol.micrograds_backward
 
     # --- copies
 

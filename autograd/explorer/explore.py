@@ -33,7 +33,7 @@ from .labels import Labels
 from .pictures import network_svg, pictures
 from .programs import python_lines, torch_lines
 from .runs import Run, descent
-from .script import WEB, rows_module, script
+from .script import WEB, rows_module, script, texts
 from .widget import widget_of
 
 __all__ = ["Explorer", "explore"]
@@ -134,6 +134,7 @@ def explore(
     title: str = "",
     frames: int = 101,
     limit: int = 300,
+    language: str = "en",
 ) -> Explorer:
     """Step through backpropagation on a recorded graph, node by node, on a page of its own.
 
@@ -159,6 +160,7 @@ def explore(
     title : the heading of the page.
     frames : the most epochs of a training that are shown, evenly spread, at least 2.
     limit : the most boxes to draw with all scopes closed.
+    language : in which the page opens, ``en`` or ``de``; its reader can choose another.
 
     Returns
     -------
@@ -199,6 +201,8 @@ def explore(
         raise TypeError(f"explore: network must be a Drawing, got {type(network).__name__}: {network!r:.60}")
     if not isinstance(title, str):
         raise TypeError(f"explore: title must be a string, got {type(title).__name__}: {title!r:.60}")
+    if language not in texts():
+        raise ValueError(f"explore: language must be one of {', '.join(texts())}, got {language!r:.60}")
     if path is not None:
         output_path(path, (".html", ".htm"), "explorer.html")  # before any work
     size = len(topological_order(output))
@@ -216,7 +220,9 @@ def explore(
     rows = _add_rows(payload, passes)
     payload["decades"] = DECADES
     payload["network"] = "" if network is None else network_svg(network, passes)
-    payload["title"] = title or f"Backpropagation through {payload['nodes'][-1]['name']}"
+    payload["language"], payload["titled"] = language, bool(title)
+    heading = str(texts()[language]["title"])
+    payload["title"] = title or heading.format(name=payload["nodes"][-1]["name"])
     leaves = {
         about["name"]: node.data
         for node, about in zip(passes.nodes, payload["nodes"])
@@ -316,7 +322,7 @@ def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
             try:
                 scripts.append(row_script(*key))
             except ValueError as error:
-                payload["fixed"] = f"The numbers cannot be changed here: {error}."
+                payload["fixed"] = str(error)
                 return rows_module(None)
         about["row"] = places[key]
         about["operands"] = [
@@ -348,6 +354,7 @@ def _page(payload: dict[str, Any], columns: Columns, rows: str) -> str:
     payload = {**payload, "lengths": columns.lengths()}
     parts = {
         "{{title}}": html.escape(payload["title"]),
+        "{{language}}": payload["language"],
         "{{style}}": variables() + (WEB / "page.css").read_text(encoding="utf-8"),
         "{{script}}": script("page", {"rows": rows}),
         "{{payload}}": _packed(encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")))),

@@ -87,7 +87,7 @@ _IN_TORCH = {
     "greater": "({0} > {1}).double()",
     "softplus": "torch.nn.functional.softplus({0}, threshold=700)",
     "gelu": "torch.nn.functional.gelu({0})", "gelu_tanh": "torch.nn.functional.gelu({0}, approximate='tanh')",
-    "take": "torch.stack([{0}])[{1}.long()]", "sum": "torch.stack([{0}]).sum()", 
+    "take": "torch.stack([{0}])[{1}.long()]", "sum": "torch.stack([{0}]).sum()",
     "mean": "torch.stack([{0}]).mean()",
     "norm": "torch.linalg.vector_norm(torch.stack([{0}]))",
     "logsumexp": "torch.logsumexp(torch.stack([{0}]), 0)",

@@ -6,11 +6,13 @@ does not import from a file; so ``import {a} from "./b.js"`` becomes ``const {a}
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["WEB", "rows_module", "script"]
+__all__ = ["WEB", "rows_module", "script", "texts"]
 
 WEB = Path(__file__).parent / "web"
 _IMPORT = re.compile(r'^import (?:(\{[^}]*\}) from )?"\./(\w+)\.js";\n', re.MULTILINE)
@@ -22,6 +24,18 @@ def rows_module(rows: Sequence[str] | None) -> str:
     called = "dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum, take"
     array = "null" if rows is None else f"[{', '.join(rows)}]"
     return f'import {{ {called} }} from "./arithmetic.js";\nconst ROWS = {array};\nexport {{ ROWS }};\n'
+
+
+@functools.cache
+def texts() -> dict[str, dict[str, str | dict[str, str]]]:
+    """What the page says, by language and key: each language is one file of `web/texts`, English first."""
+    files = sorted((WEB / "texts").glob("*.json"), key=lambda path: (path.stem != "en", path.stem))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def _texts_module() -> str:
+    """The module `texts`, with all of them."""
+    return f"const TEXTS = {json.dumps(texts(), ensure_ascii=False)};\nexport {{ TEXTS }};\n"
 
 
 def script(entry: str, given: Mapping[str, str] | None = None) -> str:
@@ -50,7 +64,7 @@ def script(entry: str, given: Mapping[str, str] | None = None) -> str:
     <BLANKLINE>
     """
     done: dict[str, str] = {}
-    _add(entry, given or {}, done, ())
+    _add(entry, {"texts": _texts_module(), **(given or {})}, done, ())
     return "".join(done.values())
 
 

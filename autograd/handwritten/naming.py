@@ -56,7 +56,7 @@ class Names:
 
     def __init__(self, arrays: Collection[str], loss: str) -> None:
         self._exact = {name: Quantity(name) for name in arrays}
-        tops = {loss, loss.split("_")[0], "L", "loss", "E", "J"}
+        tops = dict.fromkeys([loss, loss.split("_")[0], "L", "loss", "E", "J"])
         for forms, role in ((_GRADIENTS, "gradient"), (_NEW, "update")):
             for name in arrays:
                 for form in forms:

@@ -524,7 +524,7 @@ def _of_normalised(tape: Tape) -> Iterator[Candidate]:
         scores = tape.right.data[formula.family.ids]
         if formula.kind != "gradient" or scores.ndim != 2:
             continue
-        for name in set(names_in(formula.right)) & set(words):
+        for name in filter(words.__contains__, names_in(formula.right)):
             for axis in (0, 1):
                 for shifted in (scores, scores - scores.max(axis=axis, keepdims=True)):
                     e = np.exp(shifted)

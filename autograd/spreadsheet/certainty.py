@@ -2,28 +2,30 @@
 
 A number that stands nowhere is taken from the problem, or worked out, to judge the rest. That is one guess of
 many, and a cell may differ for the guess alone. So before anything is called wrong, such a number becomes an
-interval: all that the cells which agree leave open, or everything where none of them depends on it. A cell
-with d decimals is an interval too. What is wrong then as well is wrong; of all else there is no telling.
+interval, and a cell with d decimals is one too. What is wrong then as well is wrong; of all else there is no
+telling. In a right sheet every interval holds the true number, so nothing in it is ever called wrong.
 
-The interval: x is the guess, x + δ the true numbers. A right sheet's cell prints what either gives, within
-its width, so |J δ| ≤ 2 width for the cells that agree, J their derivatives. Of these the k that bound δ best
-are chosen, k the count of unknown numbers: |δ| ≤ 2 |B⁻¹| 1, B the rows of J over their widths.
+The interval of a number u comes from the printed cells. Each is computed from the cells before it *as they
+are printed*, so that it depends on few numbers that nobody wrote down. Where it depends on u alone, and
+linearly, f(u) = y ± width gives u = (y − f(0)) / slope ± width / |slope|. In a right sheet all these
+intervals overlap. Where they do not, the sheet is wrong, and u lies where most columns have it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from .expected import Array, Estimate
+from ..symbolic import Apply, Symbol
+from .expected import Estimate, applied, shortest
 from .grading import FOLLOWS, Flags, Judgement
 from .inference import NO_CHANGE, Understanding
 from .vocabulary import RATE
 
-__all__ = ["doubtful_cells", "guessed"]
+__all__ = ["Interval", "bettered", "doubtful_cells", "guessed", "intervals"]
 
 _GUESSES = ("assumed", "from the numbers", "from the updates", "by trying")
 _OF_ANY_RATE = (
@@ -31,10 +33,44 @@ _OF_ANY_RATE = (
     "from the updates, ",
 )  # updates that are wrong at any rate, if nothing is rounded
 _EXACT = 1e-12  # below it a number has all digits that count
-_STEP = 1e-6  # by which a number is moved, to see which cells depend on it
-_RANK = 1e-7  # of the largest: derivatives below are none
-_WIDEST = 0.1  # from there on an interval is none: the derivatives hold near the guess only
-_CURVED = 1.5  # times the interval, for derivatives that change within it
+_STRAIGHT = 1e-9  # how far three points of a line may be off it, relatively
+_NEAR = 0.01  # of a rate: so near its guess what is no line is taken for one
+_LOOK = 24  # rows by which numbers are bounded
+_ROUNDS = 4  # each number that is bounded helps to bound others
+_WIDEST = 0.1  # from there on an interval is none: widths are added as if formulas were straight
+_RANGE = np.linspace(-40.0, 40.0, 81)  # where a function of one number is inverted
+_HALVINGS = 60
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a number lies that the sheet does not state; all numbers if nothing bounds it."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def middle(self) -> float:
+        return 0.5 * (self.low + self.high)
+
+    @property
+    def radius(self) -> float:
+        return 0.5 * (self.high - self.low)
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.radius <= _WIDEST * max(1.0, abs(self.middle))
+
+    def estimate(self, like: Estimate, wide: bool = True) -> Estimate:
+        """The number and how far it may be off, in the shape of another; not known if that is far.
+
+        Unless `wide`, the number with the fewest digits there, which is likely the one that was chosen.
+        """
+        if not self.is_narrow:
+            return Estimate(np.full_like(like.value, math.nan), np.zeros_like(like.error))
+        if (short := shortest(self.middle, self.radius)) is not None and not wide:
+            return Estimate(np.full_like(like.value, short), np.zeros_like(like.error))
+        return Estimate(np.full_like(like.value, self.middle), np.full_like(like.error, self.radius))
 
 
 def guessed(found: Understanding) -> list[str]:
@@ -47,21 +83,19 @@ def guessed(found: Understanding) -> list[str]:
     return [name for name in names if (name in found.given) or (name == RATE and found.rate is not None)]
 
 
-def doubtful_cells(found: Understanding, judged: Judgement) -> dict[str, Flags]:
-    """The cells that are wrong only if the guesses are exact and no digit is cut, by column."""
-    names = guessed(found)
-    if not names and not found.table.is_rounded:
+def doubtful_cells(
+    found: Understanding, judged: Judgement, known: Mapping[str, Interval]
+) -> dict[str, Flags]:
+    """The cells that are wrong only if the guesses are exact and no digit is cut, by column.
+
+    Parameters
+    ----------
+    known : of each number that was guessed where it lies: see `intervals`.
+    """
+    if not known and not found.table.is_rounded:
         return {}
     loose = replace(found, table=found.table.loosened())
-    errors = dict(zip(names, _errors(loose, names)))
-    given = {
-        name: Estimate(each.value, np.full_like(each.error, errors.get(name, 0.0)))
-        for name, each in found.given.items()
-    }
-    rate = found.rate
-    if rate is not None and RATE in errors:
-        rate = Estimate(rate.value, rate.error + errors[RATE])
-    sure = replace(loose, given=given, rate=rate).judged()
+    sure = _with(loose, known).judged(as_printed=bool(known))
     none_left = not sure.wrong_columns
     doubtful = {}
     stays = found.network.trained if _stays(found) else ()
@@ -83,52 +117,127 @@ def _stays(found: Understanding) -> bool:
     return any(bool((each.slack < _EXACT).all()) and np.ptp(each.values) == 0.0 for each in columns)
 
 
-def _moved(found: Understanding, name: str) -> Judgement:
-    """The table judged with one guess a little larger."""
-    if name == RATE:
-        assert found.rate is not None
-        return found.judged(rate=Estimate(found.rate.value + _STEP, found.rate.error))
-    each = found.given[name]
-    return replace(found, given={**found.given, name: Estimate(each.value + _STEP, each.error)}).judged()
+def bettered(found: Understanding, known: Mapping[str, Interval]) -> Understanding | None:
+    """The same with other numbers for guesses that do not lie where they must; None if all do."""
+    off = {
+        name: each
+        for name, each in known.items()
+        if each.is_narrow and not each.low <= _guess(found, name) <= each.high
+    }
+    if not off:
+        return None
+    sources = found.sources | dict.fromkeys(off, "from the numbers")
+    return replace(_with(found, off, wide=False), sources=sources)
 
 
-def _errors(found: Understanding, names: list[str]) -> Array:
-    """How far each guess may be off, by the cells that agree."""
-    if not names:
-        return np.zeros(0)
-    judged = found.judged()
-    # Not those that only agree with rounded numbers beside them.
-    agree = {name: judged.agrees(name) & judged.fits(name, judged.right[name]) for name in judged.states}
-
-    def numbers(each: Mapping[str, Estimate]) -> Array:
-        return np.concatenate([each[name].value[flags] for name, flags in agree.items()] or [np.zeros(0)])
-
-    widths = [judged.seen[name].error + judged.right[name].error for name in agree]
-    width = np.concatenate([each[flags] for each, flags in zip(widths, agree.values())] or [np.zeros(0)])
-    right = numbers(judged.right)
-    slopes = np.stack([(numbers(_moved(found, name).right) - right) / _STEP for name in names], axis=1)
-    slopes /= np.maximum(width, 1e-300)[:, None]
-    errors = _CURVED * _bounds(slopes[np.isfinite(slopes).all(axis=1)])
-    values = np.array([(found.rate if name == RATE else found.given[name]).value[0] for name in names])  # type: ignore[union-attr]  # guessed() names the rate only if there is one
-    return np.where(errors <= _WIDEST * np.maximum(1.0, np.abs(values)), errors, np.inf)
+# --- where a number lies ---------------------------------------------------------------------------
 
 
-def _bounds(slopes: npt.NDArray[np.float64]) -> Array:
-    """The largest |x| of each component for which |slopes · x| ≤ 2 can hold; inf where nothing bounds it."""
-    count = slopes.shape[1]
-    rest, chosen, largest = slopes.copy(), [], 0.0
-    for _ in range(min(slopes.shape)):  # Gram and Schmidt's method, the longest row first
-        sizes = np.linalg.norm(rest, axis=1)
-        row = int(np.argmax(sizes))
-        largest = max(largest, float(sizes[row]))
-        if sizes[row] <= _RANK * largest:
+def intervals(found: Understanding) -> dict[str, Interval]:
+    """Of each number that was guessed where it lies, by what the sheet prints."""
+    names = guessed(found)
+    known = dict.fromkeys(names, Interval())
+    loose = replace(found, table=found.table.loosened())
+    for _ in range(_ROUNDS if names else 0):
+        before = dict(known)
+        for name in names:
+            new = _most_voted(list(_votes(loose, known, name)), _guess(found, name))
+            if new.radius < known[name].radius:
+                known[name] = new
+        if known == before:
             break
-        chosen.append(row)
-        unit = rest[row] / sizes[row]
-        rest -= np.outer(rest @ unit, unit)
-    if not chosen:
-        return np.full(count, np.inf)
-    inverse = np.linalg.pinv(slopes[chosen], rcond=1e-14)
-    open_ways = np.abs(np.eye(count) - inverse @ slopes[chosen]).max(axis=1)
-    bounds: Array = np.where(open_ways > 1e-6, np.inf, 2.0 * np.abs(inverse).sum(axis=1))
-    return bounds
+    return known
+
+
+def _guess(found: Understanding, name: str) -> float:
+    each = found.rate if name == RATE else found.given[name]
+    assert each is not None
+    return float(each.value[0])
+
+
+def _with(found: Understanding, known: Mapping[str, Interval], wide: bool = True) -> Understanding:
+    """The same with these numbers in place of those that were guessed."""
+    given = dict(found.given)
+    given |= {name: each.estimate(given[name], wide) for name, each in known.items() if name in given}
+    rate = found.rate
+    if rate is not None and RATE in known:
+        rate = known[RATE].estimate(rate, wide)
+    return replace(found, given=given, rate=rate)
+
+
+def _votes(
+    found: Understanding, known: Mapping[str, Interval], name: str
+) -> Iterator[tuple[Interval, float]]:
+    """Where each printed cell that depends on a number has it, and how much that counts: a column 1."""
+    place = known[name].middle if known[name].is_narrow else _guess(found, name)
+    repeated = name == RATE and found.gap > 1
+    step = 1e-4 * abs(place) if repeated else 1.0
+    points = [
+        _with(found, {**known, name: Interval(x, x)}).judged(_LOOK, as_printed=True)
+        for x in (place, place + step, place + 2.0 * step)
+    ]
+    for column, printed in _printed(points[0]):
+        first, second, third = (each.computed[column] for each in points)
+        slope = (second.value - first.value) / step
+        bend = np.abs(third.value - 2.0 * second.value + first.value)
+        size = np.abs(first.value) + np.abs(second.value) + np.abs(third.value)
+        moves = np.abs(slope) * step > _STRAIGHT * size + 1e-300
+        off = (printed.value - first.value) / slope
+        spread = first.error + second.error  # by as much the width grows with u, at most
+        width = printed.error + first.error + (0.0 if repeated else np.abs(off) * spread)
+        steep = np.abs(slope) - (0.0 if repeated else spread)
+        radius = 1.5 * width / steep + 4e-15 * (abs(place) + np.abs(off))
+        straight = np.abs(off) <= _NEAR * abs(place) if repeated else bend <= _STRAIGHT * size
+        usable = moves & straight & (steep > 0.5 * np.abs(slope)) & np.isfinite(off) & np.isfinite(radius)
+        usable &= ~points[0].taken.get(column, np.False_)
+        rows = np.flatnonzero(usable)
+        for row in rows:
+            there = place + float(off[row])
+            yield Interval(there - float(radius[row]), there + float(radius[row])), 1.0 / len(rows)
+
+
+def _printed(judged: Judgement) -> Iterator[tuple[str, Estimate]]:
+    """What is printed of quantities that are computed; of h1 also what σ(h1) tells, if only that is."""
+    for name in judged.states:
+        if name in judged.computed:
+            yield name, judged.seen[name]
+    for name, formula in judged.network.formulas.items():
+        if name in judged.seen and isinstance(formula, Apply) and len(formula.operands) == 1:
+            (inside,) = formula.operands
+            if (
+                isinstance(inside, Symbol)
+                and inside.text in judged.computed
+                and inside.text not in judged.seen
+            ):
+                yield inside.text, _inverse(formula, judged.seen[name])
+
+
+def _inverse(formula: Apply, printed: Estimate) -> Estimate:
+    """Where a function of one number has these values, if it only ever grows; else nan."""
+    if (np.diff(applied(formula, [_RANGE])) < 0.0).any():
+        return Estimate(np.full_like(printed.value, math.nan), printed.error)
+    ends = []
+    for value in (printed.value - printed.error, printed.value + printed.error):
+        low, high = np.full_like(value, _RANGE[0]), np.full_like(value, _RANGE[-1])
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            below = applied(formula, [middle]) < value
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        ends.append(0.5 * (low + high))
+    inside = (ends[0] > 0.9 * _RANGE[0]) & (ends[1] < 0.9 * _RANGE[-1])
+    return Estimate(np.where(inside, 0.5 * (ends[0] + ends[1]), math.nan), 0.5 * (ends[1] - ends[0]))
+
+
+def _most_voted(votes: list[tuple[Interval, float]], guess: float) -> Interval:
+    """Where most of the votes overlap; of several such places the one that has the guess."""
+    if not votes:
+        return Interval()
+    lows, highs, weights = np.array([(each.low, each.high, weight) for each, weight in votes]).T
+    ends = np.unique([lows, highs])
+    counts = np.zeros(len(ends))  # of the votes that have all from one end to the next
+    np.add.at(counts, np.searchsorted(ends, lows), weights)
+    np.subtract.at(counts, np.searchsorted(ends, highs), weights)
+    counts = np.cumsum(counts).round(9)
+    most = np.flatnonzero(counts == counts.max())
+    best = next((turn for turn in most if ends[turn] <= guess <= ends[turn + 1]), most[0])
+    return Interval(float(ends[best]), float(ends[best + 1]))

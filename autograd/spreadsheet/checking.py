@@ -20,7 +20,7 @@ from ..symbolic import TEXT, Apply, Symbol
 from ..terminal import brief
 from .books import open_book
 from .cells import Book, Sheet, SheetError, letters, place_of, reference
-from .certainty import doubtful_cells, guessed
+from .certainty import bettered, doubtful_cells, guessed, intervals
 from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
@@ -332,7 +332,12 @@ def _certain(
     """The table with nothing called wrong that may be right, for all that the sheet does not say."""
     if not judged.wrong_columns:
         return understood, judged
-    judged.doubt(doubtful_cells(understood, judged))
+    known = intervals(understood)
+    if better := bettered(understood, known):
+        seen = better.judged()
+        if seen.mistakes < judged.mistakes:
+            understood, judged = better, seen
+    judged.doubt(doubtful_cells(understood, judged, known))
     if not judged.wrong_columns:
         return understood, judged
     for names in _other_biases(understood, judged, beside):
@@ -341,7 +346,7 @@ def _certain(
         except NotUnderstood:
             continue
         seen = other.judged()
-        seen.doubt(doubtful_cells(other, seen))
+        seen.doubt(doubtful_cells(other, seen, intervals(other)))
         if not seen.wrong_columns:
             other.headings += understood.headings
             return other, seen

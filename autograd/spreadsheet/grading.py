@@ -49,6 +49,8 @@ class Judgement:
     taken : of each column which of its cells are taken as they stand, for nothing computes them.
     own : each quantity as its own row has it: as printed where that is wrong, else as computed.
     seen : each quantity as printed, where it is.
+    full, computed : each quantity as its formula gives it; with `as_printed`, `full` has what is printed
+        where that is the more exact.
     doubtful : the cells that differ, and may be right all the same, by column.
     """
 
@@ -63,6 +65,7 @@ class Judgement:
         after: bool = False,
         gap: int = 1,
         momentum: float = 0.0,
+        as_printed: bool = False,
     ) -> None:
         """Judge the table.
 
@@ -76,14 +79,17 @@ class Judgement:
         after : whether a row holds its weights after its own update.
         gap : how many updates there are from one row to the next.
         momentum : the factor μ in v ← μ v + ∂E/∂w, w ← w − η v.
+        as_printed : whether formulas read what is printed, where that is more exact than what is computed or
+            there is no computing it. In a right sheet that is the same number.
         """
         self.table, self.network = table, network
         self.count = len(table.rows) if rows is None else min(rows, len(table.rows))
         self.rate = None if rate is None else rate.take(slice(0, self.count))
-        self.after, self.gap, self.momentum = after, gap, momentum
+        self.after, self.gap, self.momentum, self.as_printed = after, gap, momentum, as_printed
         self._given = {name: each.take(slice(0, self.count)) for name, each in given.items()}
         self.columns = {name: column for name, column in table.columns.items() if self._is_known(name)}
         self.full: dict[str, Estimate] = {}
+        self.computed: dict[str, Estimate] = {}
         self.seen = {name: self._printed(column) for name, column in self.columns.items()}
         self.own: dict[str, Estimate] = {}
         self.bad: dict[str, Flags] = {}
@@ -223,7 +229,7 @@ class Judgement:
                 self.right[name] = self.full[name]
                 self.states[name] = self._states(name, self._all(True), self._all(False), self._all(True))
         for name, formula in self.network.formulas.items():
-            self.full[name] = propagated(formula, self.full)
+            self.computed[name] = propagated(formula, self.full)
             operands = names_in(formula)
             troubled = np.any([self.bad[each] for each in operands], axis=0)
             self._settle(name, [formula], operands, troubled)
@@ -238,7 +244,8 @@ class Judgement:
         self, name: str, formulas: Iterable[Expression], operands: Iterable[str], troubled: Flags
     ) -> None:
         """Judge a quantity, given the formulas by which its row may have computed it."""
-        right = self.full[name]
+        right = self.computed[name]
+        self.full[name] = self._more_exact(name, right)
         if name not in self.columns:
             self.bad[name] = troubled
             self.own[name] = propagated(next(iter(formulas)), self.own) if troubled.any() else right
@@ -258,7 +265,16 @@ class Judgement:
         self.states[name] = states = self._states(name, fits, follows)
         self.bad[name] = states >= FOLLOWS
         printed = self.seen[name]
-        self.own[name] = printed.where(self.bad[name] & ~np.isnan(printed.value), right)
+        self.own[name] = printed.where(self.bad[name] & ~np.isnan(printed.value), self.full[name])
+
+    def _more_exact(self, name: str, computed: Estimate) -> Estimate:
+        """What formulas read of a quantity: what is computed, or printed."""
+        printed = self.seen.get(name)
+        if printed is None or not self.as_printed:
+            return computed
+        unknown = ~(np.isfinite(computed.value) & np.isfinite(computed.error))
+        closer = self.fits(name, computed) & (printed.error < computed.error)
+        return printed.where(~np.isnan(printed.value) & (unknown | closer), computed)
 
     def _shown(self, names: Iterable[str]) -> dict[str, Estimate]:
         """The quantities as printed, and as computed where they are not."""
@@ -334,9 +350,9 @@ class Judgement:
                 formulas.append(network.chain(name))
             if any(derivative(part, bottom) in self.columns for part in network.parts(top)):
                 formulas.append(network.split(name))
-            operands = {each for formula in formulas for each in names_in(formula)}
+            operands = dict.fromkeys(each for formula in formulas for each in names_in(formula))
             self.derive(operands)
-            self.full[name] = propagated(closed, self.full)
+            self.computed[name] = propagated(closed, self.full)
             troubled = np.any([self.bad[each] for each in operands] or [self._all(False)], axis=0)
             self._settle(name, formulas, operands, troubled)
 
@@ -378,6 +394,7 @@ class Judgement:
     def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags | None = None) -> None:
         """Judge a weight by the numbers that an update may give; unknown if there are none."""
         self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
+        self.computed[shown] = self.right[shown]
         fits = self.fits_any(shown, possible) if possible else self._all(False)
         one_update_above = shown in self.network.trained and not self.after and self.gap == 1
         if self.rate is not None and one_update_above and not self.momentum and self.is_coarse(shown):

@@ -71,7 +71,9 @@ class Understanding:
     momentum: float = 0.0
     loss: str = ""
 
-    def judged(self, rows: int | None = None, rate: Estimate | None = None) -> Judgement:
+    def judged(
+        self, rows: int | None = None, rate: Estimate | None = None, as_printed: bool = False
+    ) -> Judgement:
         return Judgement(
             self.table,
             self.network,
@@ -81,6 +83,7 @@ class Understanding:
             after=self.after,
             gap=self.gap,
             momentum=self.momentum,
+            as_printed=as_printed,
         )
 
 
@@ -309,7 +312,9 @@ class _Reader:
                 if name in known and not late and name not in network.losses:
                     found.append(computed - known[name])
         if late:
-            for name in network.with_needed(map(network.gradient, network.weights)):
+            for name in network.with_needed(
+                map(network.gradient, filter(network.weights.__contains__, network.trained))
+            ):
                 if set(names_in(network.closed(name))) <= values.keys():
                     values[name] = evaluate(network.closed(name), values)
                     if name in known:

@@ -623,7 +623,7 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
                 most = -_usual_least([-one.digits for one in alike])
                 finest[name, exponent] = _usual_least([one.unit for one in alike]), most
     usual: dict[str, tuple[float, float]] = {}
-    for kind in {kind_of(name) for name in prints.keys() - lively}:
+    for kind in {kind_of(name): None for name in prints if name not in lively}:
         kin = [other for other in lively if kind_of(other) == kind] or list(lively)
         others = [finest[other, False] for other in kin if (other, False) in finest]
         if others:

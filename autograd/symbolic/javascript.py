@@ -232,7 +232,8 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
     return (
         f"{{\n  forward: ({arguments}) => {{\n{_lines([forward], whole, '{}')}  }},\n"
         f"  partials: (y, {arguments}) => {{\n{_lines(partials, whole, '[{}]')}  }},\n"
-        f"{'' if row.select is None else '  select: true,' + chr(10)}}}"
+        f"{'' if row.select is None else '  select: true,' + chr(10)}"
+        f"{'' if row.index is None else f'  index: {row.index},' + chr(10)}}}"
     )
 
 

@@ -62,6 +62,20 @@ DESCRIPTIONS = [
     "Layer(2, 3, activation='softmax')",
     "MLP(2, [3, 1], activation='relu', output_activation='linear', dropout=0.25)",
     "MLP(2, [3, 1], activation='tanh', output_activation='sigmoid', bias=False)",
+    "Linear(2, 3, bias=False)",
+    "Embedding(5, 2)",
+    "RMSNorm(4, eps=1e-05, elementwise_affine=False)",
+    "LayerNorm(4, eps=1e-05, bias=False)",
+    "GELU(approximate='tanh')",
+    "FeedForward(n_embd=4, n_hidden=16, activation='gelu')",
+    "SwiGLU(n_embd=3, n_hidden=8, bias=True)",
+    "MixtureOfExperts(n_embd=4, n_expert=3, top_k=1, n_hidden=5, activation='swiglu', normalize=False)",
+    "CausalSelfAttention(n_embd=4, n_head=2, rotary=True, rotary_base=100.0)",
+    "TransformerBlock(n_embd=4, n_head=2, n_hidden=6, activation='gelu', norm='layer', eps=1e-05, bias=True)",
+    (
+        "GPT(vocab_size=5, block_size=8, n_layer=1, n_head=2, n_embd=4, n_hidden=6, activation='relu', "
+        "norm='rms', eps=1e-05, tied=True, n_expert=3, top_k=1, dropout=0.5)"
+    ),
     "Sequential(\n  (layer0): Layer(2, 3, activation='relu')\n  (layer1): Dropout(0.5)\n)",
 ]
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from nn import INITIALIZERS, MLP, Layer, Neuron
-from nn.initializers import constant, draw_weights, uniform
+from nn.initializers import constant, draw_weights, normal, uniform
 
 N_IN, N_OUT = 300, 200
 VARIANCE = {
     "uniform": 2.0**2 / 12,
+    "normal": 1.0,
     "xavier_uniform": 2 / (N_IN + N_OUT),
     "xavier_normal": 2 / (N_IN + N_OUT),
     "he_uniform": 2 / N_IN,
@@ -26,6 +27,17 @@ def test_mean_and_variance(name):
     # Five standard errors of 60,000 draws.
     assert abs(weights.mean()) <= 5 * math.sqrt(VARIANCE[name] / weights.size)
     assert weights.var() == pytest.approx(VARIANCE[name], rel=5 * math.sqrt(2 / weights.size))
+
+
+def test_normal_has_the_mean_and_the_deviation_that_are_asked_for():
+    weights = normal(3.0, 0.08)(np.random.default_rng(0), N_IN, N_OUT)
+    assert weights.mean() == pytest.approx(3.0, abs=5 * 0.08 / math.sqrt(weights.size))
+    assert weights.std() == pytest.approx(0.08, rel=5 / math.sqrt(2 * weights.size))
+    assert set(np.ravel(normal(2.0, 0.0)(np.random.default_rng(0), 3, 2))) == {2.0}
+    with pytest.raises(ValueError, match="normal: std must be finite and at least 0, got -1"):
+        normal(0.0, -1)
+    with pytest.raises(TypeError, match="normal: mean must be a number, got str"):
+        normal("0")
 
 
 @pytest.mark.parametrize("name", ["uniform", "xavier_uniform", "he_uniform"])
@@ -64,7 +76,11 @@ def test_factories_and_functions():
 @pytest.mark.parametrize(
     ("initializer", "error", "message"),
     [
-        ("kaiming", ValueError, "no initializer is named 'kaiming': choose one of uniform, xavier_uniform"),
+        (
+            "kaiming",
+            ValueError,
+            "no initializer is named 'kaiming': choose one of uniform, normal, xavier_uniform",
+        ),
         (0.5, TypeError, "an initializer is a name or a function"),
         (
             lambda rng, n_in, n_out: np.zeros((n_in, n_out)),

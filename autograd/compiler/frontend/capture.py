@@ -264,7 +264,7 @@ class _Writer:
         """The position of a node in the trace; it is written now if it had not been."""
         position = self.written.get(node)
         if position is None:  # a leaf: only a sum reads what waits
-            if not node.constant:
+            if node.requires_grad:
                 raise ValueError(
                     f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
                     "wrt nor in inputs: name it in one of them, or write its .data in its place"

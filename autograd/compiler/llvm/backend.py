@@ -79,8 +79,8 @@ class NativeProgram(BackendProgram):
         for node in ancestry(self.nodes):
             if isinstance(node, (TakeRows, AddRows)) and not isinstance(node.args[1].source, Inputs):
                 raise GraphError(
-                    "native code takes by an index that is an input, which is checked before it runs; here one "
-                    "is computed or a parameter: make it an input, or use backend='numpy', which checks it then"
+                    "native code takes by an index that is an input, which is checked before it runs; here "
+                    "one is computed, or a parameter: make it an input, or use backend='numpy'"
                 )
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))

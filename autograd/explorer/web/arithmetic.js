@@ -83,10 +83,7 @@ function overflown(values, plain) {
   return sum(values.map((value) => value * 2 ** -60)) * 2 ** 60;
 }
 
-/** The value that stands at an index, from 0 on. */
-function take(values, index) {
-  if (Number.isInteger(index) && index >= 0 && index < values.length) return values[index];
-  throw new RangeError(`the index ${index} is no whole number from 0 to ${values.length - 1}`);
-}
+/** The value that stands at an index, from 0 on; NaN where none stands, of which the page tells. */
+const take = (values, index) => values[index] ?? NaN;
 
 export { dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum, take };

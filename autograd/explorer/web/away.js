@@ -3,8 +3,9 @@
    A state is data: it is read as such, checked, and nothing in it is ever run. */
 
 import { canEdit, data, grad, restore, saved } from "./live.js";
-import { find, leaves, nodes, output, parameters, payload } from "./payload.js";
+import { find, leaves, nodes, output, parameters } from "./payload.js";
 import { exact } from "./numbers.js";
+import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { put } from "./writing.js";
 
@@ -64,15 +65,15 @@ async function picture() {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
-const stem = payload.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 40) || "backpropagation";
+const stem = () => document.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 40) || "backpropagation";
 
 function handOut(content, suffix, type) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
-  link.download = `${stem}.${suffix}`;
+  link.download = `${stem()}.${suffix}`;
   link.click();
   URL.revokeObjectURL(link.href);
-  put(find("away-said"), `${link.download} is written.`);
+  put(find("away-said"), say("away.written", { file: link.download }));
 }
 
 // --- states ------------------------------------------------------------------------------------------------
@@ -82,10 +83,10 @@ function open(text, from) {
   try {
     found = JSON.parse(text);
   } catch {
-    return put(find("away-said"), `${from} is no state of a page: it is not JSON.`);
+    return put(find("away-said"), say("away.no json", { from }));
   }
   const fault = restore(found);
-  put(find("away-said"), fault === "" ? `${from} is shown.` : `${from} is no state of this page: ${fault}.`);
+  put(find("away-said"), fault === null ? say("away.shown", { from }) : say("away.fault", { from, fault: say(`fault.${fault.key}`, fault) }));
 }
 
 const HASH = "#state=";
@@ -95,7 +96,7 @@ function fromAddress() {
   try {
     text = decodeURIComponent(location.hash.slice(HASH.length));
   } catch { /* a broken escape: no JSON either */ }
-  open(text, "The state in the address");
+  open(text, say("away.address"));
 }
 
 find("away").hidden = false;
@@ -109,7 +110,7 @@ if (canEdit) {
   find("as-state").addEventListener("click", () => handOut(JSON.stringify(saved()), "json", "application/json"));
   find("as-link").addEventListener("click", () => {
     location.hash = HASH + encodeURIComponent(JSON.stringify(saved()));
-    put(find("away-said"), "The address holds these numbers now: copy it.");
+    put(find("away-said"), say("away.linked"));
   });
   find("open-state").addEventListener("click", () => find("state-file").click());
   find("state-file").addEventListener("change", async ({ target }) => {

@@ -4,6 +4,7 @@ import { asked, boxAt, called, current, flows, moved, operations, plan, reached,
 import { canEdit, data, grad, local, quotient } from "./live.js";
 import { exact, written } from "./numbers.js";
 import { edges, find, into, leaves, nodes, output } from "./payload.js";
+import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { computed, equation, filled, inside, name, operation } from "./words.js";
 import { element, gradient, line, mathematics, partial, typeset } from "./writing.js";
@@ -12,7 +13,7 @@ const facts = (rows) =>
   element("dl", {}, ...rows.flatMap(([key, text]) => [element("dt", {}, key), element("dd", {}, text)]));
 const some = (all, most, write) => {
   const made = [mathematics(all.slice(0, most).map(write))];
-  if (all.length > most) made.push(element("p", { class: "hint" }, `and ${all.length - most} more`));
+  if (all.length > most) made.push(element("p", { class: "hint" }, say("more.list", { count: all.length - most })));
   return made;
 };
 
@@ -20,25 +21,25 @@ const details = onChange(() => [state.frame, state.live, state.picture, state.lo
   const members = state.looked ?? (state.selected === null ? [] : [state.selected]);
   const made = members.length > 1 ? aboutGroup(plan().home[members[0]])
     : members.length ? aboutNode(members[0])
-    : [element("p", { class: "hint" }, "Point at a node for its numbers. Click it, or press Enter on it: its paths to the output light up, and its derivation stands here.")];
+    : [element("p", { class: "hint" }, say("look.hint"))];
   find("details").replaceChildren(...made);
 });
 
 function aboutNode(node) {
   const { op, kind } = nodes[node];
   if (asked() && subject(current()) === node) {
-    return [element("h3", {}, typeset(name(node))), element("p", { class: "hint" }, "Its number is to be predicted.")];
+    return [element("h3", {}, typeset(name(node))), element("p", { class: "hint" }, say("predict.hidden"))];
   }
   const made = [
     element("h3", {}, typeset(name(node))),
     facts([
-      ["kind", op ? `result of ${operation(node)}` : kind],
-      ["data", exact(data(node))],
-      ["gradient", node === output || readers(node).length ? exact(grad(node)) : "none: no path leads to the output"],
+      [say("look.kind"), op ? say("kind.result", { operation: operation(node) }) : say(`kind.${kind}`)],
+      [say("look.data"), exact(data(node))],
+      [say("look.gradient"), node === output || readers(node).length ? exact(grad(node)) : say("look.none")],
     ]),
   ];
   if (op) made.push(mathematics([line(computed(node))]));
-  if (into[node].length) made.push(element("h4", {}, "Local derivatives"), ...some(into[node], 24, factor));
+  if (into[node].length) made.push(element("h4", {}, say("look.locals")), ...some(into[node], 24, factor));
   if (canEdit && leaves.includes(node)) made.push(...nudge(node));
   if (node === state.selected) made.push(...derivation(node));
   return made;
@@ -53,7 +54,7 @@ function nudge(node) {
   });
   const head = [`Δ${name(node)}`, `Δ${name(output)}/Δ${name(node)}`, `∂${name(output)}/∂${name(node)}`];
   return [
-    element("h4", {}, "Nudge it"),
+    element("h4", {}, say("look.nudge")),
     element(
       "table", { class: "nudge" },
       element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, typeset(text))))),
@@ -71,17 +72,17 @@ function aboutGroup(box) {
   const told = results.length ? results : members;
   return [
     element("h3", {}, called(box)),
-    facts([["parameters", String(moved(members).length)], ["operations", String(operations(members))]]),
-    element("h4", {}, results.length ? "What others read of it" : "Its numbers"),
+    facts([[say("look.parameters"), String(moved(members).length)], [say("look.operations"), String(operations(members))]]),
+    element("h4", {}, say(results.length ? "look.results" : "look.numbers")),
     ...some(told, 16, (node) => line(`${name(node)} = ${written(data(node))}, `, gradient(node), ` = ${written(grad(node))}`)),
-    element("p", { class: "hint" }, scope ? "Click it, or press Enter on it, to open it." : "Recorded many times, and drawn once."),
+    element("p", { class: "hint" }, say(scope ? "look.open" : "look.alike")),
   ];
 }
 
 /** ∂head/∂tail with its formula and number. */
 function factor(edge) {
   const { tail, head, formula, filled: pieces } = edges[edge];
-  if (!flows(edge)) return line(partial(head, tail), " plays no part: this branch was not taken");
+  if (!flows(edge)) return line(partial(head, tail), ` ${say("no part.branch")}`);
   return line(partial(head, tail), ` = ${equation(formula, filled(pieces), written(local(edge)))}`);
 }
 
@@ -92,15 +93,15 @@ function derivation(node) {
   const ways = new Map([[output, 1]]);
   for (const each of steps) if (each !== output) ways.set(each, readers(each).reduce((sum, edge) => sum + ways.get(edges[edge].head), 0));
   const paths = ways.get(node) ?? 0;
-  const made = [element("h3", {}, "Its gradient, factor by factor")];
+  const made = [element("h3", {}, say("derivation"))];
   if (node === output) return [...made, mathematics([line(partial(output, output), " = 1")])];
-  if (!paths) return [...made, element("p", {}, `No path leads from ${name(node)} to ${name(output)}: its gradient is 0.`)];
-  made.push(element("p", {}, `${paths.toLocaleString("en")} ${paths === 1 ? "path leads" : "paths lead"} from ${name(node)} to ${name(output)}.`));
+  if (!paths) return [...made, element("p", {}, say("derivation.none", { name: name(node), output: name(output) }))];
+  made.push(element("p", {}, say("derivation.paths", { count: paths, name: name(node), output: name(output) })));
   const factors = steps.flatMap((each) => readers(each).filter((edge) => on.has(edges[edge].head)));
   const few = factors.length <= 60;
   const { closed, closedFilled } = nodes[node];
-  const form = closed ? [element("h4", {}, "Closed form"), mathematics([line(gradient(node), ` = ${closed} = ${filled(closedFilled)} = ${written(grad(node))}`)])] : [];
-  const listing = few ? [element("h4", {}, "Factors"), mathematics(factors.map(factor))] : [];
+  const form = closed ? [element("h4", {}, say("derivation.closed")), mathematics([line(gradient(node), ` = ${closed} = ${filled(closedFilled)} = ${written(grad(node))}`)])] : [];
+  const listing = few ? [element("h4", {}, say("derivation.factors")), mathematics(factors.map(factor))] : [];
   if (paths <= 4 && steps.length <= 24) {
     const sides = [];
     const walk = (each, before) => {
@@ -111,8 +112,8 @@ function derivation(node) {
     const sum = (written) => sides.flatMap((side, place) => [place ? " + " : " = ", ...side.flatMap(written)]);
     const symbols = sum((edge, place) => [place ? " · " : "", partial(edges[edge].head, edges[edge].tail)]);
     const values = sum((edge, place) => [`${place ? " · " : ""}${inside(local(edge))}`]);
-    made.push(element("h4", {}, "Chain rule"), mathematics([line(gradient(node), ...symbols)]), ...form, ...listing);
-    made.push(element("h4", {}, "Multiplied"), mathematics([line(gradient(node), ...values, ` = ${written(grad(node))}`)]));
+    made.push(element("h4", {}, say("derivation.chain")), mathematics([line(gradient(node), ...symbols)]), ...form, ...listing);
+    made.push(element("h4", {}, say("derivation.multiplied")), mathematics([line(gradient(node), ...values, ` = ${written(grad(node))}`)]));
   } else {
     const sums = (few ? steps.filter((each) => each !== output) : [node]).map((each) => {
       const shares = readers(each).slice(0, 16);
@@ -121,7 +122,7 @@ function derivation(node) {
       const values = shares.map((edge, place) => `${place ? " + " : " = "}${inside(grad(edges[edge].head))} · ${inside(local(edge))}`);
       return line(gradient(each), ...terms, more, `${values.join("")}${more} = ${written(grad(each))}`);
     });
-    made.push(...form, ...listing, element("h4", {}, "Back from the output"), mathematics(sums));
+    made.push(...form, ...listing, element("h4", {}, say("derivation.back")), mathematics(sums));
   }
   return made;
 }

@@ -6,6 +6,7 @@ import { scrubbed } from "./leaves.js";
 import { short, written } from "./numbers.js";
 import { edges, find, into, nodes, output, payload, pictures, range } from "./payload.js";
 import { close, open, select } from "./scopes.js";
+import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { counted, name, operation } from "./words.js";
 import { attribute, put, style } from "./writing.js";
@@ -37,7 +38,7 @@ function show() {
   canvas.innerHTML = picture.svg;
   const svg = canvas.firstElementChild;
   svg.setAttribute("role", "group");
-  svg.setAttribute("aria-label", "Nodes of the graph");
+  svg.setAttribute("aria-label", say("graph.nodes"));
   const boxes = picture.boxes.map(() => null);
   const arrows = [...svg.querySelectorAll("[data-arrow]")];
   for (const group of svg.querySelectorAll("[data-box]")) {
@@ -65,7 +66,7 @@ function show() {
     frame.setAttribute("role", "button");
     frame.setAttribute("tabindex", "0");
     frame.setAttribute("aria-expanded", "true");
-    frame.setAttribute("aria-label", `${frame.dataset.scope}, open: close it`);
+    frame.setAttribute("aria-label", say("box.open", { name: frame.dataset.scope }));
     frame.addEventListener("click", () => close(frame.dataset.scope));
   }
   const arrowOf = new Map(); // of an edge the arrow that shows it
@@ -161,8 +162,10 @@ function draw() {
       put(box.grad, sum === null ? BLANK : short(sum));
       group.classList.toggle("partial", partial);
       colour(group, sum, sum === null ? 0 : strength(sum, largest));
-      const kind = nodes[node].op ? operation(node) : nodes[node].kind;
-      attribute(group, "aria-label", `${name(node)}, ${kind}, data ${ready.length ? written(data(node)) : "not computed yet"}, gradient ${sum === null ? "none yet" : written(sum) + (partial ? " so far" : "")}`);
+      attribute(group, "aria-label", say(partial ? "box.growing" : "box", {
+        name: name(node), kind: nodes[node].op ? operation(node) : say(`kind.${nodes[node].kind}`),
+        data: ready.length ? written(data(node)) : say("box.waiting"), gradient: sum === null ? say("box.none") : written(sum),
+      }));
       attribute(group, "aria-pressed", String(state.selected === node));
       return;
     }
@@ -171,8 +174,9 @@ function draw() {
     const inner = members.filter((node) => nodes[node].kind === "parameter").map((node) => summed(node, last));
     put(box.norm, inner.length && inner.every((sum) => sum !== null) ? short(Math.hypot(...inner)) : BLANK);
     group.classList.toggle("grown", sums.length > 0);
-    const summary = `${counted(inner.length, "parameter")} and ${counted(operations(members), "operation")}`;
-    attribute(group, "aria-label", scope ? `${scope}, closed: ${summary}. Open it` : `${called(place)}, ${counted(members.length, "node")} alike`);
+    attribute(group, "aria-label", scope
+      ? say("box.closed", { name: scope, parameters: counted(inner.length, "parameters"), operations: counted(operations(members), "operations") })
+      : say("box.alike", { name: called(place), nodes: counted(members.length, "nodes") }));
   });
   const moving = new Set(step.kind === "edge" ? [step.edge] : step.kind === "node" ? into[step.node] : []);
   const edgesOf = new Map(drawn.arrows.map((arrow) => [arrow, []]));

@@ -2,6 +2,7 @@
 
 import { data, grad, share, taken } from "./live.js";
 import { edges, into, nodes, outof, output, pictures, runs, trains } from "./payload.js";
+import { say } from "./say.js";
 import { kept, state } from "./state.js";
 
 const run = () => runs[state.run];
@@ -38,7 +39,7 @@ function reached(node) {
 
 // --- steps ---------------------------------------------------------------------------------------------
 
-const PHASES = ["Given", "Forward pass", trains ? "Loss" : "Output", "Backward pass", "Update"];
+const PHASES = ["given", "forward", trains ? "loss" : "output", "backward", "update"].map((phase) => `phase.${phase}`);
 
 /** The steps through one picture: what is in a closed box takes one step together. */
 function stepsOf(picture) {
@@ -108,7 +109,7 @@ function summed(node, step = state.step) {
 /** What a box of several nodes is called: a layer, a neuron, or what was recorded many times. */
 function called(place) {
   const { scope, nodes: members } = boxAt(place);
-  return scope || `the ${nodes[members[0]].op || nodes[members[0]].name} ×${members.length}`;
+  return scope || say("repeated", { name: nodes[members[0]].op || nodes[members[0]].name, count: members.length });
 }
 
 const moved = (members) => members.filter((node) => "after" in nodes[node]);

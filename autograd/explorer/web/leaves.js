@@ -1,8 +1,9 @@
 /* Every leaf is an input: type a number, drag its name or its box sideways, or use the arrow keys. */
 
-import { canEdit, data, firstNotFinite, give, reset } from "./live.js";
+import { canEdit, data, firstNotFinite, give, misplaced, reset } from "./live.js";
 import { exact, read, stepped, written } from "./numbers.js";
 import { find, leaves, nodes, payload } from "./payload.js";
+import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { compare, computed, name } from "./words.js";
 import { attribute, element, put, typeset } from "./writing.js";
@@ -41,8 +42,8 @@ function scrubbed(group, node, touch = false) {
 
 function field(node) {
   const input = element("input", { type: "text", inputmode: "decimal", id: `leaf-${node}`, autocomplete: "off", spellcheck: "false" });
-  const label = element("label", { for: `leaf-${node}`, title: "Drag sideways" }, typeset(name(node)));
-  const back = element("button", { type: "button", "aria-label": `Reset ${name(node)}`, title: "Reset" }, "↺");
+  const label = element("label", { for: `leaf-${node}`, title: say("leaves.drag") }, typeset(name(node)));
+  const back = element("button", { type: "button", "aria-label": say("leaves.reset.one", { name: name(node) }), title: say("leaves.reset.short") }, "↺");
   scrubbed(label, node, true);
   input.addEventListener("input", () => {
     const number = read(input.value);
@@ -85,7 +86,7 @@ function showFields() {
   const found = ordered.filter((node) => name(node).toLowerCase().includes(wanted));
   fields = found.slice(0, MOST).map(field);
   find("fields").replaceChildren(...fields.map(({ group }) => group));
-  put(find("leaf-count"), found.length > MOST ? `${MOST} of ${found.length} are listed: type a part of a name.` : "");
+  put(find("leaf-count"), found.length > MOST ? say("leaves.listed", { shown: MOST, count: found.length }) : "");
   find("fields").classList.toggle("long", fields.some(({ node }) => name(node).length > 8));
   fields.forEach(fill);
 }
@@ -96,7 +97,10 @@ const refill = onChange(() => [state.frame, state.live, state.selected], () => {
   find("reset").disabled = state.live === null;
   document.body.classList.toggle("live", state.live !== null);
   const first = state.live ? firstNotFinite() : -1;
-  put(find("leaf-said"), first < 0 ? "" : `The first number that is not finite: ${nodes[first].op ? computed(first) : `${name(first)} = ${written(data(first))}`}.`);
+  const wrong = first < 0 ? null : misplaced(first);
+  const formula = (node) => (nodes[node].op ? computed(node) : `${name(node)} = ${written(data(node))}`);
+  put(find("leaf-said"), first < 0 ? "" : wrong === null ? say("leaves.infinite", { formula: formula(first) })
+    : say("leaves.index", { name: name(wrong.which), number: written(data(wrong.which)), last: wrong.last, node: name(first) }));
   attribute(find("leaf-said"), "class", first < 0 ? "" : "warning");
 });
 
@@ -105,11 +109,13 @@ if (canEdit) {
   find("leaf-filter").hidden = leaves.length <= MOST;
   find("leaf-filter").addEventListener("input", showFields);
   find("reset").addEventListener("click", () => reset());
-  showFields();
+  view(onChange(() => [], showFields));
   view(refill);
 } else if (payload.fixed) {
   find("leaves").hidden = false;
-  find("fields").append(element("p", { class: "hint" }, payload.fixed));
+  const told = element("p", { class: "hint" });
+  find("fields").append(told);
+  view(onChange(() => [], () => put(told, say("leaves.fixed", { reason: payload.fixed }))));
   for (const id of ["leaf-filter", "leaf-hint", "reset"]) find(id).hidden = true;
 }
 

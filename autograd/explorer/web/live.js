@@ -40,6 +40,15 @@ const taken = (edge) => (state.live ? pass().taken[edge] : recorded(edges[edge].
 /** The first node, in the order of computing, whose number is not finite; −1 where all are. */
 const firstNotFinite = () => pass().data.findIndex((number) => !Number.isFinite(number));
 
+/** Of a node that takes one of a sequence where none stands, the node that says which and its largest number; else null. */
+function misplaced(node) {
+  const { row, operands } = nodes[node];
+  const place = row === undefined ? undefined : ROWS[row].index;
+  if (place === undefined) return null;
+  const [which, last] = [operands[place], operands.find(Array.isArray).length - 1];
+  return Number.isInteger(data(which)) && data(which) >= 0 && data(which) <= last ? null : { which, last };
+}
+
 /** Δoutput/Δleaf for a step of that size. */
 function quotient(leaf, size) {
   const numbers = Float64Array.from(nodes, (_, node) => data(node));
@@ -170,19 +179,19 @@ function saved() {
   };
 }
 
-/** Show a state; or say what is wrong with it, and change nothing. */
+/** Show a state, and give null; or change nothing, and give what is wrong with it: a key of the texts below `fault`. */
 function restore(found) {
   const list = (value, length) => Array.isArray(value) && value.length === length;
   const number = (text) => typeof text === "string" && text.length < 40 && (text === "NaN" || !Number.isNaN(read(text)));
-  if (found === null || typeof found !== "object" || found.version !== 1) return "its version is not 1";
-  if (!list(found.names, leaves.length) || !leaves.every((node, place) => found.names[place] === nodes[node].name)) return "its leaves have other names";
-  if (!list(found.numbers, leaves.length) || !found.numbers.every(number)) return `it does not have ${leaves.length} numbers`;
+  if (found === null || typeof found !== "object" || found.version !== 1) return { key: "version" };
+  if (!list(found.names, leaves.length) || !leaves.every((node, place) => found.names[place] === nodes[node].name)) return { key: "names" };
+  if (!list(found.numbers, leaves.length) || !found.numbers.every(number)) return { key: "numbers", count: leaves.length };
   const { examples, example, rate, optimizer } = found;
-  if (!Array.isArray(examples) || !examples.length || examples.length > 10_000) return "it has no examples";
-  if (!examples.every((each) => list(each, inputs.length) && each.every(number))) return "its examples are not as this page's";
-  if (!Number.isInteger(example) || example < 0 || example >= examples.length) return "it shows an example that is not there";
-  if (typeof rate !== "number" || !Number.isFinite(rate)) return "its rate is no number";
-  if (typeof optimizer !== "string" || !Object.hasOwn(OPTIMIZERS, optimizer)) return "its optimizer is not known here";
+  if (!Array.isArray(examples) || !examples.length || examples.length > 10_000) return { key: "examples" };
+  if (!examples.every((each) => list(each, inputs.length) && each.every(number))) return { key: "example" };
+  if (!Number.isInteger(example) || example < 0 || example >= examples.length) return { key: "shown" };
+  if (typeof rate !== "number" || !Number.isFinite(rate)) return { key: "rate" };
+  if (typeof optimizer !== "string" || !Object.hasOwn(OPTIMIZERS, optimizer)) return { key: "optimizer" };
   const live = { ...begun(), examples: examples.map((each) => each.map(Number)), example, rate, optimizer };
   leaves.forEach((node, place) => {
     live.leaves[node] = Number(found.numbers[place]);
@@ -190,12 +199,12 @@ function restore(found) {
   });
   live.leaves = inExample(live, example);
   change({ live: { ...live, losses: [loss(live)] } });
-  return "";
+  return null;
 }
 
 const canEdit = graph !== null && leaves.length > 0;
 
 export {
-  addExample, canEdit, data, firstNotFinite, give, grad, local, quotient, recorded, removeExample, reset, restore, saved, setTraining,
+  addExample, canEdit, data, firstNotFinite, give, grad, local, misplaced, quotient, recorded, removeExample, reset, restore, saved, setTraining,
   share, show, taken, train, updateOf,
 };

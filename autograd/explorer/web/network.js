@@ -6,6 +6,7 @@ import { data, grad } from "./live.js";
 import { written } from "./numbers.js";
 import { edges, find, payload } from "./payload.js";
 import { select } from "./scopes.js";
+import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { name } from "./words.js";
 import { attribute, put, style } from "./writing.js";
@@ -20,7 +21,7 @@ function showNetwork() {
   const svg = plane.firstElementChild;
   find("network").style.flexBasis = `${0.75 * svg.dataset.width}px`; // a wide one stands above the training
   svg.setAttribute("role", "group");
-  svg.setAttribute("aria-label", "Neurons and weights");
+  svg.setAttribute("data-say-aria-label", "network.parts");
   parts = [...svg.querySelectorAll("[data-part]")].map((group) => {
     const node = Number(group.dataset.node);
     group.addEventListener("click", () => select(node));
@@ -49,7 +50,7 @@ const paintNetwork = onChange(() => [state.frame, state.live, shown()], () => {
       style(group, "--width", (0.8 + 2.7 * share).toFixed(2));
     } else {
       colour(group, number, strength(number, most.neuron));
-      attribute(group, "aria-label", `${name(node)}, data ${written(data(node))}, gradient ${written(grad(node))}`);
+      attribute(group, "aria-label", say("box.neuron", { name: name(node), data: written(data(node)), gradient: written(grad(node)) }));
     }
   }
 });

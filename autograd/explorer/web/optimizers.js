@@ -5,7 +5,7 @@ const OPTIMIZERS = {
   "SGD": (gradient, memory, rate) => [gradient.map((each) => rate * each), memory],
 
   /** v ← 0.9 v + g. */
-  "SGD with momentum 0.9": (gradient, memory, rate) => {
+  "SGD, momentum 0.9": (gradient, memory, rate) => {
     const velocity = memory === null ? gradient : gradient.map((each, place) => 0.9 * memory[place] + each);
     return [velocity.map((each) => rate * each), velocity];
   },

@@ -9,6 +9,7 @@ import "./predict.js";
 import { scaleNetwork } from "./network.js";
 import { find, pictures, trains } from "./payload.js";
 import { closeAll, openAll, scopes, select, widest } from "./scopes.js";
+import { say, sayIn } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { switchFrame } from "./training.js";
 import { told } from "./words.js";
@@ -23,8 +24,8 @@ const tell = onChange(() => [state.frame, state.live, state.picture, state.step,
   const slider = find("position");
   slider.max = String(total - 1);
   slider.value = String(state.step);
-  slider.setAttribute("aria-valuetext", `step ${state.step + 1} of ${total}, ${PHASES[step.phase]}`);
-  put(find("position-label"), `Step ${state.step + 1} of ${total}`);
+  slider.setAttribute("aria-valuetext", say("step.phase", { step: state.step + 1, total, phase: say(PHASES[step.phase]) }));
+  put(find("position-label"), say("step.of", { step: state.step + 1, total }));
   const idle = {
     first: state.step === 0,
     previous: atStart(),
@@ -35,6 +36,7 @@ const tell = onChange(() => [state.frame, state.live, state.picture, state.step,
   };
   for (const [id, nothing] of Object.entries(idle)) find(id).setAttribute("aria-disabled", String(nothing));
   document.querySelectorAll("#phases button").forEach((button, phase) => {
+    put(button, say(PHASES[phase]));
     if (phase === step.phase) button.setAttribute("aria-current", "step");
     else button.removeAttribute("aria-current");
     button.setAttribute("aria-disabled", String(firstOf(phase) < 0));
@@ -62,7 +64,7 @@ function stop() {
   clearInterval(timer);
   timer = null;
   find("play").setAttribute("aria-pressed", "false");
-  find("play").textContent = "▶︎ Play";
+  sayIn(find("play"), "play");
   find("told").setAttribute("aria-live", "polite");
 }
 function play() {
@@ -70,7 +72,7 @@ function play() {
   if (atEnd()) state.live ? change({ step: 0 }) : switchFrame(0, 0);
   timer = setInterval(() => go(state.step + 1), Number(find("speed").value));
   find("play").setAttribute("aria-pressed", "true");
-  find("play").textContent = "⏸︎ Pause";
+  sayIn(find("play"), "pause");
   find("told").setAttribute("aria-live", "off"); // it would be read out faster than one can listen
 }
 
@@ -108,8 +110,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 
-PHASES.slice(0, trains ? 5 : 4).forEach((phase, place) => {
-  const button = element("button", { type: "button" }, phase);
+PHASES.slice(0, trains ? 5 : 4).forEach((_, place) => {
+  const button = element("button", { type: "button" });
   button.addEventListener("click", () => firstOf(place) >= 0 && go(firstOf(place)));
   find("phases").append(element("li", {}, button));
 });

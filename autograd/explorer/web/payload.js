@@ -1,5 +1,7 @@
 /* What there is to say, and the numbers: the page holds both, packed. */
 
+import { TEXTS } from "./texts.js";
+
 const find = (id) => document.getElementById(id);
 const range = (size) => Array.from({ length: size }, (_, place) => place);
 
@@ -10,7 +12,7 @@ async function unpacked(id) {
 }
 
 if (typeof DecompressionStream === "undefined") {
-  find("sentence").textContent = "This browser is too old for this page: it cannot unpack the numbers.";
+  find("sentence").textContent = TEXTS[document.documentElement.lang].old;
 }
 const payload = JSON.parse(new TextDecoder().decode(await unpacked("payload")));
 const numbers = new Float64Array(await unpacked("numbers"));

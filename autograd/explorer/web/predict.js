@@ -6,6 +6,7 @@ import { arrived, asked, current, readers } from "./graph.js";
 import { data, grad, local, recorded, share, updateOf } from "./live.js";
 import { read, written } from "./numbers.js";
 import { edges, find, into, nodes, parameters } from "./payload.js";
+import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { name, operation } from "./words.js";
 import { put } from "./writing.js";
@@ -22,18 +23,21 @@ function ofNode(node) {
   const right = data(node);
   const operands = nodes[node].operands?.flat() ?? [];
   const slips = [];
-  if (state.live) slips.push([recorded(nodes[node].data), `That was ${name(node)} before your changes.`]);
-  if (operands.length === 1) slips.push([data(operands[0]), `That is ${name(operands[0])} itself: ${operation(node)} is missing.`]);
+  if (state.live) slips.push([recorded(nodes[node].data), say("slip.before", { name: name(node) })]);
+  if (operands.length === 1) slips.push([data(operands[0]), say("slip.operation", { name: name(operands[0]), operation: operation(node) })]);
   if (operands.length === 2) {
     const [a, b] = operands.map(data);
     const [x, y] = operands.map(name);
-    slips.push(
-      [a + b, `That is ${x} + ${y}.`], [a * b, `That is ${x} · ${y}.`], [a - b, `That is ${x} − ${y}.`],
-      [b - a, `That is ${y} − ${x}: the operands are swapped.`], [a / b, `That is ${x} / ${y}.`], [b / a, `That is ${y} / ${x}.`],
-    );
+    const other = (number, formula, key = "slip.other") => slips.push([number, say(key, { formula })]);
+    other(a + b, `${x} + ${y}`);
+    other(a * b, `${x} · ${y}`);
+    other(a - b, `${x} − ${y}`);
+    other(b - a, `${y} − ${x}`, "slip.swapped");
+    other(a / b, `${x} / ${y}`);
+    other(b / a, `${y} / ${x}`);
   }
-  for (const place of terms(node)) slips.push([right - place.number, `The term ${place.text} is missing.`]);
-  slips.push([-right, "The sign is wrong."]);
+  for (const place of terms(node)) slips.push([right - place.number, say("slip.term", { term: place.text })]);
+  slips.push([-right, say("slip.sign")]);
   return { right, slips };
 }
 
@@ -52,30 +56,30 @@ function ofEdge(edge) {
   const [g, p] = [grad(head), local(edge)];
   const before = arrived(tail, state.step - 1).reduce((sum, each) => sum + share(each), 0);
   const slips = [];
-  if (before !== 0) slips.push([g * p, `That is this share alone: ${written(before)} had arrived before, and shares add up.`]);
-  slips.push([before + g, `The local derivative, ${written(p)}, is missing.`]);
-  slips.push([before + p, `The gradient that comes in, ${written(g)}, is missing.`]);
+  if (before !== 0) slips.push([g * p, say("slip.share", { number: written(before) })]);
+  slips.push([before + g, say("slip.local", { number: written(p) })]);
+  slips.push([before + p, say("slip.incoming", { number: written(g) })]);
   for (const other of into[head]) {
-    if (other !== edge) slips.push([before + g * local(other), `That is with the local derivative by ${name(edges[other].tail)}: the two are swapped.`]);
+    if (other !== edge) slips.push([before + g * local(other), say("slip.edge", { name: name(edges[other].tail) })]);
   }
   readers(head).reduce((sum, each) => {
-    if (sum !== 0) slips.push([before + sum * p, `The gradient of ${name(head)} is stale: not all of its shares are in it.`]);
+    if (sum !== 0) slips.push([before + sum * p, say("slip.stale", { name: name(head) })]);
     return sum + share(each);
   }, 0);
-  slips.push([before + g + p, "Gradient and local derivative are multiplied, not added."], [before - g * p, "The sign is wrong."]);
+  slips.push([before + g + p, say("slip.added")], [before - g * p, say("slip.sign")]);
   return { right: before + share(edge), slips };
 }
 
 function ofUpdate(node) {
   const { next, size, lr } = updateOf(node);
-  const slips = [[data(node), `${name(node)} is still what it was.`]];
+  const slips = [[data(node), say("slip.still", { name: name(node) })]];
   if (lr !== null) {
     slips.push(
-      [data(node) + lr * size, "That is a step along the gradient: it goes against it."],
-      [data(node) - size, "The learning rate is missing."], [lr * size, `That is what is taken away from ${name(node)}.`],
+      [data(node) + lr * size, say("slip.along")],
+      [data(node) - size, say("slip.rate")], [lr * size, say("slip.taken", { name: name(node) })],
     );
     for (const other of parameters.slice(0, MOST)) {
-      if (other !== node) slips.push([data(node) - lr * updateOf(other).size, `That is with the gradient of ${name(other)}.`]);
+      if (other !== node) slips.push([data(node) - lr * updateOf(other).size, say("slip.gradient", { name: name(other) })]);
     }
   }
   return { right: next, slips };
@@ -93,14 +97,14 @@ function check(event) {
   event.preventDefault();
   const text = find("guessed").value;
   const typed = read(text);
-  if (Number.isNaN(typed)) return put(find("verdict"), "Type a number, such as 0.25 or 3e-4.");
+  if (Number.isNaN(typed)) return put(find("verdict"), say("predict.type"));
   const { right, slips } = question(current());
   if (means(text, typed, right)) {
     change({ revealed: state.step });
-    return put(find("verdict"), `Right: ${written(right)}.`);
+    return put(find("verdict"), say("predict.right", { number: written(right) }));
   }
   const slip = slips.find(([number]) => Number.isFinite(number) && !means(text, number, right) && means(text, typed, number));
-  put(find("verdict"), slip?.[1] ?? "Not yet.");
+  put(find("verdict"), slip?.[1] ?? say("predict.wrong"));
 }
 
 const ask = onChange(() => [state.predict, state.step, state.frame, state.live], () => {

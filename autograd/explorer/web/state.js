@@ -1,8 +1,9 @@
 /* What is shown now. Whoever shows something is told of every change, and looks whether it is concerned. */
 
-import { runs } from "./payload.js";
+import { payload, runs } from "./payload.js";
 
 const state = {
+  language: payload.language,
   picture: 0, run: 0, frame: runs[0].start, step: 0, selected: null, zoom: 0,
   turned: "", // the scope that was opened or closed last
   looked: null, focused: null, // the nodes of what the pointer, or else the focus, is on
@@ -34,11 +35,11 @@ function change(next = {}) {
   }
 }
 
-/** A task that is done again only when something that it depends on has changed. */
+/** A task that is done again only when something that it depends on has changed, or the language. */
 function onChange(dependencies, task) {
   let before = null;
   return () => {
-    const now = dependencies();
+    const now = [state.language, ...dependencies()];
     if (before?.every((each, place) => each === now[place])) return;
     before = now;
     task();

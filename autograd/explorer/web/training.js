@@ -6,6 +6,7 @@ import { addExample, canEdit, removeExample, setTraining, show, train } from "./
 import { read, written } from "./numbers.js";
 import { OPTIMIZERS } from "./optimizers.js";
 import { find, inputs, payload, range, runs, trains } from "./payload.js";
+import { say, sayIn } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { counted, name } from "./words.js";
 import { element, put, typeset } from "./writing.js";
@@ -15,7 +16,7 @@ const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2", "1 4", "14 3 3 3
 /** The line of a run has its own colour and its own dashes: either tells it from the others. */
 const pen = (place) => `style="stroke: var(--series-${place % 6})" stroke-dasharray="${DASHES[place % DASHES.length]}"`;
 
-const lossInWords = (loss) => (loss === undefined ? "ended" : loss === null ? "not finite" : written(loss, 4));
+const lossInWords = (loss) => (loss === undefined ? say("loss.ended") : loss === null ? say("loss.infinite") : written(loss, 4));
 
 function showTraining() {
   const trained = runs.some((each) => each.losses.length > 1);
@@ -28,10 +29,10 @@ function showTraining() {
     const sample = `<svg class="sample" width="34" height="10" aria-hidden="true"><line x1="1" y1="5" x2="33" y2="5" ${pen(place)}/></svg>`;
     const label = element("label", {}, radio, ` ${each.label}`);
     label.insertAdjacentHTML("beforeend", sample);
-    body.append(element("tr", {}, element("th", { scope: "row" }, label), element("td", {}), element("td", {}, lossInWords(each.losses.at(-1)))));
+    body.append(element("tr", {}, element("th", { scope: "row" }, label), element("td"), element("td")));
   });
-  const head = element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Training"), element("th", { scope: "col" }, "loss now"), element("th", { scope: "col" }, "in the end")));
-  find("rates").append(element("table", {}, element("caption", { class: "off" }, "Trainings to switch between"), head, body));
+  const head = element("thead", {}, element("tr", {}, ...["train", "train.now", "train.end"].map((key) => element("th", { scope: "col", "data-say": key }))));
+  find("rates").append(element("table", {}, element("caption", { class: "off", "data-say": "train.switch" }), head, body));
 }
 
 function switchRun(place) {
@@ -60,12 +61,14 @@ const drawTraining = onChange(() => [state.frame, state.live, state.curves], () 
   const slider = find("epoch");
   slider.max = String(stop - start - 1);
   slider.value = String(frameInRun());
-  slider.setAttribute("aria-valuetext", `epoch ${epoch()} of ${epochs.at(-1)}`);
-  find("epoch-label").textContent = `Epoch ${epoch()} of ${epochs.at(-1)}`;
-  find("chart").innerHTML = chart(runs.map((each) => each.losses), state.run, epoch(), "epoch");
-  find("chart").firstElementChild.setAttribute("aria-label", `Loss curve, ${run().label}: ${lossInWords(losses[0])} before training, ${lossInWords(losses[epoch()])} at epoch ${epoch()}, ${lossInWords(losses.at(-1))} in the end`);
+  slider.setAttribute("aria-valuetext", say("train.epoch.of", { epoch: epoch(), total: epochs.at(-1) }));
+  find("epoch-label").textContent = say("train.epoch.of", { epoch: epoch(), total: epochs.at(-1) });
+  find("chart").innerHTML = chart(runs.map((each) => each.losses), state.run, epoch(), say("train.epoch"));
+  find("chart").firstElementChild.setAttribute("aria-label", say("train.curve", { label: run().label, first: lossInWords(losses[0]), now: lossInWords(losses[epoch()]), epoch: epoch(), last: lossInWords(losses.at(-1)) }));
   document.querySelectorAll("#rates tbody tr").forEach((row, place) => {
-    row.querySelector("td").textContent = lossInWords(runs[place].losses[epoch()]);
+    const [now, end] = row.querySelectorAll("td");
+    now.textContent = lossInWords(runs[place].losses[epoch()]);
+    end.textContent = lossInWords(runs[place].losses.at(-1));
     row.querySelector("input").checked = place === state.run;
     row.classList.toggle("current", place === state.run);
   });
@@ -110,33 +113,32 @@ const finite = (losses) => losses.map((loss) => (Number.isFinite(loss) ? loss : 
 function drawLive() {
   const { losses, steps } = state.live;
   const [first, last] = [losses[0], losses.at(-1)].map((loss) => lossInWords(Number.isFinite(loss) ? loss : null));
-  find("chart").innerHTML = chart([losses, ...state.curves].map(finite), 0, steps, "update");
-  find("chart").firstElementChild.setAttribute("aria-label", `Loss curve from your numbers: ${first} at first, ${last} after ${counted(steps, "update")}`);
+  find("chart").innerHTML = chart([losses, ...state.curves].map(finite), 0, steps, say("train.update"));
+  find("chart").firstElementChild.setAttribute("aria-label", say("train.curve.yours", { first, last, updates: counted(steps, "updates") }));
 }
 
 /** What the loss says: of a cross-entropy, how it stands to guessing. */
 function meaning() {
   const { losses, steps, examples } = state.live;
   const loss = losses.at(-1);
-  const over = examples.length > 1 ? `, the mean over ${examples.length} examples` : "";
-  const told = `${counted(steps, "update")}: the loss is ${written(loss)}${over}.`;
-  if (!Number.isFinite(loss)) return `${told} It left the finite numbers: a smaller η may help.`;
+  const told = say(examples.length > 1 ? "loss.mean" : "loss", { updates: counted(steps, "updates"), loss: written(loss), examples: examples.length });
+  if (!Number.isFinite(loss)) return `${told} ${say("loss.left")}`;
   if (!payload.classes) return told;
   const guessing = Math.log(payload.classes);
-  const than = Math.abs(loss - guessing) < 0.02 * guessing ? "no better than guessing" : loss < guessing ? "better than guessing" : "worse than guessing";
-  return `${told} That is ${than}: to guess among ${payload.classes} classes costs ln ${payload.classes} = ${written(guessing, 3)}.`;
+  const than = Math.abs(loss - guessing) < 0.02 * guessing ? "guessing" : loss < guessing ? "better" : "worse";
+  return `${told} ${say(`loss.${than}`, { classes: payload.classes, cost: written(guessing, 3) })}`;
 }
 
 let timer = null;
 function pause() {
   clearInterval(timer);
   timer = null;
-  put(find("run"), "▶︎ Train");
+  sayIn(find("run"), "live.run");
   find("run").setAttribute("aria-pressed", "false");
 }
 function runOn() {
   if (timer !== null) return pause();
-  put(find("run"), "⏸︎ Pause");
+  sayIn(find("run"), "pause");
   find("run").setAttribute("aria-pressed", "true");
   let steps = 1;
   timer = setInterval(() => {
@@ -151,18 +153,18 @@ function runOn() {
 const drawExamples = onChange(() => [state.live?.examples, state.live?.example], () => {
   const { examples = [], example = 0 } = state.live ?? {};
   find("examples").hidden = !state.live || !inputs.length || !trains;
-  const head = element("tr", {}, ...["shown", ...inputs.map(name), "remove"].map((text) => element("th", { scope: "col" }, typeset(text))));
+  const head = element("tr", {}, ...[say("examples.shown"), ...inputs.map(name), say("examples.remove")].map((text) => element("th", { scope: "col" }, typeset(text))));
   const rows = examples.map((values, place) => {
-    const radio = element("input", { type: "radio", name: "example", "aria-label": `Show example ${place + 1}` });
+    const radio = element("input", { type: "radio", name: "example", "aria-label": say("examples.show.one", { place: place + 1 }) });
     radio.checked = place === example;
     radio.addEventListener("change", () => show(place));
-    const away = element("button", { type: "button", "aria-label": `Remove example ${place + 1}` }, "✕");
+    const away = element("button", { type: "button", "aria-label": say("examples.remove.one", { place: place + 1 }) }, "✕");
     away.disabled = examples.length === 1;
     away.addEventListener("click", () => removeExample(place));
     const cells = values.map((value) => element("td", {}, written(value, 4)));
     return element("tr", {}, element("td", {}, radio), ...cells, element("td", {}, away));
   });
-  find("examples").querySelector("table").replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
+  find("examples").querySelector("table").replaceChildren(element("caption", { class: "off" }, say("examples")), element("thead", {}, head), element("tbody", {}, ...rows));
 });
 
 const drawControls = onChange(() => [state.live], () => {

@@ -4,6 +4,7 @@ import { arrived, asked, boxAt, called, epoch, flows, frames, moved, operations,
 import { data, grad, local, share, taken, updateOf } from "./live.js";
 import { edges, into, nodes, output, range, trains } from "./payload.js";
 import { written } from "./numbers.js";
+import { say } from "./say.js";
 import { kept, state } from "./state.js";
 import { gradient, line, partial } from "./writing.js";
 
@@ -15,11 +16,11 @@ const filled = (pieces) =>
     .replace(/\((\([^()]*\))\)/g, "$1"); // √((−1))
 
 const name = (node) => nodes[node].name;
-const listed = (names, most = 6) =>
-  names.length <= most
-    ? names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join("")
-    : `${names.slice(0, most - 1).join(", ")} and ${names.length - most + 1} more`;
-const counted = (count, thing) => `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
+function listed(names, most = 6) {
+  if (names.length > most) return say("more", { first: names.slice(0, most - 1).join(", "), count: names.length - most + 1 });
+  return names.length > 1 ? say("and", { first: names.slice(0, -1).join(", "), last: names.at(-1) }) : names.join("");
+}
+const counted = (count, things) => say(things, { count });
 
 /** Texts that are equal to each other, each said once. */
 const equation = (...texts) =>
@@ -36,16 +37,16 @@ function told(step) {
     case "group": return toldGroup(step.box);
     case "seed":
       return {
-        words: `The backward pass begins at ${name(output)}: its derivative with respect to itself is 1.`,
+        words: say("seed", { name: name(output) }),
         formula: line(partial(output, output), " = 1"),
       };
     case "edge": return toldEdge(step.edge);
     case "back": return toldBack(step.box);
     case "update": return toldUpdate(step.node);
     case "updates": {
-      const against = updateOf(step.moved[0]).lr === null ? "" : " against their gradients";
+      const how = updateOf(step.moved[0]).lr === null ? "updates.rule" : "updates.descent";
       return {
-        words: `All ${counted(step.moved.length, "parameter")} of ${called(step.box)} move${against} at once; the first of them:`,
+        words: say(how, { parameters: counted(step.moved.length, "parameters"), name: called(step.box) }),
         formula: toldUpdate(step.moved[0]).formula,
       };
     }
@@ -59,25 +60,20 @@ const sorted = kept(() => [], () => [ofKind("parameter"), ofKind("input")]);
 
 function toldGiven() {
   const [weights, given] = sorted();
-  const told = [given.length && counted(given.length, "input"), weights.length && counted(weights.length, "parameter")];
+  const told = [given.length && counted(given.length, "inputs"), weights.length && counted(weights.length, "parameters")].filter(Boolean);
   const leaves = [...weights, ...given];
-  const words = `he leaves are given: ${told.filter(Boolean).join(" and ") || "constants only"}.`;
-  const when = state.live
-    ? state.live.steps ? `After ${counted(state.live.steps, "update")} from your numbers: t` : "Your numbers: t"
-    : frames() > 1 ? `Epoch ${epoch()}: t` : "T";
+  const when = state.live ? (state.live.steps ? "trained" : "yours") : frames() > 1 ? "epoch" : "recorded";
+  const updates = counted(state.live?.steps ?? 0, "updates");
   return {
-    words: when + words,
+    words: say(`given.${when}`, { what: told.length ? listed(told) : say("constants"), epoch: epoch(), updates }),
     formula: line(leaves.slice(0, 8).map((node) => `${name(node)} = ${written(data(node))}`).join(", ") + (leaves.length > 8 ? ", …" : "")),
   };
 }
 
 function toldNode({ node, phase }) {
   const operands = [...new Set(into[node].map((edge) => name(edges[edge].tail)))];
-  const from = operands.length ? ` from ${listed(operands)}` : "";
-  const what = trains ? "loss, the number to make small" : "output, the number to differentiate";
-  const words = phase === 2
-    ? `${name(node)} is the ${what}: computed${from}.`
-    : `${name(node)} is computed${from}: ${operation(node)}.`;
+  const key = phase === 2 ? (trains ? "node.loss" : "node.output") : operands.length ? "node.from" : "node";
+  const words = say(key, { name: name(node), operands: listed(operands), operation: operation(node) });
   return { words, formula: line(computed(node, result(data(node)))) };
 }
 
@@ -85,7 +81,10 @@ function toldGroup(box) {
   const count = operations(boxAt(box).nodes);
   const results = plan().results[box];
   return {
-    words: `${called(box)} computes: ${counted(count, "operation")} ${count === 1 ? "gives" : "give"} ${counted(results.length, "number")} that others read.${boxAt(box).scope ? " Open it to see each." : ""}`,
+    words: [
+      say("group", { name: called(box), count, operations: counted(count, "operations"), numbers: counted(results.length, "numbers") }),
+      ...(boxAt(box).scope ? [say("group.open")] : []),
+    ].join(" "),
     formula: line(results.slice(0, 4).map((node) => `${name(node)} = ${written(data(node))}`).join(", ") + (results.length > 4 ? ", …" : "")),
   };
 }
@@ -94,11 +93,13 @@ function toldBack(box) {
   const { nodes: members } = boxAt(box);
   const inner = moved(members);
   const tails = new Set(members.flatMap((node) => into[node].map((edge) => edges[edge].tail)).filter((tail) => plan().home[tail] !== box));
-  const to = [inner.length && `its ${counted(inner.length, "parameter")}`, tails.size && listed([...tails].map(name), 4)];
+  const own = counted(inner.length, "back.own");
+  const others = listed([...tails].map(name), 4);
+  const to = !tails.size ? own : !inner.length ? others : say("back.both", { own, others });
   return {
-    words: `${called(box)} carries the gradient of its results back to ${to.filter(Boolean).join(" and to ")}.`,
+    words: say("back", { name: called(box), to }),
     formula: inner.length
-      ? line(`the gradient of its ${counted(inner.length, "parameter")} has the length ${written(Math.hypot(...inner.map((node) => grad(node))))}`)
+      ? line(say("back.length", { count: inner.length, length: written(Math.hypot(...inner.map((node) => grad(node)))) }))
       : line(...plan().results[box].slice(0, 3).flatMap((node, place) => [place ? ", " : "", gradient(node), ` = ${written(grad(node))}`])),
   };
 }
@@ -112,10 +113,8 @@ function toldEdge(edge) {
   const { tail, head, formula } = edges[edge];
   if (!flows(edge)) {
     return {
-      words: taken(edge)
-        ? `${name(head)} has no gradient to hand back to ${name(tail)}.`
-        : `${name(head)} did not read ${name(tail)}: nothing flows back along this edge.`,
-      formula: line(partial(head, tail), " plays no part"),
+      words: say(taken(edge) ? "edge.none" : "edge.untaken", { head: name(head), tail: name(tail) }),
+      formula: line(partial(head, tail), ` ${say("no part")}`),
     };
   }
   const shares = readers(tail).length;
@@ -123,16 +122,14 @@ function toldEdge(edge) {
   const sum = before.reduce((total, each) => total + share(each), 0);
   const count = before.length + 1;
   const complete = count === shares;
-  const place = shares === 1 ? "" : count === 1
-    ? ` It is the first of ${shares} shares, which add up.`
-    : ` It is added to what has arrived: share ${count} of ${shares}${complete ? ", and the sum is complete" : ""}.`;
+  const place = shares === 1 ? [] : [say(count === 1 ? "edge.first" : complete ? "edge.last" : "edge.later", { shares, place: count })];
   const factor = inside(local(edge));
   const symbols = !formula ? factor : /[ −]/.test(formula) ? `(${formula})` : formula;
   const sofar = before.length ? `${written(sum)} + ` : "";
   const more = complete ? "" : " + …";
   const total = complete ? grad(tail) : sum + share(edge);
   return {
-    words: `${name(head)} hands its gradient back to ${name(tail)}, times the local derivative${formula ? ` ${formula}` : ""}.${place}`,
+    words: [say(formula ? "edge" : "edge.short", { head: name(head), tail: name(tail), formula }), ...place].join(" "),
     formula: line(
       gradient(tail), ` = ${sofar}`, gradient(head), ` · ${symbols}${more} = ${sofar}${inside(grad(head))} · ${factor}${more} = ${result(total)}${more}`,
     ),
@@ -143,13 +140,14 @@ function toldUpdate(node) {
   const { next, size, own, lr, rule } = updateOf(node);
   if (lr === null) {
     return {
-      words: `${name(node)} is updated (${rule}).`,
-      formula: line(`${name(node)} ← ${result(next)}, before ${written(data(node))}`),
+      words: say("update.rule", { name: name(node), rule }),
+      formula: line(`${name(node)} ← ${say("update.before", { next: result(next), data: written(data(node)) })}`),
     };
   }
-  const what = own ? [gradient(node)] : ["mean of ", gradient(node)];
+  const what = own ? [gradient(node)] : [`${say("update.mean")} `, gradient(node)];
+  const moves = asked() ? "moves" : size > 0 ? "falls" : size < 0 ? "rises" : "stays";
   return {
-    words: `${name(node)} takes a step against its gradient${own ? "" : ", averaged over all examples"} (${rule}): it ${asked() ? "moves" : size > 0 ? "falls" : size < 0 ? "rises" : "stays"}.`,
+    words: say(own ? `update.${moves}` : `update.mean.${moves}`, { name: name(node), rule }),
     formula: line(`${name(node)} ← ${name(node)} − η · `, ...what, ` = ${written(data(node))} − ${written(lr)} · ${inside(size)} = ${result(next)}`),
   };
 }

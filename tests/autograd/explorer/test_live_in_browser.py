@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -16,6 +17,7 @@ from autograd import Value, explore, log, primitive, sigmoid, where
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
 from autograd.explorer.programs import python_lines
+from autograd.explorer.script import texts
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
 from tests.support.random_graphs import programs, run
@@ -278,7 +280,7 @@ def test_a_row_of_ones_own_that_has_no_formula_leaves_the_page_as_it_was(browser
 # --- training ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "SGD with momentum 0.9", "Adam"])
+@pytest.mark.parametrize("optimizer", ["SGD", "SGD, momentum 0.9", "Adam"])
 def test_training_goes_on_from_the_readers_numbers_as_nn_does(page, optimizer):
     typed(page, "w", "-0.5")
     page.get_by_label("Learning rate").fill("0.3")
@@ -290,7 +292,7 @@ def test_training_goes_on_from_the_readers_numbers_as_nn_does(page, optimizer):
     trained = [leaves["w"], leaves["b"]]
     theirs = {
         "SGD": lambda: nn.SGD(trained, lr=0.3),
-        "SGD with momentum 0.9": lambda: nn.SGD(trained, lr=0.3, momentum=0.9),
+        "SGD, momentum 0.9": lambda: nn.SGD(trained, lr=0.3, momentum=0.9),
         "Adam": lambda: nn.Adam(trained, lr=0.3),
     }[optimizer]()
     for _ in range(5):
@@ -396,6 +398,81 @@ def test_nothing_is_cut_off(page, width):
     if width > 1000:
         canvas, svg = (page.locator(place).bounding_box() for place in ("#graph .canvas", "#graph svg"))
         assert svg["x"] + svg["width"] <= canvas["x"] + canvas["width"] + 1
+
+
+# --- in another language -----------------------------------------------------------------------------
+
+SHOWN = """() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [document.title];
+    const other = "script, noscript, #language, svg text";
+    while (walker.nextNode()) {
+        if (!walker.currentNode.parentElement.closest(other)) found.push(walker.currentNode.data);
+    }
+    for (const name of ["aria-label", "aria-valuetext", "placeholder", "title"])
+        for (const element of document.querySelectorAll(`[${name}]`)) found.push(element.getAttribute(name));
+    return found;
+}"""
+
+
+def _words(texts):
+    return {word for text in texts for word in re.findall(r"[^\W\d_]{2,}", text.lower())}
+
+
+def _said(language):
+    forms = [
+        form
+        for text in texts()[language].values()
+        for form in (text.values() if isinstance(text, dict) else [text])
+    ]
+    return _words(re.sub(r"\{\w+\}", "", form) for form in forms)
+
+
+def test_in_another_language_no_english_is_left(page):
+    """Words that only the English texts have: whatever the reader does, none is on the page."""
+    english = _said("en") - _said("de")
+    page.get_by_label("Language").select_option("de")
+    found = set(page.evaluate(SHOWN))
+
+    def look():
+        found.update(page.evaluate(SHOWN))
+
+    for step in range(int(page.locator("#position").get_attribute("max")) + 1):
+        page.locator("#position").fill(str(step))
+        look()
+    for name in ("w", "v1", "E"):
+        page.locator(f'#graph [data-box][aria-label^="{name},"]').click()
+        look()
+    typed(page, "w", "1e400")
+    look()
+    typed(page, "w", "-2")
+    for button in ("once", "add", "run", "run", "keep", "as-csv", "reset"):
+        page.locator(f"#{button}").click()
+        look()
+    page.locator("#predict").check()
+    page.locator("#position").fill("1")
+    for guessed in ("abc", "3.5", "99"):
+        page.locator("#guessed").fill(guessed)
+        page.locator("#guess button").first.click()
+        look()
+    page.locator("#play").click()
+    look()
+    assert len(found) > 100
+    assert _words(found) & english == {"add"}  # the engine's name of the operation
+    assert page.locator("html").get_attribute("lang") == "de"
+    assert violations(page) == []
+    page.locator("#language").select_option("en")
+    assert page.locator("#play").inner_text().endswith("Pause")
+
+
+def test_a_page_opens_in_the_language_that_is_asked_for(browser, tmp_path):
+    output, _ = neuron()
+    explore(output, tmp_path / "de.html", language="de")
+    with opened(browser, tmp_path / "de.html") as page:
+        ready(page)
+        assert page.title() == "Backpropagation durch E"
+    with pytest.raises(ValueError, match="language must be one of en, de"):
+        explore(output, language="fr")
 
 
 # --- predict -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import nn
 from autograd import Value
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
-from autograd.explorer.script import WEB, rows_module, script
+from autograd.explorer.script import WEB, rows_module, script, texts
 from autograd.symbolic import row_script
 from tests.support.random_graphs import programs, run
 from tests.support.v8 import V8, literal, ulps
@@ -78,7 +78,7 @@ def test_a_sweep_with_any_numbers_is_the_engines(program):
     ("name", "optimizer"),
     [
         ("SGD", lambda leaves: nn.SGD(leaves, lr=0.1)),
-        ("SGD with momentum 0.9", lambda leaves: nn.SGD(leaves, lr=0.1, momentum=0.9)),
+        ("SGD, momentum 0.9", lambda leaves: nn.SGD(leaves, lr=0.1, momentum=0.9)),
         ("Adam", lambda leaves: nn.Adam(leaves, lr=0.1)),
     ],
 )
@@ -132,6 +132,49 @@ def test_a_step_is_ten_percent_of_the_leading_digit_and_stays_on_its_grid():
     assert found == [0.16, 0.14, 0.1, 2.1, -1.0, 0.1, 360.0, 0.31]
 
 
+# --- texts ------------------------------------------------------------------------------------------
+
+LANGUAGES = sorted(texts())
+
+
+def _slots(text):
+    return {
+        form: set(re.findall(r"\{(\w+)\}", each))
+        for form, each in (text if isinstance(text, dict) else {"": text}).items()
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_says_all_that_english_says(language):
+    assert texts()[language].keys() == texts()["en"].keys()
+    for key, text in texts()["en"].items():
+        told = texts()[language][key]
+        assert isinstance(told, dict) == isinstance(text, dict), key
+        for slots in _slots(told).values():
+            wanted = set.union(*_slots(text).values())
+            assert wanted - {"count"} <= slots <= wanted, key
+        assert all(form.strip() for form in (told.values() if isinstance(told, dict) else [told])), key
+
+
+def test_every_text_is_used_and_every_use_has_a_text():
+    whole = "\n".join(path.read_text() for path in [*WEB.glob("*.js"), WEB / "page.html"])
+    told = set(texts()["en"])
+    asked = set(re.findall(r"data-say(?:-[a-z-]+)?=\"([^\"]+)\"", whole))
+    asked |= {
+        key
+        for call in re.findall(r"\b(?:say|sayIn|counted)\([^;]*", whole)
+        for key in re.findall(r'"([a-z][a-z. ]*)"', call)
+        if key in told
+    }
+    kept = {key for key in told if f'"{key}"' in whole}
+    stems = {key.rsplit("${", 1)[0] for key in re.findall(r"`([a-z.]+\$\{)", whole)}
+    assert asked - told == set()
+    assert {key for key in told - asked - kept if not key.startswith(tuple(stems))} - {
+        "language",
+        "old",
+    } == set()
+
+
 # --- the modules -----------------------------------------------------------------------------------
 
 MODULES = sorted(
@@ -143,7 +186,7 @@ MODULES = sorted(
 def test_modules_import_what_is_exported_and_use_what_they_import(name):
     text = (WEB / f"{name}.js").read_text()
     for names, other in re.findall(r'^import (?:\{([^}]*)\} from )?"\./(\w+)\.js";$', text, re.MULTILINE):
-        if other == "rows":
+        if other in ("rows", "texts"):  # written by Python
             continue
         exported = re.search(r"^export \{([^}]*)\};$", (WEB / f"{other}.js").read_text(), re.MULTILINE)
         for each in filter(None, map(str.strip, names.split(","))):

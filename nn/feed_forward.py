@@ -1,0 +1,307 @@
+"""What follows the attention in a transformer: `FeedForward`, `SwiGLU`, `MixtureOfExperts`; and `GELU`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograd import Value, dot, gelu, greater, sequence, silu, softmax, sum, where
+
+from .activations import Activation, find_activation
+from .arguments import Described, random_generator, require_count, require_flag, require_text
+from .initializers import Initializer
+from .layers import Function, Seed, listed
+from .linear import Linear, Vector, VectorModule, all_in_scope, in_scope
+from .module import Module
+
+__all__ = ["GELU", "FeedForward", "MixtureOfExperts", "SwiGLU", "make_feed_forward"]
+
+
+class GELU(Described, Module):
+    """The Gaussian error linear unit x Φ(x), of each number; Φ is the normal distribution function.
+
+    Parameters
+    ----------
+    approximate : ``"none"``, or ``"tanh"`` for ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+
+    Raises
+    ------
+    ValueError : if `approximate` is neither.
+
+    Source: Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)"; `torch.nn.GELU`.
+
+    Examples
+    --------
+    >>> from nn import GELU
+    >>> GELU()(0.0), GELU("tanh")([0.0, 100.0])
+    (0.0, [0.0, 100.0])
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        gelu(0.0, approximate=approximate)  # which knows the names
+        self.approximate = approximate
+
+    def __call__(self, x: Any) -> Any:
+        x = listed(x)
+        if not isinstance(x, (list, tuple)):
+            return gelu(x, approximate=self.approximate)
+        if x and hasattr(x[0], "__iter__"):
+            return [[gelu(each, approximate=self.approximate) for each in listed(row)] for row in x]
+        return [gelu(each, approximate=self.approximate) for each in x]
+
+    def _steady(self) -> bool:
+        return type(self) is GELU
+
+
+class FeedForward(VectorModule):
+    """Two linear maps with an activation between: y = W₂ f(W₁ x + b₁) + b₂.
+
+    Parameters
+    ----------
+    n_embd : the length of x and of y.
+    n_hidden : the length between; None for 4 · n_embd.
+    activation : f, as for `Layer`.
+    bias : whether there are b₁ and b₂.
+    initializer, seed, name : as for `Neuron`.
+
+    Attributes
+    ----------
+    up, down : the `Linear` maps W₁ and W₂.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; on a call, if x has not n_embd numbers.
+
+    Source: Vaswani et al. 2017, "Attention is all you need", eq. 2.
+
+    Examples
+    --------
+    >>> from nn import FeedForward
+    >>> len(FeedForward(4, seed=0)([1.0, 2.0, 3.0, 4.0])), len(FeedForward(4).parameters())
+    (4, 128)
+    """
+
+    def __init__(
+        self,
+        n_embd: int,
+        n_hidden: int | None = None,
+        activation: Function = "relu",
+        bias: bool = False,
+        initializer: str | Initializer | None = None,
+        seed: Seed = None,
+        name: str = "",
+    ) -> None:
+        prefix, rng = _prefix(self, name), random_generator(seed)
+        self.n_embd = require_count("n_embd", n_embd)
+        self.n_hidden = 4 * n_embd if n_hidden is None else require_count("n_hidden", n_hidden)
+        self.activation: Activation = find_activation(activation)
+        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{prefix}up")
+        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{prefix}down")
+
+    @property
+    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+        return self.n_embd
+
+    @property
+    def bias(self) -> bool:
+        return self.up.bias is not None
+
+    def _output(self, x: Vector) -> Vector:
+        sums = self.up._output(x)
+        hidden = sums if self.activation.linear else in_scope(sequence(self.activation(sums)), self._name)
+        y: Vector = self.down(hidden)
+        return y
+
+
+class SwiGLU(VectorModule):
+    """A gated feed-forward layer: y = W₂ (silu(W x) ⊙ V x), where silu(z) = z σ(z).
+
+    Parameters
+    ----------
+    n_embd : the length of x and of y.
+    n_hidden : the length between; None for ⌊8/3 · n_embd⌋, with which there are as many weights as in a
+        `FeedForward` of four times the width.
+    bias : whether each of the three maps has biases.
+    initializer, seed, name : as for `Neuron`.
+
+    Attributes
+    ----------
+    gate, up, down : the `Linear` maps W, V and W₂.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; on a call, if x has not n_embd numbers.
+
+    Source: Shazeer 2020, "GLU variants improve transformer", eq. 6.
+
+    Examples
+    --------
+    >>> from nn import SwiGLU
+    >>> layer = SwiGLU(3, seed=0)
+    >>> layer.n_hidden, len(layer([1.0, 2.0, 3.0]))
+    (8, 3)
+    """
+
+    def __init__(
+        self,
+        n_embd: int,
+        n_hidden: int | None = None,
+        bias: bool = False,
+        initializer: str | Initializer | None = None,
+        seed: Seed = None,
+        name: str = "",
+    ) -> None:
+        prefix, rng = _prefix(self, name), random_generator(seed)
+        self.n_embd = require_count("n_embd", n_embd)
+        self.n_hidden = max(1, 8 * n_embd // 3) if n_hidden is None else require_count("n_hidden", n_hidden)
+        self.gate = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{prefix}gate")
+        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{prefix}up")
+        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{prefix}down")
+
+    @property
+    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+        return self.n_embd
+
+    @property
+    def bias(self) -> bool:
+        return self.up.bias is not None
+
+    def _output(self, x: Vector) -> Vector:
+        gates = in_scope(tuple(map(silu, self.gate(x))), self._name)
+        hidden = in_scope(tuple([gate * each for gate, each in zip(gates, self.up(x))]), self._name)
+        y: Vector = self.down(hidden)
+        return y
+
+
+class MixtureOfExperts(VectorModule):
+    """Several feed-forward layers, of which a router chooses `top_k` for each vector.
+
+    With the router's scores z = W x and p = softmax(z), and T the experts of the k largest z (of equal ones,
+    the first):
+
+        gᵢ = pᵢ / Σ over T of p  for i in T, otherwise 0;   y = Σᵢ gᵢ Eᵢ(x)
+
+    The choice has no gradient; the gates g have one, and so the router learns. All experts are computed,
+    those not chosen with weight 0: so the recorded graph is the same whatever the numbers, and can be
+    compiled.
+
+    Parameters
+    ----------
+    n_embd : the length of x and of y.
+    n_expert : the number of experts, at least 1.
+    top_k : how many are chosen, from 1 to n_expert.
+    normalize : whether the gates are divided by their sum. None for yes if `top_k` is above 1: the gate of a
+        single expert would always be 1, and its router would never learn.
+    n_hidden, activation, bias : of each expert as for `FeedForward`; ``"swiglu"`` makes each a `SwiGLU`.
+    initializer, seed, name : as for `Neuron`.
+
+    Attributes
+    ----------
+    router : a `Linear` map from n_embd to n_expert numbers, without bias.
+    experts : a list of `FeedForward` or `SwiGLU`.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described; on a call, if x has not n_embd numbers.
+
+    Source: Shazeer et al. 2017, "Outrageously large neural networks", eq. 1 and 3 to 5, without noise; Fedus,
+    Zoph and Shazeer 2021, "Switch transformers", eq. 2, of one expert.
+
+    Examples
+    --------
+    >>> from nn import MixtureOfExperts
+    >>> mixture = MixtureOfExperts(4, n_expert=3, top_k=2, seed=0)
+    >>> [round(gate.data, 3) for gate in mixture.gates([1.0, 2.0, 3.0, 4.0])].count(0.0)
+    1
+    """
+
+    def __init__(
+        self,
+        n_embd: int,
+        n_expert: int,
+        top_k: int = 2,
+        n_hidden: int | None = None,
+        activation: Function = "relu",
+        bias: bool = False,
+        normalize: bool | None = None,
+        initializer: str | Initializer | None = None,
+        seed: Seed = None,
+        name: str = "",
+    ) -> None:
+        prefix, rng = _prefix(self, name), random_generator(seed)
+        self.n_embd, self.n_expert = require_count("n_embd", n_embd), require_count("n_expert", n_expert)
+        self.top_k = require_count("top_k", top_k)
+        if top_k > n_expert:
+            raise ValueError(f"top_k must be from 1 to n_expert={n_expert}, got {top_k}")
+        self.normalize = top_k > 1 if normalize is None else require_flag("normalize", normalize)
+        self.router = Linear(n_embd, n_expert, False, initializer, rng, f"{prefix}router")
+        self.experts = [
+            make_feed_forward(n_embd, n_hidden, activation, bias, initializer, rng, f"{prefix}expert{i}")
+            for i in range(n_expert)
+        ]
+
+    def gates(self, x: Any) -> Vector:
+        """The weight g of each expert for a vector x: `top_k` of them, and 0 for all others."""
+        scores = self.router(x)
+        gates = _of_the_largest(scores, softmax(scores), self.top_k)
+        if self.normalize:
+            total = sum(gates)
+            gates = [gate / total for gate in gates]
+        return all_in_scope(sequence(gates), self.router._name)
+
+    @property
+    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+        return self.n_embd
+
+    @property
+    def n_hidden(self) -> int:
+        return self.experts[0].n_hidden
+
+    @property
+    def bias(self) -> bool:
+        return self.experts[0].bias
+
+    @property
+    def activation(self) -> Any:
+        return getattr(self.experts[0], "activation", "swiglu")
+
+    def _output(self, x: Vector) -> Vector:
+        gates = self.gates(x)
+        outputs = [expert(x) for expert in self.experts]
+        return in_scope(tuple([dot(gates, column) for column in zip(*outputs)]), self._name)
+
+
+def _of_the_largest(scores: Vector, shares: Any, k: int) -> list[Value]:
+    """The shares of the k largest scores, of equal ones the first, and 0 for all others.
+
+    By comparisons that are in the graph: a program made of it chooses anew for other numbers.
+    """
+    if k == len(scores):
+        return list(shares)
+    chosen = []
+    for i, score in enumerate(scores):
+        earlier = [1.0 - greater(score, each) for each in scores[:i]]  # it is before it if it is as large
+        later = [greater(each, score) for each in scores[i + 1 :]]
+        before = sum([*earlier, *later])
+        chosen.append(where(greater(float(k), before), shares[i], 0.0))
+    return chosen
+
+
+def make_feed_forward(
+    n_embd: int,
+    n_hidden: int | None,
+    activation: Function,
+    bias: bool,
+    initializer: str | Initializer | None,
+    seed: Seed,
+    name: str,
+) -> FeedForward | SwiGLU:
+    """A `SwiGLU` where the activation is ``"swiglu"``, otherwise a `FeedForward`."""
+    if isinstance(activation, str) and activation == "swiglu":
+        return SwiGLU(n_embd, n_hidden, bias, initializer, seed, name)
+    return FeedForward(n_embd, n_hidden, activation, bias, initializer, seed, name)
+
+
+def _prefix(module: Any, name: str) -> str:
+    """What the names of its parts begin with."""
+    module._name = require_text("name", name)
+    return f"{name}." if name else ""
