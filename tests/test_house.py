@@ -50,7 +50,7 @@ FLOORS = {
         "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "taking", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",

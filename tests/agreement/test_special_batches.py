@@ -104,7 +104,7 @@ def check(case, backend):
     np.testing.assert_allclose(table, table[np.arange(count) % len(examples)], relative, absolute)
 
 
-ROWS = [(row.name, len(flat_positions(row)), of_numbers(row)) for row in TABLE.values() if row.index is None]
+ROWS = [(row.name, len(flat_positions(row)), of_numbers(row)) for row in TABLE.values()]
 rows = cases(st.sampled_from(ROWS))
 
 
