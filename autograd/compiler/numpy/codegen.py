@@ -346,7 +346,9 @@ class Codegen:
 
     @lowerings.of(TakeRows)
     def _take_rows(self, node: TakeRows) -> None:
-        operand = self._name(node.args[0], node.args[0].batched)
+        table = node.args[0]
+        known = isinstance(table, Constant)  # of one number an array too
+        operand = self._constant(table, table.data) if known else self._name(table, table.batched)
         self._write(f"take_rows({operand}, {self._places(node)}, {self._array(node)})")
 
     @lowerings.of(AddRows)

@@ -25,7 +25,7 @@ from autograd import (
 )
 from autograd.compiler import tuning
 from autograd.compiler.ir.nodes import AddRows, Apply, TakeRows, ancestry
-from tests.support.compiled import backends, slowly_in_native_code
+from tests.support.compiled import backends, program_of, slowly_in_native_code
 
 
 def embedded(w, x):
@@ -76,12 +76,6 @@ def examples(sizes, count, rng):
     return batch
 
 
-def program_of(f, parameters, inputs, **options):
-    """f(w, x), recorded with 0 in all inputs, which is an index into any sequence."""
-    w, x = [Value(0.5 + 0.25 * i) for i in range(parameters)], [Value(0.0) for _ in range(inputs)]
-    return compile(f(w, x), w, x, **options)
-
-
 def eagerly(f, numbers, example):
     w, x = list(map(Value, numbers.tolist())), list(map(Value, example.tolist()))
     y = f(w, x)
@@ -98,7 +92,10 @@ def test_numbers_and_derivatives_are_the_engines(case, straight, backend, monkey
         for name in ("STRAIGHT", "STRAIGHT_ROWS"):
             monkeypatch.setattr(tuning, name, 0)
     rng = np.random.default_rng(0)
-    numbers, program = rng.uniform(0.25, 2.0, P), program_of(f, P, len(sizes), backend=backend)
+    numbers, program = (
+        rng.uniform(0.25, 2.0, P),
+        program_of(f, P, len(sizes), at=[0.5] * P + [0.0] * len(sizes), backend=backend),
+    )
     for B in (1, 3, 9, 70):
         batch = examples(sizes, B, rng)
         values, slopes, by_inputs = map(np.array, zip(*[eagerly(f, numbers, each) for each in batch]))
@@ -161,7 +158,8 @@ CALLS = {
 @pytest.mark.parametrize(("index", "error"), BAD.items())
 def test_what_is_no_index_is_refused_before_anything_runs(index, error, backend):
     """With the input and the example that it is of, and whether or not the program has run before."""
-    program, numbers = program_of(embedded, 12, 3, backend=backend), np.linspace(-1.0, 1.0, 12)
+    program = program_of(embedded, 12, 3, at=[0.5] * 12 + [0.0] * 3, backend=backend)
+    numbers = np.linspace(-1.0, 1.0, 12)
     good = np.array([[0.0, 1.0, 2.0], [3.0, 3.0, 0.0]])
     batch = good.copy()
     batch[1, 1] = index
