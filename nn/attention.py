@@ -199,6 +199,10 @@ class CausalSelfAttention(Described, Module):
         return self.n_embd
 
     @property
+    def n_out(self) -> int:
+        return self.n_embd
+
+    @property
     def bias(self) -> bool:
         return self.projection.bias is not None
 

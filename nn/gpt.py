@@ -131,6 +131,10 @@ class TransformerBlock(Described, Module):
         """The length of a vector."""
         return self.n_embd
 
+    @property
+    def n_out(self) -> int:
+        return self.n_embd
+
     def _settings(self) -> dict[str, Any]:
         norm, eps, affine, bias = self._norm
         experts = self.feed_forward if isinstance(self.feed_forward, MixtureOfExperts) else None
@@ -416,6 +420,10 @@ class GPT(Described, Module):
         if len(tokens) > self.block_size:
             raise ValueError(f"GPT takes up to block_size={self.block_size} tokens, got {len(tokens)}")
         return list(tokens)
+
+    @property
+    def n_out(self) -> int:
+        return self.vocab_size
 
     def _settings(self) -> dict[str, Any]:
         norms = {name: getattr(self, name) is not None for name in ("embedding_norm", "final_norm")}

@@ -70,6 +70,11 @@ class VectorModule(Described, Module):
                 return [self._output(inputs_of(each, self)) for each in x]
         return self._output(inputs_of(x, self))
 
+    @property
+    def n_out(self) -> int:
+        """The length of the vectors that it gives."""
+        return self.n_in
+
     def _output(self, x: Vector) -> Vector:
         """The output for inputs that are known to fit."""
         raise NotImplementedError  # each computes its own

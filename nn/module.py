@@ -20,7 +20,7 @@ from .arrays import features_of
 if TYPE_CHECKING:
     from autograd import Explorer, Program
 
-__all__ = ["Module", "mode", "several"]
+__all__ = ["Module", "mode", "several", "singular"]
 
 _PROGRAMS: WeakKeyDictionary[Module, Program] = WeakKeyDictionary()  # of `predict`, freed with the module
 
@@ -275,12 +275,12 @@ def _named_items(name: str, attribute: Any) -> Iterator[tuple[str, Value | Modul
     elif isinstance(attribute, (list, tuple)) or (
         isinstance(attribute, np.ndarray) and attribute.dtype == object and attribute.ndim > 0
     ):
-        singular = _singular(name)
+        stem = singular(name)
         for i, item in enumerate(attribute):
-            yield from _named_items(f"{singular}{i}", item)
+            yield from _named_items(f"{stem}{i}", item)
 
 
-def _singular(name: str) -> str:
+def singular(name: str) -> str:
     """``layers`` → ``layer``, ``biases`` → ``bias``; ``bias`` stays, and the items of ``w0`` are ``w0_1``."""
     if name[-1:].isdigit():
         return f"{name}_"

@@ -27,10 +27,6 @@ class _Norm(Weighted):
     def n_in(self) -> int:  # type: ignore[override]  # is fixed
         return self.normalized_shape
 
-    @property
-    def n_out(self) -> int:
-        return self.normalized_shape
-
     def _scaled(self, x: Any, squares: Any) -> Vector:
         """x / √(mean of squares + ε), times the weight, plus the bias, where there are these."""
         name = self._name

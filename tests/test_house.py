@@ -25,7 +25,9 @@ FLOORS = {
         "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["script", "widget", "columns", "runs", "labels", "programs", "pictures", "explore"],
+    "autograd.explorer": [
+        "script", "widget", "columns", "runs", "plane", "labels", "programs", "pictures", "explore",
+    ],
     "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
@@ -42,7 +44,7 @@ FLOORS = {
         "engines", "worker", "programs", "command", "__main__",
     ],
     "autograd.compiler": [
-        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
+        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm", "jax",
         "selection", "program",
     ],
     "autograd.compiler.ir": [
@@ -55,12 +57,13 @@ FLOORS = {
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",
     ],
+    "autograd.compiler.jax": ["rows", "lowering", "function", "backend"],
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
-        "module", "schedules", "callbacks", "examples", "layers", "linear", "normalization", "attention",
-        "feed_forward", "gpt", "exchange", "storage", "weights", "compiled", "loop", "training",
-        "exploration", "estimators",
+        "module", "schedules", "callbacks", "examples", "layers", "linear", "lora", "normalization",
+        "attention", "feed_forward", "gpt", "architectures", "array_forward", "exchange", "onnx_graph",
+        "storage", "weights", "compiled", "loop", "training", "exploration", "estimators",
     ],
     "demos": [
         "shared", "assignment", "check", "digits", "lesson", "moons", "order", "rates",
@@ -85,6 +88,7 @@ TESTED_IN = {
     "autograd.processes": "autograd/spreadsheet/classes/test_workers.py",
     "autograd.__main__": "autograd/command/test_backprop.py",
     "autograd.compiler": "agreement/test_compiled.py",
+    "autograd.compiler.jax.backend": "autograd/compiler/jax/test_function.py",
     "autograd.compiler.llvm.single_pass": "autograd/compiler/llvm/test_entry.py",
     "autograd.compiler.ir.tangent": "autograd/compiler/test_derivatives.py",
     "autograd.drawing": "autograd/drawing/test_drawing.py",
@@ -102,6 +106,7 @@ TESTED_IN = {
     "autograd.engine.replay": "agreement/test_random_graphs.py",
     "autograd.errors": "test_wrong_calls.py",
     "autograd.explorer": "autograd/explorer/test_explore.py",
+    "autograd.explorer.plane": "autograd/explorer/test_live_in_browser.py",
     "autograd.later": "test_house.py",
     "autograd.handwritten": "autograd/handwritten/test_checking.py",
     "autograd.handwritten.__main__": "autograd/handwritten/test_programs.py",
@@ -116,9 +121,12 @@ TESTED_IN = {
     "autograd.symbolic": "autograd/symbolic/test_notations.py",
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
     "autograd.version": "test_repository.py",
+    "nn.architectures": "nn/test_storage.py",
+    "nn.array_forward": "nn/test_exchange.py",
     "nn.arrays": "nn/test_compiled.py",
     "nn.examples": "nn/test_training.py",
     "nn.loop": "nn/test_training.py",
+    "nn.onnx_graph": "nn/test_exchange.py",
     "nn.progress": "nn/test_training.py",
     "nn.schema": "nn/test_damage.py",
     "demos.assignment": "demos/assignment/test_run.py",
@@ -129,7 +137,10 @@ TESTED_IN = {
 }
 MOST_LINES = 62_000
 RUN_TIME = {"numpy", "graphviz"}
-OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
+OF_AN_EXTRA = {
+    "nn.estimators": {"sklearn"},
+    **{f"autograd.compiler.jax.{name}": {"jax"} for name in FLOORS["autograd.compiler.jax"]},
+}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
 AT_ONCE = {
     "autograd": {"engine", "errors", "later", "locks"},
@@ -139,7 +150,7 @@ AT_ONCE = {
     },
 }  # fmt: skip
 HEAVY = {"csv", "ctypes", "graphviz", "html", "json", "uuid", "xml"}
-EXTRAS = ["matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
+EXTRAS = ["jax", "matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
 
 
 def folder_of(package):

@@ -72,8 +72,9 @@ def compile(
     inputs : the I leaves that are different in each example, such as features and targets, in the order of
         the batch's columns.
     reduce : ``"mean"`` or ``"sum"``, over the examples of the batch.
-    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; or ``"auto"``: numpy, and from
-        some work on native code, by the number of calls and their sizes (see `rank_backends`).
+    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; ``"jax"``, with the extra ``jax``,
+        for a `Program.function` on its devices; or ``"auto"``: numpy, and from some work on native code, by
+        the number of calls and their sizes (see `rank_backends`).
     dtype : float64 or float32: of all numbers in the program.
 
     Returns
@@ -84,8 +85,8 @@ def compile(
     ------
     TypeError, ValueError : if an argument is not as described; if an input was left out: it names the leaf
         that the output depends on and that is neither in `wrt` nor in `inputs`.
-    ImportError : for ``"llvm"`` without llvmlite; it names the extra.
-    GraphError : for ``"llvm"``, if a primitive of the user has no form for native code; it says what to give.
+    ImportError : for ``"llvm"`` without llvmlite and ``"jax"`` without jax; it names the extra.
+    GraphError : for both, if a primitive of the user has no form for native code; it says what to give.
         Also if the graph is so large that LLVM would run out of memory, of which the process would die.
 
     Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2, for the adjoint program.
@@ -184,8 +185,31 @@ class Program:
 
     @property
     def source(self) -> str:
-        """The program that runs, as text: Python with numpy, or the array program and its LLVM code."""
+        """The program that runs, as text: Python with numpy or JAX, or array program and LLVM code."""
         return str(self._program(self.backend, "gradient").source)
+
+    @property
+    def function(self) -> Any:
+        """With ``backend="jax"``: value and gradient as a pure function on arrays of JAX.
+
+        ``value, gradient = program.function(parameters, batch)``; ``program.function.value`` and
+        ``program.function.evaluate`` give the value alone and the outputs (B, K). ``jax.jit``, ``jax.vmap``
+        and ``jax.grad`` take them, on any device, and on arrays that are sharded over several.
+
+        Raises
+        ------
+        AttributeError : on another back end.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> w = Value(0.0)
+        >>> hasattr(compile(w * w, w, backend="numpy"), "function")
+        False
+        """
+        purposes: dict[str, Purpose] = {"evaluate": "evaluate", "by inputs": ("jacobian", "inputs")}
+        name = self.backend
+        return self._program(name, "gradient").function(lambda what: self._program(name, purposes[what]))
 
     @property
     def stages(self) -> dict[str, str]:

@@ -136,9 +136,13 @@ def as_array(arg: Any) -> Any:
 def stacked(args: Sequence[Any], vectors: tuple[int, ...]) -> list[Any]:
     """Sequences of numbers and arrays as one array each, the sequence along its first axis."""
     items = [item for i, arg in enumerate(args) for item in (arg if i in vectors else [arg])]
-    shape = np.broadcast_shapes(*map(np.shape, items))
+    shape = np.broadcast_shapes(*set(map(np.shape, items)))
     return [
-        np.array([np.broadcast_to(item, shape) for item in arg]).reshape(-1, *shape) if i in vectors else arg
+        np.array([item if np.shape(item) == shape else np.broadcast_to(item, shape) for item in arg]).reshape(
+            -1, *shape
+        )
+        if i in vectors
+        else arg
         for i, arg in enumerate(args)
     ]
 

@@ -6,6 +6,7 @@ Each module imports only from those before it:
 - `widget`: the page in a notebook, which hands the reader's numbers back.
 - `columns`: columns of numbers, each kept once, as bytes for the page.
 - `runs`: trainings, as the numbers that the parameters took.
+- `plane`: two features as a plane, over which a decision is drawn.
 - `labels`: a name for every node, and formulas in which the page fills in numbers.
 - `programs`: the graph as a program in Python, here and with torch.
 - `pictures`: the graph as SVG with its scopes opened or closed, and the network.
@@ -17,6 +18,7 @@ generated from the rules of the table (`autograd.symbolic.row_script`).
 """
 
 from .explore import Explorer, explore
+from .plane import Plane
 from .runs import Run
 
-__all__ = ["Explorer", "Run", "explore"]
+__all__ = ["Explorer", "Plane", "Run", "explore"]

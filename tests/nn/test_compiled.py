@@ -48,7 +48,7 @@ from nn import (
 from nn.compiled import NotCompiledError
 from nn.optimizers import Optimizer
 from tests.support import reading
-from tests.support.compiled import backends, needs_llvmlite
+from tests.support.compiled import backends, needs_jax, needs_llvmlite
 from tests.support.profiles import tries
 
 ROOT = Path(__file__).parents[2]
@@ -296,6 +296,23 @@ def test_numpy_gives_the_eager_numbers(name):
 def test_llvm_gives_the_eager_numbers(name):
     run = train("llvm", **CASES[name])
     assert used(run[2]) == "llvm"
+    agree(run, eagerly(name))
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sigmoid, AdamW",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("gelu, Adam", "loss cross_entropy", "everything")
+        ),
+    ],
+)
+def test_jax_gives_the_eager_numbers(name):
+    run = train("jax", **CASES[name])
+    assert used(run[2]) == "jax"
     agree(run, eagerly(name))
 
 

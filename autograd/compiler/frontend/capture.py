@@ -224,7 +224,7 @@ class _Writer:
             if row is not MEAN and self._waits(node):
                 self.sums[node] = terms
             else:
-                position = self._sum(terms)
+                position = self._sum(terms, row is not ADD)
                 if row is MEAN:
                     position = trace.node(DIV, (position, trace.constant(float(len(operands[0])))))
                 self.written[node] = position
@@ -294,13 +294,16 @@ class _Writer:
                 longest += part
         return longest
 
-    def _sum(self, terms: list[Any]) -> int:
+    def _sum(self, terms: list[Any], is_sequence: bool = False) -> int:
         """The position of a sum; its products become one dot product.
+
+        A sequence of one or two terms stays one, for others like it may have more.
 
         Terms that depend on inputs are added up apart from the others, which are the same for all examples.
         """
         trace = self.trace
-        if len(terms) > 1:  # Python's sum() begins with 0
+        if len(terms) > 1:
+            is_sequence |= trace.constants.get(terms[0]) == 0.0  # Python's sum() begins with 0
             terms = [term for term in terms if trace.constants.get(term) != 0.0] or terms[:1]
         batched = [
             max(map(self._rank, term)) == BATCHED if type(term) is tuple else self._rank(term) == BATCHED
@@ -311,16 +314,16 @@ class _Writer:
             return trace.node(ADD, tuple(map(self._sum, parts)))
         pairs = [term for term in terms if type(term) is tuple]
         singles = [term for term in terms if type(term) is not tuple]
-        if len(pairs) == 1:
+        if len(pairs) == 1 and (singles or not is_sequence):
             singles.append(trace.node(MUL, pairs[0]))
         elif pairs:
             left, right = map(tuple, zip(*pairs))
             if len(singles) == 1:
                 return trace.node(DOT, (left, right, singles[0]))
             singles.append(trace.node(DOT, (left, right)))
-        if len(singles) == 1:
+        if len(singles) == 1 and (pairs or not is_sequence):
             (position,) = singles
             return int(position)
-        if len(singles) == 2:
+        if len(singles) == 2 and not is_sequence:
             return trace.node(ADD, tuple(singles))
         return trace.node(SUM, (tuple(singles),))

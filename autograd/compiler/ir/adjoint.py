@@ -7,12 +7,14 @@ node's adjoint to its operands. An operand that was broadcast to rows or example
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
+from ...engine.replay import depending
 from ...engine.rule import CONSTANT
 from ...errors import GraphError
 from .fused_rules import VJP
@@ -89,10 +91,7 @@ class _Sweep:
         self.graph = graph = output.graph
         self.zero, self.one = graph.constant(0.0), graph.constant(1.0)
         order = ancestry([output])
-        self.active = {leaves}
-        for node in order:
-            if not self.active.isdisjoint(node.args):
-                self.active.add(node)
+        self.active = depending([leaves], order, operator.attrgetter("args"))
         self.contributions: dict[Node, list[tuple[Indices | None, Node]]] = {}
         self.masks: dict[Node, Node | None] = {}
         self.mask: Node | None = None  # of the node whose VJP runs

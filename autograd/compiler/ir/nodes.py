@@ -16,7 +16,7 @@ import hashlib
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +47,13 @@ __all__ = [
     "applies",
     "fingerprint",
     "rewrite",
+    "with_operators",
 ]
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Shape = tuple[int, ...]
+Kind = TypeVar("Kind")
 
 ADD, MUL, DIV, NEG = (TABLE[name] for name in ("add", "mul", "div", "neg"))
 SUM, MEAN, DOT, POW, POWER, MONOMIAL, TAKE = (
@@ -184,18 +186,24 @@ def _hashable(field: Any) -> Any:
     return tuple(map(_hashable, field)) if isinstance(field, (list, tuple)) else field
 
 
-def _attach(name: str, row: Primitive) -> None:
-    if len(row.domain) == 1:
-        setattr(Node, name, lambda self: row(self))
-        return
-    setattr(Node, name, lambda self, other: row(self, other))
-    setattr(Node, name.replace("__", "__r", 1), lambda self, other: row(other, self))
+def with_operators(kind: type[Kind]) -> type[Kind]:
+    """A class that has `__primitive__`, with Python's operators, which apply rows of the table."""
+
+    def attach(name: str, row: Primitive) -> None:
+        if len(row.domain) == 1:
+            setattr(kind, name, lambda self: row(self))
+            return
+        setattr(kind, name, lambda self, other: row(self, other))
+        setattr(kind, name.replace("__", "__r", 1), lambda self, other: row(other, self))
+
+    for row in TABLE.values():
+        if row.method and hasattr(operator, f"__{row.method}__"):
+            attach(f"__{row.method}__", row)
+    attach("__pow__", POW)
+    return kind
 
 
-for _row in TABLE.values():
-    if _row.method and hasattr(operator, f"__{_row.method}__"):
-        _attach(f"__{_row.method}__", _row)
-_attach("__pow__", POW)
+with_operators(Node)
 
 
 def applies(node: Node, *rows: Primitive) -> bool:

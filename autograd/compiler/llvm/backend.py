@@ -15,7 +15,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ...engine.primitives import TABLE
-from ...errors import GraphError
 from ...locks import BUILDING
 from .. import machine, tuning
 from ..backends import BackendProgram, RowLowerings, Widths, refuse
@@ -26,7 +25,6 @@ from ..ir.nodes import (
     Constant,
     Gather,
     Graph,
-    Inputs,
     MatMul,
     Node,
     Outer,
@@ -76,12 +74,6 @@ class NativeProgram(BackendProgram):
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
         super().__init__(nodes, mean, dtype, widths)
         machine.require_room(letters(self.nodes))
-        for node in ancestry(self.nodes):
-            if isinstance(node, (TakeRows, AddRows)) and not isinstance(node.args[1].source, Inputs):
-                raise GraphError(
-                    "native code takes by an index that is an input, which is checked before it runs; here "
-                    "one is computed, or a parameter: make it an input, or use backend='numpy'"
-                )
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
         self._work = sum(map(_work, ancestry(self.nodes)))

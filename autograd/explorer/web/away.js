@@ -3,10 +3,11 @@
    A state is data: it is read as such, checked, and nothing in it is ever run. */
 
 import { canEdit, data, grad, restore, saved } from "./live.js";
-import { find, leaves, nodes, output, parameters } from "./payload.js";
+import { find, leaves, nodes, output, parameters, payload } from "./payload.js";
 import { exact } from "./numbers.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
+import { workbook } from "./workbook.js";
 import { put } from "./writing.js";
 
 const plain = (number) => exact(number).replaceAll("−", "-").replace("∞", "inf");
@@ -103,6 +104,8 @@ find("away").hidden = false;
 find("as-csv").addEventListener("click", () => handOut(table(), "csv", "text/csv"));
 find("as-svg").addEventListener("click", () => handOut(drawing().text, "svg", "image/svg+xml"));
 find("as-png").addEventListener("click", async () => handOut(await picture(), "png"));
+find("as-workbook").hidden = !payload.workbook;
+find("as-workbook").addEventListener("click", () => handOut(workbook(), "xlsx"));
 find("as-torch").hidden = !nodes[output].torch;
 find("as-torch").addEventListener("click", () => handOut(torch(), "torch.py", "text/x-python"));
 find("as-python").addEventListener("click", () => handOut(python(), "py", "text/x-python"));

@@ -56,6 +56,9 @@ function quotient(leaf, size) {
   return (graph.forward(numbers)[output] - data(output)) / (numbers[leaf] - data(leaf));
 }
 
+/** Compute nodes anew in an array of all numbers, in their order. */
+const forward = (numbers, places) => graph.renew(numbers, places);
+
 // --- changing numbers ----------------------------------------------------------------------------------
 
 function begun() {
@@ -205,6 +208,7 @@ function restore(found) {
 const canEdit = graph !== null && leaves.length > 0;
 
 export {
-  addExample, canEdit, data, firstNotFinite, give, grad, local, misplaced, quotient, recorded, removeExample, reset, restore, saved, setTraining,
+  addExample, canEdit, data, firstNotFinite, forward, give, grad, local, misplaced, quotient, recorded, removeExample, reset, restore, saved,
+  setTraining,
   share, show, taken, train, updateOf,
 };

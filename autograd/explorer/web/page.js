@@ -5,6 +5,7 @@ import "./away.js";
 import "./details.js";
 import { scale } from "./drawing.js";
 import { train } from "./live.js";
+import "./plane.js";
 import "./predict.js";
 import { scaleNetwork } from "./network.js";
 import { find, pictures, trains } from "./payload.js";

@@ -909,8 +909,10 @@ def damaged(array, how):
         return array
     if how == "with gaps":
         return np.repeat(array[..., None], 2, axis=-1)[..., 0]
+    with np.errstate(over="ignore"):  # in float32
+        other = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
     return {
-        "another dtype": array.astype(np.float32 if array.dtype.kind == "f" else np.int32),
+        "another dtype": other,
         "another byte order": array.astype(array.dtype.newbyteorder()),
         "too short": array[:-1],
         "too long": np.concatenate([array, array]),
