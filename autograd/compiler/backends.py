@@ -142,8 +142,8 @@ class BackendProgram:
             for node in ancestry(nodes):
                 if isinstance(node, TakeRows) and not isinstance(node.args[1].source, Inputs):
                     raise GraphError(
-                        "this back end takes by an index that is an input, which is checked before it runs; here "
-                        "one is computed, or a parameter: make it an input, or use the back end of numpy"
+                        "this back end takes by an index that is an input, which is checked before it runs; "
+                        "here one is computed, or a parameter: make it an input, or use numpy's back end"
                     )
         self._given, self.nodes = list(nodes), run(self.PASSES, nodes)
         self.widths = (0, self.nodes[0].graph.inputs.size, 0) if widths is None else widths
