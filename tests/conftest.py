@@ -1,5 +1,6 @@
 """The profile of hypothesis, what tests of each marker need, and a browser."""
 
+import gc
 import math
 import os
 import random
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("browser")
     if math.isfinite(SECONDS):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
+
+
+def pytest_collection_finish(session):
+    """The thousands of tests stay until the end: no collection of garbage has to visit them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item):

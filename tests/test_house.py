@@ -21,8 +21,8 @@ FLOORS = {
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
         "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "messages", "primitives",
-        "arguments", "modes", "anomaly", "readings", "graph", "protocol", "copying", "value", "gradient",
-        "linearization", "differentiation", "replay",
+        "arguments", "modes", "anomaly", "readings", "given", "graph", "protocol", "copying", "value",
+        "gradient", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
     "autograd.explorer": [

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ...engine.given import Given
 from ...engine.graph import collector_paused
 from ...engine.messages import describe
 from ...engine.numerics import place_in
@@ -219,6 +220,8 @@ class _Writer:
 
     def read(self, node: Any) -> None:
         row, operands, trace = node.primitive, node.operands, self.trace
+        if isinstance(row, Given):
+            row.array()  # which refuses
         if row in (ADD, SUM, MEAN):
             terms = self._terms(operands[0] if type(operands[0]) is tuple else operands)
             if row is not MEAN and self._waits(node):

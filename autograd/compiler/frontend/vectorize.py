@@ -1,4 +1,4 @@
-"""From a trace of scalars to nodes on arrays: what is computed alike is computed together.
+"""From a trace of scalars to nodes on arrays: equal computations on different scalars become one node.
 
 Scalars of one row of the table whose operands come from the same groups form a group, and each group becomes
 one node. No member of a group depends on another, for all operands are in earlier groups. Members may have
