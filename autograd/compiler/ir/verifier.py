@@ -86,12 +86,14 @@ class _Run:
     ----------
     valid : the nodes whose numbers are there.
     holders : by buffer the node that it belongs to now.
+    parts : by node that is no alias the nodes whose numbers its buffer has had.
     """
 
     def __init__(self, schedule: Schedule, stage: str) -> None:
         self.schedule, self.stage = schedule, stage
         self.valid: set[Node] = set()
         self.holders: dict[Buffer, Node] = {}
+        self.parts: dict[Node, set[Node]] = {}
         again = schedule.target.repeated
         for phase in range(len(schedule.target.phases)):
             for _ in range(2 if phase == again else 1):
@@ -118,11 +120,12 @@ class _Run:
             if buffer is not None:
                 held = self.holders.get(buffer, root)
                 if held is not root:
-                    self.valid -= {each for each in self.valid if root_of(each) is held}
+                    self.valid -= self.parts.pop(held)
                 if root.size > buffer.size or root.batched is not buffer.batched:
                     self.fail(node, f"its buffer has {buffer.size} rows")
                 self.holders[buffer] = root
             self.valid.add(node)
+            self.parts.setdefault(root, set()).add(node)
 
     def read(self, arg: Node, reader: Node) -> None:
         """Fail unless the numbers of an operand are there."""
