@@ -108,7 +108,7 @@ class _Run:
         root_of, buffers = self.schedule.root, self.schedule.buffers
         written = {buffers[root]: root for root in map(root_of, step.nodes) if root in buffers}
         for node in step.nodes:
-            for arg in node.args:
+            for arg in self.schedule.read_by(node):
                 self.read(arg, node)
                 other = written.get(buffers.get(root_of(arg), _NONE), root_of(arg))
                 if other is not root_of(arg) and not (step.nodes == [node] and _in_step(node, arg)):
