@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import tuning
 from ..ir.index_maps import strides_of
-from ..ir.nodes import Gather, Inputs, Node, Outer
+from ..ir.nodes import AddRows, Gather, Inputs, Node, Outer
 from .memory import Memory
 
 __all__ = ["Reductions"]
@@ -25,8 +25,10 @@ class Reductions:
 
     def accumulate(self, node: Node) -> None:
         """Add the contribution of this block to a sum."""
-        if self.lanes == 1 and not self.code.unrolled:
+        if isinstance(node, AddRows):
             self._accumulate_rows(node)
+        elif self.lanes == 1 and not self.code.unrolled:
+            self._accumulate_one(node)
         elif isinstance(node, Outer):
             self._accumulate_outer(node)
         else:
@@ -34,7 +36,7 @@ class Reductions:
                 node.shape, lambda *index: self._add(node, index, self._valid(node.args[0], index))
             )
 
-    def _accumulate_rows(self, node: Node) -> None:
+    def _accumulate_one(self, node: Node) -> None:
         """Add the contribution of one example: lanes along the rows of the sum."""
         code, memory, args, shape = self.code, self.memory, node.args, node.shape
         whole, index = self.layout.joined.get(node, (node, np.arange(node.size).reshape(shape)))
@@ -106,6 +108,28 @@ class Reductions:
             code.every(node.shape[1], column)
 
         code.tiles(node.shape[0], 8 if a.shape[1] > 1 else 4, rows)
+
+    def _accumulate_rows(self, node: AddRows) -> None:
+        """Add each row of each example where its index says: lane by lane, each in a lane of its own."""
+        code, memory, scratch = self.code, self.memory, self.memory.scratch
+
+        def add(lane: int, place: Any, c: Any, value: Any) -> None:
+            source, row = memory.origin(node, (place, c))
+            start = code.times(code.plus(row, self.layout.places[source] - self.layout.first_sum), self.group)
+            at = code.plus(start, lane % self.group)
+            code.store(code.llvm.fadd(code.load(scratch, at), code.lane(value, lane)), scratch, at)
+
+        def line(j: Any) -> None:
+            places = memory.places(node, j, self.lanes)
+
+            def column(c: Any) -> None:
+                value = self._valid(node.args[0], (j, c))
+                for lane, place in enumerate(places):
+                    add(lane, place, c, value)
+
+            code.every(node.shape[1], column)
+
+        code.every(node.args[0].shape[0], line)
 
     def _add_many(self, node: Node, places: list[Any], j: Any) -> None:
         """Add the products of some rows and a column to accumulators: first in registers.
