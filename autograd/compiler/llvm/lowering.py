@@ -179,7 +179,7 @@ class Kernel:
             if arg in self.layout.joined and self.layout.joined[arg][0] is node:
                 continue
 
-            def move(place: Any, lanes: int, arg: Node = arg, index: Indices = index) -> None:
+            def carry(place: Any, lanes: int, arg: Node = arg, index: Indices = index) -> None:
                 value, row = self._get(arg, place, lanes), memory.chosen(index, place)
                 if not tiled:
                     value = code.llvm.fadd(memory.read(node, row, lanes, self.by_rows), value)
@@ -187,9 +187,9 @@ class Kernel:
 
             spaced = strides_of(index)
             if spaced is not None and spaced[1][-1] == 1:
-                self._each(index.shape, move, again=tiled)
+                self._each(index.shape, carry, again=tiled)
             else:
-                code.each(index.shape, lambda *place, move=move: move(place, width))
+                code.each(index.shape, lambda *place, carry=carry: carry(place, width))
 
     @lowerings.of(TakeRows)
     def _take_rows(self, node: TakeRows) -> None:
