@@ -28,7 +28,7 @@ from autograd import (
 from .examples import Example, copies
 from .kept import Kept
 from .layers import Dropout
-from .losses import Loss, cross_entropy
+from .losses import Loss
 from .module import Module, mode, several
 from .optimizers import SGD, Optimizer
 from .weights import Weighted
@@ -86,17 +86,11 @@ class CompiledModel:
         self.updated = list(self.places.values())
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
-        self.classes = 0  # of labels that are written as one-hot vectors
         self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
         facts = find_backend(backend)
         if facts.installed:
             facts.load()  # some libraries draw random numbers when they are imported
         with self._keeping_nothing():
-            if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
-                isinstance(loss, Weighted) and loss.labels
-            ):
-                with mode(model, training=False), no_grad():
-                    self.classes = len(model(data[0][0]))
             self.batch = self.matrix(data)
             self.program = self._compile(training=True)
             self.evaluation = self._compile(training=False) if self.masks else self.program
@@ -109,8 +103,6 @@ class CompiledModel:
         """The examples as rows (N, I): features, then targets."""
         features = np.array([x for x, _ in data])
         targets = np.array([target for _, target in data]).reshape(len(data), -1)
-        if self.classes:  # after the labels there may be weights
-            targets = np.hstack([np.eye(self.classes)[targets[:, 0].astype(np.intp)], targets[:, 1:]])
         return np.hstack([features, targets])
 
     def numbers(self) -> Array:
@@ -157,7 +149,7 @@ class CompiledModel:
                 _watched(self.changing) as seen,
             ):
                 prediction = self.model(x)
-                single = not self.classes and not isinstance(example[1], list)
+                single = not isinstance(example[1], list)
                 loss = self.loss(prediction, target[0] if single else target)
         except Exception as error:  # it is the user's code
             fault = error

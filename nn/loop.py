@@ -22,7 +22,7 @@ from .examples import Example, copies
 from .history import History
 from .kept import Kept, is_users
 from .layers import Dropout
-from .losses import Loss
+from .losses import Loss, name_of
 from .metrics import Metric
 from .module import Module, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
@@ -416,7 +416,7 @@ class Loop:
     def settings(self) -> dict[str, Any]:
         """What a resumed training must have in common with this one."""
         return {
-            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "loss": name_of(self.loss),
             "optimizer": type(self.optimizer).__name__,
             "schedule": type(self.schedule).__name__,
             "metrics": list(self.metrics),

@@ -13,6 +13,7 @@ same whatever the target's number.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Callable
@@ -41,7 +42,7 @@ from .arguments import require_choice, require_fraction, require_integer, requir
 
 __all__ = [
     "LOSSES", "Loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
-    "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "l1_loss", "mse_loss",
+    "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "l1_loss", "mse_loss", "name_of",
 ]  # fmt: skip
 
 Loss = Callable[[Any, Any], Any]
@@ -255,8 +256,8 @@ def cross_entropy(
             raise ValueError(
                 f"cross_entropy has no mean over {len(shares)} targets that are all ignored or of weight 0"
             )
-        if single or all(share == 1.0 for share in shares):
-            return losses[0] / shares[0] if weights and single else _over_outputs(mean, losses)
+        if all(share == 1.0 for share in shares):
+            return _over_outputs(mean, losses)
     return _over_outputs(sum, losses) / sum(shares)
 
 
@@ -313,9 +314,7 @@ def _of_class(
     return (loss if type(share) is float or ignored is None else where(share, loss, 0.0)), share
 
 
-def _of_probabilities(
-    logits: list[Any], target: Any, weights: list[float] | None, smoothing: float
-) -> Any:
+def _of_probabilities(logits: list[Any], target: Any, weights: list[float] | None, smoothing: float) -> Any:
     """The loss of a row whose target is a probability for each class."""
     pairs = _pairs("cross_entropy", logits, target, *_PROBABILITY)
     total = math.fsum(peek(t) for _, t in pairs)
@@ -331,9 +330,7 @@ def _of_probabilities(
     return _over_outputs(sum, [-t * y for t, y in terms if type(t) is Value or t])
 
 
-def binary_cross_entropy(
-    probability: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+def binary_cross_entropy(probability: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """The mean over outputs of −(y log p + (1 − y) log(1 − p)), from probabilities.
 
     The logarithms are clamped at −100, as torch does it, so the loss is finite at p = 0 and p = 1; from
@@ -448,6 +445,19 @@ def find_loss(choice: str | Loss) -> Loss:
     """
     loss: Loss = require_choice("loss", choice, LOSSES, "loss(prediction, target)")
     return loss
+
+
+def name_of(loss: Loss) -> str:
+    """The name of a loss, with the options that a `functools.partial` gives it.
+
+    >>> import functools
+    >>> name_of(functools.partial(cross_entropy, label_smoothing=0.1))
+    'cross_entropy(label_smoothing=0.1)'
+    """
+    if not isinstance(loss, functools.partial):
+        return getattr(loss, "__name__", type(loss).__name__)
+    given = [*map(repr, loss.args), *(f"{name}={value!r}" for name, value in loss.keywords.items())]
+    return f"{name_of(loss.func)}({', '.join(given)})"
 
 
 # --- what they share -------------------------------------------------------------------------------

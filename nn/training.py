@@ -16,7 +16,7 @@ from .compiled import CompiledModel, NotCompiledError
 from .examples import Example, examples_of, split_of
 from .history import History
 from .loop import DivergenceError, Loop, Order, only_looks
-from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
+from .losses import Loss, binary_cross_entropy_with_logits, cross_entropy, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer
@@ -60,7 +60,8 @@ def fit(
     model : called with one example, a list of D numbers.
     X : the features (N, D): lists, an array, or anything with ``__array__``; finite.
     y : the targets (N,) or (N, K), whatever the loss takes for one example.
-    loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`.
+    loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`, such as
+        ``functools.partial(cross_entropy, label_smoothing=0.1)``.
     optimizer : an `Optimizer` of the model's parameters or of some, or what makes one of them, such as
         ``functools.partial(SGD, lr=0.1)``. Parameters that are frozen (see `Module.requires_grad_`) stay as
         they are; a callback may freeze some and free others.
@@ -149,6 +150,7 @@ def fit(
     with mode(model, training=False):
         data = examples_of(model, loss, X, y)
         held_out = None if validation is None else _held_out(model, loss, validation)
+    _require_effect(loss, data)
     weights = weights_of(data, sample_weight, held_out, validation, class_weight)
     if weights is not None:
         loss = Weighted(loss, data)
@@ -253,7 +255,19 @@ def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:
         raise TypeError(
             f"metrics must be a list of names and functions, got {type(metrics).__name__}: {metrics!r:.60}"
         )
-    return find_metrics(metrics, logits=loss in (binary_cross_entropy_with_logits, hinge_loss))
+    function = getattr(loss, "func", loss)  # of a partial
+    return find_metrics(metrics, logits=function in (binary_cross_entropy_with_logits, hinge_loss))
+
+
+def _require_effect(loss: Any, data: list[Example]) -> None:
+    """An error if weights of classes are given that the mean over one target, a class, divides out again."""
+    given = getattr(loss, "keywords", {}) if getattr(loss, "func", loss) is cross_entropy else {}
+    lone = not isinstance(data[0][1], list)
+    if lone and given.get("weight") is not None and given.get("reduction", "mean") == "mean":
+        raise ValueError(
+            "weights of classes have no effect in the mean over the one target of an example, by whose weight "
+            "it is divided: give class_weight to fit, or the loss reduction='sum'"
+        )
 
 
 def _held_out(model: Module, loss: Loss, validation: Any) -> list[Example]:
