@@ -265,8 +265,8 @@ def _require_effect(loss: Any, data: list[Example]) -> None:
     lone = not isinstance(data[0][1], list)
     if lone and given.get("weight") is not None and given.get("reduction", "mean") == "mean":
         raise ValueError(
-            "weights of classes have no effect in the mean over the one target of an example, by whose weight "
-            "it is divided: give class_weight to fit, or the loss reduction='sum'"
+            "weights of classes have no effect in the mean over the one target of an example, which is "
+            "divided by its weight: give class_weight to fit, or the loss reduction='sum'"
         )
 
 
