@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, compile
+from autograd import Value, compile, peek
 from autograd import sum as autograd_sum
 from nn import LOSSES, cross_entropy, huber_loss
 from nn.losses import find_loss
@@ -384,6 +384,7 @@ def reduced(z, t, weight, ignore_index, reduction, label_smoothing):
 
 
 @pytest.mark.parametrize("kind", ["numbers", "values", "torch"])
+@tries(60)
 @given(classified())
 def test_cross_entropy_with_all_its_options(kind, case):
     z, t, options = case
@@ -405,14 +406,13 @@ def test_cross_entropy_with_all_its_options(kind, case):
         targets = [list(map(Value, each)) if isinstance(each, list) else Value(each) for each in targets]
     found = cross_entropy(rows, targets, **options)
     total = autograd_sum(found) if isinstance(found, list) else found
-    assert [float(each) for each in (found if isinstance(found, list) else [found])] == pytest.approx(
-        np.atleast_1d(expected), rel=1e-12, abs=1e-14
-    )
+    numbers = [peek(each) for each in (found if isinstance(found, list) else [found])]
+    assert numbers == pytest.approx(np.atleast_1d(expected), rel=1e-12, abs=1e-14)
     total.backward()
     assert [[each.grad for each in row] for row in rows] == [pytest.approx(row, abs=1e-6) for row in slopes]
     if len(z) == 1:  # and as torch takes one row alone
         alone = cross_entropy(rows[0], targets[0], **options)
-        assert float(alone) == pytest.approx(np.sum(expected), rel=1e-12, abs=1e-14)
+        assert peek(alone) == pytest.approx(np.sum(expected), rel=1e-12, abs=1e-14)
 
 
 @pytest.mark.parametrize("backend", ["numpy", pytest.param("llvm", marks=needs_llvmlite)])
@@ -515,21 +515,21 @@ bce_p, bce_z = nn.binary_cross_entropy, nn.binary_cross_entropy_with_logits
         (lambda: cross_entropy(Y2, [0.5, 0.6]), Bad, "probabilities that sum to 1, got a sum of 1.1"),
         (lambda: cross_entropy(Y2, [1.5, -0.5]), Bad, "from 0 to 1 as target, got 1.5 at position 0"),
         (lambda: cross_entropy(Y2[0], 0), TypeError, "sequence of logits, one per class, got Value"),
-        (lambda: mse(Y2, [1.0, 2.0], reduction="avg"), Bad, "reduction must be 'mean', 'sum' or 'none', got 'avg'"),
+        (lambda: mse(Y2, [1.0, 2.0], reduction="avg"), Bad, "'mean', 'sum' or 'none', got 'avg'"),
         (lambda: mse(Y2, [1.0, 2.0], weight=[1.0]), Bad, "a weight for each output, got 1 for 2"),
-        (lambda: mse(Y2, [1.0, 2.0], weight=[1.0, -1.0]), Bad, "each weight must be finite and at least 0, got -1"),
-        (lambda: l1(Y2, [1.0, 2.0], weight=[0.0, 0.0]), Bad, "no mean over 2 outputs that all have the weight 0"),
+        (lambda: mse(Y2, [1.0, 2.0], weight=[1.0, -1.0]), Bad, "finite and at least 0, got -1"),
+        (lambda: l1(Y2, [1.0, 2.0], weight=[0.0, 0.0]), Bad, "no mean over 2 outputs that all"),
         (lambda: huber_loss(Y2, [1.0, 2.0], weight="ab"), Bad, "a weight for each output, got 1 for 2"),
         (lambda: bce_p(0.5, 1, weight=["a"]), TypeError, "each weight must be a number, got str"),
         (lambda: bce_z(Y2, [1, 0], pos_weight=[2.0]), Bad, "a weight for each output, got 1 for 2"),
         (lambda: cross_entropy(Y2, 0, weight=[1.0]), Bad, "a weight for each class, got 1 for 2"),
-        (lambda: cross_entropy(Y2, 0, label_smoothing=1.5), Bad, "label_smoothing must be from 0 to 1, got 1.5"),
-        (lambda: cross_entropy(Y2, 0, ignore_index=0.5), TypeError, "ignore_index must be an integer, got float"),
-        (lambda: cross_entropy(Y2, 0, reduction=None), Bad, "reduction must be 'mean', 'sum' or 'none', got None"),
-        (lambda: cross_entropy(Y2, [0.5, 0.5], ignore_index=1), Bad, "targets are probabilities: got ignore_index=1"),
+        (lambda: cross_entropy(Y2, 0, label_smoothing=1.5), Bad, "must be from 0 to 1, got 1.5"),
+        (lambda: cross_entropy(Y2, 0, ignore_index=0.5), TypeError, "must be an integer, got float"),
+        (lambda: cross_entropy(Y2, 0, reduction=None), Bad, "'mean', 'sum' or 'none', got None"),
+        (lambda: cross_entropy(Y2, [0.5, 0.5], ignore_index=1), Bad, "probabilities: got ignore_index=1"),
         (lambda: cross_entropy([Y2, Y2], [-100, -100]), Bad, "no mean over 2 targets that are all ignored"),
         (lambda: cross_entropy([Y2], [0], weight=[0.0, 1.0]), Bad, "no mean over 1 targets"),
-        (lambda: cross_entropy([Y2, Y2], [0]), Bad, "a target for each row of logits, got 2 rows and 1 targets"),
+        (lambda: cross_entropy([Y2, Y2], [0]), Bad, "each row of logits, got 2 rows and 1 targets"),
         (lambda: cross_entropy([Y2, Y2], 0), Bad, "got 2 rows and 1 targets"),
         (lambda: cross_entropy([Y2, Y2[:1]], [0, 0]), Bad, r"a logit for each class, got rows of \[1, 2\]"),
         (lambda: cross_entropy(Y2, "a"), TypeError, "integer class label .*, got str"),
