@@ -65,6 +65,7 @@ from .engine.primitives import (
     sqrt,
     square,
     step,
+    take,
     tan,
     tanh,
     where,
@@ -129,6 +130,6 @@ __all__ = [
     "log_softmax", "logaddexp", "logsumexp", "maximum", "mean", "minimum", "no_grad", "norm", "peek",
     "primitive", "rank_backends", "readings", "relu", "require_writable", "save_workbook", "sequence",
     "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sqrt", "square", "step",
-    "tan", "tanh", "topological_order", "updates_at_once", "value_and_grad", "warn_on_comparison",
+    "take", "tan", "tanh", "topological_order", "updates_at_once", "value_and_grad", "warn_on_comparison",
     "where", "write_bytes", "write_csv", "write_text",
 ]  # fmt: skip

@@ -20,8 +20,8 @@ FLOORS = {
     ],
     "autograd.command": ["expressions", "backprop"],
     "autograd.engine": [
-        "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "primitives", "arguments",
-        "messages", "modes", "anomaly", "readings", "given", "graph", "protocol", "copying", "value",
+        "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "messages", "primitives",
+        "arguments", "modes", "anomaly", "readings", "given", "graph", "protocol", "copying", "value",
         "gradient", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
@@ -52,7 +52,7 @@ FLOORS = {
         "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "taking", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",

@@ -21,7 +21,7 @@ _EXPORT = re.compile(r"^export (\{[^}]*\});\n", re.MULTILINE)
 
 def rows_module(rows: Sequence[str] | None) -> str:
     """The module `rows`: an array of rows as JavaScript has them (`row_script`), or ``null``."""
-    called = "dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum"
+    called = "dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum, take"
     array = "null" if rows is None else f"[{', '.join(rows)}]"
     return f'import {{ {called} }} from "./arithmetic.js";\nconst ROWS = {array};\nexport {{ ROWS }};\n'
 

@@ -44,6 +44,7 @@ DIRECT = {
             "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
         )
     },
+    "take": "take({0}, {1})",
     "atan2": "Math.atan2({0}, {1})", "hypot": "norm([{0}, {1}])", "norm": "norm({0})",
 }  # fmt: skip
 """By the name of a row, what JavaScript has for it; functions without ``Math`` are in ``arithmetic.js``."""
@@ -231,7 +232,8 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
     return (
         f"{{\n  forward: ({arguments}) => {{\n{_lines([forward], whole, '{}')}  }},\n"
         f"  partials: (y, {arguments}) => {{\n{_lines(partials, whole, '[{}]')}  }},\n"
-        f"{'' if row.select is None else '  select: true,' + chr(10)}}}"
+        f"{'' if row.select is None else '  select: true,' + chr(10)}"
+        f"{'' if row.index is None else f'  index: {row.index},' + chr(10)}}}"
     )
 
 

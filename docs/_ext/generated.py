@@ -70,7 +70,7 @@ def kinks(row: Primitive) -> str:
 def targets(row: Primitive) -> str:
     """What takes a graph of this row alone: the engine, the back ends, the workbook. Each is tried."""
     names = inspect.signature(row.forward).parameters
-    leaves = [Value(0.6, name) for name in names]
+    leaves = [Value(0.0 if i == row.index else 0.6, name) for i, name in enumerate(names)]
     output = row(*[[leaf] if i in row.vectors else leaf for i, leaf in enumerate(leaves)])
     found = ["eager"]
     for backend in ("numpy", "llvm"):
@@ -123,7 +123,10 @@ def primitives() -> str:
         ]
         lines += cells(head)
         for row in rows:
-            domain = " × ".join(f"[{number(low)}, {number(high)}]" for low, high in row.domain)
+            domain = " × ".join(
+                "whole numbers" if i == row.index else f"[{number(low)}, {number(high)}]"
+                for i, (low, high) in enumerate(row.domain)
+            )
             doc = (inspect.getdoc(row) or row.symbol).split("\n\n")[0].replace("\n", " ")
             doc = re.sub(r"^Same as (.*)\.$", r"`\1`", doc)
             lines += cells(

@@ -13,6 +13,7 @@ from typing import Any
 from ...engine.given import Given
 from ...engine.graph import collector_paused
 from ...engine.messages import describe
+from ...engine.numerics import place_in
 from ...engine.primitives import TABLE, Primitive
 from ...engine.value import Value
 
@@ -21,7 +22,7 @@ __all__ = ["FUSED", "Trace", "capture"]
 Operand = Any  # the position of a node, or a tuple of positions
 
 ADD, MUL, DIV, POW = (TABLE[name] for name in ("add", "mul", "div", "pow"))
-SUM, MEAN, DOT = (TABLE[name] for name in ("sum", "mean", "dot"))
+SUM, MEAN, DOT, TAKE = (TABLE[name] for name in ("sum", "mean", "dot", "take"))
 FUSED = (TABLE["softmax"], TABLE["log_softmax"])  # cheaper for all of their arguments together
 
 PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # a dot product has the lower rank on the left
@@ -71,6 +72,15 @@ class Trace:
             and (self.rows[:n], self.operands[:n]) == (other.rows, other.operands)
             and repr(own) == repr(other.constants)  # which tells 0 from −0, and not nan from nan
         )
+
+    def indices(self) -> dict[int, int]:
+        """By leaf that is an index of `take` how many values the shortest sequence has that it takes from."""
+        found: dict[int, int] = {}
+        for row, operands in zip(self.rows, self.operands):
+            if row is TAKE and operands[1] < self.parameters + self.inputs:
+                values, index = operands
+                found[index] = min(len(values), found.get(index, len(values)))
+        return found
 
     def span(self, operand: Operand) -> tuple[int, int]:
         """The lowest and the highest rank in a sequence; for a single node its rank twice."""
@@ -236,6 +246,8 @@ class _Writer:
             self.written[node] = trace.node(row, (left, right, *bias))
         elif row in FUSED:
             self.written[node] = trace.fused(row, *positions)
+        elif row is TAKE and positions[1] in trace.constants:
+            self.written[node] = positions[0][place_in(trace.constants[positions[1]], len(positions[0]))]
         elif row is POW and trace.constants.get(positions[1]) == 2.0:
             self.written[node] = trace.node(MUL, (positions[0], positions[0]))
         else:

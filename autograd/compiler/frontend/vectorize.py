@@ -21,7 +21,7 @@ from ...engine.primitives import TABLE, Primitive
 from .. import tuning
 from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Graph, Indices, Node
 from ..ir.passes import checked
-from .capture import BATCHED, DOT, FUSED, SUM, Trace
+from .capture import BATCHED, DOT, FUSED, SUM, TAKE, Trace
 
 __all__ = ["vectorize"]
 
@@ -153,6 +153,8 @@ class _Vectorizer:
         row, operands = self._read(positions)
         if row in FUSED:
             return self._fused(row, positions, operands)
+        if row is TAKE:
+            return self._taken(positions, operands)
         if row is DOT:
             node = self._matrix_product(positions, operands)
             if node is not None:
@@ -256,6 +258,21 @@ class _Vectorizer:
         for position, (values, own) in zip(positions, operands):
             self.place[position] = own * len(sets) + column_of[values]
         return self.graph.fused(row, self._rows(np.array(sets).T, whole=2))
+
+    def _taken(self, positions: list[int], operands: list[Any]) -> Node:
+        """Rows of one table, if each index takes from all of its columns; or one number for each index."""
+        tables = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
+        indices = sorted({index for _, index in operands}, key=self.place.__getitem__)
+        if len(tables) * len(indices) != len(positions):
+            self.place[positions] = np.arange(len(positions))
+            values, chosen = (np.array(column) for column in zip(*operands))
+            return self.graph.take_each(self._rows(values, whole=2), self._rows(chosen, whole=1))
+        column_of = {values: i for i, values in enumerate(tables)}
+        row_of = {index: i for i, index in enumerate(indices)}
+        for position, (values, index) in zip(positions, operands):
+            self.place[position] = row_of[index] * len(tables) + column_of[values]
+        table = self._rows(np.array(tables).T, whole=2)
+        return self.graph.take_rows(table, self._rows(np.array(indices), whole=1))
 
     # --- operands
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..ir.index_maps import is_injective, strides_of
 from ..ir.nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -32,10 +33,11 @@ from ..ir.nodes import (
     Reduce,
     ScatterAdd,
     Symbol,
+    TakeRows,
     ancestry,
 )
 from ..ir.registry import Rules
-from .rows import checked, fused, leave_one_out_sum, reduce_max, reduce_min
+from .rows import add_rows, checked, fused, leave_one_out_sum, reduce_max, reduce_min, take_rows
 
 __all__ = ["Lowering"]
 
@@ -59,6 +61,7 @@ class Lowering:
         self.scope: dict[str, Any] = {
             "jnp": jnp, "dtype": dtype, "rows": self.rows, "fused": {},
             "leave_one_out_sum": leave_one_out_sum, "reduce_max": reduce_max, "reduce_min": reduce_min,
+            "take_rows": take_rows, "add_rows": add_rows,
             # Of a matrix product in float32 a GPU may keep ten bits.
             "einsum": functools.partial(jnp.einsum, precision="highest"),
         }  # fmt: skip
@@ -197,6 +200,18 @@ class Lowering:
         rows = pieces[0] if len(pieces) == 1 else f"jnp.concatenate([{', '.join(pieces)}])"
         count = len(index) + (len(index) < node.size)
         return self._taken(rows, f"i{node.number}", order.reshape(node.shape), count, node.batched)
+
+    @rules.of(TakeRows)
+    def _take_rows(self, node: TakeRows) -> str:
+        return f"take_rows({', '.join(map(self._whole, node.args))}, {self._rows(node)})"
+
+    @rules.of(AddRows)
+    def _add_rows(self, node: AddRows) -> str:
+        zeros = f"jnp.zeros({_shape(node.shape, node.batched)}, dtype)"
+        return f"add_rows({', '.join(map(self._whole, node.args))}, {self._rows(node)}, {zeros})"
+
+    def _rows(self, node: TakeRows | AddRows) -> str:
+        return f"{node.length}, {self._named(f's{node.number}', node.starts)}"
 
     @rules.of(Broadcast)
     def _broadcast(self, node: Broadcast) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from .. import tuning
 from ..ir.index_maps import strides_of
 from ..ir.nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Constant,
@@ -73,7 +74,7 @@ class NativeTarget(Target):
 
     def is_sum(self, node: Node) -> bool:
         """Whether it is added up over the batch, block by block."""
-        return isinstance(node, (Outer, BatchSum)) and reduces(node) and node not in self.wide
+        return reduces(node) and node not in self.wide
 
     def is_step(self, node: Node) -> bool:
         return not isinstance(node, (Parameters, Inputs, Gather, Constant, Symbol))
@@ -222,5 +223,6 @@ def _in_step(node: Node, rows: int) -> bool:
 
 
 def reduces(node: Node) -> bool:
-    """Whether a product or sum goes over the batch."""
-    return any(arg.batched for arg in node.args)
+    """Whether it is a product or sum over the batch."""
+    over = isinstance(node, (Outer, BatchSum)) or (isinstance(node, AddRows) and node.summed)
+    return over and any(arg.batched for arg in node.args)

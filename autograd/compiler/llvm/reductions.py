@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from .. import tuning
-from ..ir.nodes import Gather, Inputs, Node, Outer
+from ..ir.nodes import AddRows, Gather, Inputs, Node, Outer
 from .memory import Memory
 
 __all__ = ["Reductions"]
@@ -23,6 +23,8 @@ class Reductions:
         """Add the contribution of this block to a sum."""
         if isinstance(node, Outer):
             self._accumulate_outer(node)
+        elif isinstance(node, AddRows):
+            self._accumulate_rows(node)
         else:
             self.code.each(
                 node.shape, lambda *index: self._add(node, index, self._valid(node.args[0], index))
@@ -48,6 +50,28 @@ class Reductions:
             code.every(node.shape[1], column)
 
         code.tiles(node.shape[0], 4, rows)
+
+    def _accumulate_rows(self, node: AddRows) -> None:
+        """Add each row of each example where its index says: lane by lane, each in a lane of its own."""
+        code, memory, scratch = self.code, self.memory, self.memory.scratch
+
+        def add(lane: int, place: Any, c: Any, value: Any) -> None:
+            source, row = memory.origin(node, (place, c))
+            start = code.times(code.plus(row, self.layout.places[source] - self.layout.first_sum), self.group)
+            at = code.plus(start, lane % self.group)
+            code.store(code.llvm.fadd(code.load(scratch, at), code.lane(value, lane)), scratch, at)
+
+        def line(j: Any) -> None:
+            places = memory.places(node, j, self.lanes)
+
+            def column(c: Any) -> None:
+                value = self._valid(node.args[0], (j, c))
+                for lane, place in enumerate(places):
+                    add(lane, place, c, value)
+
+            code.every(node.shape[1], column)
+
+        code.every(node.args[0].shape[0], line)
 
     def _add_many(self, node: Node, i: Any, j: Any) -> None:
         """Add the products of a row and a column to an accumulator."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from autograd import exp, primitive, where
 from autograd.engine.primitives import TABLE
 from autograd.symbolic import row_script
+from tests.support.oracle import indexed
 from tests.support.v8 import V8, literal, ulps
 
 NEAREST = 4.0  # units in the last place of a number; of a partial some more, by 1e-12
@@ -57,10 +58,11 @@ def operands(draw, row):
         special = [x for x in SPECIAL if not exponent or not 1e16 < abs(x) < math.inf]
         return draw(st.one_of(usual, usual, st.sampled_from(special)))
 
-    return [
+    args = [
         [number(position) for _ in range(LENGTH)] if length else number(position)
         for position, length in enumerate(arity(row))
     ]
+    return indexed(row, args, draw(st.integers(0, LENGTH - 1)))
 
 
 def flat_partials(row, y, args):
