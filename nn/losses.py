@@ -32,7 +32,6 @@ from autograd import (
     peek,
     relu,
     softplus,
-    step,
     sum,
     take,
     where,
@@ -42,7 +41,8 @@ from .arguments import require_choice, require_fraction, require_integer, requir
 
 __all__ = [
     "LOSSES", "Loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
-    "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "l1_loss", "mse_loss", "name_of",
+    "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "ignored_class", "l1_loss",
+    "mse_loss", "name_of",
 ]  # fmt: skip
 
 Loss = Callable[[Any, Any], Any]
@@ -199,7 +199,8 @@ def cross_entropy(
     target : the class, an integer from 0 to K − 1; or K probabilities y, such as a one-hot vector. With N
         rows of logits N of them.
     weight : w, for each class a number from 0 on.
-    ignore_index : a row with this class as its target does not count.
+    ignore_index : a row with this class as its target does not count. Where the target is a `Value`, this is
+        decided when the graph is recorded: in a program it stays so, and a class there gives nan.
     reduction : ``"sum"`` over the rows, ``"none"`` for a list of N, where a row that is ignored costs 0; or
         ``"mean"``: with classes as targets the sum is divided by the sum of w over the targets that count,
         with probabilities by N. So on one row alone the weight of its class has no effect on the mean.
@@ -212,7 +213,7 @@ def cross_entropy(
         if rows are of different lengths, or there is not one target for each; if an option is not as
         described; if `ignore_index` is a class and targets are probabilities; if no target counts, or all
         have the weight 0, of which there is no mean.
-    IndexError : if the class is a `Value` that is out of range, see `autograd.take`.
+    IndexError : by a program that is run with a class out of range, see `autograd.take`.
 
     Source: `torch.nn.functional.cross_entropy`; Szegedy et al. 2016, "Rethinking the Inception architecture
     for computer vision", section 7, for label smoothing.
@@ -236,8 +237,7 @@ def cross_entropy(
     shares: list[Any] = []  # what the mean divides the sum by
     for z, t in zip(rows, targets):
         if not hasattr(t, "__iter__") or isinstance(t, str):
-            alone = single and weights is None and reduction == "mean"  # of this one there is no mean else
-            loss, share = _of_class(z, t, weights, smoothing, None if alone and type(t) is Value else ignored)
+            loss, share = _of_class(z, t, weights, smoothing, ignored)
         else:
             loss, share = _of_probabilities(z, t, weights, smoothing), 1.0
             if ignored >= 0:
@@ -287,31 +287,23 @@ def _rows(logits: Any, target: Any) -> tuple[list[list[Any]], list[Any], bool]:
 
 
 def _of_class(
-    logits: list[Any], target: Any, weights: list[float] | None, smoothing: float, ignored: int | None
+    logits: list[Any], target: Any, weights: list[float] | None, smoothing: float, ignored: int
 ) -> tuple[Any, Any]:
     """The loss of a row whose target is a class, and its weight in the mean; both 0 if it is ignored."""
-    share: Any = 1.0
-    if type(target) is Value:
-        if ignored is not None:
-            share = step(abs(target - float(ignored)))
-            target = where(share, target, 0.0)
-        scores = log_softmax(logits)
-        loss = -take(scores, target)
-        own = 1.0 if weights is None else take(weights, target)
-    else:
-        label = _class(target, len(logits), ignored)
-        if label == ignored:
-            return 0.0, 0.0
-        scores = log_softmax(logits)
-        loss = -scores[label]
-        own = 1.0 if weights is None else weights[label]
+    value = type(target) is Value
+    label = _class(peek(target) if value else target, len(logits), ignored)
+    if label == ignored:  # a graph ignores the row for ever, and is nan where the target is a class later
+        return where(abs(target - float(ignored)), math.nan, 0.0) if value else 0.0, 0.0
+    scores = log_softmax(logits)
+    loss = -take(scores, target) if value else -scores[label]
+    own: Any = 1.0
     if weights is not None:
-        loss = own * loss if type(own) is Value or own else 0.0
-        share = own if type(share) is float else share * own
+        own = take(weights, target) if value else weights[label]
+        loss = own * loss if value or own else 0.0
     if smoothing:
         spread = scores if weights is None else [w * y for w, y in zip(weights, scores) if w]
         loss = (1.0 - smoothing) * loss - smoothing / len(scores) * sum(spread)
-    return (loss if type(share) is float or ignored is None else where(share, loss, 0.0)), share
+    return loss, own
 
 
 def _of_probabilities(logits: list[Any], target: Any, weights: list[float] | None, smoothing: float) -> Any:
@@ -447,6 +439,13 @@ def find_loss(choice: str | Loss) -> Loss:
     return loss
 
 
+def ignored_class(loss: Any) -> int | None:
+    """The class that a loss ignores, None of one that ignores none."""
+    if getattr(loss, "func", loss) is not cross_entropy:
+        return None
+    return int(getattr(loss, "keywords", {}).get("ignore_index", -100))
+
+
 def name_of(loss: Loss) -> str:
     """The name of a loss, with the options that a `functools.partial` gives it.
 
@@ -500,7 +499,7 @@ def _pairs(
     return list(zip(predictions, targets))
 
 
-def _class(target: Any, classes: int, ignored: int | None) -> int:
+def _class(target: Any, classes: int, ignored: int) -> int:
     """A class label as an index; any number that is whole is one, as labels from a file often are."""
     number = isinstance(target, (Real, Decimal)) and not isinstance(target, bool)
     try:

@@ -231,7 +231,7 @@ def _compiled(
     def made(choice: str) -> CompiledModel:
         compiled = make(choice)
         if find_backend(choice).refuses:
-            compiled.dry_run(np.arange(order.largest))
+            compiled.dry_run(order.largest)
         return compiled
 
     if backend != "auto":
