@@ -1,6 +1,6 @@
 """How a model is built, as data: what `save` writes beside the numbers, and `load` builds a model from.
 
-Of each class of `nn` one row of `_ROWS` says what its constructor takes, and how many parameters it then has.
+Each class of `nn` has a row in `_ROWS`: the arguments of its constructor, and how many parameters they give.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["UnknownArchitecture", "architecture", "built", "count_parameters", "
 
 
 class UnknownArchitecture(Exception):
-    """An architecture that cannot be told; the message says what of it."""
+    """An architecture that cannot be written down; the message says which part of it."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class _Row:
 
     Attributes
     ----------
-    kind : the class; what has random numbers takes `seed` too.
-    arguments : by name what each may be.
-    size : of the arguments by name, an int.
-    adaptable : whether a `LoRA` may stand in the place of linear maps in it.
+    kind : the class; one that draws random numbers takes `seed` too.
+    arguments : the check of each argument, by name.
+    size : the number of parameters, a function of the arguments by name.
+    adaptable : whether a `LoRA` may replace linear maps in it.
     """
 
     kind: type[Module]
@@ -80,7 +80,8 @@ def described(model: Module) -> dict[str, Any]:
             raise UnknownArchitecture("it has a function of your own in it")
         settings = {"layers": list(map(described, modules))}
     elif isinstance(model, LoRA):
-        settings = {"linear": described(model.linear), "rank": model.rank, "alpha": model.alpha}
+        linear = described(model.linear) | {"name": model._name}
+        settings = {"linear": linear, "rank": model.rank, "alpha": model.alpha}
     else:
         assert isinstance(model, Described)
         settings = {"name": getattr(model, "_name", ""), **_WITHOUT_EXPERTS, **model._settings()}

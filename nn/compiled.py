@@ -224,7 +224,7 @@ class CompiledModel:
             rows = [len(each) for each in outputs] if hasattr(outputs[0], "__iter__") else None
             try:
                 program = compile(_flat(loss, outputs), self.parameters, inputs, backend=self.backend)
-            except ValueError as error:  # of a leaf that is no parameter, say
+            except ValueError as error:  # a leaf that is no parameter, for one
                 raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
             scalar = not hasattr(prediction, "__iter__")
             found.append(Recording(program, program, masks, rows, scalar, program.outputs - 1))
@@ -289,7 +289,7 @@ class CompiledModel:
         return _close(self.evaluate(examples)[0], losses, atol=1e-12)
 
     def still_agrees(self) -> bool:
-        """Whether what is trained still is what was recorded, and how: a callback may change it."""
+        """Whether the model and its optimizer still are as they were recorded: a callback may change them."""
         dropping = [each for each in self.model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         if dropping != self.dropouts or _trained(self.optimizer) != self.places:
             return False

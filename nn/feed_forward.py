@@ -6,7 +6,7 @@ from typing import Any
 
 from autograd import Value, dot, gelu, greater, sequence, silu, softmax, sum, where
 
-from .activations import Activation, find_activation
+from .activations import ACTIVATIONS, Activation, find_activation
 from .arguments import Described, random_generator, require_count, require_flag, require_text
 from .initializers import Initializer
 from .layers import Function, Seed, listed
@@ -90,12 +90,12 @@ class FeedForward(VectorModule):
         seed: Seed = None,
         name: str = "",
     ) -> None:
-        prefix, rng = _prefix(self, name), random_generator(seed)
+        self._name, rng = require_text("name", name), random_generator(seed)
         self.n_embd = require_count("n_embd", n_embd)
         self.n_hidden = 4 * n_embd if n_hidden is None else require_count("n_hidden", n_hidden)
         self.activation: Activation = find_activation(activation)
-        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{prefix}up")
-        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{prefix}down")
+        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{self._prefix}up")
+        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{self._prefix}down")
 
     @property
     def n_in(self) -> int:  # type: ignore[override]  # is fixed
@@ -105,9 +105,16 @@ class FeedForward(VectorModule):
     def bias(self) -> bool:
         return self.up.bias is not None
 
+    def _steady(self) -> bool:
+        return super()._steady() and self.activation in ACTIVATIONS.values()
+
     def _output(self, x: Vector) -> Vector:
         sums = self.up._output(x)
-        hidden = sums if self.activation.linear else in_scope(sequence(self.activation(sums)), self._name)
+        hidden = (
+            sums
+            if self.activation.linear
+            else in_scope(sequence(self.activation(sums)), f"{self._prefix}activation")
+        )
         y: Vector = self.down(hidden)
         return y
 
@@ -150,12 +157,12 @@ class SwiGLU(VectorModule):
         seed: Seed = None,
         name: str = "",
     ) -> None:
-        prefix, rng = _prefix(self, name), random_generator(seed)
+        self._name, rng = require_text("name", name), random_generator(seed)
         self.n_embd = require_count("n_embd", n_embd)
         self.n_hidden = max(1, 8 * n_embd // 3) if n_hidden is None else require_count("n_hidden", n_hidden)
-        self.gate = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{prefix}gate")
-        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{prefix}up")
-        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{prefix}down")
+        self.gate = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{self._prefix}gate")
+        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{self._prefix}up")
+        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{self._prefix}down")
 
     @property
     def n_in(self) -> int:  # type: ignore[override]  # is fixed
@@ -166,8 +173,9 @@ class SwiGLU(VectorModule):
         return self.up.bias is not None
 
     def _output(self, x: Vector) -> Vector:
-        gates = in_scope(tuple(map(silu, self.gate(x))), self._name)
-        hidden = in_scope(tuple([gate * each for gate, each in zip(gates, self.up(x))]), self._name)
+        scope = f"{self._prefix}activation"
+        gates = in_scope(tuple(map(silu, self.gate(x))), scope)
+        hidden = in_scope(tuple([gate * each for gate, each in zip(gates, self.up(x))]), scope)
         y: Vector = self.down(hidden)
         return y
 
@@ -227,15 +235,17 @@ class MixtureOfExperts(VectorModule):
         seed: Seed = None,
         name: str = "",
     ) -> None:
-        prefix, rng = _prefix(self, name), random_generator(seed)
+        self._name, rng = require_text("name", name), random_generator(seed)
         self.n_embd, self.n_expert = require_count("n_embd", n_embd), require_count("n_expert", n_expert)
         self.top_k = require_count("top_k", top_k)
         if top_k > n_expert:
             raise ValueError(f"top_k must be from 1 to n_expert={n_expert}, got {top_k}")
         self.normalize = top_k > 1 if normalize is None else require_flag("normalize", normalize)
-        self.router = Linear(n_embd, n_expert, False, initializer, rng, f"{prefix}router")
+        self.router = Linear(n_embd, n_expert, False, initializer, rng, f"{self._prefix}router")
         self.experts = [
-            make_feed_forward(n_embd, n_hidden, activation, bias, initializer, rng, f"{prefix}expert{i}")
+            make_feed_forward(
+                n_embd, n_hidden, activation, bias, initializer, rng, f"{self._prefix}expert{i}"
+            )
             for i in range(n_expert)
         ]
 
@@ -267,7 +277,7 @@ class MixtureOfExperts(VectorModule):
     def _output(self, x: Vector) -> Vector:
         gates = self.gates(x)
         outputs = [expert(x) for expert in self.experts]
-        return in_scope(tuple([dot(gates, column) for column in zip(*outputs)]), self._name)
+        return in_scope(tuple([dot(gates, column) for column in zip(*outputs)]), f"{self._prefix}mixture")
 
 
 def _of_the_largest(scores: Vector, shares: Any, k: int) -> list[Value]:
@@ -299,9 +309,3 @@ def make_feed_forward(
     if isinstance(activation, str) and activation == "swiglu":
         return SwiGLU(n_embd, n_hidden, bias, initializer, seed, name)
     return FeedForward(n_embd, n_hidden, activation, bias, initializer, seed, name)
-
-
-def _prefix(module: Any, name: str) -> str:
-    """What the names of its parts begin with."""
-    module._name = require_text("name", name)
-    return f"{name}." if name else ""

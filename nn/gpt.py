@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, mean, no_grad
+from autograd import Value, mean, no_grad, sequence
 
 from .arguments import (
     Described,
@@ -118,13 +118,14 @@ class TransformerBlock(Described, Module):
     def step(self, x: Any, cache: KeyValueCache) -> Vector:
         """The output at the position after those in the cache, to which its key and value are added."""
         x = inputs_of(x, self)
-        x = self._added(x, self.attention.step(self.norm1(x), cache))
-        return self._added(x, self.feed_forward(self.norm2(x)))
+        x = self._added(x, self.attention.step(self.norm1(x), cache), "residual1")
+        return self._added(x, self.feed_forward(self.norm2(x)), "residual2")
 
-    def _added(self, x: Vector, change: Any) -> Vector:
+    def _added(self, x: Vector, change: Any, place: str) -> Vector:
+        scope = f"{self._name}.{place}" if self._name else place
         if self.dropout is not None and self.training:
-            change = self.dropout(change)
-        return in_scope(tuple([a + b for a, b in zip(x, change)]), self._name)
+            change = in_scope(sequence(self.dropout(change)), scope, constants=True)
+        return in_scope(tuple([a + b for a, b in zip(x, change)]), scope)
 
     @property
     def n_in(self) -> int:
@@ -288,7 +289,7 @@ class GPT(Described, Module):
         return [KeyValueCache() for _ in self.blocks]
 
     def step(self, token: Any, caches: Sequence[KeyValueCache]) -> Vector:
-        """The V scores for what follows this token, which stands after those in the caches; these grow by it.
+        """The V scores of the token after this one, which follows the tokens in the caches and joins them.
 
         Parameters
         ----------
@@ -311,7 +312,7 @@ class GPT(Described, Module):
         if self.embedding_norm is not None:
             x = self.embedding_norm(x)
         if self.dropout is not None and self.training:
-            x = tuple(self.dropout(x))
+            x = in_scope(sequence(self.dropout(x)), "embedding", constants=True)
         for block, cache in zip(self.blocks, caches):
             x = block.step(x, cache)
         if self.final_norm is not None:

@@ -62,6 +62,11 @@ class VectorModule(Described, Module):
     n_in: int
     _name = ""
 
+    @property
+    def _prefix(self) -> str:
+        """What the names of its parts begin with."""
+        return f"{self._name}." if self._name else ""
+
     def __call__(self, x: Any) -> Any:
         """A tuple of `Value`s for a vector of `n_in` numbers or `Value`s; of T of them a list of T tuples."""
         if type(x) is not tuple or not x or type(x[0]) is not Value:

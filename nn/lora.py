@@ -29,7 +29,7 @@ class LoRA(VectorModule):
 
     Parameters
     ----------
-    linear : the `Linear` map to adapt; it is frozen.
+    linear : the `Linear` map to adapt; it is frozen, and its place is now in this one.
     rank : r, at least 1.
     alpha : α, above 0; None for r, so that α/r is 1.
     initializer : of A, as for `Neuron`; by default normal with a standard deviation of 1/r.
@@ -67,13 +67,18 @@ class LoRA(VectorModule):
     ) -> None:
         if not isinstance(linear, Linear):
             raise TypeError(f"LoRA takes a Linear map, got {type(linear).__name__}: {linear!r:.60}")
-        self._name = linear._name
         self.rank = require_count("rank", rank)
         self.alpha = float(rank) if alpha is None else require_positive("alpha", alpha)
-        rng, prefix = random_generator(seed), f"{self._name}." if self._name else ""
+        rng, self._name = random_generator(seed), linear._name
+        linear._name = f"{self._prefix}linear"
+        for name, parameter in linear.named_parameters():
+            if parameter.scope == self._name:  # not one that it shares with another part
+                parameter.label, parameter.scope = f"{linear._name}.{name}", linear._name
         self.linear = linear.requires_grad_(False)
-        self.A = Linear(linear.n_in, rank, False, initializer or normal(0.0, 1.0 / rank), rng, f"{prefix}A")
-        self.B = Linear(rank, linear.n_out, False, "zeros", rng, f"{prefix}B")
+        self.A = Linear(
+            linear.n_in, rank, False, initializer or normal(0.0, 1.0 / rank), rng, f"{self._prefix}A"
+        )
+        self.B = Linear(rank, linear.n_out, False, "zeros", rng, f"{self._prefix}B")
 
     @property
     def n_in(self) -> int:  # type: ignore[override]  # is fixed
@@ -103,7 +108,7 @@ class LoRA(VectorModule):
         scale = self.alpha / self.rank
         inner = self.A._output(x)
         if scale != 1.0:
-            inner = in_scope(tuple([scale * each for each in inner]), self._name, constants=True)
+            inner = in_scope(tuple([scale * each for each in inner]), self.A._name, constants=True)
         pairs = zip(self.B.weight, self.linear._output(x))
         return in_scope(tuple([dot(row, inner, y) for row, y in pairs]), self.B._name)
 

@@ -58,7 +58,7 @@ class RMSNorm(_Norm):
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, if there are not so many inputs.
+    TypeError, ValueError : if an argument is not as described; on a call, if the number of inputs is another.
 
     Source: Zhang and Sennrich 2019, "Root mean square layer normalization", eq. 4; `torch.nn.RMSNorm`.
 
@@ -108,7 +108,7 @@ class LayerNorm(_Norm):
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, if there are not so many inputs.
+    TypeError, ValueError : if an argument is not as described; on a call, if the number of inputs is another.
 
     Source: Ba, Kiros and Hinton 2016, "Layer normalization", eq. 3 and 4; `torch.nn.LayerNorm`.
 

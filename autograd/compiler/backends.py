@@ -1,7 +1,7 @@
 """The back ends: what the rest of the compiler knows of each, and what each makes of a program.
 
-A back end is a folder, and its name stands in `FOLDERS`. The folder's `BACKEND` states facts. It names a
-subclass of `BackendProgram`, which is imported when the first program is made for it.
+A back end is a folder that `FOLDERS` names. The folder's `BACKEND` states facts, and names a subclass of
+`BackendProgram`, which is imported with the first program for it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def find_backend(name: str, besides: Sequence[str] = ()) -> Backend:
 
     Raises
     ------
-    ValueError : for a name that is none; it lists those that there are.
+    ValueError : if no back end has that name; the message lists them.
 
     Examples
     --------
@@ -122,12 +122,12 @@ class BackendProgram:
 
     Attributes
     ----------
-    nodes : the same after the passes of the back end.
+    nodes : the program after the passes of the back end.
     schedule : when each node is computed, and where its numbers are, as text.
     source : the code that runs.
-    PASSES : these passes, from graph to graph.
+    PASSES : the passes, from graph to graph.
     CHECKS_INDICES : whether it checks indices of `take` as they are computed; else they have to be inputs.
-    LOWERINGS : by target what it does with a row of the table; a back end may have several targets.
+    LOWERINGS : the lowering of each row of the table, by target; a back end may have several targets.
     """
 
     schedule: Any  # text, or a property that gives it
@@ -142,8 +142,8 @@ class BackendProgram:
             for node in ancestry(nodes):
                 if isinstance(node, TakeRows) and not isinstance(node.args[1].source, Inputs):
                     raise GraphError(
-                        "this back end takes by an index that is an input, which is checked before it runs; here "
-                        "one is computed, or a parameter: make it an input, or use the back end of numpy"
+                        "this back end takes by an index that is an input, which is checked before it runs; "
+                        "here one is computed, or a parameter: make it an input, or use numpy's back end"
                     )
         self._given, self.nodes = list(nodes), run(self.PASSES, nodes)
         self.widths = (0, self.nodes[0].graph.inputs.size, 0) if widths is None else widths
@@ -283,7 +283,7 @@ def by_formula(row: Primitive, operands: Sequence[Any], as_result: Callable[[Any
 
 
 def row_lowerings() -> dict[str, RowLowerings]:
-    """By target of the installed back ends what it does with a row: ``row_lowerings()["numpy"][row]``."""
+    """The lowering of each row, by target of the installed back ends: ``row_lowerings()["numpy"][row]``."""
     found = {"fused": RowLowerings(lambda row: FORWARD.get(row.name), lambda row: None)}
     for backend in map(find_backend, FOLDERS):
         if backend.installed:

@@ -118,7 +118,7 @@ def compile(
         raise TypeError(f"dtype must be float64 or float32, got {dtype!r:.60}") from None
     if dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ValueError(f"dtype must be float64 or float32, got {dtype}")
-    with BUILDING:  # what it imports first is whole when another thread forks
+    with BUILDING:  # another thread must not fork while modules are half imported
         return Program(outputs, parameters, variables, reduce, backend, dtype)
 
 
@@ -175,7 +175,7 @@ class Program:
             self._program(self._backend, "training")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is made when it is asked for: machine code belongs to this process."""
+        """All but compiled code, which belongs to this process and is made again on demand."""
         return {**vars(self), "_outputs_for": {}, "_made": {}, "_enter": _no_entries()}
 
     @property
@@ -637,17 +637,17 @@ class Program:
         return training.values
 
     def train(self, training: Training) -> int:
-        """Make the updates of a `Training`, whatever its rule; what came of them is noted there.
+        """Make the updates of a `Training`, whatever its rule, and note their results in it.
 
         Returns
         -------
-        How many updates were made: fewer than asked for if it is careful, and the value or a parameter was
-        not finite in the next one.
+        The number of updates made: fewer than asked for if the training is careful and the next update would
+        give a value or a parameter that is not finite.
 
         Raises
         ------
-        TypeError, ValueError : if the training is not one of this program: its numbers of another dtype, of
-            other parameters or inputs, its batches empty or of examples that are not there.
+        TypeError, ValueError : if the training does not fit this program: another dtype, another number of
+            parameters or inputs, an empty batch, or an index of an example out of range.
 
         Examples
         --------
@@ -808,7 +808,7 @@ class Program:
         elif kind == "hessian":
             pattern = np.any(dependence(nodes), axis=0)[:, :N]
             nowhere, zero = np.flatnonzero(~pattern.reshape(-1)), graph.constant(0.0)
-            # Of each output's matrix, (N · N,); together they fill it.
+            # The pieces of each output's matrix, (N · N,); together they fill it.
             pieces = [[(nowhere, graph.broadcast(zero, nowhere.shape))] for _ in nodes]
             for group in together(pattern):
                 seed = graph.constant(np.isin(np.arange(width), group))
@@ -882,14 +882,14 @@ class Program:
 
 
 def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:
-    """By kind of results, and by what they are derivatives by, what to call first: nothing takes it yet."""
+    """The function to try first, by kind of result and by `wrt`: at first one that refuses every call."""
     return {
         kind: dict.fromkeys(("parameters", "inputs"), refuse) for kind in ("gradient", "evaluate", *KINDS)
     }
 
 
 def _require_array(what: str, given: Any, dtype: Any, shape: tuple[int, ...], written: bool) -> None:
-    """Refuse what native code cannot read where it lies, or write."""
+    """Refuse an array that native code cannot read, or write, in place."""
     if not isinstance(given, np.ndarray):
         raise TypeError(f"{what} must be an array {shape}, got {type(given).__name__}: {given!r:.60}")
     if given.dtype != dtype:
@@ -904,7 +904,7 @@ def _require_array(what: str, given: Any, dtype: Any, shape: tuple[int, ...], wr
 
 
 def _apart(out: Any, *given: Any) -> Any:
-    """`out`, or None if it shares memory with what is read while results are written."""
+    """`out`, or None if it shares memory with an operand, which is read while results are written."""
     shared = out is not None and any(each is not None and np.may_share_memory(out, each) for each in given)
     return None if shared else out
 

@@ -18,9 +18,9 @@ class View:
 
     Attributes
     ----------
-    outputs : the nodes to draw with all that they depend on.
+    outputs : the nodes to draw, with all that they depend on.
     values : all nodes, operands first.
-    operations : those that were computed.
+    operations : the nodes that were computed.
     """
 
     def __init__(self, outputs: Sequence[Value]) -> None:

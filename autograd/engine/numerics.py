@@ -112,7 +112,7 @@ def place_in(index: float, length: int) -> int:
 
 def are_places(indices: Any, length: Any) -> Any:
     """Of each of some indices whether it is a whole number from 0 below the length, or below its own."""
-    return (indices >= 0.0) & (indices < length) & (indices == np.floor(indices))
+    return (indices >= 0.0) & (indices < length) & (indices == indices.round())  # of JAX too
 
 
 def places_in(indices: Any, length: int) -> Any:

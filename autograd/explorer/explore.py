@@ -28,7 +28,7 @@ from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
 from ..spreadsheet.workbook import training_columns
-from ..symbolic import row_script
+from ..symbolic import NoScriptError, row_script
 from .columns import Columns
 from .labels import Labels
 from .pictures import network_svg, pictures
@@ -331,7 +331,7 @@ def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
             places[key] = len(places)
             try:
                 scripts.append(row_script(*key))
-            except ValueError as error:
+            except NoScriptError as error:
                 payload["fixed"] = str(error)
                 return rows_module(None)
         about["row"] = places[key]

@@ -19,6 +19,7 @@ from ..drawing.text import Arrow, Box, Cluster, dot_text, frames
 from ..drawing.view import View, parts
 from ..engine.replay import Passes
 from ..engine.value import Value
+from ..errors import GraphTooLargeError
 
 _ROOM = "888888888"  # as wide as the widest number that the page writes in its place
 _MOST_STATES = 64  # with more ways to open scopes, only those with one path open are drawn
@@ -90,7 +91,13 @@ def pictures(
         if len(view.values) <= limit and opened == everything:
             kept[opened] = None
         elif not any(map(opened.issuperset, crowded)):
-            groups = Groups(view, 1, limit, opened)
+            try:
+                groups = Groups(view, 1, limit, opened)
+            except GraphTooLargeError:
+                if not kept:
+                    raise
+                crowded.append(opened)
+                continue
             if not kept or len(groups.groups) <= _MOST_BOXES:
                 kept[opened] = groups
             else:

@@ -29,7 +29,12 @@ from ..engine.primitives import (
 )
 from .expressions import Apply, Expression, Symbol, as_expression, verbatim
 
-__all__ = ["DIRECT", "lowered", "row_script"]
+__all__ = ["DIRECT", "NoScriptError", "lowered", "row_script"]
+
+
+class NoScriptError(ValueError):
+    """The rules of a primitive do not run on formulas, so that no page can compute it."""
+
 
 DIRECT = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "- {0}",
@@ -162,7 +167,7 @@ def _applied(row: Primitive, operands: Sequence[Any], direct: Container[str]) ->
             continue
         if isinstance(formula, (Expression, float, int)):
             return lowered(formula, direct)
-    raise ValueError(
+    raise NoScriptError(
         f"the primitive {row.name!r} has no form for a page: its rules do not run on formulas. Give "
         "primitive(...) an expansion= or native= in other primitives"
     )
@@ -186,7 +191,8 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
 
     Raises
     ------
-    ValueError : if the rules of the row do not run on formulas, as those of a user's row that compares.
+    NoScriptError : a `ValueError`, if the rules of the row do not run on formulas, as those of a user's row
+        that compares.
 
     Examples
     --------
@@ -242,11 +248,11 @@ def _each_partial(row: Primitive, y: Symbol, operands: Sequence[Any]) -> Iterato
     try:
         partials = row.partials(y, *operands)
     except TypeError as error:
-        raise ValueError(
+        raise NoScriptError(
             f"the partials of the primitive {row.name!r} have no form for a page: {error}. Write them in "
             "arithmetic and primitives, with where(...) in the place of an if"
         ) from None
-    for operand, partial in zip(operands, partials, strict=True):
+    for operand, partial in zip(operands, partials):  # which may have one for an argument left out
         if isinstance(operand, tuple):
             yield from partial if isinstance(partial, (list, tuple)) else [partial] * len(operand)
         else:

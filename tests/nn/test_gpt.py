@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, draw, explain, explore, grad, topological_order
-from nn import GPT, Adam, TransformerBlock, cross_entropy
+from nn import GPT, Adam, TransformerBlock, add_lora, cross_entropy
 from tests.benchmarks.gpt import GPT as PlainGPT
 from tests.benchmarks.gpt import Sizes
 from tests.support import transformer
@@ -196,15 +196,18 @@ def test_every_parameter_is_called_by_its_way_from_the_model():
     ]
 
 
+@pytest.mark.parametrize("lora", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("kind", KINDS)
-def test_everything_that_it_records_has_its_place_in_the_model(kind):
-    model = tiny(kind)
-    loss = model.loss([0, 1, 2])
-    places = {module._name for module in model.modules() if getattr(module, "_name", "")}
-    heads = {f"block{i}.attention.head{h}" for i in range(model.n_layer) for h in range(2)}
-    recorded = {node.scope for node in topological_order(loss) if node.op}
-    assert "" not in recorded
-    assert recorded <= places | heads | {"embedding", "loss"}
+def test_everything_that_it_records_has_a_place_of_its_own_in_the_model(kind, dropout, lora):
+    """And no place has others in it, so a drawing that opens one shows parts alone."""
+    model = tiny(kind, dropout=dropout)
+    if lora:
+        add_lora(model, 1)
+    scopes = {node.scope for node in topological_order(model.loss([0, 1, 2]))}
+    assert "" not in scopes
+    assert [(a, b) for a in scopes for b in scopes if b.startswith(f"{a}.")] == []
+    assert "block0.attention.head1" in scopes
 
 
 def test_drawings_fold_it():
@@ -212,8 +215,11 @@ def test_drawings_fold_it():
     folded = draw(loss, depth=1).source
     for name in ("block0", "block1", "token_embedding", "output", "loss"):
         assert f">{name}<" in folded or f'"{name}' in folded
-    assert "head1" in draw(loss, depth=3).source
+    for depth, name in ((2, "attention"), (3, "head1")):
+        assert name in draw(loss, depth=depth).source
     assert folded.count("\n") < 40
+    large = GPT(27, 16, seed=0).loss([26, 4, 12, 12, 0, 26])
+    assert draw(large, depth=3).source.count("\n") < 120
 
 
 def test_it_is_derived_and_stepped_through():
@@ -223,6 +229,15 @@ def test_it_is_derived_and_stepped_through():
     assert "softmax" in explain(loss, weight).text
     page = Explored(explore(loss, wrt=[weight]).html)
     assert "block0.attention.head0" in {node["scope"] for node in page.payload["nodes"]}
+
+
+@pytest.mark.slow
+def test_the_page_of_a_whole_microgpt_opens_its_parts():
+    loss = GPT(27, 16, seed=0).loss([26, 4, 12, 26])
+    page = Explored(explore(loss).html)
+    opened = [picture["opened"] for picture in page.payload["pictures"]]
+    assert opened[0] == []
+    assert ["block0", "block0.attention"] in opened
 
 
 # --- what is refused ---------------------------------------------------------------------------------

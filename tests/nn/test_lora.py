@@ -90,7 +90,9 @@ def test_layers_of_a_chain_are_called_by_their_place():
 
 def test_what_it_records_has_its_place():
     lora = LoRA(Linear(2, 2, seed=0, name="block0.query"), 1)
-    assert [p.label for p in lora.A.parameters()] == ["block0.query.A.weight0_0", "block0.query.A.weight0_1"]
+    assert [p.label for p in lora.parameters()] == [f"block0.query.{name}" for name in lora.state_dict()]
+    assert {p.scope for p in lora.parameters()} == {f"block0.query.{part}" for part in ("linear", "A", "B")}
+    assert {p.scope for p in lora.merged().parameters()} == {"block0.query"}
     assert {y.scope for y in lora([1.0, 2.0])} == {"block0.query.B"}
     assert repr(lora) == "LoRA(linear=Linear(2, 2), rank=1, alpha=1.0)"
 

@@ -1,4 +1,4 @@
-"""From a trace of scalars to nodes on arrays: what is computed alike is computed together.
+"""From a trace of scalars to nodes on arrays: equal computations on different scalars become one node.
 
 Scalars of one row of the table whose operands come from the same groups form a group, and each group becomes
 one node. No member of a group depends on another, for all operands are in earlier groups. Members may have
@@ -19,6 +19,7 @@ import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
 from .. import tuning
+from ..ir.index_maps import strides_of
 from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Graph, Indices, Node
 from ..ir.passes import checked
 from .capture import BATCHED, DOT, FUSED, SUM, TAKE, Trace
@@ -170,12 +171,15 @@ class _Vectorizer:
         if row is DOT:
             left, right, *bias = (self._rows(column[..., order], column.ndim - 1) for column in columns)
             return self._plus(self._along(self.graph.apply(MUL, [left, right])), bias)
-        args = [self._rows(column[..., order], column.ndim - 1) for column in columns]
+        columns = [column[..., order] for column in columns]
+        shape = self._shape(columns)
+        args = [self._rows(column.reshape(*column.shape[:-1], *shape), column.ndim - 1) for column in columns]
         if row is SUM:
             return self._along(args[0])
         if row.name == "logsumexp":
             return self.graph.fused(row, args[0])
-        return self._flat(self.graph.apply(row, args), len(positions))
+        # One row for each position, even if all of them compute the same.
+        return self.graph.broadcast(self.graph.apply(row, args), shape)
 
     def _along(self, x: Node) -> Node:
         """The sum over the first axis, without that axis."""
@@ -185,9 +189,20 @@ class _Vectorizer:
     def _plus(self, node: Node, bias: Sequence[Node]) -> Node:
         return self.graph.apply(ADD, [node, bias[0]]) if bias else node
 
-    def _flat(self, node: Node, size: int) -> Node:
-        """A node with one row for each position, even if all of them compute the same."""
-        return self.graph.broadcast(node, (size,))
+    def _shape(self, columns: list[Indices]) -> tuple[int, ...]:
+        """The shape of a group: two axes if operands are evenly spaced along them, and in a line are not.
+
+        So a number for each row, or for each column, is broadcast, and its adjoint a sum along an axis.
+        """
+        size = columns[0].shape[-1]
+        for column in columns:
+            place = self.place[column]
+            breaks = np.flatnonzero(np.diff(place, 2))
+            if column.ndim == 1 and len(breaks):
+                width = int(breaks[0]) + 2
+                if size % width == 0 and strides_of(place.reshape(size // width, width)) is not None:
+                    return size // width, width
+        return (size,)
 
     def _sorted(self, columns: list[Any]) -> Indices:
         """The order of a group's positions by their operands, the first operand first."""

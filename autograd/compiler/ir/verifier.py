@@ -86,12 +86,14 @@ class _Run:
     ----------
     valid : the nodes whose numbers are there.
     holders : by buffer the node that it belongs to now.
+    parts : by node that is no alias the nodes whose numbers its buffer has had.
     """
 
     def __init__(self, schedule: Schedule, stage: str) -> None:
         self.schedule, self.stage = schedule, stage
         self.valid: set[Node] = set()
         self.holders: dict[Buffer, Node] = {}
+        self.parts: dict[Node, set[Node]] = {}
         again = schedule.target.repeated
         for phase in range(len(schedule.target.phases)):
             for _ in range(2 if phase == again else 1):
@@ -106,7 +108,7 @@ class _Run:
         root_of, buffers = self.schedule.root, self.schedule.buffers
         written = {buffers[root]: root for root in map(root_of, step.nodes) if root in buffers}
         for node in step.nodes:
-            for arg in node.args:
+            for arg in self.schedule.read_by(node):
                 self.read(arg, node)
                 other = written.get(buffers.get(root_of(arg), _NONE), root_of(arg))
                 if other is not root_of(arg) and not (step.nodes == [node] and _in_step(node, arg)):
@@ -118,11 +120,12 @@ class _Run:
             if buffer is not None:
                 held = self.holders.get(buffer, root)
                 if held is not root:
-                    self.valid -= {each for each in self.valid if root_of(each) is held}
+                    self.valid -= self.parts.pop(held)
                 if root.size > buffer.size or root.batched is not buffer.batched:
                     self.fail(node, f"its buffer has {buffer.size} rows")
                 self.holders[buffer] = root
             self.valid.add(node)
+            self.parts.setdefault(root, set()).add(node)
 
     def read(self, arg: Node, reader: Node) -> None:
         """Fail unless the numbers of an operand are there."""

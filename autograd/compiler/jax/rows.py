@@ -155,6 +155,7 @@ def _places(index: Any, length: int, starts: Any) -> tuple[Any, Any]:
 
 def take_rows(table: Any, index: Any, length: int, starts: Any) -> Any:
     """`TakeRows`; nan where an index is none."""
+    table = jnp.asarray(table)
     places, wrong = _places(index, length, starts)
     if index.ndim == 1:
         return jnp.where(wrong.reshape(-1, *[1] * (table.ndim - 1)), math.nan, table[places])
@@ -168,6 +169,7 @@ def take_rows(table: Any, index: Any, length: int, starts: Any) -> Any:
 
 def add_rows(x: Any, index: Any, length: int, starts: Any, zeros: Any) -> Any:
     """`AddRows`, added to an array of zeros in its shape."""
+    x = jnp.asarray(x)
     places, _ = _places(index, length, starts)
     n = zeros.shape[1]
     if zeros.ndim == 3:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir.index_maps import strides_of
-from ..ir.nodes import AddRows, Constant, Gather, Indices, Inputs, Node, Parameters, Symbol, TakeRows
+from ..ir.nodes import AddRows, Apply, Constant, Gather, Indices, Inputs, Node, Parameters, Symbol, TakeRows
 from .builder import Builder
 from .layout import Layout
 
@@ -130,6 +130,9 @@ class Memory:
 
     def get(self, node: Node, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
         """A number of a node in each lane: for one example each, or with `rows` of consecutive rows."""
+        if isinstance(node, Apply) and node in self.layout.inlined:
+            values = [self.get(arg, index, lanes, rows) for arg in node.args]
+            return self.code.apply(node.row, values)
         return self.read(*self.origin(node, index), lanes, rows and self.along(node) != "same")
 
     def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:

@@ -347,8 +347,9 @@ class Codegen:
     @lowerings.of(TakeRows)
     def _take_rows(self, node: TakeRows) -> None:
         table = node.args[0]
-        known = isinstance(table, Constant)  # of one number an array too
-        operand = self._constant(table, table.data) if known else self._name(table, table.batched)
+        operand = self._name(table, table.batched)
+        if isinstance(table, Constant):  # of one number an array too
+            operand = self._constant(table, table.data)
         self._write(f"take_rows({operand}, {self._places(node)}, {self._array(node)})")
 
     @lowerings.of(AddRows)

@@ -64,7 +64,7 @@ class ArrayTarget(Target):
                 *(arg for node in late if node in self.numbers or not _is_product(node) for arg in node.args),
             ]
         )
-        # Of few parameters a copy is quicker than views of the caller's array each time.
+        # A copy of few parameters is quicker than views of the caller's array at each call.
         few = graph.parameters.size <= tuning.NUMPY_COPIED
         self.outside: set[Node] = set() if few or own else {graph.parameters}
         if graph.inputs not in self._materialized:

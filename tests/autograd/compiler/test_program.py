@@ -484,10 +484,10 @@ def test_a_program_that_was_used_in_all_ways_pickles_and_copies(again, backend):
 
 def test_a_program_of_a_deep_graph_pickles():
     x = y = Value(1.0)
-    for _ in range(5000):
+    for _ in range(2000):
         y = y * 0.999
     program = pickle.loads(pickle.dumps(compile(y, [x], backend="numpy")))
-    assert copy.deepcopy(program)([1.0])[0] == pytest.approx(0.999**5000, rel=1e-9)
+    assert copy.deepcopy(program)([1.0])[0] == pytest.approx(0.999**2000, rel=1e-9)
 
 
 @backends
@@ -756,7 +756,7 @@ REFUSED = {
     "backend": (
         lambda w, x: compile(w, w, backend="cuda"),
         ValueError,
-        "'auto', 'numpy', 'llvm', got 'cuda'",
+        "'auto', 'numpy', 'llvm', .*got 'cuda'",
     ),
     "whole dtype": (lambda w, x: compile(w, w, dtype=int), ValueError, "float64 or float32, got int64"),
     "half dtype": (

@@ -239,6 +239,15 @@ def scoped(sizes: list[int]) -> Value:
     return named(values[0] ** 2, "L")
 
 
+def test_a_scope_with_too_much_in_it_stays_closed():
+    total = scoped([3, 60, 1])
+    page = Explored(explore(total, limit=40).html)
+    opened = [set(picture["opened"]) for picture in page.payload["pictures"]]
+    assert opened[0] == set()
+    assert {"layer1"} in opened
+    assert all("layer0" not in scopes for scopes in opened)
+
+
 def test_in_every_picture_every_node_has_one_box_and_boxes_come_in_order(page):
     size = len(page.payload["nodes"])
     pictures = page.payload["pictures"]

@@ -24,6 +24,7 @@ from autograd.explorer.script import texts
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
 from tests.support.office import computed
+from tests.support.profiles import slow
 from tests.support.random_graphs import programs, run
 
 pytestmark = [pytest.mark.render, pytest.mark.browser]
@@ -382,7 +383,7 @@ def test_a_cross_entropy_is_held_against_guessing(browser, tmp_path):
 # --- for everybody ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 def test_nobody_is_kept_out_after_edits(page, scheme):
     page.emulate_media(color_scheme=scheme)
     typed(page, "w", "-2")

@@ -25,7 +25,7 @@ from autograd import (
 )
 from autograd.compiler import tuning
 from autograd.compiler.ir.nodes import AddRows, Apply, TakeRows, ancestry
-from tests.support.compiled import backends, program_of, slowly_in_native_code
+from tests.support.compiled import backends, needs_jax, needs_llvmlite, program_of
 
 
 def embedded(w, x):
@@ -82,13 +82,21 @@ def eagerly(f, numbers, example):
     return y.data, grad(y, w), grad(y, x)
 
 
-@slowly_in_native_code
-@pytest.mark.parametrize("straight", [True, False])
+@pytest.mark.parametrize(
+    ("backend", "batches"),
+    [
+        ("numpy", (1, 3, 9)),
+        pytest.param("llvm", (1, 3, 9, 70), marks=[needs_llvmlite, pytest.mark.slow]),
+        pytest.param("llvm in loops", (1, 9, 70), marks=[needs_llvmlite, pytest.mark.slow]),
+        pytest.param("jax", (9,), marks=[needs_jax, pytest.mark.slow]),
+    ],
+)
 @pytest.mark.parametrize("case", CASES)
-def test_numbers_and_derivatives_are_the_engines(case, straight, backend, monkeypatch):
+def test_numbers_and_derivatives_are_the_engines(case, backend, batches, monkeypatch):
     """In batches of one example, of fewer than lanes, and of several blocks; straight code and loops."""
     f, P, sizes = CASES[case]
-    if not straight:
+    backend, _, loops = backend.partition(" ")
+    if loops:
         for name in ("STRAIGHT", "STRAIGHT_ROWS"):
             monkeypatch.setattr(tuning, name, 0)
     rng = np.random.default_rng(0)
@@ -96,7 +104,7 @@ def test_numbers_and_derivatives_are_the_engines(case, straight, backend, monkey
         rng.uniform(0.25, 2.0, P),
         program_of(f, P, len(sizes), at=[0.5] * P + [0.0] * len(sizes), backend=backend),
     )
-    for B in (1, 3, 9, 70):
+    for B in batches:
         batch = examples(sizes, B, rng)
         values, slopes, by_inputs = map(np.array, zip(*[eagerly(f, numbers, each) for each in batch]))
         assert np.isfinite(slopes).all()
