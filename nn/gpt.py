@@ -345,6 +345,7 @@ class GPT(Described, Module):
             raise ValueError(f"loss needs a target for each of {len(scores)} tokens, got {targets!r:.60}")
         total: Value = mean(list(map(cross_entropy, scores, targets)))
         all_in_scope((total,), "loss")
+        total.label = "loss"
         return total
 
     def generate(

@@ -229,6 +229,7 @@ class Embedding(Weighted):
 
     weight: Matrix
     bias = None
+    n_in = None  # type: ignore[assignment]  # any number of tokens
 
     def __init__(
         self,

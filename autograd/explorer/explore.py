@@ -381,6 +381,8 @@ def _page(payload: dict[str, Any], columns: Columns, rows: str) -> str:
         "{{script}}": script("page", {"rows": rows}),
         "{{payload}}": _packed(encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")))),
         "{{numbers}}": _packed(columns.bytes()),
+        "{{editor}}": "",
+        "{{graphviz}}": "",
     }
     text = (WEB / "page.html").read_text(encoding="utf-8")
     return re.sub("|".join(parts), lambda match: parts[match[0]], text)

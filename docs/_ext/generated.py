@@ -16,8 +16,8 @@ from pathlib import Path
 import autograd
 import nn
 from autograd import Primitive, Value
-from autograd.command.expressions import FUNCTIONS
 from autograd.engine.primitives import TABLE
+from autograd.language import FUNCTIONS
 from autograd.spreadsheet import classes
 from autograd.symbolic import LATEX, Symbol
 from tests.accuracy.judge import OURS, judge
@@ -231,6 +231,7 @@ def pages() -> dict[str, tuple[str, autograd.Explorer]]:
         "neuron": ("One neuron and its error, trained at two learning rates", neuron),
         "assignment": ("The assignment network, trained at two learning rates", assignment),
         "xor": ("A network that learns exclusive or", xor),
+        "playground": ("The playground: type a program, and step through it", autograd.playground()),
         "shared": ("Where paths meet: x is used three times", autograd.explore(shared, wrt=[x])),
     }
 

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, draw, explain, explore, grad, topological_order
+from autograd.engine.primitives import TABLE
 from nn import GPT, Adam, TransformerBlock, add_lora, cross_entropy
 from tests.benchmarks.gpt import GPT as PlainGPT
 from tests.benchmarks.gpt import Sizes
-from tests.support import transformer
+from tests.support import reader, transformer
 from tests.support.explored import Explored
 from tests.support.profiles import tries
 
+FUNCTIONS = reader.reference_functions(TABLE)
 TINY = {"vocab_size": 5, "block_size": 6, "n_layer": 1, "n_head": 2, "n_embd": 4, "n_hidden": 6}
 KINDS = {
     "microgpt": {},
@@ -220,6 +222,18 @@ def test_drawings_fold_it():
     assert folded.count("\n") < 40
     large = GPT(27, 16, seed=0).loss([26, 4, 12, 12, 0, 26])
     assert draw(large, depth=3).source.count("\n") < 120
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_derived(kind):
+    model = GPT(**{**TINY, "n_head": 1, "n_embd": 2, "n_hidden": 2, "seed": 0, **KINDS[kind]})
+    for i, parameter in enumerate(model.parameters()):
+        parameter.label = f"w{i}"  # which the reader of formulas takes for a name
+    loss = model.loss([0, 1, 2])
+    for weight in (model.output.weight[2][1], model.blocks[0].attention.query.weight[0][0]):
+        derivation = explain(loss, weight)
+        again = float(reader.evaluate(derivation.formula, derivation.values, FUNCTIONS))
+        assert again == pytest.approx(grad(loss, weight)[0], rel=1e-9)
 
 
 def test_it_is_derived_and_stepped_through():

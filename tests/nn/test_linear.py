@@ -101,6 +101,15 @@ def test_a_chain_takes_a_vector_or_a_sequence_of_vectors():
     assert model.n_in == 3
 
 
+def test_a_chain_that_begins_with_an_embedding_takes_any_number_of_tokens():
+    model = Sequential(Embedding(5, 4, seed=0), Linear(4, 2, seed=1))
+    for T in (1, 3):
+        found = model.predict([[4] * T, [1] * T])
+        assert found.shape == (2, T, 2)
+        assert found[0].tolist() == [[y.data for y in row] for row in model([4] * T)]
+    assert not hasattr(model, "n_in")
+
+
 def test_a_subclass_may_do_anything_and_is_asked_each_time():
     class Doubled(Linear):
         def _output(self, x):

@@ -38,12 +38,16 @@ function aboutNode(node) {
       [say("look.gradient"), node === output || readers(node).length ? exact(grad(node)) : say("look.none")],
     ]),
   ];
+  if (nodes[node].line) made.push(source(nodes[node].line));
   if (op) made.push(mathematics([line(computed(node))]));
   if (into[node].length) made.push(element("h4", {}, say("look.locals")), ...some(into[node], 24, factor));
   if (canEdit && leaves.includes(node)) made.push(...nudge(node));
   if (node === state.selected) made.push(...derivation(node));
   return made;
 }
+
+/** The line of the program that recorded it. */
+const source = ({ number, text }) => element("p", { class: "source" }, say("source", { number }), element("code", {}, text));
 
 /** What a small step of a leaf does to the output, beside the derivative, as the step shrinks. */
 function nudge(node) {
