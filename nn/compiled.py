@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -31,7 +31,7 @@ from .examples import Example, copies
 from .kept import Kept
 from .layers import Dropout
 from .losses import Loss, ignored_class
-from .module import Module, mode, several
+from .module import Module, in_rows, mode, several
 from .optimizers import SGD, Optimizer
 from .weights import Weighted
 
@@ -220,10 +220,10 @@ class CompiledModel:
         found = []
         for training in (True, False):
             loss, prediction, inputs, masks = self._record(example, training)
-            outputs = several(prediction)
-            rows = [len(each) for each in outputs] if hasattr(outputs[0], "__iter__") else None
+            rows = [len(row) for row in prediction] if in_rows(prediction) else None
             try:
-                program = compile(_flat(loss, outputs), self.parameters, inputs, backend=self.backend)
+                outputs = _nodes(loss, prediction)
+                program = compile(outputs, self.parameters, inputs, backend=self.backend)
             except ValueError as error:  # a leaf that is no parameter, for one
                 raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
             scalar = not hasattr(prediction, "__iter__")
@@ -298,7 +298,7 @@ class CompiledModel:
                 self._take_update()
             for places, recording in zip(self.examples, self.recordings):
                 loss, prediction, inputs, _ = self._record(self.data[int(places[0])], training=True)
-                outputs = _flat(loss, several(prediction))
+                outputs = _nodes(loss, prediction)
                 if not recording.program.computes(outputs, self.parameters, inputs):
                     return False
         except NotCompiledError:
@@ -548,10 +548,9 @@ def _shape(example: Example, ignored: int | None) -> Shape:
     return len(x), len(target), tuple([i for i, each in enumerate(target) if each == ignored])
 
 
-def _flat(loss: Any, outputs: Iterable[Any]) -> list[Value]:
+def _nodes(loss: Any, prediction: Any) -> list[Value]:
     """The loss and the numbers of a prediction, row by row, as nodes."""
-    numbers = [each for one in outputs for each in (one if hasattr(one, "__iter__") else (one,))]
-    return [each if isinstance(each, Value) else Value(each) for each in (loss, *numbers)]
+    return [each if isinstance(each, Value) else Value(each) for each in (loss, *several(prediction))]
 
 
 def _grouped(kinds: npt.NDArray[Any]) -> list[tuple[int, npt.NDArray[Any]]]:

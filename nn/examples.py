@@ -14,7 +14,7 @@ from autograd import Value, no_grad
 from .arguments import require_fraction
 from .arrays import features_of, finite_array
 from .losses import Loss, ignored_class
-from .module import Module
+from .module import Module, in_rows
 
 __all__ = ["copies", "examples_of", "split_of"]
 
@@ -53,7 +53,7 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
                 if len(x) not in predictions:
                     predictions[len(x)] = model(x)
                 prediction = predictions[len(x)]
-                if ignored is not None and _in_rows(prediction) and isinstance(target, list):
+                if ignored is not None and in_rows(prediction) and isinstance(target, list):
                     if len(target) == len(prediction) and {ignored} != set(target) <= known:
                         continue
                     known.update(target)
@@ -66,10 +66,6 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
                     f"{type(value).__name__}: {value!r:.60}"
                 )
     return examples
-
-
-def _in_rows(prediction: Any) -> bool:
-    return hasattr(prediction, "__iter__") and all(hasattr(row, "__iter__") for row in prediction)
 
 
 def _targets(name: str, y: Any) -> list[Any]:
@@ -85,7 +81,8 @@ def _rows(name: str, data: Any) -> list[list[float]] | None:
     if isinstance(data, np.ndarray) and data.dtype != object:
         return None
     rows = list(data) if isinstance(data, (list, tuple, np.ndarray)) else []
-    if len({len(row) for row in rows if hasattr(row, "__len__") and not isinstance(row, str)}) < 2:
+    sized = [row for row in rows if isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) > 0]
+    if len(set(map(len, sized))) < 2:
         return None
     found = []
     for i, row in enumerate(rows):

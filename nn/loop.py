@@ -25,7 +25,7 @@ from .kept import Kept, is_users
 from .layers import Dropout
 from .losses import Loss, name_of
 from .metrics import Metric
-from .module import Module, mode
+from .module import Module, in_rows, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .progress import progress_bar
 from .schedules import LambdaLR, Schedule
@@ -231,7 +231,7 @@ class Loop:
     def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, list[float]]:
         if isinstance(self.loss, Weighted):
             targets = list(map(self.loss.target, targets))
-        if predictions and isinstance(predictions[0], list) and isinstance(predictions[0][0], list):
+        if predictions and in_rows(predictions[0]):
             targets, predictions = (list(itertools.chain(*each)) for each in (targets, predictions))
         t, y = np.array(targets), np.array(predictions)
         return {name: [float(metric(t, y))] for name, metric in self.metrics.items()}

@@ -419,7 +419,7 @@ def test_cross_entropy_with_all_its_options(kind, case):
 @tries(8)
 @given(case=classified(), data=st.data())
 def test_compiled_targets_are_inputs(backend, case, data):
-    """One program for all targets, classes that are ignored among them."""
+    """One program for all classes; the rows that are ignored are those that it was recorded with."""
     z, t, options = case
     options["reduction"] = "mean" if options["reduction"] == "none" else options["reduction"]
     rows = [list(map(Value, row)) for row in z.tolist()]
@@ -431,12 +431,23 @@ def test_compiled_targets_are_inputs(backend, case, data):
         leaves,
         backend=backend,
     )
-    other = t[::-1] if t.ndim == 2 else np.array(data.draw(st.permutations(t.tolist())))
+    counts = np.ones(len(t), bool) if t.ndim == 2 else t != options["ignore_index"]
+    other = t.copy()
+    other[counts] = t[counts][::-1]
     for each in (t, other):
         value, gradient = program(z.ravel(), np.ravel(each)[None])
         assert value == pytest.approx(float(reduced(z, each, **options)), rel=1e-12, abs=1e-14)
         slopes = differences(lambda z, each=each: reduced(z, each, **options), z).ravel()
         assert gradient == pytest.approx(slopes, abs=1e-6)
+    if t.ndim == 1:
+        other[data.draw(st.sampled_from(np.flatnonzero(counts).tolist()))] = z.shape[1]
+        with pytest.raises(IndexError, match=f"from 0 to {z.shape[1] - 1}"):
+            program(z.ravel(), other[None])
+    if not counts.all() and t.ndim == 1:
+        other[counts] = t[counts]
+        other[np.flatnonzero(~counts)[0]] = (options["ignore_index"] + 1) % z.shape[1]
+        if other[np.flatnonzero(~counts)[0]] != options["ignore_index"]:
+            assert math.isnan(program(z.ravel(), other[None])[0])
 
 
 @tries(30)

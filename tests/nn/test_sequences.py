@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, dot, mean, take, tanh
-from nn import GPT, SGD, Adam, AdamW, Dropout, EarlyStopping, Module, StepLR, cross_entropy, fit
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    DivergenceError,
+    Dropout,
+    EarlyStopping,
+    Module,
+    StepLR,
+    cross_entropy,
+    fit,
+)
 from tests.support.compiled import backends, slowly_in_native_code
 from tests.support.profiles import tries
 
@@ -163,8 +175,6 @@ def test_padded_targets_do_not_count(backend, data, batch_size):
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_a_training_that_diverges_keeps_the_last_finite_parameters(backend, batch_size):
     """In the middle of an epoch, between sequences of different lengths."""
-    from nn import DivergenceError
-
     X, y = sequences([3, 1, 2, 3, 5, 2, 2])
     found = []
     for each in ("eager", backend):
@@ -197,24 +207,6 @@ def test_it_is_resumed_and_stopped(backend, tmp_path):
     assert len(history) <= 50
 
 
-@slowly_in_native_code
-def test_a_gpt_learns_names(backend):
-    """Karpathy's, small, one name a step; its embeddings take tokens that are inputs."""
-    names = [[3, 0, 1, 2], [3, 2, 0], [3, 1, 1, 0, 2], [3, 0, 1]]
-    losses = []
-    for each in ("eager", backend):
-        model = GPT(VOCABULARY, block_size=6, n_layer=1, n_head=2, n_embd=4, seed=0)
-        history = fit(
-            model, [name[:-1] for name in names], [name[1:] for name in names], loss="cross_entropy",
-            optimizer=Adam(model.parameters(), lr=0.02, betas=(0.85, 0.99)), epochs=6, batch_size=1, seed=0,
-            backend=each, progress=False,
-        )  # fmt: skip
-        assert history.backend == each
-        losses.append(history.loss)
-    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
-    assert losses[0][-1] < losses[0][0]
-
-
 def fitted(X, y, **options):
     model = Recurrent()
     settings = {"loss": "cross_entropy", "epochs": 1, "progress": False} | options
@@ -240,8 +232,6 @@ def test_bad_rows_are_named(act, error, message):
 
 
 def test_a_model_of_so_many_features_refuses_rows_of_different_lengths():
-    from nn import MLP
-
     model = MLP(2, [1])
     with pytest.raises(ValueError, match=r"row 1 of X has 3 features, and the model takes 2"):
         fit(model, [[1.0, 2.0], [1.0, 2.0, 3.0]], [1.0, 2.0], loss="mse_loss",
