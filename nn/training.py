@@ -58,8 +58,10 @@ def fit(
     Parameters
     ----------
     model : called with one example, a list of D numbers.
-    X : the features (N, D): lists, an array, or anything with ``__array__``; finite.
-    y : the targets (N,) or (N, K), whatever the loss takes for one example.
+    X : the features (N, D): lists, an array, or anything with ``__array__``; finite. Or N sequences of
+        different lengths, such as tokens, as a list of rows.
+    y : the targets (N,) or (N, K), whatever the loss takes for one example; or N rows of different lengths,
+        such as the token to come at each position.
     loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`, such as
         ``functools.partial(cross_entropy, label_smoothing=0.1)``.
     optimizer : an `Optimizer` of the model's parameters or of some, or what makes one of them, such as
@@ -86,7 +88,7 @@ def fit(
         calls, draws at random, or changes anything else that it keeps between calls. All back ends give
         the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
         `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are
-        the same again.
+        the same again. Of sequences each length has a program of its own.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
@@ -94,8 +96,8 @@ def fit(
         model's mode is that of training in every epoch. See `nn.callbacks` for what else they may have, and
         `EarlyStopping` and `Checkpoint`.
     metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as
-        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K). For metrics
-        that compare labels see `of_labels`.
+        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K); if that
+        is rows for a sequence, N counts all positions. For metrics that compare labels see `of_labels`.
     schedule : a `Schedule` of the optimizer, or what makes one of it, such as
         ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch, and in another training
         goes on from there.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, dot, mean, take, tanh
 from nn import (
+    GPT,
     MLP,
     SGD,
     Adam,
@@ -205,6 +206,24 @@ def test_it_is_resumed_and_stopped(backend, tmp_path):
     assert numbers(parts) == numbers(whole)
     history = trained(Recurrent(), 50, validation=(X, y), callbacks=[EarlyStopping(patience=1)])
     assert len(history) <= 50
+
+
+@slowly_in_native_code
+def test_a_gpt_learns_names(backend):
+    """Karpathy's, small, one name a step; its embeddings take tokens that are inputs."""
+    names = [[3, 0, 1, 2], [3, 2, 0], [3, 1, 1, 0, 2], [3, 0, 1]]
+    losses = []
+    for each in ("eager", backend):
+        model = GPT(VOCABULARY, block_size=6, n_layer=1, n_head=2, n_embd=4, seed=0)
+        history = fit(
+            model, [name[:-1] for name in names], [name[1:] for name in names], loss="cross_entropy",
+            optimizer=Adam(model.parameters(), lr=0.02, betas=(0.85, 0.99)), epochs=6, batch_size=1, seed=0,
+            backend=each, progress=False,
+        )  # fmt: skip
+        assert history.backend == each
+        losses.append(history.loss)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
+    assert losses[0][-1] < losses[0][0]
 
 
 def fitted(X, y, **options):

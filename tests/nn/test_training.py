@@ -451,7 +451,11 @@ HOLE = np.where(np.arange(24).reshape(12, 2) == 7, np.nan, X)
             TypeError,
             "the loss must return one Value, .* returned float",
         ),
-        ({"backend": "jit"}, Bad, "backend must be one of 'auto', 'eager', 'numpy', 'llvm', 'jax', got 'jit'"),
+        (
+            {"backend": "jit"},
+            Bad,
+            "backend must be one of 'auto', 'eager', 'numpy', 'llvm', 'jax', got 'jit'",
+        ),
         ({"epochs": 0}, Bad, "epochs must be at least 1, got 0"),
         ({"epochs": 2.5}, TypeError, "epochs must be an integer, got float"),
         ({"batch_size": 0}, Bad, "batch_size must be at least 1, got 0"),
