@@ -16,7 +16,7 @@ from tests.benchmarks.gpt import GPT as PlainGPT
 from tests.benchmarks.gpt import Sizes
 from tests.support import reader, transformer
 from tests.support.explored import Explored
-from tests.support.profiles import tries
+from tests.support.profiles import slow, tries
 
 FUNCTIONS = reader.reference_functions(TABLE)
 TINY = {"vocab_size": 5, "block_size": 6, "n_layer": 1, "n_head": 2, "n_embd": 4, "n_hidden": 6}
@@ -144,6 +144,7 @@ def test_it_learns_a_text_by_heart_and_goes_on_with_it():
     assert model.generate(0, stop=3, temperature=0) == [0, 1, 2, 3]
 
 
+@tries(12)
 @given(
     seed=st.integers(0, 9), top_k=st.sampled_from([None, 1, 3]), temperature=st.sampled_from([0, 0.5, 2.0])
 )
@@ -257,8 +258,11 @@ def test_the_page_of_a_whole_microgpt_opens_its_parts():
 # --- compiled ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["numpy", "llvm"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    [*((kind, "numpy") for kind in KINDS), ("microgpt", "llvm")]
+    + slow([(kind, "llvm") for kind in KINDS if kind != "microgpt"]),
+)
 def test_compiled_for_one_length_it_is_right_for_all_tokens(kind, backend):
     if backend == "llvm":
         pytest.importorskip("llvmlite", reason="llvmlite is in the extra jit")
