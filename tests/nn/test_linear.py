@@ -52,6 +52,25 @@ def test_an_embedding_is_a_row_for_each_token(table, tokens):
     np.testing.assert_allclose(grad(total, embedding.parameters()), counts)
 
 
+@tries(40)
+@given(table=matrices(3, 2), tokens=st.lists(st.integers(0, 2), min_size=1, max_size=5))
+def test_tokens_that_are_values_choose_the_same_rows_with_the_same_gradient(table, tokens):
+    embedding = Embedding(3, 2, name="tokens")
+    embedding.weight = table
+    nodes = [Value(float(token), "token") for token in tokens]
+    found, plain = embedding(nodes), embedding(tokens)
+    assert [[y.data for y in row] for row in found] == [[y.data for y in row] for row in plain]
+    assert {y.scope for row in found for y in row} == {"tokens"}
+
+    def slopes(rows):
+        total = sum((i + 1.0) * y * y for i, row in enumerate(rows) for y in row)
+        return grad(total, [*embedding.parameters(), *nodes])
+
+    assert slopes(found) == pytest.approx(slopes(plain), rel=1e-13)
+    with pytest.raises(IndexError, match=r"take: token: .*3"):
+        embedding(Value(3.0, "token"))
+
+
 def test_they_are_torch_s():
     torch = pytest.importorskip("torch", reason="torch is only in the extra bench")
     linear, embedding = Linear(3, 2, seed=0), Embedding(4, 3, seed=1)
