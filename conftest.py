@@ -4,7 +4,9 @@ from importlib.util import find_spec
 
 import pytest
 
-collect_ignore = [] if find_spec("sklearn") else ["nn/estimators.py"]  # its extra
+# Modules that are imported by name, by who has the extra.
+collect_ignore = [] if find_spec("sklearn") else ["nn/estimators.py"]
+collect_ignore_glob = [] if find_spec("jax") else ["autograd/compiler/jax/*"]
 pytest.register_assert_rewrite("tests.support")
 
 

@@ -55,14 +55,16 @@ if TYPE_CHECKING:
     from .callbacks import Checkpoint, EarlyStopping, Watch
     from .curves import LossCurve
     from .diagrams import diagram
-    from .exchange import from_torch, to_onnx, to_torch
+    from .exchange import from_torch, to_torch
     from .exploration import explore_model
     from .feed_forward import GELU, FeedForward, MixtureOfExperts, SwiGLU
     from .gpt import GPT, TransformerBlock
     from .history import History
     from .linear import Embedding, Linear
+    from .lora import LoRA, add_lora, merge_lora
     from .metrics import METRICS, accuracy, mean_absolute_error, of_labels, r2_score
     from .normalization import LayerNorm, RMSNorm
+    from .onnx_graph import to_onnx
     from .plots import Panel
     from .storage import load, save
     from .training import DivergenceError, fit
@@ -74,14 +76,16 @@ else:
             "callbacks": ["Checkpoint", "EarlyStopping", "Watch"],
             "curves": ["LossCurve"],
             "diagrams": ["diagram"],
-            "exchange": ["from_torch", "to_onnx", "to_torch"],
+            "exchange": ["from_torch", "to_torch"],
             "exploration": ["explore_model"],
             "feed_forward": ["GELU", "FeedForward", "MixtureOfExperts", "SwiGLU"],
             "gpt": ["GPT", "TransformerBlock"],
             "history": ["History"],
             "linear": ["Embedding", "Linear"],
+            "lora": ["LoRA", "add_lora", "merge_lora"],
             "metrics": ["METRICS", "accuracy", "mean_absolute_error", "of_labels", "r2_score"],
             "normalization": ["LayerNorm", "RMSNorm"],
+            "onnx_graph": ["to_onnx"],
             "plots": ["Panel"],
             "storage": ["load", "save"],
             "training": ["DivergenceError", "fit"],
@@ -92,11 +96,11 @@ __all__ = [
     "ACTIVATIONS", "GELU", "GPT", "INITIALIZERS", "LOSSES", "METRICS", "MLP", "SGD", "Activation", "Adagrad",
     "Adam", "AdamW", "CausalSelfAttention", "Checkpoint", "CosineAnnealingLR", "DivergenceError", "Dropout",
     "EarlyStopping", "Embedding", "ExponentialLR", "FeedForward", "History", "KeyValueCache", "LambdaLR",
-    "Layer", "LayerNorm", "Linear", "LinearWarmup", "LossCurve", "MixtureOfExperts", "Module", "MultiStepLR",
-    "Neuron", "Optimizer", "RMSNorm", "RMSprop", "ReduceLROnPlateau", "Schedule", "Sequential", "StepLR",
-    "SwiGLU", "TransformerBlock", "Watch", "accuracy", "batches", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_", "cross_entropy", "diagram",
-    "explore_model", "fit", "from_torch", "gradient_norm", "half_squared_error", "hinge_loss", "huber_loss",
-    "l1_loss", "load", "mean_absolute_error", "mse_loss", "of_labels", "r2_score", "save", "to_onnx",
-    "to_torch",
+    "Layer", "LayerNorm", "Linear", "LinearWarmup", "LoRA", "LossCurve", "MixtureOfExperts", "Module",
+    "MultiStepLR", "Neuron", "Optimizer", "RMSNorm", "RMSprop", "ReduceLROnPlateau", "Schedule",
+    "Sequential", "StepLR", "SwiGLU", "TransformerBlock", "Watch", "accuracy", "add_lora", "batches",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "clip_grad_norm_", "clip_grad_value_",
+    "cross_entropy", "diagram", "explore_model", "fit", "from_torch", "gradient_norm", "half_squared_error",
+    "hinge_loss", "huber_loss", "l1_loss", "load", "mean_absolute_error", "merge_lora", "mse_loss",
+    "of_labels", "r2_score", "save", "to_onnx", "to_torch",
 ]  # fmt: skip

@@ -158,7 +158,7 @@ class CausalSelfAttention(Described, Module):
             weights.append(in_scope(sequence(softmax(scores[-1])), scope))
             used = weights[-1]
             if self.dropout is not None and self.training:
-                used = in_scope(sequence(self.dropout(used)), scope)
+                used = in_scope(sequence(self.dropout(used)), scope, constants=True)
             columns = zip(*(values[head] for values in cache.values))
             attended += in_scope(tuple([dot(used, column) for column in columns]), scope)
         cache.scores.append(scores)
@@ -191,11 +191,15 @@ class CausalSelfAttention(Described, Module):
         return self._turns[place]
 
     def _constants(self, numbers: tuple[float, float]) -> Vector:
-        return in_scope(sequence(numbers), self._name)
+        return in_scope(sequence(numbers), f"{self._name}.rotary" if self._name else "rotary")
 
     @property
     def n_in(self) -> int:
         """The length of a vector."""
+        return self.n_embd
+
+    @property
+    def n_out(self) -> int:
         return self.n_embd
 
     @property

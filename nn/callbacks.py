@@ -6,8 +6,8 @@ have
 - ``begin(history)``, called before the first step, with what a resumed training has done already: to refuse
   what cannot work, or with True to end the training at once;
 - ``finish(history)``, called after the last;
-- ``state_dict()`` and ``load_state_dict(state)``: what it has to remember is then in every checkpoint and
-  history, in numbers, text, lists and dicts, and given back before ``begin`` when the training is resumed;
+- ``state_dict()`` and ``load_state_dict(state)``: its memory, as numbers, text, lists and dicts, is part of
+  every checkpoint and history, and is given back before ``begin`` when the training is resumed;
 - ``only_looks = True`` in its class, if it changes nothing that is trained: `fit` need not look for changes
   then, which takes about as long as a few examples. `Watch` makes one of a function.
 """

@@ -18,6 +18,7 @@ from autograd import (
     Training,
     Value,
     compile,
+    find_backend,
     grad,
     mean,
     no_grad,
@@ -55,7 +56,7 @@ class CompiledModel:
     ----------
     model, loss, optimizer : as `fit` has them. A parameter that the optimizer does not update is constant.
     data : all examples to train with.
-    backend : ``"numpy"`` or ``"llvm"``.
+    backend : ``"numpy"``, ``"llvm"`` or ``"jax"``.
     clips : the limits of the gradient, as of `Training`.
     predictions : whether a training notes them.
     others : what else changes as the training goes on, a schedule and callbacks.
@@ -87,6 +88,9 @@ class CompiledModel:
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         self.classes = 0  # of labels that are written as one-hot vectors
         self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
+        facts = find_backend(backend)
+        if facts.installed:
+            facts.load()  # some libraries draw random numbers when they are imported
         with self._keeping_nothing():
             if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
                 isinstance(loss, Weighted) and loss.labels
@@ -185,7 +189,7 @@ class CompiledModel:
         outputs, inputs = self._record(training)
         try:
             return compile(outputs, self.parameters, inputs, backend=self.backend)
-        except ValueError as error:  # of a leaf that is no parameter, say
+        except ValueError as error:  # a leaf that is no parameter, for one
             raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
 
     def _check(self) -> None:
@@ -229,7 +233,7 @@ class CompiledModel:
         return _close(self.evaluate(self.matrix(examples))[0], losses, atol=1e-12)
 
     def still_agrees(self) -> bool:
-        """Whether what is trained still is what was recorded, and how: a callback may change it."""
+        """Whether the model and its optimizer still are as they were recorded: a callback may change them."""
         dropping = [each for each in self.model.modules() if isinstance(each, Dropout) and each.p > 0.0]
         if dropping != self.dropouts or _trained(self.optimizer) != self.places:
             return False

@@ -1,100 +1,130 @@
-"""To torch and back, and to ONNX: the way on for whoever outgrows one machine.
-
-What can be exchanged are chains of layers with the activations of `nn.ACTIVATIONS`: an `MLP`, a `Layer`, a
-`Dropout`, and a `Sequential` of them.
-"""
+"""To torch and back: the way on for whoever outgrows one machine. `to_onnx` is in `nn.onnx_graph`."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
-from os import PathLike
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import MissingExtraError, Primitive, Value, write_bytes
+from autograd import MissingExtraError
 
 from .activations import ACTIVATIONS, Activation
+from .array_forward import FORMULAS, known_activation
+from .feed_forward import GELU
 from .layers import MLP, Dropout, Layer, Sequential
+from .linear import Embedding, Linear
 from .module import Module
+from .normalization import LayerNorm, RMSNorm
 
-__all__ = ["from_torch", "to_onnx", "to_torch"]
+__all__ = ["Array", "from_torch", "layer_arrays", "library", "numbers_of", "parts_of", "to_torch"]
 
 Array = npt.NDArray[np.float64]
 
 
-def _library(name: str, what: str, extra: str) -> Any:
+def library(name: str, what: str, extra: str) -> Any:
+    """A library that an extra installs.
+
+    Raises
+    ------
+    MissingExtraError : if it is not installed.
+    """
     try:
         return importlib.import_module(name)
     except ImportError:
         raise MissingExtraError(what, name.partition(".")[0], extra) from None
 
 
-# --- a chain of matrices, activations and dropouts -------------------------------------------------
+# --- what a model is made of -----------------------------------------------------------------------
+
+_SIMPLE = (Layer, Dropout, Linear, Embedding, RMSNorm, LayerNorm, GELU)
 
 
-def _chain(model: Any, caller: str) -> Iterable[tuple[Layer, Array, Array | None, Activation] | Dropout]:
-    """What the model does one after the other: layers with their weights (n_out, n_in), and dropouts."""
-    if type(model) is Layer:
-        neurons = model.neurons
-        activation = model.activation
-        own = ACTIVATIONS["linear"] if activation.layerwise else activation
-        if ACTIVATIONS.get(activation.name) != activation or {n.activation for n in neurons} != {own}:
-            names = ", ".join(
-                {function.name: 0 for function in (activation, *(n.activation for n in neurons))}
+def parts_of(model: Any, caller: str) -> Iterator[Module]:
+    """What the model does one after the other.
+
+    Raises
+    ------
+    TypeError, ValueError : if something in it, or an activation, is not known to `caller`.
+    """
+    pending = [model]
+    while pending:
+        part = pending.pop()
+        if type(part) is MLP:
+            layers: list[Module] = []
+            for layer in part.layers:
+                layers += [layer] if part.dropout is None else [layer, part.dropout]
+            pending += reversed(layers[:-1] if part.dropout else layers)
+        elif type(part) is Sequential:
+            pending += reversed(part.layers)
+        elif type(part) in _SIMPLE or type(part) in FORMULAS:
+            for each in part.modules():
+                if type(each) not in _SIMPLE and type(each) not in FORMULAS and not isinstance(part, Layer):
+                    raise TypeError(f"{caller} does not know the {type(each).__name__} in {part!r:.60}")
+                if hasattr(each, "activation") and type(each) in FORMULAS and each.activation != "swiglu":
+                    known_activation(each, caller)
+            yield part
+        else:
+            raise TypeError(
+                f"{caller} takes an MLP, a Layer or a Sequential of them and Dropouts, or a part of a "
+                f"transformer, got {type(part).__name__}: {part!r:.60}"
             )
-            raise ValueError(f"{caller} knows one of nn.ACTIVATIONS for a layer, and {model!r} has {names}")
-        weights = np.array([[weight.data for weight in neuron.w] for neuron in neurons])
-        biases = [0.0 if neuron.b is None else neuron.b.data for neuron in neurons]
-        bare = all(neuron.b is None for neuron in neurons)
-        yield model, weights, None if bare else np.array(biases), activation
-    elif type(model) is MLP:
-        for layer in model.layers:
-            yield from _chain(layer, caller)
-            if model.dropout is not None and layer is not model.layers[-1]:
-                yield model.dropout
-    elif type(model) is Sequential:
-        for module in model.layers:
-            yield from _chain(module, caller)
-    elif type(model) is Dropout:
-        yield model
-    else:
-        raise TypeError(
-            f"{caller} takes an MLP, a Layer or a Sequential of them and Dropouts, "
-            f"got {type(model).__name__}: {model!r:.60}"
-        )
+
+
+def layer_arrays(layer: Layer, caller: str) -> tuple[Array, Array | None, Activation]:
+    """The weights (n_out, n_in), the biases (n_out,) if there are any, and the activation of a layer."""
+    neurons, activation = layer.neurons, layer.activation
+    own = ACTIVATIONS["linear"] if activation.layerwise else activation
+    if ACTIVATIONS.get(activation.name) != activation or {n.activation for n in neurons} != {own}:
+        names = ", ".join({function.name: 0 for function in (activation, *(n.activation for n in neurons))})
+        raise ValueError(f"{caller} knows one of nn.ACTIVATIONS for a layer, and {layer!r} has {names}")
+    biases = np.array([0.0 if neuron.b is None else neuron.b.data for neuron in neurons])
+    bare = all(neuron.b is None for neuron in neurons)
+    return numbers_of([neuron.w for neuron in neurons]), None if bare else biases, activation
+
+
+def numbers_of(values: Any) -> Array:
+    """The numbers in `Value`s, or in rows of them."""
+    rows = values if hasattr(values[0], "__iter__") else [values]
+    table = np.array([[each.data for each in row] for row in rows])
+    return table if rows is values else table[0]
 
 
 # --- torch -----------------------------------------------------------------------------------------
 
 
 def to_torch(model: Module) -> Any:
-    """An equal `torch.nn.Sequential`, in double precision: of `Linear`, activations and `Dropout`.
+    """An equal torch module, in double precision, which is trained and used as torch's own are.
 
     Parameters
     ----------
-    model : an `MLP`, a `Layer`, or a `Sequential` of them and of `Dropout`s.
+    model : an `MLP`, a `Layer`, a part of a transformer such as `GPT` or `Linear`, or a `Sequential` of them
+        and of `Dropout`s.
 
     Returns
     -------
-    The torch module; it takes a tensor (..., D) of float64 and gives one (..., K). It is in training or not
-    as the model is.
+    Of a part of a transformer the like of torch, with the same attributes; otherwise a `torch.nn.Sequential`.
+    It takes a tensor (..., D) of float64, or of tokens (..., T), and gives one (..., K). It is in training or
+    not as the model is; what is frozen is so there too, and what is shared is shared.
 
     Raises
     ------
     TypeError, ValueError : if the model is something else, or has an activation of your own.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
-    parts = list(_chain(model, "to_torch"))
-    torch = _library("torch", "to_torch", "torch")
+    parts = list(parts_of(model, "to_torch"))
+    arrays = [layer_arrays(part, "to_torch") if isinstance(part, Layer) else None for part in parts]
+    torch = library("torch", "to_torch", "torch")
+    make = _Maker(torch)
     modules: list[Any] = []
-    for part in parts:
-        if isinstance(part, Dropout):
-            modules.append(torch.nn.Dropout(part.p))
+    for part, array in zip(parts, arrays):
+        if array is None:
+            modules.append(make(part))
             continue
-        _, weights, biases, activation = part
+        weights, biases, activation = array
         n_out, n_in = weights.shape
         linear = torch.nn.Linear(n_in, n_out, bias=biases is not None, dtype=torch.float64)
         with torch.no_grad():
@@ -103,8 +133,131 @@ def to_torch(model: Module) -> Any:
                 linear.bias.copy_(torch.from_numpy(biases))
         modules.append(linear)
         if not activation.linear:
-            modules.append(getattr(torch.nn, activation.torch)(**activation.arguments))
-    return torch.nn.Sequential(*modules).train(model.training)
+            modules.append(_torch_activation(activation, torch))
+    if isinstance(model, (MLP, Layer, Sequential, Dropout)):
+        return torch.nn.Sequential(*modules).train(model.training)
+    return modules[0].train(model.training)
+
+
+def _torch_activation(activation: Activation, torch: Any) -> Any:
+    return (
+        torch.nn.Identity()
+        if activation.linear
+        else getattr(torch.nn, activation.torch)(**activation.arguments)
+    )
+
+
+class _Maker:
+    """Makes torch modules of parts; a parameter of ours that several of these share, they share in torch."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+        self.parameters: dict[Any, Any] = {}  # by the first `Value` and the shape
+
+        class Composite(torch.nn.Module):  # type: ignore[misc]  # whose base is known late
+            """A part made of parts, which computes by the formula of its kind."""
+
+            def __init__(self, part: Module) -> None:
+                super().__init__()
+                self.part = (part,)  # in a tuple, for it is no module of torch
+
+            def forward(self, x: Any) -> Any:
+                (part,) = self.part
+                ops = _TorchOperations(torch)
+                return FORMULAS[type(part)](ops, part, lambda name, x: self.get_submodule(name)(x), x)
+
+        self.composite = Composite
+
+    def __call__(self, model: Module) -> Any:
+        """The torch module for a part; those in it are made first."""
+        made: dict[Module, Any] = {}
+        for part in reversed(list(model.modules())):
+            if type(part) not in FORMULAS:
+                made[part] = self._simple(part)
+                continue
+            made[part] = self.composite(part)
+            for name, attribute in vars(part).items():
+                if isinstance(attribute, Module) and not name.startswith("_"):
+                    setattr(made[part], name, made[attribute])
+                elif isinstance(attribute, list) and attribute and isinstance(attribute[0], Module):
+                    setattr(made[part], name, self.torch.nn.ModuleList(made[each] for each in attribute))
+        return made[model]
+
+    def _simple(self, part: Any) -> Any:
+        net, double = self.torch.nn, {"dtype": self.torch.float64}
+        if isinstance(part, Dropout):
+            return net.Dropout(part.p)
+        if isinstance(part, GELU):
+            return net.GELU(part.approximate)
+        affine = {"elementwise_affine": part.weight is not None}
+        if isinstance(part, Linear):
+            made = net.Linear(part.n_in, part.n_out, bias=part.bias is not None, **double)
+        elif isinstance(part, Embedding):
+            made = net.Embedding(part.num_embeddings, part.embedding_dim, **double)
+        elif isinstance(part, RMSNorm):
+            made = net.RMSNorm(part.n_in, part.eps, **affine, **double)
+        else:
+            made = net.LayerNorm(part.n_in, part.eps, **affine, bias=part.bias is not None, **double)
+        for name in ("weight", "bias"):
+            if (values := getattr(part, name)) is not None:
+                setattr(made, name, self._parameter(values))
+        return made
+
+    def _parameter(self, values: Any) -> Any:
+        numbers = numbers_of(values)
+        first = values[0][0] if numbers.ndim == 2 else values[0]
+        key = (first, numbers.shape)
+        if key not in self.parameters:
+            tensor = self.torch.from_numpy(numbers)
+            self.parameters[key] = self.torch.nn.Parameter(tensor, requires_grad=first.requires_grad)
+        return self.parameters[key]
+
+
+class _TorchOperations:
+    """`Operations` on tensors."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+
+    def activated(self, activation: Activation, x: Any) -> Any:
+        return _torch_activation(activation, self.torch)(x)
+
+    def positions(self, tokens: Any) -> Any:
+        return self.torch.arange(tokens.shape[-1], device=tokens.device)
+
+    def heads(self, x: Any, n_head: int) -> Any:
+        return x.unflatten(-1, (n_head, -1)).transpose(-3, -2)
+
+    def joined(self, x: Any) -> Any:
+        return x.transpose(-3, -2).flatten(-2)
+
+    def transposed(self, x: Any) -> Any:
+        return x.transpose(-2, -1)
+
+    def turned(self, x: Any, base: float) -> Any:
+        places = self.torch.arange(x.shape[-2], dtype=x.dtype, device=x.device)
+        powers = self.torch.arange(0, x.shape[-1], 2, dtype=x.dtype, device=x.device) / x.shape[-1]
+        angles = places[:, None] * self.torch.exp(-math.log(base) * powers)
+        a, b, cos, sin = x[..., ::2], x[..., 1::2], angles.cos(), angles.sin()
+        return self.torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
+
+    def causal_softmax(self, scores: Any) -> Any:
+        later = self.torch.ones(scores.shape[-2:], dtype=self.torch.bool, device=scores.device).triu(1)
+        return self.softmax(scores.masked_fill(later, -math.inf))
+
+    def softmax(self, x: Any) -> Any:
+        return x.softmax(-1)
+
+    def of_the_largest(self, scores: Any, shares: Any, k: int) -> Any:
+        order = scores.argsort(dim=-1, descending=True, stable=True)
+        chosen = self.torch.zeros_like(shares, dtype=self.torch.bool).scatter(-1, order[..., :k], True)
+        return shares.where(chosen, 0.0)
+
+    def total(self, x: Any) -> Any:
+        return x.sum(-1, keepdim=True)
+
+    def column(self, x: Any, i: int) -> Any:
+        return x[..., i : i + 1]
 
 
 def from_torch(module: Any) -> MLP | Sequential:
@@ -123,7 +276,7 @@ def from_torch(module: Any) -> MLP | Sequential:
     TypeError, ValueError : if it has a module that is not known here, or with other arguments; it names it.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
-    torch = _library("torch", "from_torch", "torch")
+    torch = library("torch", "from_torch", "torch")
     if isinstance(module, torch.nn.Linear):
         module = torch.nn.Sequential(module)
     if not isinstance(module, torch.nn.Sequential) or not len(module):
@@ -202,128 +355,3 @@ def _assembled(parts: list[tuple[Any, str] | float]) -> MLP | Sequential:
             if neuron.b is not None:
                 neuron.b.data = bias
     return model
-
-
-# --- ONNX ------------------------------------------------------------------------------------------
-
-
-class _Graph:
-    """The nodes of an ONNX graph, each of which gives one tensor."""
-
-    def __init__(self, helper: Any, numpy_helper: Any) -> None:
-        self.helper, self.numpy_helper = helper, numpy_helper
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def __call__(self, operation: str, *inputs: str, **attributes: Any) -> str:
-        output = f"{operation.lower()}{len(self.nodes)}"
-        self.nodes.append(self.helper.make_node(operation, list(inputs), [output], **attributes))
-        return output
-
-    def constant(self, numbers: Any, name: str = "") -> str:
-        name = name or f"constant{len(self.constants)}"
-        self.constants.append(self.numpy_helper.from_array(np.asarray(numbers, dtype=np.float64), name))
-        return name
-
-
-def _expm1(graph: _Graph, x: str) -> str:
-    """eˣ − 1 = 2 tanh(x/2) / (1 − tanh(x/2)), in which nothing cancels."""
-    half = graph("Tanh", graph("Mul", x, graph.constant(0.5)))
-    return graph("Div", graph("Add", half, half), graph("Sub", graph.constant(1.0), half))
-
-
-def _log1p(graph: _Graph, x: str) -> str:
-    """log(u) x / (u − 1) with u = 1 + x as rounded, and x where that is 1 (Kahan's)."""
-    one = graph.constant(1.0)
-    u = graph("Add", x, one)
-    closer = graph("Mul", graph("Log", u), graph("Div", x, graph("Sub", u, one)))
-    return graph("Where", graph("Equal", u, one), x, closer)
-
-
-class _Tensor:
-    """A tensor of the graph as an operand of the formula of a row, which so is written in ONNX."""
-
-    def __init__(self, graph: _Graph, name: str) -> None:
-        self.graph, self.name = graph, name
-
-    @staticmethod
-    def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
-        if row.name not in _OPERATIONS:
-            return next(filter(callable, (row.native, row.sheet, row.expansion)))(*args)
-        graph = next(arg.graph for arg in args if isinstance(arg, _Tensor))
-        names = [arg.name if isinstance(arg, _Tensor) else graph.constant(float(arg)) for arg in args]
-        operation = _OPERATIONS[row.name]
-        return _Tensor(
-            graph, graph(operation, *names) if isinstance(operation, str) else operation(graph, *names)
-        )
-
-
-_BOOL, _DOUBLE = 9, 11  # onnx.TensorProto's numbers of types
-# Operators by row. LeakyRelu, Elu, Softplus and Erf are not among them: many runtimes have these in single
-# precision only.
-_OPERATIONS: dict[str, str | Callable[..., str]] = {
-    "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "abs": "Abs", "exp": "Exp",
-    "maximum": "Max", "minimum": "Min", "expm1": _expm1, "log1p": _log1p,
-    "step": lambda graph, x: graph("Cast", graph("Greater", x, graph.constant(0.0)), to=_DOUBLE),
-    "where": lambda graph, condition, a, b: graph("Where", graph("Cast", condition, to=_BOOL), a, b),
-    **{name: row.onnx for name, row in ACTIVATIONS.items() if row.onnx and not row.layerwise},
-}  # fmt: skip
-for _name in ("add", "sub", "mul", "truediv"):
-    _row: Any = getattr(Value(0.0), f"__{_name}__")(1.0).primitive
-    setattr(_Tensor, f"__{_name}__", lambda a, b, row=_row: row(a, b))
-    setattr(_Tensor, f"__r{_name}__", lambda b, a, row=_row: row(a, b))
-for _name, _node in {"__neg__": -Value(0.0), "__abs__": abs(Value(0.0))}.items():
-    setattr(_Tensor, _name, lambda x, row=_node.primitive: row(x))
-
-
-def _activated(activation: Activation, graph: _Graph, x: str) -> str:
-    """Add an activation to the graph, and return the name of its output."""
-    if activation.layerwise:
-        return graph(activation.onnx, x, axis=-1)
-    result: _Tensor = activation.function(_Tensor(graph, x))
-    return result.name
-
-
-def to_onnx(model: Module, path: str | PathLike[str]) -> None:
-    """Write the model as an ONNX file: input ``x`` (N, D), output ``y`` (N, K), both float64.
-
-    Dropouts are left out, as when the model is used.
-
-    Parameters
-    ----------
-    model : as for `to_torch`.
-    path : where to; by custom it ends in ``.onnx``.
-
-    Raises
-    ------
-    TypeError, ValueError : as for `to_torch`.
-    OSError : if the file cannot be written.
-    MissingExtraError : without onnx, which the extra `onnx` installs.
-    """
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"to_onnx takes a path, got {type(path).__name__}: {path!r:.60}")
-    layers = [part for part in _chain(model, "to_onnx") if not isinstance(part, Dropout)]
-    if not layers:
-        raise ValueError(f"to_onnx needs a layer, and {model!r} has none")
-    onnx = _library("onnx", "to_onnx", "onnx")
-    graph = _Graph(onnx.helper, onnx.numpy_helper)
-    x = "x"
-    for i, (_, weights, biases, activation) in enumerate(layers):
-        operands = [x, graph.constant(weights, f"weight{i}")]
-        if biases is not None:
-            operands.append(graph.constant(biases, f"bias{i}"))
-        x = graph("Gemm", *operands, transB=1)
-        if not activation.linear:
-            x = _activated(activation, graph, x)
-    graph.nodes.append(onnx.helper.make_node("Identity", [x], ["y"]))
-    double = onnx.TensorProto.DOUBLE
-    ends = [
-        onnx.helper.make_tensor_value_info(name, double, ["N", width])
-        for name, width in (("x", layers[0][1].shape[1]), ("y", layers[-1][1].shape[0]))
-    ]
-    whole = onnx.helper.make_graph(graph.nodes, "model", ends[:1], ends[1:], graph.constants)
-    made = onnx.helper.make_model(
-        whole, producer_name="scalar-autograd", opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
-    )
-    onnx.checker.check_model(made)
-    write_bytes(path, made.SerializeToString())

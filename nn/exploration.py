@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Drawing, Explorer, Run, Value, explore, grad, mean, no_grad, topological_order
+from autograd import Drawing, Explorer, Plane, Run, Value, explore, grad, mean, no_grad, topological_order
 
 from .arguments import require_count, require_number
 from .callbacks import Watch
 from .diagrams import diagram
 from .examples import Example, copies, examples_of
 from .history import History
-from .losses import Loss, find_loss
+from .losses import Loss, binary_cross_entropy_with_logits, find_loss
 from .module import Module, mode, several
 from .optimizers import SGD, Optimizer
 from .schedules import Schedule
@@ -108,7 +108,7 @@ def explore_model(
     rates = [require_number("lr", rate, least=0.0) for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates:
         raise ValueError(f"lr must be a number or several, got {lr!r:.60}")
-    output, names = _recorded(model, criterion, examples[example], inputs, outputs)
+    output, x, predictions, names = _recorded(model, criterion, examples[example], inputs, outputs)
     runs = []
     for rate in rates:
         trainee = copy.deepcopy(model)
@@ -120,6 +120,7 @@ def explore_model(
         wrt=_trainable(model),
         runs=runs,
         network=_network(model, *names),
+        plane=_plane(output, x, predictions, criterion, examples),
         title=title or f"A training of {type(model).__name__}, step by step",
         frames=frames,
         limit=limit,
@@ -143,8 +144,8 @@ def _columns(data: Any) -> tuple[Any, Any]:
 
 def _recorded(
     model: Module, loss: Loss, example: Example, inputs: Sequence[str] | None, outputs: Sequence[str] | None
-) -> tuple[Value, tuple[list[str], list[str]]]:
-    """The loss of one example, with a label on all that has a name; and the names."""
+) -> tuple[Value, list[Value], list[Value], tuple[list[str], list[str]]]:
+    """The loss of one example, its features and predictions, all labelled that has a name; and the names."""
     features, target = example
     names = _names("inputs", inputs, [f"x{k}" for k in range(1, len(features) + 1)])
     x = [Value(number, name) for number, name in zip(features, names, strict=True)]
@@ -158,7 +159,26 @@ def _recorded(
         output = _with_leaves(loss, prediction, target)
     output.label = output.label or "L"
     _name_neurons(output)
-    return output, (names, called)
+    return output, x, predictions, (names, called)
+
+
+def _plane(
+    output: Value, x: list[Value], predictions: list[Value], loss: Loss, examples: list[Example]
+) -> Plane | None:
+    """The plane of two features, if the targets are classes: of two numbers, indices or one-hot."""
+    targets = np.array([target for _, target in examples])
+    kinds = np.unique(targets)
+    level = 0.0
+    if len(predictions) > 1:
+        classes = targets.argmax(axis=1) if targets.ndim == 2 else targets
+        decides = set(kinds) <= ({0.0, 1.0} if targets.ndim == 2 else set(range(len(predictions))))
+    else:
+        classes = targets.reshape(len(examples), -1)[:, 0] > kinds.mean()
+        decides = len(kinds) == 2
+        level = 0.0 if loss is binary_cross_entropy_with_logits else float(kinds.mean())
+    if len(x) != 2 or not decides or not {*x, *predictions} <= set(topological_order(output)):
+        return None
+    return Plane((x[0], x[1]), predictions, np.array([each for each, _ in examples]), classes, level)
 
 
 def _names(what: str, given: Sequence[str] | None, default: list[str]) -> list[str]:

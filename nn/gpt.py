@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, mean, no_grad
+from autograd import Value, log_softmax, mean, no_grad, sequence, take
 
 from .arguments import (
     Described,
@@ -118,17 +118,22 @@ class TransformerBlock(Described, Module):
     def step(self, x: Any, cache: KeyValueCache) -> Vector:
         """The output at the position after those in the cache, to which its key and value are added."""
         x = inputs_of(x, self)
-        x = self._added(x, self.attention.step(self.norm1(x), cache))
-        return self._added(x, self.feed_forward(self.norm2(x)))
+        x = self._added(x, self.attention.step(self.norm1(x), cache), "residual1")
+        return self._added(x, self.feed_forward(self.norm2(x)), "residual2")
 
-    def _added(self, x: Vector, change: Any) -> Vector:
+    def _added(self, x: Vector, change: Any, place: str) -> Vector:
+        scope = f"{self._name}.{place}" if self._name else place
         if self.dropout is not None and self.training:
-            change = self.dropout(change)
-        return in_scope(tuple([a + b for a, b in zip(x, change)]), self._name)
+            change = in_scope(sequence(self.dropout(change)), scope, constants=True)
+        return in_scope(tuple([a + b for a, b in zip(x, change)]), scope)
 
     @property
     def n_in(self) -> int:
         """The length of a vector."""
+        return self.n_embd
+
+    @property
+    def n_out(self) -> int:
         return self.n_embd
 
     def _settings(self) -> dict[str, Any]:
@@ -274,7 +279,7 @@ class GPT(Described, Module):
 
         Parameters
         ----------
-        tokens : T whole numbers, T from 1 to `block_size`.
+        tokens : T whole numbers, T from 1 to `block_size`; or `Value`s, such as the inputs of a program.
         """
         tokens, caches = self._tokens(tokens), self.caches()
         return [self.step(token, caches) for token in tokens]
@@ -284,7 +289,7 @@ class GPT(Described, Module):
         return [KeyValueCache() for _ in self.blocks]
 
     def step(self, token: Any, caches: Sequence[KeyValueCache]) -> Vector:
-        """The V scores for what follows this token, which stands after those in the caches; these grow by it.
+        """The V scores of the token after this one, which follows the tokens in the caches and joins them.
 
         Parameters
         ----------
@@ -307,7 +312,7 @@ class GPT(Described, Module):
         if self.embedding_norm is not None:
             x = self.embedding_norm(x)
         if self.dropout is not None and self.training:
-            x = tuple(self.dropout(x))
+            x = in_scope(sequence(self.dropout(x)), "embedding", constants=True)
         for block, cache in zip(self.blocks, caches):
             x = block.step(x, cache)
         if self.final_norm is not None:
@@ -338,8 +343,9 @@ class GPT(Described, Module):
         scores, targets = self(tokens), listed(targets)
         if not hasattr(targets, "__len__") or len(targets) != len(scores):
             raise ValueError(f"loss needs a target for each of {len(scores)} tokens, got {targets!r:.60}")
-        total: Value = mean(list(map(cross_entropy, scores, targets)))
+        total: Value = mean(list(map(_cross_entropy, scores, targets)))
         all_in_scope((total,), "loss")
+        total.label = "loss"
         return total
 
     def generate(
@@ -417,6 +423,10 @@ class GPT(Described, Module):
             raise ValueError(f"GPT takes up to block_size={self.block_size} tokens, got {len(tokens)}")
         return list(tokens)
 
+    @property
+    def n_out(self) -> int:
+        return self.vocab_size
+
     def _settings(self) -> dict[str, Any]:
         norms = {name: getattr(self, name) is not None for name in ("embedding_norm", "final_norm")}
         found = super()._settings() | self.blocks[0]._settings() | norms
@@ -424,6 +434,10 @@ class GPT(Described, Module):
 
     def _steady(self) -> bool:
         return type(self) is GPT
+
+
+def _cross_entropy(scores: Vector, target: Any) -> Any:
+    return -take(log_softmax(scores), target) if type(target) is Value else cross_entropy(scores, target)
 
 
 def _drawn(scores: list[float], temperature: float, top_k: int | None, rng: np.random.Generator) -> int:

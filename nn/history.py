@@ -35,7 +35,8 @@ class History:
     gradient_norm : ‖g‖₂, the mean over the updates; before any clipping.
     learning_rate : the one that the epoch began with.
     interrupted : whether Ctrl-C ended the training.
-    backend, backend_reason : what computed the updates, ``"eager"``, ``"numpy"`` or ``"llvm"``, and why that.
+    backend, backend_reason : what computed the updates, ``"eager"``, ``"numpy"``, ``"llvm"`` or
+        ``"jax"``, and why that.
 
     Examples
     --------

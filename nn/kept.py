@@ -87,7 +87,7 @@ class Kept:
         self._keep(name, lambda: [pickle.dumps(get())], lambda parts: put(pickle.loads(parts[0])))
 
     def _look(self, name: str, each: Any) -> Iterator[tuple[str, Any]]:
-        """Keep what an object can change itself; what it leads to, by name."""
+        """Keep the parts of an object that can change, and yield the objects that it refers to, by name."""
         if (isinstance(each, np.ndarray) and each.size > _LONG) or (
             isinstance(each, (list, tuple, dict, set, frozenset, deque)) and len(each) > _LONG
         ):
@@ -144,7 +144,7 @@ class Kept:
         yield from zip(names, entries.values())
 
     def _function(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
-        """Its closure, its defaults, its attributes, and the globals that it and what is in it name."""
+        """Its closure, defaults and attributes, and the globals that it and its inner functions name."""
         yield from zip(function.__code__.co_freevars, function.__closure__ or ())
         yield from ((function.__name__, part) for part in (function.__defaults__, function.__kwdefaults__))
         yield from self._entries(function.__name__, vars(function), "{}.{}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, dot
+from autograd import Value, dot, take
 
 from .arguments import Described, random_generator, require_count, require_flag, require_text, scalar
 from .initializers import Initializer, draw_weights
@@ -62,6 +62,11 @@ class VectorModule(Described, Module):
     n_in: int
     _name = ""
 
+    @property
+    def _prefix(self) -> str:
+        """What the names of its parts begin with."""
+        return f"{self._name}." if self._name else ""
+
     def __call__(self, x: Any) -> Any:
         """A tuple of `Value`s for a vector of `n_in` numbers or `Value`s; of T of them a list of T tuples."""
         if type(x) is not tuple or not x or type(x[0]) is not Value:
@@ -69,6 +74,11 @@ class VectorModule(Described, Module):
             if isinstance(x, (list, tuple)) and x and hasattr(x[0], "__iter__"):
                 return [self._output(inputs_of(each, self)) for each in x]
         return self._output(inputs_of(x, self))
+
+    @property
+    def n_out(self) -> int:
+        """The length of the vectors that it gives."""
+        return self.n_in
 
     def _output(self, x: Vector) -> Vector:
         """The output for inputs that are known to fit."""
@@ -206,7 +216,8 @@ class Embedding(Weighted):
 
     Examples
     --------
-    A call with one token gives a tuple of `Value`s, with a sequence of T tokens a list of T tuples.
+    A call with one token gives a tuple of `Value`s, with a sequence of T tokens a list of T tuples. A token
+    may be a `Value`, see `autograd.take`, as where it is an input of a compiled program.
 
     >>> from nn import Embedding
     >>> embedding = Embedding(3, 2)
@@ -219,6 +230,8 @@ class Embedding(Weighted):
 
     weight: Matrix
     bias = None
+    n_in = None  # type: ignore[assignment]  # any number of tokens
+    _columns: Matrix  # of the weight, for `take`
 
     def __init__(
         self,
@@ -234,6 +247,11 @@ class Embedding(Weighted):
         rng = random_generator(seed)
         self.weight = draw_weights(initializer or "normal", rng, embedding_dim, num_embeddings)  # type: ignore[assignment]  # __setattr__ makes Values of them
 
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute == "weight":
+            self._columns = tuple(zip(*self.weight))
+
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.num_embeddings, self.embedding_dim)
 
@@ -248,6 +266,8 @@ class Embedding(Weighted):
         return self._row(tokens)
 
     def _row(self, token: Any) -> Vector:
+        if type(token) is Value:
+            return in_scope(tuple([take(column, token) for column in self._columns]), self._name)
         return self.weight[index_of(token, self.num_embeddings, self._name or "Embedding")]
 
 

@@ -79,7 +79,7 @@ class Standing:
     parameters : their numbers, (P,).
     optimizer : its state.
     generators : the states of the generators of all dropouts.
-    draw : called after these are set; the dropouts draw what they had drawn until that moment.
+    draw : called after these are set, to repeat the draws that the dropouts had made until then.
     """
 
     parameters: list[float]

@@ -129,7 +129,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> float:
 def r2_score(y_true: Any, y_pred: Any) -> float:
     """The coefficient of determination R² = 1 − Σ (yᵢ − ŷᵢ)² / Σ (yᵢ − ȳ)²: 1 is perfect, 0 the mean's.
 
-    Of several outputs, the mean of theirs.
+    With several outputs, the mean over them.
 
     Parameters
     ----------

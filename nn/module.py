@@ -20,7 +20,7 @@ from .arrays import features_of
 if TYPE_CHECKING:
     from autograd import Explorer, Program
 
-__all__ = ["Module", "mode", "several"]
+__all__ = ["Module", "mode", "several", "singular"]
 
 _PROGRAMS: WeakKeyDictionary[Module, Program] = WeakKeyDictionary()  # of `predict`, freed with the module
 
@@ -130,10 +130,11 @@ class Module:
         Parameters
         ----------
         X : the features (N, D): lists, an array, or anything with ``__array__``; finite, none of them masked.
+            For a model of sequences such as `GPT` each row is one, of T tokens.
 
         Returns
         -------
-        (N,) of a single output, (N, K) of K.
+        (N,) of a single output, (N, K) of K, (N, T, K) of a model of sequences.
 
         Raises
         ------
@@ -152,11 +153,16 @@ class Module:
             program = self._program(features[0].tolist()) if len(features) > _FEW else None
             if program is not None:
                 table = program.evaluate([parameter.data for parameter in self.parameters()], features)
+                with no_grad():
+                    output = self(features[0].tolist())
             else:
                 with no_grad():
-                    rows = [several(self(row)) for row in features.tolist()]
+                    outputs = [self(row) for row in features.tolist()]
+                output, rows = outputs[0], list(map(several, outputs))
                 numbers = [[y.data if isinstance(y, Value) else y for y in row] for row in rows]
                 table = np.array(numbers, dtype=np.float64)
+        if _nested(output):
+            return table.reshape(len(table), len(output), -1)
         return table.reshape(len(table)) if table.shape[1] == 1 else table
 
     def _program(self, example: list[float]) -> Program | None:
@@ -275,12 +281,12 @@ def _named_items(name: str, attribute: Any) -> Iterator[tuple[str, Value | Modul
     elif isinstance(attribute, (list, tuple)) or (
         isinstance(attribute, np.ndarray) and attribute.dtype == object and attribute.ndim > 0
     ):
-        singular = _singular(name)
+        stem = singular(name)
         for i, item in enumerate(attribute):
-            yield from _named_items(f"{singular}{i}", item)
+            yield from _named_items(f"{stem}{i}", item)
 
 
-def _singular(name: str) -> str:
+def singular(name: str) -> str:
     """``layers`` → ``layer``, ``biases`` → ``bias``; ``bias`` stays, and the items of ``w0`` are ``w0_1``."""
     if name[-1:].isdigit():
         return f"{name}_"
@@ -311,8 +317,13 @@ def mode(model: Module, training: bool) -> Iterator[None]:
 
 
 def several(output: Any) -> list[Any]:
-    """The outputs as a list, of a single one too."""
-    return list(output) if hasattr(output, "__iter__") else [output]
+    """The outputs as a list, of a single one too, and of those of a sequence one after the other."""
+    outputs = list(output) if hasattr(output, "__iter__") else [output]
+    return [y for row in outputs for y in row] if _nested(outputs) else outputs
+
+
+def _nested(outputs: Any) -> bool:
+    return isinstance(outputs, (list, tuple)) and len(outputs) > 0 and isinstance(outputs[0], (list, tuple))
 
 
 _FEW = 50  # for so few examples, making array code takes longer than computing them

@@ -27,10 +27,6 @@ class _Norm(Weighted):
     def n_in(self) -> int:  # type: ignore[override]  # is fixed
         return self.normalized_shape
 
-    @property
-    def n_out(self) -> int:
-        return self.normalized_shape
-
     def _scaled(self, x: Any, squares: Any) -> Vector:
         """x / √(mean of squares + ε), times the weight, plus the bias, where there are these."""
         name = self._name
@@ -49,6 +45,8 @@ class _Norm(Weighted):
 class RMSNorm(_Norm):
     """Root mean square normalization: yᵢ = xᵢ / √(mean of x² + ε) · gᵢ.
 
+    It is computed as it stands: from 1e154 on x² is infinite and y is 0, as in torch.
+
     Parameters
     ----------
     normalized_shape : how many x there are, at least 1.
@@ -62,7 +60,7 @@ class RMSNorm(_Norm):
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, if there are not so many inputs.
+    TypeError, ValueError : if an argument is not as described; on a call, if the number of inputs is another.
 
     Source: Zhang and Sennrich 2019, "Root mean square layer normalization", eq. 4; `torch.nn.RMSNorm`.
 
@@ -96,7 +94,7 @@ class RMSNorm(_Norm):
 class LayerNorm(_Norm):
     """Layer normalization: yᵢ = (xᵢ − μ) / √(σ² + ε) · gᵢ + bᵢ, with mean μ and variance σ² of the x.
 
-    The variance is the mean of (x − μ)², as torch has it.
+    The variance is the mean of (x − μ)², as torch has it. From 1e154 on that is infinite and y is 0.
 
     Parameters
     ----------
@@ -112,7 +110,7 @@ class LayerNorm(_Norm):
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, if there are not so many inputs.
+    TypeError, ValueError : if an argument is not as described; on a call, if the number of inputs is another.
 
     Source: Ba, Kiros and Hinton 2016, "Layer normalization", eq. 3 and 4; `torch.nn.LayerNorm`.
 

@@ -1,4 +1,4 @@
-"""What a file of JSON may hold: checks that say the place of what is wrong, before anything is made of it.
+"""Checks of a JSON file before anything is built from it: an error names the place of the fault.
 
 A check is a function ``check(given, place)``, which raises a `SchemaError` or does nothing. A place is a pair
 of the place around it and a name or an index, and written out only where it is needed.
@@ -171,7 +171,7 @@ _LARGEST = {"has_uint32": 1, "uinteger": 2**32 - 1, "pos": 624, "buffer_pos": 4}
 
 
 def generator(given: Any, place: Place) -> None:
-    """The state of one of numpy's generators, in what JSON has: the like of what it would say itself."""
+    """The state of a generator of numpy, as JSON: the same members and types as numpy's own."""
     record({"bit_generator": choice(*GENERATORS)}, others=anything)(given, place)
     kind: type[np.random.BitGenerator] = getattr(np.random, given["bit_generator"])
     _alike(kind(0).state, given, place)

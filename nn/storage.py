@@ -3,8 +3,8 @@
 The file is an object with these members:
 
 - ``format`` : ``"scalar-autograd"``, and ``version`` : 1. A reader refuses versions above its own.
-- ``architecture`` : how to build the model, an object with its ``type`` (MLP, Layer, Neuron, Dropout or
-  Sequential) and the arguments of its constructor; or null for a model of one's own, and then
+- ``architecture`` : how to build the model, an object with its ``type`` (a class of `nn`) and the arguments
+  of its constructor, and ``lora``, the changes by `add_lora`; or null for a model of one's own, and then
   ``why`` says what cannot be told.
 - ``parameters`` : the numbers by name, as in ``state_dict()``; 17 digits, so they come back to the last bit.
 - ``training`` : of a checkpoint, what `fit` needs to go on: the history, the optimizer's memory, where in
@@ -26,24 +26,18 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable
-from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from autograd import write_text
 
-from .activations import ACTIVATIONS, Activation
-from .arguments import Described
-from .layers import MLP, Dropout, Layer, Neuron, Sequential
+from .architectures import UnknownArchitecture, architecture, built, count_parameters, described
 from .module import Module
 from .schema import (
     DEEPEST,
-    Check,
     SchemaError,
     anything,
-    choice,
     flag,
     generator,
     list_of,
@@ -61,10 +55,6 @@ __all__ = ["file_name", "load", "load_training", "printable", "save"]
 FORMAT = "scalar-autograd"
 VERSION = 1
 LARGEST = 4_000_000_000  # the largest file, in bytes
-
-
-class _Unknown(Exception):
-    """An architecture that cannot be told; the message says what of it."""
 
 
 def save(model: Module, path: str | PathLike[str], training: dict[str, Any] | None = None) -> None:
@@ -102,8 +92,8 @@ def save(model: Module, path: str | PathLike[str], training: dict[str, Any] | No
             raise ValueError(f"{name} is {number!r}: a model with such a parameter is not worth saving")
     architecture, why = None, ""
     try:
-        architecture = _described(model)
-    except _Unknown as reason:
+        architecture = described(model)
+    except UnknownArchitecture as reason:
         why = str(reason)
     content = {
         "format": FORMAT, "version": VERSION, "architecture": architecture, "why": why,
@@ -148,7 +138,7 @@ def load(path: str | PathLike[str], model: Module | None = None) -> Module:
                 "build the model and pass it, load(path, model)"
             )
         try:
-            model = _built(content["architecture"])
+            model = built(content["architecture"])
         except ValueError as error:  # such as softmax of one output
             raise ValueError(f"{name} is damaged: its architecture makes no sense ({error})") from error
     try:
@@ -257,24 +247,6 @@ def _parsed(text: str) -> Any:
 # --- the format ------------------------------------------------------------------------------------
 
 
-def _architecture(given: Any, place: Any) -> None:
-    record({"type": choice(*_ARGUMENTS)}, others=anything)(given, place)
-    record({"type": anything, **_ARGUMENTS[given["type"]]})(given, place)
-
-
-_ARGUMENTS: dict[str, dict[str, Check]] = {
-    "MLP": {
-        "n_in": whole(1), "widths": list_of(whole(1), least=1), "activation": choice(*ACTIVATIONS),
-        "output_activation": choice(*ACTIVATIONS), "bias": flag, "dropout": real(0.0, 1.0),
-    },
-    "Layer": {
-        "n_in": whole(1), "n_out": whole(1), "activation": choice(*ACTIVATIONS), "bias": flag, "name": text,
-    },
-    "Neuron": {"n_in": whole(1), "activation": choice(*ACTIVATIONS), "bias": flag, "name": text},
-    "Dropout": {"p": real(0.0, 1.0)},
-    "Sequential": {"layers": list_of(_architecture, least=1)},
-}  # fmt: skip
-
 _measured = real(finite=False)  # a validation loss or a metric may be infinite or nan
 _settings = record(
     {
@@ -312,7 +284,7 @@ _training = record(
 )
 _content = record(
     {
-        "format": text, "version": whole(1), "architecture": maybe(_architecture),
+        "format": text, "version": whole(1), "architecture": maybe(architecture),
         "parameters": table_of(real()), "training": maybe(_training),
     },
     {"why": text, "digests": table_of(text)},
@@ -329,9 +301,9 @@ def _check(content: dict[str, Any]) -> None:
     tree(content)
     _content(content, None)
     if content["architecture"] is not None:
-        size, there = _size(content["architecture"]), len(content["parameters"])
-        if size != there:
-            raise SchemaError(f"architecture has {size} parameters, and there are {there} in parameters")
+        own, there = count_parameters(content["architecture"]), len(content["parameters"])
+        if own != there:
+            raise SchemaError(f"architecture has {own} parameters, and there are {there} in parameters")
     training = content["training"]
     if training is None:
         return
@@ -391,68 +363,3 @@ def _check_digests(content: dict[str, Any]) -> None:
         for name in sorted(noted.keys() | found.keys()):
             if noted.get(name) != found.get(name):
                 raise SchemaError(f"{name} was changed after it was written: its digest differs")
-
-
-# --- architectures ---------------------------------------------------------------------------------
-
-
-def _described(model: Module) -> dict[str, Any]:
-    """How to build a model like this; what is built so must have the same modules and parameters."""
-    if type(model) not in (MLP, Layer, Neuron, Dropout, Sequential):
-        raise _Unknown(f"{type(model).__name__} is a class of your own")
-    kind = type(model).__name__
-    if isinstance(model, Sequential):
-        modules = [layer for layer in model.layers if isinstance(layer, Module)]
-        if len(modules) < len(model.layers):
-            raise _Unknown("it has a function of your own in it")
-        settings: dict[str, Any] = {"layers": list(map(_described, modules))}
-    else:
-        assert isinstance(model, Described)
-        settings = {"name": getattr(model, "_name", ""), **model._settings()}
-    description = {"type": kind} | {
-        name: _activation(settings[name]) if isinstance(settings[name], Activation) else settings[name]
-        for name in _ARGUMENTS[kind]
-    }
-    if _outline(_built(description, seed=0)) != _outline(model):  # a seed: nothing is drawn elsewhere
-        raise _Unknown("its layers were changed after it was made")
-    return description
-
-
-def _built(description: dict[str, Any], seed: int | None = None) -> Module:
-    arguments = dict(description)
-    build = _BUILD[arguments.pop("type")]
-    return build(**arguments, seed=seed)
-
-
-def _size(description: dict[str, Any]) -> int:
-    """How many parameters it has; it is asked before room is made for them."""
-    if description["type"] == "Sequential":
-        return sum(map(_size, description["layers"]))
-    if description["type"] == "Dropout":
-        return 0
-    widths = [description["n_in"], *description.get("widths", [description.get("n_out", 1)])]
-    return sum((n_in + description["bias"]) * n_out for n_in, n_out in pairwise(widths))
-
-
-def _activation(activation: Activation) -> str:
-    if ACTIVATIONS.get(activation.name) != activation:
-        raise _Unknown(f"its activation {activation.name!r} is a function of your own")
-    return activation.name
-
-
-_BUILD: dict[str, Callable[..., Module]] = {
-    "MLP": MLP,
-    "Layer": Layer,
-    "Neuron": Neuron,
-    "Dropout": Dropout,
-    "Sequential": lambda layers, seed: Sequential(*(_built(layer, seed) for layer in layers)),
-}
-
-
-def _outline(model: Module) -> list[Any]:
-    """The modules, with the activations of neurons, and the names of the parameters."""
-    kinds = [
-        (type(module).__name__, getattr(module.activation, "name", "") if isinstance(module, Neuron) else "")
-        for module in model.modules()
-    ]
-    return [*kinds, *(name for name, _ in model.named_parameters())]

@@ -77,14 +77,15 @@ def fit(
     class_weight : a weight for each label as a mapping, such as ``{0: 1.0, 1: 10.0}``, for all examples with
         it, those of validation too; or ``"balanced"`` for N / (K · count of the label). The labels are those
         of y, or of one-hot rows the number of the 1. Where both are given, the weights are multiplied.
-    backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"`` and
-        ``"llvm"`` (with the extra ``jit``) record one example and run whole epochs as array code or native
-        code, see `autograd.compile`: the model and the loss have to be the same computation for every
-        example. It is an error if Python reads one of the example's numbers, or if the code reads the
-        optimizer's rate or a schedule's epoch, counts its calls, draws at random, or changes anything else
-        that it keeps between calls. All back ends give the same numbers, but for rounding. ``"auto"``
-        compiles where it pays and can be done, and `History.backend_reason` says why; it goes by sizes and
-        never by the clock, so that numbers are the same again.
+    backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"``,
+        ``"llvm"`` (with the extra ``jit``) and ``"jax"`` (with the extra ``jax``) record one example and
+        run whole epochs as array code, native code or by XLA, see `autograd.compile`: the model and the
+        loss have to be the same computation for every example. It is an error if Python reads one of the
+        example's numbers, or if the code reads the optimizer's rate or a schedule's epoch, counts its
+        calls, draws at random, or changes anything else that it keeps between calls. All back ends give
+        the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
+        `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are
+        the same again.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True

@@ -1,5 +1,6 @@
 """The profile of hypothesis, what tests of each marker need, and a browser."""
 
+import gc
 import math
 import os
 import random
@@ -18,6 +19,7 @@ if "AUTOGRAD_CACHE" not in os.environ:  # one folder of native kernels for all w
     KERNELS = tempfile.TemporaryDirectory(prefix="kernels-")
     os.environ["AUTOGRAD_CACHE"] = KERNELS.name
 profiles.load()
+os.fsync = lambda descriptor: None  # no test cuts the power, and a disk that is waited for takes milliseconds
 after_each.append(lambda stage, outputs: verify(outputs, stage))  # after each pass of each program
 
 # Of each marker whether what its tests need is missing, and what helps.
@@ -42,6 +44,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("browser")
     if math.isfinite(SECONDS):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
+
+
+def pytest_collection_finish(session):
+    """The thousands of tests stay until the end: no collection of garbage has to visit them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.profiles import slow
+
 ROOT = Path(__file__).parent.parent
 SAYS = "from autograd.engine import compiled, one, two; print(compiled, one.f(1.5), two.g(1.5))"
 
@@ -51,11 +53,17 @@ def build(checkout, **setting):
     return [line for line in done.stderr.splitlines() if line.startswith("scalar-autograd:")]
 
 
-def test_it_is_built_and_built_again_and_never_left_half(checkout):
-    room = checkout / "autograd" / "engine"
+def test_it_is_built(checkout):
     assert build(checkout) == []
     assert run(checkout, "-c", SAYS).stdout == "True 3.0 9.0\n"
     assert run(checkout, "-c", SAYS, AUTOGRAD_PURE_PYTHON="1").stdout == "False 3.0 9.0\n"
+
+
+@pytest.mark.slow
+def test_it_is_built_again_and_never_left_half(checkout):
+    room = checkout / "autograd" / "engine"
+    assert build(checkout) == []
+    assert run(checkout, "-c", SAYS).stdout == "True 3.0 9.0\n"
 
     # Other sources with an older time, as they come from a backup.
     (room / "one.py").write_text("def f(x):\n    return x - x\n")
@@ -80,7 +88,7 @@ def test_it_is_built_and_built_again_and_never_left_half(checkout):
     assert run(checkout, "-c", SAYS).stdout == "False 0.0 5.0\n"
 
 
-@pytest.mark.parametrize("missing", ["compiler", "Cython"])
+@pytest.mark.parametrize("missing", ["compiler", *slow(["Cython"])])
 def test_without_a_compiler_or_cython_it_is_left_out_with_one_line(checkout, missing):
     if missing == "Cython":
         (checkout / "Cython.py").touch()  # stands in its place

@@ -43,7 +43,7 @@ def blocks(path, kind):
 @pytest.mark.parametrize("path", [path for path in PAGES if blocks(path, r"\{code-cell\}")], ids=name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(path, tmp_path):
     """As `make docs` runs it, in a process of its own, without a notebook."""
-    for module in ("matplotlib", "llvmlite", "xlsxwriter", "sklearn", "IPython"):
+    for module in ("matplotlib", "llvmlite", "jax", "xlsxwriter", "sklearn", "IPython"):
         if module in path.read_text(encoding="utf-8") and not importlib.util.find_spec(module):
             pytest.skip(f"{module} is in the extra test")
     cells = [re.sub(r"^:tags:.*\n", "", cell) for cell in blocks(path, r"\{code-cell\}")]

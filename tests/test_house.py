@@ -16,16 +16,20 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "autograd": [
         "errors", "files", "processes", "terminal", "version", "later", "locks", "engine", "verify",
-        "symbolic", "drawing", "spreadsheet", "handwritten", "explorer", "compiler", "command", "__main__",
+        "symbolic", "drawing", "spreadsheet", "handwritten", "language", "explorer", "compiler",
+        "command", "__main__",
     ],
-    "autograd.command": ["expressions", "backprop"],
+    "autograd.command": ["backprop"],
     "autograd.engine": [
-        "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "primitives", "arguments",
-        "messages", "modes", "anomaly", "readings", "graph", "protocol", "copying", "value", "gradient",
-        "linearization", "differentiation", "replay",
+        "kind", "cython", "node", "numerics", "rule", "primitive", "declaration", "messages", "primitives",
+        "arguments", "modes", "anomaly", "readings", "given", "graph", "protocol", "copying", "value",
+        "gradient", "linearization", "differentiation", "replay",
     ],
     "autograd.drawing": ["style", "text", "view", "expansion", "boxes", "collapse", "rendering", "picture"],
-    "autograd.explorer": ["script", "widget", "columns", "runs", "labels", "programs", "pictures", "explore"],
+    "autograd.explorer": [
+        "script", "widget", "columns", "runs", "plane", "labels", "programs", "pictures", "patterns",
+        "explore", "playground",
+    ],
     "autograd.symbolic": ["expressions", "javascript", "notations", "outline", "explain"],
     "autograd.verify": ["finite_differences", "gradcheck"],
     "autograd.spreadsheet": [
@@ -42,7 +46,7 @@ FLOORS = {
         "engines", "worker", "programs", "command", "__main__",
     ],
     "autograd.compiler": [
-        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm",
+        "tuning", "ir", "frontend", "update_loop", "kernels", "machine", "backends", "numpy", "llvm", "jax",
         "selection", "program",
     ],
     "autograd.compiler.ir": [
@@ -50,20 +54,21 @@ FLOORS = {
         "tangent", "sparsity",
     ],
     "autograd.compiler.frontend": ["capture", "vectorize"],
-    "autograd.compiler.numpy": ["scalar_codegen", "target", "codegen", "backend"],
+    "autograd.compiler.numpy": ["scalar_codegen", "taking", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
         "entry", "backend",
     ],
+    "autograd.compiler.jax": ["rows", "lowering", "function", "backend"],
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
-        "module", "schedules", "callbacks", "examples", "layers", "linear", "normalization", "attention",
-        "feed_forward", "gpt", "exchange", "storage", "weights", "compiled", "loop", "training",
-        "exploration", "estimators",
+        "module", "schedules", "callbacks", "examples", "layers", "linear", "lora", "normalization",
+        "attention", "feed_forward", "gpt", "architectures", "array_forward", "exchange", "onnx_graph",
+        "storage", "weights", "compiled", "loop", "training", "exploration", "estimators",
     ],
     "demos": [
-        "shared", "assignment", "check", "digits", "lesson", "moons", "order", "rates",
+        "shared", "assignment", "check", "digits", "lesson", "moons", "order", "playground", "rates",
         "regression", "variants", "__main__",
     ],
     "demos.shared": ["datasets", "figures", "options", "page", "report"],
@@ -85,6 +90,7 @@ TESTED_IN = {
     "autograd.processes": "autograd/spreadsheet/classes/test_workers.py",
     "autograd.__main__": "autograd/command/test_backprop.py",
     "autograd.compiler": "agreement/test_compiled.py",
+    "autograd.compiler.jax.backend": "autograd/compiler/jax/test_function.py",
     "autograd.compiler.llvm.single_pass": "autograd/compiler/llvm/test_entry.py",
     "autograd.compiler.ir.tangent": "autograd/compiler/test_derivatives.py",
     "autograd.drawing": "autograd/drawing/test_drawing.py",
@@ -102,6 +108,7 @@ TESTED_IN = {
     "autograd.engine.replay": "agreement/test_random_graphs.py",
     "autograd.errors": "test_wrong_calls.py",
     "autograd.explorer": "autograd/explorer/test_explore.py",
+    "autograd.explorer.plane": "autograd/explorer/test_live_in_browser.py",
     "autograd.later": "test_house.py",
     "autograd.handwritten": "autograd/handwritten/test_checking.py",
     "autograd.handwritten.__main__": "autograd/handwritten/test_programs.py",
@@ -116,20 +123,27 @@ TESTED_IN = {
     "autograd.symbolic": "autograd/symbolic/test_notations.py",
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
     "autograd.version": "test_repository.py",
+    "nn.architectures": "nn/test_storage.py",
+    "nn.array_forward": "nn/test_exchange.py",
     "nn.arrays": "nn/test_compiled.py",
     "nn.examples": "nn/test_training.py",
     "nn.loop": "nn/test_training.py",
+    "nn.onnx_graph": "nn/test_exchange.py",
     "nn.progress": "nn/test_training.py",
     "nn.schema": "nn/test_damage.py",
     "demos.assignment": "demos/assignment/test_run.py",
     "demos.check": "autograd/spreadsheet/test_check.py",
     "demos.order": "demos/order/test_run.py",
+    "demos.playground": "autograd/explorer/test_playground_in_browser.py",
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
 MOST_LINES = 62_000
 RUN_TIME = {"numpy", "graphviz"}
-OF_AN_EXTRA = {"nn.estimators": {"sklearn"}}  # modules that are imported by name, by who has the extra
+OF_AN_EXTRA = {
+    "nn.estimators": {"sklearn"},
+    **{f"autograd.compiler.jax.{name}": {"jax"} for name in FLOORS["autograd.compiler.jax"]},
+}  # modules that are imported by name, by who has the extra
 # What recording, differentiating and describing a network need; all else of a package loads on first use.
 AT_ONCE = {
     "autograd": {"engine", "errors", "later", "locks"},
@@ -139,7 +153,7 @@ AT_ONCE = {
     },
 }  # fmt: skip
 HEAVY = {"csv", "ctypes", "graphviz", "html", "json", "uuid", "xml"}
-EXTRAS = ["matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
+EXTRAS = ["jax", "matplotlib", "tqdm", "pygraphviz", "openpyxl", "llvmlite", "mpmath", "hypothesis", "pytest"]
 
 
 def folder_of(package):
@@ -261,6 +275,7 @@ def test_every_file_has_a_test_file_of_its_name():
 def test_the_product_does_not_grow():
     """Lines of autograd, nn and demos, pages and notebooks included: fewer for the same power are welcome."""
     files = [path for package in OWN for path in folder_of(package).rglob("*") if path.is_file()]
+    files = [path for path in files if path.suffix != ".gz"]  # packed, and not ours
     text = [path for path in files if not {"__pycache__", "_compiled"} & {*path.parts}]
     assert sum(path.read_text(encoding="utf-8").count("\n") for path in text) <= MOST_LINES
 

@@ -18,11 +18,11 @@ import autograd
 from autograd import Value
 
 from ..handwritten.command import main as check_python
+from ..language import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
 from ..spreadsheet import Problem
 from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
-from .expressions import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
 
 __all__ = ["CRASHED", "INTERRUPTED", "USAGE", "main", "run"]
 
@@ -61,7 +61,8 @@ expressions:
 {functions}
   sum, mean, norm and logsumexp take any number of arguments; dot([w1, w2], [a1, a2], bias)
   takes two lists. {", ".join(CONSTANTS)} are constants unless you give them. To name a step, write
-  name = ...; before the result. Expressions are parsed and recorded, never run as Python.
+  name = ...; before the result. Lists are [a, b], w[0] and [... for i in range(3)]; a line
+  for i in range(3): repeats those below it. Expressions are recorded, never run as Python.
 
 exit status:
   0   success

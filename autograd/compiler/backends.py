@@ -1,7 +1,7 @@
 """The back ends: what the rest of the compiler knows of each, and what each makes of a program.
 
-A back end is a folder, and its name stands in `FOLDERS`. The folder's `BACKEND` states facts. It names a
-subclass of `BackendProgram`, which is imported when the first program is made for it.
+A back end is a folder that `FOLDERS` names. The folder's `BACKEND` states facts, and names a subclass of
+`BackendProgram`, which is imported with the first program for it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..engine.primitive import Primitive
+from ..errors import GraphError
 from . import update_loop
 from .ir.fused_rules import FORWARD
-from .ir.nodes import Node
+from .ir.nodes import Inputs, Node, TakeRows, ancestry
 from .ir.passes import Pass, run, stages, text
 from .update_loop import Training
 
@@ -29,6 +30,7 @@ __all__ = [
     "RowLowerings",
     "Widths",
     "automatic_backends",
+    "by_formula",
     "find_backend",
     "refuse",
     "row_lowerings",
@@ -37,7 +39,7 @@ __all__ = [
 Widths = tuple[int, int, int]
 """How many inputs of an example are parameters, are in the batch, and in a direction, in this order."""
 
-FOLDERS: dict[str, Any] = {name: f"{__package__}.{name}" for name in ("numpy", "llvm")}
+FOLDERS: dict[str, Any] = {name: f"{__package__}.{name}" for name in ("numpy", "llvm", "jax")}
 """By the name of a back end its folder: a package, or its dotted name. "auto" begins with the first."""
 
 
@@ -86,7 +88,7 @@ def find_backend(name: str, besides: Sequence[str] = ()) -> Backend:
 
     Raises
     ------
-    ValueError : for a name that is none; it lists those that there are.
+    ValueError : if no back end has that name; the message lists them.
 
     Examples
     --------
@@ -120,20 +122,29 @@ class BackendProgram:
 
     Attributes
     ----------
-    nodes : the same after the passes of the back end.
+    nodes : the program after the passes of the back end.
     schedule : when each node is computed, and where its numbers are, as text.
     source : the code that runs.
-    PASSES : these passes, from graph to graph.
-    LOWERINGS : by target what it does with a row of the table; a back end may have several targets.
+    PASSES : the passes, from graph to graph.
+    CHECKS_INDICES : whether it checks indices of `take` as they are computed; else they have to be inputs.
+    LOWERINGS : the lowering of each row of the table, by target; a back end may have several targets.
     """
 
     schedule: Any  # text, or a property that gives it
     source: Any
     PASSES: ClassVar[Sequence[Pass]] = ()
+    CHECKS_INDICES: ClassVar = False
     LOWERINGS: ClassVar[Mapping[str, RowLowerings]] = {}
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
+        if not self.CHECKS_INDICES:
+            for node in ancestry(nodes):
+                if isinstance(node, TakeRows) and not isinstance(node.args[1].source, Inputs):
+                    raise GraphError(
+                        "this back end takes by an index that is an input, which is checked before it runs; "
+                        "here one is computed, or a parameter: make it an input, or use numpy's back end"
+                    )
         self._given, self.nodes = list(nodes), run(self.PASSES, nodes)
         self.widths = (0, self.nodes[0].graph.inputs.size, 0) if widths is None else widths
 
@@ -188,6 +199,16 @@ class BackendProgram:
         """
         return refuse
 
+    def function(self, made: Callable[[str], Any]) -> Any:
+        """This program, of value and gradient, as a pure function that another library transforms.
+
+        Parameters
+        ----------
+        made : the programs that belong to it: of the outputs, ``made("evaluate")``, and of their derivatives
+            by the inputs of each example, ``made("by inputs")``.
+        """
+        raise AttributeError("this back end has no function: compile(..., backend='jax') has one")
+
     @property
     def stages(self) -> dict[str, str]:
         """The program after each pass, the schedule and the source, as text."""
@@ -237,9 +258,34 @@ class RowLowerings:
         return self.general(row) if own is None else own
 
 
+def by_formula(row: Primitive, operands: Sequence[Any], as_result: Callable[[Any], Any]) -> Any:
+    """A row by the first of its formulas that runs on operands whose numbers are not known yet.
+
+    Parameters
+    ----------
+    as_result : what makes a result of what a formula gives, which may be a number.
+
+    Raises
+    ------
+    GraphError : if none of them runs.
+    """
+    for formula in (row.native, row.sheet, row.expansion, row.forward):
+        if callable(formula):
+            try:
+                return as_result(formula(*operands))
+            except Exception:  # a rule in Python that does not run on them: comparisons, math, ...
+                continue
+    raise GraphError(
+        f"the primitive {row.name} has no form for native code: its forward rule does not run on arrays of "
+        "numbers not known yet. Give primitive(...) a native= or expansion= in other primitives, or use "
+        "backend='numpy'"
+    )
+
+
 def row_lowerings() -> dict[str, RowLowerings]:
-    """By target what it does with a row: ``row_lowerings()["numpy"][row]``."""
+    """The lowering of each row, by target of the installed back ends: ``row_lowerings()["numpy"][row]``."""
     found = {"fused": RowLowerings(lambda row: FORWARD.get(row.name), lambda row: None)}
-    for name in FOLDERS:
-        found |= find_backend(name).load().LOWERINGS
+    for backend in map(find_backend, FOLDERS):
+        if backend.installed:
+            found |= backend.load().LOWERINGS
     return found

@@ -72,7 +72,7 @@ def store(key: str, content: bytes) -> None:
 
 
 def _digest(key: str, content: bytes) -> bytes:
-    """Of the key too: the file of another kernel is whole, and other arguments are what it takes."""
+    """A digest of key and content: a kernel in another's file is intact, and takes other arguments."""
     return hashlib.sha256(key.encode() + b"\0" + content).digest()
 
 

@@ -14,6 +14,7 @@ from ..engine.arguments import integer
 from ..engine.differentiation import hessian, hvp, jacobian, jvp
 from ..engine.gradient import grad
 from ..engine.modes import recording
+from ..engine.numerics import are_places, place_in
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError, MissingExtraError
@@ -71,8 +72,9 @@ def compile(
     inputs : the I leaves that are different in each example, such as features and targets, in the order of
         the batch's columns.
     reduce : ``"mean"`` or ``"sum"``, over the examples of the batch.
-    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; or ``"auto"``: numpy, and from
-        some work on native code, by the number of calls and their sizes (see `rank_backends`).
+    backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; ``"jax"``, with the extra ``jax``,
+        for a `Program.function` on its devices; or ``"auto"``: numpy, and from some work on native code, by
+        the number of calls and their sizes (see `rank_backends`).
     dtype : float64 or float32: of all numbers in the program.
 
     Returns
@@ -83,8 +85,8 @@ def compile(
     ------
     TypeError, ValueError : if an argument is not as described; if an input was left out: it names the leaf
         that the output depends on and that is neither in `wrt` nor in `inputs`.
-    ImportError : for ``"llvm"`` without llvmlite; it names the extra.
-    GraphError : for ``"llvm"``, if a primitive of the user has no form for native code; it says what to give.
+    ImportError : for ``"llvm"`` without llvmlite and ``"jax"`` without jax; it names the extra.
+    GraphError : for both, if a primitive of the user has no form for native code; it says what to give.
         Also if the graph is so large that LLVM would run out of memory, of which the process would die.
 
     Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2, for the adjoint program.
@@ -116,7 +118,7 @@ def compile(
         raise TypeError(f"dtype must be float64 or float32, got {dtype!r:.60}") from None
     if dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ValueError(f"dtype must be float64 or float32, got {dtype}")
-    with BUILDING:  # what it imports first is whole when another thread forks
+    with BUILDING:  # another thread must not fork while modules are half imported
         return Program(outputs, parameters, variables, reduce, backend, dtype)
 
 
@@ -157,6 +159,7 @@ class Program:
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
         self._trace = capture(outputs, parameters, inputs)
+        self._indices = self._trace.indices()
         self._outputs_for: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
@@ -172,7 +175,7 @@ class Program:
             self._program(self._backend, "training")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is made when it is asked for: machine code belongs to this process."""
+        """All but compiled code, which belongs to this process and is made again on demand."""
         return {**vars(self), "_outputs_for": {}, "_made": {}, "_enter": _no_entries()}
 
     @property
@@ -182,8 +185,31 @@ class Program:
 
     @property
     def source(self) -> str:
-        """The program that runs, as text: Python with numpy, or the array program and its LLVM code."""
+        """The program that runs, as text: Python with numpy or JAX, or array program and LLVM code."""
         return str(self._program(self.backend, "gradient").source)
+
+    @property
+    def function(self) -> Any:
+        """With ``backend="jax"``: value and gradient as a pure function on arrays of JAX.
+
+        ``value, gradient = program.function(parameters, batch)``; ``program.function.value`` and
+        ``program.function.evaluate`` give the value alone and the outputs (B, K). ``jax.jit``, ``jax.vmap``
+        and ``jax.grad`` take them, on any device, and on arrays that are sharded over several.
+
+        Raises
+        ------
+        AttributeError : on another back end.
+
+        Examples
+        --------
+        >>> from autograd import Value, compile
+        >>> w = Value(0.0)
+        >>> hasattr(compile(w * w, w, backend="numpy"), "function")
+        False
+        """
+        purposes: dict[str, Purpose] = {"evaluate": "evaluate", "by inputs": ("jacobian", "inputs")}
+        name = self.backend
+        return self._program(name, "gradient").function(lambda what: self._program(name, purposes[what]))
 
     @property
     def stages(self) -> dict[str, str]:
@@ -611,17 +637,17 @@ class Program:
         return training.values
 
     def train(self, training: Training) -> int:
-        """Make the updates of a `Training`, whatever its rule; what came of them is noted there.
+        """Make the updates of a `Training`, whatever its rule, and note their results in it.
 
         Returns
         -------
-        How many updates were made: fewer than asked for if it is careful, and the value or a parameter was
-        not finite in the next one.
+        The number of updates made: fewer than asked for if the training is careful and the next update would
+        give a value or a parameter that is not finite.
 
         Raises
         ------
-        TypeError, ValueError : if the training is not one of this program: its numbers of another dtype, of
-            other parameters or inputs, its batches empty or of examples that are not there.
+        TypeError, ValueError : if the training does not fit this program: another dtype, another number of
+            parameters or inputs, an empty batch, or an index of an example out of range.
 
         Examples
         --------
@@ -680,6 +706,7 @@ class Program:
                 f"the batches of a training name examples from 0 to {N - 1}, "
                 f"got {t.order.min()} to {t.order.max()}"
             )
+        self._require_indices(t.state, t.batch, t.order)
 
     def _arguments(self, parameters: Any, batch: Any) -> tuple[Any, Any]:
         parameters = self._array("parameters", parameters)
@@ -698,7 +725,27 @@ class Program:
                 f"; for one example batch.reshape(1, {self.inputs})" if batch.shape == (self.inputs,) else ""
             )
             raise ValueError(f"batch must have the shape (B, {self.inputs}), got {batch.shape}{hint}")
+        self._require_indices(parameters, batch)
         return parameters, batch
+
+    def _require_indices(self, parameters: Any, batch: Any, read: Any = None) -> None:
+        """Refuse an index of `take` that is none, in any example or in those that are read."""
+        if not self._indices:
+            return
+        P, leaves = self.parameters, np.array(list(self._indices))
+        lengths, held = np.array(list(self._indices.values())), leaves < P
+        fine = are_places(batch[:, leaves[~held] - P], lengths[~held]).all(axis=1)
+        wrong = [each for each in np.flatnonzero(~fine).tolist() if read is None or each in read]
+        for leaf, length in self._indices.items():
+            name = self._graph[1][leaf].label or f"input {leaf - P}"
+            try:
+                if leaf < P:
+                    place_in(float(parameters[leaf]), length)
+                elif wrong:
+                    name += f", example {wrong[0]}"
+                    place_in(float(batch[wrong[0], leaf - P]), length)
+            except (IndexError, ValueError) as error:
+                raise type(error)(f"take: {name}: {error}") from None
 
     def _direction(self, purpose: tuple[Kind, str], given: Any, B: int) -> Any:
         kind, wrt = purpose
@@ -761,7 +808,7 @@ class Program:
         elif kind == "hessian":
             pattern = np.any(dependence(nodes), axis=0)[:, :N]
             nowhere, zero = np.flatnonzero(~pattern.reshape(-1)), graph.constant(0.0)
-            # Of each output's matrix, (N · N,); together they fill it.
+            # The pieces of each output's matrix, (N · N,); together they fill it.
             pieces = [[(nowhere, graph.broadcast(zero, nowhere.shape))] for _ in nodes]
             for group in together(pattern):
                 seed = graph.constant(np.isin(np.arange(width), group))
@@ -798,7 +845,7 @@ class Program:
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Enter the program without a detour from now on, if the back end that was chosen has a way."""
-        if len(self._backends) == 1 or self._backend != self._backends[0]:
+        if not self._indices and (len(self._backends) == 1 or self._backend != self._backends[0]):
             kind, wrt = purpose if isinstance(purpose, tuple) else (purpose, "parameters")
             self._enter[kind][wrt] = self._program(self._backend, purpose).entry(B, shape)
 
@@ -835,14 +882,14 @@ class Program:
 
 
 def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:
-    """By kind of results, and by what they are derivatives by, what to call first: nothing takes it yet."""
+    """The function to try first, by kind of result and by `wrt`: at first one that refuses every call."""
     return {
         kind: dict.fromkeys(("parameters", "inputs"), refuse) for kind in ("gradient", "evaluate", *KINDS)
     }
 
 
 def _require_array(what: str, given: Any, dtype: Any, shape: tuple[int, ...], written: bool) -> None:
-    """Refuse what native code cannot read where it lies, or write."""
+    """Refuse an array that native code cannot read, or write, in place."""
     if not isinstance(given, np.ndarray):
         raise TypeError(f"{what} must be an array {shape}, got {type(given).__name__}: {given!r:.60}")
     if given.dtype != dtype:
@@ -857,7 +904,7 @@ def _require_array(what: str, given: Any, dtype: Any, shape: tuple[int, ...], wr
 
 
 def _apart(out: Any, *given: Any) -> Any:
-    """`out`, or None if it shares memory with what is read while results are written."""
+    """`out`, or None if it shares memory with an operand, which is read while results are written."""
     shared = out is not None and any(each is not None and np.may_share_memory(out, each) for each in given)
     return None if shared else out
 

@@ -1,4 +1,4 @@
-"""Which back end is the faster one, told from sizes alone: the same calls choose the same on every run."""
+"""The choice of the fastest back end, from sizes alone: the same calls choose the same one on every run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rank_backends(
 
 
 def updates_at_once(backend: str, parameters: int, batch: int) -> int:
-    """How many updates from batches of so many examples take about a tenth of a second: at least one.
+    """How many updates from batches of `batch` examples take about a tenth of a second: at least one.
 
     Nothing interrupts compiled updates, so Ctrl-C waits for them. Their examples have to fit into memory.
 

@@ -13,6 +13,11 @@ __all__ = ["key"]
 
 ALIGNED = 64  # bytes of a vector register: eight doubles
 
+# --- groups of what is computed alike
+
+PADDED_LENGTHS = 4  # lengths of sequences from which they are padded to one
+PADDED_MOST = 2.0  # numbers with padding, for each one without
+
 # --- numpy
 
 NUMPY_CHUNK = 4096  # examples of a chunk of a large batch: its arrays stay in the caches
@@ -46,6 +51,7 @@ UNROLLED_SUMS = 128  # numbers that a turn of a loop adds to; with fewer, four t
 SECONDS = {
     "numpy": (0.03, 5e-6, 8e-5, 3e-10),
     "llvm": (0.8, 8e-6, 1e-6, 1.5e-10),
+    "jax": (1.0, 8e-6, 1e-4, 3e-10),
 }
 AT_ONCE_SECONDS = 0.1  # of updates that nothing interrupts
 AT_ONCE_EXAMPLES = 100_000  # of all these updates, which have to fit into memory

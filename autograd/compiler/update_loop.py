@@ -88,13 +88,13 @@ class Shorten:
 
 @dataclass(frozen=True)
 class Follow:
-    """The parameters and what is remembered of them follow the gradient, by a rule."""
+    """Update the parameters, and the memory of the rule, by the gradient."""
 
     rule: Rule
     names: tuple[str, ...]
 
     def of(self, rows: Mapping[int, Any], gradient: Any, rate: Any) -> dict[int, Any]:
-        """By the number of a row of the state, what the rule puts into it in place of what is there."""
+        """The new rows of the state, by their number."""
         memory = {name: rows[2 + number] for number, name in enumerate(self.names)}
         new = {0: self.rule(rows[0], gradient, rate, memory)}
         return new | {2 + number: memory[name] for number, name in enumerate(self.names)}
@@ -105,7 +105,7 @@ Step = Measure | Finite | Keep | Clamp | Shorten | Follow
 
 @dataclass
 class Training:
-    """Updates to be made, and what came of them.
+    """Updates to be made, and their results.
 
     Attributes
     ----------
@@ -117,9 +117,8 @@ class Training:
     order : (V,), the indices of the examples in the order of the visits.
     bounds : (U, 2), update u uses ``order[start:stop]`` for its row ``start, stop``.
     rates : (U,), η of each update.
-    rule, names : the rule by which parameters follow the gradient, and the names of what it remembers. What
-        the rule reads besides its arguments is constant: native code is made of it once. For other settings
-        give another function.
+    rule, names : the rule of the update, and the names of its memory. Whatever else the rule reads is
+        constant: native code is generated from it once. For other settings give another function.
     clip_value, clip_norm : limits of the gradient's elements and of its length, or None.
     careful : whether norms are noted, and the training ends at a value or parameter that is not finite.
     previous : with `careful` the state before the last update that was made, in the same shape.

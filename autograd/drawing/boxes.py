@@ -26,7 +26,7 @@ class Look:
     precision: int
     derivatives: bool
     start: Value | None  # of the highlighted paths
-    reached: frozenset[Any]  # what is on them
+    reached: frozenset[Any]  # the nodes on these paths
     parameters: Collection[Value]
 
     def kind(self, node: Value) -> str:

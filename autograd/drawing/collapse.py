@@ -39,9 +39,10 @@ class Groups:
     """The graph divided into groups, each drawn as one box.
 
     A node recorded at least `depth` scopes deep belongs to the group of its outermost scope, from `depth`
-    on, that is not `opened`. All other nodes are grouped with their repeats, such as the losses of many
-    examples: operations with the same row, the same label and operands from the same groups, and leaves
-    with the same label that the same groups read.
+    on, that is not `opened`; so does one of a scope that ends before, with no other scope in it. All other
+    nodes are grouped with their repeats, such as the losses of many examples: operations with the same row,
+    the same label and operands from the same groups, and leaves with the same label that the same groups
+    read.
 
     A sequence is looked at once for all nodes of a group that read it. So the time grows with the
     parameters of a model and not with its edges.
@@ -55,6 +56,8 @@ class Groups:
 
     def __init__(self, view: View, depth: int, limit: int, opened: Collection[Cluster] = ()) -> None:
         self._view, self._depth, self._opened = view, depth, opened
+        scopes = {parts(scope) for scope in {node.scope for node in view.values}}
+        self._around = {scope[:size] for scope in scopes for size in range(len(scope))}  # with others in them
         self._operations = set(view.operations)
         self._keys: dict[Value, Any] = {}  # equal for nodes of one group
         self._keys_within: dict[int, dict[Any, None]] = {}  # by the id of a sequence
@@ -84,7 +87,8 @@ class Groups:
     def _scope(self, scope: str) -> Cluster:
         """The scope that a node recorded in `scope` is drawn as; empty if it is drawn outside of all."""
         every = parts(scope)
-        outer = (every[:size] for size in range(self._depth, len(every) + 1))
+        first = self._depth if every in self._around else min(self._depth, len(every))
+        outer = (every[:size] for size in range(first, len(every) + 1) if size)
         return next((scope for scope in outer if scope not in self._opened), ())
 
     def _find_keys(self, limit: int) -> list[Value]:

@@ -39,7 +39,7 @@ class Expanded(View):
         self._known: dict[Any, Value] = {}  # what makes inner nodes equal -> the first of them
         self._numbers: Counter[str] = Counter()  # of the frames around expansions
         inner = self._open()
-        # Nested expansions may have put what they share behind its first reader.
+        # Nested expansions may place a shared node after its first reader.
         self._arrange(self._postorder(self.outputs, seen=()))
         self._spread_gradients(inner)
 

@@ -62,7 +62,7 @@ class Palette(Mapping[str, str]):
     def series(self, number: int) -> tuple[str, Dash, str]:
         """The colour, the dash and the marker of line `number` of a plot, from 0; in matplotlib's words.
 
-        Each alone tells the first six lines apart, so they are told apart in grey print too.
+        Each of the three alone distinguishes the first six lines, so grey print does too.
 
         Examples
         --------
@@ -183,7 +183,7 @@ DECADES = 4  # a value this many powers of ten below the largest has the faintes
 
 
 def strength(value: float, largest: float) -> float:
-    """Where |value| lies between 0, four powers of ten or more below `largest`, and 1, at `largest`.
+    """The place of |value| on a scale from 0, four powers of ten or more below `largest`, to 1 at `largest`.
 
     Examples
     --------

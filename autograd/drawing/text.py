@@ -130,7 +130,7 @@ def _table(box: Box) -> str:
     wide = ' COLSPAN="2"'
     title = ""
     if box.symbol:
-        # Graphviz measures bold text as if it were not, so a word would stand out of its badge.
+        # Graphviz measures bold text as regular text, so a word would overflow its badge.
         room = "\N{NO-BREAK SPACE}" if len(box.symbol) > 3 else ""
         word = f"{room}<B>{marked_up(box.symbol)}</B>{room}"
         symbol = f'<FONT COLOR="{PALETTE["paper"]}">{word}</FONT>'
@@ -220,7 +220,7 @@ _SHAPES_EXPLAINED = {
 def _legend(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str) -> Iterator[str]:
     """The visual language in its own words, as far as the picture speaks it.
 
-    A row each for the shapes, for the colours, and for what is written or drawn at lines.
+    One row for the shapes, one for the colours, and one for the labels and styles of lines.
     """
     kinds = {box.kind for box in boxes}
     fills = [("< 0", "negative strong"), ("= 0", "zero"), ("> 0", "positive strong")]
@@ -252,7 +252,7 @@ def _legend(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str) -> It
         names = [f"{row}{column}" for column in range(len(samples))]
         for name, box in zip(names, samples, strict=True):
             yield "    " + _box_text(name, box)
-        # Side by side, in the order of reading. From top to bottom, what is side by side has one rank.
+        # Side by side, in reading order. In a drawing from top to bottom they share one rank.
         chain = f"{{ edge [style=invis] {' -> '.join(names[::-1] if direction == 'RL' else names)} }}"
         yield f"    {chain}" if across else f"    {{ rank=same {chain} }}"
     if not across:

@@ -30,7 +30,7 @@ class Linearization(Pullback):
         An input whose tangent is the number 0 stays as it is, and so does what depends on no other: it
         has no tangent, which is not the same as a tangent of 0 where a partial derivative is infinite.
         """
-        moving: dict[Any, Any] = {
+        found: dict[Any, Any] = {
             node: tangent
             for node, tangent in zip(self.inputs, tangents, strict=True)
             if isinstance(tangent, Value) or tangent != 0.0
@@ -39,15 +39,15 @@ class Linearization(Pullback):
         with collector_paused(), np.errstate(all="ignore"), not_watching():
             for node in self._path:
                 terms = [
-                    times(moving[parent], partial)
+                    times(found[parent], partial)
                     for parent, partial in self._partials(node)
-                    if parent in moving
+                    if parent in found
                 ]
                 if terms:
-                    moving[node] = tangent = _total(terms)
+                    found[node] = tangent = _total(terms)
                     if watched:
                         require_finite("tangent", node, tangent)
-        return self._results(moving, self.outputs)
+        return self._results(found, self.outputs)
 
 
 def _total(terms: list[Any]) -> Any:

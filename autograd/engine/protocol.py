@@ -15,21 +15,17 @@ import numpy as np
 
 from ..errors import GraphError
 from .arguments import is_number
-from .graph import require_fresh, sweep
+from .given import NO_CHILDREN
+from .graph import active, edges, numbers, require_fresh, sweep
 from .messages import ENGINE, describe
 from .node import current, noted, version_of
 from .readings import told, told_of_leaving
 
 __all__ = [
-    "NO_CHILDREN", "as_float", "ceiled", "compared", "constant", "floored", "formatted", "itself",
+    "as_float", "ceiled", "children", "compared", "constant", "floored", "formatted", "itself", "local_grads",
     "micrograds_backward", "micrograds_op", "micrograds_prev", "nearest", "reached", "read", "requires_grad",
     "rounded", "set_requires_grad", "shown", "truncated",
 ]  # fmt: skip
-
-NO_CHILDREN = (
-    "an operation of your own is added with primitive, "
-    "@primitive(partials=lambda y, x: 3 * x * x) above def cube(x): return x**3"
-)
 
 
 def read(value: Any, reading: str) -> float:
@@ -204,5 +200,29 @@ def _not_set(value: Any, function: Any) -> None:
     raise AttributeError(f"_backward of a Value cannot be set: {NO_CHILDREN}")
 
 
+def _children(value: Any) -> tuple[Any, ...]:
+    """The `parents`, by the name that microgpt has for them."""
+    return tuple(value.parents)
+
+
+def _local_grads(value: Any) -> tuple[float, ...]:
+    """The derivative of the node by each of its `parents`, as microgpt keeps them, at the recorded numbers.
+
+    Raises
+    ------
+    GraphError : if the data of one of them was set since.
+    """
+    if value.primitive is None:
+        return ()
+    require_fresh(value)
+    row, operands = value.primitive, value.operands
+    if row.select is None:
+        partials = row.partials_at(value._number, *numbers(operands))
+        return tuple([float(partial) for _, partial in edges(operands, partials)])
+    first = value.parents.index(active(value)[0])  # it may be there twice, and counts once
+    return tuple([float(i == first) for i in range(len(value.parents))])
+
+
+children, local_grads = property(_children), property(_local_grads)
 micrograds_prev, micrograds_op = property(_micrograds_prev), property(_micrograds_op)
 micrograds_backward = property(_one_step, _not_set)

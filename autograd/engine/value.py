@@ -22,6 +22,7 @@ from . import copying, graph, protocol
 from .anomaly import require_finite_value
 from .arguments import Number, number
 from .cython import cclass, freelist, no_gc
+from .given import NO_CHILDREN, note_of, text
 from .messages import ENGINE, describe
 from .modes import modes, told_of_result
 from .node import Note, current, flat, noted, renoted
@@ -66,6 +67,9 @@ class Value:
     data : a real number (Python's or numpy's); kept as float64.
     label : the user's name for it, which drawings and errors show.
     scope : where in a model it belongs, such as ``layer0.neuron1``; drawings group by it.
+    children, local_grads : for an operation of one's own the `Value`s it was computed from and, as numbers,
+        the derivatives by them; also ``Value(data, children, local_grads)``. They serve one differentiation:
+        for a second one, and for a compiled program, add a `primitive`.
 
     Attributes
     ----------
@@ -115,21 +119,22 @@ class Value:
     __array_priority__ = -1.0
 
     def __init__(
-        self, data: Number, label: str = "", scope: str = "", _children: Any = None, _op: Any = None
-    ) -> None:
-        if isinstance(label, (tuple, set, list)) or _children is not None or _op is not None:
-            raise TypeError(f"Value takes no children: {protocol.NO_CHILDREN}")
+        self, data: Number, label: str = "", scope: str = "", _children: Any = None, _op: Any = None, *,
+        children: Any = None, local_grads: Any = None,
+    ) -> None:  # fmt: skip
         if type(self) is not Value:
-            raise TypeError(
-                f"Value has no subclasses, whose results would be plain Values: {protocol.NO_CHILDREN}"
-            )
+            raise TypeError(f"Value has no subclasses, whose results would be plain Values: {NO_CHILDREN}")
         self._number = data if type(data) is float else number(data)
         self._grad = 0.0
         self._mark = 0
         self._left = self._right = None
         self._note = current.note
-        if label != "" or scope != "":
-            self._note = renoted(current.note, _text("label", label), _text("scope", scope), "")
+        if not (label == scope == "" and _children is _op is children is local_grads is None):
+            self._note = note_of(self, label, scope, children, local_grads, _children or _op)
+            if self._note.row is not None:
+                current.used = True
+                if current.unusual:
+                    _obey_modes(self)
 
     def backward(self) -> None:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
@@ -294,7 +299,7 @@ class Value:
 
     @label.setter
     def label(self, label: str) -> None:
-        self._note = renoted(self._note, _text("label", label), self._note.scope, self._note.place)
+        self._note = renoted(self._note, text("label", label), self._note.scope, self._note.place)
 
     @property
     def scope(self) -> str:
@@ -302,7 +307,7 @@ class Value:
 
     @scope.setter
     def scope(self, scope: str) -> None:
-        self._note = renoted(self._note, self._note.label, _text("scope", scope), self._note.place)
+        self._note = renoted(self._note, self._note.label, text("scope", scope), self._note.place)
 
     @property
     def data(self) -> float:
@@ -386,6 +391,7 @@ class Value:
     __round__, __trunc__, __format__ = protocol.rounded, protocol.truncated, protocol.formatted
     __floor__, __ceil__ = protocol.floored, protocol.ceiled
     rint, conjugate = protocol.nearest, protocol.itself  # numpy asks for methods of these names
+    _children, _local_grads = protocol.children, protocol.local_grads
     _prev, _op, _backward = protocol.micrograds_prev, protocol.micrograds_op, protocol.micrograds_backward
 
     # --- copies
@@ -547,9 +553,3 @@ def _inner_product(operands: tuple[Any, ...]) -> float:
         w, x = weights[i], inputs[i]
         total += w._number * x._number
     return total + operands[2]._number if len(operands) > 2 else total
-
-
-def _text(what: str, text: Any) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"{what} must be a string, got {type(text).__name__}: {text!r:.60}")
-    return text if type(text) is str else str.__str__(text)  # of a class of strings the words

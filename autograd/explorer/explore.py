@@ -21,16 +21,19 @@ from ..drawing import Drawing
 from ..drawing.style import DECADES, variables
 from ..engine.arguments import integer, number
 from ..engine.graph import topological_order
+from ..engine.messages import line_of
 from ..engine.modes import told_of_result
 from ..engine.primitive import Primitive
 from ..engine.replay import Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
 from ..files import encoded, output_path, write_text
-from ..symbolic import row_script
+from ..spreadsheet.workbook import training_columns
+from ..symbolic import NoScriptError, row_script
 from .columns import Columns
 from .labels import Labels
 from .pictures import network_svg, pictures
+from .plane import Plane
 from .programs import python_lines, torch_lines
 from .runs import Run, descent
 from .script import WEB, rows_module, script, texts
@@ -131,6 +134,7 @@ def explore(
     epochs: int = 0,
     runs: Sequence[Run] = (),
     network: Drawing | None = None,
+    plane: Plane | None = None,
     title: str = "",
     frames: int = 101,
     limit: int = 300,
@@ -142,7 +146,8 @@ def explore(
     the backward pass (edge by edge: incoming gradient × local derivative, and the running sum where paths
     meet) and the update. A click on a node shows its numbers, lights up its paths and derives its gradient
     factor by factor. With `epochs` there is a slider through a training, and learning rates to compare.
-    The scopes of a model (`Value.scope`) open and close.
+    The scopes of a model (`Value.scope`) open and close. Of what was recorded within `note_lines` the line
+    that recorded it is shown.
 
     With a model of `nn` in the place of `output`, see `nn.explore_model`.
 
@@ -157,6 +162,7 @@ def explore(
     runs : trainings recorded elsewhere, in place of `lr` and `epochs`.
     network : a `Drawing` whose links say which element shows which node, such as `nn.diagram` gives;
         it is shown beside the graph, and what is selected in one is selected in the other.
+    plane : two features, whose plane is drawn with what a model decides at each point.
     title : the heading of the page.
     frames : the most epochs of a training that are shown, evenly spread, at least 2.
     limit : the most boxes to draw with all scopes closed.
@@ -199,6 +205,8 @@ def explore(
     limit = integer(limit, "explore: limit", 1)
     if network is not None and not isinstance(network, Drawing):
         raise TypeError(f"explore: network must be a Drawing, got {type(network).__name__}: {network!r:.60}")
+    if plane is not None and not isinstance(plane, Plane):
+        raise TypeError(f"explore: plane must be a Plane, got {type(plane).__name__}: {plane!r:.60}")
     if not isinstance(title, str):
         raise TypeError(f"explore: title must be a string, got {type(title).__name__}: {title!r:.60}")
     if language not in texts():
@@ -216,8 +224,11 @@ def explore(
     for run in trainings:
         if not isinstance(run, Run) or np.shape(run.parameters)[1] != len(wrt):
             raise ValueError(f"explore: runs must be Runs of {len(wrt)} parameters (wrt), got {run!r:.60}")
+    drawn_over = None if plane is None else plane.payload(passes.index)
     payload, numbers = _payload(passes, wrt, trainings, limit)
     rows = _add_rows(payload, passes)
+    payload["plane"] = drawn_over if "fixed" not in payload else None
+    payload["workbook"] = _workbook(passes, wrt)
     payload["decades"] = DECADES
     payload["network"] = "" if network is None else network_svg(network, passes)
     payload["language"], payload["titled"] = language, bool(title)
@@ -235,6 +246,7 @@ def explore(
 
 
 _MOST_NODES = 20_000
+_MOST_COLUMNS = 400  # of a workbook that the page writes
 
 
 def _leaves(output: Value, wrt: Any) -> list[Value]:
@@ -278,6 +290,8 @@ def _payload(
         }  # fmt: skip
         if node in updates:
             about["after"], about["gradient"] = updates[node]
+        if node.op and node._note.place:
+            about["line"] = dict(zip(("number", "text"), line_of(node._note.place)))
         if place in closed:
             about["closed"], about["closedFilled"] = closed[place]
         nodes.append(about)
@@ -321,7 +335,7 @@ def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
             places[key] = len(places)
             try:
                 scripts.append(row_script(*key))
-            except ValueError as error:
+            except NoScriptError as error:
                 payload["fixed"] = str(error)
                 return rows_module(None)
         about["row"] = places[key]
@@ -331,6 +345,18 @@ def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
         ]
     payload["classes"] = _classes(passes)
     return rows_module(scripts)
+
+
+def _workbook(passes: Passes, wrt: Sequence[Value]) -> dict[str, Any] | None:
+    """The table of a training in cells, for graphs that a person would read as one."""
+    trained = [node for node in wrt if node in passes.index]
+    if not trained or len(passes.nodes) > _MOST_COLUMNS:
+        return None
+    try:
+        leaves, headers, cells = training_columns(passes.output, trained)
+    except ValueError:  # a primitive without a formula, or a number that no cell can hold
+        return None
+    return {"leaves": [passes.index[node] for node in leaves], "headers": headers, "cells": cells}
 
 
 def _classes(passes: Passes) -> int:
@@ -359,6 +385,8 @@ def _page(payload: dict[str, Any], columns: Columns, rows: str) -> str:
         "{{script}}": script("page", {"rows": rows}),
         "{{payload}}": _packed(encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")))),
         "{{numbers}}": _packed(columns.bytes()),
+        "{{editor}}": "",
+        "{{graphviz}}": "",
     }
     text = (WEB / "page.html").read_text(encoding="utf-8")
     return re.sub("|".join(parts), lambda match: parts[match[0]], text)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +74,31 @@ def names_in(formula: Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(symbol.text for symbol in formula.symbols()))
 
 
+@functools.lru_cache(maxsize=4096)
+def _steps(formula: Expression) -> list[tuple[Any, Sequence[Any]]]:
+    """The parts of a formula, each after its operands, with the places of these; a tuple for a sequence."""
+    steps: list[tuple[Any, Sequence[Any]]] = []
+
+    def step(part: Expression, operands: Sequence[Any] = ()) -> int:
+        steps.append((part, operands))
+        return len(steps) - 1
+
+    formula.fold(step, step)
+    return steps
+
+
 def evaluate(formula: Expression, values: Mapping[str, Array | float]) -> Any:
     """What the formula comes to on numbers by name: floats, or arrays of one shape."""
-    return formula.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf.text], applied)
+    found: list[Any] = []
+    for part, operands in _steps(formula):
+        if isinstance(part, Apply):
+            numbers = [
+                found[each] if type(each) is int else tuple([found[one] for one in each]) for each in operands
+            ]
+            found.append(applied(part, numbers))
+        else:
+            found.append(part.data if isinstance(part, Number) else values[part.text])
+    return found[-1]
 
 
 def applied(each: Apply, operands: list[Any]) -> Any:
@@ -93,7 +115,8 @@ def propagated(formula: Expression, known: Mapping[str, Estimate]) -> Estimate:
     count = 1 + len(names)
     values: dict[str, Array | float] = {}
     for position, name in enumerate(names, 1):
-        moved = np.tile(known[name].value, (count, 1))
+        moved = np.empty((count, len(known[name].value)))
+        moved[:] = known[name].value
         moved[position] += known[name].error + _ULPS * np.abs(known[name].value)
         values[name] = moved
     results = np.broadcast_to(evaluate(formula, values), (count, *known[names[0]].value.shape))

@@ -148,12 +148,14 @@ class _Reader:
         column = self.table.columns.get(MOMENTUM)
         stated = [each.value for each in self._stated(MOMENTUM)]
         stated += [] if column is None else [float(column.values[0])]
+        if found.gap > 1:
+            return
         plain, most = found.judged(), 0.0
         rates = [found.rate] if found.rate is not None else []
-        for rate in [*rates, *self._ratios(plain)]:  # what another rate explains needs no momentum
+        for rate in itertools.chain(rates, self._ratios(plain)):
             most = max(most, self._fit(plain, rate))
-        if most > _MOST_FIT or found.gap > 1:
-            return
+            if most > _MOST_FIT:  # what another rate explains needs no momentum
+                return
         for each in stated or _MOMENTA:
             if not 0.0 < each < 1.0:
                 continue

@@ -32,7 +32,7 @@ from .cells import letters
 from .expected import RATES, descended, evaluate, leaves_to_train
 from .vocabulary import MOMENTUM, RATE
 
-__all__ = ["save_template", "save_workbook"]
+__all__ = ["save_template", "save_workbook", "training_columns"]
 
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
 _LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
@@ -146,6 +146,31 @@ def save_template(
     else:
         _write_workbook(table, path, epochs, number(lr, "save_template: lr"), blank=True)
     return path
+
+
+def training_columns(output: Value, wrt: Sequence[Value]) -> tuple[list[Value], list[str], list[list[str]]]:
+    """The table of `save_workbook` for whoever writes the file: its leaves, headings and formulas.
+
+    Returns
+    -------
+    The leaves: their numbers stand in row 5 from column B on, η before them in A5. The heading of each
+    column from B on. And its formula in the first row and in those after it, without ``=``: ``{row}`` stands
+    for the row's own number, ``{above}`` for that of the row above it.
+
+    Raises
+    ------
+    As `save_workbook`.
+    """
+    table = _Table(output, leaves_to_train("training_columns", output, wrt), 0.0)
+    table.require_room(100)
+    formulas = [
+        [
+            formula.removeprefix("=").replace(_ROW, "{row}").replace(_ABOVE, "{above}")
+            for formula in (column.first or column.cell, column.cell)
+        ]
+        for column in table.columns
+    ]
+    return [*table.inputs, *table.wrt], table.headers[1:], formulas
 
 
 def _factor(momentum: float, caller: str) -> float:

@@ -11,12 +11,12 @@ Each module imports only from those before it:
 
 from .explain import Derivation, Equation, explain
 from .expressions import OPERATORS, Apply, Expression, Number, Symbol, faithful, is_masked, readable, verbatim
-from .javascript import lowered, row_script
+from .javascript import NoScriptError, lowered, row_script
 from .notations import LATEX, PYTHON, SHEET, TEXT, Notation, in_cells, latex_name
 from .outline import Outline, Step
 
 __all__ = [
     "LATEX", "OPERATORS", "PYTHON", "SHEET", "TEXT", "Apply", "Derivation", "Equation", "Expression",
-    "Notation", "Number", "Outline", "Step", "Symbol", "explain", "faithful", "in_cells", "is_masked",
-    "latex_name", "lowered", "readable", "row_script", "verbatim",
+    "NoScriptError", "Notation", "Number", "Outline", "Step", "Symbol", "explain", "faithful", "in_cells",
+    "is_masked", "latex_name", "lowered", "readable", "row_script", "verbatim",
 ]  # fmt: skip

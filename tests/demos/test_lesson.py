@@ -130,6 +130,7 @@ def test_the_page_shows_the_cells_and_what_came_out(out):
     assert text.rstrip().endswith(f"Open {folder / 'index.html'}")
 
 
+@pytest.mark.slow
 def test_another_seed_trains_other_networks_and_holds_the_claims(out, tmp_path):
     other = run_quick(lesson, tmp_path / "out", "--seed", "3")
     losses = [re.findall(r"loss (\S+) → (\S+)", text) for text in (out[1], other)]

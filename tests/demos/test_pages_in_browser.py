@@ -9,6 +9,7 @@ from demos.assignment import run as assignment
 from demos.order import run as order
 from tests.support.browser import opened, overflow, violations
 from tests.support.galleries import run_quick
+from tests.support.profiles import slow
 
 PAGES = ["assignment/index.html", "assignment/derivation.html", "order/index.html"]
 
@@ -51,7 +52,7 @@ def leave_one_formula(page):
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_keeps_nobody_out(browser, out, name, scheme):
     """Nor does it load or complain of anything, or `opened` would say so."""

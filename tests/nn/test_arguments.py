@@ -63,6 +63,7 @@ DESCRIPTIONS = [
     "MLP(2, [3, 1], activation='relu', output_activation='linear', dropout=0.25)",
     "MLP(2, [3, 1], activation='tanh', output_activation='sigmoid', bias=False)",
     "Linear(2, 3, bias=False)",
+    "LoRA(linear=Linear(2, 3), rank=1, alpha=2.0)",
     "Embedding(5, 2)",
     "RMSNorm(4, eps=1e-05, elementwise_affine=False)",
     "LayerNorm(4, eps=1e-05, bias=False)",

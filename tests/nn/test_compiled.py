@@ -48,8 +48,8 @@ from nn import (
 from nn.compiled import NotCompiledError
 from nn.optimizers import Optimizer
 from tests.support import reading
-from tests.support.compiled import backends, needs_llvmlite
-from tests.support.profiles import tries
+from tests.support.compiled import backends, needs_jax, needs_llvmlite
+from tests.support.profiles import slow, tries
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -278,24 +278,45 @@ def test_numpy_gives_the_eager_numbers(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "leaky_relu, SGD nesterov",
-        "elu, Adagrad",
         "silu, RMSprop centered",
-        "gelu, Adam",
-        "gelu_tanh, Adam amsgrad",
-        "sigmoid, AdamW",
         "softmax, SGD nesterov",
-        "loss cross_entropy",
         "batch, ahead",
         "everything",
-        "two dropouts",
         "some parameters",
-        "own optimizer",
+        *slow(
+            [
+                "leaky_relu, SGD nesterov",
+                "elu, Adagrad",
+                "gelu, Adam",
+                "gelu_tanh, Adam amsgrad",
+                "sigmoid, AdamW",
+                "loss cross_entropy",
+                "two dropouts",
+                "own optimizer",
+            ]
+        ),
     ],
 )
 def test_llvm_gives_the_eager_numbers(name):
     run = train("llvm", **CASES[name])
     assert used(run[2]) == "llvm"
+    agree(run, eagerly(name))
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sigmoid, AdamW",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("gelu, Adam", "loss cross_entropy", "everything")
+        ),
+    ],
+)
+def test_jax_gives_the_eager_numbers(name):
+    run = train("jax", **CASES[name])
+    assert used(run[2]) == "jax"
     agree(run, eagerly(name))
 
 
@@ -1148,7 +1169,7 @@ print(interrupts)
     ("backend", "kind", "attempts", "longest"),
     [
         ("numpy", "minibatch", 5, 0.05),
-        ("numpy", "ahead", 4, 0.05),
+        *slow([("numpy", "ahead", 4, 0.05)]),
         pytest.param("llvm", "ahead", 1, 0.005, marks=needs_llvmlite),
     ],
 )

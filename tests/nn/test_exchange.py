@@ -8,7 +8,30 @@ import pytest
 
 import nn
 from autograd import MissingExtraError, Value
-from nn import ACTIVATIONS, MLP, Dropout, Layer, Module, Neuron, Sequential, from_torch, to_onnx, to_torch
+from nn import (
+    ACTIVATIONS,
+    GELU,
+    GPT,
+    MLP,
+    CausalSelfAttention,
+    Dropout,
+    Embedding,
+    FeedForward,
+    Layer,
+    LayerNorm,
+    Linear,
+    LoRA,
+    MixtureOfExperts,
+    Module,
+    Neuron,
+    RMSNorm,
+    Sequential,
+    TransformerBlock,
+    add_lora,
+    from_torch,
+    to_onnx,
+    to_torch,
+)
 
 X = np.concatenate(
     [np.random.default_rng(0).normal(0, 2, (20, 3)), [[0, 0, 0], [40, -300, 9], [-40, 300, 1e-9]]]
@@ -42,6 +65,99 @@ def with_biases(model):
     for i, parameter in enumerate(model.parameters()):
         parameter.data += 0.01 * math.sin(i)
     return model.eval()
+
+
+GPTS = {"vocab_size": 5, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 4, "seed": 0}
+PARTS = {
+    "Linear": lambda: Linear(4, 2, seed=0),
+    "RMSNorm": lambda: RMSNorm(4, eps=0.125),
+    "LayerNorm": lambda: Sequential(LayerNorm(4), GELU(), LayerNorm(4, bias=False), GELU("tanh")),
+    "FeedForward": lambda: FeedForward(4, 3, "silu", bias=True, seed=0),
+    "MixtureOfExperts": lambda: MixtureOfExperts(4, 3, 1, 2, "swiglu", seed=0),
+    "LoRA": lambda: LoRA(Linear(4, 3, seed=0), 2, 5.0, seed=1),
+    "CausalSelfAttention": lambda: CausalSelfAttention(
+        4, 2, bias=True, rotary=True, rotary_base=7.0, dropout=0.5, seed=0
+    ),
+    "TransformerBlock": lambda: TransformerBlock(
+        4, 1, norm="layer", affine=True, bias=True, activation="softplus", seed=0
+    ),
+    "chain": lambda: Sequential(
+        Embedding(5, 4, seed=0), TransformerBlock(4, 2, seed=1), Linear(4, 4, seed=2), GELU(), RMSNorm(4)
+    ),
+    "GPT": lambda: GPT(**GPTS),
+    "GPT-2": lambda: GPT(
+        **GPTS, norm="layer", affine=True, bias=True, activation="gelu_tanh", tied=True, final_norm=True,
+        embedding_norm=False, dropout=0.125,
+    ),
+    "GPT with experts": lambda: GPT(**GPTS, n_expert=3, activation="swiglu", rotary=True, affine=True),
+    "GPT with LoRA": lambda: add_lora(GPT(**GPTS), 1, 3.0, ["query", "down", "output"], seed=0),
+}  # fmt: skip
+
+
+def of_part(name):
+    """A part of a transformer, two sequences for it, and what it makes of each, as arrays."""
+    model, rng = PARTS[name](), np.random.default_rng(0)
+    for parameter in model.parameters():
+        parameter.data += float(rng.normal(0.0, 0.3))
+    tokens = "GPT" in name or name == "chain"
+    x = rng.integers(0, 5, (2, 4)) if tokens else rng.normal(size=(2, 4, 4))
+    model.eval()
+    return model, x, np.array([[[y.data for y in row] for row in model(each)] for each in x.tolist()])
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_torch_gives_the_same_for_a_part_of_a_transformer(name, torch):
+    model, x, expected = of_part(name)
+    theirs = to_torch(model)
+    np.testing.assert_allclose(theirs(torch.from_numpy(x)).detach(), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(theirs(torch.from_numpy(x[0])).detach(), expected[0], rtol=1e-10, atol=1e-12)
+    counts = [
+        sum(p.numel() for p in theirs.parameters() if p.requires_grad is frozen) for frozen in (True, False)
+    ]
+    assert counts == [sum(p.requires_grad is frozen for p in model.parameters()) for frozen in (True, False)]
+    assert not theirs.training
+
+
+@pytest.mark.parametrize("name", ["GPT-2", "GPT with experts"])
+def test_torch_has_the_same_gradients(name, torch):
+    model, x, _ = of_part(name)
+    theirs = to_torch(model)
+    model.loss(x[0].tolist()).backward()
+    tokens = torch.from_numpy(x[0])
+    torch.nn.functional.cross_entropy(theirs(tokens[:-1]), tokens[1:]).backward()
+    by_name = dict(theirs.named_parameters())
+    for path, module in [
+        ("token_embedding", model.token_embedding),
+        ("blocks.1.attention.key", model.blocks[1].attention.key),
+    ]:
+        found = [[w.grad for w in row] for row in module.weight]
+        np.testing.assert_allclose(by_name[f"{path}.weight"].grad, found, rtol=1e-9, atol=1e-12)
+
+
+def test_dropout_works_in_torch_too_when_it_is_trained(torch):
+    model, x, expected = of_part("GPT-2")
+    theirs = to_torch(model.train())
+    assert theirs.training
+    tokens = torch.from_numpy(x)
+    assert not torch.equal(theirs(tokens), theirs(tokens))
+    np.testing.assert_allclose(theirs.eval()(tokens).detach(), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_onnxruntime_gives_the_same_for_a_part_of_a_transformer(name, tmp_path):
+    pytest.importorskip("onnx", reason="onnx is in the extra test")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra test")
+    model, x, expected = of_part(name)
+    to_onnx(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    shape = session.get_inputs()[0].shape
+    if len(shape) == 2 and x.ndim == 3:  # of a vector for each example
+        x, expected = x.reshape(-1, 4), expected.reshape(-1, expected.shape[-1])
+    (found,) = session.run(None, {"x": x})
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert session.get_outputs()[0].shape[-1] == expected.shape[-1]
+    (shorter,) = session.run(None, {"x": x[:1]})
+    np.testing.assert_allclose(shorter, expected[:1], rtol=1e-9, atol=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +208,7 @@ def test_from_torch_takes_what_torch_made(torch):
     [
         (lambda t: from_torch(3), TypeError, "from_torch takes a torch.nn.Sequential .* got int"),
         (lambda t: from_torch(t.nn.Sequential()), TypeError, "from_torch takes a torch.nn.Sequential"),
-        (lambda t: from_torch(t.nn.Sequential(t.nn.Conv1d(1, 1, 1))), TypeError, "does not know Conv1d"),
+        (lambda t: from_torch(t.nn.Sequential(t.nn.Conv1d(1, 1, 1))), TypeError, "does not support Conv1d"),
         (lambda t: from_torch(t.nn.Sequential(t.nn.ReLU())), ValueError, "ReLU.* does not follow one"),
         (
             lambda t: from_torch(t.nn.Sequential(t.nn.Linear(1, 1), t.nn.ELU(alpha=2.0))),
@@ -106,6 +222,11 @@ def test_from_torch_takes_what_torch_made(torch):
             "to_torch takes an MLP, a Layer or a Sequential .* got Neuron",
         ),
         (lambda t: to_torch(5), TypeError, "to_torch takes an MLP, .* got int: 5"),
+        (
+            lambda t: to_torch(FeedForward(2, activation=lambda x: x * x)),
+            ValueError,
+            "knows the nn.ACTIVATIONS alone, and FeedForward",
+        ),
     ],
 )
 def test_what_cannot_be_exchanged_is_named(act, error, message, torch):

@@ -107,6 +107,12 @@ def test_a_compiled_mixture_chooses_anew_for_other_numbers():
     np.testing.assert_allclose(program.evaluate(numbers, batch)[:, 0], expected, rtol=1e-12)
 
 
+def test_an_activation_of_your_own_is_asked_each_time():
+    module = FeedForward(1, 1, lambda x: x if x.data > 0.0 else 0.0 * x)
+    module.up.weight = module.down.weight = [[1.0]]
+    assert module.predict([[2.0], [-1.0]] * 60)[:2].tolist() == [2.0, 0.0]
+
+
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
 def test_gelu_takes_a_number_a_vector_or_a_sequence_of_vectors(approximate):
     module = GELU(approximate)

@@ -6,7 +6,31 @@ import math
 import pytest
 
 from autograd import Value
-from nn import ACTIVATIONS, MLP, Dropout, Layer, Module, Neuron, Sequential, load, save
+from nn import (
+    ACTIVATIONS,
+    GELU,
+    GPT,
+    MLP,
+    CausalSelfAttention,
+    Dropout,
+    Embedding,
+    FeedForward,
+    Layer,
+    LayerNorm,
+    Linear,
+    LoRA,
+    MixtureOfExperts,
+    Module,
+    Neuron,
+    RMSNorm,
+    Sequential,
+    SwiGLU,
+    TransformerBlock,
+    add_lora,
+    load,
+    save,
+)
+from nn.architectures import count_parameters, described
 
 MODELS = {
     "MLP": lambda: MLP(2, [3, 2], seed=0),
@@ -20,6 +44,85 @@ MODELS = {
     ),
     **{f"MLP of {name}": lambda name=name: MLP(2, [2, 2], "tanh", name, seed=5) for name in ACTIVATIONS},
 }
+
+
+GPTS = {"vocab_size": 5, "block_size": 4, "n_layer": 2, "n_head": 2, "n_embd": 4}
+PARTS = {
+    "Linear": lambda: Linear(3, 2, name="head"),
+    "Linear without bias": lambda: Linear(3, 2, bias=False),
+    "Embedding": lambda: Sequential(Embedding(5, 3), Linear(3, 1)),
+    "RMSNorm": lambda: RMSNorm(3, name="norm1"),
+    "RMSNorm without gains": lambda: Sequential(RMSNorm(3, 0.5, elementwise_affine=False), GELU("tanh")),
+    "LayerNorm": lambda: LayerNorm(3, 0.25),
+    "LayerNorm without bias": lambda: LayerNorm(3, bias=False),
+    "FeedForward": lambda: FeedForward(3, 5, "gelu", bias=True),
+    "SwiGLU": lambda: SwiGLU(3, name="block0"),
+    "MixtureOfExperts": lambda: MixtureOfExperts(3, 4, 1, 2, "swiglu", bias=True, normalize=True),
+    "CausalSelfAttention": lambda: CausalSelfAttention(
+        4, 2, bias=True, rotary=True, rotary_base=7.0, dropout=0.5
+    ),
+    "TransformerBlock": lambda: TransformerBlock(
+        4, 1, n_hidden=3, norm="layer", eps=0.5, affine=True, bias=True, name="b"
+    ),
+    "GPT": lambda: GPT(**GPTS),
+    "GPT-2": lambda: GPT(
+        **GPTS, norm="layer", affine=True, bias=True, activation="gelu_tanh", tied=True, final_norm=True,
+        embedding_norm=False, dropout=0.125,
+    ),
+    "GPT with experts": lambda: GPT(
+        **GPTS, n_expert=3, top_k=1, activation="swiglu", rotary=True, affine=True
+    ),
+    "LoRA": lambda: LoRA(Linear(3, 2), 2, 8.0),
+    "GPT with LoRA": lambda: add_lora(GPT(**GPTS), 1, 3.0, ["query", "down", "output"]),
+    "layers with LoRA": lambda: Sequential(add_lora(FeedForward(3), 1, names="up"), LoRA(Linear(3, 3), 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_a_transformer_comes_back_to_the_last_bit(name, tmp_path):
+    model = PARTS[name]()
+    for i, parameter in enumerate(model.parameters()):
+        parameter.data = math.sin(i) / 3.0
+    save(model, tmp_path / "model.json")
+    again = load(tmp_path / "model.json")
+    assert repr(again) == repr(model)
+    assert again.state_dict() == model.state_dict()
+    assert [(p.label, p.scope) for p in again.parameters()] == [
+        (p.label, p.scope) for p in model.parameters()
+    ]
+    assert [p.requires_grad for p in again.parameters()] == [p.requires_grad for p in model.parameters()]
+    model.eval()
+    if isinstance(model, GPT) or "Embedding" in name:
+        x = [0, 4, 1]
+    else:
+        x = [[0.3, -0.7, 0.2, 0.9][: model.n_in], [1.0, 0.0, 2.0, -1.0][: model.n_in]]
+    assert [[y.data for y in row] for row in again(x)] == [[y.data for y in row] for row in model(x)]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_number_of_parameters_is_known_before_the_model_is_built(name):
+    model = PARTS[name]()
+    assert count_parameters(described(model)) == len(model.parameters())
+
+
+def test_a_setting_that_was_changed_in_one_place_is_not_lost(tmp_path):
+    model = GPT(**GPTS)
+    model.blocks[1].norm2.eps = 0.5
+    save(model, tmp_path / "model.json")
+    with pytest.raises(ValueError, match="its layers were changed after it was made"):
+        load(tmp_path / "model.json")
+
+
+def test_a_lora_that_fits_no_linear_map_is_damage(tmp_path):
+    path = tmp_path / "model.json"
+    save(PARTS["GPT with LoRA"](), path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["digests"]
+    changes = content["architecture"]["lora"]
+    changes["block0.attention.keys"] = changes.pop("block0.attention.query")
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"it has no linear map 'block0\.attention\.keys'"):
+        load(path)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -9,15 +9,23 @@ from autograd import Value, compile, grad
 
 HAS_LLVMLITE = importlib.util.find_spec("llvmlite") is not None
 needs_llvmlite = pytest.mark.skipif(not HAS_LLVMLITE, reason="native code needs llvmlite: the extra jit")
-backends = pytest.mark.parametrize("backend", ["numpy", pytest.param("llvm", marks=needs_llvmlite)])
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: the extra jax")
+# XLA takes a tenth of a second and more for each program and size of batch.
+IN_JAX = pytest.param("jax", marks=[needs_jax, pytest.mark.slow])
+backends = pytest.mark.parametrize("backend", ["numpy", pytest.param("llvm", marks=needs_llvmlite), IN_JAX])
 slowly_in_native_code = pytest.mark.parametrize(
-    "backend", ["numpy", pytest.param("llvm", marks=[needs_llvmlite, pytest.mark.slow])]
+    "backend", ["numpy", pytest.param("llvm", marks=[needs_llvmlite, pytest.mark.slow]), IN_JAX]
 )
 
 
-def program_of(f, parameters, inputs, **options):
-    """f(w, x), a `Value` or several, recorded for one example with so many leaves, and compiled."""
-    w, x = ([Value(0.5 + 0.25 * i) for i in range(count)] for count in (parameters, inputs))
+def program_of(f, parameters, inputs, at=None, **options):
+    """f(w, x), a `Value` or several, recorded for one example with so many leaves, and compiled.
+
+    They are recorded with the numbers `at`, where not just any will do.
+    """
+    usual = [0.5 + 0.25 * i for count in (parameters, inputs) for i in range(count)]
+    leaves = list(map(Value, usual if at is None else at))
+    w, x = leaves[:parameters], leaves[parameters:]
     return compile(f(w, x), w, x, **options)
 
 

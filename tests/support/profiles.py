@@ -38,4 +38,12 @@ def scaled(count):
 
 def slow(values):
     """Values for `pytest.mark.parametrize` that only `make test-all` tries."""
-    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+        for value in values
+    ]
+
+
+def thinned(values, step):
+    """All of the values for `make test-all`, and each `step`-th of them for `make test`."""
+    return [value if i % step == 0 else slow([value])[0] for i, value in enumerate(values)]

@@ -1,27 +1,35 @@
-"""From a trace of scalars to nodes on arrays: what is computed alike is computed together.
+"""From a trace of scalars to nodes on arrays: equal computations on different scalars become one node.
 
 Scalars of one row of the table whose operands come from the same groups form a group, and each group becomes
 one node. No member of a group depends on another, for all operands are in earlier groups. Members may have
 any order; they get that of their operands, so that an operand is mostly a slice. Dot products of l sequences
 with r others, all with all, are one matrix product (l, r).
+
+Sums of many lengths, as those of attention over more and more positions, are one group too: the shorter ones
+are padded with what adds nothing. Without it all that follows would be there once for each length.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ...engine.primitives import Primitive
+from ...engine.primitives import TABLE, Primitive
 from .. import tuning
+from ..ir.index_maps import strides_of
 from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Graph, Indices, Node
 from ..ir.passes import checked
-from .capture import BATCHED, DOT, FUSED, SUM, Trace
+from .capture import BATCHED, DOT, FUSED, SUM, TAKE, Trace
 
 __all__ = ["vectorize"]
 
 Key = Any
+
+# By the row of a sum the number that pads its sequences. What pads a softmax has the probability 0.
+NEUTRAL = {SUM: 0.0, DOT: 0.0, TABLE["logsumexp"]: -math.inf, **dict.fromkeys(FUSED, -math.inf)}
 
 
 def vectorize(trace: Trace, fold: bool = False) -> list[Node]:
@@ -49,30 +57,19 @@ class _Vectorizer:
 
     def __init__(self, trace: Trace, one: int | None) -> None:
         self.trace, self.one = trace, one
+        groups = self._grouped()
+        self._pads = {number: trace.constant(number) for number in set(NEUTRAL.values())}
+        self.group += [2] * (len(trace.rows) - len(self.group))
         self.graph = Graph(trace.parameters, trace.inputs)
-        self.group: list[int] = [0] * trace.parameters + [1] * trace.inputs
         self.place = np.zeros(len(trace.rows), dtype=np.intp)
         self.place[: trace.parameters] = np.arange(trace.parameters)
         self.place[trace.parameters : trace.parameters + trace.inputs] = np.arange(trace.inputs)
         constants = np.array(list(trace.constants.values()) or [0.0])
         self.place[list(trace.constants)] = np.arange(len(trace.constants))
         self.nodes: list[Any] = [self.graph.parameters, self.graph.inputs, self.graph.constant(constants)]
-
-        groups: dict[Key, list[int]] = {}
-        keys: dict[Key, int] = {}
-        self._patterns: dict[tuple[int, ...], Any] = {}
-        for position in range(trace.parameters + trace.inputs, len(trace.rows)):
-            row = trace.rows[position]
-            if row is None:
-                self.group.append(2)
-                continue
-            key = self._key(row, trace.operands[position])
-            self.group.append(keys.setdefault(key, len(keys) + 3))
-            groups.setdefault(key, []).append(position)
         self._origins = np.array(self.group, dtype=np.intp)
         for positions in groups.values():
-            row = trace.rows[positions[0]]
-            self.nodes.append(self._node(row, positions))
+            self.nodes.append(self._node(positions))
 
     def node(self, position: int) -> Node:
         node: Node = self.nodes[self.group[position]]
@@ -80,37 +77,89 @@ class _Vectorizer:
 
     # --- groups
 
-    def _key(self, row: Primitive, operands: tuple[Any, ...]) -> Key:
+    def _grouped(self) -> dict[Key, list[int]]:
+        """The positions of each group; sequences whose padding would cost too much are grouped by length."""
+        trace, apart = self.trace, set[int]()
+        while True:
+            self.group: list[int] = [0] * trace.parameters + [1] * trace.inputs
+            self._patterns: dict[Any, Any] = {}
+            groups: dict[Key, list[int]] = {}
+            numbers: dict[Key, int] = {}
+            for position in range(trace.parameters + trace.inputs, len(trace.rows)):
+                row = trace.rows[position]
+                if row is None:
+                    self.group.append(2)
+                    continue
+                key = self._key(row, trace.operands[position], row not in NEUTRAL or position in apart)
+                self.group.append(numbers.setdefault(key, len(numbers) + 3))
+                groups.setdefault(key, []).append(position)
+            costly = list(filter(self._is_costly, groups.values()))
+            if not costly:
+                return groups
+            apart.update(*costly)
+
+    def _is_costly(self, positions: list[int]) -> bool:
+        """Whether sequences of several lengths are better not padded: they are few, or very different."""
+        if self.trace.rows[positions[0]] not in NEUTRAL:
+            return False
+        sequences = {self.trace.operands[position][0] for position in positions}
+        lengths = list(map(len, sequences))
+        kinds, padded = len(set(lengths)), max(lengths) * len(lengths)
+        return kinds > 1 and (kinds < tuning.PADDED_LENGTHS or padded > tuning.PADDED_MOST * sum(lengths))
+
+    def _key(self, row: Primitive, operands: tuple[Any, ...], by_length: bool) -> Key:
         """What the positions of a group have in common: the row, and the groups of the operands."""
         if row in FUSED:
-            return (row, self._pattern(operands[0]))
+            return (row, self._pattern(operands[0], by_length))
         parts = [
-            self._pattern(operand) if type(operand) is tuple else self.group[operand] for operand in operands
+            self._pattern(operand, by_length) if type(operand) is tuple else self.group[operand]
+            for operand in operands
         ]
         if row in (POW, POWER, MONOMIAL):  # their exponents decide how they are computed
             parts += [self.trace.constants.get(operand) for operand in operands[1:]]
         return (row, *parts)
 
-    def _pattern(self, sequence: tuple[int, ...]) -> Any:
-        """The length of a sequence, and the groups of its elements."""
+    def _pattern(self, sequence: tuple[int, ...], by_length: bool) -> Any:
+        """The groups of the elements of a sequence, and its length unless it may be padded."""
         pattern = self._patterns.get(sequence)
         if pattern is None:
             origins = list(map(self.group.__getitem__, sequence))
             alike = len(set(origins)) == 1
             pattern = self._patterns[sequence] = (len(origins), origins[0] if alike else tuple(origins))
-        return pattern
+        return pattern if by_length or type(pattern[1]) is tuple else (None, pattern[1])
 
     # --- nodes
 
-    def _node(self, row: Any, positions: list[int]) -> Node:
+    def _read(self, positions: list[int]) -> tuple[Primitive, list[Any]]:
+        """The row of a group, and its operands for each position, with sequences of one length."""
+        row: Any = self.trace.rows[positions[0]]
+        operands = [self.trace.operands[position] for position in positions]
+        if row not in NEUTRAL:
+            return row, operands
+        lengths = {len(sequence) for sequence, *_ in operands}
+        if row is SUM and lengths == {2}:
+            return ADD, [pair for (pair,) in operands]
+        if row is DOT and lengths == {1} and len(operands[0]) == 2:
+            return MUL, [(*left, *right) for left, right in operands]
+        if len(lengths) > 1:
+            pads = (self._pads[NEUTRAL[row]],) * max(lengths)
+            operands = [
+                tuple((*each, *pads[len(each) :]) if type(each) is tuple else each for each in operand)
+                for operand in operands
+            ]
+        return row, operands
+
+    def _node(self, positions: list[int]) -> Node:
         """The node of a group; `place` is set for its positions."""
+        row, operands = self._read(positions)
         if row in FUSED:
-            return self._fused(row, positions)
+            return self._fused(row, positions, operands)
+        if row is TAKE:
+            return self._taken(positions, operands)
         if row is DOT:
-            node = self._matrix_product(positions)
+            node = self._matrix_product(positions, operands)
             if node is not None:
                 return node
-        operands = [self.trace.operands[position] for position in positions]
         columns: list[Any] = []
         for column in zip(*operands):
             several = type(column[0]) is tuple
@@ -122,12 +171,15 @@ class _Vectorizer:
         if row is DOT:
             left, right, *bias = (self._rows(column[..., order], column.ndim - 1) for column in columns)
             return self._plus(self._along(self.graph.apply(MUL, [left, right])), bias)
-        args = [self._rows(column[..., order], column.ndim - 1) for column in columns]
+        columns = [column[..., order] for column in columns]
+        shape = self._shape(columns)
+        args = [self._rows(column.reshape(*column.shape[:-1], *shape), column.ndim - 1) for column in columns]
         if row is SUM:
             return self._along(args[0])
         if row.name == "logsumexp":
             return self.graph.fused(row, args[0])
-        return self._flat(self.graph.apply(row, args), len(positions))
+        # One row for each position, even if all of them compute the same.
+        return self.graph.broadcast(self.graph.apply(row, args), shape)
 
     def _along(self, x: Node) -> Node:
         """The sum over the first axis, without that axis."""
@@ -137,9 +189,20 @@ class _Vectorizer:
     def _plus(self, node: Node, bias: Sequence[Node]) -> Node:
         return self.graph.apply(ADD, [node, bias[0]]) if bias else node
 
-    def _flat(self, node: Node, size: int) -> Node:
-        """A node with one row for each position, even if all of them compute the same."""
-        return self.graph.broadcast(node, (size,))
+    def _shape(self, columns: list[Indices]) -> tuple[int, ...]:
+        """The shape of a group: two axes if operands are evenly spaced along them, and in a line are not.
+
+        So a number for each row, or for each column, is broadcast, and its adjoint a sum along an axis.
+        """
+        size = columns[0].shape[-1]
+        for column in columns:
+            place = self.place[column]
+            breaks = np.flatnonzero(np.diff(place, 2))
+            if column.ndim == 1 and len(breaks):
+                width = int(breaks[0]) + 2
+                if size % width == 0 and strides_of(place.reshape(size // width, width)) is not None:
+                    return size // width, width
+        return (size,)
 
     def _sorted(self, columns: list[Any]) -> Indices:
         """The order of a group's positions by their operands, the first operand first."""
@@ -150,10 +213,9 @@ class _Vectorizer:
                 keys.append(self.place[first])
         return np.lexsort(keys[::-1]) if keys else np.arange(columns[0].shape[-1])
 
-    def _matrix_product(self, positions: list[int]) -> Node | None:
+    def _matrix_product(self, positions: list[int], operands: list[Any]) -> Node | None:
         """The dot products of l sequences with r others as one product (l, r), if all are taken with all."""
-        trace, graph = self.trace, self.graph
-        operands = [trace.operands[position] for position in positions]
+        graph = self.graph
         lefts, rights = (list(dict.fromkeys(operand[i] for operand in operands)) for i in (0, 1))
         pairs = {operand[:2] for operand in operands}
         if len(lefts) * len(rights) != len(positions) or len(pairs) != len(positions) or not lefts[0]:
@@ -204,14 +266,28 @@ class _Vectorizer:
         first = self.place[np.array(sequences)[:, :8]]
         return [sequences[i] for i in np.lexsort(first.T[::-1])]
 
-    def _fused(self, row: Primitive, positions: list[int]) -> Node:
+    def _fused(self, row: Primitive, positions: list[int], operands: list[Any]) -> Node:
         """All the results for each set of arguments at once: (arguments, sets)."""
-        operands = [self.trace.operands[position] for position in positions]
         sets = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
         column_of = {values: i for i, values in enumerate(sets)}
         for position, (values, own) in zip(positions, operands):
             self.place[position] = own * len(sets) + column_of[values]
         return self.graph.fused(row, self._rows(np.array(sets).T, whole=2))
+
+    def _taken(self, positions: list[int], operands: list[Any]) -> Node:
+        """Rows of one table, if each index takes from all of its columns; or one number for each index."""
+        tables = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
+        indices = sorted({index for _, index in operands}, key=self.place.__getitem__)
+        if len(tables) * len(indices) != len(positions):
+            self.place[positions] = np.arange(len(positions))
+            values, chosen = (np.array(column) for column in zip(*operands))
+            return self.graph.take_each(self._rows(values, whole=2), self._rows(chosen, whole=1))
+        column_of = {values: i for i, values in enumerate(tables)}
+        row_of = {index: i for i, index in enumerate(indices)}
+        for position, (values, index) in zip(positions, operands):
+            self.place[position] = row_of[index] * len(tables) + column_of[values]
+        table = self._rows(np.array(tables).T, whole=2)
+        return self.graph.take_rows(table, self._rows(np.array(indices), whole=1))
 
     # --- operands
 
@@ -228,8 +304,14 @@ class _Vectorizer:
         if len(distinct) == 1:
             return self.graph.gather(self.nodes[distinct[0]], self.place[positions])
         flat, where = positions.reshape(-1), origins.reshape(-1)
-        pieces = []
+        pieces, taken, read, end = [], [], np.empty(len(flat), dtype=np.intp), 0
         for origin in distinct:
             index = np.flatnonzero(where == origin)
+            used, order = np.unique(self.place[flat[index]], return_inverse=True)
+            taken.append((np.arange(end, end + len(used)), self.graph.gather(self.nodes[origin], used)))
             pieces.append((index, self.graph.gather(self.nodes[origin], self.place[flat[index]])))
+            read[index] = end + order
+            end += len(used)
+        if end < len(flat):  # what is read several times is put side by side, and read there
+            return self.graph.gather(self.graph.scatter_add((end,), taken), read.reshape(positions.shape))
         return self.graph.scatter_add(positions.shape, pieces)

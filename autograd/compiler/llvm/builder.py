@@ -250,6 +250,8 @@ class Builder:
         return vector
 
     def lane(self, vector: Any, number: int) -> Any:
+        if not isinstance(vector.type, self.ir.VectorType):
+            return vector
         return self.llvm.extract_element(vector, self.ir.Constant(self.ir.IntType(32), number))
 
     def transposed(self, rows: Sequence[Any]) -> list[Any]:

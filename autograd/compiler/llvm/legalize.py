@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...errors import GraphError
+from ..backends import by_formula
 from ..ir.nodes import Apply, Constant, Graph, Node, ancestry
 from ..ir.passes import EXPAND_FUSED, Pass
 from .builder import DIRECT, is_long
@@ -35,19 +35,8 @@ def _legal(node: Node, args: list[Node]) -> Node | None:
         else arg
         for i, arg in enumerate(args)
     ]
-    for formula in (row.native, row.sheet, row.expansion, row.forward):
-        if callable(formula):
-            try:
-                result = graph.node(formula(*operands))
-            except Exception:  # a rule in Python that does not run on nodes: comparisons, math, ...
-                continue
-            (result,) = all_legal(graph, [result])
-            return graph.broadcast(result, np.broadcast_shapes(result.shape, node.shape))
-    raise GraphError(
-        f"the primitive {row.name} has no form for native code: its forward rule does not run on arrays of "
-        "numbers not known yet. Give primitive(...) a native= or expansion= in other primitives, or use "
-        "backend='numpy'"
-    )
+    (result,) = all_legal(graph, [by_formula(row, operands, graph.node)])
+    return graph.broadcast(result, np.broadcast_shapes(result.shape, node.shape))
 
 
 def all_legal(graph: Graph, nodes: list[Node]) -> list[Node]:

@@ -11,6 +11,7 @@ from ...engine.primitives import TABLE
 from .. import tuning
 from ..ir.index_maps import is_partition
 from ..ir.nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -27,6 +28,7 @@ from ..ir.nodes import (
     Reduce,
     ScatterAdd,
     Symbol,
+    TakeRows,
 )
 from ..ir.registry import Rules
 from .builder import is_long
@@ -169,6 +171,59 @@ class Kernel:
                 memory.write(node, row, value, width)
 
             code.each(index.shape, move)
+
+    @lowerings.of(TakeRows)
+    def _take_rows(self, node: TakeRows) -> None:
+        memory, width, table = self.memory, self.width, node.args[0]
+
+        def row(j: Any) -> None:
+            places = [] if memory.is_in_registers(table) else memory.places(node, j, width)
+
+            def column(c: Any) -> None:
+                value = memory.taken(table, places, c, width) if places else self._chosen(node, j, c)
+                memory.set(node, (j, c), value, width)
+
+            self.code.every(node.shape[1], column)
+
+        self.code.every(node.shape[0], row)
+
+    def _chosen(self, node: TakeRows, j: int, c: int) -> Any:
+        """The same of a table in registers, which have no address."""
+        code, memory, width, (table, index) = self.code, self.memory, self.width, node.args
+        named, start = memory.get(index, (j,), width), int(node.starts[j])
+        value = memory.get(table, (start, c), width)
+        for k in range(1, node.length):
+            here = code.llvm.fcmp_ordered("==", named, code.number(float(k), width))
+            value = code.llvm.select(here, memory.get(table, (start + k, c), width), value)
+        return value
+
+    @lowerings.of(AddRows)
+    def _add_rows(self, node: AddRows) -> None:
+        code, memory, width, x = self.code, self.memory, self.width, node.args[0]
+        if memory.is_in_registers(node):
+            code.each(node.shape, lambda row, c: memory.set(node, (row, c), self._added(node, row, c), width))
+            return
+        zero = code.number(0.0, width)
+        code.every(node.size, lambda i: memory.write(node, i, zero, width))
+
+        def row(j: Any) -> None:
+            places = memory.places(node, j, width)
+            code.every(
+                node.shape[1], lambda c: memory.add(node, places, c, memory.get(x, (j, c), width), width)
+            )
+
+        code.every(x.shape[0], row)
+
+    def _added(self, node: AddRows, row: int, c: int) -> Any:
+        """What is added to a number in registers."""
+        code, memory, width, (x, index) = self.code, self.memory, self.width, node.args
+        total = zero = code.number(0.0, width)
+        for j, start in enumerate(node.starts.tolist()):
+            if start <= row < start + node.length:
+                named, k = memory.get(index, (j,), width), code.number(float(row - start), width)
+                here = code.llvm.fcmp_ordered("==", named, k)
+                total = code.llvm.fadd(total, code.llvm.select(here, memory.get(x, (j, c), width), zero))
+        return total
 
     @lowerings.of(Broadcast)
     def _broadcast(self, node: Node) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir.index_maps import strides_of
-from ..ir.nodes import Constant, Gather, Indices, Inputs, Node, Parameters, Symbol
+from ..ir.nodes import AddRows, Apply, Constant, Gather, Indices, Inputs, Node, Parameters, Symbol, TakeRows
 from .builder import Builder
 from .layout import Layout
 
@@ -130,6 +130,9 @@ class Memory:
 
     def get(self, node: Node, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
         """A number of a node in each lane: for one example each, or with `rows` of consecutive rows."""
+        if isinstance(node, Apply) and node in self.layout.inlined:
+            values = [self.get(arg, index, lanes, rows) for arg in node.args]
+            return self.code.apply(node.row, values)
         return self.read(*self.origin(node, index), lanes, rows and self.along(node) != "same")
 
     def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:
@@ -165,6 +168,47 @@ class Memory:
         base, start = self.home(node)
         place = self._lanes_at(start, row) if node.batched else self.code.plus(start, row)
         self.code.store(value, base, place, lanes, node.batched)
+
+    # --- rows that an index names
+
+    def places(self, node: TakeRows | AddRows, j: Any, lanes: int) -> list[Any]:
+        """The row that each lane takes, or adds to; one if it is the same in all lanes."""
+        code, index = self.code, node.args[1]
+        lanes = lanes if index.batched else 1
+        named, start = self.get(index, (j,), lanes), self.chosen(node.starts, (j,))
+        wholes = [code.llvm.fptosi(code.lane(named, lane), code.whole) for lane in range(lanes)]
+        return [code.plus(whole, start) for whole in wholes]
+
+    def is_in_registers(self, node: Node) -> bool:
+        """Whether the numbers of a node have names in straight code, and no place in memory."""
+        return node.source.batched and self.layout.straight
+
+    def taken(self, table: Node, places: list[Any], c: Any, lanes: int) -> Any:
+        """In each lane the number of a column in the row that the lane takes."""
+        if len(places) == 1:
+            return self.get(table, (places[0], c), lanes)
+        found = []
+        for lane, place in enumerate(places):
+            source, row = self.origin(table, (place, c))
+            if source.batched:
+                base, start = self.home(source)
+                found.append(self.code.load(base, self.code.plus(self._lanes_at(start, row), lane)))
+            else:
+                found.append(self.read(source, row, 1))
+        return self.code.together(found)
+
+    def add(self, node: Node, places: list[Any], c: Any, value: Any, lanes: int) -> None:
+        """Add numbers to a column of a node, each lane in a row of its own."""
+        code = self.code
+        value = self.valid(value) if node in self.layout.history else value
+        if len(places) == 1:
+            row = self.flat(node, (places[0], c))
+            self.write(node, row, code.llvm.fadd(self.read(node, row, lanes), value), lanes)
+            return
+        base, start = self.home(node)
+        for lane, place in enumerate(places):
+            at = code.plus(self._lanes_at(start, self.flat(node, (place, c))), lane)
+            code.store(code.llvm.fadd(code.load(base, at), code.lane(value, lane)), base, at)
 
     def _lanes_at(self, start: Any, row: Any) -> Any:
         """The offset of the lanes of a row."""

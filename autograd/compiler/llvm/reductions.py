@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from .. import tuning
-from ..ir.nodes import Gather, Inputs, Node, Outer
+from ..ir.nodes import AddRows, Gather, Inputs, Node, Outer
 from .memory import Memory
 
 __all__ = ["Reductions"]
@@ -23,6 +23,8 @@ class Reductions:
         """Add the contribution of this block to a sum."""
         if isinstance(node, Outer):
             self._accumulate_outer(node)
+        elif isinstance(node, AddRows):
+            self._accumulate_rows(node)
         else:
             self.code.each(
                 node.shape, lambda *index: self._add(node, index, self._valid(node.args[0], index))
@@ -30,13 +32,11 @@ class Reductions:
 
     def _accumulate_outer(self, node: Node) -> None:
         code, (a, b) = self.code, node.args
-        r = a.shape[1]
 
         def rows(first: Any, count: int) -> None:
             places = [code.plus(first, t) for t in range(count)]
-            if r > 1:
-                for place in places:
-                    code.every(node.shape[1], functools.partial(self._add_many, node, place))
+            if a.shape[1] > 1:
+                code.every(node.shape[1], functools.partial(self._add_many, node, places))
                 return
             left = [self._valid(a, (place, 0)) for place in places]
 
@@ -47,17 +47,54 @@ class Reductions:
 
             code.every(node.shape[1], column)
 
-        code.tiles(node.shape[0], 4, rows)
+        code.tiles(node.shape[0], 8 if a.shape[1] > 1 else 4, rows)
 
-    def _add_many(self, node: Node, i: Any, j: Any) -> None:
-        """Add the products of a row and a column to an accumulator."""
-        memory, (a, b) = self.memory, node.args
+    def _accumulate_rows(self, node: AddRows) -> None:
+        """Add each row of each example where its index says: lane by lane, each in a lane of its own."""
+        code, memory, scratch = self.code, self.memory, self.memory.scratch
 
-        def step(k: Any) -> None:
-            left, right = memory.get(a, (i, k), self.lanes), memory.get(b, (j, k), self.lanes)
-            self._add(node, (i, j), memory.valid(left), memory.valid(right))
+        def add(lane: int, place: Any, c: Any, value: Any) -> None:
+            source, row = memory.origin(node, (place, c))
+            start = code.times(code.plus(row, self.layout.places[source] - self.layout.first_sum), self.group)
+            at = code.plus(start, lane % self.group)
+            code.store(code.llvm.fadd(code.load(scratch, at), code.lane(value, lane)), scratch, at)
 
-        self.code.every(a.shape[1], step)
+        def line(j: Any) -> None:
+            places = memory.places(node, j, self.lanes)
+
+            def column(c: Any) -> None:
+                value = self._valid(node.args[0], (j, c))
+                for lane, place in enumerate(places):
+                    add(lane, place, c, value)
+
+            code.every(node.shape[1], column)
+
+        code.every(node.args[0].shape[0], line)
+
+    def _add_many(self, node: Node, places: list[Any], j: Any) -> None:
+        """Add the products of some rows and a column to accumulators: first in registers.
+
+        A lane without an example has the numbers of the last one, so 0 in one factor is enough: where the
+        other one is not finite, neither is the sum.
+        """
+        code, memory, (a, b) = self.code, self.memory, node.args
+
+        def step(k: Any, *sums: Any) -> list[Any]:
+            right = self._valid(b, (j, k))
+            return [
+                self._added(memory.get(a, (place, k), self.lanes), right, so_far)
+                for place, so_far in zip(places, sums)
+            ]
+
+        zero = code.number(0.0, self.group)
+        for place, total in zip(places, code.in_fours(a.shape[1], step, [zero] * len(places))):
+            self._add(node, (place, j), total)
+
+    def _added(self, left: Any, right: Any, total: Any) -> Any:
+        """A sum with as many lanes as an accumulator, and the products of all lanes."""
+        for group in range(self.lanes // self.group):
+            total = self.code.fma(self._part(left, group), self._part(right, group), total)
+        return total
 
     def _valid(self, node: Node, index: tuple[Any, ...]) -> Any:
         return self.memory.valid(self.memory.get(node, index, self.lanes))
@@ -68,16 +105,16 @@ class Reductions:
         source, row = self.memory.origin(node, index)
         place = code.times(code.plus(row, self.layout.places[source] - self.layout.first_sum), self.group)
         total = code.load(scratch, place, self.group, True)
-        for group in range(self.lanes // self.group):
-            if right is None:
+        if right is not None:
+            total = self._added(left, right, total)
+        else:
+            for group in range(left.type.count // self.group if self.group > 1 else 1):
                 total = code.llvm.fadd(total, self._part(left, group))
-            else:
-                total = code.fma(self._part(left, group), self._part(right, group), total)
         code.store(total, scratch, place, self.group, True)
 
     def _part(self, value: Any, group: int) -> Any:
         """Some lanes of a vector: as many as an accumulator has."""
-        if self.group == self.lanes:
+        if self.group == 1 or value.type.count == self.group:
             return value
         ir = self.code.ir
         chosen = range(group * self.group, (group + 1) * self.group)

@@ -64,7 +64,7 @@ class ArrayTarget(Target):
                 *(arg for node in late if node in self.numbers or not _is_product(node) for arg in node.args),
             ]
         )
-        # Of few parameters a copy is quicker than views of the caller's array each time.
+        # A copy of few parameters is quicker than views of the caller's array at each call.
         few = graph.parameters.size <= tuning.NUMPY_COPIED
         self.outside: set[Node] = set() if few or own else {graph.parameters}
         if graph.inputs not in self._materialized:
@@ -119,7 +119,11 @@ class ArrayTarget(Target):
                     self.escaping.add(arg)
 
     def phase(self, node: Node, phases: dict[Node, int]) -> int:
-        return 0 if node in self._invariant else 1
+        return 0 if self.is_invariant(node) else 1
+
+    def is_invariant(self, node: Node) -> bool:
+        """Whether it depends on the batch alone."""
+        return node in self._invariant
 
     def is_view(self, schedule: Schedule, node: Gather) -> bool:
         (x,) = node.args

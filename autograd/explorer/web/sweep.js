@@ -21,11 +21,17 @@ class Graph {
   /** The number of every node. `leaves` has those of the leaves, in their places. */
   forward(leaves) {
     const data = Float64Array.from(leaves);
-    const numbers = (operand) => (Array.isArray(operand) ? operand.map((place) => data[place]) : data[operand]);
-    this.steps.forEach((each, place) => {
-      if (each !== null) data[place] = each[0].forward(...each[1].map(numbers));
-    });
+    this.renew(data, this.steps.keys());
     return data;
+  }
+
+  /** Compute the nodes in these places anew, in their order. */
+  renew(data, places) {
+    const numbers = (operand) => (Array.isArray(operand) ? operand.map((place) => data[place]) : data[operand]);
+    for (const place of places) {
+      const step = this.steps[place];
+      if (step !== null) data[place] = step[0].forward(...step[1].map(numbers));
+    }
   }
 
   /** The gradient of the last node by every node, from its numbers, with every partial and every share. */

@@ -176,7 +176,7 @@ def test_a_drawing_is_rendered(run, tmp_path):
         (["x", "x=1", "y=2"], "y has a number, but is not in the expression"),
         (["x", "x=1", "x=2"], "x is given twice"),
         (["x", "x=--inf"], "x: inf has no number"),
-        (["x", "x=1+"], "x: invalid syntax\n  1+\n"),
+        (["x", "x=1+"], "x: expected a number, a name or a bracket here\n  1+\n"),
         (["x", "1"], "'1' is not NAME=NUMBER"),
         (["x", "x=1", "--wrt", "y"], "--wrt y: the expression has x"),
         (["3", "--wrt", "y"], "--wrt y: the expression has no names"),

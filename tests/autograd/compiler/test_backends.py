@@ -199,14 +199,14 @@ def test_what_is_not_installed_is_refused_with_its_extra_and_auto_goes_without(m
 
 @pytest.mark.parametrize("name", ["jit", "auto", None, ["numpy"]])
 def test_another_name_is_refused_with_those_that_there_are(name):
-    with pytest.raises(ValueError, match=r"^backend must be one of 'any', 'numpy', 'llvm', got "):
+    with pytest.raises(ValueError, match=r"^backend must be one of 'any', 'numpy', 'llvm', 'jax', got "):
         find_backend(name, besides=["any"])
     assert find_backend("numpy").installed
 
 
 def test_no_other_file_of_the_compiler_names_a_back_end():
     """Their own folders do, `FOLDERS`, the file of tuned constants, and what only native code uses."""
-    own = {"numpy", "llvm"}
+    own = {"numpy", "llvm", "jax"}
     for path in (ROOT / "autograd/compiler").rglob("*.py"):
         if path.parent.name not in own and path.name not in ("backends.py", "tuning.py", "machine.py"):
             code = ast.parse(path.read_text(encoding="utf-8"))

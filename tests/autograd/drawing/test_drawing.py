@@ -32,6 +32,7 @@ from autograd import (
 from autograd.drawing import PALETTE, Drawing, draw
 from autograd.errors import GraphError, GraphTooLargeError, MissingExtraError
 from tests.support.labels import LABELS
+from tests.support.profiles import slow
 
 HOSTILE = [
     '<b>"bold"</b>',
@@ -329,6 +330,21 @@ def test_two_operations_in_a_row_are_no_repeat() -> None:
     assert "<B>layer0</B>" in draw(y + 1.0, depth=1).source
 
 
+def test_a_scope_that_ends_before_the_depth_is_a_box_unless_there_are_others_in_it() -> None:
+    def squared(x: Value, scope: str) -> Value:
+        y = x * x
+        y.scope = scope
+        return y
+
+    x = Value(2.0, "x")
+    for place in ("short", "short", "block", "block.part", "block.part"):
+        x = squared(x, place)
+    source = draw(x, depth=2).source
+    assert [source.count(f">{name}<") for name in ("short", "part", "block")] == [1, 1, 0]
+    assert source.count("×") == 1  # what lies in block itself; each scope is one box
+    assert draw(x, depth=5).source == source
+
+
 def test_named_leaves_stay_apart_when_collapsed() -> None:
     a, b = Value(1.0, "a"), Value(2.0, "b")
     source = draw(a * a + b * b, depth=1).source
@@ -457,12 +473,13 @@ def test_many_edges_are_refused_too() -> None:
         draw(sum([x] * 41), limit=10)
 
 
+@pytest.mark.parametrize("length", [100_000, *slow([1_000_000])])
 @pytest.mark.parametrize("depth", [None, 1])
-def test_a_chain_of_a_million_is_refused(depth: int | None) -> None:
+def test_a_chain_of_a_million_is_refused(depth: int | None, length: int) -> None:
     x = Value(1.0)
-    for _ in range(1_000_000):
+    for _ in range(length):
         x = -x
-    with pytest.raises(GraphTooLargeError, match=r"1,000,001 nodes"):
+    with pytest.raises(GraphTooLargeError, match=f"{length + 1:,} nodes"):
         draw(x, depth=depth)
 
 

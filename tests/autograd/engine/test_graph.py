@@ -357,11 +357,11 @@ def test_a_branch_not_taken_has_gradient_0_whatever_it_had():
 def test_chains_of_every_shape_are_swept_and_freed(grow):
     x = Value(1.0)
     y = x
-    for _ in range(100_000):
+    for _ in range(30_000):
         y = grow(y, x) * 0.5
     y.backward()
     nodes = topological_order(y)
-    assert len(nodes) > 200_000
+    assert len(nodes) > 60_000
     del nodes
     y = None  # freed in a loop, or this is the last line that runs
     assert x.reached

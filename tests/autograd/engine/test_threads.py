@@ -24,6 +24,7 @@ from autograd import (
     where,
 )
 from nn import MLP, SGD, mse_loss
+from tests.support.profiles import scaled
 
 ROOT = Path(__file__).parents[3]
 
@@ -188,7 +189,7 @@ def busy():
 
 thread = threading.Thread(target=busy, daemon=True)
 thread.start()
-for _ in range(20):
+for _ in range({forks}):
     child = os.fork()
     if child == 0:
         signal.alarm(20)  # of a lock that nobody opens
@@ -205,8 +206,9 @@ thread.join()
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize("work", ["pass", "compile(w * w, [w], backend='numpy')([1.0])"])
 def test_a_fork_in_the_middle_of_a_sweep_finds_no_lock_closed(work):
+    program = FORKED.replace("{work}", work).replace("{forks}", str(4 + scaled(16)))
     done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED.replace("{work}", work)],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import random
 import re
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import autograd
 import nn
-from autograd import Value, explore, log, primitive, sigmoid, where
+from autograd import Plane, Value, explore, log, primitive, save_workbook, sigmoid, where
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
 from autograd.explorer.programs import python_lines
 from autograd.explorer.script import texts
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
+from tests.support.office import computed
+from tests.support.profiles import slow
 from tests.support.random_graphs import programs, run
 
 pytestmark = [pytest.mark.render, pytest.mark.browser]
@@ -378,7 +383,7 @@ def test_a_cross_entropy_is_held_against_guessing(browser, tmp_path):
 # --- for everybody ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 def test_nobody_is_kept_out_after_edits(page, scheme):
     page.emulate_media(color_scheme=scheme)
     typed(page, "w", "-2")
@@ -398,6 +403,86 @@ def test_nothing_is_cut_off(page, width):
     if width > 1000:
         canvas, svg = (page.locator(place).bounding_box() for place in ("#graph .canvas", "#graph svg"))
         assert svg["x"] + svg["width"] <= canvas["x"] + canvas["width"] + 1
+
+
+# --- the plane of two features -----------------------------------------------------------------------
+
+PIXELS = """places => {
+    const canvas = document.querySelector("#plane-drawn");
+    const { width, height } = canvas;
+    const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    return places.map(([x, y]) => [...copy.getImageData(x * width, y * height, 1, 1).data].slice(0, 3));
+}"""
+
+
+def _planes(classes):
+    """A model of two features, trained a little, with its data."""
+    rng = np.random.default_rng(classes)
+    X = rng.normal(size=(30, 2))
+    y = (X[:, 0] > 0.3).astype(int) if classes == 2 else (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+    model = nn.MLP(2, [3, 1 if classes == 2 else classes], "tanh", seed=1)
+    loss = "binary_cross_entropy_with_logits" if classes == 2 else "cross_entropy"
+    return model, X, y, nn.explore_model(model, (X, y), loss=loss, lr=0.5, epochs=8, progress=False)
+
+
+def _decided(model, point):
+    made = model(list(point))
+    return int(made.data > 0) if isinstance(made, Value) else int(np.argmax([each.data for each in made]))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_plane_shows_what_the_model_decides_after_an_edit_too(browser, tmp_path, classes):
+    model, X, y, explorer = _planes(classes)
+    with opened(browser, explorer.save(tmp_path / "plane.html")) as page:
+        ready(page)
+
+        def compare():
+            right = int(np.sum([_decided(model, point) == target for point, target in zip(X, y)]))
+            page.wait_for_function(
+                f"document.querySelector('#plane-said').textContent.startsWith('{right} of 30')"
+            )
+            assert f"{right} of 30" in page.locator("#plane-drawn").get_attribute("aria-label")
+            low, high = X.min(axis=0), X.max(axis=0)
+            margin = 0.15 * (high - low)
+            low, high = low - margin, high + margin
+            shares = [((i + 0.5) / 48, (j + 0.5) / 48) for i in range(0, 48, 3) for j in range(0, 48, 3)]
+            colours = map(tuple, page.evaluate(PIXELS, [(a, 1 - b) for a, b in shares]))
+            decided = [_decided(model, low + np.array(each) * (high - low)) for each in shares]
+            of = {}
+            for colour, each in zip(colours, decided, strict=True):
+                of.setdefault(each, []).append(colour)
+            most = {each: max(set(found), key=found.count) for each, found in of.items()}
+            assert len(set(most.values())) == len(most)
+            # Lines and points lie over some of the cells.
+            assert all(
+                found.count(most[each]) > 0.75 * len(found) for each, found in of.items() if len(found) > 8
+            )
+
+        compare()
+        weight = model.parameters()[0]
+        for number in ("4", "-3"):
+            typed(page, weight.label, number)
+            weight.data = float(number)
+            compare()
+        assert violations(page) == []
+
+
+def test_a_plane_says_what_does_not_fit():
+    x, y, w = Value(1.0, "x"), Value(2.0, "y"), Value(0.5, "w")
+    score = w * x - y
+    points, classes = np.zeros((3, 2)), np.array([0, 1, 1])
+    plane = Plane((x, y), (score,), points, classes)
+    assert "#plane" in explore(score**2, plane=plane).html
+    for wrong in (
+        {"features": (x, score)}, {"features": (x, x)}, {"predictions": ()}, {"level": math.inf},
+        {"points": np.zeros((3, 3))}, {"points": np.full((3, 2), math.nan)},
+        {"classes": np.array([0, 1])}, {"classes": np.array([0, 1, 2])},
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError), match="a Plane"):
+            Plane(**{**vars(plane), **wrong})
+    with pytest.raises(ValueError, match="nodes of the graph"):
+        explore(w * x, plane=plane)
 
 
 # --- in another language -----------------------------------------------------------------------------
@@ -598,6 +683,31 @@ def test_a_table_and_drawings_are_taken_away(page):
     png = download(page, "#as-png").path().read_bytes()
     assert png.startswith(b"\x89PNG")
     assert len(png) > 10_000
+
+
+@pytest.mark.office
+@pytest.mark.slow
+@pytest.mark.parametrize("edited", [False, True])
+def test_the_workbook_that_is_taken_away_trains_as_the_engine_does(page, tmp_path, edited):
+    """LibreOffice computes it; `save_workbook` writes the same table as numbers."""
+    output, leaves = neuron()
+    if edited:
+        typed(page, "w", "-1.25")
+        page.locator("#rate").fill("0.75")
+        leaves["w"].data = -1.25
+        output = 0.5 * (leaves["t"] - sigmoid(leaves["w"] * leaves["x"] + leaves["b"])) ** 2
+        output.label = "E"
+    path = tmp_path / "taken.xlsx"
+    download(page, "#as-workbook").save_as(path)
+    (sheet,) = computed(tmp_path, path)
+    rows = list(openpyxl.load_workbook(sheet, data_only=True)["training"].iter_rows(values_only=True))
+    trained = [leaves["w"], leaves["b"]]
+    save_workbook(output, trained, tmp_path / "ours.csv", epochs=100, lr=0.75 if edited else 0.5)
+    header, *wanted = csv.reader((tmp_path / "ours.csv").read_text(encoding="utf-8").splitlines())
+    assert list(rows[7]) == header
+    found = np.array(rows[8:], float)
+    assert found.shape == (100, len(header))
+    np.testing.assert_allclose(found, np.array(wanted, float), rtol=1e-9)
 
 
 def test_a_state_comes_back_from_a_file_and_from_the_address(page, tmp_path):

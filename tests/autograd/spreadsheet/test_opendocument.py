@@ -13,6 +13,7 @@ from autograd.spreadsheet.cells import Cell
 from autograd.spreadsheet.opendocument import in_excel
 from tests.support.ods_made import REFERENCE, open_formula, table, write_document, write_ods
 from tests.support.office import OFFICE
+from tests.support.profiles import slow
 from tests.support.sheets_made import RIGHT, Layout, Live, Training, write_xlsx
 
 SLIP = {name: RIGHT[name].replace("a_h2*(1-a_h2)", "a_h1*(1-a_h1)") for name in ("∂E/∂w3", "∂E/∂w4")}
@@ -39,7 +40,7 @@ def test_the_verdict_is_that_of_the_same_xlsx(slips, calculated, tmp_path):
 
 
 @pytest.mark.office
-@pytest.mark.parametrize("kind", ["ods", "xls"])
+@pytest.mark.parametrize("kind", ["ods", *slow(["xls"])])
 def test_libreoffice_s_own_files_get_the_same_verdict(kind, tmp_path):
     if kind == "xls":
         pytest.importorskip("xlrd", reason="it reads .xls; it is in the extra xls")

@@ -1,15 +1,18 @@
 """Every row of the table as JavaScript: its numbers and partials in V8 are the engine's."""
 
+import inspect
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import exp, primitive, where
 from autograd.engine.primitives import TABLE
-from autograd.symbolic import row_script
+from autograd.symbolic import Apply, row_script
+from tests.support.oracle import indexed
+from tests.support.profiles import tries
 from tests.support.v8 import V8, literal, ulps
 
 NEAREST = 4.0  # units in the last place of a number; of a partial some more, by 1e-12
@@ -57,10 +60,11 @@ def operands(draw, row):
         special = [x for x in SPECIAL if not exponent or not 1e16 < abs(x) < math.inf]
         return draw(st.one_of(usual, usual, st.sampled_from(special)))
 
-    return [
+    args = [
         [number(position) for _ in range(LENGTH)] if length else number(position)
         for position, length in enumerate(arity(row))
     ]
+    return indexed(row, args, draw(st.integers(0, LENGTH - 1)))
 
 
 def flat_partials(row, y, args):
@@ -73,21 +77,33 @@ def flat_partials(row, y, args):
             yield float(partial)
 
 
+def counts(row):
+    """How many operands a node of the row can have: those with a default may be left out."""
+    fewest = sum(each.default is each.empty for each in inspect.signature(row.forward).parameters.values())
+    return range(fewest, len(row.domain) + 1)
+
+
+CASES = [(name, count) for name, row in TABLE.items() for count in counts(row)]
+
+
 @pytest.fixture(scope="module")
 def v8():
-    rows = [row_script(row, arity(row)) for row in TABLE.values()]
+    rows = [row_script(TABLE[name], arity(TABLE[name])[:count]) for name, count in CASES]
     return V8("rows.ROWS", rows=rows)
 
 
-PLACES = {name: place for place, name in enumerate(TABLE)}
+def test_operands_that_may_be_left_out_are_left_out():
+    assert ("dot", 2) in CASES
+    assert ("dot", 3) in CASES
 
 
-@pytest.mark.parametrize("name", TABLE)
-def test_numbers_and_partials_are_the_engines(v8, name):
+@pytest.mark.parametrize(("name", "count"), CASES)
+def test_numbers_and_partials_are_the_engines(v8, name, count):
     row = TABLE[name]
+    place = CASES.index((name, count))
 
-    @settings(max_examples=8)
-    @given(st.lists(operands(row), min_size=8, max_size=24))
+    @tries(8)
+    @given(st.lists(operands(row).map(lambda drawn: drawn[:count]), min_size=8, max_size=24))
     def compare(points):
         with np.errstate(all="ignore"):
             expected = [float(row.evaluate(*args)) for args in points]
@@ -96,7 +112,7 @@ def test_numbers_and_partials_are_the_engines(v8, name):
             f"[row.forward({a}), row.partials({literal(y)}, {a})]"
             for y, a in ((y, ", ".join(map(literal, args))) for y, args in calls)
         )
-        found = v8.numbers(f"((row) => [{asked}])(ROWS[{PLACES[name]}])")
+        found = v8.numbers(f"((row) => [{asked}])(ROWS[{place}])")
         for (y, partials), right, args in zip(found, expected, points, strict=True):
             if name in ("logsumexp", "logaddexp"):  # where Σ eᵛ is 1 the digits cancel
                 largest = max(1.0, *map(abs, args[0] if row.vectors else args))
@@ -158,3 +174,25 @@ def test_where_reads_one_branch_and_says_so():
     assert "select: true" in row_script(TABLE["where"], [None] * 3)
     assert "select" not in row_script(TABLE["maximum"], [None] * 2)
     assert where.__name__ == "where"
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "softmax_share"])
+def test_what_all_partials_share_is_made_once(name, monkeypatch):
+    row = TABLE[name]
+    made = 0
+    first = Apply.__init__
+
+    def counted(self, *args):
+        nonlocal made
+        made += 1
+        first(self, *args)
+
+    monkeypatch.setattr(Apply, "__init__", counted)
+
+    def work(n):
+        nonlocal made
+        made = 0
+        row_script(row, [n if position in row.vectors else None for position in range(len(row.domain))])
+        return made
+
+    assert work(80) < 2.2 * work(40)

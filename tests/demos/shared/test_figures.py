@@ -43,7 +43,8 @@ def figures():
     yield "history", History(falling, falling, metrics={"accuracy": falling}).plot()
 
 
-drawn = pytest.mark.parametrize("figure", [pytest.param(figure, id=name) for name, figure in figures()])
+FIGURES = dict(figures())
+drawn = pytest.mark.parametrize("figure", [pytest.param(figure, id=name) for name, figure in FIGURES.items()])
 
 
 @drawn
@@ -73,8 +74,7 @@ def test_no_text_is_tiny_or_cut(figure):
 
 @pytest.mark.parametrize("name", ["curves", "training", "losses", "history"])
 def test_lines_differ_in_their_dashes_too(name):
-    figure = dict(figures())[name]
-    lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 2]
+    lines = [line for line in FIGURES[name].axes[0].get_lines() if len(line.get_xdata()) > 2]
     dashes = [str(line._unscaled_dash_pattern) for line in lines]
     assert len(set(dashes)) == len(dashes) >= 2
 

@@ -102,9 +102,12 @@ def test_sums_and_means_and_squares():
     assert rows(trace_of(builtins.sum(x), [], x)) == {"sum": 1}
     assert rows(trace_of(x[0] ** 2, [], x)) == {"mul": 1}
     assert rows(trace_of(sum([x[0], 0.0]) + 0.0, [], x)) == {}
-    assert rows(trace_of(sum([]) + x[0], [], x)) == {}
-    assert rows(trace_of(sum([]) + x[0], [], x)) == {}
-    assert rows(trace_of(sum([x[0]]), [], x)) == {}
+    for one in (sum([]) + x[0], sum([x[0]]), builtins.sum(x[:1])):
+        assert operations([one], [], x) == {"Inputs": 1, "Gather": 1}
+    for two in (sum(x[:2]), builtins.sum(x[:2])):
+        assert operations([two], [], x) == operations([x[0] + x[1]], [], x)
+    for product in (dot(x[:1], x[1:2]), builtins.sum(a * b for a, b in [(x[0], x[1])])):
+        assert operations([product], [], x) == operations([x[0] * x[1]], [], x)
 
 
 def test_long_chains_are_read_without_recursion():

@@ -5,6 +5,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd import (
     Value,
@@ -22,6 +24,8 @@ from autograd import (
 )
 from nn import MLP
 from tests.support.captured import MOONS, WAYS, count_parameters, leaves, network, operations
+from tests.support.compiled import needs_llvmlite
+from tests.support.profiles import tries
 
 
 @pytest.mark.parametrize("activation", ["tanh", "softmax", "leaky_relu"])
@@ -101,3 +105,64 @@ def test_operands_that_lie_anywhere_are_gathered():
     right = builtins.sum(np.exp(values[0][i] * values[1][k]) * values[1][i] for k, i in enumerate(places))
     assert program(values[0], values[1:])[0] == pytest.approx(right, rel=1e-14)
     assert "np.take(" in program.source or "][" in program.source
+
+
+SOFTMAXES = {
+    "softmax": softmax,
+    "log_softmax": lambda x: [exp(each) for each in log_softmax(x)],
+    "logsumexp": lambda x: [exp(each - logsumexp(x)) for each in x],
+    "sum": lambda x: [exp(each) / sum([exp(other) for other in x]) for each in x],
+    "Python's sum": lambda x: [exp(each) / builtins.sum(exp(other) for other in x) for each in x],
+}
+INNERS = {"dot": dot, "Python's sum": lambda a, b: builtins.sum(x * y for x, y in zip(a, b))}
+
+
+def attention(weights, inner, x, width, lengths):
+    """Sequences that look back so far: of each position a weighted mean of what was seen, through a layer."""
+    found, rows = [], [x[i : i + width] for i in range(0, len(x), width)]
+    for position, length in enumerate(lengths):
+        seen = rows[position + 1 - length : position + 1]
+        shares = weights([inner(rows[position], other) for other in seen])
+        mixed = [inner(shares, [other[i] for other in seen]) for i in range(width)]
+        found.append(tanh(inner(mixed, x[:width])))
+    return sum(found)
+
+
+@pytest.mark.parametrize("inner", INNERS.values(), ids=INNERS)
+@pytest.mark.parametrize("weights", SOFTMAXES.values(), ids=SOFTMAXES)
+def test_causal_attention_has_as_many_nodes_for_any_number_of_positions(weights, inner):
+    found = set()
+    for T in (5, 9):
+        x = leaves(3 * T)
+        found.add(operations([attention(weights, inner, x, 3, range(1, T + 1))], [], x).total())
+    assert len(found) == 1
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("weights", SOFTMAXES.values(), ids=SOFTMAXES)
+@tries(2)
+@given(st.data())
+def test_sequences_of_any_lengths_have_the_numbers_of_the_engine(weights, data):
+    """Padded, where there are many lengths alike, or each length apart."""
+    inner = data.draw(st.sampled_from(list(INNERS.values())), label="inner")
+    width, T = data.draw(st.integers(1, 2), label="width"), data.draw(st.integers(5, 7), label="positions")
+    least = data.draw(st.integers(1, T), label="least")
+    lengths = [data.draw(st.integers(min(t + 1, least), t + 1), label="length") for t in range(T)]
+    w, scale = [Value(data.draw(st.floats(-2.0, 2.0))) for _ in range(width * T)], Value(1.5)
+    y = attention(weights, inner, [scale * each for each in w], width, lengths)
+    gradient = grad(y, w)
+    for backend in ("numpy", "llvm"):
+        program = compile(y, w, [scale], backend=backend)
+        for B in (1, 9):
+            value, found = program([each.data for each in w], np.full((B, 1), 1.5))
+            assert value == pytest.approx(y.data, rel=1e-13)
+            np.testing.assert_allclose(found, gradient, rtol=1e-11, atol=1e-12)
+
+
+def test_sequences_of_very_different_lengths_are_not_padded():
+    """Padded, 18 numbers beside 200 would be 800."""
+    x = leaves(200, 1.0)
+    sums = [sum(x[:length]) for length in (3, 4, 5, 6, 200)]
+    assert operations(sums, [], x)["Reduce"] == 5
+    assert operations(sums[:3], [], x)["Reduce"] == 3
+    assert operations(sums[:4], [], x)["Reduce"] == 1

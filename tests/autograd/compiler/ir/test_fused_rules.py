@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from autograd import log_softmax, logsumexp, softmax, sum
+from autograd.compiler import tuning
 from tests.support.compiled import backends, eager, program_of
 from tests.support.profiles import slow
 
@@ -110,9 +111,10 @@ def test_what_is_not_the_largest_keeps_its_digits(gap, backend):
 
 
 @families
-@pytest.mark.parametrize("count", [257, *slow([256, 400])])
-def test_many_arguments(count, family):
+@pytest.mark.parametrize(("most", "count"), [(20, 21), *slow([(256, 256), (256, 257), (256, 400)])])
+def test_many_arguments(most, count, family, monkeypatch):
     """Beyond a number of them without a matrix."""
+    monkeypatch.setattr(tuning, "NUMPY_SQUARE", most)
     rng = np.random.default_rng(count)
     agrees(family, rng.normal(scale=5.0, size=(3, count)), "numpy")
     agrees(family, [np.where(np.arange(count) == 7, inf, 0.5)] * 3, "numpy")

@@ -101,7 +101,7 @@ def test_networks(loss):
 def test_special_values(row):
     """Whether floats answer or raise, a batch of one has the numbers of arrays."""
     f, count = of_numbers(row), len(spots(row)[0])
-    program = program_of(lambda w, x: f(w), count, 0)
+    program = program_of(lambda w, x: f(w), count, 0, at=spots(row)[0])
     made, arrays = array_program(program, True), array_program(program, False)
     for spot in spots(row):
         # What is added up in another order may overflow on the way, and `Program` answers then.
@@ -332,7 +332,7 @@ def test_long_sums_do_not_nest():
 
 
 def test_a_deep_program_is_written():
-    f = lambda w, x: functools.reduce(lambda h, i: sin(h + w[i % 3] * x[0]), range(2000), w[0])
+    f = lambda w, x: functools.reduce(lambda h, i: sin(h + w[i % 3] * x[0]), range(1200), w[0])
     program = program_of(f, 3, 1, backend="numpy")
     (values, gradients) = eager(f, [0.5, -0.25, 0.125], [[0.3]])
     value, gradient = program([0.5, -0.25, 0.125], [[0.3]])

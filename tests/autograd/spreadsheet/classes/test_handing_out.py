@@ -6,6 +6,7 @@ import pytest
 from autograd.spreadsheet import Problem, SheetError, assignment, check_workbook
 from autograd.spreadsheet.classes import check_class, hand_out
 from tests.support.networks import NETWORKS
+from tests.support.profiles import slow
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_numbers_stay_when_the_list_grows_or_is_sorted(names, tmp_path):
     assert {each.name: each.numbers for each in other}["Eve"] != first["Eve"]
 
 
-@pytest.mark.parametrize("make", ["assignment", *NETWORKS])
+@pytest.mark.parametrize("make", ["xor", *slow(["assignment", "classifier"])])
 def test_what_comes_back_is_checked_by_the_numbers_of_each(make, names, tmp_path):
     """The keys handed in, one of them with a gradient turned, and one by the wrong student."""
     if make == "assignment":

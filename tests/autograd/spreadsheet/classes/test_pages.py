@@ -6,6 +6,7 @@ from autograd.spreadsheet import assignment
 from autograd.spreadsheet.classes import check_class, write_all
 from tests.support.browser import opened, overflow, violations
 from tests.support.classes_made import put, sheet
+from tests.support.profiles import slow
 
 PAGES = ["class.html", "students/alan-turing-with-a-very-long-name/index.html", "students/bob/index.html"]
 
@@ -26,7 +27,7 @@ def out(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_keeps_nobody_out(browser, out, name, scheme):
     """Nor does it load or complain of anything, or `opened` would say so."""
