@@ -109,7 +109,7 @@ class TransformerBlock(Described, Module):
         else:
             self.feed_forward = make_feed_forward(n_embd, n_hidden, activation, bias, initializer, rng, place)
         p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng) if p else None
+        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
 
     def __call__(self, x: Any) -> list[Vector]:
         cache = KeyValueCache()
@@ -272,7 +272,7 @@ class GPT(Described, Module):
         if tied:
             self.output.weight = self.token_embedding.weight
         p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng) if p else None
+        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
 
     def __call__(self, tokens: Any) -> list[Vector]:
         """The scores for the token after each of these: T tuples of V `Value`s.
