@@ -28,13 +28,15 @@ with sync_playwright() as playwright, playwright.chromium.launch(executable_path
     shown.on(
         "request",
         lambda request: (
-            outside.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+            outside.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None
         ),
     )
     shown.on("pageerror", lambda error: complaints.append(str(error)))
     for page in pages:
         shown.goto(page.as_uri())
         assert shown.title(), page
+    shown.goto((folder / "pages" / "playground.html").as_uri())
+    shown.wait_for_selector("body[data-ready] #graph svg")  # Graphviz has placed the first example
     for words, title in SEARCHES.items():
         shown.goto(f"{(folder / 'search.html').as_uri()}?q={words}")
         shown.wait_for_selector("#search-results li")

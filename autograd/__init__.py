@@ -10,7 +10,7 @@
 
 from typing import TYPE_CHECKING
 
-from .engine.anomaly import detect_anomaly
+from .engine.anomaly import detect_anomaly, note_lines
 from .engine.arguments import is_number
 from .engine.declaration import primitive
 from .engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
@@ -65,6 +65,7 @@ from .engine.primitives import (
     sqrt,
     square,
     step,
+    take,
     tan,
     tanh,
     where,
@@ -79,7 +80,7 @@ if TYPE_CHECKING:
     from .compiler import Program, Training, find_backend, rank_backends, updates_at_once
     from .compiler import compile as compile
     from .drawing import PALETTE, Drawing, draw
-    from .explorer import Explorer, Plane, Run, explore
+    from .explorer import Explorer, Plane, Run, explore, playground
     from .files import require_writable, write_bytes, write_csv, write_text
     from .handwritten import HandwrittenReport, Mistake, check_engine, check_gradients, check_values
     from .spreadsheet import Problem, WorkbookReport, check_workbook, save_workbook
@@ -99,7 +100,7 @@ else:
                 "updates_at_once",
             ],
             "drawing": ["PALETTE", "Drawing", "draw"],
-            "explorer": ["Explorer", "Plane", "Run", "explore"],
+            "explorer": ["Explorer", "Plane", "Run", "explore", "playground"],
             "files": ["require_writable", "write_bytes", "write_csv", "write_text"],
             "handwritten": [
                 "HandwrittenReport",
@@ -124,11 +125,11 @@ __all__ = [
     "Readings", "Run", "Training", "Value", "WorkbookReport", "acos", "acosh", "asin", "asinh", "atan",
     "atan2", "atanh", "cbrt", "ceil", "check_engine", "check_gradients", "check_values", "check_workbook",
     "cos", "cosh", "detect_anomaly", "dot", "draw", "elu", "erf", "erfc", "exp", "explain", "explore",
-    "expm1", "find_backend", "floor", "gelu", "grad", "gradcheck", "greater", "hardtanh", "hessian",
-    "hvp", "hypot", "is_number", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10",
-    "log_softmax", "logaddexp", "logsumexp", "maximum", "mean", "minimum", "no_grad", "norm", "peek",
-    "primitive", "rank_backends", "readings", "relu", "require_writable", "save_workbook", "sequence",
-    "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sqrt", "square", "step",
-    "tan", "tanh", "topological_order", "updates_at_once", "value_and_grad", "warn_on_comparison",
-    "where", "write_bytes", "write_csv", "write_text",
+    "expm1", "find_backend", "floor", "gelu", "grad", "gradcheck", "greater", "hardtanh", "hessian", "hvp",
+    "hypot", "is_number", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax",
+    "logaddexp", "logsumexp", "maximum", "mean", "minimum", "no_grad", "norm", "note_lines", "peek",
+    "playground", "primitive", "rank_backends", "readings", "relu", "require_writable", "save_workbook",
+    "sequence", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sqrt",
+    "square", "step", "take", "tan", "tanh", "topological_order", "updates_at_once", "value_and_grad",
+    "warn_on_comparison", "where", "write_bytes", "write_csv", "write_text",
 ]  # fmt: skip

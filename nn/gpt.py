@@ -109,7 +109,7 @@ class TransformerBlock(Described, Module):
         else:
             self.feed_forward = make_feed_forward(n_embd, n_hidden, activation, bias, initializer, rng, place)
         p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng) if p else None
+        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
 
     def __call__(self, x: Any) -> list[Vector]:
         cache = KeyValueCache()
@@ -272,14 +272,14 @@ class GPT(Described, Module):
         if tied:
             self.output.weight = self.token_embedding.weight
         p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng) if p else None
+        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
 
     def __call__(self, tokens: Any) -> list[Vector]:
         """The scores for the token after each of these: T tuples of V `Value`s.
 
         Parameters
         ----------
-        tokens : T whole numbers, T from 1 to `block_size`.
+        tokens : T whole numbers, T from 1 to `block_size`; or `Value`s, such as the inputs of a program.
         """
         tokens, caches = self._tokens(tokens), self.caches()
         return [self.step(token, caches) for token in tokens]
@@ -345,6 +345,7 @@ class GPT(Described, Module):
             raise ValueError(f"loss needs a target for each of {len(scores)} tokens, got {targets!r:.60}")
         total: Value = mean(list(map(cross_entropy, scores, targets)))
         all_in_scope((total,), "loss")
+        total.label = "loss"
         return total
 
     def generate(

@@ -241,6 +241,11 @@ FUNCTIONS = [
     ("sum(leaf())", TypeError, "sum takes a sequence of values, got Value"),
     ("sum([leaf()], 'a')", TypeError, "an operation on a Value takes a real number, got str: 'a'"),
     ("sum([leaf(), 'a'])", TypeError, "an operation on a Value takes a real number, got str: 'a'"),
+    ("take([1.0], leaf())", IndexError, "take: x: an index into 1 values is from 0 to 0, got 2.0"),
+    ("take([leaf()], 0.5)", ValueError, "take: the index: an index is a whole number, here from 0 to 0"),
+    ("take([leaf()], 'a')", TypeError, "an operation on a Value takes a real number, got str: 'a'"),
+    ("take([], 0)", ValueError, "take needs at least 1 value, got an empty sequence"),
+    ("take(leaf(), 0)", TypeError, "take takes a sequence of values, got Value"),
     ("mean([])", ValueError, "mean needs at least 1 value, got an empty sequence"),
     ("mean(3.0)", TypeError, "mean takes a sequence of values, got float 3.0: write mean([a, b])"),
     ("mean(['a'])", TypeError, "mean takes real numbers and Values, got (['a'],)"),
@@ -378,6 +383,9 @@ DRAWING = [
     ("draw(square()).render(None)", ValueError, "format must be one of svg, png, pdf, dot, got None"),
     ("Drawing(5)", TypeError, "source must be a string, got int: 5"),
     ("Drawing('digraph {}', engine='fdp')", ValueError, "engine must be one of dot, neato, got 'fdp'"),
+    ("playground(5)", TypeError, "path"),
+    ("playground('p.txt')", ValueError, "html"),
+    ("playground(language='xx')", ValueError, "playground: language must be one of en, de, got 'xx'"),
     ("explore(5)", TypeError, "explore takes a recorded Value, or a model of nn, got int: 5"),
     ("explore([leaf()])", TypeError, "explore takes a recorded Value, or a model of nn, got list"),
     ("explore(square(), wrt=5)", TypeError, "explore: wrt must be leaves of the graph"),
@@ -799,6 +807,8 @@ COMMANDS = [
     ("variants --quick yes", "unrecognized arguments: yes"),
     ("rates --seed 1.5", "--seed takes a whole number, got '1.5'"),
     ("rates --lr 0.1", "unrecognized arguments: --lr 0.1"),
+    ("playground --out a b", "--out takes the name of one folder, got 'a b'"),
+    ("playground --quick", "unrecognized arguments: --quick"),
     ("moons --seed -1", "--seed must be from 0 to"),
     ("moons --out a b", "--out takes the name of one folder, got 'a b'"),
     ("digits --examples 99", "--examples must be from 100 to 1797, got 99"),
@@ -845,7 +855,7 @@ NOT_CALLED = {
     "WorkbookReport",  # what `check_workbook` returns
     "ComparisonWarning", "DetachedWarning",  # what `warn_on_comparison` and float() warn with
     "is_number", "peek", "rank_backends", "updates_at_once", "Readings", "readings",  # they take anything, and are for `nn`
-    "no_grad",  # takes no arguments
+    "no_grad", "note_lines",  # take no arguments
     "from_torch",  # knows what it is given by torch alone: see tests/nn/test_exchange.py
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """The command `backprop`: the value, the gradients and the derivation of an expression that is typed in."""
 
+from ..language import ExpressionError, Formula, parse, parse_number
 from .backprop import main, run
-from .expressions import ExpressionError, Formula, parse, parse_number
 
 __all__ = ["ExpressionError", "Formula", "main", "parse", "parse_number", "run"]

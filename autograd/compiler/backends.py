@@ -19,7 +19,7 @@ from ..engine.primitive import Primitive
 from ..errors import GraphError
 from . import update_loop
 from .ir.fused_rules import FORWARD
-from .ir.nodes import Node
+from .ir.nodes import Inputs, Node, TakeRows, ancestry
 from .ir.passes import Pass, run, stages, text
 from .update_loop import Training
 
@@ -126,16 +126,25 @@ class BackendProgram:
     schedule : when each node is computed, and where its numbers are, as text.
     source : the code that runs.
     PASSES : the passes, from graph to graph.
+    CHECKS_INDICES : whether it checks indices of `take` as they are computed; else they have to be inputs.
     LOWERINGS : the lowering of each row of the table, by target; a back end may have several targets.
     """
 
     schedule: Any  # text, or a property that gives it
     source: Any
     PASSES: ClassVar[Sequence[Pass]] = ()
+    CHECKS_INDICES: ClassVar = False
     LOWERINGS: ClassVar[Mapping[str, RowLowerings]] = {}
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
         self.mean, self.dtype = mean, np.dtype(dtype)
+        if not self.CHECKS_INDICES:
+            for node in ancestry(nodes):
+                if isinstance(node, TakeRows) and not isinstance(node.args[1].source, Inputs):
+                    raise GraphError(
+                        "this back end takes by an index that is an input, which is checked before it runs; "
+                        "here one is computed, or a parameter: make it an input, or use numpy's back end"
+                    )
         self._given, self.nodes = list(nodes), run(self.PASSES, nodes)
         self.widths = (0, self.nodes[0].graph.inputs.size, 0) if widths is None else widths
 

@@ -14,6 +14,7 @@ from ..engine.arguments import integer
 from ..engine.differentiation import hessian, hvp, jacobian, jvp
 from ..engine.gradient import grad
 from ..engine.modes import recording
+from ..engine.numerics import are_places, place_in
 from ..engine.replay import replay
 from ..engine.value import Value
 from ..errors import GraphError, MissingExtraError
@@ -158,6 +159,7 @@ class Program:
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
         self._trace = capture(outputs, parameters, inputs)
+        self._indices = self._trace.indices()
         self._outputs_for: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
@@ -704,6 +706,7 @@ class Program:
                 f"the batches of a training name examples from 0 to {N - 1}, "
                 f"got {t.order.min()} to {t.order.max()}"
             )
+        self._require_indices(t.state, t.batch, t.order)
 
     def _arguments(self, parameters: Any, batch: Any) -> tuple[Any, Any]:
         parameters = self._array("parameters", parameters)
@@ -722,7 +725,27 @@ class Program:
                 f"; for one example batch.reshape(1, {self.inputs})" if batch.shape == (self.inputs,) else ""
             )
             raise ValueError(f"batch must have the shape (B, {self.inputs}), got {batch.shape}{hint}")
+        self._require_indices(parameters, batch)
         return parameters, batch
+
+    def _require_indices(self, parameters: Any, batch: Any, read: Any = None) -> None:
+        """Refuse an index of `take` that is none, in any example or in those that are read."""
+        if not self._indices:
+            return
+        P, leaves = self.parameters, np.array(list(self._indices))
+        lengths, held = np.array(list(self._indices.values())), leaves < P
+        fine = are_places(batch[:, leaves[~held] - P], lengths[~held]).all(axis=1)
+        wrong = [each for each in np.flatnonzero(~fine).tolist() if read is None or each in read]
+        for leaf, length in self._indices.items():
+            name = self._graph[1][leaf].label or f"input {leaf - P}"
+            try:
+                if leaf < P:
+                    place_in(float(parameters[leaf]), length)
+                elif wrong:
+                    name += f", example {wrong[0]}"
+                    place_in(float(batch[wrong[0], leaf - P]), length)
+            except (IndexError, ValueError) as error:
+                raise type(error)(f"take: {name}: {error}") from None
 
     def _direction(self, purpose: tuple[Kind, str], given: Any, B: int) -> Any:
         kind, wrt = purpose
@@ -822,7 +845,7 @@ class Program:
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Enter the program without a detour from now on, if the back end that was chosen has a way."""
-        if len(self._backends) == 1 or self._backend != self._backends[0]:
+        if not self._indices and (len(self._backends) == 1 or self._backend != self._backends[0]):
             kind, wrt = purpose if isinstance(purpose, tuple) else (purpose, "parameters")
             self._enter[kind][wrt] = self._program(self._backend, purpose).entry(B, shape)
 

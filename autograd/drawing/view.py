@@ -59,7 +59,7 @@ class View:
         if row.select is None:
             return edges(operands, row.partials_at(self.end(node).data, *args))
         chosen = row.select(*args)
-        return [(operand, 1.0 if place == chosen else None) for place, operand in enumerate(operands)]
+        return [(parent, 1.0 if place == chosen else None) for place, parent in enumerate(flat(operands))]
 
     def reached(self, start: Value) -> frozenset[Any]:
         """The nodes on paths from `start` to an output: in this graph, all that depend on `start`."""

@@ -23,6 +23,7 @@ def primitive(
     symbol: str | None = None,
     vectors: tuple[int, ...] = (),
     select: Callable[..., int] | None = None,
+    index: int | None = None,
     domain: tuple[Interval, ...] = (ANY,),
     kinks: Mapping[Point, Point] | None = None,
     exact: bool = False,
@@ -44,8 +45,8 @@ def primitive(
         Partials that are constants, as those of a sum, may be given as a tuple.
     name : the row's name; by default the function's.
     array : the rule on arrays; by default the forward rule, applied element by element.
-    symbol, vectors, select, domain, kinks, exact, method, expansion, textbook, latex, sheet, native, ufunc :
-        see `Primitive`.
+    symbol, vectors, select, index, domain, kinks, exact, method, expansion, textbook, latex, sheet, native,
+    ufunc : see `Primitive`.
 
     Returns
     -------

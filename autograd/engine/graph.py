@@ -17,7 +17,7 @@ from ..errors import GraphError
 from ..locks import SWEEPING, let_forks_pass
 from .anomaly import require_finite, watching
 from .messages import describe
-from .node import current, version_of
+from .node import current, flat, version_of
 from .rule import COMPUTED, CONSTANT, INNER, RAMP
 
 __all__ = [
@@ -103,11 +103,11 @@ def require_fresh(node: Any) -> None:
 
 
 def active(node: Any) -> tuple[Any, ...]:
-    """The operands that the derivative of a node goes to: of a `where` the branch that was taken alone."""
+    """The operands that the derivative of a node goes to: of a `where` or `take` the one taken alone."""
     row: Any = node._note.row
     operands: Any = node._note.operands
     if operands and row._select is not None:
-        return (operands[row._select(*[operand._number for operand in operands])],)
+        return (flat(operands)[row._select(*numbers(operands))],)
     return node.operands  # type: ignore[no-any-return]  # a Value's, whose class is defined above this file
 
 

@@ -96,6 +96,34 @@ def element_by_element(forward: Callable[..., float], vectors: tuple[int, ...]) 
     return array
 
 
+def place_in(index: float, length: int) -> int:
+    """A whole number from 0 below a length, as an int.
+
+    Raises
+    ------
+    ValueError, IndexError : if it is no whole number; if it is none of these.
+    """
+    if not float(index).is_integer():
+        raise ValueError(f"an index is a whole number, here from 0 to {length - 1}, got {index!r}")
+    if not 0.0 <= index < length:
+        raise IndexError(f"an index into {length} values is from 0 to {length - 1}, got {index!r}")
+    return int(index)
+
+
+def are_places(indices: Any, length: Any) -> Any:
+    """Of each of some indices whether it is a whole number from 0 below the length, or below its own."""
+    return (indices >= 0.0) & (indices < length) & (indices == indices.round())  # of JAX too
+
+
+def places_in(indices: Any, length: int) -> Any:
+    """The same as `place_in` for an array of indices."""
+    indices = np.asarray(indices, dtype=np.float64)
+    good = are_places(indices, length)
+    if not good.all():
+        place_in(float(indices[~good].flat[0]), length)
+    return indices.astype(np.intp)
+
+
 def constant(partials: tuple[float, ...]) -> Callable[..., tuple[float, ...]]:
     """A rule whose partials are always the same."""
     return lambda y, *args: partials

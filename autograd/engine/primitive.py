@@ -41,7 +41,8 @@ class Primitive(Rule):
     symbol : what a drawing prints, such as ``×`` or ``exp``.
     vectors : positions of the arguments that are sequences (`dot` has two).
     select : for an operation that copies one argument and ignores the others (`where`): the position
-        copied, given the arguments. The sweep then never visits the others.
+        copied, given the arguments; those of a sequence count one by one. The sweep never visits the others.
+    index : the position of the argument that is a whole number, from 0 below the length of the sequence.
     domain : per argument the interval that tests sample, within the domain of the operation.
     kinks : points where the derivative is a convention or infinite, with the partials there.
     exact : whether the array form gives the bits of the forward rule, without a warning from numpy.
@@ -49,12 +50,10 @@ class Primitive(Rule):
     expansion : the same function in simpler primitives, for drawing and explaining it opened up.
     textbook : the partials as textbooks write them, where that loses digits and `partials` does not: an
         explanation shows them wherever they give the same number.
-    latex : how LaTeX writes it: a command such as ``\\sin``, or a template with ``{0}`` for the argument;
-        by default its name.
-    sheet : how a spreadsheet computes it: a template such as ``EXP({0})``, or the same function in
-        simpler primitives; by default its `expansion`.
-    native : the same function in simpler primitives that keeps its digits, which native code computes; by
-        default `sheet` or `expansion`, if they are functions, or the forward rule if it is plain arithmetic.
+    latex : how LaTeX writes it: a command such as ``\\sin``, or a template with ``{0}``; by default its name.
+    sheet : a spreadsheet's formula: a template such as ``EXP({0})``, or simpler primitives; by default its
+        `expansion`.
+    native : what native code computes, in simpler rows; by default `sheet`, `expansion` or the forward rule.
     """
 
     name: str
@@ -64,6 +63,7 @@ class Primitive(Rule):
     symbol: str
     vectors: tuple[int, ...] = ()
     select: Callable[..., int] | None = None
+    index: int | None = None
     domain: tuple[Interval, ...] = (ANY,)
     kinks: Mapping[Point, Point] = field(default_factory=dict)
     exact: bool = False

@@ -27,6 +27,7 @@ import numpy as np
 
 from . import numerics
 from .declaration import primitive
+from .messages import describe
 from .primitive import ANY, POSITIVE, TABLE, Interval, Primitive
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
     "cosh", "dot", "elu", "erf", "erfc", "exp", "expm1", "floor", "gelu", "greater", "hardtanh", "hypot",
     "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax", "logaddexp", "logsumexp", "maximum",
     "mean", "minimum", "norm", "primitive", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax",
-    "softplus", "softsign", "sqrt", "square", "step", "sum", "tan", "tanh", "where",
+    "softplus", "softsign", "sqrt", "square", "step", "sum", "take", "tan", "tanh", "where",
 ]  # fmt: skip
 
 NARROW: Interval = (-5.0, 5.0)
@@ -1336,6 +1337,56 @@ def mean(values: Any) -> Any:
     3.0
     """
     return _mean(_sequence("mean", values))
+
+
+def _take_array(values: Any, index: Any) -> Any:
+    places = numerics.places_in(index, len(values))
+    shape = np.broadcast_shapes(np.shape(values)[1:], places.shape)
+    whole = np.broadcast_to(values, (len(values), *shape))
+    return np.take_along_axis(whole, np.broadcast_to(places, shape)[None], axis=0)[0]
+
+
+@primitive(
+    lambda y, values, index: ([where(index - float(i), 0.0, 1.0) for i in range(len(values))], 0.0),
+    name="take", array=_take_array, vectors=(0,), index=1, domain=(ANY, (0.0, 0.0)), exact=True,
+    symbol="v[i]", select=lambda values, index: int(index), sheet="CHOOSE(IF(MOD({1},1)=0,{1}+1,0),{0})",
+)  # fmt: skip
+def _take(values: Sequence[float], index: float) -> float:
+    return values[numerics.place_in(index, len(values))]
+
+
+def take(values: Any, index: Any) -> Any:
+    """The value that stands at an index: vᵢ, a row of an embedding, the logit of a target.
+
+    The index is a number of the graph like any other, such as an input, and has derivative 0. The values that
+    are not taken are not differentiated: their derivative is 0, at any order, whatever they are.
+
+    Parameters
+    ----------
+    values : K numbers and `Value`s, K ≥ 1. A tuple of `Value`s (see `sequence`) is shared by all that take
+        from it.
+    index : a number or a `Value`, a whole number from 0 to K − 1.
+
+    Raises
+    ------
+    IndexError : if the index is below 0, or K or more; there is no counting from the end.
+    ValueError : if it is not a whole number, or there are no values.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> row, token = [Value(0.5), Value(0.7), Value(0.9)], Value(2.0, "token")
+    >>> y = take(row, token)
+    >>> y.backward()
+    >>> y.data, [value.grad for value in row], token.grad
+    (0.9, [0.0, 0.0, 1.0], 0.0)
+    """
+    values = _sequence("take", values)
+    try:
+        return _take(values, index)
+    except (IndexError, ValueError) as error:
+        name = describe(index) if hasattr(index, "_number") else "the index"
+        raise type(error)(f"take: {name}: {error}") from None
 
 
 def _norm_array(values: Any) -> Any:

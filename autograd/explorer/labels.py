@@ -9,7 +9,7 @@ from ..engine.replay import Passes
 from ..engine.value import Value
 from ..symbolic import TEXT, Expression, Number, Outline, Symbol
 
-_LONGEST = 24  # a formula with more names and numbers is not written out
+LONGEST_FORMULA = 24  # a formula with more names and numbers is not written out
 _CLOSED_FORMS = 64  # with more parameters none gets a closed form
 _SLOT = (
     "\U000f0000"  # this private character stands for the number of node 0, the next one for that of node 1
@@ -56,23 +56,38 @@ class Labels:
         forms = {}
         for node in wrt:
             formula = closed.get(node, Number(0.0))
-            if formula.size <= _LONGEST and all(symbol in places for symbol in formula.symbols()):
+            if formula.size <= LONGEST_FORMULA and all(symbol in places for symbol in formula.symbols()):
                 forms[self._index[node]] = TEXT.write(formula), _pieces(formula, places)
         return forms
 
 
 def _written(formula: Expression, places: Mapping[Symbol, int]) -> Written:
-    if formula.size > _LONGEST:
+    if formula.size > LONGEST_FORMULA:
         return "", []
     return TEXT.write(formula), [] if isinstance(formula, Number) else _pieces(formula, places)
 
 
 def _pieces(formula: Expression, places: Mapping[Symbol, int]) -> Pieces:
-    def slot(symbol: Symbol) -> str:
-        return chr(ord(_SLOT) + places[symbol])
+    return in_pieces(replace(NUMBERED, symbol=lambda symbol: slot(places[symbol])).write(formula))
 
+
+NUMBERED = replace(TEXT, beside=False)
+"""The notation in which numbers are filled in: between two of them stands a sign."""
+
+
+def slot(place: int) -> str:
+    """What stands in a text for the number of the node at that place."""
+    return chr(ord(_SLOT) + place)
+
+
+def in_pieces(text: str) -> Pieces:
+    """A text with such slots, as pieces.
+
+    >>> in_pieces("2 · " + slot(7))
+    ['2 · ', 7]
+    """
     pieces: Pieces = []
-    for letter in replace(TEXT, symbol=slot, beside=False).write(formula):
+    for letter in text:
         if letter >= _SLOT:
             pieces.append(ord(letter) - ord(_SLOT))
         elif pieces and isinstance(pieces[-1], str):

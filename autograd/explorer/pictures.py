@@ -21,15 +21,15 @@ from ..engine.replay import Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
 
-_ROOM = "888888888"  # as wide as the widest number that the page writes in its place
+ROOM = "888888888"  # as wide as the widest number that the page writes in its place
 _MOST_STATES = 64  # with more ways to open scopes, only those with one path open are drawn
 _MOST_BOXES = 160  # the most in a picture with open scopes
 _SVG = "http://www.w3.org/2000/svg"
-_COLORS = {color: f"var(--{name.replace(' ', '-')})" for name, color in PALETTE.items() if color[0] == "#"}
-_CAPTIONS = {"data": "data", "grad": "grad", "|grad|": "norm"}
+COLORS = {color: f"var(--{name.replace(' ', '-')})" for name, color in PALETTE.items() if color[0] == "#"}
+CAPTIONS = {"data": "data", "grad": "grad", "|grad|": "norm"}
 
 
-class _Reached(View):
+class Reached(View):
     """The graph as it looks when all gradients are there: nothing is dashed for want of one."""
 
     def grad(self, node: Value) -> float | None:
@@ -37,13 +37,13 @@ class _Reached(View):
 
 
 @dataclass(frozen=True, slots=True)
-class _Blank(Look):
+class Blank(Look):
     """Room in the place of numbers, and a name for every node."""
 
     names: dict[Value, str]
 
     def number(self, number: float) -> str:
-        return _ROOM
+        return ROOM
 
     def name(self, node: Value) -> str:
         return self.names[node].removeprefix(f"{node.scope}.") if node.scope else self.names[node]
@@ -82,8 +82,8 @@ def pictures(
     ------
     GraphTooLargeError : if closed scopes still leave more than `limit` boxes.
     """
-    view = _Reached([passes.output])
-    look = _Blank(view, 4, False, None, frozenset(), parameters, names)
+    view = Reached([passes.output])
+    look = Blank(view, 4, False, None, frozenset(), parameters, names)
     kept: dict[frozenset[Cluster], Groups | None] = {}
     crowded: list[frozenset[Cluster]] = []  # and so is what opens still more
     everything = frozenset(_scopes(passes.nodes))
@@ -283,8 +283,8 @@ def _mark_numbers(group: ElementTree.Element) -> None:
     caption = ""
     for text in group.iter(f"{{{_SVG}}}text"):
         content = text.text or ""
-        if content.startswith(_ROOM) and caption in _CAPTIONS:
-            text.set("data-number", _CAPTIONS[caption])
+        if content.startswith(ROOM) and caption in CAPTIONS:
+            text.set("data-number", CAPTIONS[caption])
             text.set("text-anchor", "end")
             text.set("x", f"{right - 6.0:.2f}")
             text.text = ""
@@ -305,8 +305,8 @@ def _written(root: ElementTree.Element) -> str:
             element.attrib.pop(name, None)
         for name in ("fill", "stroke"):
             color = element.get(name, "").lower()
-            if color in _COLORS:
-                element.set(name, _COLORS[color])
+            if color in COLORS:
+                element.set(name, COLORS[color])
     width = re.match(r"[\d.]+", root.get("width", "0"))
     root.set("data-width", width[0] if width else "0")
     del root.attrib["width"], root.attrib["height"]

@@ -14,7 +14,11 @@ from ..engine.replay import Passes
 from ..engine.value import Value
 from ..symbolic import OPERATORS, PYTHON, Apply, Expression, Notation, Symbol, lowered
 
-__all__ = ["python_lines", "torch_lines"]
+__all__ = ["TAKEN", "in_python", "in_torch", "python_lines", "torch_lines"]
+
+
+TAKEN = frozenset({*keyword.kwlist, *dir(builtins), "Value", "TABLE", "torch", "number"})
+"""Names that no node has in a program, besides those of the rows."""
 
 
 def python_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
@@ -23,16 +27,31 @@ def python_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
     The names are those of the nodes, made into identifiers that differ.
     """
     constants = {node: Symbol(PYTHON.number(node.data)) for node in passes.nodes if node.constant}
-    return _lines(passes, names, constants, lambda formula: _PYTHON.write(formula))
+    return _lines(passes, names, constants, in_python)
 
 
 def torch_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
     """The same with torch, where ``number(x)`` makes a tensor; "" for all, if a row cannot be written so."""
     numbers = {node: Symbol(_TORCH.number(node.data)) for node in passes.nodes if node.constant}
     try:
-        return _lines(passes, names, numbers, lambda formula: _TORCH.write(lowered(formula, _IN_TORCH)))
+        return _lines(passes, names, numbers, in_torch)
     except ValueError:
         return [""] * len(passes.nodes)
+
+
+def in_python(formula: Expression) -> str:
+    """A formula in Python, with this library's functions."""
+    return _PYTHON.write(formula)
+
+
+def in_torch(formula: Expression) -> str:
+    """A formula in Python, with torch's functions.
+
+    Raises
+    ------
+    ValueError : for a row that cannot be written so.
+    """
+    return _TORCH.write(lowered(formula, _IN_TORCH))
 
 
 def _lines(
@@ -41,7 +60,7 @@ def _lines(
     constants: Mapping[Value, Symbol],
     write: Callable[[Expression], str],
 ) -> list[str]:
-    taken = {*keyword.kwlist, *dir(builtins), "Value", "TABLE", "torch", "number", *TABLE}
+    taken = {*TAKEN, *TABLE}
     symbols = dict(constants)
     lines = []
     for node in passes.nodes:
@@ -87,7 +106,8 @@ _IN_TORCH = {
     "greater": "({0} > {1}).double()",
     "softplus": "torch.nn.functional.softplus({0}, threshold=700)",
     "gelu": "torch.nn.functional.gelu({0})", "gelu_tanh": "torch.nn.functional.gelu({0}, approximate='tanh')",
-    "sum": "torch.stack([{0}]).sum()", "mean": "torch.stack([{0}]).mean()",
+    "take": "torch.stack([{0}])[{1}.long()]", "sum": "torch.stack([{0}]).sum()",
+    "mean": "torch.stack([{0}]).mean()",
     "norm": "torch.linalg.vector_norm(torch.stack([{0}]))",
     "logsumexp": "torch.logsumexp(torch.stack([{0}]), 0)",
     "dot": "(torch.stack([{0}]) * torch.stack([{1}])).sum()",

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..language import REASONS
+
 __all__ = ["WEB", "rows_module", "script", "texts"]
 
 WEB = Path(__file__).parent / "web"
@@ -21,16 +23,21 @@ _EXPORT = re.compile(r"^export (\{[^}]*\});\n", re.MULTILINE)
 
 def rows_module(rows: Sequence[str] | None) -> str:
     """The module `rows`: an array of rows as JavaScript has them (`row_script`), or ``null``."""
-    called = "dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum"
+    called = "dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum, take"
     array = "null" if rows is None else f"[{', '.join(rows)}]"
     return f'import {{ {called} }} from "./arithmetic.js";\nconst ROWS = {array};\nexport {{ ROWS }};\n'
 
 
 @functools.cache
 def texts() -> dict[str, dict[str, str | dict[str, str]]]:
-    """What the page says, by language and key: each language is one file of `web/texts`, English first."""
+    """What the page says, by language and key: each language is one file of `web/texts`, English first.
+
+    What can be wrong with a program has its English words where it is found, in `language`.
+    """
     files = sorted((WEB / "texts").glob("*.json"), key=lambda path: (path.stem != "en", path.stem))
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    read["en"].update({f"program.{key}": reason for key, reason in REASONS.items()})
+    return read
 
 
 def _texts_module() -> str:

@@ -300,7 +300,7 @@ def _text_number(data: float) -> str:
     return "−" + text[1:] if text.startswith("-") else text
 
 
-_TEXT_NUMBERS = {
+SPOKEN_NUMBERS = {
     math.pi: "π",
     math.sqrt(2.0): "√(2)",
     math.log(2.0): "ln(2)",
@@ -326,7 +326,7 @@ _LATEX_NUMBERS = {
 
 TEXT = Notation(
     lambda symbol: symbol.text,
-    lambda data: _TEXT_NUMBERS.get(data) or _text_number(data),
+    lambda data: SPOKEN_NUMBERS.get(data) or _text_number(data),
     _IN_LINE,
     _text_call,
     (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-−", _SUM).items())

@@ -109,7 +109,7 @@ class Outline:
         row = node.primitive
         if row is None or row.select is None or self._branches:
             return node.parents
-        return (node.operands[row.select(*map(numbers_of, node.operands))],)
+        return (node.parents[row.select(*map(numbers_of, node.operands))],)
 
     def _times(self, adjoint: float, partial: float) -> float:
         """Their product; 0 behind a branch that is not taken, whatever the partial there."""

@@ -293,7 +293,10 @@ def _noise(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[float]:
 
     def evaluate(row: Primitive, *args: Any) -> float:
         if row.vectors:  # terms may cancel within the row
-            args = tuple(list(map(off, arg)) if isinstance(arg, list) else off(arg) for arg in args)
+            args = tuple(
+                list(map(off, arg)) if isinstance(arg, list) else round(arg) if i == row.index else off(arg)
+                for i, arg in enumerate(args)
+            )
         return off(row.evaluate(*args))
 
     noise = [0.0] * len(outputs)

@@ -16,8 +16,8 @@ from pathlib import Path
 import autograd
 import nn
 from autograd import Primitive, Value
-from autograd.command.expressions import FUNCTIONS
 from autograd.engine.primitives import TABLE
+from autograd.language import FUNCTIONS
 from autograd.spreadsheet import classes
 from autograd.symbolic import LATEX, Symbol
 from tests.accuracy.judge import OURS, judge
@@ -70,7 +70,7 @@ def kinks(row: Primitive) -> str:
 def targets(row: Primitive) -> str:
     """What takes a graph of this row alone: the engine, the back ends, the workbook. Each is tried."""
     names = inspect.signature(row.forward).parameters
-    leaves = [Value(0.6, name) for name in names]
+    leaves = [Value(0.0 if i == row.index else 0.6, name) for i, name in enumerate(names)]
     output = row(*[[leaf] if i in row.vectors else leaf for i, leaf in enumerate(leaves)])
     found = ["eager"]
     for backend in ("numpy", "llvm"):
@@ -123,7 +123,10 @@ def primitives() -> str:
         ]
         lines += cells(head)
         for row in rows:
-            domain = " × ".join(f"[{number(low)}, {number(high)}]" for low, high in row.domain)
+            domain = " × ".join(
+                "whole numbers" if i == row.index else f"[{number(low)}, {number(high)}]"
+                for i, (low, high) in enumerate(row.domain)
+            )
             doc = (inspect.getdoc(row) or row.symbol).split("\n\n")[0].replace("\n", " ")
             doc = re.sub(r"^Same as (.*)\.$", r"`\1`", doc)
             lines += cells(
@@ -228,6 +231,7 @@ def pages() -> dict[str, tuple[str, autograd.Explorer]]:
         "neuron": ("One neuron and its error, trained at two learning rates", neuron),
         "assignment": ("The assignment network, trained at two learning rates", assignment),
         "xor": ("A network that learns exclusive or", xor),
+        "playground": ("The playground: type a program, and step through it", autograd.playground()),
         "shared": ("Where paths meet: x is used three times", autograd.explore(shared, wrt=[x])),
     }
 

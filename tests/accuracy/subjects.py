@@ -76,7 +76,9 @@ def of_row(row: Primitive, compare: bool) -> Subject:
         choose = random.Random(row.name)
         for _ in range(count):
             numbers = points.logits(choose)
-            if row.vectors == (0,):
+            if row.index is not None:
+                yield numbers, float(choose.randrange(len(numbers)))
+            elif row.vectors == (0,):
                 yield (numbers,)
             elif row.vectors == (1,):
                 yield numbers[0], numbers[1:]

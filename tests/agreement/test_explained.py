@@ -66,6 +66,8 @@ def test_katex_renders_every_row(name):
         [Value(0.4, f"v{i}{j}") for j in range(3)] if i in row.vectors else Value(0.4, f"x_{i}")
         for i in range(len(row.domain))
     ]
+    if row.index is not None:
+        leaves[row.index] = Value(1.0, "i")
     y = row(*leaves)
     for leaf in leaves:
         assert katex.fault(explain(y, leaf[0] if isinstance(leaf, list) else leaf).latex) == ""

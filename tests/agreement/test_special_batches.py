@@ -79,7 +79,7 @@ def check(case, backend):
         leaves = [x if kind == "c" else Value(x) for x, kind in zip(numbers, kinds, strict=True)]
         w, x = ([leaf for leaf, kind in zip(leaves, kinds, strict=True) if kind == own] for own in "wx")
         y = f(leaves)
-        frozen = any(node.op == "where" for node in topological_order(y))  # it has recorded one branch
+        frozen = any(node.op in ("where", "take") for node in topological_order(y))  # one branch is recorded
         slopes = [] if frozen else [each for each in grad(y, [*w, *x], create_graph=True) if each.parents]
         return w, x, y, slopes
 

@@ -114,7 +114,9 @@ def programs(draw):
     def pick():
         return draw(st.one_of(st.integers(0, len(nodes) - 1), st.just(len(nodes) - 1)))
 
-    def argument(row, position):
+    def argument(row, position, length):
+        if position == row.index:
+            return float(draw(st.integers(0, length - 1)))
         if row.name == "pow" and position == 1:
             return draw(st.sampled_from([0.0, 1.0, -1.0, 2.0, 3.0, -2.0, 0.5, -1.5]))
         if row.name == "monomial" and position == 3:
@@ -132,9 +134,9 @@ def programs(draw):
             name = row.name
             length = draw(st.integers(1, 3))
             args = [
-                [argument(row, position) for _ in range(length)]
+                [argument(row, position, length) for _ in range(length)]
                 if position in row.vectors
-                else argument(row, position)
+                else argument(row, position, length)
                 for position in range(max(len(row.domain), *(p + 1 for p in row.vectors), 1))
             ]
             if saturates:
@@ -222,7 +224,9 @@ def read(output):
         if node in found and node.primitive is not None:
             args = elements(node.operands)
             if node.primitive.select is not None:
-                args = [args[0], args[node.primitive.select(*[arg.data for arg in args])]]
+                data = [[each.data for each in arg] if isinstance(arg, list) else arg.data for arg in args]
+                chosen = list(flat(args))[node.primitive.select(*data)]
+                args = [args[node.primitive.index or 0], chosen]
             found.update(flat(args))
     return [node for node in topological_order(output) if node in found]
 
@@ -236,6 +240,8 @@ def spread(node, found):
     slopes = all_slopes(row, node.data, data)
     below = [found[each] for each in flat(args)]
     chosen = row.select(*data) if row.select is not None else None
+    if row.index is not None:
+        return below[chosen]
     if chosen is not None:
         return below[chosen] + (math.inf if below[0] and abs(data[0]) < FLOOR * below[0] else 0.0)
     total = sum(abs(slope) * size for slope, size in zip(slopes, below, strict=True) if size)

@@ -18,9 +18,14 @@ slowly_in_native_code = pytest.mark.parametrize(
 )
 
 
-def program_of(f, parameters, inputs, **options):
-    """f(w, x), a `Value` or several, recorded for one example with so many leaves, and compiled."""
-    w, x = ([Value(0.5 + 0.25 * i) for i in range(count)] for count in (parameters, inputs))
+def program_of(f, parameters, inputs, at=None, **options):
+    """f(w, x), a `Value` or several, recorded for one example with so many leaves, and compiled.
+
+    They are recorded with the numbers `at`, where not just any will do.
+    """
+    usual = [0.5 + 0.25 * i for count in (parameters, inputs) for i in range(count)]
+    leaves = list(map(Value, usual if at is None else at))
+    w, x = leaves[:parameters], leaves[parameters:]
     return compile(f(w, x), w, x, **options)
 
 

@@ -59,11 +59,15 @@ def spots(row):
         return [*map(list, itertools.product(SPECIAL, repeat=len(positions))), *kinks]
     ordinary = [low + 0.4 * (high - low) for low, high in (row.domain[i] for i in positions)]
     choose = random.Random(row.name)
-    return [
+    found = [
         *([*ordinary[:i], x, *ordinary[i + 1 :]] for i in range(len(positions)) for x in SPECIAL),
         *(choose.choices(SPECIAL, k=len(positions)) for _ in range(40)),
         *kinks,
     ]
+    if row.index is not None:
+        for number, spot in enumerate(found):
+            spot[positions.index(row.index)] = float(number % LENGTH)
+    return found
 
 
 CHOICES = {

@@ -190,6 +190,9 @@ REFERENCE = {
         lambda condition, a, b: (0, 1, 0) if condition else (0, 0, 1),
         undifferentiated=(0,),
     ),
+    "take": Reference(
+        lambda v, i: v[int(i)], lambda v, i: ([int(j == i) for j in range(len(v))], 0), undifferentiated=(1,)
+    ),
     "step": Reference(heaviside, lambda x: (0,)),
     "greater": Reference(lambda a, b: heaviside(a - b), lambda a, b: (0, 0)),
     "sum": Reference(mp.fsum, lambda v: ([1] * len(v),)),
@@ -256,6 +259,13 @@ def like(flat, args):
     """A flat list in the shape of `args` again."""
     rest = iter(flat)
     return [[next(rest) for _ in arg] if isinstance(arg, (list, tuple)) else next(rest) for arg in args]
+
+
+def indexed(row, args, number=0):
+    """The arguments of a row, with one of the indices into its sequence where it has an index."""
+    if row.index is not None:
+        args[row.index] = float(number % len(args[0]))
+    return args
 
 
 def exactly(args):

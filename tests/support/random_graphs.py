@@ -127,6 +127,8 @@ def programs(draw, names=None, largest=LARGEST, size=14):
                 args.append([pick() for _ in range(length)])
             elif name == "pow" and position == 1:
                 args.append(float(draw(st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5, -1.5]))))
+            elif position == row.index:
+                args.append(float(draw(st.integers(0, length - 1))))
             elif name == "where" and position == 0:
                 args.append(float(draw(st.booleans())))
             elif draw(st.integers(0, 5)) == 0 and not (name == "div" and position == 1):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,20 +13,26 @@ _MODULES = "probe"
 
 
 class V8:
-    """A fresh V8 that has what is named ``module.export``, with the rows that are given."""
+    """A fresh V8 that has what is named ``module.export``, with the rows and modules that are given."""
 
-    def __init__(self, *names: str, rows: list[str] | None = None) -> None:
+    def __init__(
+        self, *names: str, rows: list[str] | None = None, given: Mapping[str, str] | None = None
+    ) -> None:
         racer = pytest.importorskip("py_mini_racer", reason="mini-racer is in the extra test")
         imports = "".join(f'import {{ {each} }} from "./{name}.js";\n' for name, each in map(_split, names))
         shared = ", ".join(each for _, each in map(_split, names))
         probe = f"{imports}Object.assign(globalThis, {{ {shared} }});\n"
         self._context = racer.MiniRacer()
         self._context.eval("globalThis.done = false")
-        code = script(_MODULES, {_MODULES: probe, "rows": rows_module(rows)})
+        code = script(_MODULES, {_MODULES: probe, "rows": rows_module(rows), **(given or {})})
         self._context.eval(
             f"(async () => {{\n{code}\n}})().then(() => (done = true), (e) => (done = String(e)))"
         )
         assert self._context.eval("done") is True, self._context.eval("String(done)")
+
+    def read(self, code: str) -> Any:
+        """What texts, lists and whole numbers come to."""
+        return json.loads(self._context.eval(f"JSON.stringify({code})"))
 
     def numbers(self, code: str) -> Any:
         """What nested arrays of numbers come to, to the last bit: JSON has no nan, no infinity and no −0."""

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...engine.given import Given
-from ...engine.graph import collector_paused
+from ...engine.graph import ancestors, collector_paused
 from ...engine.messages import describe
+from ...engine.numerics import place_in
 from ...engine.primitives import TABLE, Primitive
 from ...engine.value import Value
 
@@ -21,7 +22,8 @@ __all__ = ["FUSED", "Trace", "capture"]
 Operand = Any  # the position of a node, or a tuple of positions
 
 ADD, MUL, DIV, POW = (TABLE[name] for name in ("add", "mul", "div", "pow"))
-SUM, MEAN, DOT = (TABLE[name] for name in ("sum", "mean", "dot"))
+SUM, MEAN, DOT, TAKE = (TABLE[name] for name in ("sum", "mean", "dot", "take"))
+SUMS = (ADD, SUM, MEAN)
 FUSED = (TABLE["softmax"], TABLE["log_softmax"])  # cheaper for all of their arguments together
 
 PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # a dot product has the lower rank on the left
@@ -71,6 +73,15 @@ class Trace:
             and (self.rows[:n], self.operands[:n]) == (other.rows, other.operands)
             and repr(own) == repr(other.constants)  # which tells 0 from −0, and not nan from nan
         )
+
+    def indices(self) -> dict[int, int]:
+        """By leaf that is an index of `take` how many values the shortest sequence has that it takes from."""
+        found: dict[int, int] = {}
+        for row, operands in zip(self.rows, self.operands):
+            if row is TAKE and operands[1] < self.parameters + self.inputs:
+                values, index = operands
+                found[index] = min(len(values), found.get(index, len(values)))
+        return found
 
     def span(self, operand: Operand) -> tuple[int, int]:
         """The lowest and the highest rank in a sequence; for a single node its rank twice."""
@@ -141,56 +152,31 @@ def capture(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Seque
     trace = Trace(len(parameters), len(inputs))
     given = {leaf: position for position, leaf in enumerate([*parameters, *inputs])}
     with collector_paused():
-        order = _computed(outputs)
-        counts, readers = _uses(order, outputs)
-        writer = _Writer(trace, counts, readers, given)
+        order = [node for node in ancestors(outputs) if node.primitive is not None]
+        writer = _Writer(trace, _waiting(order, outputs), given)
         for node in order:
             writer.read(node)
         trace.outputs = [writer.position(output) for output in outputs]
     return trace
 
 
-def _computed(outputs: Sequence[Value]) -> list[Value]:
-    """The nodes that are computed, operands first: a depth-first search that leaves out the leaves.
-
-    A network has many more leaves than nodes, and a sequence that many nodes read is looked into once.
-    """
-    order: list[Value] = []
-    seen: set[int] = set()
-    stack: list[Any] = [output for output in reversed(outputs) if output.primitive is not None]
-    while stack:
-        node = stack.pop()
-        if node is None:
-            order.append(stack.pop())
-        elif id(node) not in seen:
-            seen.add(id(node))
-            if type(node) is tuple:
-                stack += [each for each in node[::-1] if each.primitive is not None]
-                continue
-            stack += (node, None)
-            stack += [
-                each for each in node.operands[::-1] if type(each) is tuple or each.primitive is not None
-            ]
-    return order
-
-
-def _uses(order: Sequence[Any], outputs: Sequence[Value]) -> tuple[dict[Any, int], dict[Any, Any]]:
-    """By computed node how often it is read, and the last row that reads it."""
-    counts: dict[Any, int] = dict.fromkeys(outputs, 2)  # an output has a reader that is not in the trace
-    readers: dict[Any, Any] = {}
-    computed: dict[int, list[Any]] = {}  # by the id of a sequence, its elements that are computed
+def _waiting(order: Sequence[Any], outputs: Sequence[Value]) -> dict[Any, bool]:
+    """By computed node whether a single sum reads it, and nothing else."""
+    waiting: dict[Any, bool] = dict.fromkeys(outputs, False)  # an output has a reader outside the trace
+    others: set[int] = set()  # the ids of sequences that are read by what is no sum: looked into once
     for node in order:
+        is_sum = node.primitive in SUMS
         for operand in node.operands:
-            elements: Any = (operand,)
-            if type(operand) is tuple:
-                if id(operand) not in computed:
-                    computed[id(operand)] = [each for each in operand if each.primitive is not None]
-                elements = computed[id(operand)]
-            for each in elements:
-                if each.primitive is not None:
-                    counts[each] = counts.get(each, 0) + 1
-                    readers[each] = node.primitive
-    return counts, readers
+            if type(operand) is not tuple:
+                if operand.primitive is not None:
+                    waiting[operand] = is_sum and operand not in waiting
+            elif is_sum or id(operand) not in others:
+                for each in operand:
+                    if each.primitive is not None:
+                        waiting[each] = is_sum and each not in waiting
+                if not is_sum:
+                    others.add(id(operand))
+    return waiting
 
 
 class _Writer:
@@ -199,10 +185,8 @@ class _Writer:
     A product or sum that only one sum reads waits: its terms become terms of that sum.
     """
 
-    def __init__(
-        self, trace: Trace, counts: dict[Any, int], readers: dict[Any, Any], given: dict[Value, int]
-    ) -> None:
-        self.trace, self.counts, self.readers = trace, counts, readers
+    def __init__(self, trace: Trace, waiting: dict[Any, bool], given: dict[Value, int]) -> None:
+        self.trace, self.waiting = trace, waiting
         self.written: dict[Any, int] = dict(given)
         self.sequences: dict[int, tuple[int, ...]] = {}  # by the id of a sequence of nodes
         self.products: dict[Any, tuple[int, int]] = {}  # those that wait, as pairs of positions
@@ -210,11 +194,13 @@ class _Writer:
 
     def read(self, node: Any) -> None:
         row, operands, trace = node.primitive, node.operands, self.trace
-        if isinstance(row, Given):
-            row.array()  # which refuses
-        if row in (ADD, SUM, MEAN):
+        if row is MUL and self.waiting.get(node):
+            left, right = map(self.position, operands)
+            self.products[node] = (left, right) if trace.ranks[left] <= trace.ranks[right] else (right, left)
+            return
+        if row in SUMS:
             terms = self._terms(operands[0] if type(operands[0]) is tuple else operands)
-            if row is not MEAN and self._waits(node):
+            if row is not MEAN and self.waiting.get(node):
                 self.sums[node] = terms
             else:
                 position = self._sum(terms, row is not ADD)
@@ -222,20 +208,21 @@ class _Writer:
                     position = trace.node(DIV, (position, trace.constant(float(len(operands[0])))))
                 self.written[node] = position
             return
+        if isinstance(row, Given):
+            row.array()  # which refuses
         positions: list[Any] = [
             self._sequence(operand) if type(operand) is tuple else self.position(operand)
             for operand in operands
         ]
-        if row is MUL and self._waits(node):
-            left, right = positions
-            self.products[node] = (left, right) if self._rank(left) <= self._rank(right) else (right, left)
-        elif row is DOT:
+        if row is DOT:
             left, right, *bias = positions
             if trace.span(left)[1] > trace.span(right)[1]:
                 left, right = right, left
             self.written[node] = trace.node(row, (left, right, *bias))
         elif row in FUSED:
             self.written[node] = trace.fused(row, *positions)
+        elif row is TAKE and positions[1] in trace.constants:
+            self.written[node] = positions[0][place_in(trace.constants[positions[1]], len(positions[0]))]
         elif row is POW and trace.constants.get(positions[1]) == 2.0:
             self.written[node] = trace.node(MUL, (positions[0], positions[0]))
         else:
@@ -263,27 +250,20 @@ class _Writer:
             position = self.written[node] = self.trace.constant(node.data)
         return position
 
-    def _rank(self, position: int) -> int:
-        return self.trace.ranks[position]
-
-    def _waits(self, node: Any) -> bool:
-        return self.counts.get(node) == 1 and self.readers[node] in (ADD, SUM, MEAN)
-
     def _terms(self, nodes: Iterable[Any]) -> list[Any]:
         """The terms of a sum, with those of the sums among them. The longest list is extended, not copied."""
-        parts: list[list[Any]] = []
+        terms: list[Any] = []
         for node in nodes:
-            if node in self.sums:
-                parts.append(self.sums.pop(node))
-            elif node in self.products:
-                parts.append([self.products.pop(node)])
+            part = self.sums.pop(node, None)
+            if part is None:
+                product = self.products.pop(node, None)
+                terms.append(self.position(node) if product is None else product)
+            elif len(part) > len(terms):
+                part += terms
+                terms = part
             else:
-                parts.append([self.position(node)])
-        longest = max(parts, key=len, default=[])
-        for part in parts:
-            if part is not longest:
-                longest += part
-        return longest
+                terms += part
+        return terms
 
     def _sum(self, terms: list[Any], is_sequence: bool = False) -> int:
         """The position of a sum; its products become one dot product.
@@ -296,10 +276,8 @@ class _Writer:
         if len(terms) > 1:
             is_sequence |= trace.constants.get(terms[0]) == 0.0  # Python's sum() begins with 0
             terms = [term for term in terms if trace.constants.get(term) != 0.0] or terms[:1]
-        batched = [
-            max(map(self._rank, term)) == BATCHED if type(term) is tuple else self._rank(term) == BATCHED
-            for term in terms
-        ]
+        ranks = trace.ranks  # the right factor of a product has the higher one
+        batched = [ranks[term[1] if type(term) is tuple else term] == BATCHED for term in terms]
         if any(batched) and not all(batched):
             parts = [[term for term, b in zip(terms, batched) if b is side] for side in (True, False)]
             return trace.node(ADD, tuple(map(self._sum, parts)))

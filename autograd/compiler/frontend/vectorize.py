@@ -19,9 +19,10 @@ import numpy as np
 
 from ...engine.primitives import TABLE, Primitive
 from .. import tuning
+from ..ir.index_maps import strides_of
 from ..ir.nodes import ADD, MONOMIAL, MUL, POW, POWER, Graph, Indices, Node
 from ..ir.passes import checked
-from .capture import BATCHED, DOT, FUSED, SUM, Trace
+from .capture import BATCHED, DOT, FUSED, SUM, TAKE, Trace
 
 __all__ = ["vectorize"]
 
@@ -153,6 +154,8 @@ class _Vectorizer:
         row, operands = self._read(positions)
         if row in FUSED:
             return self._fused(row, positions, operands)
+        if row is TAKE:
+            return self._taken(positions, operands)
         if row is DOT:
             node = self._matrix_product(positions, operands)
             if node is not None:
@@ -168,12 +171,15 @@ class _Vectorizer:
         if row is DOT:
             left, right, *bias = (self._rows(column[..., order], column.ndim - 1) for column in columns)
             return self._plus(self._along(self.graph.apply(MUL, [left, right])), bias)
-        args = [self._rows(column[..., order], column.ndim - 1) for column in columns]
+        columns = [column[..., order] for column in columns]
+        shape = self._shape(columns)
+        args = [self._rows(column.reshape(*column.shape[:-1], *shape), column.ndim - 1) for column in columns]
         if row is SUM:
             return self._along(args[0])
         if row.name == "logsumexp":
             return self.graph.fused(row, args[0])
-        return self._flat(self.graph.apply(row, args), len(positions))
+        # One row for each position, even if all of them compute the same.
+        return self.graph.broadcast(self.graph.apply(row, args), shape)
 
     def _along(self, x: Node) -> Node:
         """The sum over the first axis, without that axis."""
@@ -183,9 +189,20 @@ class _Vectorizer:
     def _plus(self, node: Node, bias: Sequence[Node]) -> Node:
         return self.graph.apply(ADD, [node, bias[0]]) if bias else node
 
-    def _flat(self, node: Node, size: int) -> Node:
-        """A node with one row for each position, even if all of them compute the same."""
-        return self.graph.broadcast(node, (size,))
+    def _shape(self, columns: list[Indices]) -> tuple[int, ...]:
+        """The shape of a group: two axes if operands are evenly spaced along them, and in a line are not.
+
+        So a number for each row, or for each column, is broadcast, and its adjoint a sum along an axis.
+        """
+        size = columns[0].shape[-1]
+        for column in columns:
+            place = self.place[column]
+            breaks = np.flatnonzero(np.diff(place, 2))
+            if column.ndim == 1 and len(breaks):
+                width = int(breaks[0]) + 2
+                if size % width == 0 and strides_of(place.reshape(size // width, width)) is not None:
+                    return size // width, width
+        return (size,)
 
     def _sorted(self, columns: list[Any]) -> Indices:
         """The order of a group's positions by their operands, the first operand first."""
@@ -256,6 +273,21 @@ class _Vectorizer:
         for position, (values, own) in zip(positions, operands):
             self.place[position] = own * len(sets) + column_of[values]
         return self.graph.fused(row, self._rows(np.array(sets).T, whole=2))
+
+    def _taken(self, positions: list[int], operands: list[Any]) -> Node:
+        """Rows of one table, if each index takes from all of its columns; or one number for each index."""
+        tables = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
+        indices = sorted({index for _, index in operands}, key=self.place.__getitem__)
+        if len(tables) * len(indices) != len(positions):
+            self.place[positions] = np.arange(len(positions))
+            values, chosen = (np.array(column) for column in zip(*operands))
+            return self.graph.take_each(self._rows(values, whole=2), self._rows(chosen, whole=1))
+        column_of = {values: i for i, values in enumerate(tables)}
+        row_of = {index: i for i, index in enumerate(indices)}
+        for position, (values, index) in zip(positions, operands):
+            self.place[position] = row_of[index] * len(tables) + column_of[values]
+        table = self._rows(np.array(tables).T, whole=2)
+        return self.graph.take_rows(table, self._rows(np.array(indices), whole=1))
 
     # --- operands
 

@@ -21,6 +21,7 @@ from .fused_rules import VJP
 from .nodes import (
     ADD,
     MUL,
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -38,6 +39,7 @@ from .nodes import (
     ScatterAdd,
     Shape,
     Symbol,
+    TakeRows,
     ancestry,
 )
 from .registry import Rules
@@ -303,7 +305,28 @@ def _of_taken(
     return choose([touched, multiply(factor, adjoint), finite])
 
 
-@VJPS.of(LeaveOneOutSum, Outer, BatchSum)
+@VJPS.of(TakeRows)
+def _take_rows(sweep: _Sweep, node: TakeRows, adjoint: Node) -> None:
+    """What was taken gets the adjoint; the mask keeps it from all that was not."""
+    graph, (table, _), taken = sweep.graph, node.args, sweep.mask
+    if taken is not None or not _takes_of_all_sets(node):
+        taken = graph.add_rows(sweep.one if taken is None else taken, node)
+    sweep.add(table, graph.add_rows(adjoint, node), taken)
+
+
+def _takes_of_all_sets(node: TakeRows) -> bool:
+    """Whether one result is taken for each set of arguments of a fused row: then all arguments are read."""
+    table, fused = node.args[0], node.args[0].source
+    if not isinstance(fused, Fused) or fused.shape[0] != node.length or len(fused.row.domain) == 1:
+        return False
+    results = table.index if isinstance(table, Gather) else np.arange(table.size).reshape(table.shape)
+    taken = np.stack([results[start : start + node.length] for start in node.starts])  # (m, K, n)
+    which, sets = np.divmod(taken, fused.size // node.length)
+    whole = (sets == sets[:, :1]).all() and (np.sort(which, axis=1) == np.arange(node.length)[:, None]).all()
+    return bool(whole) and len(np.unique(sets)) == fused.size // node.length
+
+
+@VJPS.of(LeaveOneOutSum, Outer, BatchSum, AddRows)
 def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
     """Refused: only adjoint programs and expanded fused rules have these, and fused rules have VJPs."""
     raise NotImplementedError(  # refused: only programs that are derivatives already have these

@@ -25,6 +25,7 @@ from ...engine.primitives import TABLE, Primitive
 
 __all__ = [
     "OPERATIONS",
+    "AddRows",
     "Apply",
     "BatchSum",
     "Broadcast",
@@ -41,6 +42,7 @@ __all__ = [
     "Reduce",
     "ScatterAdd",
     "Symbol",
+    "TakeRows",
     "ancestry",
     "applies",
     "fingerprint",
@@ -54,8 +56,8 @@ Shape = tuple[int, ...]
 Kind = TypeVar("Kind")
 
 ADD, MUL, DIV, NEG = (TABLE[name] for name in ("add", "mul", "div", "neg"))
-SUM, MEAN, DOT, POW, POWER, MONOMIAL = (
-    TABLE[name] for name in ("sum", "mean", "dot", "pow", "power", "monomial")
+SUM, MEAN, DOT, POW, POWER, MONOMIAL, TAKE = (
+    TABLE[name] for name in ("sum", "mean", "dot", "pow", "power", "monomial", "take")
 )
 
 OPERATIONS: list[type[Node]] = []
@@ -367,6 +369,39 @@ class ScatterAdd(Node):
         return list(zip(self.indices, self.args, strict=True))
 
 
+class TakeRows(Node):
+    """Rows of a table (R, n) that computed numbers (m,) name: y[j] = table[starts[j] + index[j]], (m, n).
+
+    Each number is an index of the row `take` into so many rows, the `length`, from its start on. `Program`
+    checks those that are inputs, before it runs. A back end checks all others as they come, or refuses them.
+    """
+
+    __slots__ = ("length", "starts")
+    length: int
+    starts: Indices
+
+    def infer(self) -> tuple[Shape, bool]:
+        table, index = self.args
+        return (index.shape[0], table.shape[1]), table.batched or index.batched
+
+
+class AddRows(Node):
+    """Zeros (`rows`, n), with each row of x (m, n) added where `TakeRows` takes it from: its transpose.
+
+    If it is `summed`, all examples add to the same rows: it is the sum over the batch.
+    """
+
+    __slots__ = ("length", "rows", "starts", "summed")
+    length: int
+    rows: int
+    starts: Indices
+    summed: bool
+
+    def infer(self) -> tuple[Shape, bool]:
+        x, index = self.args
+        return (self.rows, x.shape[1]), (x.batched or index.batched) and not self.summed
+
+
 class Broadcast(Node):
     """x in the shape `rows`; with `everywhere` once for each example."""
 
@@ -522,6 +557,14 @@ class Graph:
         if row is DOT:
             left, right, *bias = lists
             return self.rule(SUM, [[*map(operator.mul, left, right), *bias]])
+        if row is TAKE:
+            values, shape = (
+                self.stack(lists[0]),
+                np.broadcast_shapes(*[each.shape for each in [*lists[0], lists[1]]]),
+            )
+            values = self.broadcast(values, (len(lists[0]), *shape))
+            table = self.gather(values, np.arange(values.size).reshape(len(lists[0]), -1).T)
+            return self.reshape(self.take_each(table, self.broadcast(lists[1], shape)), shape)
         return self.apply(row, [self.stack(arg) if i in row.vectors else arg for i, arg in enumerate(lists)])
 
     def stack(self, values: Sequence[Node]) -> Node:
@@ -549,6 +592,23 @@ class Graph:
 
     def scatter_add(self, shape: Shape, pieces: Sequence[tuple[Indices, Node]]) -> Node:
         return self.make(ScatterAdd, [x for _, x in pieces], [index for index, _ in pieces], shape)
+
+    def take_rows(self, table: Node, index: Node) -> Node:
+        """Rows of a table (K, n), (m, n)."""
+        return self.make(TakeRows, [table, index], table.shape[0], np.zeros(index.shape[0], np.intp))
+
+    def take_each(self, table: Node, index: Node) -> Node:
+        """Of each row of a table (m, K) the number at an index of its own, (m, 1)."""
+        m, K = table.shape
+        flat = self.reshape(table, (m * K, 1))
+        return self.make(TakeRows, [flat, self.reshape(index, (m,))], K, np.arange(m) * K)
+
+    def add_rows(self, x: Node, like: TakeRows) -> Node:
+        """The transpose of what another node takes, of rows in its shape."""
+        table, index = like.args
+        summed = like.batched and not table.batched
+        rows = self.broadcast(x, like.shape, everywhere=summed)
+        return self.make(AddRows, [rows, index], like.length, table.shape[0], like.starts, summed)
 
     def broadcast(self, x: Node, shape: Shape, everywhere: bool = False) -> Node:
         return self.make(Broadcast, [x], everywhere, shape)

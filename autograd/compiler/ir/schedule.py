@@ -71,6 +71,10 @@ class Target:
         """Whether the rows of a gather are read where its operand has them."""
         return False
 
+    def is_inlined(self, schedule: Schedule, node: Node) -> bool:
+        """Whether a node that is no output is computed row by row where it is read, and is no step."""
+        return False
+
     def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
         """Whether an operand whose rows are the rows `index` of a scatter-add is computed in their place."""
         return False
@@ -103,6 +107,7 @@ class Schedule:
     readers : by node the nodes that read it, one for each operand that it is.
     aliases : nodes whose numbers are rows of another node, and these rows.
     once : pairs of a scatter-add and a constant in it that is written only once, for nothing overwrites it.
+    inlined : the nodes that are computed where they are read.
     kept : the nodes that are read outside of their step.
     pinned : nodes whose buffer is never given away.
     ends : by node that is no alias the last step that reads its buffer; for outputs the number of steps.
@@ -125,24 +130,41 @@ class Schedule:
         self.order.sort(key=lambda node: (self.phases[node], target.rank(node)))
         self.aliases: dict[Node, tuple[Node, Indices]] = {}
         self.once: set[tuple[Node, Node]] = set()
+        self.inlined: set[Node] = set()
+        for node in self.order:
+            if node not in self.outputs and target.is_inlined(self, node):
+                self.inlined.add(node)
         self._find_aliases()
         self.steps = self._grouped()
         self.kept = {output.source for output in outputs}
         for step in self.steps:
-            self.kept |= {arg.source for node in step.nodes for arg in node.args if arg not in step.nodes}
+            self.kept |= {
+                arg.source for node in step.nodes for arg in self.read_by(node) if arg not in step.nodes
+            }
         self.ends: dict[Node, int] = {}
         for number, step in enumerate(self.steps):
             for node in step.nodes:
-                for each in (*node.args, node):
+                for each in (*self.read_by(node), node):
                     self.ends[self.root(each)] = number
         self.ends |= dict.fromkeys(map(self.root, outputs), len(self.steps))
         self.pinned = {node for node, _ in self.once}
         self.pinned.update(node for node in self.order if target.is_pinned(node))
-        later = [arg for node in self.order if self._recurs(node) for arg in node.args]
+        later = [arg for node in self.order if self._recurs(node) for arg in self.read_by(node)]
         self.pinned.update(self.root(each) for each in [*later, *outputs] if not self._recurs(each))
         self.buffers: dict[Node, Buffer] = {}
         self._assign_buffers()
         checked("schedule", self)
+
+    def read_by(self, node: Node) -> list[Node]:
+        """The operands of a node, and for those that are inlined what they are computed from."""
+        found, pending = list[Node](), list(node.args)
+        while pending:
+            arg = pending.pop()
+            if arg.source in self.inlined:
+                pending += arg.source.args
+            else:
+                found.append(arg)
+        return found
 
     def _recurs(self, node: Node) -> bool:
         return self.phases[node] >= self.target.repeated
@@ -184,7 +206,7 @@ class Schedule:
         parts: set[Node] = set()
         for node in tiled:
             for index, arg in node.pieces:
-                free = arg not in elsewhere and arg not in parts and strides_of(index)
+                free = not (arg in elsewhere or arg in parts or arg in self.inlined) and strides_of(index)
                 fits = (arg.shape, arg.batched) == (index.shape, node.batched)
                 if free and fits and target.is_part(self, node, index, arg):
                     self.aliases[arg] = node, index
@@ -196,7 +218,9 @@ class Schedule:
 
     def _grouped(self) -> list[Step]:
         steps: list[Step] = []
-        for node in filter(self.target.is_step, self.order):
+        for node in self.order:
+            if node in self.inlined or not self.target.is_step(node):
+                continue
             last = steps[-1] if steps and steps[-1].phase == self.phases[node] else None
             if last and self.target.joins(last, node):
                 last.nodes.append(node)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -31,6 +32,7 @@ from .nodes import (
     Reduce,
     ScatterAdd,
     Symbol,
+    TakeRows,
     ancestry,
 )
 from .registry import Rules
@@ -98,6 +100,23 @@ def _scatter_add(node: ScatterAdd, args: list[Rows]) -> Rows:
     for index, arg in zip(node.indices, args):
         np.logical_or.at(found, index, arg)
     return found.reshape(*node.shape, -1)
+
+
+@DEPENDENCE.of(TakeRows)
+def _take_rows(node: TakeRows, args: list[Rows]) -> Rows:
+    table, index = args
+    rows = np.stack([table[start : start + node.length].any(axis=0) for start in node.starts])
+    found: Rows = rows | index[:, None]
+    return found
+
+
+@DEPENDENCE.of(AddRows)
+def _add_rows(node: AddRows, args: list[Rows]) -> Rows:
+    x, index = args
+    found = np.zeros((*node.shape, x.shape[-1]), dtype=bool)
+    for start, row, own in zip(node.starts, x, index):
+        found[start : start + node.length] |= row | own
+    return found
 
 
 @DEPENDENCE.of(Broadcast)

@@ -19,6 +19,7 @@ from .fused_rules import JVP
 from .nodes import (
     ADD,
     MUL,
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -34,6 +35,7 @@ from .nodes import (
     Reduce,
     ScatterAdd,
     Symbol,
+    TakeRows,
     ancestry,
 )
 from .registry import Rules
@@ -115,6 +117,17 @@ def _linear(node: Node, found: dict[Node, Node]) -> Node:
     if isinstance(node, Reduce) and node.how != "sum":
         return _of_whole_batches(node, found)
     return node.graph.make(type(node), [found[node.args[0]]], *node.fields)
+
+
+@JVPS.of(TakeRows, AddRows)
+def _rows(node: Node, found: dict[Node, Node]) -> Node:
+    """The same rows of the tangent; the index has none."""
+    x, index = node.args
+    if isinstance(node, AddRows) and node.summed:
+        return _of_whole_batches(node, found)
+    if x not in found:
+        return node.graph.constant(0.0)
+    return node.graph.make(type(node), [found[x], index], *node.fields)
 
 
 @JVPS.of(Broadcast)

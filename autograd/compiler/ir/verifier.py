@@ -9,6 +9,7 @@ import numpy as np
 
 from .nodes import (
     OPERATIONS,
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -23,6 +24,7 @@ from .nodes import (
     Reduce,
     ScatterAdd,
     Symbol,
+    TakeRows,
     ancestry,
 )
 from .schedule import Buffer, Schedule, Step
@@ -106,7 +108,7 @@ class _Run:
         root_of, buffers = self.schedule.root, self.schedule.buffers
         written = {buffers[root]: root for root in map(root_of, step.nodes) if root in buffers}
         for node in step.nodes:
-            for arg in node.args:
+            for arg in self.schedule.read_by(node):
                 self.read(arg, node)
                 other = written.get(buffers.get(root_of(arg), _NONE), root_of(arg))
                 if other is not root_of(arg) and not (step.nodes == [node] and _in_step(node, arg)):
@@ -162,6 +164,13 @@ def _misfit(node: Node) -> str | None:
         aligned = zip(args[0].shape[::-1], node.rows[::-1])
         if len(args[0].shape) > len(node.rows) or any(own not in (1, length) for own, length in aligned):
             return f"{args[0].shape} does not broadcast to it"
+    if isinstance(node, (TakeRows, AddRows)):
+        x, named = args
+        rows = node.rows if isinstance(node, AddRows) else x.shape[0]
+        fits = not isinstance(node, AddRows) or x.shape[0] == named.shape[0]
+        if len(x.shape) != 2 or named.shape != node.starts.shape or node.starts.ndim != 1 or not fits:
+            return f"no rows of {x.shape} for an index of {named.shape}"
+        return _bad_index(node.starts, rows) or _bad_index(node.starts + node.length - 1, rows)
     if isinstance(node, MatMul):
         a, b = args
         if a.batched or len(a.shape) != 2 or len(b.shape) != 2 or a.shape[not node.transposed] != b.shape[0]:

@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
+from ...errors import GraphError
 from ..ir.index_maps import is_injective, strides_of
 from ..ir.nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -32,10 +34,11 @@ from ..ir.nodes import (
     Reduce,
     ScatterAdd,
     Symbol,
+    TakeRows,
     ancestry,
 )
 from ..ir.registry import Rules
-from .rows import checked, fused, leave_one_out_sum, reduce_max, reduce_min
+from .rows import add_rows, checked, fused, leave_one_out_sum, reduce_max, reduce_min, take_rows
 
 __all__ = ["Lowering"]
 
@@ -59,6 +62,7 @@ class Lowering:
         self.scope: dict[str, Any] = {
             "jnp": jnp, "dtype": dtype, "rows": self.rows, "fused": {},
             "leave_one_out_sum": leave_one_out_sum, "reduce_max": reduce_max, "reduce_min": reduce_min,
+            "take_rows": take_rows, "add_rows": add_rows,
             # Of a matrix product in float32 a GPU may keep ten bits.
             "einsum": functools.partial(jnp.einsum, precision="highest"),
         }  # fmt: skip
@@ -68,7 +72,9 @@ class Lowering:
             f"    whole = {'1.0' if mean else 'float(B)'}",
         ]
         for node in ancestry(outputs):
-            if not isinstance(node, Constant):
+            if isinstance(node, Constant):
+                _require_normal(node.data, dtype)
+            else:
                 lines.append(f"    n{node.number} = {self.rules[type(node)](self, node)}")
         results = [self._whole(output) for output in outputs]
         self.source = "\n".join([*lines, f"    return {', '.join(results)},", ""])
@@ -161,7 +167,7 @@ class Lowering:
         ]
         if row.name in _OPERATORS:
             return _OPERATORS[row.name].format(*operands)
-        self.rows[row.name] = checked(row)
+        self.rows[row.name] = checked(row, len(node.args))
         return f"rows[{row.name!r}]({', '.join(operands)})"
 
     @rules.of(Fused)
@@ -198,6 +204,18 @@ class Lowering:
         count = len(index) + (len(index) < node.size)
         return self._taken(rows, f"i{node.number}", order.reshape(node.shape), count, node.batched)
 
+    @rules.of(TakeRows)
+    def _take_rows(self, node: TakeRows) -> str:
+        return f"take_rows({', '.join(map(self._whole, node.args))}, {self._rows(node)})"
+
+    @rules.of(AddRows)
+    def _add_rows(self, node: AddRows) -> str:
+        zeros = f"jnp.zeros({_shape(node.shape, node.batched)}, dtype)"
+        return f"add_rows({', '.join(map(self._whole, node.args))}, {self._rows(node)}, {zeros})"
+
+    def _rows(self, node: TakeRows | AddRows) -> str:
+        return f"{node.length}, {self._named(f's{node.number}', node.starts)}"
+
     @rules.of(Broadcast)
     def _broadcast(self, node: Broadcast) -> str:
         return self._spread(node.args[0], node.shape, node.batched)
@@ -227,6 +245,15 @@ class Lowering:
 
 
 Lowering.rules.require_all()
+
+
+def _require_normal(data: Any, dtype: np.dtype[Any]) -> None:
+    sizes, least = np.absolute(data), np.finfo(dtype).tiny
+    if ((sizes > 0.0) & (sizes < least)).any():
+        raise GraphError(
+            f"the program has a constant nearer to 0 than {least:.3g}, which XLA takes as 0: use "
+            "backend='numpy'"
+        )
 
 
 def _shape(shape: tuple[int, ...], batched: bool) -> str:

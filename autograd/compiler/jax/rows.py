@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from ...engine.numerics import are_places
 from ...engine.primitives import TABLE, Primitive
 from ..backends import by_formula
 from ..ir.fused_rules import FORWARD, JVP
@@ -25,6 +26,7 @@ from ..ir.nodes import with_operators
 
 __all__ = [
     "Traced",
+    "add_rows",
     "checked",
     "fused",
     "leave_one_out_sum",
@@ -32,6 +34,7 @@ __all__ = [
     "own_form",
     "reduce_max",
     "reduce_min",
+    "take_rows",
 ]
 
 _LINEAR = {TABLE[name] for name in ("add", "sub", "mul", "neg", "where")}  # JAX has the same derivatives
@@ -82,9 +85,9 @@ def on_arrays(row: Primitive) -> Callable[..., Any]:
 
 
 @functools.cache
-def checked(row: Primitive) -> Callable[..., Any]:
-    """The same, refused at once if no formula runs: a rule in Python fails on any arrays of JAX."""
-    function, count = on_arrays(row), len(row.domain)
+def checked(row: Primitive, count: int) -> Callable[..., Any]:
+    """The same for so many operands, refused at once if no formula runs on arrays of JAX."""
+    function = on_arrays(row)
     if own_form(row) is None:
         number = np.zeros(1, np.float32)
         jax.eval_shape(function, *[[number, number] if i in row.vectors else number for i in range(count)])
@@ -141,6 +144,39 @@ def leave_one_out_sum(x: Any) -> Any:
     before = jnp.concatenate([none, jnp.cumsum(x[:-1], axis=0)])
     after = jnp.concatenate([jnp.cumsum(x[:0:-1], axis=0)[::-1], none])
     return before + after
+
+
+def _places(index: Any, length: int, starts: Any) -> tuple[Any, Any]:
+    """The rows that indices name, (m,) or (m, B), and which of them are none: XLA cannot refuse them."""
+    wrong = ~are_places(index, length)
+    starts = starts if index.ndim == 1 else starts[:, None]
+    return jnp.where(wrong, 0, index).astype(jnp.int32) + starts, wrong
+
+
+def take_rows(table: Any, index: Any, length: int, starts: Any) -> Any:
+    """`TakeRows`; nan where an index is none."""
+    table = jnp.asarray(table)
+    places, wrong = _places(index, length, starts)
+    if index.ndim == 1:
+        return jnp.where(wrong.reshape(-1, *[1] * (table.ndim - 1)), math.nan, table[places])
+    if table.ndim == 2:
+        found = table[places].transpose(0, 2, 1)
+    else:
+        n, B = table.shape[1:]
+        found = table[places[:, None, :], jnp.arange(n)[:, None], jnp.arange(B)]
+    return jnp.where(wrong[:, None, :], math.nan, found)
+
+
+def add_rows(x: Any, index: Any, length: int, starts: Any, zeros: Any) -> Any:
+    """`AddRows`, added to an array of zeros in its shape."""
+    x = jnp.asarray(x)
+    places, _ = _places(index, length, starts)
+    n = zeros.shape[1]
+    if zeros.ndim == 3:
+        places = places[:, None, :] if index.ndim == 2 else places[:, None, None]
+        x = jnp.broadcast_to(x if x.ndim == 3 else x[..., None], (len(places), *zeros.shape[1:]))
+        return zeros.at[places, jnp.arange(n)[:, None], jnp.arange(zeros.shape[2])].add(x)
+    return zeros.at[places].add(x.transpose(0, 2, 1) if index.ndim == 2 else x)
 
 
 @functools.cache

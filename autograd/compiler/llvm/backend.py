@@ -19,8 +19,8 @@ from ...locks import BUILDING
 from .. import machine, tuning
 from ..backends import BackendProgram, RowLowerings, Widths, refuse
 from ..ir.nodes import (
+    AddRows,
     Apply,
-    BatchSum,
     Broadcast,
     Constant,
     Gather,
@@ -30,6 +30,7 @@ from ..ir.nodes import (
     Outer,
     ScatterAdd,
     Symbol,
+    TakeRows,
     ancestry,
     fingerprint,
 )
@@ -431,8 +432,10 @@ def _pointer(array: Any) -> Any:
 
 def _work(node: Node) -> int:
     """How many operations on a block of examples a node takes in straight code."""
-    if not node.batched and not (isinstance(node, (Outer, BatchSum)) and reduces(node)):
+    if not node.batched and not reduces(node):
         return 0
+    if isinstance(node, (TakeRows, AddRows)):
+        return node.size * (node.length if isinstance(node, TakeRows) else node.args[0].shape[0])
     if isinstance(node, MatMul):
         return node.size * node.args[1].shape[0]
     if isinstance(node, Outer):

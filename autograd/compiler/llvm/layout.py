@@ -14,6 +14,7 @@ import numpy as np
 from .. import tuning
 from ..ir.index_maps import strides_of
 from ..ir.nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Constant,
@@ -23,11 +24,13 @@ from ..ir.nodes import (
     Node,
     Outer,
     Parameters,
+    Reduce,
     ScatterAdd,
     Symbol,
     ancestry,
 )
 from ..ir.schedule import Buffer, Schedule, Step, Target
+from .builder import DIRECT
 
 __all__ = ["AFTER", "BEFORE", "WITHIN", "Layout", "reduces"]
 
@@ -73,7 +76,7 @@ class NativeTarget(Target):
 
     def is_sum(self, node: Node) -> bool:
         """Whether it is added up over the batch, block by block."""
-        return isinstance(node, (Outer, BatchSum)) and reduces(node) and node not in self.wide
+        return reduces(node) and node not in self.wide
 
     def is_step(self, node: Node) -> bool:
         return not isinstance(node, (Parameters, Inputs, Gather, Constant, Symbol))
@@ -89,6 +92,19 @@ class NativeTarget(Target):
 
     def is_view(self, schedule: Schedule, node: Gather) -> bool:
         return True
+
+    def is_inlined(self, schedule: Schedule, node: Node) -> bool:
+        """An instruction or two for each row of a sum or of moved rows, which then need no memory."""
+        readers = schedule.readers[node]
+        return (
+            not self.straight
+            and isinstance(node, Apply)
+            and node.row.name in DIRECT
+            and node.batched
+            and len(readers) == 1
+            and isinstance(readers[0], (Reduce, ScatterAdd, BatchSum))
+            and schedule.phases[readers[0]] == schedule.phases[node]
+        )
 
     def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
         """Sums that nothing else reads, or wide products whose columns lie next to each other there."""
@@ -119,6 +135,7 @@ class Layout:
     ----------
     groups : for each phase its loops, with the nodes that each computes.
     sums, wide : sums over the batch: those that are added up block by block, and the others.
+    inlined : elementwise nodes that are computed where they are read.
     joined : sums that are computed where a scatter-add has them: the node, and their rows there.
     places : by node where its numbers begin in the scratch memory.
     size : numbers of the scratch memory.
@@ -134,7 +151,7 @@ class Layout:
         self.schedule = schedule = Schedule(nodes, target)
         self.inputs = schedule.order[0].graph.inputs
         self.wide, self.history, self.record = target.wide, target.history, target.record
-        self.phases, self.kept = schedule.phases, schedule.kept
+        self.phases, self.kept, self.inlined = schedule.phases, schedule.kept, schedule.inlined
         self.groups = [[step.nodes for step in schedule.steps if step.phase == phase] for phase in range(3)]
         self.sums = [node for node in schedule.order if target.is_sum(node)]
         self.joined = {
@@ -222,5 +239,6 @@ def _in_step(node: Node, rows: int) -> bool:
 
 
 def reduces(node: Node) -> bool:
-    """Whether a product or sum goes over the batch."""
-    return any(arg.batched for arg in node.args)
+    """Whether it is a product or sum over the batch."""
+    over = isinstance(node, (Outer, BatchSum)) or (isinstance(node, AddRows) and node.summed)
+    return over and any(arg.batched for arg in node.args)

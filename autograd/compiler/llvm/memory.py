@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir.index_maps import strides_of
-from ..ir.nodes import Constant, Gather, Indices, Inputs, Node, Parameters, Symbol
+from ..ir.nodes import AddRows, Apply, Constant, Gather, Indices, Inputs, Node, Parameters, Symbol, TakeRows
 from .builder import Builder
 from .layout import Layout
 
@@ -55,6 +55,7 @@ class Memory:
         self.symbols = {} if symbols is None else symbols
         self._homes = dict(homes or {})
         self._values: dict[tuple[Node, int], Any] = {}  # in straight code, by node and row
+        self._spaced: dict[int, tuple[Indices, Any]] = {}
         self._first: Any = None  # the number of the block's first example
         self._mask: Any = None  # which lanes hold an example; None if all do
         self._first_lane: Any = None  # the first of eight lanes; None where all lanes are taken at once
@@ -117,7 +118,7 @@ class Memory:
         aligned = [0 if n == 1 else i for n, i in zip(rows.shape, index[len(index) - rows.ndim :])]
         if all(isinstance(i, (int, np.integer)) for i in aligned):
             return int(rows[tuple(aligned)])
-        spaced = strides_of(rows)
+        spaced = self._strides(rows)
         if spaced is None:
             row: Any = 0
             for length, i in zip(rows.shape, aligned):
@@ -130,7 +131,36 @@ class Memory:
 
     def get(self, node: Node, index: tuple[Any, ...], lanes: int, rows: bool = False) -> Any:
         """A number of a node in each lane: for one example each, or with `rows` of consecutive rows."""
-        return self.read(*self.origin(node, index), lanes, rows and self.along(node) != "same")
+        if isinstance(node, Apply) and node in self.layout.inlined:
+            values = [self.get(arg, index, lanes, rows) for arg in node.args]
+            return self.code.apply(node.row, values)
+        along = self.along(node) if rows and lanes > 1 else "same"
+        if along is None:
+            return self._gathered(node, index, lanes)
+        return self.read(*self.origin(node, index), lanes, along == "unit")
+
+    def _gathered(self, node: Node, index: tuple[Any, ...], lanes: int) -> Any:
+        """The numbers of rows that are consecutive in a gather, and lie anywhere in its operand."""
+        code, (source,), rows = self.code, node.args, node.index  # type: ignore[attr-defined]  # along: a Gather
+        spaced = self._strides(rows)
+        if spaced is None:
+            place = self.flat(node, index)
+            offsets = code.load_offsets(code.table(np.ascontiguousarray(rows, np.int64)), place, lanes)
+        else:
+            kind = code.ir.VectorType(code.whole, lanes)
+            steps = code.ir.Constant(kind, [spaced[1][-1] * lane for lane in range(lanes)])
+            offsets = code.llvm.add(code.splat(code.whole_number(self.chosen(rows, index)), lanes), steps)
+        if isinstance(source, Constant):
+            return code.load_anywhere(code.table(source.data), offsets)
+        base, start = self.home(source)
+        return code.load_anywhere(code.address(base, start), offsets)
+
+    def _strides(self, rows: Indices) -> Any:
+        """`strides_of`, once for each array."""
+        known = self._spaced.get(id(rows))
+        if known is None:  # the array is kept, so that no other one gets its id
+            known = self._spaced[id(rows)] = rows, strides_of(rows)
+        return known[1]
 
     def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:
         """The number in a row of a node in memory, or the numbers of consecutive rows from there on."""
@@ -144,11 +174,11 @@ class Memory:
             return self._values[source, row]
         else:
             base, start = self.home(source)
-            if source.batched:
+            if source.batched and self.layout.lanes > 1:
                 return self.code.load(base, self._lanes_at(start, row), lanes, True)
             offset = self.code.plus(start, row)
         if consecutive:
-            return self.code.load(base, offset, lanes)
+            return self.code.load_rows(base, offset, lanes)
         return self.code.splat(self.code.load(base, offset), lanes)
 
     def set(self, node: Node, index: tuple[Any, ...], value: Any, lanes: int) -> None:
@@ -163,8 +193,51 @@ class Memory:
         if node in self.layout.history:
             value = self.valid(value)
         base, start = self.home(node)
-        place = self._lanes_at(start, row) if node.batched else self.code.plus(start, row)
-        self.code.store(value, base, place, lanes, node.batched)
+        if node.batched and self.layout.lanes > 1:
+            self.code.store(value, base, self._lanes_at(start, row), lanes, True)
+        else:
+            self.code.store_rows(value, base, self.code.plus(start, row), lanes)
+
+    # --- rows that an index names
+
+    def places(self, node: TakeRows | AddRows, j: Any, lanes: int) -> list[Any]:
+        """The row that each lane takes, or adds to; one if it is the same in all lanes."""
+        code, index = self.code, node.args[1]
+        lanes = lanes if index.batched else 1
+        named, start = self.get(index, (j,), lanes), self.chosen(node.starts, (j,))
+        wholes = [code.llvm.fptosi(code.lane(named, lane), code.whole) for lane in range(lanes)]
+        return [code.plus(whole, start) for whole in wholes]
+
+    def is_in_registers(self, node: Node) -> bool:
+        """Whether the numbers of a node have names in straight code, and no place in memory."""
+        return node.source.batched and self.layout.straight
+
+    def taken(self, table: Node, places: list[Any], c: Any, lanes: int) -> Any:
+        """In each lane the number of a column in the row that the lane takes."""
+        if len(places) == 1:
+            return self.get(table, (places[0], c), lanes)
+        found = []
+        for lane, place in enumerate(places):
+            source, row = self.origin(table, (place, c))
+            if source.batched:
+                base, start = self.home(source)
+                found.append(self.code.load(base, self.code.plus(self._lanes_at(start, row), lane)))
+            else:
+                found.append(self.read(source, row, 1))
+        return self.code.together(found)
+
+    def add(self, node: Node, places: list[Any], c: Any, value: Any, lanes: int) -> None:
+        """Add numbers to a column of a node, each lane in a row of its own."""
+        code = self.code
+        value = self.valid(value) if node in self.layout.history else value
+        if len(places) == 1:
+            row = self.flat(node, (places[0], c))
+            self.write(node, row, code.llvm.fadd(self.read(node, row, lanes), value), lanes)
+            return
+        base, start = self.home(node)
+        for lane, place in enumerate(places):
+            at = code.plus(self._lanes_at(start, self.flat(node, (place, c))), lane)
+            code.store(code.llvm.fadd(code.load(base, at), code.lane(value, lane)), base, at)
 
     def _lanes_at(self, start: Any, row: Any) -> Any:
         """The offset of the lanes of a row."""
@@ -178,6 +251,10 @@ class Memory:
         if isinstance(node, Parameters):
             return self.parameters, 0
         return self.scratch, self.layout.places[node]
+
+    def is_elsewhere(self, node: Node) -> bool:
+        """Whether the numbers of a node are in other memory."""
+        return node in self._homes
 
     def know(self, node: Node, values: Sequence[Any]) -> None:
         """In straight code, go on with these values of the rows of a node."""
@@ -193,7 +270,7 @@ class Memory:
             return "same"
         if not isinstance(node, Gather):
             return "unit"
-        spaced = strides_of(node.index)
+        spaced = self._strides(node.index)
         return "unit" if spaced is not None and spaced[1][-1] == 1 else None
 
     def valid(self, value: Any) -> Any:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tuning
-from ..ir.nodes import Gather, Inputs, Node, Outer
+from ..ir.index_maps import strides_of
+from ..ir.nodes import AddRows, Gather, Inputs, Node, Outer
 from .memory import Memory
 
 __all__ = ["Reductions"]
@@ -21,22 +25,78 @@ class Reductions:
 
     def accumulate(self, node: Node) -> None:
         """Add the contribution of this block to a sum."""
-        if isinstance(node, Outer):
+        if isinstance(node, AddRows):
+            self._accumulate_rows(node)
+        elif self.lanes == 1 and not self.code.unrolled:
+            self._accumulate_one(node)
+        elif isinstance(node, Outer):
             self._accumulate_outer(node)
         else:
             self.code.each(
                 node.shape, lambda *index: self._add(node, index, self._valid(node.args[0], index))
             )
 
-    def _accumulate_outer(self, node: Node) -> None:
-        code, (a, b) = self.code, node.args
-        r = a.shape[1]
+    def _accumulate_one(self, node: Node) -> None:
+        """Add the contribution of one example: lanes along the rows of the sum."""
+        code, memory, args, shape = self.code, self.memory, node.args, node.shape
+        whole, index = self.layout.joined.get(node, (node, np.arange(node.size).reshape(shape)))
+        spaced = strides_of(index)
+        if spaced is not None and spaced[1][0] == 1 != spaced[1][-1]:  # its columns lie there as rows
+            args, shape, index = args[::-1], shape[::-1], index.T
+            spaced = strides_of(index)
+        lines = spaced is not None and spaced[1][-1] == 1
+
+        def add(place: Sequence[Any], value: Any, lanes: int) -> None:
+            start = code.plus(memory.chosen(index, place), self.layout.places[whole])
+            total = code.llvm.fadd(code.load_rows(memory.scratch, start, lanes), value)
+            code.store_rows(total, memory.scratch, start, lanes)
+
+        def along(length: int, body: Callable[[Any, int], None]) -> None:
+            if lines:
+                code.rows(length, body, again=False)
+            else:
+                code.every(length, lambda i: body(i, 1))
+
+        if not isinstance(node, Outer):
+            (x,) = args
+
+            def numbers(*outside: Any) -> None:
+                def number(i: Any, lanes: int) -> None:
+                    add((*outside, i), memory.get(x, (*outside, i), lanes, rows=True), lanes)
+
+                along(shape[-1], number)
+
+            code.each(shape[:-1], numbers)
+            return
+        a, b = args
+        n, r = b.shape
+        columns = b.graph.gather(b, np.arange(n * r).reshape(n, r).T)
 
         def rows(first: Any, count: int) -> None:
             places = [code.plus(first, t) for t in range(count)]
-            if r > 1:
-                for place in places:
-                    code.every(node.shape[1], functools.partial(self._add_many, node, place))
+
+            def column(j: Any, lanes: int) -> None:
+                def step(k: Any, *sums: Any) -> list[Any]:
+                    right = memory.get(columns, (k, j), lanes, rows=True)
+                    return [
+                        code.fma(memory.get(a, (place, k), lanes), right, so_far)
+                        for place, so_far in zip(places, sums)
+                    ]
+
+                for place, total in zip(places, code.every(r, step, [code.number(0.0, lanes)] * count)):
+                    add((place, j), total, lanes)
+
+            along(n, column)
+
+        code.tiles(shape[0], 8, rows)
+
+    def _accumulate_outer(self, node: Node) -> None:
+        code, (a, b) = self.code, node.args
+
+        def rows(first: Any, count: int) -> None:
+            places = [code.plus(first, t) for t in range(count)]
+            if a.shape[1] > 1:
+                code.every(node.shape[1], functools.partial(self._add_many, node, places))
                 return
             left = [self._valid(a, (place, 0)) for place in places]
 
@@ -47,17 +107,54 @@ class Reductions:
 
             code.every(node.shape[1], column)
 
-        code.tiles(node.shape[0], 4, rows)
+        code.tiles(node.shape[0], 8 if a.shape[1] > 1 else 4, rows)
 
-    def _add_many(self, node: Node, i: Any, j: Any) -> None:
-        """Add the products of a row and a column to an accumulator."""
-        memory, (a, b) = self.memory, node.args
+    def _accumulate_rows(self, node: AddRows) -> None:
+        """Add each row of each example where its index says: lane by lane, each in a lane of its own."""
+        code, memory, scratch = self.code, self.memory, self.memory.scratch
 
-        def step(k: Any) -> None:
-            left, right = memory.get(a, (i, k), self.lanes), memory.get(b, (j, k), self.lanes)
-            self._add(node, (i, j), memory.valid(left), memory.valid(right))
+        def add(lane: int, place: Any, c: Any, value: Any) -> None:
+            source, row = memory.origin(node, (place, c))
+            start = code.times(code.plus(row, self.layout.places[source] - self.layout.first_sum), self.group)
+            at = code.plus(start, lane % self.group)
+            code.store(code.llvm.fadd(code.load(scratch, at), code.lane(value, lane)), scratch, at)
 
-        self.code.every(a.shape[1], step)
+        def line(j: Any) -> None:
+            places = memory.places(node, j, self.lanes)
+
+            def column(c: Any) -> None:
+                value = self._valid(node.args[0], (j, c))
+                for lane, place in enumerate(places):
+                    add(lane, place, c, value)
+
+            code.every(node.shape[1], column)
+
+        code.every(node.args[0].shape[0], line)
+
+    def _add_many(self, node: Node, places: list[Any], j: Any) -> None:
+        """Add the products of some rows and a column to accumulators: first in registers.
+
+        A lane without an example has the numbers of the last one, so 0 in one factor is enough: where the
+        other one is not finite, neither is the sum.
+        """
+        code, memory, (a, b) = self.code, self.memory, node.args
+
+        def step(k: Any, *sums: Any) -> list[Any]:
+            right = self._valid(b, (j, k))
+            return [
+                self._added(memory.get(a, (place, k), self.lanes), right, so_far)
+                for place, so_far in zip(places, sums)
+            ]
+
+        zero = code.number(0.0, self.group)
+        for place, total in zip(places, code.in_fours(a.shape[1], step, [zero] * len(places))):
+            self._add(node, (place, j), total)
+
+    def _added(self, left: Any, right: Any, total: Any) -> Any:
+        """A sum with as many lanes as an accumulator, and the products of all lanes."""
+        for group in range(self.lanes // self.group):
+            total = self.code.fma(self._part(left, group), self._part(right, group), total)
+        return total
 
     def _valid(self, node: Node, index: tuple[Any, ...]) -> Any:
         return self.memory.valid(self.memory.get(node, index, self.lanes))
@@ -68,16 +165,16 @@ class Reductions:
         source, row = self.memory.origin(node, index)
         place = code.times(code.plus(row, self.layout.places[source] - self.layout.first_sum), self.group)
         total = code.load(scratch, place, self.group, True)
-        for group in range(self.lanes // self.group):
-            if right is None:
+        if right is not None:
+            total = self._added(left, right, total)
+        else:
+            for group in range(left.type.count // self.group if self.group > 1 else 1):
                 total = code.llvm.fadd(total, self._part(left, group))
-            else:
-                total = code.fma(self._part(left, group), self._part(right, group), total)
         code.store(total, scratch, place, self.group, True)
 
     def _part(self, value: Any, group: int) -> Any:
         """Some lanes of a vector: as many as an accumulator has."""
-        if self.group == self.lanes:
+        if self.group == 1 or value.type.count == self.group:
             return value
         ir = self.code.ir
         chosen = range(group * self.group, (group + 1) * self.group)

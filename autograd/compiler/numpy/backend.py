@@ -34,6 +34,7 @@ class ArrayProgram(BackendProgram):
     """Nodes as Python source on arrays, followed by that on floats if a batch of one runs as floats."""
 
     PASSES = (EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU)
+    CHECKS_INDICES = True
     LOWERINGS: ClassVar = {
         "numpy": RowLowerings(lambda row: IN_PLACE.get(row.name), _array_rule),
         "numpy, one example": RowLowerings(lambda row: OPERATORS.get(row.forward), lambda row: row.forward),

@@ -17,6 +17,7 @@ from ...engine.primitives import TABLE
 from .. import tuning
 from ..ir.index_maps import is_injective, is_partition, strides_of
 from ..ir.nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -34,10 +35,12 @@ from ..ir.nodes import (
     ScatterAdd,
     Shape,
     Symbol,
+    TakeRows,
     applies,
 )
 from ..ir.registry import Rules
 from ..ir.schedule import Buffer, Schedule
+from .taking import add_rows, places, take_rows
 from .target import OPERATORS, ArrayTarget
 
 __all__ = ["IN_PLACE", "Codegen", "view"]
@@ -70,7 +73,9 @@ class Codegen:
         self.outputs, self.dtype, self.own = outputs, dtype, own
         self.target = ArrayTarget(outputs, own)
         self.schedule = Schedule(outputs, self.target)
-        self.constants: dict[str, Any] = {"rows": {}}
+        self.constants: dict[str, Any] = {
+            "rows": {}, "places": places, "take_rows": take_rows, "add_rows": add_rows,
+        }  # fmt: skip
         self.preparation: list[str] = []
         self.binding: list[str] = []  # views of the parameters, in `bind`
         self.loading: list[str] = []
@@ -338,6 +343,26 @@ class Codegen:
                 self._write(f"{rows}[{name}] {'=' if whole else '+='} {piece}")
             else:
                 self._write(f"np.add.at({rows}, {name}, {piece})")
+
+    @lowerings.of(TakeRows)
+    def _take_rows(self, node: TakeRows) -> None:
+        table = node.args[0]
+        operand = self._name(table, table.batched)
+        if isinstance(table, Constant):  # of one number an array too
+            operand = self._constant(table, table.data)
+        self._write(f"take_rows({operand}, {self._places(node)}, {self._array(node)})")
+
+    @lowerings.of(AddRows)
+    def _add_rows(self, node: AddRows) -> None:
+        self._write(f"add_rows({self._name(node.args[0], True)}, {self._places(node)}, {self._array(node)})")
+
+    def _places(self, node: Any) -> str:
+        """The rows that an index names; of the batch alone they are found once, by `load`."""
+        index, name = node.args[1], f"starts{node.number}"
+        name = next((known for known, starts in self.constants.items() if starts is node.starts), name)
+        self.constants[name] = node.starts
+        found = f"places({self._name(index, index.batched)}, {node.length}, {name})"
+        return self._bind(found, self.loading) if self.target.is_invariant(index) else found
 
     @lowerings.of(Reduce)
     def _reduce(self, node: Reduce) -> None:

@@ -17,10 +17,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...engine.numerics import place_in
 from ...engine.primitive import Primitive, is_own
 from ...engine.primitives import TABLE
 from .. import tuning
 from ..ir.nodes import (
+    AddRows,
     Apply,
     BatchSum,
     Broadcast,
@@ -37,6 +39,7 @@ from ..ir.nodes import (
     ScatterAdd,
     Shape,
     Symbol,
+    TakeRows,
     ancestry,
 )
 from ..ir.registry import Rules
@@ -64,6 +67,10 @@ def _operands(node: Node) -> int:
     """How many numbers, or products, each number of a node is a sum or maximum of; 1 for other operations."""
     if isinstance(node, (MatMul, Outer)):
         return node.args[1].shape[isinstance(node, Outer)]
+    if isinstance(node, TakeRows):
+        return node.length
+    if isinstance(node, AddRows):
+        return node.args[0].shape[0]
     if isinstance(node, (Reduce, LeaveOneOutSum)):
         return node.args[0].shape[node.axis if isinstance(node, Reduce) else 0]
     return 1
@@ -230,6 +237,29 @@ class Writer:
                 sums[place] = f"{sums[place]} + {number}" if sums[place] else number
         sums[sums == ""] = "0.0"
         return sums.reshape(node.shape)
+
+    @lowerings.of(TakeRows)
+    def _take_rows(self, node: TakeRows, table: Any, index: Any) -> Any:
+        parts = [table[start : start + node.length] for start in node.starts]
+        listed = np.stack([_COMMA.reduce(part, axis=0) for part in parts])
+        return np.frompyfunc(lambda row, place: f"[{row}][{place}]", 2, 1)(
+            listed, self._places(node, index)[:, None]
+        )
+
+    @lowerings.of(AddRows)
+    def _add_rows(self, node: AddRows, x: Any, index: Any) -> Any:
+        sums = np.full(node.shape, "0.0", object)
+        for start, row, place in zip(node.starts, x, self._places(node, index)):
+            for k in range(node.length):
+                added = np.frompyfunc(f"({{}} if {place} == {k} else 0.0)".format, 1, 1)(row)
+                sums[start + k] = _PLUS(sums[start + k], added)
+        return sums
+
+    def _places(self, node: TakeRows | AddRows, index: Any) -> Any:
+        """Variables for the indices as whole numbers."""
+        self.rules["place_in"] = place_in
+        places = np.frompyfunc(f"place_in({{}}, {node.length})".format, 1, 1)(index)
+        return np.frompyfunc(self._variable, 2, 1)(_names(f"i{node.number}_", index.shape), places)
 
     @lowerings.of(Broadcast)
     def _broadcast(self, node: Node, x: Any) -> Any:

@@ -119,7 +119,11 @@ class ArrayTarget(Target):
                     self.escaping.add(arg)
 
     def phase(self, node: Node, phases: dict[Node, int]) -> int:
-        return 0 if node in self._invariant else 1
+        return 0 if self.is_invariant(node) else 1
+
+    def is_invariant(self, node: Node) -> bool:
+        """Whether it depends on the batch alone."""
+        return node in self._invariant
 
     def is_view(self, schedule: Schedule, node: Gather) -> bool:
         (x,) = node.args

@@ -83,4 +83,7 @@ function overflown(values, plain) {
   return sum(values.map((value) => value * 2 ** -60)) * 2 ** 60;
 }
 
-export { dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum };
+/** The value that stands at an index, from 0 on; NaN where none stands, of which the page tells. */
+const take = (values, index) => values[index] ?? NaN;
+
+export { dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum, take };

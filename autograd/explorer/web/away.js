@@ -2,6 +2,7 @@
 
    A state is data: it is read as such, checked, and nothing in it is ever run. */
 
+import { given } from "./given.js";
 import { canEdit, data, grad, restore, saved } from "./live.js";
 import { find, leaves, nodes, output, parameters, payload } from "./payload.js";
 import { exact } from "./numbers.js";
@@ -79,14 +80,17 @@ function handOut(content, suffix, type) {
 
 // --- states ------------------------------------------------------------------------------------------------
 
-function open(text, from) {
+/** The state, with the program that the playground shows. */
+const stated = () => JSON.stringify({ ...saved(), ...given.program });
+
+async function open(text, from) {
   let found;
   try {
     found = JSON.parse(text);
   } catch {
     return put(find("away-said"), say("away.no json", { from }));
   }
-  const fault = restore(found);
+  const fault = given.open ? await given.open(found) : restore(found);
   put(find("away-said"), fault === null ? say("away.shown", { from }) : say("away.fault", { from, fault: say(`fault.${fault.key}`, fault) }));
 }
 
@@ -110,9 +114,9 @@ find("as-torch").hidden = !nodes[output].torch;
 find("as-torch").addEventListener("click", () => handOut(torch(), "torch.py", "text/x-python"));
 find("as-python").addEventListener("click", () => handOut(python(), "py", "text/x-python"));
 if (canEdit) {
-  find("as-state").addEventListener("click", () => handOut(JSON.stringify(saved()), "json", "application/json"));
+  find("as-state").addEventListener("click", () => handOut(stated(), "json", "application/json"));
   find("as-link").addEventListener("click", () => {
-    location.hash = HASH + encodeURIComponent(JSON.stringify(saved()));
+    location.hash = HASH + encodeURIComponent(stated());
     put(find("away-said"), say("away.linked"));
   });
   find("open-state").addEventListener("click", () => find("state-file").click());
@@ -121,9 +125,9 @@ if (canEdit) {
     if (file) open(await file.text(), file.name);
     target.value = "";
   });
-  window.addEventListener("hashchange", fromAddress);
+  window.addEventListener("hashchange", fromAddress, { signal: given.signal });
   if (window.parent !== window) { // a notebook's widget may listen: see widget.js
     view(onChange(() => [state.live], () => window.parent.postMessage({ kind: "autograd.explorer", state: saved() }, "*")));
   }
-  fromAddress();
+  if (given.first !== false) fromAddress();
 } else for (const id of ["as-state", "as-link", "open-state"]) find(id).hidden = true;

@@ -6,7 +6,7 @@ import { exact, written } from "./numbers.js";
 import { edges, find, into, leaves, nodes, output } from "./payload.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
-import { computed, equation, filled, inside, name, operation } from "./words.js";
+import { computed, equation, filled, inside, listed, name, operation } from "./words.js";
 import { element, gradient, line, mathematics, partial, typeset } from "./writing.js";
 
 const facts = (rows) =>
@@ -38,11 +38,19 @@ function aboutNode(node) {
       [say("look.gradient"), node === output || readers(node).length ? exact(grad(node)) : say("look.none")],
     ]),
   ];
+  if (nodes[node].line) made.push(source(nodes[node].line));
   if (op) made.push(mathematics([line(computed(node))]));
   if (into[node].length) made.push(element("h4", {}, say("look.locals")), ...some(into[node], 24, factor));
   if (canEdit && leaves.includes(node)) made.push(...nudge(node));
   if (node === state.selected) made.push(...derivation(node));
   return made;
+}
+
+/** The line of the program that recorded it. */
+function source({ number, text }) {
+  const others = nodes.filter(({ line }) => line?.number === number && line.text === text);
+  const told = others.length > 1 ? [element("br"), say("source.others", { names: listed(others.map((each) => each.name)) })] : [];
+  return element("p", { class: "source" }, say("source", { number }), element("code", {}, text), ...told);
 }
 
 /** What a small step of a leaf does to the output, beside the derivative, as the step shrinks. */

@@ -1,6 +1,6 @@
 /* Every leaf is an input: type a number, drag its name or its box sideways, or use the arrow keys. */
 
-import { canEdit, data, firstNotFinite, give, reset } from "./live.js";
+import { canEdit, data, firstNotFinite, give, misplaced, reset } from "./live.js";
 import { exact, read, stepped, written } from "./numbers.js";
 import { find, leaves, nodes, payload } from "./payload.js";
 import { say } from "./say.js";
@@ -97,7 +97,10 @@ const refill = onChange(() => [state.frame, state.live, state.selected], () => {
   find("reset").disabled = state.live === null;
   document.body.classList.toggle("live", state.live !== null);
   const first = state.live ? firstNotFinite() : -1;
-  put(find("leaf-said"), first < 0 ? "" : say("leaves.infinite", { formula: nodes[first].op ? computed(first) : `${name(first)} = ${written(data(first))}` }));
+  const wrong = first < 0 ? null : misplaced(first);
+  const formula = (node) => (nodes[node].op ? computed(node) : `${name(node)} = ${written(data(node))}`);
+  put(find("leaf-said"), first < 0 ? "" : wrong === null ? say("leaves.infinite", { formula: formula(first) })
+    : say("leaves.index", { name: name(wrong.which), number: written(data(wrong.which)), last: wrong.last, node: name(first) }));
   attribute(find("leaf-said"), "class", first < 0 ? "" : "warning");
 });
 

@@ -40,6 +40,15 @@ const taken = (edge) => (state.live ? pass().taken[edge] : recorded(edges[edge].
 /** The first node, in the order of computing, whose number is not finite; −1 where all are. */
 const firstNotFinite = () => pass().data.findIndex((number) => !Number.isFinite(number));
 
+/** Of a node that takes one of a sequence where none stands, the node that says which and its largest number; else null. */
+function misplaced(node) {
+  const { row, operands } = nodes[node];
+  const place = row === undefined ? undefined : ROWS[row].index;
+  if (place === undefined) return null;
+  const [which, last] = [operands[place], operands.find(Array.isArray).length - 1];
+  return Number.isInteger(data(which)) && data(which) >= 0 && data(which) <= last ? null : { which, last };
+}
+
 /** Δoutput/Δleaf for a step of that size. */
 function quotient(leaf, size) {
   const numbers = Float64Array.from(nodes, (_, node) => data(node));
@@ -199,6 +208,7 @@ function restore(found) {
 const canEdit = graph !== null && leaves.length > 0;
 
 export {
-  addExample, canEdit, data, firstNotFinite, forward, give, grad, local, quotient, recorded, removeExample, reset, restore, saved, setTraining,
+  addExample, canEdit, data, firstNotFinite, forward, give, grad, local, misplaced, quotient, recorded, removeExample, reset, restore, saved,
+  setTraining,
   share, show, taken, train, updateOf,
 };

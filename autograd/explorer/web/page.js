@@ -4,7 +4,8 @@ import { atEnd, atStart, count, current, PHASES, plan, upTo } from "./graph.js";
 import "./away.js";
 import "./details.js";
 import { scale } from "./drawing.js";
-import { train } from "./live.js";
+import { given } from "./given.js";
+import { restore, saved, train } from "./live.js";
 import "./plane.js";
 import "./predict.js";
 import { scaleNetwork } from "./network.js";
@@ -97,7 +98,7 @@ document.addEventListener("keydown", (event) => {
   const target = event.target;
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === "Escape" && state.selected !== null) return select(state.selected);
-  if (target.closest("input, select")) return;
+  if (target.closest("input, select, textarea")) return;
   if ((event.key === "Enter" || event.key === " ") && target.closest("svg [role=button]")) {
     event.preventDefault();
     target.closest("[role=button]").dispatchEvent(new MouseEvent("click"));
@@ -108,17 +109,21 @@ document.addEventListener("keydown", (event) => {
   if (!keys[event.key]) return;
   event.preventDefault();
   keys[event.key]();
-});
-
+}, { signal: given.signal });
 
 PHASES.slice(0, trains ? 5 : 4).forEach((_, place) => {
   const button = element("button", { type: "button" });
   button.addEventListener("click", () => firstOf(place) >= 0 && go(firstOf(place)));
   find("phases").append(element("li", {}, button));
 });
-window.addEventListener("resize", () => (scale(), scaleNetwork()));
-new ResizeObserver(() => document.documentElement.style.setProperty("--stepper", `${find("stepper").offsetHeight}px`)).observe(find("stepper"));
+const sizes = new ResizeObserver(() => document.documentElement.style.setProperty("--stepper", `${find("stepper").offsetHeight}px`));
+window.addEventListener("resize", () => (scale(), scaleNetwork()), { signal: given.signal });
+given.signal.addEventListener("abort", () => (stop(), sizes.disconnect()));
+sizes.observe(find("stepper"));
 
 view(tell);
+if (given.selected) view(onChange(() => [state.selected], () => given.selected(state.selected)));
 change();
 document.body.dataset.ready = "true";
+
+export { restore, saved, select };

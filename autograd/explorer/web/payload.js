@@ -1,21 +1,11 @@
-/* What there is to say, and the numbers: the page holds both, packed. */
+/* What there is to say, and the numbers. */
 
-import { TEXTS } from "./texts.js";
+import { given } from "./given.js";
 
 const find = (id) => document.getElementById(id);
 const range = (size) => Array.from({ length: size }, (_, place) => place);
 
-async function unpacked(id) {
-  const bytes = Uint8Array.from(atob(find(id).textContent), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
-}
-
-if (typeof DecompressionStream === "undefined") {
-  find("sentence").textContent = TEXTS[document.documentElement.lang].old;
-}
-const payload = JSON.parse(new TextDecoder().decode(await unpacked("payload")));
-const numbers = new Float64Array(await unpacked("numbers"));
+const { payload, numbers } = given;
 const { nodes, edges, runs, pictures } = payload;
 const output = nodes.length - 1;
 

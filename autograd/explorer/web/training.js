@@ -1,6 +1,7 @@
 /* The training that was recorded: its epochs, its loss curves, and runs to switch between. And in its place, once
    the reader has changed a number or trains on, the training from there. */
 
+import { given } from "./given.js";
 import { count, epoch, frameInRun, run } from "./graph.js";
 import { addExample, canEdit, removeExample, setTraining, show, train } from "./live.js";
 import { read, written } from "./numbers.js";
@@ -193,6 +194,7 @@ if (canEdit && trains) {
   view(drawExamples);
 }
 find("epoch").addEventListener("input", ({ target }) => switchFrame(Number(target.value)));
+given.signal.addEventListener("abort", () => clearInterval(timer));
 showTraining();
 view(drawTraining);
 

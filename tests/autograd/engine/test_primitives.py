@@ -6,6 +6,7 @@ import inspect
 import math
 import operator
 import random
+import re
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import autograd
 from autograd import Value, grad, peek, sequence, warn_on_comparison
 from autograd.engine.primitives import TABLE
+from autograd.engine.replay import replay
 from tests.support import oracle
 from tests.support.oracle import derivative, exactly, flatten, mp, mpf
 
@@ -44,9 +46,9 @@ def points(row, count=24):
             [number(interval) for _ in range(length)] if position in row.vectors else number(interval)
             for position, interval in enumerate(row.domain)
         ]
-        if row.select is not None:
+        if row.name == "where":
             args[0] = float(k % 2)
-        sampled.append(args)
+        sampled.append(oracle.indexed(row, args, choose.randrange(length)))
     assert len(row.domain) <= max(len(parameters), 1), f"{row.name} has more intervals than arguments"
     return sampled
 
@@ -150,7 +152,7 @@ def test_special_values_are_the_same_in_both_forms_and_do_not_raise(row):
     choose = random.Random(row.name)
     combinations = [[x] * arity for x in SPECIAL] + [choose.choices(SPECIAL, k=arity) for _ in range(60)]
     for numbers in combinations:
-        args = [[x] if i in row.vectors else x for i, x in enumerate(numbers)]
+        args = [[x] if i in row.vectors else 0.0 if i == row.index else x for i, x in enumerate(numbers)]
         with np.errstate(all="ignore"):
             array = float(np.asarray(row.array(*[np.array([arg]).T for arg in args])).reshape(()))
         got = row.evaluate(*args)
@@ -163,9 +165,11 @@ def test_special_values_are_the_same_in_both_forms_and_do_not_raise(row):
 def test_nan_propagates(row):
     """One nan argument that is used makes the value nan; `where` ignores what it does not take."""
     for position in range(len(row.domain)):
+        if position == row.index:  # which is an error
+            continue
         args = points(row, 2)[1]
         args[position] = [math.nan] * len(args[position]) if position in row.vectors else math.nan
-        copied = row.select is not None and row.select(*args) != position
+        copied = row.name == "where" and row.select(*args) != position
         unused = row.name in ("elu", "leaky_relu") and position == 1 and args[0] > 0
         if not copied and not unused:
             assert math.isnan(row.evaluate(*args)), args
@@ -212,7 +216,7 @@ def test_partials_agree_with_central_differences(row):
 def test_backward_and_grad_hand_out_the_partials(row):
     for args in points(row, 8):
         expected = spread(row.partials_at(row.evaluate(*args), *args), args)
-        if row.select is not None:
+        if row.name == "where":
             expected[0] = 0.0
         leaves = leaves_like(args)
         node = row(*leaves)
@@ -528,3 +532,46 @@ def test_recording_a_row_reads_nothing(row):
                 getattr(once[0], row.method if hasattr(once[0], row.method) else f"__{row.method}__")(
                     *once[1:]
                 )
+
+
+# --- take ------------------------------------------------------------------------------------------
+
+NO_INDICES = {-1.0: IndexError, 3.0: IndexError, 1e300: IndexError, -0.5: ValueError, 1.5: ValueError}
+NO_INDICES |= {math.nan: ValueError, math.inf: ValueError, -math.inf: ValueError}
+
+
+@pytest.mark.parametrize(("index", "error"), NO_INDICES.items())
+def test_what_is_no_index_is_an_error_that_says_so(index, error):
+    """Of numbers, of Values and of arrays, and where a graph is recorded again."""
+    values = [Value(1.0), Value(2.0), Value(3.0)]
+    for given in (values, [1.0, 2.0, 3.0]):
+        with pytest.raises(error, match=rf"^take: token: .* 0 to 2, got {re.escape(repr(index))}$"):
+            autograd.take(given, Value(index, "token"))
+        with pytest.raises(error, match=r"^take: the index: "):
+            autograd.take(given, index)
+    with pytest.raises(error):
+        autograd.take(np.ones((3, 2)), np.array([0.0, index]))
+    token = Value(1.0)
+    with pytest.raises(error):
+        replay([autograd.take(values, token)], {token: index})
+
+
+def test_what_is_not_taken_is_not_differentiated():
+    """Where its derivative is infinite or nan, those of the others are as they were: at any order."""
+    x, token = Value(-1.0), Value(1.0)
+    y = autograd.take([x.sqrt(), x**3, (x + 1.0).log(), 1.0 / (x + 1.0)], token) * x
+    y.backward()
+    assert (x.grad, token.grad) == (-4.0, 0.0)
+    for expected in (-4.0, 12.0, -24.0, 24.0):
+        (y,) = grad(y, [x], create_graph=True)
+        assert y.data == expected
+    assert autograd.jvp(lambda v: autograd.take([v.sqrt(), v**3], 1), [-1.0], [2.0])[1] == 6.0
+    assert autograd.hvp(lambda v: autograd.take([v.sqrt(), v**3], 1), [-1.0], [2.0]) == [-12.0]
+
+
+def test_a_sequence_is_shared_by_all_that_take_from_it():
+    row = sequence([Value(0.0), Value(1.0), Value(2.0)])
+    taken = [autograd.take(row, index) for index in (2, 0, 2)]
+    assert all(each.operands[0] is row for each in taken)
+    autograd.sum([each * each for each in taken]).backward()
+    assert [each.grad for each in row] == [0.0, 0.0, 8.0]

@@ -368,7 +368,7 @@ def test_two_special_operands(row):
     another number.
     """
     choose = random.Random(row.name)
-    length = 1 if row.domain[1:] else 2
+    length = 1 if row.domain[1:] and row.index is None else 2
     ordinary = surroundings(row, length)[0]
     places = list(itertools.combinations(free(row, length), 2))
     found = []

@@ -33,6 +33,7 @@ from autograd.symbolic import SHEET, Number, Outline, Symbol, in_cells
 from nn import MLP, cross_entropy
 from tests.support.labels import LABELS
 from tests.support.office import computed, without_numbers
+from tests.support.oracle import indexed
 from tests.support.profiles import tries
 
 FIRST = 9  # the row of the first epoch
@@ -270,13 +271,14 @@ def at_the_ends(row):
         for other in others[: 1 + 3 * (len(row.domain) > 1)]:
             count = max(len(row.domain), *(position + 1 for position in row.vectors), 1)
             flat = [number, other, 1.0, 1.0][:count]
-            yield [[each, other] if position in row.vectors else each for position, each in enumerate(flat)]
+            args = [[each, other] if position in row.vectors else each for position, each in enumerate(flat)]
+            yield indexed(row, args, int(number == 0.0))
 
 
 def ordinary(row):
     """Operands inside the row's domain, where its textbook slope holds."""
     middle = [max(low, -2.0) + 0.6 * (min(high, 2.0) - max(low, -2.0)) for low, high in row.domain]
-    if row.select is not None:
+    if row.name == "where":
         middle[0] = 1.0
     return [[each, each - 0.3] if position in row.vectors else each for position, each in enumerate(middle)]
 

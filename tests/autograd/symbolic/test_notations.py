@@ -88,6 +88,8 @@ def formulas(draw, names=None):
         )
         if row.name == "monomial":  # how often it was differentiated is a whole number
             operands = (*operands[:3], Number(1.0))
+        if row.index is not None:
+            operands = (operands[0], Number(float(draw(st.booleans()))))
         if row.name in ("mod", "floordiv") and nearly_whole(*operands, values):
             continue
         formula = Apply(row, operands)

@@ -101,7 +101,7 @@ def test_networks(loss):
 def test_special_values(row):
     """Whether floats answer or raise, a batch of one has the numbers of arrays."""
     f, count = of_numbers(row), len(spots(row)[0])
-    program = program_of(lambda w, x: f(w), count, 0)
+    program = program_of(lambda w, x: f(w), count, 0, at=spots(row)[0])
     made, arrays = array_program(program, True), array_program(program, False)
     for spot in spots(row):
         # What is added up in another order may overflow on the way, and `Program` answers then.

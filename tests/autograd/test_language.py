@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autograd import Value
 from autograd.command import ExpressionError, parse, parse_number
-from autograd.command.expressions import FUNCTIONS, LONGEST
+from autograd.language import FUNCTIONS, LONGEST
 
 
 def value(text, **numbers):
@@ -62,7 +62,7 @@ def test_values_are_those_of_python(text):
         ("2 > 1", 1.0),
         ("2 < 1", 0.0),
         ("where(2 > 1, 5, 6)", 5.0),
-        ("sum(1, 2, 3) + sum([4, 5]) + mean((1, 3))", 17.0),
+        ("sum(1, 2, 3) + sum([4, 5]) + mean([1, 3])", 17.0),
         ("dot([1, 2], [3, 4], 5) + dot([1], [2])", 18.0),
         ("norm(3, 4)", 5.0),
         ("ln(e)", 1.0),
@@ -70,6 +70,7 @@ def test_values_are_those_of_python(text):
         ("σ(0)", 0.5),
         ("a = 2; b = a*a\nb + a", 6.0),
         ("pi = 3; pi", 3.0),
+        ("a = 1; a = a + 1; a", 2.0),
     ],
 )
 def test_values(text, expected):
@@ -102,36 +103,35 @@ def test_an_alias_keeps_its_first_name_and_a_number_gets_one():
     [
         ("(a + b) ^ 2", "write a power as **", 8),
         ("x + sinn(x)", "no function sinn; did you mean sin?", 4),
-        ("2(x)", "write a product with *", 0),
-        ("x + y.z", "functions have plain names", 4),
-        ("x[0]", "an index is part of the name", 0),
-        ("x if y else z", "where(condition, a, b)", 0),
-        ("1 < x < 2", "only < and > compare", 0),
-        ("x == 1", "only < and > compare", 0),
+        ("2(x)", "write a product with *", 1),
+        ("x + y.z", "functions have plain names", 5),
+        ("x[0]", "only lists have elements", 1),
+        ("x if y else z", "where(condition, a, b)", 2),
+        ("1 < x < 2", "only < and > compare", 6),
+        ("x == 1", "only < and > compare", 2),
         ("sin(x, 1)", "use it as sin(x)", 0),
         ("sin([x])", "use it as sin(x)", 0),
-        ("leaky_relu()", "use it as leaky_relu(x, slope=0.01)", 0),
-        ("sum()", "use it as sum(a, b, ...)", 0),
+        ("leaky_relu() + x", "use it as leaky_relu(x, slope=0.01)", 0),
+        ("sum() + x", "use it as sum(a, b, ...)", 0),
         ("dot(x, x)", "use it as dot([w1, w2], [a1, a2], bias)", 0),
         ("1 + dot([x], [x, x])", "dot needs as many inputs as weights", 4),
-        ("sin(x=1)", "arguments have no names", 0),
-        ("sum(*x)", "only numbers, names", 4),
-        ("x, x", "give one expression", 0),
+        ("sin(x=1)", "arguments have no names", 5),
+        ("sum(*x)", "expected a number, a name or a bracket", 4),
+        ("x, x", "give one expression", 1),
         ("x; x", "only the last has no name", 0),
-        ("a = b = 1", "one name at a time", 0),
+        ("a = b = 1", "one name at a time", 6),
         ("x = x + 1", "x is used before", 0),
-        ("a = 1; a = 2", "a is used before", 7),
         ("1 + 2j", "only real numbers", 4),
         ("x + True", "only real numbers", 4),
         ("'x'", "only real numbers", 0),
         ("x @ x", "not an operator here", 2),
-        ("x and x", "conditions are multiplied", 0),
+        ("x and x", "conditions are multiplied", 2),
         ("é*ж ^ 2", "write a power as **", 4),
-        ("1 +", "invalid syntax", 3),
+        ("1 +", "expected a number", 3),
         ("2x", "write a product with *", 0),
         ("1 + lambda*2", "lambda is a Python keyword", 4),
         ("import os", "only expressions", 0),
-        ("a = 1\nb + ^", "invalid syntax", 4),
+        ("a = 1\nb + ^", "expected a number", 4),
     ],
 )
 def test_what_is_refused_is_pointed_at(text, reason, column):
@@ -201,7 +201,7 @@ def test_any_text_is_an_expression_or_an_error_of_one_kind(text):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_can_be_called_works_on_recorded_numbers(name):
     """With as many numbers as it takes; the result is one node."""
-    for arguments in ("x", "x, x", "x, x, x", "[x], [x]"):
+    for arguments in ("x", "x, x", "x, x, x", "[x], [x]", "[x], 0", "[x])[0] + (0"):
         try:
             output = parse(f"{name}({arguments})").record({"x": 0.5})[0]
         except ExpressionError:

@@ -1,0 +1,39 @@
+"""Rows of arrays that computed numbers name, and their sums: a gather and a scatter-add along the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...engine.numerics import places_in
+
+__all__ = ["add_rows", "places", "take_rows"]
+
+
+def places(index: Any, length: int, starts: Any) -> Any:
+    """The rows (m,) or (m, B) that indices of that shape name; an error of `place_in` if one is none."""
+    found = places_in(index, length)
+    return found + (starts if found.ndim == 1 else starts[:, None])
+
+
+def take_rows(table: Any, places: Any, out: Any) -> None:
+    """The rows of a table (R, n) or (R, n, B), into (m, n) or (m, n, B)."""
+    if places.ndim == 1:
+        np.take(table, places, axis=0, out=out, mode="clip")
+    elif table.ndim == 2:
+        out[...] = table[places].transpose(0, 2, 1)
+    else:
+        n, B = table.shape[1:]
+        out[...] = table[places[:, None, :], np.arange(n)[:, None], np.arange(B)]
+
+
+def add_rows(x: Any, places: Any, out: Any) -> None:
+    """Rows (m, n, B), or (m, n, 1) for all examples, added up in (R, n), or in (R, n, B) by example."""
+    n = out.shape[1]
+    target = places.reshape(len(places), 1, -1) * n + np.arange(n)[:, None]
+    if out.ndim == 3:
+        B = out.shape[2]
+        target = target * B + np.arange(B)
+    weights = np.broadcast_to(x, target.shape).reshape(-1)
+    out[...] = np.bincount(target.reshape(-1), weights, out.size).reshape(out.shape)

@@ -1,0 +1,95 @@
+"""`playground`: the page on which a program is typed, and its graph recorded, drawn and stepped through."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import os
+import re
+
+from ..drawing.style import variables
+from ..files import output_path
+from .explore import Explorer
+from .patterns import language_data
+from .pictures import CAPTIONS, COLORS, ROOM
+from .script import WEB, rows_module, script, texts
+
+__all__ = ["playground"]
+
+
+def playground(path: str | os.PathLike[str] | None = None, *, language: str = "en") -> Explorer:
+    """The playground: a page on which one types a program, and sees its graph, gradients and training.
+
+    A program has lines such as ``h = tanh(w*x + b)``, loops over small ranges and lists, and calls the
+    functions of the table. It is read by a parser of its own, recorded, and laid out by Graphviz, all in the
+    browser; what `explore` shows of a recorded graph is shown of it. The file holds all that it needs.
+
+    Parameters
+    ----------
+    path : where to write the page, a name ending in ``.html``; None to write nothing.
+    language : in which the page opens, ``en`` or ``de``; its reader can choose another.
+
+    Returns
+    -------
+    An `Explorer`, which a notebook shows inline.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError : for another language, or a path as `Explorer.save` refuses it.
+
+    Source: convention; Graphviz is Viz.js 3.31, see ``explorer/web/graphviz.txt``.
+
+    Examples
+    --------
+    >>> from autograd import playground
+    >>> playground().title
+    'Playground'
+    """
+    if path is not None:
+        output_path(path, (".html", ".htm"), "playground.html")  # before any work
+    if language not in texts():
+        raise ValueError(f"playground: language must be one of {', '.join(texts())}, got {language!r:.60}")
+    page = Explorer(_page(language), "Playground")
+    if path is not None:
+        page.save(path)
+    return page
+
+
+@functools.cache
+def modules() -> tuple[str, list[str]]:
+    """The module `language` of the page, all that it looks up; and its rows in JavaScript."""
+    data, rows = language_data()
+    data["drawing"] = {"captions": CAPTIONS, "colors": COLORS, "room": ROOM}
+    return f"const LANGUAGE = {json.dumps(data, ensure_ascii=False)};\nexport {{ LANGUAGE }};\n", rows
+
+
+@functools.cache
+def _page(language: str) -> str:
+    looked_up, rows = modules()
+    given = {
+        "given": "const given = GIVEN;\nexport { given };\n",
+        "rows": "const ROWS = GIVEN.rows;\nexport { ROWS };\n",
+    }
+    # The page that explore writes, as a function: each program has a page of its own.
+    page = (
+        f"const show = async (GIVEN) => {{\n{script('page', given)}return $page;\n}};\nexport {{ show }};\n"
+    )
+    packed = base64.b64encode((WEB / "graphviz.js.gz").read_bytes()).decode()
+    parts = {
+        "{{title}}": "Playground",
+        "{{language}}": language,
+        "{{style}}": variables() + "".join(_text(name) for name in ("page.css", "playground.css")),
+        "{{editor}}": _text("editor.html"),
+        "{{script}}": script(
+            "playground", {"language": looked_up, "rows": rows_module(rows), "explorer": page}
+        ),
+        "{{payload}}": "",
+        "{{numbers}}": "",
+        "{{graphviz}}": f'<script type="text/plain" id="graphviz">{packed}</script>\n',
+    }
+    return re.sub("|".join(map(re.escape, parts)), lambda match: parts[match[0]], _text("page.html"))
+
+
+def _text(name: str) -> str:
+    return (WEB / name).read_text(encoding="utf-8")

@@ -1,0 +1,207 @@
+/* The playground: a program is typed, and the page shows the graph that it records. */
+
+import { dotOf } from "./dot.js";
+import { EXAMPLES } from "./examples.js";
+import { show } from "./explorer.js";
+import { svgOf } from "./layout.js";
+import { Fault, parse } from "./parser.js";
+import { payloadOf } from "./recorded.js";
+import { ROWS } from "./rows.js";
+import { TEXTS } from "./texts.js";
+
+const MOST = 300; // nodes that are drawn
+const WAIT = 250; // milliseconds after the last letter
+const RATE = 0.5;
+
+const find = (id) => document.getElementById(id);
+const [code, trained, main, header] = [find("program"), find("trained"), document.querySelector("main"), document.querySelector("header")];
+const blank = { main: main.innerHTML, header: header.innerHTML }; // a page that nothing was shown on yet
+let page = null; // what shows the graph of the program now
+let coming = null; // the promise of it
+let shown = { text: null, trained: null };
+let ended = new AbortController(); // of that page
+let first = true;
+let turn = 0;
+
+const language = () => document.documentElement.lang;
+function say(key, values = {}) {
+  const text = TEXTS[language()][key];
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+/** What a program records, ready to be shown; a Fault, where it cannot be. */
+function recorded(text, patterns, numbers) {
+  const program = parse(text);
+  const made = payloadOf(program, ROWS, { trained: patterns, numbers, rate: RATE, title: say("editor.title") });
+  const { nodes } = made.payload;
+  if (nodes.length > MOST) throw new Fault(text, "many", nodes.at(-1).at, { count: nodes.length, limit: MOST });
+  return { ...made, free: [...program.free.keys()] };
+}
+
+/** Record the program and show it; or say what is wrong with it, where. */
+async function run() {
+  const [text, patterns, mine] = [code.value, trained.value, (turn += 1)];
+  let made;
+  try {
+    made = recorded(text, patterns, numbersOf());
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    return tell(fault);
+  }
+  const svg = await svgOf(dotOf(made.payload, made.taken));
+  await coming; // one page after the other
+  if (mine !== turn) return null; // something newer was typed
+  tell(null);
+  const { payload } = made;
+  const places = payload.nodes.map((_, place) => place);
+  payload.pictures = [{ opened: [], svg, boxes: places.map((place) => ({ nodes: [place], scope: "" })), order: places }];
+  Object.assign(payload, { titled: true, language: language() });
+  ended.abort();
+  ended = new AbortController();
+  [main.innerHTML, header.innerHTML] = [blank.main, blank.header];
+  shown = { text, trained: patterns, nodes: payload.nodes, free: made.free };
+  const reads = first; // the address, but not once another program was typed
+  first = false;
+  coming = show({
+    payload, numbers: made.numbers, rows: ROWS, signal: ended.signal, first: reads, open, selected: mark,
+    program: { program: { text, trained: patterns } },
+  });
+  page = await coming;
+  return null;
+}
+
+/** The numbers that the reader gave to names without one in the program. */
+function numbersOf() {
+  if (page === null) return new Map();
+  const { names, numbers } = page.saved();
+  return new Map(names.map((name, place) => [name, Number(numbers[place])]).filter(([name]) => shown.free.includes(name)));
+}
+
+// --- what is wrong, and the line of what is selected ---------------------------------------------------------
+
+let fault = null;
+let line = null;
+
+/** Whether what stands below is of another program than the one that is typed: then it cannot be used. */
+function setStale(stale) {
+  for (const each of main.children) each.inert = stale;
+}
+
+function tell(found) {
+  fault = found;
+  const stale = found !== null && page !== null;
+  setStale(stale);
+  code.setAttribute("aria-invalid", String(found !== null));
+  find("fault").replaceChildren();
+  paint();
+  if (found === null) return;
+  const text = code.value.split("\n")[found.line - 1] ?? "";
+  const letters = [...text];
+  const begin = Math.max(0, found.column - 50);
+  const pointer = letters.slice(begin, found.column).map((letter) => (letter === "\t" ? letter : " ")).join("");
+  const told = document.createElement("p");
+  const { reason, values } = found;
+  told.textContent = say("editor.fault", { line: found.line, column: found.column + 1, fault: say(`program.${reason}`, values) });
+  const quoted = document.createElement("pre");
+  quoted.tabIndex = 0;
+  quoted.setAttribute("role", "group");
+  quoted.setAttribute("aria-label", say("editor.place"));
+  quoted.textContent = `${letters.slice(begin, begin + 100).join("")}\n${pointer}^`;
+  find("fault").append(told, ...(text ? [quoted] : []));
+  if (stale) find("fault").append(Object.assign(document.createElement("p"), { className: "hint", textContent: say("editor.stale") }));
+}
+
+/** The line of the node that is selected, and the place of the fault, marked behind the text. */
+function paint() {
+  const text = code.value;
+  const back = find("shown");
+  const [from, to, kind] = fault !== null ? [fault.from, Math.max(fault.from + 1, fault.from), "wrong"] : line === null ? [0, 0, ""] : [...ends(line), "line"];
+  const marked = document.createElement("mark");
+  marked.className = kind;
+  marked.textContent = text.slice(from, to).replace("\n", " ") || (kind === "wrong" ? " " : "");
+  back.replaceChildren(text.slice(0, from), ...(kind ? [marked] : []), text.slice(to), "\n");
+  [back.scrollTop, back.scrollLeft] = [code.scrollTop, code.scrollLeft];
+}
+
+function ends(number) {
+  const lines = code.value.split("\n");
+  const from = lines.slice(0, number - 1).reduce((total, each) => total + each.length + 1, 0);
+  return [from, from + (lines[number - 1] ?? "").length];
+}
+
+/** A node was selected in the graph. */
+function mark(node) {
+  line = node === null ? null : shown.nodes[node].line?.number ?? null;
+  paint();
+}
+
+/** The reader went to a line: the last node that it recorded is selected. */
+function follow() {
+  if (page === null || fault !== null || code.value !== shown.text) return;
+  const number = code.value.slice(0, code.selectionStart).split("\n").length;
+  const node = shown.nodes.findLastIndex((each) => each.line?.number === number);
+  if (node >= 0 && number !== line) page.select(node);
+}
+
+// --- examples and states -------------------------------------------------------------------------------------
+
+function put(text, patterns) {
+  [code.value, trained.value] = [text, patterns];
+  code.rows = Math.min(14, Math.max(4, text.split("\n").length + 1));
+  line = null;
+}
+
+/** A state that has its program, from an address or a file; what is wrong with it, or null. */
+async function open(found) {
+  const { program } = found ?? {};
+  if (program === undefined) return (await coming).restore(found);
+  if (typeof program?.text !== "string" || typeof program.trained !== "string" || program.trained.length > 400) return { key: "program" };
+  try {
+    recorded(program.text, program.trained, new Map());
+  } catch (fault) {
+    if (fault instanceof Fault) return { key: "program" };
+    throw fault;
+  }
+  if (program.text !== shown.text || program.trained !== shown.trained) {
+    put(program.text, program.trained);
+    find("example").value = "own";
+    await run();
+  }
+  return (await coming).restore(found);
+}
+
+let timer = null;
+let frame = 0;
+function later() {
+  find("example").value = "own";
+  setStale(page !== null);
+  clearTimeout(timer);
+  turn += 1;
+  timer = setTimeout(run, WAIT);
+  cancelAnimationFrame(frame); // many lines that are pasted are as many inputs
+  frame = requestAnimationFrame(paint);
+}
+
+function choose(name) {
+  if (name === "own") return null;
+  const { text, trained: patterns } = EXAMPLES[name];
+  put(text, patterns);
+  return run();
+}
+
+for (const name of [...Object.keys(EXAMPLES), "own"]) {
+  const option = new Option("", name);
+  option.dataset.say = `example.${name}`;
+  option.textContent = say(`example.${name}`);
+  find("example").append(option);
+}
+find("example").addEventListener("change", ({ target }) => choose(target.value));
+header.addEventListener("change", () => tell(fault)); // in another language
+code.addEventListener("input", later);
+trained.addEventListener("input", later);
+code.addEventListener("scroll", paint);
+code.addEventListener("click", follow);
+code.addEventListener("keyup", ({ key }) => key.startsWith("Arrow") && follow());
+for (const each of document.querySelectorAll("#editor [data-say]")) each.textContent = say(each.dataset.say);
+for (const each of document.querySelectorAll("#editor [data-say-aria-label]")) each.setAttribute("aria-label", say(each.dataset.sayAriaLabel));
+await choose(Object.keys(EXAMPLES)[0]);

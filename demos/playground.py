@@ -1,0 +1,51 @@
+"""The playground: type a program, and step through its graph, change its numbers and train it.
+
+    python -m demos playground
+
+You will get one page that works offline, and on any web server as it is. It has examples in a menu: a neuron,
+the assignment network, exclusive or, softmax with cross-entropy, an attention head, and why the order is
+topological.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from autograd import playground, require_writable
+
+from .shared.options import Options, OptionsError, fail
+
+PROGRAM = "python -m demos playground"
+LARGEST = 3_000_000  # bytes
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the page; returns the exit status."""
+    options = Options(
+        PROGRAM, "Write the playground: one page on which programs are typed and stepped through."
+    )
+    options.folder("--out", default="out/playground", help="where to write")
+    folder = Path()
+    try:
+        folder = Path(options.parse(argv)["out"])
+        folder.mkdir(parents=True, exist_ok=True)
+        require_writable(folder / "index.html")
+        page = playground(folder / "index.html")
+    except OptionsError as error:
+        return fail(PROGRAM, error)
+    except OSError as error:
+        return fail(PROGRAM, f"cannot write into {folder}: {error.strerror or error}")
+    check(page.html)
+    print(f"Open {folder / 'index.html'}: type a program, or choose an example.")
+    return 0
+
+
+def check(html: str) -> None:
+    """The claims above: it is small enough to be sent, and asks for nothing."""
+    assert len(html.encode()) < LARGEST
+    own = re.sub(r'<script type="text/plain".*?</script>', "", html, flags=re.DOTALL)
+    assert not re.search(
+        r"""(src|href)=["']?(https?:|//)|@import|url\(\s*["']?http|fetch\(|XMLHttpRequest""", own
+    )
