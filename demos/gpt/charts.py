@@ -34,7 +34,13 @@ def attention(letters: Sequence[str], weights: Array, slopes: Array) -> Any:
     largest = float(np.nanmax(np.abs(slopes))) or 1.0
     looks = (
         (weights, _shades("paper", "positive strong"), 0.0, 1.0, "{:.2f}"),
-        (slopes, _shades("negative line strong", "zero", "positive line strong"), -largest, largest, "{:+.2f}"),
+        (
+            slopes,
+            _shades("negative line strong", "zero", "positive line strong"),
+            -largest,
+            largest,
+            "{:+.2f}",
+        ),
     )
     with canvas(5.6) as figure:
         figure.set_layout_engine("constrained")

@@ -34,7 +34,9 @@ def read(kind: str, seed: int) -> Names:
     """
     if find_spec("names") is None:
         raise MissingExtraError("the demo gpt", "names", "demos")
-    lists = [files("names").joinpath(f"dist.{each}.first") for each in ("female", "male") if kind in ("", each)]
+    lists = [
+        files("names").joinpath(f"dist.{each}.first") for each in ("female", "male") if kind in ("", each)
+    ]
     lines = [line for each in lists for line in each.read_text(encoding="ascii").splitlines()]
     found = sorted({line.split()[0].lower() for line in lines})
     found = [name for name in found if len(name) <= LONGEST and set(name) <= set(LETTERS)]

@@ -35,12 +35,18 @@ SHOWN = "anna"  # the name whose attention is shown
 WALKED = "ann"  # the name whose graph is stepped through
 MEASURED = 3  # steps of the plain program
 WINDOW = 50  # names that a curve is the mean of
-EXTENSIONS = {"gelu": {"activation": "gelu"}, "rope": {"rotary": True}, "mixture": {"n_expert": 4, "top_k": 2}}
+EXTENSIONS = {
+    "gelu": {"activation": "gelu"},
+    "rope": {"rotary": True},
+    "mixture": {"n_expert": 4, "top_k": 2},
+}
 
 
 def model_of(given: Mapping[str, Any], seed: int) -> GPT:
     """The GPT, with the extensions that were asked for."""
-    options = {key: value for name, more in EXTENSIONS.items() if given.get(name) for key, value in more.items()}
+    options = {
+        key: value for name, more in EXTENSIONS.items() if given.get(name) for key, value in more.items()
+    }
     return GPT(len(SYMBOLS), BLOCK, n_layer=1, n_head=HEADS, n_embd=WIDTH, seed=seed, **options)
 
 
@@ -245,13 +251,9 @@ def present(answers: Answers, folder: Path) -> Path:
     )
 
     report.section("autograd", "2 The same by the engine")
-    report.say(
-        "Nobody has to write that gradient. The loss is recorded, and `grad` goes back through it:"
-    )
+    report.say("Nobody has to write that gradient. The loss is recorded, and `grad` goes back through it:")
     report.add(page.listing(_ENGINE, "The loss of pairs, and its gradient"))
-    report.say(
-        f"The two gradients of the first name differ by at most {page.number(answers.difference, 2)}."
-    )
+    report.say(f"The two gradients of the first name differ by at most {page.number(answers.difference, 2)}.")
 
     report.section("attention", "3 Attention")
     report.say(
