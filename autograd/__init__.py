@@ -10,7 +10,7 @@
 
 from typing import TYPE_CHECKING
 
-from .engine.anomaly import detect_anomaly
+from .engine.anomaly import detect_anomaly, note_lines
 from .engine.arguments import is_number
 from .engine.declaration import primitive
 from .engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
@@ -127,9 +127,9 @@ __all__ = [
     "cos", "cosh", "detect_anomaly", "dot", "draw", "elu", "erf", "erfc", "exp", "explain", "explore",
     "expm1", "find_backend", "floor", "gelu", "grad", "gradcheck", "greater", "hardtanh", "hessian", "hvp",
     "hypot", "is_number", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax",
-    "logaddexp", "logsumexp", "maximum", "mean", "minimum", "no_grad", "norm", "peek", "playground",
-    "primitive", "rank_backends", "readings", "relu", "require_writable", "save_workbook", "sequence",
-    "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sqrt", "square", "step",
-    "take", "tan", "tanh", "topological_order", "updates_at_once", "value_and_grad", "warn_on_comparison",
-    "where", "write_bytes", "write_csv", "write_text",
+    "logaddexp", "logsumexp", "maximum", "mean", "minimum", "no_grad", "norm", "note_lines", "peek",
+    "playground", "primitive", "rank_backends", "readings", "relu", "require_writable", "save_workbook",
+    "sequence", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sqrt",
+    "square", "step", "take", "tan", "tanh", "topological_order", "updates_at_once", "value_and_grad",
+    "warn_on_comparison", "where", "write_bytes", "write_csv", "write_text",
 ]  # fmt: skip

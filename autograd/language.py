@@ -72,6 +72,7 @@ REASONS = {
     "usage": "use it as {usage}",
     "lengths": "dot needs as many inputs as weights, got {weights} weights and {inputs} inputs",
     "empty": "{found} needs at least one value",
+    "taken": "take needs a whole number from 0 to {last} as its index",
     "list": "a list is no number: name one of its elements, as in w[0]",
     "no_list": "this is no list: only lists have elements",
     "index": "there is no element {found}: the list has {count}, from 0",
@@ -172,6 +173,7 @@ FUNCTIONS: dict[str, Function] = {
         "dot", ("list", "list", "number"), 2, "dot([w1, w2], [a1, a2], bias)", primitives.dot
     ),
     "sum": _of_list("sum", spread=True),
+    "take": Function("take", ("list", "number"), 2, "take([a, b, ...], index)", primitives.take, filled=True),
     "norm": _of_list("norm", spread=True),
     "mean": _of_list("mean", spread=True, filled=True),
     "logsumexp": _of_list("logsumexp", spread=True, filled=True),
@@ -787,6 +789,10 @@ class _Recorder:
                     self.source.fail("empty", at, found=name)
         if name == "dot" and len(arguments[0]) != len(arguments[1]):
             self.source.fail("lengths", at, weights=len(arguments[0]), inputs=len(arguments[1]))
+        if name == "take":
+            place, last = getattr(arguments[1], "data", arguments[1]), len(arguments[0]) - 1
+            if not (place.is_integer() and 0 <= place <= last):
+                self.source.fail("taken", at, last=last)
         result = function.call(*arguments)
         return self.listed(result, at) if function.each else result
 

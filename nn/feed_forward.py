@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from autograd import Value, dot, gelu, greater, sequence, silu, softmax, sum, where
@@ -52,7 +53,43 @@ class GELU(Described, Module):
         return type(self) is GELU
 
 
-class FeedForward(VectorModule):
+class _TwoMaps(VectorModule):
+    """What goes to more numbers by one or several linear maps, and back by another."""
+
+    n_embd: int
+    n_hidden: int
+    up: Linear
+    down: Linear
+
+    def _build(
+        self,
+        parts: Sequence[str],
+        n_hidden: int,
+        bias: bool,
+        initializer: str | Initializer | None,
+        seed: Seed,
+        name: str,
+    ) -> None:
+        self._name, rng = require_text("name", name), random_generator(seed)
+        self.n_hidden = require_count("n_hidden", n_hidden)
+        for part in parts:
+            there = f"{self._prefix}{part}"
+            setattr(self, part, Linear(self.n_embd, n_hidden, bias, initializer, rng, there))
+        self.down = Linear(n_hidden, self.n_embd, bias, initializer, rng, f"{self._prefix}down")
+
+    @property
+    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+        return self.n_embd
+
+    @property
+    def bias(self) -> bool:
+        return self.up.bias is not None
+
+    def _activated(self, values: Sequence[Any]) -> Vector:
+        return in_scope(sequence(values), f"{self._prefix}activation")
+
+
+class FeedForward(_TwoMaps):
     """Two linear maps with an activation between: y = W₂ f(W₁ x + b₁) + b₂.
 
     Parameters
@@ -90,36 +127,20 @@ class FeedForward(VectorModule):
         seed: Seed = None,
         name: str = "",
     ) -> None:
-        self._name, rng = require_text("name", name), random_generator(seed)
         self.n_embd = require_count("n_embd", n_embd)
-        self.n_hidden = 4 * n_embd if n_hidden is None else require_count("n_hidden", n_hidden)
         self.activation: Activation = find_activation(activation)
-        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{self._prefix}up")
-        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{self._prefix}down")
-
-    @property
-    def n_in(self) -> int:  # type: ignore[override]  # is fixed
-        return self.n_embd
-
-    @property
-    def bias(self) -> bool:
-        return self.up.bias is not None
+        self._build(["up"], 4 * n_embd if n_hidden is None else n_hidden, bias, initializer, seed, name)
 
     def _steady(self) -> bool:
         return super()._steady() and self.activation in ACTIVATIONS.values()
 
     def _output(self, x: Vector) -> Vector:
         sums = self.up._output(x)
-        hidden = (
-            sums
-            if self.activation.linear
-            else in_scope(sequence(self.activation(sums)), f"{self._prefix}activation")
-        )
-        y: Vector = self.down(hidden)
+        y: Vector = self.down(sums if self.activation.linear else self._activated(self.activation(sums)))
         return y
 
 
-class SwiGLU(VectorModule):
+class SwiGLU(_TwoMaps):
     """A gated feed-forward layer: y = W₂ (silu(W x) ⊙ V x), where silu(z) = z σ(z).
 
     Parameters
@@ -148,6 +169,8 @@ class SwiGLU(VectorModule):
     (8, 3)
     """
 
+    gate: Linear
+
     def __init__(
         self,
         n_embd: int,
@@ -157,26 +180,13 @@ class SwiGLU(VectorModule):
         seed: Seed = None,
         name: str = "",
     ) -> None:
-        self._name, rng = require_text("name", name), random_generator(seed)
         self.n_embd = require_count("n_embd", n_embd)
-        self.n_hidden = max(1, 8 * n_embd // 3) if n_hidden is None else require_count("n_hidden", n_hidden)
-        self.gate = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{self._prefix}gate")
-        self.up = Linear(n_embd, self.n_hidden, bias, initializer, rng, f"{self._prefix}up")
-        self.down = Linear(self.n_hidden, n_embd, bias, initializer, rng, f"{self._prefix}down")
-
-    @property
-    def n_in(self) -> int:  # type: ignore[override]  # is fixed
-        return self.n_embd
-
-    @property
-    def bias(self) -> bool:
-        return self.up.bias is not None
+        n_hidden = max(1, 8 * n_embd // 3) if n_hidden is None else n_hidden
+        self._build(["gate", "up"], n_hidden, bias, initializer, seed, name)
 
     def _output(self, x: Vector) -> Vector:
-        scope = f"{self._prefix}activation"
-        gates = in_scope(tuple(map(silu, self.gate(x))), scope)
-        hidden = in_scope(tuple([gate * each for gate, each in zip(gates, self.up(x))]), scope)
-        y: Vector = self.down(hidden)
+        gates = self._activated([silu(each) for each in self.gate(x)])
+        y: Vector = self.down(self._activated([gate * each for gate, each in zip(gates, self.up(x))]))
         return y
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, mean, no_grad, sequence
+from autograd import Value, log_softmax, mean, no_grad, sequence, take
 
 from .arguments import (
     Described,
@@ -279,7 +279,7 @@ class GPT(Described, Module):
 
         Parameters
         ----------
-        tokens : T whole numbers, T from 1 to `block_size`.
+        tokens : T whole numbers, T from 1 to `block_size`; or `Value`s, such as the inputs of a program.
         """
         tokens, caches = self._tokens(tokens), self.caches()
         return [self.step(token, caches) for token in tokens]
@@ -343,8 +343,9 @@ class GPT(Described, Module):
         scores, targets = self(tokens), listed(targets)
         if not hasattr(targets, "__len__") or len(targets) != len(scores):
             raise ValueError(f"loss needs a target for each of {len(scores)} tokens, got {targets!r:.60}")
-        total: Value = mean(list(map(cross_entropy, scores, targets)))
+        total: Value = mean(list(map(_cross_entropy, scores, targets)))
         all_in_scope((total,), "loss")
+        total.label = "loss"
         return total
 
     def generate(
@@ -433,6 +434,10 @@ class GPT(Described, Module):
 
     def _steady(self) -> bool:
         return type(self) is GPT
+
+
+def _cross_entropy(scores: Vector, target: Any) -> Any:
+    return -take(log_softmax(scores), target) if type(target) is Value else cross_entropy(scores, target)
 
 
 def _drawn(scores: list[float], temperature: float, top_k: int | None, rng: np.random.Generator) -> int:

@@ -317,6 +317,8 @@ class Sequential(Module):
         """The number of features, of the first module that knows it."""
         for layer in self.layers:
             if hasattr(layer, "n_in"):
+                if layer.n_in is None:  # it takes as many tokens as there are
+                    break
                 return int(layer.n_in)
         raise AttributeError("none of these modules says how many features it takes")
 

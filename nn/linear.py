@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, dot
+from autograd import Value, dot, take
 
 from .arguments import Described, random_generator, require_count, require_flag, require_text, scalar
 from .initializers import Initializer, draw_weights
@@ -216,7 +216,8 @@ class Embedding(Weighted):
 
     Examples
     --------
-    A call with one token gives a tuple of `Value`s, with a sequence of T tokens a list of T tuples.
+    A call with one token gives a tuple of `Value`s, with a sequence of T tokens a list of T tuples. A token
+    may be a `Value`, see `autograd.take`, as where it is an input of a compiled program.
 
     >>> from nn import Embedding
     >>> embedding = Embedding(3, 2)
@@ -229,6 +230,8 @@ class Embedding(Weighted):
 
     weight: Matrix
     bias = None
+    n_in = None  # type: ignore[assignment]  # any number of tokens
+    _columns: Matrix  # of the weight, for `take`
 
     def __init__(
         self,
@@ -244,6 +247,11 @@ class Embedding(Weighted):
         rng = random_generator(seed)
         self.weight = draw_weights(initializer or "normal", rng, embedding_dim, num_embeddings)  # type: ignore[assignment]  # __setattr__ makes Values of them
 
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute == "weight":
+            self._columns = tuple(zip(*self.weight))
+
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.num_embeddings, self.embedding_dim)
 
@@ -258,6 +266,8 @@ class Embedding(Weighted):
         return self._row(tokens)
 
     def _row(self, token: Any) -> Vector:
+        if type(token) is Value:
+            return in_scope(tuple([take(column, token) for column in self._columns]), self._name)
         return self.weight[index_of(token, self.num_embeddings, self._name or "Embedding")]
 
 

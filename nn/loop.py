@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,9 +23,9 @@ from .examples import Example, copies
 from .history import History
 from .kept import Kept, is_users
 from .layers import Dropout
-from .losses import Loss
+from .losses import Loss, name_of
 from .metrics import Metric
-from .module import Module, mode
+from .module import Module, in_rows, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .progress import progress_bar
 from .schedules import LambdaLR, Schedule
@@ -220,7 +221,7 @@ class Loop:
     def judged(self, held_out: list[Example]) -> tuple[list[float], list[Any]]:
         """The losses of examples that are not trained on, and the predictions."""
         if self.compiled is not None:
-            return self.compiled.evaluate(self.compiled.matrix(held_out))
+            return self.compiled.evaluate(held_out)
         with mode(self.model, training=False), no_grad():
             held_out = copies(held_out)
             outputs = [self.model(x) for x, _ in held_out]
@@ -230,6 +231,8 @@ class Loop:
     def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, list[float]]:
         if isinstance(self.loss, Weighted):
             targets = list(map(self.loss.target, targets))
+        if predictions and in_rows(predictions[0]):
+            targets, predictions = (list(itertools.chain(*each)) for each in (targets, predictions))
         t, y = np.array(targets), np.array(predictions)
         return {name: [float(metric(t, y))] for name, metric in self.metrics.items()}
 
@@ -319,19 +322,18 @@ class Loop:
         steps, now = self.steps[1], self.now()
         done = len(steps)
         try:
-            training, made = model.train(batches, self.order.largest)
+            training, made, noted = model.train(batches, self.order.largest)
             if made < len(batches):
                 self.put_back(now)
-                model.draw(sum(map(len, batches[:made])))
+                model.draw(batches[:made])
             if made:
                 model.write_back(training)
                 losses, norms = training.values.tolist(), training.norms.tolist()
                 for (start, end), loss, norm in zip(training.bounds[:made].tolist(), losses, norms):
-                    predictions = model.predictions(training.noted[start:end]) if self.metrics else []
-                    found = {"loss": loss, "size": end - start, "norm": norm, "predictions": predictions}
+                    found = {"loss": loss, "size": end - start, "norm": norm, "predictions": noted[start:end]}
                     steps.append(found)
                 numbers, state = model.previous(training) if made > 1 else (now.parameters, now.optimizer)
-                draw = functools.partial(model.draw, sum(map(len, batches[: made - 1])))
+                draw = functools.partial(model.draw, batches[: made - 1])
                 self.before = Standing(numbers, state, now.generators, draw)
         except BaseException:
             self.put_back(now)
@@ -416,7 +418,7 @@ class Loop:
     def settings(self) -> dict[str, Any]:
         """What a resumed training must have in common with this one."""
         return {
-            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "loss": name_of(self.loss),
             "optimizer": type(self.optimizer).__name__,
             "schedule": type(self.schedule).__name__,
             "metrics": list(self.metrics),
@@ -609,8 +611,8 @@ def _loading(part: str) -> Iterator[None]:
 
 
 def _numbers(output: Any) -> Any:
-    """The prediction as a number, or as a list of them."""
-    return [float(each) for each in output] if hasattr(output, "__iter__") else float(output)
+    """The prediction as a number, or as a list of them, or of rows of them."""
+    return list(map(_numbers, output)) if hasattr(output, "__iter__") else float(output)
 
 
 def _clip(parameters: list[Any], clip_value: float | None, clip_norm: float | None) -> None:

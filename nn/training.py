@@ -16,7 +16,7 @@ from .compiled import CompiledModel, NotCompiledError
 from .examples import Example, examples_of, split_of
 from .history import History
 from .loop import DivergenceError, Loop, Order, only_looks
-from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
+from .losses import Loss, binary_cross_entropy_with_logits, cross_entropy, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer
@@ -58,9 +58,12 @@ def fit(
     Parameters
     ----------
     model : called with one example, a list of D numbers.
-    X : the features (N, D): lists, an array, or anything with ``__array__``; finite.
-    y : the targets (N,) or (N, K), whatever the loss takes for one example.
-    loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`.
+    X : the features (N, D): lists, an array, or anything with ``__array__``; finite. Or N sequences of
+        different lengths, such as tokens, as a list of rows.
+    y : the targets (N,) or (N, K), whatever the loss takes for one example; or N rows of different lengths,
+        such as the token to come at each position.
+    loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`, such as
+        ``functools.partial(cross_entropy, label_smoothing=0.1)``.
     optimizer : an `Optimizer` of the model's parameters or of some, or what makes one of them, such as
         ``functools.partial(SGD, lr=0.1)``. Parameters that are frozen (see `Module.requires_grad_`) stay as
         they are; a callback may freeze some and free others.
@@ -85,7 +88,7 @@ def fit(
         calls, draws at random, or changes anything else that it keeps between calls. All back ends give
         the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
         `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are
-        the same again.
+        the same again. Of sequences each length has a program of its own.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
@@ -93,8 +96,8 @@ def fit(
         model's mode is that of training in every epoch. See `nn.callbacks` for what else they may have, and
         `EarlyStopping` and `Checkpoint`.
     metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as
-        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K). For metrics
-        that compare labels see `of_labels`.
+        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K); if that
+        is rows for a sequence, N counts all positions. For metrics that compare labels see `of_labels`.
     schedule : a `Schedule` of the optimizer, or what makes one of it, such as
         ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch, and in another training
         goes on from there.
@@ -149,6 +152,7 @@ def fit(
     with mode(model, training=False):
         data = examples_of(model, loss, X, y)
         held_out = None if validation is None else _held_out(model, loss, validation)
+    _require_effect(loss, data)
     weights = weights_of(data, sample_weight, held_out, validation, class_weight)
     if weights is not None:
         loss = Weighted(loss, data)
@@ -229,7 +233,7 @@ def _compiled(
     def made(choice: str) -> CompiledModel:
         compiled = make(choice)
         if find_backend(choice).refuses:
-            compiled.dry_run(np.arange(order.largest))
+            compiled.dry_run(order.largest)
         return compiled
 
     if backend != "auto":
@@ -253,7 +257,19 @@ def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:
         raise TypeError(
             f"metrics must be a list of names and functions, got {type(metrics).__name__}: {metrics!r:.60}"
         )
-    return find_metrics(metrics, logits=loss in (binary_cross_entropy_with_logits, hinge_loss))
+    function = getattr(loss, "func", loss)  # of a partial
+    return find_metrics(metrics, logits=function in (binary_cross_entropy_with_logits, hinge_loss))
+
+
+def _require_effect(loss: Any, data: list[Example]) -> None:
+    """An error if weights of classes are given that the mean over one target, a class, divides out again."""
+    given = getattr(loss, "keywords", {}) if getattr(loss, "func", loss) is cross_entropy else {}
+    lone = not isinstance(data[0][1], list)
+    if lone and given.get("weight") is not None and given.get("reduction", "mean") == "mean":
+        raise ValueError(
+            "weights of classes have no effect in the mean over the one target of an example, which is "
+            "divided by its weight: give class_weight to fit, or the loss reduction='sum'"
+        )
 
 
 def _held_out(model: Module, loss: Loss, validation: Any) -> list[Example]:

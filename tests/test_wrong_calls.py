@@ -855,7 +855,7 @@ NOT_CALLED = {
     "WorkbookReport",  # what `check_workbook` returns
     "ComparisonWarning", "DetachedWarning",  # what `warn_on_comparison` and float() warn with
     "is_number", "peek", "rank_backends", "updates_at_once", "Readings", "readings",  # they take anything, and are for `nn`
-    "no_grad",  # takes no arguments
+    "no_grad", "note_lines",  # take no arguments
     "from_torch",  # knows what it is given by torch alone: see tests/nn/test_exchange.py
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ That is recording, backward and grad. What else there is:
 
 - `arguments`: what counts as a number; `protocol`: what Python reads of a `Value`, and micrograd's names;
   `readings`: who is told of that; `messages`: how errors name a node, and the line of the user's program;
-  `anomaly`: detect_anomaly.
+  `anomaly`: detect_anomaly, note_lines.
 - `linearization`: forward mode beside reverse mode; `differentiation`: value_and_grad, jacobian, hessian, jvp
   and hvp, of functions.
 - `replay`: a recorded graph on other numbers; `copying`: copies and pickles, without recursion.

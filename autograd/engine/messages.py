@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "ENGINE", "HERE", "computation", "describe", "lies_in", "place", "quoted", "users_frame",
+    "ENGINE", "HERE", "computation", "describe", "lies_in", "line_of", "place", "quoted", "users_frame",
 ]  # fmt: skip
 
 HERE, ENGINE = (
@@ -75,6 +75,12 @@ def place() -> str:
     """The line of the user's program that is being run."""
     frame = users_frame()
     return "" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
+def line_of(place: str) -> tuple[int, str]:
+    """The number and the text of a line that was noted as `place` gives it; its text is "" if it is gone."""
+    filename, _, number = place.rpartition(", line ")
+    return int(number), linecache.getline(filename, int(number)).strip()
 
 
 def quoted(filename: str, number: int | None) -> str:

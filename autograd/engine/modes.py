@@ -17,7 +17,7 @@ class _Modes(threading.local):
     """What is switched on in this thread."""
 
     recording = True
-    watching = False
+    watching: Any = False  # or True, or "lines": see `anomaly`
     readings: Any = None  # who is told of numbers that Python reads, see `readings`
 
 

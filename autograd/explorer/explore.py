@@ -21,6 +21,7 @@ from ..drawing import Drawing
 from ..drawing.style import DECADES, variables
 from ..engine.arguments import integer, number
 from ..engine.graph import topological_order
+from ..engine.messages import line_of
 from ..engine.modes import told_of_result
 from ..engine.primitive import Primitive
 from ..engine.replay import Passes
@@ -145,7 +146,8 @@ def explore(
     the backward pass (edge by edge: incoming gradient × local derivative, and the running sum where paths
     meet) and the update. A click on a node shows its numbers, lights up its paths and derives its gradient
     factor by factor. With `epochs` there is a slider through a training, and learning rates to compare.
-    The scopes of a model (`Value.scope`) open and close.
+    The scopes of a model (`Value.scope`) open and close. Of what was recorded within `note_lines` the line
+    that recorded it is shown.
 
     With a model of `nn` in the place of `output`, see `nn.explore_model`.
 
@@ -288,6 +290,8 @@ def _payload(
         }  # fmt: skip
         if node in updates:
             about["after"], about["gradient"] = updates[node]
+        if node.op and node._note.place:
+            about["line"] = dict(zip(("number", "text"), line_of(node._note.place)))
         if place in closed:
             about["closed"], about["closedFilled"] = closed[place]
         nodes.append(about)

@@ -98,7 +98,12 @@ class Expression:
             raise TypeError("a formula has no number yet to decide by")
         return True
 
-    def fold(self, leaf: Callable[[Any], T], apply: Callable[[Apply, list[Any]], T]) -> T:
+    def fold(
+        self,
+        leaf: Callable[[Any], T],
+        apply: Callable[[Apply, list[Any]], T],
+        found: dict[int, T] | None = None,
+    ) -> T:
         """Read the formula from its leaves up.
 
         Each part is read once, however often it is used, and by a loop, however deep the formula is.
@@ -107,11 +112,15 @@ class Expression:
         ----------
         leaf : what a `Symbol` or `Number` comes to.
         apply : what an application comes to, given what its operands came to; a tuple for a sequence.
+        found : what parts came to by their ids, to be shared by formulas that are alive all the while.
         """
-        found: dict[int, T] = {}
+        found = {} if found is None else found
         pending: list[Expression] = [self]
         while pending:
             each = pending[-1]
+            if id(each) in found:
+                pending.pop()
+                continue
             if isinstance(each, Apply):
                 missing = [operand for operand in flat(each.operands) if id(operand) not in found]
                 if missing:

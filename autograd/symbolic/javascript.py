@@ -58,13 +58,9 @@ DIRECT = {
 # --- rows whose other formulas in simpler rows lose digits -------------------------------------------
 
 
-def _in_order(values: Sequence[Any]) -> list[Any]:
+def _in_order(values: Sequence[Any]) -> tuple[Any, ...]:
     """The same order for the same operands, however a row is given them: then they share their code."""
-    return sorted(values, key=lambda value: value.text if isinstance(value, Symbol) else "")
-
-
-def _top(values: Sequence[Any]) -> Any:
-    return functools.reduce(maximum, _in_order(values))
+    return tuple(sorted(values, key=lambda value: value.text if isinstance(value, Symbol) else ""))
 
 
 def _exponential(value: Any, top: Any) -> Any:
@@ -73,15 +69,28 @@ def _exponential(value: Any, top: Any) -> Any:
     return where(step(gap - GONE), exp(gap) * (1.0 + rest), 0.0)
 
 
-def _rest(values: Sequence[Any], top: Any) -> Any:
-    """ln Σ exp(vᵢ − top) from all terms but one that is the top, as `numerics.split_top`."""
+# What the n partials of a row have in common is made once: made for each it would be n² formulas.
+
+
+@functools.lru_cache(1)
+def _exponentials(values: tuple[Any, ...]) -> tuple[dict[Any, Any], Any]:
+    """exp(vᵢ − top) of each value, and their sum."""
+    top = functools.reduce(maximum, values)
+    found = {value: _exponential(value, top) for value in values}
+    return found, sum([found[value] for value in values])
+
+
+@functools.lru_cache(1)
+def _top_and_rest(values: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The top, and ln Σ exp(vᵢ − top) from all terms but one that is the top, as `numerics.split_top`."""
+    top = functools.reduce(maximum, values)
     before: Any = 0.0
     terms = []
-    for value in _in_order(values):
+    for value in values:
         is_top = 1.0 - greater(top, value)
         terms.append(where(greater(is_top, before), 0.0, _exponential(value, top)))
         before = maximum(before, is_top)
-    return log1p(sum(terms))
+    return top, log1p(sum(terms))
 
 
 def _finite(x: Any) -> Any:
@@ -89,23 +98,18 @@ def _finite(x: Any) -> Any:
 
 
 def _logsumexp(values: Sequence[Any]) -> Any:
-    top = _top(values)
-    return where(_finite(top), top + _rest(values, top), top)
+    top, rest = _top_and_rest(_in_order(values))
+    return where(_finite(top), top + rest, top)
 
 
 def _log_softmax(x: Any, others: Sequence[Any]) -> Any:
-    values = [x, *others]
-    top = _top(values)
-    return (x - top) - _rest(values, top)
+    top, rest = _top_and_rest(_in_order([x, *others]))
+    return (x - top) - rest
 
 
 def _softmax_share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
-    values = [*part, *rest]
-    top = _top(values)
-    own, all_of_them = (
-        sum([_exponential(value, top) for value in _in_order(some)]) for some in (part, values)
-    )
-    return own / all_of_them
+    found, total = _exponentials(_in_order([*part, *rest]))
+    return sum([found[value] for value in _in_order(part)]) / total
 
 
 def _monomial(c: Any, a: Any, n: Any, k: Any) -> Any:
@@ -149,28 +153,39 @@ def lowered(formula: Any, direct: Container[str]) -> Expression:
     ValueError : for a row whose rules do not run on formulas; it says what to give.
     """
     with verbatim():
-        return as_expression(formula).fold(
-            as_expression, lambda each, operands: _applied(each.row, operands, direct)
+        return _Lowering(direct).lowered(formula)
+
+
+class _Lowering:
+    """Formulas in rows whose names are `direct`: what several of them share is lowered once."""
+
+    def __init__(self, direct: Container[str]) -> None:
+        self._direct = direct
+        self._found: dict[int, Expression] = {}  # by the id of a part
+        self._alive: list[Expression] = []  # so that no id comes again
+
+    def lowered(self, formula: Any) -> Expression:
+        root = as_expression(formula)
+        self._alive.append(root)
+        return root.fold(as_expression, lambda each, operands: self.applied(each.row, operands), self._found)
+
+    def applied(self, row: Primitive, operands: Sequence[Any]) -> Expression:
+        if row.name == "dot" and len(operands) == 3:
+            return Apply(TABLE["add"], (self.applied(row, operands[:2]), operands[2]))
+        if row.name in self._direct:
+            return Apply(row, tuple(operands))
+        rules = [_FORMULAS.get(row.name), row.native, row.sheet, row.expansion, row.forward]
+        for rule in filter(callable, rules):
+            try:
+                formula = rule(*operands)
+            except Exception:  # a rule in Python that decides by numbers: comparisons, math, ...
+                continue
+            if isinstance(formula, (Expression, float, int)):
+                return self.lowered(formula)
+        raise NoScriptError(
+            f"the primitive {row.name!r} has no form for a page: its rules do not run on formulas. Give "
+            "primitive(...) an expansion= or native= in other primitives"
         )
-
-
-def _applied(row: Primitive, operands: Sequence[Any], direct: Container[str]) -> Expression:
-    if row.name == "dot" and len(operands) == 3:
-        return Apply(TABLE["add"], (_applied(row, operands[:2], direct), operands[2]))
-    if row.name in direct:
-        return Apply(row, tuple(operands))
-    rules = [_FORMULAS.get(row.name), row.native, row.sheet, row.expansion, row.forward]
-    for rule in filter(callable, rules):
-        try:
-            formula = rule(*operands)
-        except Exception:  # a rule in Python that decides by numbers: comparisons, math, ...
-            continue
-        if isinstance(formula, (Expression, float, int)):
-            return lowered(formula, direct)
-    raise NoScriptError(
-        f"the primitive {row.name!r} has no form for a page: its rules do not run on formulas. Give "
-        "primitive(...) an expansion= or native= in other primitives"
-    )
 
 
 # --- lines of code ---------------------------------------------------------------------------------
@@ -232,8 +247,9 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
         if isinstance(operand, tuple)
     }
     with verbatim():
-        forward = _applied(row, operands, DIRECT)
-        partials = [lowered(partial, DIRECT) for partial in _each_partial(row, y, operands)]
+        lowering = _Lowering(DIRECT)
+        forward = lowering.applied(row, operands)
+        partials = [lowering.lowered(partial) for partial in _each_partial(row, y, operands)]
     arguments = ", ".join(names)
     return (
         f"{{\n  forward: ({arguments}) => {{\n{_lines([forward], whole, '{}')}  }},\n"

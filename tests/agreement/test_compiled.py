@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import (
+    GraphError,
     Value,
     compile,
     dot,
@@ -47,6 +48,7 @@ from tests.support.profiles import thinned, tries
 from tests.support.random_graphs import programs, record, record_by_operators, record_in_vectors, run
 
 inf, nan = math.inf, math.nan
+TINY = 2.3e-308  # what is nearer to 0 has fewer digits
 BATCHES = [0, 1, 7, 8, 9]
 
 
@@ -57,12 +59,15 @@ def same(got, right, accuracy, size=0.0):
     return got == right or abs(got - right) <= accuracy * (abs(right) + size)
 
 
+def as_xla_has_it(number):
+    return math.copysign(0.0, number) if abs(number) < TINY else number
+
+
 def same_in_xla(row, spot, got, right, accuracy):
     """XLA takes what is below the normal numbers as 0, and adds up in any order; nan loses the rest."""
-    tiny = 2.3e-308
-    if any(0.0 < abs(x) < tiny for x in spot) and any(map(math.isnan, spot)):
+    if any(0.0 < abs(x) < TINY for x in spot) and any(map(math.isnan, spot)):
         return True
-    got, right = (math.copysign(0.0, x) if abs(x) < tiny else x for x in (got, right))
+    got, right = as_xla_has_it(got), as_xla_has_it(right)
     finite = [abs(x) for x in spot if math.isfinite(x)]
     size = max(finite, default=0.0) if row.name in ("sum", "mean", "dot") else 0.0
     return same(got, right, accuracy, size) or (math.isnan(right) and math.isinf(got))
@@ -221,6 +226,10 @@ EXPONENTS += [0.5, -0.5, 1.5, 1 / 3]
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_powers_with_an_exponent_that_is_known(exponent, backend):
     """They are computed as products where they can be; 0⁰ has derivative 0."""
+    if backend == "jax" and exponent == 5e-324:
+        with pytest.raises(GraphError, match=r"a constant nearer to 0 than 2\.23e-308, which XLA takes as 0"):
+            program_of(lambda w, x: (w[0] + x[0]) ** exponent, 1, 1, backend=backend)
+        return
     places = [[base] for base in SPECIAL]
     for row in (TABLE["pow"], TABLE["power"]):
 
@@ -232,6 +241,8 @@ def test_powers_with_an_exponent_that_is_known(exponent, backend):
         several = [program.evaluate([-0.0], places * times)[-len(places) :, 0] for times in (1, 400)]
         several.append([program.evaluate([-0.0], [place])[0, 0] for place in places])
         for *got, base, value, (slope,) in zip(*several, places, values, gradients):
+            if backend == "jax":
+                *got, value = map(as_xla_has_it, [*got, value])
             for one in got:
                 assert same(one, value, 1e-13), base
                 assert one != 0.0 or same_sign(one, value), base

@@ -201,7 +201,7 @@ def test_any_text_is_an_expression_or_an_error_of_one_kind(text):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_can_be_called_works_on_recorded_numbers(name):
     """With as many numbers as it takes; the result is one node."""
-    for arguments in ("x", "x, x", "x, x, x", "[x], [x]", "[x])[0] + (0"):
+    for arguments in ("x", "x, x", "x, x, x", "[x], [x]", "[x], 0", "[x])[0] + (0"):
         try:
             output = parse(f"{name}({arguments})").record({"x": 0.5})[0]
         except ExpressionError:

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, draw, explain, explore, grad, topological_order
+from autograd import Value, compile, draw, explain, explore, grad, mean, topological_order
+from autograd.engine.primitives import TABLE
 from nn import GPT, Adam, TransformerBlock, add_lora, cross_entropy
 from tests.benchmarks.gpt import GPT as PlainGPT
 from tests.benchmarks.gpt import Sizes
-from tests.support import transformer
+from tests.support import reader, transformer
 from tests.support.explored import Explored
-from tests.support.profiles import tries
+from tests.support.profiles import slow, tries
 
+FUNCTIONS = reader.reference_functions(TABLE)
 TINY = {"vocab_size": 5, "block_size": 6, "n_layer": 1, "n_head": 2, "n_embd": 4, "n_hidden": 6}
 KINDS = {
     "microgpt": {},
@@ -142,6 +144,7 @@ def test_it_learns_a_text_by_heart_and_goes_on_with_it():
     assert model.generate(0, stop=3, temperature=0) == [0, 1, 2, 3]
 
 
+@tries(12)
 @given(
     seed=st.integers(0, 9), top_k=st.sampled_from([None, 1, 3]), temperature=st.sampled_from([0, 0.5, 2.0])
 )
@@ -222,6 +225,18 @@ def test_drawings_fold_it():
     assert draw(large, depth=3).source.count("\n") < 120
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_derived(kind):
+    model = GPT(**{**TINY, "n_head": 1, "n_embd": 2, "n_hidden": 2, "seed": 0, **KINDS[kind]})
+    for i, parameter in enumerate(model.parameters()):
+        parameter.label = f"w{i}"  # which the reader of formulas takes for a name
+    loss = model.loss([0, 1, 2])
+    for weight in (model.output.weight[2][1], model.blocks[0].attention.query.weight[0][0]):
+        derivation = explain(loss, weight)
+        again = float(reader.evaluate(derivation.formula, derivation.values, FUNCTIONS))
+        assert again == pytest.approx(grad(loss, weight)[0], rel=1e-9)
+
+
 def test_it_is_derived_and_stepped_through():
     model = GPT(2, 2, 1, 1, 2, n_hidden=2, seed=0)
     loss = model.loss([0, 1, 0])
@@ -238,6 +253,46 @@ def test_the_page_of_a_whole_microgpt_opens_its_parts():
     opened = [picture["opened"] for picture in page.payload["pictures"]]
     assert opened[0] == []
     assert ["block0", "block0.attention"] in opened
+
+
+# --- compiled ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    [*((kind, "numpy") for kind in KINDS), ("microgpt", "llvm")]
+    + slow([(kind, "llvm") for kind in KINDS if kind != "microgpt"]),
+)
+def test_compiled_for_one_length_it_is_right_for_all_tokens(kind, backend):
+    if backend == "llvm":
+        pytest.importorskip("llvmlite", reason="llvmlite is in the extra jit")
+    model = tiny(kind)
+    tokens = [Value(0.0, f"token{i}") for i in range(4)]
+    program = compile(model.loss(tokens), model.parameters(), tokens, backend=backend)
+    batch = np.random.default_rng(0).integers(0, 5, (7, 4))
+    value, gradient = program([p.data for p in model.parameters()], batch.astype(float))
+    expected = mean([model.loss(text) for text in batch.tolist()])
+    assert value == pytest.approx(expected.data, rel=1e-12)
+    np.testing.assert_allclose(gradient, grad(expected, model.parameters()), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["llama", "switch"])
+def test_predictions_of_many_texts_are_those_of_each(kind):
+    model = tiny(kind)
+    X = np.random.default_rng(0).integers(0, 5, (60, 3))
+    many = model.predict(X)
+    assert many.shape == (60, 3, 5)
+    np.testing.assert_allclose(many[:4], model.predict(X[:4]), rtol=1e-12)
+    np.testing.assert_allclose(many[7], [[y.data for y in row] for row in model(X[7])], rtol=1e-12)
+    assert model.predict(X[:2, :1]).shape == (2, 1, 5)
+
+
+def test_a_program_says_which_token_is_out_of_range():
+    model = tiny()
+    tokens = [Value(0.0, f"token{i}") for i in range(3)]
+    program = compile(model.loss(tokens), model.parameters(), tokens, backend="numpy")
+    with pytest.raises(IndexError, match="token1"):
+        program([p.data for p in model.parameters()], [[0.0, 5.0, 1.0]])
 
 
 # --- what is refused ---------------------------------------------------------------------------------

@@ -52,6 +52,25 @@ def test_an_embedding_is_a_row_for_each_token(table, tokens):
     np.testing.assert_allclose(grad(total, embedding.parameters()), counts)
 
 
+@tries(40)
+@given(table=matrices(3, 2), tokens=st.lists(st.integers(0, 2), min_size=1, max_size=5))
+def test_tokens_that_are_values_choose_the_same_rows_with_the_same_gradient(table, tokens):
+    embedding = Embedding(3, 2, name="tokens")
+    embedding.weight = table
+    nodes = [Value(float(token), "token") for token in tokens]
+    found, plain = embedding(nodes), embedding(tokens)
+    assert [[y.data for y in row] for row in found] == [[y.data for y in row] for row in plain]
+    assert {y.scope for row in found for y in row} == {"tokens"}
+
+    def slopes(rows):
+        total = sum((i + 1.0) * y * y for i, row in enumerate(rows) for y in row)
+        return grad(total, [*embedding.parameters(), *nodes])
+
+    assert slopes(found) == pytest.approx(slopes(plain), rel=1e-13)
+    with pytest.raises(IndexError, match=r"take: token: .*3"):
+        embedding(Value(3.0, "token"))
+
+
 def test_they_are_torch_s():
     torch = pytest.importorskip("torch", reason="torch is only in the extra bench")
     linear, embedding = Linear(3, 2, seed=0), Embedding(4, 3, seed=1)
@@ -99,6 +118,15 @@ def test_a_chain_takes_a_vector_or_a_sequence_of_vectors():
     np.testing.assert_allclose(model.predict(x), rows)
     np.testing.assert_allclose(model.predict(x * 40), rows * 40, rtol=1e-12)  # by array code
     assert model.n_in == 3
+
+
+def test_a_chain_that_begins_with_an_embedding_takes_any_number_of_tokens():
+    model = Sequential(Embedding(5, 4, seed=0), Linear(4, 2, seed=1))
+    for T in (1, 3):
+        found = model.predict([[4] * T, [1] * T])
+        assert found.shape == (2, T, 2)
+        assert found[0].tolist() == [[y.data for y in row] for row in model([4] * T)]
+    assert not hasattr(model, "n_in")
 
 
 def test_a_subclass_may_do_anything_and_is_asked_each_time():

@@ -4,7 +4,7 @@
 from hypothesis import strategies as st
 
 RIGHT = [
-    "for i in range(3): x = i",    "w*x + b", "h = tanh(w*x + b)\nloss = (h - t)**2", "2 + 3", "1/0", "-x**2", "2**-x", "x**y**z", "x // 2 % 3", "+x",
+    "s = 0\nfor i in range(80): s = s + x*i\ns",     "w = [x, 2, y]\ni = 1\ntake(w, i) + take([1, 2], 0)*x + take([x], 0)",     "for i in range(3): x = i",    "w*x + b", "h = tanh(w*x + b)\nloss = (h - t)**2", "2 + 3", "1/0", "-x**2", "2**-x", "x**y**z", "x // 2 % 3", "+x",
     "where(x > 1, x, -x)", "x < y", "e + pi*x", "pi = 3; pi", "x = 2; x*x", "0x10 + 0b11*1_000 + 1.5e-3 + .5 + 1.",
     "sum(x, 1, 2) + mean([x, y]) + norm(x) + logsumexp([x, 2])", "dot([1, x], [y, 2], b)", "softmax([x, y, 1])[1]",
     "s = 0\nfor i in range(3):\n    s = s + i*x\ns", "s = 0\nfor i in range(1, 7, 2): s = s + x**i; t = s*s\nt",
@@ -18,7 +18,7 @@ RIGHT = [
 """Each records a graph."""
 
 WRONG = [
-    "", " \n ", "#", "(a + b) ^ 2", "x + sinn(x)", "2(x)", "x + y.z", "x[0]", "x if y else z", "1 < x < 2", "x == 1", "sin(x, 1)", "sin([x])",
+    "take([x, y], 2)", "take([x], -1)", "take([x, y], 0.5)", "take([], 0)", "take(x, 0)", "take([x])", "take([x, y], y)",    "", " \n ", "#", "(a + b) ^ 2", "x + sinn(x)", "2(x)", "x + y.z", "x[0]", "x if y else z", "1 < x < 2", "x == 1", "sin(x, 1)", "sin([x])",
     "leaky_relu() + x", "sum() + x", "dot(x, x)", "1 + dot([x], [x, x])", "sin(x=1)", "sum(*x)", "x, x", "x; x", "a = b = 1", "x = x + 1", "1 + 2j", "2x",
     "x + True", "'x'", "x @ x", "x and x", "not x", "é*ж ^ 2", "1 +", "1 + lambda*2", "import os", "a = 1\nb + ^", "x y", "f(x", "(x", "[x", "x)", "x]", "x)(", ")",
     "for", "for i", "for i in", "for i in x: i", "for i in range(3):", "for i in range(3):\nx", "for if in range(3): x = 1", "for i in range(2): i*x",
@@ -84,6 +84,7 @@ def _longer(inner):
         ),
         st.builds("dot([{0[0]}, {0[1]}], [{0[2]}, x])".format, three),
         st.builds("{}([{}, {}])[0]".format, st.sampled_from(["softmax", "log_softmax"]), inner, inner),
+        st.builds("take([{}, {}], 1)".format, inner, inner),
         st.builds("sum({} for a in [x, y, 2])".format, inner),
         st.builds("[{} for a in range(3)][1]".format, inner),
     )

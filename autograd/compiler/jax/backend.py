@@ -13,6 +13,7 @@ import numpy as np
 
 from ..backends import BackendProgram, RowLowerings, Widths
 from ..ir.nodes import Node
+from ..ir.passes import text
 from .function import Function
 from .lowering import Lowering
 from .rows import on_arrays, own_form
@@ -24,12 +25,12 @@ class JaxProgram(BackendProgram):
     """Nodes as a function of JAX."""
 
     LOWERINGS: ClassVar = {"jax": RowLowerings(own_form, on_arrays)}
-    schedule = "as XLA decides\n"
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
         super().__init__(nodes, mean, dtype, widths)
         lowering = Lowering(self.nodes, mean, self.dtype)
         self.source, self.compute = lowering.source, lowering.compute
+        self.schedule = text(self.nodes)  # line by line as they come; XLA has another
         self._jitted = jax.jit(self.compute)
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
+from ...errors import GraphError
 from ..ir.index_maps import is_injective, strides_of
 from ..ir.nodes import (
     AddRows,
@@ -71,7 +72,9 @@ class Lowering:
             f"    whole = {'1.0' if mean else 'float(B)'}",
         ]
         for node in ancestry(outputs):
-            if not isinstance(node, Constant):
+            if isinstance(node, Constant):
+                _require_normal(node.data, dtype)
+            else:
                 lines.append(f"    n{node.number} = {self.rules[type(node)](self, node)}")
         results = [self._whole(output) for output in outputs]
         self.source = "\n".join([*lines, f"    return {', '.join(results)},", ""])
@@ -164,7 +167,7 @@ class Lowering:
         ]
         if row.name in _OPERATORS:
             return _OPERATORS[row.name].format(*operands)
-        self.rows[row.name] = checked(row)
+        self.rows[row.name] = checked(row, len(node.args))
         return f"rows[{row.name!r}]({', '.join(operands)})"
 
     @rules.of(Fused)
@@ -242,6 +245,15 @@ class Lowering:
 
 
 Lowering.rules.require_all()
+
+
+def _require_normal(data: Any, dtype: np.dtype[Any]) -> None:
+    sizes, least = np.absolute(data), np.finfo(dtype).tiny
+    if ((sizes > 0.0) & (sizes < least)).any():
+        raise GraphError(
+            f"the program has a constant nearer to 0 than {least:.3g}, which XLA takes as 0: use "
+            "backend='numpy'"
+        )
 
 
 def _shape(shape: tuple[int, ...], batched: bool) -> str:

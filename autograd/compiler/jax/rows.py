@@ -85,9 +85,9 @@ def on_arrays(row: Primitive) -> Callable[..., Any]:
 
 
 @functools.cache
-def checked(row: Primitive) -> Callable[..., Any]:
-    """The same, refused at once if no formula runs: a rule in Python fails on any arrays of JAX."""
-    function, count = on_arrays(row), len(row.domain)
+def checked(row: Primitive, count: int) -> Callable[..., Any]:
+    """The same for so many operands, refused at once if no formula runs on arrays of JAX."""
+    function = on_arrays(row)
     if own_form(row) is None:
         number = np.zeros(1, np.float32)
         jax.eval_shape(function, *[[number, number] if i in row.vectors else number for i in range(count)])

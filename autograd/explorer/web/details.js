@@ -6,7 +6,7 @@ import { exact, written } from "./numbers.js";
 import { edges, find, into, leaves, nodes, output } from "./payload.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
-import { computed, equation, filled, inside, name, operation } from "./words.js";
+import { computed, equation, filled, inside, listed, name, operation } from "./words.js";
 import { element, gradient, line, mathematics, partial, typeset } from "./writing.js";
 
 const facts = (rows) =>
@@ -47,7 +47,11 @@ function aboutNode(node) {
 }
 
 /** The line of the program that recorded it. */
-const source = ({ number, text }) => element("p", { class: "source" }, say("source", { number }), element("code", {}, text));
+function source({ number, text }) {
+  const others = nodes.filter(({ line }) => line?.number === number && line.text === text);
+  const told = others.length > 1 ? [element("br"), say("source.others", { names: listed(others.map((each) => each.name)) })] : [];
+  return element("p", { class: "source" }, say("source", { number }), element("code", {}, text), ...told);
+}
 
 /** What a small step of a leaf does to the output, beside the derivative, as the step shrinks. */
 function nudge(node) {

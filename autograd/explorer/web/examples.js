@@ -39,7 +39,7 @@ const EXAMPLES = {
     text: [
       "# b is read by c and by d: its gradient is complete only when both have given their share", "a = 2", "b = a*a", "c = 3*b", "d = b + c", "e = c*d",
     ].join("\n"),
-    trained: "a",
+    trained: "",
   },
 };
 

@@ -171,6 +171,10 @@ class Recorder {
     if (name === "dot" && operands[0].length !== operands[1].length) {
       this.fail("lengths", at, { weights: operands[0].length, inputs: operands[1].length });
     }
+    if (name === "take") {
+      const [place, last] = [numberOf(operands[1]), operands[0].length - 1];
+      if (!Number.isInteger(place) || place < 0 || place > last) this.fail("taken", at, { last });
+    }
     if (!each) return this.applied(row, operands, at);
     const [values] = operands;
     return this.list(values.map((one, place) => this.applied(row, [one, values.toSpliced(place, 1)], at)), at);

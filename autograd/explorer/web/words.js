@@ -152,4 +152,4 @@ function toldUpdate(node) {
   };
 }
 
-export { compare, computed, counted, equation, filled, inside, name, operation, told };
+export { compare, computed, counted, equation, filled, inside, listed, name, operation, told };

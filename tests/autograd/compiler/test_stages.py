@@ -6,7 +6,7 @@ from autograd import Value, compile, relu, softmax
 from autograd.compiler.backends import FOLDERS, find_backend
 from tests.support.compiled import backends
 
-PASSES = {name: find_backend(name).load().PASSES for name in FOLDERS}
+PASSES = {name: find_backend(name).load().PASSES for name in FOLDERS if find_backend(name).installed}
 
 
 @backends
@@ -20,7 +20,7 @@ def test_every_stage_from_the_graph_to_the_source_can_be_read(backend):
     assert "Fused(" in stages["vectorize"]
     assert "cotangent" not in stages["vectorize"]
     assert "cotangent" in stages["adjoint"]
-    assert "Fused(" not in stages[names[3]]
+    assert ("Fused(" in stages[names[3]]) is (backend == "jax")  # which has a function for it
     assert "Apply" in stages["schedule"]
     assert stages["source"] == program.source
     assert all(text.endswith("\n") for text in stages.values())

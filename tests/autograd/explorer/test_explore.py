@@ -12,14 +12,17 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+import autograd
 from autograd import (
     Drawing,
     Explorer,
     Run,
     Value,
+    detect_anomaly,
     dot,
     explore,
     grad,
+    note_lines,
     relu,
     sigmoid,
     softmax,
@@ -414,3 +417,26 @@ def test_explore_without_graphviz_says_what_to_install():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "scalar-autograd[render]" in done.stderr
+
+
+def test_the_line_that_recorded_a_node_is_told_where_it_was_noted():
+    x = Value(0.5, "x")
+    before = x * x
+    with note_lines():
+        y = before + autograd.sin(x)  # two nodes by this line
+        with detect_anomaly():
+            y = y * y
+        z = autograd.log(y - y) + y  # not finite, and no error: numbers are not watched
+    page = Explored(explore(z).html)
+    told = [node.get("line", {}).get("text", "") for node in page.nodes.values()]
+    lines = [text.partition("  # ")[0] for text in told if text]
+    assert lines == [
+        "y = before + autograd.sin(x)", "y = before + autograd.sin(x)", "y = y * y",
+        "z = autograd.log(y - y) + y", "z = autograd.log(y - y) + y", "z = autograd.log(y - y) + y",
+    ]  # fmt: skip
+    assert not page.nodes["x"].get("line")
+    with note_lines(), pytest.raises(autograd.AnomalyError), detect_anomaly():
+        autograd.log(x - x)
+    with detect_anomaly(), note_lines(), pytest.raises(autograd.AnomalyError):
+        autograd.log(x - x)
+    assert not (x * x)._note.place

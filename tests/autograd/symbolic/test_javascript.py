@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autograd import exp, primitive, where
 from autograd.engine.primitives import TABLE
-from autograd.symbolic import row_script
+from autograd.symbolic import Apply, row_script
 from tests.support.oracle import indexed
 from tests.support.profiles import tries
 from tests.support.v8 import V8, literal, ulps
@@ -174,3 +174,25 @@ def test_where_reads_one_branch_and_says_so():
     assert "select: true" in row_script(TABLE["where"], [None] * 3)
     assert "select" not in row_script(TABLE["maximum"], [None] * 2)
     assert where.__name__ == "where"
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "softmax_share"])
+def test_what_all_partials_share_is_made_once(name, monkeypatch):
+    row = TABLE[name]
+    made = 0
+    first = Apply.__init__
+
+    def counted(self, *args):
+        nonlocal made
+        made += 1
+        first(self, *args)
+
+    monkeypatch.setattr(Apply, "__init__", counted)
+
+    def work(n):
+        nonlocal made
+        made = 0
+        row_script(row, [n if position in row.vectors else None for position in range(len(row.domain))])
+        return made
+
+    assert work(80) < 2.2 * work(40)

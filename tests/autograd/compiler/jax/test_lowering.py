@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import compile
+from autograd import GraphError, compile
 from autograd.compiler.ir.nodes import Graph
 from tests.support.captured import leaves
 from tests.support.profiles import tries
@@ -117,3 +117,11 @@ def test_the_source_is_python_with_a_line_for_each_node():
     assert source.startswith("def compute(parameters, batch):\n    B = len(batch)\n")
     assert "rows['tanh'](" in source
     assert source.count("\n") == len(source.splitlines())
+
+
+def test_a_constant_that_xla_takes_as_0_is_refused():
+    w = leaves(1)
+    with pytest.raises(GraphError, match=r"a constant nearer to 0 than 2\.23e-308, .*backend='numpy'"):
+        compile(w[0] * 1e-308, w, backend="jax")
+    with pytest.raises(GraphError, match=r"nearer to 0 than 1\.18e-38"):
+        compile(w[0] * 1e-40, w, backend="jax", dtype=np.float32)
