@@ -1,4 +1,4 @@
-"""A GPT written in scalars, trained on a thousand first names: from counting letter pairs to attention and Adam.
+"""A GPT in scalars, trained on a thousand first names: from counting letter pairs to attention and Adam.
 
     python -m demos gpt --out out/gpt
 
@@ -14,7 +14,7 @@ the next one. You will see
 7. the graph of one name to step through, and the path of one key through the cache;
 8. how long the plain program would have taken, measured on three steps.
 
-Options change the model as the assignments do that extend it: ``--gelu``, ``--rope``, ``--mixture``, ``--lora``.
+Options extend the model, as assignments ask for it: ``--gelu``, ``--rope``, ``--mixture``, ``--lora``.
 """
 
 from .run import main as main

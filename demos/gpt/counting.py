@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -43,10 +44,10 @@ def loss_of_pairs(table: Array, texts: Iterable[Sequence[int]]) -> float:
 
 
 def by_hand(table: Array, text: Sequence[int]) -> Array:
-    """The gradient of a text's loss: each row that is read gets p − 1 where the next token is, and p elsewhere."""
+    """The gradient of a text's loss: p in each row that is read, less 1 where the next token is."""
     gradient = np.zeros((V, V))
     probabilities = np.exp(_log_probabilities(table))
-    for now, following in zip(text, text[1:]):
+    for now, following in pairwise(text):
         gradient[now] += probabilities[now]
         gradient[now, following] -= 1.0
     return gradient / (len(text) - 1)
@@ -55,15 +56,15 @@ def by_hand(table: Array, text: Sequence[int]) -> Array:
 def by_the_engine(table: Array, text: Sequence[int]) -> Array:
     """The same from the graph of the loss."""
     rows = [[Value(number) for number in row] for row in table.tolist()]
-    losses = [-take(log_softmax(rows[now]), following) for now, following in zip(text, text[1:])]
+    losses = [-take(log_softmax(rows[now]), following) for now, following in pairwise(text)]
     slopes = grad(mean(losses), [each for row in rows for each in row])
     return np.array(slopes).reshape(V, V)
 
 
 def descend(texts: Sequence[Sequence[int]], rate: float) -> tuple[Array, list[float]]:
-    """A table learned by gradient descent from one text after the other, and the loss of each before its step.
+    """A table learned by gradient descent from one text after the other; the rate falls linearly to 0.
 
-    The rate falls linearly to 0.
+    With it goes the loss of each text before its step.
     """
     table, losses = np.zeros((V, V)), []
     for step, text in enumerate(texts):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["PlainValue", "losses"]
@@ -90,7 +91,7 @@ def losses(matrices: Mapping[str, Matrix], text: Sequence[int], heads: int) -> l
     keys: list[list[Any]] = []
     values: list[list[Any]] = []
     size = len(m["query"]) // heads
-    for place, (now, following) in enumerate(zip(text, text[1:])):
+    for place, (now, following) in enumerate(pairwise(text)):
         x = _norm([a + b for a, b in zip(m["tokens"][now], m["places"][place])])
         normed = _norm(x)
         query = _linear(m["query"], normed)

@@ -35,7 +35,7 @@ SHOWN = "anna"  # the name whose attention is shown
 WALKED = "ann"  # the name whose graph is stepped through
 MEASURED = 3  # steps of the plain program
 WINDOW = 50  # names that a curve is the mean of
-EXTENSIONS = {
+EXTENSIONS: dict[str, dict[str, Any]] = {
     "gelu": {"activation": "gelu"},
     "rope": {"rotary": True},
     "mixture": {"n_expert": 4, "top_k": 2},
@@ -86,7 +86,7 @@ _PLACES = {
 
 def plain_matrices(model: GPT) -> dict[str, list[list[PlainValue]]]:
     """The numbers of a model without extensions as the matrices of the plain program."""
-    modules = {name: each for name, each in model.named_parameters()}
+    modules = dict(model.named_parameters())
     found = {}
     for own, place in _PLACES.items():
         numbers = [PlainValue(p.data) for name, p in modules.items() if name.startswith(f"{place}.")]
@@ -223,13 +223,15 @@ def present(answers: Answers, folder: Path) -> Path:
     size = len(model.parameters())
     names = [name for name in ("gelu", "rope", "mixture", "lora") if answers.given[name]]
     report.say(
-        f"{steps:,} first names from the census of the United States of 1990, one a step. After each letter the "
-        f"model says how likely each of {len(SYMBOLS)} symbols is to follow: 26 letters and the edge of a name. "
-        "The loss is −ln of what it gave to the one that came, in the mean over letters. Who guesses has a loss of "
-        f"`ln 27` = {GUESSING:.3f}. On names that it has never seen the GPT has {held_out[ADAM]:.3f}.",
-        f"It trained in {answers.seconds:.1f} seconds, the generation of code included. The plain program, a GPT on "
-        f"a `Value` of forty lines, would have taken {_duration(answers.plain)} of this processor (measured on "
-        f"{1 if answers.given['quick'] else MEASURED} steps): {answers.plain / answers.seconds:,.0f} times as long.",
+        f"{steps:,} first names from the census of the United States of 1990, one a step. After each "
+        f"letter the model says how likely each of {len(SYMBOLS)} symbols is to follow: 26 letters and "
+        "the edge of a name. The loss is −ln of what it gave to the one that came, in the mean over "
+        f"letters. Who guesses has a loss of `ln 27` = {GUESSING:.3f}. On names that it has never seen "
+        f"the GPT has {held_out[ADAM]:.3f}.",
+        f"It trained in {answers.seconds:.1f} seconds, the generation of code included. The plain "
+        f"program, a GPT on a `Value` of forty lines, would have taken {_duration(answers.plain)} of this "
+        f"processor (measured on {1 if answers.given['quick'] else MEASURED} steps): "
+        f"{answers.plain / answers.seconds:,.0f} times as long.",
     )
     if names:
         report.say(f"With the extensions: {', '.join(names)}.")
@@ -243,11 +245,12 @@ def present(answers: Answers, folder: Path) -> Path:
 
     report.section("pairs", "1 Counting pairs, and one layer by hand")
     report.say(
-        "How often does each symbol follow each? A table of 27 × 27 counts, one more for every pair, is a model of "
-        f"names: its loss on held-out names is {held_out[PAIRS]:.3f}.",
-        "The same table can be learned. Its rows are scores, `p` = softmax of the row of the symbol that was read; "
-        "the gradient of −ln p by a score is `p − 1` where the symbol that followed stands, and `p` elsewhere. "
-        f"Written by hand, and followed for {steps:,} names, it gives {held_out[HAND]:.3f}.",
+        "How often does each symbol follow each? A table of 27 × 27 counts, one more for every pair, is "
+        f"a model of names: its loss on held-out names is {held_out[PAIRS]:.3f}.",
+        "The same table can be learned. Its rows are scores, `p` = softmax of the row of the symbol that "
+        "was read; the gradient of −ln p by a score is `p − 1` where the symbol that followed stands, "
+        f"and `p` elsewhere. Written by hand, and followed for {steps:,} names, it gives "
+        f"{held_out[HAND]:.3f}.",
     )
 
     report.section("autograd", "2 The same by the engine")
@@ -257,28 +260,31 @@ def present(answers: Answers, folder: Path) -> Path:
 
     report.section("attention", "3 Attention")
     report.say(
-        "A table of pairs forgets all but one letter. In the GPT each letter becomes 16 numbers, and in each of 4 "
-        "heads it looks back: its query is multiplied with the key of every letter so far, and a softmax of these "
-        f"scores says how much of each one's value it takes. With the layer after it and two tables of vectors that "
-        f"is {size:,} parameters, all of them scalars, on a graph of one name that you can open below.",
-        "Each picture is a head that reads a name. A row is the letter that looks, a column one that it looks at; "
-        "`·` is the edge. Below it is the derivative of the loss by each score: where it is blue, the loss would "
-        "fall if the head looked there less, where it is orange, if it looked there more.",
+        "A table of pairs forgets all but one letter. In the GPT each letter becomes 16 numbers, and in "
+        "each of 4 heads it looks back: its query is multiplied with the key of every letter so far, and "
+        "a softmax of these scores says how much of each one's value it takes. With the layer after it "
+        f"and two tables of vectors that is {size:,} parameters, all of them scalars, on a graph of one "
+        "name that you can open below.",
+        "Each picture is a head that reads a name. A row is the letter that looks, a column one that it "
+        "looks at; `·` is the edge. Below it is the derivative of the loss by each score: where it is "
+        "blue, the loss would fall if the head looked there less, where it is orange, if it looked there "
+        "more.",
     )
     letters = [SYMBOLS[token] for token in tokens_of(SHOWN)[:-1]]
     report.show(
         "attention",
         charts.attention(letters, answers.attention.weights, answers.attention.slopes),
-        f"Two rows of {HEADS} triangular tables for the name {SHOWN}, one pair for each head: the weights, each row "
-        "of which adds up to 1, and the derivatives of the loss by the scores, each row of which adds up to 0.",
+        f"Two rows of {HEADS} triangular tables for the name {SHOWN}, one pair for each head: the "
+        "weights, each row of which adds up to 1, and the derivatives of the loss by the scores, each "
+        "row of which adds up to 0.",
         f"What the heads look at in {SHOWN}, and how the loss would change.",
     )
 
     report.section("adam", "4 Descent, and Adam")
     report.say(
-        f"Plain gradient descent, `w ← w − η g` with η from {DESCENT_RATE:g} down to 0, and Adam, which divides the "
-        f"running mean of each gradient by its size, from {ADAM_RATE:g} down to 0, with β = 0.85 and 0.99. Both "
-        "begin with the same weights, and see the same names in the same order."
+        f"Plain gradient descent, `w ← w − η g` with η from {DESCENT_RATE:g} down to 0, and Adam, which "
+        f"divides the running mean of each gradient by its size, from {ADAM_RATE:g} down to 0, with β = "
+        "0.85 and 0.99. Both begin with the same weights, and see the same names in the same order."
     )
     lines: dict[str, tuple[Any, Any]] = {name: running(each) for name, each in answers.losses.items()}
     ends = [0, steps]
@@ -288,8 +294,8 @@ def present(answers: Answers, folder: Path) -> Path:
         plots.curves([plots.Panel("Loss of the names as they come", "name", lines)], "loss", yscale="linear"),
         "Three falling curves that begin at the level of guessing. Those of the GPT end below the level of "
         "counting pairs.",
-        f"The mean over {min(WINDOW, max(1, steps // 6))} names, each before its step; and the levels of guessing "
-        "and of counting pairs.",
+        f"The mean over {min(WINDOW, max(1, steps // 6))} names, each before its step; and the levels of "
+        "guessing and of counting pairs.",
     )
     report.show(
         "norms",
@@ -309,8 +315,8 @@ def present(answers: Answers, folder: Path) -> Path:
         before, after = answers.adapted
         report.section("lora", "6 A change of low rank")
         report.say(
-            "All weights are frozen, and queries and values get a change of rank 4, which alone learns, from men's "
-            f"names. The loss on held-out names of men goes from {before:.3f} to {after:.3f}."
+            "All weights are frozen, and queries and values get a change of rank 4, which alone learns, "
+            f"from men's names. The loss on held-out names of men goes from {before:.3f} to {after:.3f}."
         )
     _walk(report, model, folder)
     return report.close()
@@ -331,27 +337,28 @@ def _walk(report: Report, model: GPT, folder: Path) -> None:
     loss.backward()
     report.section("graph", "The graph of one name")
     report.say(
-        f"The loss of `{WALKED}` is a graph of {len(topological_order(loss)):,} nodes, folded by the parts of the "
-        "model. Open the attention, click on a number, and its paths are lit."
+        f"The loss of `{WALKED}` is a graph of {len(topological_order(loss)):,} nodes, folded by the "
+        "parts of the model. Open the attention, click on a number, and its paths are lit."
     )
     report.add(
         page.explorer(
             explore(loss, folder / page.EXPLORER, title=f"The loss of {WALKED}"),
             page.EXPLORER,
-            "Every part opens with a click; the numbers of each node, and its gradient factor by factor, stand "
-            "beside it.",
+            "Every part opens with a click; the numbers of each node, and its gradient factor by factor, "
+            "stand beside it.",
         )
     )
     report.say(
-        f"The key of the letter `{SYMBOLS[text[1]]}` was computed once, when that letter was read, and is kept. "
-        "Every later letter multiplies its own query with it. So the gradient comes back to it on as many paths, "
-        "and adds up."
+        f"The key of the letter `{SYMBOLS[text[1]]}` was computed once, when that letter was read, and is "
+        "kept. Every later letter multiplies its own query with it. So the gradient comes back to it on "
+        "as many paths, and adds up."
     )
     drawing = draw(loss, depth=3, highlight=key, title=f"From the {key.label} to the loss")
     drawing.save(folder / "key.svg")
     report.picture(
         "key.svg",
-        f"The graph of the loss of {WALKED}, folded, with the paths from one number of a key to the loss lit up.",
+        f"The graph of the loss of {WALKED}, folded, with the paths from one number of a key to the loss "
+        "lit up.",
         "The paths of one number of the key: through the scores of all later letters.",
         smallest=0.4,
     )

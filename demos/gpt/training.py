@@ -1,4 +1,4 @@
-"""The training: one name a step, on a program for each length of name, and the two rules that make the step."""
+"""The training: one name a step, on a program for each length of name, and two rules that make the step."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def matrices_of(model: GPT) -> dict[str, list[int]]:
 
 
 def train(model: GPT, texts: Sequence[Sequence[int]], rule: Rule, rate: float) -> Progress:
-    """Make a step from each text; the rate falls linearly to 0. Parameters that are frozen stay as they are."""
+    """Make a step from each text; the rate falls linearly to 0. What is frozen stays as it is."""
     programs, progress = Programs(model), Progress()
     numbers, matrices = programs.numbers, matrices_of(model)
     for step, text in enumerate(texts):

@@ -2,17 +2,18 @@
 
 import math
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from autograd import grad
+from autograd import grad, mean
 from demos.gpt import counting, main
 from demos.gpt.names import EDGE, LETTERS, read, spelled, tokens_of
 from demos.gpt.plain import losses
 from demos.gpt.run import HEADS, attend, model_of, plain_matrices
 from demos.gpt.training import adam, descent, held_out_loss, matrices_of, train
-from nn import SGD, Adam
+from nn import SGD, Adam, cross_entropy
 
 pytest.importorskip("names", reason="it has the names; it is in the extra demos")
 TEXTS = list(map(tokens_of, ["ada", "bo", "cleo", "ada", "eve"]))
@@ -34,8 +35,8 @@ def test_the_count_of_pairs_gives_the_shares_that_were_seen():
     """Of a's successors in these names d, the edge, d and the edge; one more for each of 27."""
     table = np.exp(counting.count(TEXTS))
     a, d = LETTERS.index("a"), LETTERS.index("d")
-    assert table[a, [d, EDGE]].tolist() == [3.0, 3.0]
-    logs = [math.log(table[i, j] / table[i].sum()) for text in TEXTS for i, j in zip(text, text[1:])]
+    assert table[a, [d, EDGE]].tolist() == pytest.approx([3.0, 3.0], rel=1e-15)
+    logs = [math.log(table[i, j] / table[i].sum()) for text in TEXTS for i, j in pairwise(text)]
     assert counting.loss_of_pairs(counting.count(TEXTS), TEXTS) == pytest.approx(-np.mean(logs), rel=1e-12)
 
 
@@ -60,9 +61,11 @@ def test_the_plain_program_is_the_model():
     right = model.loss(TEXTS[2])
     right.backward()
     assert loss.data == pytest.approx(right.data, rel=1e-13)
-    mine = [p.grad for rows in matrices.values() for row in rows for p in row]
-    theirs = [p.grad for p in model.parameters()]
-    assert sorted(mine) == pytest.approx(sorted(theirs), rel=1e-9, abs=1e-14)
+    for p in model.parameters():
+        p.data = p.grad
+    for name, slopes in plain_matrices(model).items():
+        mine = [p.grad for row in matrices[name] for p in row]
+        assert mine == pytest.approx([p.data for row in slopes for p in row], rel=1e-9, abs=1e-14)
 
 
 @pytest.mark.parametrize("name", ["descent", "adam"])
@@ -103,14 +106,17 @@ def test_the_attention_is_what_the_model_computes():
     assert np.nansum(found.weights, axis=-1) == pytest.approx(np.ones((HEADS, T)), rel=1e-12)
     assert np.nansum(found.slopes, axis=-1) == pytest.approx(np.zeros((HEADS, T)), abs=1e-15)
     caches = model.caches()
-    for token in text[:-1]:
-        model.step(token, caches)
+    scores = [model.step(token, caches) for token in text[:-1]]
+    loss = mean([cross_entropy(row, target) for row, target in zip(scores, text[1:], strict=True)])
     assert found.weights[2, 3, 1] == caches[0].weights[3][2][1].data
-
-    # A score that is raised by h raises the loss by its slope times h: the key moves along the query.
-    loss = model.loss(text)
-    slopes = grad(loss, [loss])
-    assert slopes == [1.0]
+    # Scores are linear in a key k: Σ score · ∂L/∂score over all that it is in is k · ∂L/∂k.
+    for head, place in [(0, 0), (2, 1), (3, 3)]:
+        key = caches[0].keys[place][head]
+        by_key = sum(k.data * slope for k, slope in zip(key, grad(loss, key), strict=True))
+        terms = [
+            caches[0].scores[t][head][place].data * found.slopes[head, t, place] for t in range(place, T)
+        ]
+        assert sum(terms) == pytest.approx(by_key, rel=1e-9, abs=1e-16)
 
 
 @pytest.mark.slow
