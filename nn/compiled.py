@@ -362,7 +362,8 @@ class CompiledModel:
         firsts = [places[:1] for places in self.examples]  # in one batch, or in one each
         batches = firsts if largest == 1 else [np.concatenate(firsts)]
         try:
-            self.train([np.arange(largest)] if len(firsts) == 1 else batches, largest)
+            batches = [np.arange(largest)] if len(firsts) == 1 else batches
+            self.train(batches, largest, self.optimizer.lr)
         except Exception as error:
             raise GraphError(
                 f"the update of {type(self.optimizer).__name__} has no form for native code "
@@ -374,13 +375,16 @@ class CompiledModel:
 
     # --- training
 
-    def train(self, batches: Sequence[npt.NDArray[Any]], largest: int) -> tuple[Training, int, list[Any]]:
+    def train(
+        self, batches: Sequence[npt.NDArray[Any]], largest: int, rates: npt.ArrayLike
+    ) -> tuple[Training, int, list[Any]]:
         """Make updates, and count those that stayed finite. The model is not touched; see `write_back`.
 
         Parameters
         ----------
         batches : the indices of the examples of each update.
         largest : the examples in the largest batch of the whole training.
+        rates : η, one for all updates or one for each.
 
         Returns
         -------
@@ -395,7 +399,7 @@ class CompiledModel:
             self.numbers(),
             tables[0],
             visits,
-            self.optimizer.lr,
+            rates,
             {name: array[list(self.places)] for name, array in self._memory().items()},
             updated=len(self.updated),
             careful=True,
