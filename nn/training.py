@@ -49,6 +49,7 @@ def fit(
     callbacks: Iterable[Callback] = (),
     metrics: Iterable[str | Metric] = (),
     schedule: Schedule | Callable[[Optimizer], Schedule] | None = None,
+    schedule_interval: str = "epoch",
     clip_norm: float | None = None,
     clip_value: float | None = None,
     resume: History | str | PathLike[str] | None = None,
@@ -101,6 +102,8 @@ def fit(
     schedule : a `Schedule` of the optimizer, or what makes one of it, such as
         ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch, and in another training
         goes on from there.
+    schedule_interval : ``"epoch"``, or ``"update"`` for a schedule that takes a step after each update: its t
+        and T then count updates, and its rate has to be a formula in t.
     clip_norm, clip_value : if given, `clip_grad_norm_` and `clip_grad_value_` before each update.
     resume : the history of a training that was interrupted, or the path of a checkpoint, to go on from
         there until `epochs` in all: with the same arguments to the same numbers as without interruption. The
@@ -141,7 +144,7 @@ def fit(
         batch_size = require_count("batch_size", batch_size)
     loss = find_loss(loss)
     optimizer = _optimizer_of(model, optimizer)
-    schedule = _schedule_of(optimizer, schedule)
+    schedule = _schedule_of(optimizer, schedule, schedule_interval)
     given = {"clip_value": clip_value, "clip_norm": clip_norm}
     clips = {name: None if limit is None else require_positive(name, limit) for name, limit in given.items()}
     measures = _metrics(metrics, loss)
@@ -165,7 +168,10 @@ def fit(
         CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures), others=others
     )
     choose = functools.partial(_compiled, make, backend, len(model.parameters()), order, epochs)
-    loop = Loop(model, loss, optimizer, schedule, measures, callbacks, clips, order, data, held_out, choose)
+    loop = Loop(
+        model, loss, optimizer, schedule, schedule_interval == "update", measures, callbacks, clips, order,
+        data, held_out, choose,
+    )  # fmt: skip
     if resume is not None:
         _resume(loop, resume)
     return loop.run(epochs, progress)
@@ -203,7 +209,9 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
     return optimizer
 
 
-def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
+def _schedule_of(optimizer: Optimizer, schedule: Any, interval: Any) -> Schedule | None:
+    if interval not in ("epoch", "update"):
+        raise ValueError(f"schedule_interval must be 'epoch' or 'update', got {interval!r:.60}")
     if schedule is None:
         return None
     if not isinstance(schedule, Schedule) and callable(schedule):
@@ -215,6 +223,11 @@ def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
         )
     if schedule.optimizer is not optimizer:
         raise ValueError("the schedule belongs to another optimizer than the one given")
+    if interval == "update" and type(schedule).step is not Schedule.step:
+        raise ValueError(
+            "schedule_interval='update' needs a schedule whose rate is a formula, and "
+            f"{type(schedule).__name__} has a step of its own: give it after each epoch"
+        )
     return schedule
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, compile, draw, explain, explore, grad, mean, topological_order
 from autograd.engine.primitives import TABLE
-from nn import GPT, Adam, TransformerBlock, add_lora, cross_entropy
+from nn import GPT, Adam, TransformerBlock, add_lora, cross_entropy, fit
 from tests.benchmarks.gpt import GPT as PlainGPT
 from tests.benchmarks.gpt import Sizes
 from tests.support import reader, transformer
@@ -128,6 +128,29 @@ def test_eight_layers_and_more_need_no_deeper_stack():
 
 
 # --- training and going on ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["numpy", *slow(["llvm"])])
+@pytest.mark.parametrize("options", [{}, {"rotary": True, "n_expert": 2}, {"dropout": 0.5}], ids=str)
+@pytest.mark.parametrize("lora", [False, True])
+def test_fit_trains_it_on_texts_of_different_lengths(options, lora, backend):
+    """Compiled with the numbers of the object graph, whatever is frozen or left out."""
+    if backend == "llvm":
+        pytest.importorskip("llvmlite", reason="llvmlite is in the extra jit")
+    texts = [[0, 1, 2, 3], [1, 4, 4], [2, 2, 3, 4, 1], [3, 0, 0], [4, 1, 2, 0]]
+    X, y = [text[:-1] for text in texts], [text[1:] for text in texts]
+    found = []
+    for route in ("eager", backend):
+        model = GPT(**{**TINY, "seed": 0, **options})
+        if lora:
+            add_lora(model, 1, seed=0)
+        optimizer = Adam(model.parameters(), lr=0.01)
+        history = fit(
+            model, X, y, loss="cross_entropy", optimizer=optimizer, epochs=3, batch_size=2, seed=0,
+            backend=route, progress=False,
+        )  # fmt: skip
+        found.append([*history.loss, *model.state_dict().values()])
+    assert found[1] == pytest.approx(found[0], rel=1e-11, abs=1e-14)
 
 
 def test_it_learns_a_text_by_heart_and_goes_on_with_it():
@@ -321,8 +344,8 @@ def test_bad_settings_are_refused(arguments, error, message):
 @pytest.mark.parametrize(
     ("tokens", "error", "message"),
     [
-        ([5], IndexError, "token_embedding has rows 0 to 4, got 5"),
-        ([-1], IndexError, "token_embedding has rows 0 to 4, got -1"),
+        ([5], IndexError, "token_embedding takes whole numbers from 0 to 4, got 5"),
+        ([-1], IndexError, "token_embedding takes whole numbers from 0 to 4, got -1"),
         ([0.5], ValueError, "whole numbers from 0 to 4, got 0.5"),
         ([float("nan")], ValueError, "whole numbers from 0 to 4, got nan"),
         (["a"], TypeError, "whole numbers from 0 to 4, got str: 'a'"),
