@@ -55,6 +55,7 @@ try:
 except autograd.MissingExtraError as error:
     message = str(error)
 assert "scalar-autograd[render]" in message, message
+assert len(autograd.playground().html) > 1_000_000  # which has a Graphviz of its own
 message = ""
 try:
     save_workbook(y, x, "training.xlsx")

@@ -15,7 +15,8 @@ import numpy as np
 
 __all__ = [
     "Described", "random_generator", "require_choice", "require_column", "require_count", "require_flag",
-    "require_fraction", "require_number", "require_positive", "require_state", "require_text", "scalar",
+    "require_fraction", "require_integer", "require_number", "require_positive", "require_state",
+    "require_text", "scalar",
 ]  # fmt: skip
 
 
@@ -27,15 +28,26 @@ def require_count(name: str, value: Any, least: int = 1) -> int:
         ...
     TypeError: n_in must be an integer, got float: 2.0
     """
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {value!r:.60}") from None
+    count = require_integer(name, value)
     if count < least:
         raise ValueError(f"{name} must be at least {least}, got {count}")
     return count
+
+
+def require_integer(name: str, value: Any) -> int:
+    """`value` as an int, numpy's integers included; an error that names it otherwise.
+
+    >>> require_integer("ignore_index", "no")
+    Traceback (most recent call last):
+        ...
+    TypeError: ignore_index must be an integer, got str: 'no'
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {value!r:.60}") from None
 
 
 def require_number(name: str, value: Any, least: float = -math.inf) -> float:

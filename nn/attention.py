@@ -125,7 +125,7 @@ class CausalSelfAttention(Described, Module):
             for part in ("query", "key", "value", "projection")
         )
         p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng) if p else None
+        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
         self._turns: list[
             list[tuple[Vector, Vector]]
         ] = []  # of each position and pair the rows of a rotation

@@ -6,6 +6,8 @@ import copy
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,29 +30,60 @@ from autograd import (
 from .examples import Example, copies
 from .kept import Kept
 from .layers import Dropout
-from .losses import Loss, cross_entropy
-from .module import Module, mode, several
+from .losses import Loss, ignored_class
+from .module import Module, in_rows, mode, several
 from .optimizers import SGD, Optimizer
 from .weights import Weighted
 
 __all__ = ["CompiledModel", "NotCompiledError"]
 
 Array = npt.NDArray[np.float64]
+Shape = tuple[int, int | None, tuple[int, ...]]
 
 
 class NotCompiledError(ValueError):
     """The model, the loss or the update is not the same computation every time; the message says why."""
 
 
+@dataclass(frozen=True)
+class Recording:
+    """The loss of examples of one shape, and their predictions, as a program.
+
+    Attributes
+    ----------
+    program : of the loss and the K numbers of the prediction; its inputs are features, targets and factors.
+    evaluation : the same with nothing dropped, without factors.
+    masks : the dropouts with the number of their factors, in the order of the columns.
+    rows : how many numbers each row of the prediction has; None of a flat one or of a number alone.
+    scalar : whether the prediction is a number alone.
+    width : K.
+    """
+
+    program: Program
+    evaluation: Program
+    masks: list[tuple[Dropout, int]]
+    rows: list[int] | None
+    scalar: bool
+    width: int
+
+    def predictions(self, outputs: Array) -> list[Any]:
+        """The outputs (B, K) as the model gives them: numbers, lists of K, or lists of rows."""
+        if self.rows is not None:
+            ends = np.cumsum(self.rows)[:-1]
+            return [[part.tolist() for part in np.split(each, ends)] for each in outputs]
+        found: list[Any] = (outputs[:, 0] if self.scalar else outputs).tolist()
+        return found
+
+
 class CompiledModel:
     """The loss of a model for one example, and its predictions, recorded once and run on batches.
 
     The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
-    are inputs. Whether it is the same computation for other examples is checked: Python may read no number
-    while it is recorded (see `autograd.Readings`), nor what the training changes, such as the rate; nothing
-    that the code keeps between calls may change (see `Kept`, which puts it back afterwards), and for some
-    examples value and gradient must be those of the eager engine, and a few updates those of the optimizer,
-    which keeps numbers with `Optimizer.memory`.
+    are inputs; of sequences once for each length, see `Recording`. Whether it is the same computation for
+    other examples is checked: Python may read no number while it is recorded (see `autograd.Readings`), nor
+    what the training changes, such as the rate; nothing that the code keeps between calls may change (see
+    `Kept`, which puts it back afterwards), and for some examples value and gradient must be those of the
+    eager engine, and a few updates those of the optimizer, which keeps numbers with `Optimizer.memory`.
 
     Parameters
     ----------
@@ -80,37 +113,37 @@ class CompiledModel:
         others: Sequence[Any] = (),
     ) -> None:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
+        self.others: dict[Shape, Recording] = {}  # of shapes that validation alone has
         self.data, self.clips, self.noted = data, clips, predictions
         self.changing = [optimizer, *others]
         self.places = _trained(optimizer)
         self.updated = list(self.places.values())
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
-        self.classes = 0  # of labels that are written as one-hot vectors
-        self.masks: list[tuple[Dropout, int]] = []  # in the order of their columns, after the targets
+        own = loss.loss if isinstance(loss, Weighted) else loss
+        self.shape = functools.partial(_shape, ignored=ignored_class(own))
+        shapes = list(map(self.shape, data))
+        self.kinds = {shape: kind for kind, shape in enumerate(dict.fromkeys(shapes))}
+        self.kind = np.array([self.kinds[shape] for shape in shapes])  # (N,), of each example
+        self.examples = [np.flatnonzero(self.kind == kind) for kind in range(len(self.kinds))]  # of each kind
+        self.row = np.empty(len(data), np.intp)  # (N,), of each example in the table of its kind
+        for places in self.examples:
+            self.row[places] = np.arange(len(places))
         facts = find_backend(backend)
         if facts.installed:
             facts.load()  # some libraries draw random numbers when they are imported
         with self._keeping_nothing():
-            if (loss is cross_entropy and not isinstance(data[0][1], list)) or (
-                isinstance(loss, Weighted) and loss.labels
-            ):
-                with mode(model, training=False), no_grad():
-                    self.classes = len(model(data[0][0]))
-            self.batch = self.matrix(data)
-            self.program = self._compile(training=True)
-            self.evaluation = self._compile(training=False) if self.masks else self.program
+            self.tables = [self.matrix([data[i] for i in places.tolist()]) for places in self.examples]
+            self.recordings = [self._compile(data[int(places[0])]) for places in self.examples]
             self._check()
         self._take_update()
 
     # --- data
 
     def matrix(self, data: Sequence[Example]) -> Array:
-        """The examples as rows (N, I): features, then targets."""
+        """Examples of one shape as rows (N, I): features, then targets."""
         features = np.array([x for x, _ in data])
         targets = np.array([target for _, target in data]).reshape(len(data), -1)
-        if self.classes:  # after the labels there may be weights
-            targets = np.hstack([np.eye(self.classes)[targets[:, 0].astype(np.intp)], targets[:, 1:]])
         return np.hstack([features, targets])
 
     def numbers(self) -> Array:
@@ -138,9 +171,10 @@ class CompiledModel:
         finally:
             before.put_back()
 
-    def _record(self, training: bool) -> tuple[list[Value], list[Value]]:
-        """The outputs for the first example, of which the first is the loss, and the inputs."""
-        example = self.data[0]
+    def _record(
+        self, example: Example, training: bool
+    ) -> tuple[Value, Any, list[Value], list[tuple[Dropout, int]]]:
+        """The loss of an example, the prediction, the inputs that they were recorded from, and the masks."""
         (row,) = self.matrix([example])
         n = len(example[0])
         inputs = [
@@ -157,7 +191,7 @@ class CompiledModel:
                 _watched(self.changing) as seen,
             ):
                 prediction = self.model(x)
-                single = not self.classes and not isinstance(example[1], list)
+                single = not isinstance(example[1], list)
                 loss = self.loss(prediction, target[0] if single else target)
         except Exception as error:  # it is the user's code
             fault = error
@@ -178,19 +212,25 @@ class CompiledModel:
                 "the model or the loss does not take Values in place of the example's numbers: "
                 f"{type(fault).__name__}: {fault} ({reads.line_of(fault)})"
             ) from fault
-        if training:
-            self.masks = [(dropout, len(factors)) for dropout, factors in masks]
         inputs += [factor for _, factors in masks for factor in factors]
-        outputs = several(prediction)
-        self.width, self.scalar = len(outputs), not hasattr(prediction, "__iter__")
-        return [each if isinstance(each, Value) else Value(each) for each in (loss, *outputs)], inputs
+        return loss, prediction, inputs, [(dropout, len(factors)) for dropout, factors in masks]
 
-    def _compile(self, training: bool) -> Program:
-        outputs, inputs = self._record(training)
-        try:
-            return compile(outputs, self.parameters, inputs, backend=self.backend)
-        except ValueError as error:  # a leaf that is no parameter, for one
-            raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
+    def _compile(self, example: Example) -> Recording:
+        """The program for all examples of the shape of this one."""
+        found = []
+        for training in (True, False):
+            loss, prediction, inputs, masks = self._record(example, training)
+            rows = [len(row) for row in prediction] if in_rows(prediction) else None
+            try:
+                outputs = _nodes(loss, prediction)
+                program = compile(outputs, self.parameters, inputs, backend=self.backend)
+            except ValueError as error:  # a leaf that is no parameter, for one
+                raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
+            scalar = not hasattr(prediction, "__iter__")
+            found.append(Recording(program, program, masks, rows, scalar, program.outputs - 1))
+            if training and not masks:
+                return found[0]
+        return replace(found[0], evaluation=found[1].program)
 
     def _check(self) -> None:
         """Compare with the eager engine's numbers: value and gradient, the loss, and the loss of each target.
@@ -200,21 +240,37 @@ class CompiledModel:
         missing. A model of the user's own is called with as many examples as take a small part of a second,
         which may be all. The loss of one prediction is compared for every target.
         """
+        steady = all(module._steady() for module in self.model.modules())
+        commonest = max(self.examples, key=len)
+        # Parts of nn are the same computation for every length: one of them is looked at.
+        data = commonest.tolist() if steady else list(range(len(self.data)))
         kinds: dict[Any, int] = {}
-        for i, (_, target) in enumerate(self.data):
+        for i in data:
+            target = self.data[i][1]
             if isinstance(self.loss, Weighted):
                 target = self.loss.target(target)
             kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
         each = list(kinds.values())
-        few = sorted({*each[:4], *_spread(len(self.data), 4)})
-        extremes = np.stack([self.batch.argmin(axis=0), self.batch.argmax(axis=0)], axis=1).ravel().tolist()
-        steady = all(module._steady() for module in self.model.modules())
-        count = 64 if steady else max(64, _NUMBERS // (1 + len(self.parameters)))
-        more = {*(each if len(each) <= 64 else ()), *_spread(len(self.data), count), *extremes[-64:]}
+        firsts = [] if steady else [int(places[0]) for places in self.examples]
+        few = sorted({*each[:4], *firsts, *(data[i] for i in _spread(len(data), 4))})
+        extremes = [
+            int(places[i])
+            for places, table in zip(self.examples, self.tables)
+            if not steady or places is commonest
+            for i in np.stack([table.argmin(axis=0), table.argmax(axis=0)], axis=1).ravel()
+        ]
+        # A position of a sequence is as good as an example.
+        least = 8 if self.recordings[0].rows is not None else 64
+        count = least if steady else max(least, _NUMBERS // (1 + len(self.parameters)))
+        spread = [data[i] for i in _spread(len(data), count)]
+        more = {*(each if len(each) <= least else ()), *spread, *extremes[-least:]}
+        x, target = self.data[data[0]]
         with mode(self.model, training=False), no_grad():
-            x = self.data[0][0]
             prediction = self.model(x[:])
-        targets = [(x, self.data[i][1]) for i in each]
+        alike = [i for i in each if self.kind[i] == self.kind[data[0]]]
+        if isinstance(target, list):  # of a number alone, such as a class, there may be a rare one
+            alike = [alike[i] for i in _spread(len(alike), count)]
+        targets = [(x, self.data[i][1]) for i in alike]
         if not (
             self._agrees([self.data[i] for i in few])
             and self._agrees_forward([self.data[i] for i in sorted(more)], self.model)
@@ -230,7 +286,7 @@ class CompiledModel:
         """Whether the losses of examples are the eager engine's, which calls this model."""
         with mode(self.model, training=False), no_grad():
             losses = [self.loss(model(x), target).data for x, target in copies(examples)]
-        return _close(self.evaluate(self.matrix(examples))[0], losses, atol=1e-12)
+        return _close(self.evaluate(examples)[0], losses, atol=1e-12)
 
     def still_agrees(self) -> bool:
         """Whether the model and its optimizer still are as they were recorded: a callback may change them."""
@@ -240,19 +296,27 @@ class CompiledModel:
         try:
             if _settings(self.optimizer) != self.settings:
                 self._take_update()
-            outputs, inputs = self._record(training=True)
-            same = self.program.computes(outputs, self.parameters, inputs)
+            for places, recording in zip(self.examples, self.recordings):
+                loss, prediction, inputs, _ = self._record(self.data[int(places[0])], training=True)
+                outputs = _nodes(loss, prediction)
+                if not recording.program.computes(outputs, self.parameters, inputs):
+                    return False
         except NotCompiledError:
             return False
-        return same and self._agrees_forward([self.data[i] for i in _spread(len(self.data), 2)], self.model)
+        return self._agrees_forward([self.data[i] for i in _spread(len(self.data), 2)], self.model)
 
     def _agrees(self, examples: Sequence[Example]) -> bool:
         """Whether value and gradient for examples are the eager engine's, with nothing dropped."""
-        nothing = np.ones((len(examples), sum(n for _, n in self.masks)))  # the factors, (B, ·)
         with mode(self.model, training=True), _recording(self.dropouts):
             total = mean([self.loss(self.model(x), target) for x, target in copies(examples)])
         partials = np.array(grad(total, self.parameters))  # (P,)
-        value, gradient = self.program(self.numbers(), np.hstack([self.matrix(examples), nothing]))
+        parts = []
+        for kind, places in _grouped(np.array([self.kinds[self.shape(each)] for each in examples])):
+            rows = self.matrix([examples[i] for i in places])
+            factors = sum(n for _, n in self.recordings[kind].masks)
+            nothing = np.ones((len(rows), factors))  # is dropped
+            parts.append((self.recordings[kind].program, np.hstack([rows, nothing])))
+        value, gradient = _mean_of(parts, self.numbers())
         sizes = np.abs([total.data, *partials])
         size = sizes.max(initial=0.0, where=np.isfinite(sizes))
         return _close(value, total.data) and _close(gradient, partials, atol=1e-9 * size)
@@ -292,11 +356,14 @@ class CompiledModel:
         # A new rule for new settings, which are constants in its native code.
         self.rule = {} if _is_descent(optimizer) else {"rule": _rule(optimizer)}
 
-    def dry_run(self, batch: npt.NDArray[Any]) -> None:
+    def dry_run(self, largest: int) -> None:
         """Make an update and forget it: what native code cannot do is found before the first step."""
         states = [dropout.generator.bit_generator.state for dropout in self.dropouts]
+        firsts = [places[:1] for places in self.examples]  # in one batch, or in one each
+        batches = firsts if largest == 1 else [np.concatenate(firsts)]
         try:
-            self.train([batch], len(batch))
+            batches = [np.arange(largest)] if len(firsts) == 1 else batches
+            self.train(batches, largest, self.optimizer.lr)
         except Exception as error:
             raise GraphError(
                 f"the update of {type(self.optimizer).__name__} has no form for native code "
@@ -308,44 +375,117 @@ class CompiledModel:
 
     # --- training
 
-    def train(self, batches: Sequence[npt.NDArray[Any]], largest: int) -> tuple[Training, int]:
+    def train(
+        self, batches: Sequence[npt.NDArray[Any]], largest: int, rates: npt.ArrayLike
+    ) -> tuple[Training, int, list[Any]]:
         """Make updates, and count those that stayed finite. The model is not touched; see `write_back`.
 
         Parameters
         ----------
         batches : the indices of the examples of each update.
         largest : the examples in the largest batch of the whole training.
+        rates : η, one for all updates or one for each.
+
+        Returns
+        -------
+        The training, how many updates were made, and the prediction of each visit, if they are noted.
         """
-        batch, visits = self.batch, list(batches)
-        if self.masks:  # random factors belong to a visit, so each visit is a row
-            order = np.concatenate(visits)
-            ends = np.cumsum(list(map(len, visits)))
-            visits = [np.arange(end - len(visit), end) for visit, end in zip(visits, ends)]
-            batch = np.hstack([batch[order], *self.draw(len(order))])
+        visits, tables = list(batches), self.tables
+        if any(recording.masks for recording in self.recordings):  # random factors belong to a visit
+            visits, tables = self._with_factors(batches)
+        else:
+            visits = [self.row[batch] for batch in batches] if len(tables) > 1 else visits
         training = Training.of(
             self.numbers(),
-            batch,
+            tables[0],
             visits,
-            self.optimizer.lr,
+            rates,
             {name: array[list(self.places)] for name, array in self._memory().items()},
             updated=len(self.updated),
             careful=True,
-            outputs=self.width if self.noted else 0,
+            outputs=self.recordings[0].width if self.noted and len(tables) == 1 else 0,
             largest=largest,
             **self.clips,
             **self.rule,
         )
         with np.errstate(all="ignore"):
-            return training, self.program.train(training)
+            if len(tables) > 1:
+                return training, *self._train_by_kind(training, np.concatenate(batches), tables)
+            made = self.recordings[0].program.train(training)
+        return training, made, self.recordings[0].predictions(training.noted) if self.noted else []
 
-    def draw(self, visits: int) -> list[Array]:
-        """Draw random factors as V examples one after the other do: for each mask (V, n)."""
-        drawn: dict[Dropout, Iterator[Array]] = {}
-        for dropout in self.dropouts:
-            widths = [n for each, n in self.masks if each is dropout]
-            factors = dropout.factors(visits, sum(widths))  # (V, Σ n)
-            drawn[dropout] = iter(np.split(factors, np.cumsum(widths[:-1], dtype=np.intp), axis=1))
-        return [next(drawn[dropout]) for dropout, _ in self.masks]
+    def _train_by_kind(
+        self, training: Training, order: npt.NDArray[Any], tables: Sequence[Array]
+    ) -> tuple[int, list[Any]]:
+        """Make the updates from examples of several shapes; `order` (V,) has the example of each visit.
+
+        Of batches of one, native code makes all updates in a row from examples of one shape. A larger batch
+        has several shapes: its gradient is the mean of what their programs give.
+        """
+        predictions: list[Any] = [None] * len(order)
+        kinds, rows = self.kind[order], training.order
+        parameters = training.state[: training.parameters]
+
+        def compute(start: int, stop: int) -> tuple[Any, Any]:
+            parts = []
+            for kind, places in _grouped(kinds[start:stop]):
+                program, table = self.recordings[kind].program, tables[kind][rows[start:stop][places]]
+                parts.append((program, table))
+                if self.noted:
+                    found = self.recordings[kind].predictions(program.evaluate(parameters, table)[:, 1:])
+                    for place, prediction in zip(places, found):
+                        predictions[start + place] = prediction
+            value, gradient = _mean_of(parts, parameters)
+            return np.array([value]), gradient
+
+        if training.largest > 1:
+            return training.run(compute), predictions
+        made = 0
+        for start, stop in _runs(kinds):
+            recording = self.recordings[kinds[start]]
+            part = replace(
+                training,
+                batch=tables[kinds[start]],
+                order=rows[start:stop],
+                bounds=training.bounds[start:stop] - start,
+                rates=training.rates[start:stop],
+                outputs=recording.width if self.noted else 0,
+            )
+            done = recording.program.train(part)
+            training.values[start:stop], training.norms[start:stop] = part.values, part.norms
+            if self.noted:
+                predictions[start:stop] = recording.predictions(part.noted)
+            made += done
+            if done < stop - start:
+                break
+        return made, predictions
+
+    def _with_factors(self, batches: Sequence[npt.NDArray[Any]]) -> tuple[list[Any], list[Array]]:
+        """Tables with a row for each visit, which has random factors; and the rows of each update in them."""
+        order = np.concatenate(batches)
+        drawn = self.draw(batches)
+        rows, tables = np.empty(len(order), np.intp), []
+        for kind, table in enumerate(self.tables):
+            visits = np.flatnonzero(self.kind[order] == kind)
+            rows[visits] = np.arange(len(visits))
+            factors = drawn[kind] if len(visits) else np.empty((0, 0))
+            tables.append(np.hstack([table[self.row[order[visits]]], factors]))
+        return np.split(rows, np.cumsum(list(map(len, batches)))[:-1]), tables
+
+    def draw(self, batches: Sequence[npt.NDArray[Any]]) -> dict[int, Array]:
+        """Draw random factors for visits as one after the other does: by kind (V, ·)."""
+        kinds = self.kind[np.concatenate([*batches, []]).astype(np.intp)]
+        found: dict[int, list[Array]] = {}
+        for start, stop in _runs(kinds):
+            masks = self.recordings[kinds[start]].masks
+            drawn: dict[Dropout, Iterator[Array]] = {}
+            for dropout in self.dropouts:
+                widths = [n for each, n in masks if each is dropout]
+                factors = dropout.factors(stop - start, sum(widths))  # (V, Σ n)
+                drawn[dropout] = iter(np.split(factors, np.cumsum(widths[:-1], dtype=np.intp), axis=1))
+            columns = [next(drawn[dropout]) for dropout, _ in masks]
+            found.setdefault(kinds[start], []).append(np.hstack([np.empty((stop - start, 0)), *columns]))
+        return {kind: np.concatenate(parts) for kind, parts in found.items()}
 
     def write_back(self, training: Training) -> None:
         """Give the model and the optimizer the numbers that a training ended with."""
@@ -371,15 +511,25 @@ class CompiledModel:
             remembered[name][list(self.places)] = array
         return {"lr": self.optimizer.lr, "memory": remembered}
 
-    def predictions(self, outputs: Array) -> list[Any]:
-        """The outputs (B, K) for some examples as the model gives them: numbers, or lists of K."""
-        rows: list[Any] = (outputs[:, 0] if self.scalar else outputs).tolist()
-        return rows
-
-    def evaluate(self, rows: Array) -> tuple[list[float], list[Any]]:
-        """The losses of examples, which are the rows of a `matrix`, and the predictions."""
-        table = self.evaluation.evaluate(self.numbers(), rows)  # (B, 1 + K)
-        return table[:, 0].tolist(), self.predictions(table[:, 1:])
+    def evaluate(self, examples: Sequence[Example]) -> tuple[list[float], list[Any]]:
+        """The losses of examples, and the predictions."""
+        losses, predictions = np.empty(len(examples)), [None] * len(examples)
+        shapes = list(map(self.shape, examples))
+        for shape in dict.fromkeys(shapes):
+            places = [i for i, each in enumerate(shapes) if each == shape]
+            if shape not in self.kinds:  # of validation alone
+                recording = self.others.get(shape)
+                if recording is None:
+                    recording = self.others[shape] = self._compile(examples[places[0]])
+            else:
+                recording = self.recordings[self.kinds[shape]]
+            table = recording.evaluation.evaluate(
+                self.numbers(), self.matrix([examples[i] for i in places])
+            )  # (B, 1 + K)
+            losses[places] = table[:, 0]
+            for place, prediction in zip(places, recording.predictions(table[:, 1:])):
+                predictions[place] = prediction
+        return losses.tolist(), predictions
 
 
 _NUMBERS = 100_000  # parameters that calls of the user's model go through while it is checked
@@ -392,6 +542,41 @@ def _require_unchanged(kept: Kept) -> None:
             f"the model or the loss changes what it keeps between calls, {changed}: each call is "
             "a different computation; use Dropout for random numbers, or backend='eager'"
         )
+
+
+def _shape(example: Example, ignored: int | None) -> Shape:
+    """How many features and targets it has, None of a target that is a number alone; which it ignores."""
+    x, target = example
+    if not isinstance(target, list):
+        return len(x), None, ()
+    return len(x), len(target), tuple([i for i, each in enumerate(target) if each == ignored])
+
+
+def _nodes(loss: Any, prediction: Any) -> list[Value]:
+    """The loss and the numbers of a prediction, row by row, as nodes."""
+    return [each if isinstance(each, Value) else Value(each) for each in (loss, *several(prediction))]
+
+
+def _grouped(kinds: npt.NDArray[Any]) -> list[tuple[int, npt.NDArray[Any]]]:
+    """Each kind that occurs, with the places where it does."""
+    return [(int(kind), np.flatnonzero(kinds == kind)) for kind in np.unique(kinds)]
+
+
+def _runs(kinds: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """The first place and the one after the last of each run of one kind."""
+    changes = (np.flatnonzero(np.diff(kinds)) + 1).tolist()
+    return list(pairwise([0, *changes, len(kinds)])) if len(kinds) else []
+
+
+def _mean_of(parts: Sequence[tuple[Program, Array]], parameters: Array) -> tuple[float, Array]:
+    """The mean over all examples of the values and gradients of programs with their examples."""
+    n = sum(len(rows) for _, rows in parts)
+    value, gradient = 0.0, np.zeros(len(parameters))
+    for program, rows in parts:
+        share, (v, g) = len(rows) / n, program(parameters, rows)
+        value += share * v
+        gradient += share * g
+    return value, gradient
 
 
 def _is_descent(optimizer: Optimizer) -> bool:

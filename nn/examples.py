@@ -13,8 +13,8 @@ from autograd import Value, no_grad
 
 from .arguments import require_fraction
 from .arrays import features_of, finite_array
-from .losses import Loss
-from .module import Module
+from .losses import Loss, ignored_class
+from .module import Module, in_rows
 
 __all__ = ["copies", "examples_of", "split_of"]
 
@@ -26,24 +26,37 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
 
     Raises
     ------
-    TypeError, ValueError : if they are not numbers in rows of one length, one row of each for an example,
-        if one is not finite, or the loss does not take a target; it names the row, and in X the column.
+    TypeError, ValueError : if they are not numbers in rows, one row of each for an example, if one is not
+        finite, or the loss does not take a target; it names the row, and in X the column.
     """
-    features = features_of(model, X, f"{name}X")
-    targets = finite_array(f"{name}y", y)
-    if targets.ndim not in (1, 2):
-        raise ValueError(f"{name}y must have the shape (N,) or (N, K), got {targets.shape}")
+    features = _rows(f"{name}X", X)
+    if features is None:
+        features = features_of(model, X, f"{name}X").astype(np.float64).tolist()
+    takes = getattr(model, "n_in", None)
+    for i, row in enumerate(features):
+        if takes not in (None, len(row)):
+            raise ValueError(f"row {i} of {name}X has {len(row)} features, and the model takes {takes}")
+    targets = _rows(f"{name}y", y) or _targets(f"{name}y", y)
     if len(features) != len(targets):
         raise ValueError(
             f"{name}X and {name}y must have one row per example, got {len(features)} and {len(targets)} rows"
         )
 
-    # Each loss knows which targets it takes; it is asked with the prediction for the first example.
-    examples = list(zip(features.astype(np.float64).tolist(), targets.tolist()))
+    # Each loss knows which targets it takes; it is asked with a prediction for so many features.
+    examples = list(zip(features, targets))
+    ignored = ignored_class(loss)
+    predictions: dict[int, Any] = {}
+    known: set[Any] = set()  # classes that it takes
     with no_grad():
-        prediction = model(examples[0][0][:])
-        for i, (_, target) in enumerate(copies(examples)):
+        for i, (x, target) in enumerate(copies(examples)):
             try:
+                if len(x) not in predictions:
+                    predictions[len(x)] = model(x)
+                prediction = predictions[len(x)]
+                if ignored is not None and in_rows(prediction) and isinstance(target, list):
+                    if len(target) == len(prediction) and {ignored} != set(target) <= known:
+                        continue
+                    known.update(target)
                 value = loss(prediction, target)
             except (TypeError, ValueError) as error:
                 raise _kind(error)(f"row {i} of {name}y: {error}") from error
@@ -53,6 +66,34 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
                     f"{type(value).__name__}: {value!r:.60}"
                 )
     return examples
+
+
+def _targets(name: str, y: Any) -> list[Any]:
+    targets = finite_array(name, y)
+    if targets.ndim not in (1, 2):
+        raise ValueError(f"{name} must have the shape (N,) or (N, K), got {targets.shape}")
+    rows: list[Any] = targets.tolist()
+    return rows
+
+
+def _rows(name: str, data: Any) -> list[list[float]] | None:
+    """Rows of different lengths, such as sentences, as lists of numbers; None of what is no such thing."""
+    if isinstance(data, np.ndarray) and data.dtype != object:
+        return None
+    rows = list(data) if isinstance(data, (list, tuple, np.ndarray)) else []
+    sized = [row for row in rows if isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) > 0]
+    if len(set(map(len, sized))) < 2:
+        return None
+    found = []
+    for i, row in enumerate(rows):
+        numbers = finite_array(f"row {i} of {name}", row)
+        if numbers.ndim != 1 or not numbers.size:
+            raise ValueError(
+                f"{name} with rows of different lengths must have numbers in each, "
+                f"got the shape {numbers.shape} in row {i}"
+            )
+        found.append(numbers.astype(np.float64).tolist())
+    return found
 
 
 def copies(examples: Iterable[Example]) -> list[Example]:
@@ -69,10 +110,10 @@ def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         are not numbers, one row of each for an example.
     """
     share = require_fraction("validation_split", share, below=True)
-    features, targets = finite_array("X", X), finite_array("y", y)
+    features, targets = (_rows(name, each) or finite_array(name, each) for name, each in (("X", X), ("y", y)))
     weights = None if sample_weight is None else finite_array("sample_weight", sample_weight)
     columns = {"X": features, "y": targets} | ({} if weights is None else {"sample_weight": weights})
-    rows = {name: len(array) if array.ndim else 0 for name, array in columns.items()}
+    rows = {name: len(each) if getattr(each, "ndim", 1) else 0 for name, each in columns.items()}
     if len(set(rows.values())) > 1:
         counts = ", ".join(f"{count} of {name}" for name, count in rows.items())
         raise ValueError(f"X, y and sample_weight must have one row per example, got {counts}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import math
 from collections.abc import Iterator
@@ -147,6 +148,36 @@ def _torch_activation(activation: Activation, torch: Any) -> Any:
     )
 
 
+def _composite(part: Module) -> Any:
+    """A torch module that computes by the formula of a part; those in it are yet to be put into it."""
+    return _composite_class()(part)
+
+
+@functools.cache
+def _composite_class() -> Any:
+    import torch
+
+    class Composite(torch.nn.Module):
+        """A part made of parts, which computes by the formula of its kind."""
+
+        def __init__(self, part: Module) -> None:
+            super().__init__()
+            self.part = (part,)  # in a tuple, for it is no module of torch
+
+        def forward(self, x: Any) -> Any:
+            (part,) = self.part
+            ops = _TorchOperations(torch)
+            return FORMULAS[type(part)](ops, part, lambda name, x: self.get_submodule(name)(x), x)
+
+        def _get_name(self) -> str:
+            return type(self.part[0]).__name__
+
+        def __reduce__(self) -> Any:  # pickle does not find a class that is made late
+            return _composite, self.part, vars(self)
+
+    return Composite
+
+
 class _Maker:
     """Makes torch modules of parts; a parameter of ours that several of these share, they share in torch."""
 
@@ -154,33 +185,19 @@ class _Maker:
         self.torch = torch
         self.parameters: dict[Any, Any] = {}  # by the first `Value` and the shape
 
-        class Composite(torch.nn.Module):  # type: ignore[misc]  # whose base is known late
-            """A part made of parts, which computes by the formula of its kind."""
-
-            def __init__(self, part: Module) -> None:
-                super().__init__()
-                self.part = (part,)  # in a tuple, for it is no module of torch
-
-            def forward(self, x: Any) -> Any:
-                (part,) = self.part
-                ops = _TorchOperations(torch)
-                return FORMULAS[type(part)](ops, part, lambda name, x: self.get_submodule(name)(x), x)
-
-        self.composite = Composite
-
     def __call__(self, model: Module) -> Any:
-        """The torch module for a part; those in it are made first."""
-        made: dict[Module, Any] = {}
-        for part in reversed(list(model.modules())):
-            if type(part) not in FORMULAS:
-                made[part] = self._simple(part)
-                continue
-            made[part] = self.composite(part)
-            for name, attribute in vars(part).items():
-                if isinstance(attribute, Module) and not name.startswith("_"):
-                    setattr(made[part], name, made[attribute])
-                elif isinstance(attribute, list) and attribute and isinstance(attribute[0], Module):
-                    setattr(made[part], name, self.torch.nn.ModuleList(made[each] for each in attribute))
+        """The torch module for a part, with those in it."""
+        made = {
+            part: _composite(part) if type(part) in FORMULAS else self._simple(part)
+            for part in model.modules()
+        }
+        for part, composite in made.items():
+            if type(part) in FORMULAS:
+                for name, attribute in vars(part).items():
+                    if isinstance(attribute, Module) and not name.startswith("_"):
+                        setattr(composite, name, made[attribute])
+                    elif isinstance(attribute, list) and attribute and isinstance(attribute[0], Module):
+                        setattr(composite, name, self.torch.nn.ModuleList(made[each] for each in attribute))
         return made[model]
 
     def _simple(self, part: Any) -> Any:

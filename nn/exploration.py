@@ -19,7 +19,7 @@ from .diagrams import diagram
 from .examples import Example, copies, examples_of
 from .history import History
 from .losses import Loss, binary_cross_entropy_with_logits, find_loss
-from .module import Module, mode, several
+from .module import Module, in_rows, mode, several
 from .optimizers import SGD, Optimizer
 from .schedules import Schedule
 from .training import DivergenceError, fit
@@ -190,6 +190,8 @@ def _names(what: str, given: Sequence[str] | None, default: list[str]) -> list[s
 
 def _with_leaves(loss: Loss, prediction: Any, target: Any) -> Value:
     """The loss with targets that are leaves of the graph; a class stays the number that it is."""
+    if in_rows(prediction) or (hasattr(prediction, "__iter__") and not isinstance(target, list)):
+        return loss(prediction, target)  # type: ignore[no-any-return]  # a loss gives one Value, which `fit` checks
     if isinstance(target, list):
         leaves: Any = [Value(number, f"t{k}") for k, number in enumerate(target, 1)]
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, log_softmax, mean, no_grad, sequence, take
+from autograd import Value, mean, no_grad, sequence
 
 from .arguments import (
     Described,
@@ -109,7 +109,7 @@ class TransformerBlock(Described, Module):
         else:
             self.feed_forward = make_feed_forward(n_embd, n_hidden, activation, bias, initializer, rng, place)
         p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng) if p else None
+        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
 
     def __call__(self, x: Any) -> list[Vector]:
         cache = KeyValueCache()
@@ -272,7 +272,7 @@ class GPT(Described, Module):
         if tied:
             self.output.weight = self.token_embedding.weight
         p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng) if p else None
+        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
 
     def __call__(self, tokens: Any) -> list[Vector]:
         """The scores for the token after each of these: T tuples of V `Value`s.
@@ -343,7 +343,7 @@ class GPT(Described, Module):
         scores, targets = self(tokens), listed(targets)
         if not hasattr(targets, "__len__") or len(targets) != len(scores):
             raise ValueError(f"loss needs a target for each of {len(scores)} tokens, got {targets!r:.60}")
-        total: Value = mean(list(map(_cross_entropy, scores, targets)))
+        total: Value = mean(list(map(cross_entropy, scores, targets)))
         all_in_scope((total,), "loss")
         total.label = "loss"
         return total
@@ -434,10 +434,6 @@ class GPT(Described, Module):
 
     def _steady(self) -> bool:
         return type(self) is GPT
-
-
-def _cross_entropy(scores: Vector, target: Any) -> Any:
-    return -take(log_softmax(scores), target) if type(target) is Value else cross_entropy(scores, target)
 
 
 def _drawn(scores: list[float], temperature: float, top_k: int | None, rng: np.random.Generator) -> int:

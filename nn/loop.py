@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,9 +23,9 @@ from .examples import Example, copies
 from .history import History
 from .kept import Kept, is_users
 from .layers import Dropout
-from .losses import Loss
+from .losses import Loss, name_of
 from .metrics import Metric
-from .module import Module, mode
+from .module import Module, in_rows, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .progress import progress_bar
 from .schedules import LambdaLR, Schedule
@@ -95,6 +96,7 @@ class Loop:
     Attributes
     ----------
     model, loss, optimizer, schedule, metrics, callbacks : as `fit` has them, checked.
+    by_update : whether the schedule takes a step after each update, instead of each epoch.
     clips : ``clip_value`` and ``clip_norm``.
     order : the batches.
     data, held_out : the examples to train with, and those of validation.
@@ -112,6 +114,7 @@ class Loop:
     loss: Loss
     optimizer: Optimizer
     schedule: Schedule | None
+    by_update: bool
     metrics: Mapping[str, Metric]
     callbacks: Sequence[Callable[[int, History], Any]]
     clips: Mapping[str, float | None]
@@ -177,7 +180,8 @@ class Loop:
 
     def epochs_at_once(self) -> int:
         """The number of epochs that are made together: one, if anything looks at a single epoch."""
-        looked_at = self.callbacks or self.schedule or self.metrics or self.held_out
+        of_epochs = self.schedule is not None and not self.by_update
+        looked_at = self.callbacks or of_epochs or self.metrics or self.held_out
         return 1 if looked_at else max(1, self.at_once // self.order.updates)
 
     def go_through_data(self, last: int) -> None:
@@ -210,17 +214,24 @@ class Loop:
                 {
                     **row,
                     "gradient_norm": norms.mean(axis=1).tolist(),
-                    "learning_rate": [self.optimizer.lr] * len(norms),
+                    "learning_rate": self.epochs_rates(len(norms)),
                     "loss": [math.fsum(shares[i : i + n]) / self.order.n for i in range(0, len(shares), n)],
                 }
             )
         self.steps = len(self.history) + 1, steps[len(steps) - len(steps) % n :]
         self.order.forget(self.steps[0])
 
+    def epochs_rates(self, count: int) -> list[float]:
+        """The learning rates of the next epochs; if each update has its own, those of the last ones."""
+        if self.schedule is None or not self.by_update:
+            return [self.optimizer.lr] * count
+        n, epoch = self.order.updates, len(self.history)
+        return [self.schedule.rate(self.first + (epoch + k) * n - 1) for k in range(1, count + 1)]
+
     def judged(self, held_out: list[Example]) -> tuple[list[float], list[Any]]:
         """The losses of examples that are not trained on, and the predictions."""
         if self.compiled is not None:
-            return self.compiled.evaluate(self.compiled.matrix(held_out))
+            return self.compiled.evaluate(held_out)
         with mode(self.model, training=False), no_grad():
             held_out = copies(held_out)
             outputs = [self.model(x) for x, _ in held_out]
@@ -230,13 +241,19 @@ class Loop:
     def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, list[float]]:
         if isinstance(self.loss, Weighted):
             targets = list(map(self.loss.target, targets))
+        if predictions and in_rows(predictions[0]):
+            targets, predictions = (list(itertools.chain(*each)) for each in (targets, predictions))
         t, y = np.array(targets), np.array(predictions)
         return {name: [float(metric(t, y))] for name, metric in self.metrics.items()}
 
     # --- after an epoch
 
     def follow(self) -> None:
-        """Take the schedule's steps after the completed epochs, each whole or not at all."""
+        """Take the schedule's steps after the completed epochs or updates, each whole or not at all."""
+        if self.schedule is not None and self.by_update:
+            self.schedule.last_epoch = self.first + self.updates()
+            self.optimizer.lr = self.schedule.rate(self.schedule.last_epoch)
+            return
         while self.schedule is not None and self.schedule.last_epoch < self.first + len(self.history):
             before = self.schedule.state_dict()
             try:
@@ -244,6 +261,17 @@ class Loop:
             except BaseException:
                 self.schedule.load_state_dict(before)
                 raise
+
+    def updates(self) -> int:
+        """How many updates have been made."""
+        return (self.steps[0] - 1) * self.order.updates + len(self.steps[1])
+
+    def rates(self, count: int) -> Any:
+        """The learning rate of so many updates to come: one for all, or one for each."""
+        if self.schedule is None or not self.by_update:
+            return self.optimizer.lr
+        first = self.first + self.updates()
+        return [self.schedule.rate(t) for t in range(first, first + count)]
 
     def follow_users_code(self) -> None:
         """Go on with what callbacks, metrics and the schedule may have changed."""
@@ -306,8 +334,12 @@ class Loop:
         at = 0
         while at < len(batches):
             part = batches[at : at + self.at_once]
+            if self.by_update:
+                self.follow()
             made = 0 if self.compiled is None else self.make_compiled(self.compiled, part)
             if made < len(part):  # if it is compiled, its numbers were not finite: the engine tells why
+                if made and self.by_update:
+                    self.follow()
                 epoch, number = divmod(len(steps), self.order.updates)
                 place = f"epoch {first + epoch}, batch {number + 1}"
                 self.make_eagerly([self.data[i] for i in part[made]], place)
@@ -319,19 +351,18 @@ class Loop:
         steps, now = self.steps[1], self.now()
         done = len(steps)
         try:
-            training, made = model.train(batches, self.order.largest)
+            training, made, noted = model.train(batches, self.order.largest, self.rates(len(batches)))
             if made < len(batches):
                 self.put_back(now)
-                model.draw(sum(map(len, batches[:made])))
+                model.draw(batches[:made])
             if made:
                 model.write_back(training)
                 losses, norms = training.values.tolist(), training.norms.tolist()
                 for (start, end), loss, norm in zip(training.bounds[:made].tolist(), losses, norms):
-                    predictions = model.predictions(training.noted[start:end]) if self.metrics else []
-                    found = {"loss": loss, "size": end - start, "norm": norm, "predictions": predictions}
+                    found = {"loss": loss, "size": end - start, "norm": norm, "predictions": noted[start:end]}
                     steps.append(found)
                 numbers, state = model.previous(training) if made > 1 else (now.parameters, now.optimizer)
-                draw = functools.partial(model.draw, sum(map(len, batches[: made - 1])))
+                draw = functools.partial(model.draw, batches[: made - 1])
                 self.before = Standing(numbers, state, now.generators, draw)
         except BaseException:
             self.put_back(now)
@@ -416,9 +447,9 @@ class Loop:
     def settings(self) -> dict[str, Any]:
         """What a resumed training must have in common with this one."""
         return {
-            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "loss": name_of(self.loss),
             "optimizer": type(self.optimizer).__name__,
-            "schedule": type(self.schedule).__name__,
+            "schedule": type(self.schedule).__name__ + " of updates" * self.by_update,
             "metrics": list(self.metrics),
             "examples": self.order.n,
             "batch_size": self.order.batch_size,
@@ -609,8 +640,8 @@ def _loading(part: str) -> Iterator[None]:
 
 
 def _numbers(output: Any) -> Any:
-    """The prediction as a number, or as a list of them."""
-    return [float(each) for each in output] if hasattr(output, "__iter__") else float(output)
+    """The prediction as a number, or as a list of them, or of rows of them."""
+    return list(map(_numbers, output)) if hasattr(output, "__iter__") else float(output)
 
 
 def _clip(parameters: list[Any], clip_value: float | None, clip_norm: float | None) -> None:

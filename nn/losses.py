@@ -2,12 +2,18 @@
 
 Each takes the prediction (a `Value`, or a sequence of them where a model has several outputs) and the
 target (a number or as many numbers), and returns one `Value`; of numbers alone, a float. The names and
-formulas are torch's. A target may be a `Value` too, as when it is an input of a compiled program: the
-graph recorded then is the same whatever the target's number.
+formulas are torch's, and so are the options:
+
+- ``reduction`` : ``"mean"``, ``"sum"``, or ``"none"`` for a list with the loss of each output.
+- ``weight`` : a number for each output, or for `cross_entropy` of each class, that its loss is multiplied by.
+
+A target may be a `Value` too, as when it is an input of a compiled program: the graph recorded then is the
+same whatever the target's number.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Callable
@@ -15,13 +21,28 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from autograd import Value, log, log1p, log_softmax, maximum, mean, minimum, peek, relu, softplus, sum, where
+from autograd import (
+    Value,
+    log,
+    log1p,
+    log_softmax,
+    maximum,
+    mean,
+    minimum,
+    peek,
+    relu,
+    softplus,
+    sum,
+    take,
+    where,
+)
 
-from .arguments import require_choice, require_number, scalar
+from .arguments import require_choice, require_fraction, require_integer, require_number, scalar
 
 __all__ = [
     "LOSSES", "Loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
-    "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "l1_loss", "mse_loss",
+    "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "ignored_class", "l1_loss",
+    "mse_loss", "name_of",
 ]  # fmt: skip
 
 Loss = Callable[[Any, Any], Any]
@@ -29,17 +50,20 @@ Loss = Callable[[Any, Any], Any]
 _SMALLEST = math.exp(-100.0)  # torch clamps the logarithm of a probability at −100
 
 
-def mse_loss(prediction: Any, target: Any) -> Any:
+def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean", weight: Any = None) -> Any:
     """The mean squared error (1/n) Σ (ŷᵢ − yᵢ)², over the n outputs of the example.
 
     Parameters
     ----------
     prediction : ŷ, a `Value` or n of them.
     target : y, a number or n of them.
+    reduction : ``"mean"``, ``"sum"`` or ``"none"``.
+    weight : w, n numbers from 0 on: Σ wᵢ (ŷᵢ − yᵢ)², which the mean divides by Σ wᵢ.
 
     Raises
     ------
-    TypeError, ValueError : if the lengths differ, or a target is nan or not a number.
+    TypeError, ValueError : if the lengths differ, or a target is nan or not a number; if the reduction is
+        another, or weights are not n numbers from 0 on, or all 0 where the mean divides by their sum.
 
     Source: `torch.nn.functional.mse_loss`.
 
@@ -52,13 +76,20 @@ def mse_loss(prediction: Any, target: Any) -> Any:
     >>> loss.data, y.grad
     (4.0, 4.0)
     """
-    return _over_outputs(mean, [(y - t) ** 2 for y, t in _pairs("mse_loss", prediction, target)])
+    terms = [(y - t) ** 2 for y, t in _pairs("mse_loss", prediction, target)]
+    return _reduced("mse_loss", prediction, terms, reduction, weight, by_weight=True)
 
 
 def half_squared_error(prediction: Any, target: Any) -> Any:
     """Half the squared error, Σ ½ (yᵢ − ŷᵢ)²: the ½ cancels the 2 of the derivative ŷᵢ − yᵢ.
 
-    Parameters, Raises: as for `mse_loss`.
+    Parameters
+    ----------
+    prediction, target : as for `mse_loss`.
+
+    Raises
+    ------
+    TypeError, ValueError : if the lengths differ, or a target is nan or not a number.
 
     Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors", eq. 3.
 
@@ -71,7 +102,7 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
     return _over_outputs(sum, [0.5 * (t - y) ** 2 for y, t in pairs])
 
 
-def l1_loss(prediction: Any, target: Any) -> Any:
+def l1_loss(prediction: Any, target: Any, *, reduction: str = "mean", weight: Any = None) -> Any:
     """The mean absolute error (1/n) Σ |ŷᵢ − yᵢ|, over the n outputs of the example.
 
     Parameters, Raises: as for `mse_loss`.
@@ -83,10 +114,13 @@ def l1_loss(prediction: Any, target: Any) -> Any:
     >>> l1_loss([1.0, 4.0], [2.0, 2.0])
     1.5
     """
-    return _over_outputs(mean, [abs(y - t) for y, t in _pairs("l1_loss", prediction, target)])
+    terms = [abs(y - t) for y, t in _pairs("l1_loss", prediction, target)]
+    return _reduced("l1_loss", prediction, terms, reduction, weight, by_weight=True)
 
 
-def huber_loss(prediction: Any, target: Any, delta: float = 1.0) -> Any:
+def huber_loss(
+    prediction: Any, target: Any, delta: float = 1.0, *, reduction: str = "mean", weight: Any = None
+) -> Any:
     """½ d² for small and δ (|d| − ½ δ) for large errors d = ŷᵢ − yᵢ, mean over outputs: outliers pull less.
 
     The two meet at |d| = δ. Both are ½ m² + δ (max(|d|, δ) − δ) with m = min(|d|, δ), which is how it is
@@ -95,8 +129,9 @@ def huber_loss(prediction: Any, target: Any, delta: float = 1.0) -> Any:
 
     Parameters
     ----------
-    prediction, target : as for `mse_loss`.
+    prediction, target, reduction : as for `mse_loss`.
     delta : δ, above 0.
+    weight : n numbers from 0 on, by which the losses are multiplied; the mean divides by n.
 
     Raises
     ------
@@ -117,7 +152,8 @@ def huber_loss(prediction: Any, target: Any, delta: float = 1.0) -> Any:
         near, far = minimum(distance, float(delta)), maximum(distance, float(delta))
         return 0.5 * near * near + delta * (far - delta)
 
-    return _over_outputs(mean, [huber(abs(y - t)) for y, t in _pairs("huber_loss", prediction, target)])
+    terms = [huber(abs(y - t)) for y, t in _pairs("huber_loss", prediction, target)]
+    return _reduced("huber_loss", prediction, terms, reduction, weight)
 
 
 def hinge_loss(prediction: Any, target: Any) -> Any:
@@ -144,20 +180,43 @@ def hinge_loss(prediction: Any, target: Any) -> Any:
     return _over_outputs(mean, [relu(1.0 - t * y) for y, t in pairs])
 
 
-def cross_entropy(logits: Any, target: Any) -> Any:
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
     """The cross-entropy −Σ yᵢ log softmax(z)ᵢ, from logits: exact however large they are.
+
+    With weights w and label smoothing ε it is −Σ wᵢ ((1 − ε) yᵢ + ε/K) log softmax(z)ᵢ.
 
     Parameters
     ----------
-    logits : z, the K outputs of a model without a softmax: any numbers.
-    target : the class, an integer from 0 to K − 1; or K probabilities y, such as a one-hot vector.
+    logits : z, the K outputs of a model without a softmax: any numbers. Or N rows of K, such as one for each
+        position of a sequence.
+    target : the class, an integer from 0 to K − 1; or K probabilities y, such as a one-hot vector. With N
+        rows of logits N of them.
+    weight : w, for each class a number from 0 on.
+    ignore_index : a row with this class as its target does not count. Where the target is a `Value`, this is
+        decided when the graph is recorded: in a program it stays so, and a class there gives nan.
+    reduction : ``"sum"`` over the rows, ``"none"`` for a list of N, where a row that is ignored costs 0; or
+        ``"mean"``: with classes as targets the sum is divided by the sum of w over the targets that count,
+        with probabilities by N. So on one row alone the weight of its class has no effect on the mean.
+    label_smoothing : ε, from 0 to 1: how much of each target is spread evenly over all classes.
 
     Raises
     ------
     TypeError : if `logits` is not a sequence, or the class is not an integer.
-    ValueError : if the class is out of range; if there are not K probabilities, each from 0 to 1, with sum 1.
+    ValueError : if the class is out of range; if there are not K probabilities, each from 0 to 1, with sum 1;
+        if rows are of different lengths, or there is not one target for each; if an option is not as
+        described; if `ignore_index` is a class and targets are probabilities; if no target counts, or all
+        have the weight 0, of which there is no mean.
+    IndexError : by a program that is run with a class out of range, see `autograd.take`.
 
-    Source: `torch.nn.functional.cross_entropy`.
+    Source: `torch.nn.functional.cross_entropy`; Szegedy et al. 2016, "Rethinking the Inception architecture
+    for computer vision", section 7, for label smoothing.
 
     Examples
     --------
@@ -165,7 +224,45 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     (1000.0, 2000.0)
     >>> cross_entropy([0.0, 0.0], [0.5, 0.5])
     0.6931471805599453
+    >>> cross_entropy([[9.0, 0.0], [0.0, 0.0]], [-100, 0], weight=[2.0, 1.0], reduction="none")
+    [0.0, 1.3862943611198906]
     """
+    rows, targets, single = _rows(logits, target)
+    K = len(rows[0])
+    smoothing = require_fraction("cross_entropy: label_smoothing", label_smoothing)
+    weights = None if weight is None else _weights("cross_entropy", weight, K, "class")
+    ignored = require_integer("cross_entropy: ignore_index", ignore_index)
+    _require_reduction("cross_entropy", reduction)
+    losses: list[Any] = []
+    shares: list[Any] = []  # what the mean divides the sum by
+    for z, t in zip(rows, targets):
+        if not hasattr(t, "__iter__") or isinstance(t, str):
+            loss, share = _of_class(z, t, weights, smoothing, ignored)
+        else:
+            loss, share = _of_probabilities(z, t, weights, smoothing), 1.0
+            if ignored >= 0:
+                raise ValueError(
+                    "cross_entropy ignores classes, and the targets are probabilities: "
+                    f"got ignore_index={ignored}"
+                )
+        losses.append(loss)
+        shares.append(share)
+    if reduction == "none":
+        return losses[0] if single else losses
+    if reduction == "sum":
+        return _over_outputs(sum, losses)
+    if all(type(share) is float for share in shares):
+        if not any(shares):
+            raise ValueError(
+                f"cross_entropy has no mean over {len(shares)} targets that are all ignored or of weight 0"
+            )
+        if all(share == 1.0 for share in shares):
+            return _over_outputs(mean, losses)
+    return _over_outputs(sum, losses) / sum(shares)
+
+
+def _rows(logits: Any, target: Any) -> tuple[list[list[Any]], list[Any], bool]:
+    """The rows of logits, of one row one, with their targets; and whether it is one that was given alone."""
     if not hasattr(logits, "__iter__") or isinstance(logits, str):
         raise TypeError(
             f"cross_entropy takes a sequence of logits, one per class, got {type(logits).__name__}: "
@@ -174,18 +271,58 @@ def cross_entropy(logits: Any, target: Any) -> Any:
     logits, target = list(map(scalar, logits)), scalar(target)
     if not logits:
         raise ValueError("cross_entropy needs at least one logit, got an empty sequence")
-    if not hasattr(target, "__iter__") or isinstance(target, str):
-        return -log_softmax(logits)[_class(target, len(logits))]
+    if not hasattr(logits[0], "__iter__") or isinstance(logits[0], str):
+        return [logits], [target], True
+    rows = [list(map(scalar, row)) if hasattr(row, "__iter__") else [row] for row in logits]
+    lengths = sorted({len(row) for row in rows})
+    if len(lengths) > 1 or not lengths[0]:
+        raise ValueError(f"cross_entropy takes rows with a logit for each class, got rows of {lengths}")
+    targets = list(map(scalar, target)) if hasattr(target, "__iter__") else [target]
+    if len(targets) != len(rows):
+        raise ValueError(
+            f"cross_entropy needs a target for each row of logits, got {len(rows)} rows and "
+            f"{len(targets)} targets"
+        )
+    return rows, targets, False
+
+
+def _of_class(
+    logits: list[Any], target: Any, weights: list[float] | None, smoothing: float, ignored: int
+) -> tuple[Any, Any]:
+    """The loss of a row whose target is a class, and its weight in the mean; both 0 if it is ignored."""
+    value = type(target) is Value
+    label = _class(peek(target) if value else target, len(logits), ignored)
+    if label == ignored:  # a graph ignores the row for ever, and is nan where the target is a class later
+        return where(abs(target - float(ignored)), math.nan, 0.0) if value else 0.0, 0.0
+    scores = log_softmax(logits)
+    loss = -take(scores, target) if value else -scores[label]
+    own: Any = 1.0
+    if weights is not None:
+        own = take(weights, target) if value else weights[label]
+        loss = own * loss if value or own else 0.0
+    if smoothing:
+        spread = scores if weights is None else [w * y for w, y in zip(weights, scores) if w]
+        loss = (1.0 - smoothing) * loss - smoothing / len(scores) * sum(spread)
+    return loss, own
+
+
+def _of_probabilities(logits: list[Any], target: Any, weights: list[float] | None, smoothing: float) -> Any:
+    """The loss of a row whose target is a probability for each class."""
     pairs = _pairs("cross_entropy", logits, target, *_PROBABILITY)
     total = math.fsum(peek(t) for _, t in pairs)
     if abs(total - 1.0) > 1e-6:
         raise ValueError(f"cross_entropy needs probabilities that sum to 1, got a sum of {total!r}")
-    terms = zip((t for _, t in pairs), log_softmax(logits))
+    shares = [t for _, t in pairs]
+    if smoothing:
+        shares = [(1.0 - smoothing) * t + smoothing / len(shares) for t in shares]
+    if weights is not None:
+        shares = [w * t if w else 0.0 for w, t in zip(weights, shares)]
+    terms = zip(shares, log_softmax(logits))
     # A term of weight 0 is left out: 0 · −inf would be nan.
     return _over_outputs(sum, [-t * y for t, y in terms if type(t) is Value or t])
 
 
-def binary_cross_entropy(probability: Any, target: Any) -> Any:
+def binary_cross_entropy(probability: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """The mean over outputs of −(y log p + (1 − y) log(1 − p)), from probabilities.
 
     The logarithms are clamped at −100, as torch does it, so the loss is finite at p = 0 and p = 1; from
@@ -196,6 +333,7 @@ def binary_cross_entropy(probability: Any, target: Any) -> Any:
     ----------
     probability : p, from 0 to 1, one or n of them: the output of a sigmoid.
     target : y, from 0 to 1, as many.
+    weight, reduction : as for `huber_loss`.
 
     Raises
     ------
@@ -225,10 +363,13 @@ def binary_cross_entropy(probability: Any, target: Any) -> Any:
         )
 
     pairs = _pairs("binary_cross_entropy", probability, target, *_PROBABILITY)
-    return _over_outputs(mean, [term(p, t) for p, t in pairs])
+    terms = [term(p, t) for p, t in pairs]
+    return _reduced("binary_cross_entropy", probability, terms, reduction, weight)
 
 
-def binary_cross_entropy_with_logits(logit: Any, target: Any) -> Any:
+def binary_cross_entropy_with_logits(
+    logit: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
     """The mean over outputs of −(y log σ(z) + (1 − y) log σ(−z)), from logits: exact however large.
 
     It is recorded as y softplus(−z) + (1 − y) softplus(z), two terms that are never negative, so nothing
@@ -238,6 +379,8 @@ def binary_cross_entropy_with_logits(logit: Any, target: Any) -> Any:
     ----------
     logit : z, any number, one or n of them: the output of a model without a sigmoid.
     target : y, from 0 to 1, as many.
+    weight, reduction : as for `huber_loss`.
+    pos_weight : n numbers from 0 on, by which the first terms are multiplied, those of y.
 
     Raises
     ------
@@ -252,11 +395,15 @@ def binary_cross_entropy_with_logits(logit: Any, target: Any) -> Any:
     (1000.0, 0.0)
     """
 
-    def term(z: Any, t: Any) -> Any:
-        return _weighted(t, lambda: softplus(-z), lambda: softplus(z))
+    name = "binary_cross_entropy_with_logits"
 
-    pairs = _pairs("binary_cross_entropy_with_logits", logit, target, *_PROBABILITY)
-    return _over_outputs(mean, [term(z, t) for z, t in pairs])
+    def term(z: Any, t: Any, p: float) -> Any:
+        return _weighted(t, lambda: softplus(-z) if p == 1.0 else p * softplus(-z), lambda: softplus(z))
+
+    pairs = _pairs(name, logit, target, *_PROBABILITY)
+    positive = [1.0] * len(pairs) if pos_weight is None else _weights(name, pos_weight, len(pairs), "output")
+    terms = [term(z, t, p) for (z, t), p in zip(pairs, positive)]
+    return _reduced(name, logit, terms, reduction, weight)
 
 
 LOSSES: dict[str, Loss] = {
@@ -290,6 +437,26 @@ def find_loss(choice: str | Loss) -> Loss:
     """
     loss: Loss = require_choice("loss", choice, LOSSES, "loss(prediction, target)")
     return loss
+
+
+def ignored_class(loss: Any) -> int | None:
+    """The class that a loss ignores, None of one that ignores none."""
+    if getattr(loss, "func", loss) is not cross_entropy:
+        return None
+    return int(getattr(loss, "keywords", {}).get("ignore_index", -100))
+
+
+def name_of(loss: Loss) -> str:
+    """The name of a loss, with the options that a `functools.partial` gives it.
+
+    >>> import functools
+    >>> name_of(functools.partial(cross_entropy, label_smoothing=0.1))
+    'cross_entropy(label_smoothing=0.1)'
+    """
+    if not isinstance(loss, functools.partial):
+        return getattr(loss, "__name__", type(loss).__name__)
+    given = [*map(repr, loss.args), *(f"{name}={value!r}" for name, value in loss.keywords.items())]
+    return f"{name_of(loss.func)}({', '.join(given)})"
 
 
 # --- what they share -------------------------------------------------------------------------------
@@ -332,7 +499,7 @@ def _pairs(
     return list(zip(predictions, targets))
 
 
-def _class(target: Any, classes: int) -> int:
+def _class(target: Any, classes: int, ignored: int) -> int:
     """A class label as an index; any number that is whole is one, as labels from a file often are."""
     number = isinstance(target, (Real, Decimal)) and not isinstance(target, bool)
     try:
@@ -345,9 +512,43 @@ def _class(target: Any, classes: int) -> int:
             f"got {type(target).__name__}: {target!r:.60}"
         )
     label = int(target)
-    if not 0 <= label < classes:
+    if label != ignored and not 0 <= label < classes:
         raise ValueError(f"cross_entropy takes a class label from 0 to {classes - 1}, got {label}")
     return label
+
+
+def _require_reduction(loss: str, reduction: Any) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{loss}: reduction must be 'mean', 'sum' or 'none', got {reduction!r:.60}")
+
+
+def _weights(loss: str, given: Any, n: int, what: str) -> list[float]:
+    """The weights, one for each output or class, checked."""
+    given = scalar(given)
+    weights = list(given) if hasattr(given, "__iter__") and not isinstance(given, str) else [given]
+    if len(weights) != n:
+        raise ValueError(f"{loss} needs a weight for each {what}, got {len(weights)} for {n}")
+    return [require_number(f"{loss}: each weight", scalar(w), least=0.0) for w in weights]
+
+
+def _reduced(
+    loss: str, prediction: Any, terms: list[Any], reduction: str, weight: Any, by_weight: bool = False
+) -> Any:
+    """The sum or mean of the weighted terms, or all of them; the mean is divided `by_weight`, or by n."""
+    _require_reduction(loss, reduction)
+    divisor = 0.0
+    if weight is not None:
+        weights = _weights(loss, weight, len(terms), "output")
+        terms = [w * term if w else 0.0 for w, term in zip(weights, terms)]  # 0 · inf would be nan
+        divisor = math.fsum(weights) if by_weight else 0.0
+        if by_weight and reduction == "mean" and not divisor:
+            raise ValueError(f"{loss} has no mean over {len(terms)} outputs that all have the weight 0")
+    if reduction == "none":
+        return terms if hasattr(scalar(prediction), "__iter__") else terms[0]
+    if reduction == "sum" or divisor:
+        total = _over_outputs(sum, terms)
+        return total / divisor if reduction == "mean" else total
+    return _over_outputs(mean, terms)
 
 
 def _over_outputs(reduction: Callable[[Any], Any], terms: list[Any]) -> Any:

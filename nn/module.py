@@ -20,7 +20,7 @@ from .arrays import features_of
 if TYPE_CHECKING:
     from autograd import Explorer, Program
 
-__all__ = ["Module", "mode", "several", "singular"]
+__all__ = ["Module", "in_rows", "mode", "several", "singular"]
 
 _PROGRAMS: WeakKeyDictionary[Module, Program] = WeakKeyDictionary()  # of `predict`, freed with the module
 
@@ -161,7 +161,7 @@ class Module:
                 output, rows = outputs[0], list(map(several, outputs))
                 numbers = [[y.data if isinstance(y, Value) else y for y in row] for row in rows]
                 table = np.array(numbers, dtype=np.float64)
-        if _nested(output):
+        if in_rows(output):
             return table.reshape(len(table), len(output), -1)
         return table.reshape(len(table)) if table.shape[1] == 1 else table
 
@@ -319,10 +319,11 @@ def mode(model: Module, training: bool) -> Iterator[None]:
 def several(output: Any) -> list[Any]:
     """The outputs as a list, of a single one too, and of those of a sequence one after the other."""
     outputs = list(output) if hasattr(output, "__iter__") else [output]
-    return [y for row in outputs for y in row] if _nested(outputs) else outputs
+    return [y for row in outputs for y in row] if in_rows(outputs) else outputs
 
 
-def _nested(outputs: Any) -> bool:
+def in_rows(outputs: Any) -> bool:
+    """Whether the outputs are rows of numbers, as those of a sequence are."""
     return isinstance(outputs, (list, tuple)) and len(outputs) > 0 and isinstance(outputs[0], (list, tuple))
 
 

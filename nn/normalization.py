@@ -45,6 +45,8 @@ class _Norm(Weighted):
 class RMSNorm(_Norm):
     """Root mean square normalization: yᵢ = xᵢ / √(mean of x² + ε) · gᵢ.
 
+    It is computed as it stands: from 1e154 on x² is infinite and y is 0, as in torch.
+
     Parameters
     ----------
     normalized_shape : how many x there are, at least 1.
@@ -92,7 +94,7 @@ class RMSNorm(_Norm):
 class LayerNorm(_Norm):
     """Layer normalization: yᵢ = (xᵢ − μ) / √(σ² + ε) · gᵢ + bᵢ, with mean μ and variance σ² of the x.
 
-    The variance is the mean of (x − μ)², as torch has it.
+    The variance is the mean of (x − μ)², as torch has it. From 1e154 on that is infinite and y is 0.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Schedules: how the learning rate changes from epoch to epoch."""
+"""Schedules: how the learning rate changes from epoch to epoch, or from update to update."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ __all__ = [
     "CosineAnnealingLR",
     "ExponentialLR",
     "LambdaLR",
+    "LinearLR",
     "LinearWarmup",
     "MultiStepLR",
     "ReduceLROnPlateau",
@@ -290,6 +291,47 @@ class CosineAnnealingLR(Schedule):
     def rate(self, epoch: int) -> float:
         share = 0.5 * (1.0 + math.cos(math.pi * epoch / self.T_max))
         return self.eta_min + (self.base_lr - self.eta_min) * share
+
+
+class LinearLR(Schedule):
+    """η = η₀ (f + (g − f) t / T) up to t = T, and η₀ g from there on: in a line from η₀ f to η₀ g.
+
+    Parameters
+    ----------
+    optimizer : as for `Schedule`.
+    start_factor, end_factor : f and g, from 0 to 1.
+    total_iters : T, in epochs, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError : if an argument is not as described.
+
+    Source: `torch.optim.lr_scheduler.LinearLR`.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> from nn import SGD, LinearLR
+    >>> schedule = LinearLR(SGD([Value(1.0)], lr=1.0), 1.0, 0.0, total_iters=4)
+    >>> [schedule.rate(t) for t in range(6)]
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3.0,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+    ) -> None:
+        self.start_factor = require_fraction("start_factor", start_factor)
+        self.end_factor = require_fraction("end_factor", end_factor)
+        self.total_iters = require_count("total_iters", total_iters)
+        super().__init__(optimizer)
+
+    def rate(self, epoch: int) -> float:
+        share = min(epoch, self.total_iters) / self.total_iters
+        return self.base_lr * (self.start_factor + (self.end_factor - self.start_factor) * share)
 
 
 class LinearWarmup(Schedule):

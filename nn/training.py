@@ -16,7 +16,7 @@ from .compiled import CompiledModel, NotCompiledError
 from .examples import Example, examples_of, split_of
 from .history import History
 from .loop import DivergenceError, Loop, Order, only_looks
-from .losses import Loss, binary_cross_entropy_with_logits, find_loss, hinge_loss
+from .losses import Loss, binary_cross_entropy_with_logits, cross_entropy, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer
@@ -49,6 +49,7 @@ def fit(
     callbacks: Iterable[Callback] = (),
     metrics: Iterable[str | Metric] = (),
     schedule: Schedule | Callable[[Optimizer], Schedule] | None = None,
+    schedule_interval: str = "epoch",
     clip_norm: float | None = None,
     clip_value: float | None = None,
     resume: History | str | PathLike[str] | None = None,
@@ -58,9 +59,12 @@ def fit(
     Parameters
     ----------
     model : called with one example, a list of D numbers.
-    X : the features (N, D): lists, an array, or anything with ``__array__``; finite.
-    y : the targets (N,) or (N, K), whatever the loss takes for one example.
-    loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`.
+    X : the features (N, D): lists, an array, or anything with ``__array__``; finite. Or N sequences of
+        different lengths, such as tokens, as a list of rows.
+    y : the targets (N,) or (N, K), whatever the loss takes for one example; or N rows of different lengths,
+        such as the token to come at each position.
+    loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`, such as
+        ``functools.partial(cross_entropy, label_smoothing=0.1)``.
     optimizer : an `Optimizer` of the model's parameters or of some, or what makes one of them, such as
         ``functools.partial(SGD, lr=0.1)``. Parameters that are frozen (see `Module.requires_grad_`) stay as
         they are; a callback may freeze some and free others.
@@ -85,7 +89,7 @@ def fit(
         calls, draws at random, or changes anything else that it keeps between calls. All back ends give
         the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
         `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are
-        the same again.
+        the same again. Of sequences each length has a program of its own.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True
@@ -93,11 +97,13 @@ def fit(
         model's mode is that of training in every epoch. See `nn.callbacks` for what else they may have, and
         `EarlyStopping` and `Checkpoint`.
     metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as
-        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K). For metrics
-        that compare labels see `of_labels`.
+        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K); if that
+        is rows for a sequence, N counts all positions. For metrics that compare labels see `of_labels`.
     schedule : a `Schedule` of the optimizer, or what makes one of it, such as
         ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch, and in another training
         goes on from there.
+    schedule_interval : ``"epoch"``, or ``"update"`` for a schedule that takes a step after each update: its t
+        and T then count updates, and its rate has to be a formula in t.
     clip_norm, clip_value : if given, `clip_grad_norm_` and `clip_grad_value_` before each update.
     resume : the history of a training that was interrupted, or the path of a checkpoint, to go on from
         there until `epochs` in all: with the same arguments to the same numbers as without interruption. The
@@ -138,7 +144,7 @@ def fit(
         batch_size = require_count("batch_size", batch_size)
     loss = find_loss(loss)
     optimizer = _optimizer_of(model, optimizer)
-    schedule = _schedule_of(optimizer, schedule)
+    schedule = _schedule_of(optimizer, schedule, schedule_interval)
     given = {"clip_value": clip_value, "clip_norm": clip_norm}
     clips = {name: None if limit is None else require_positive(name, limit) for name, limit in given.items()}
     measures = _metrics(metrics, loss)
@@ -149,6 +155,7 @@ def fit(
     with mode(model, training=False):
         data = examples_of(model, loss, X, y)
         held_out = None if validation is None else _held_out(model, loss, validation)
+    _require_effect(loss, data)
     weights = weights_of(data, sample_weight, held_out, validation, class_weight)
     if weights is not None:
         loss = Weighted(loss, data)
@@ -161,7 +168,10 @@ def fit(
         CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures), others=others
     )
     choose = functools.partial(_compiled, make, backend, len(model.parameters()), order, epochs)
-    loop = Loop(model, loss, optimizer, schedule, measures, callbacks, clips, order, data, held_out, choose)
+    loop = Loop(
+        model, loss, optimizer, schedule, schedule_interval == "update", measures, callbacks, clips, order,
+        data, held_out, choose,
+    )  # fmt: skip
     if resume is not None:
         _resume(loop, resume)
     return loop.run(epochs, progress)
@@ -199,7 +209,9 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
     return optimizer
 
 
-def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
+def _schedule_of(optimizer: Optimizer, schedule: Any, interval: Any) -> Schedule | None:
+    if interval not in ("epoch", "update"):
+        raise ValueError(f"schedule_interval must be 'epoch' or 'update', got {interval!r:.60}")
     if schedule is None:
         return None
     if not isinstance(schedule, Schedule) and callable(schedule):
@@ -211,6 +223,11 @@ def _schedule_of(optimizer: Optimizer, schedule: Any) -> Schedule | None:
         )
     if schedule.optimizer is not optimizer:
         raise ValueError("the schedule belongs to another optimizer than the one given")
+    if interval == "update" and type(schedule).step is not Schedule.step:
+        raise ValueError(
+            "schedule_interval='update' needs a schedule whose rate is a formula, and "
+            f"{type(schedule).__name__} has a step of its own: give it after each epoch"
+        )
     return schedule
 
 
@@ -229,7 +246,7 @@ def _compiled(
     def made(choice: str) -> CompiledModel:
         compiled = make(choice)
         if find_backend(choice).refuses:
-            compiled.dry_run(np.arange(order.largest))
+            compiled.dry_run(order.largest)
         return compiled
 
     if backend != "auto":
@@ -253,7 +270,19 @@ def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:
         raise TypeError(
             f"metrics must be a list of names and functions, got {type(metrics).__name__}: {metrics!r:.60}"
         )
-    return find_metrics(metrics, logits=loss in (binary_cross_entropy_with_logits, hinge_loss))
+    function = getattr(loss, "func", loss)  # of a partial
+    return find_metrics(metrics, logits=function in (binary_cross_entropy_with_logits, hinge_loss))
+
+
+def _require_effect(loss: Any, data: list[Example]) -> None:
+    """An error if weights of classes are given that the mean over one target, a class, divides out again."""
+    given = getattr(loss, "keywords", {}) if getattr(loss, "func", loss) is cross_entropy else {}
+    lone = not isinstance(data[0][1], list)
+    if lone and given.get("weight") is not None and given.get("reduction", "mean") == "mean":
+        raise ValueError(
+            "weights of classes have no effect in the mean over the one target of an example, which is "
+            "divided by its weight: give class_weight to fit, or the loss reduction='sum'"
+        )
 
 
 def _held_out(model: Module, loss: Loss, validation: Any) -> list[Example]:

@@ -10,7 +10,7 @@ from typing import Any
 from .arguments import require_number
 from .arrays import finite_array
 from .examples import Example
-from .losses import Loss, cross_entropy
+from .losses import Loss, name_of
 
 __all__ = ["Weighted", "weights_of"]
 
@@ -29,8 +29,7 @@ class Weighted:
     def __init__(self, loss: Loss, data: Sequence[Example]) -> None:
         self.loss = loss
         self.single = not isinstance(data[0][1], list)
-        self.labels = self.single and loss is cross_entropy
-        self.__name__ = getattr(loss, "__name__", type(loss).__name__)
+        self.__name__ = name_of(loss)
 
     def weighted(self, data: Sequence[Example], weights: Sequence[float]) -> list[Example]:
         """The examples with their weights in their targets."""
@@ -38,8 +37,8 @@ class Weighted:
         return [(x, [*target, w]) for (x, target), w in zip(listed, weights)]
 
     def target(self, target: Sequence[Any]) -> Any:
-        """The target without the weight. A label that is a one-hot vector in a program is one here too."""
-        return target[0] if self.single and len(target) == 2 else list(target[:-1])
+        """The target without the weight."""
+        return target[0] if self.single else list(target[:-1])
 
     def __call__(self, prediction: Any, target: Sequence[Any]) -> Any:
         return target[-1] * self.loss(prediction, self.target(target))

@@ -68,11 +68,12 @@ FLOORS = {
         "storage", "weights", "compiled", "loop", "training", "exploration", "estimators",
     ],
     "demos": [
-        "shared", "assignment", "check", "digits", "lesson", "moons", "order", "playground", "rates",
-        "regression", "variants", "__main__",
+        "shared", "assignment", "check", "digits", "gpt", "lesson", "moons", "order", "playground",
+        "rates", "regression", "variants", "__main__",
     ],
     "demos.shared": ["datasets", "figures", "options", "page", "report"],
     "demos.assignment": ["comment", "charts", "network", "handout", "page", "run"],
+    "demos.gpt": ["names", "counting", "plain", "training", "charts", "run"],
     "demos.order": ["page", "run"],
 }  # fmt: skip
 ROOF = "__init__"
@@ -133,6 +134,7 @@ TESTED_IN = {
     "nn.schema": "nn/test_damage.py",
     "demos.assignment": "demos/assignment/test_run.py",
     "demos.check": "autograd/spreadsheet/test_check.py",
+    "demos.gpt": "demos/gpt/test_run.py",
     "demos.order": "demos/order/test_run.py",
     "demos.playground": "autograd/explorer/test_playground_in_browser.py",
     "demos.shared": "demos/assignment/test_run.py",

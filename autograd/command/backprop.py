@@ -7,6 +7,7 @@ import importlib
 import itertools
 import math
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from autograd import Value
 
 from ..handwritten.command import main as check_python
 from ..language import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_number, same_name
+from ..spreadsheet import Problem
 from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
 from ..terminal import brief, lost, ready, say
@@ -28,6 +30,7 @@ PROGRAM = "backprop"
 USAGE, CRASHED, INTERRUPTED = 2, 70, 130  # exit statuses
 MOST_DERIVATIVES = 1_000
 _POWERS = ["", "", *"²³⁴⁵⁶⁷⁸"]
+_GIVEN = re.compile(r"\s*[^\W\d]\w*\s*=")  # NAME=NUMBER, which is no option and hardly a file
 
 _DESCRIPTION = """\
 Prints the value of an expression, its gradients, and how each of them follows by the chain rule.
@@ -42,6 +45,8 @@ other commands:
   backprop check FOLDER  check a whole class, with points (see check FOLDER --help)
   backprop assignment STUDENTS.csv
                          write a template and a key for each student (see assignment --help)
+                         all three for another network than the assignment's:
+    --against "y = sigmoid(w*x + b); E = (t - y)**2" w=0.5 x=2 b=0 t=1 --wrt w,b
   backprop demo [NAME]   run the demos, in a checkout of the project
 """
 
@@ -260,6 +265,26 @@ def _write(what: str, path: str, output: Value, wrt: list[Value], options: argpa
 # --- the other commands ------------------------------------------------------------------------------
 
 
+def _problem(arguments: Sequence[str]) -> tuple[Problem | None, list[str]]:
+    """The network that ``--against`` says, the assignment's if there is none, and the other arguments."""
+    if not any(word.partition("=")[0] == "--against" for word in arguments):
+        return None, list(arguments)
+    parser = _Parser(prog=PROGRAM, allow_abbrev=False, add_help=False)
+    parser.add_argument("--against", metavar="EXPRESSION", required=True)
+    parser.add_argument("--wrt", metavar="NAMES", action="append")
+    given, rest = parser.parse_known_args(list(arguments))
+    numbers = [word for word in rest if _GIVEN.match(word)]
+    output, leaves = parse(given.against).record(_numbers(numbers))
+    if not given.wrt:
+        raise _Unusable("--against needs --wrt NAMES: the weights and biases that the sheet trains")
+    output.label = output.label or next(name for name in ("E", "L", "E_total") if name not in leaves)
+    try:
+        problem = Problem.of(output, _leaves(given.wrt, leaves), title="the network of --against")
+    except ValueError as error:
+        raise _Unusable(f"--against: {error}") from None
+    return problem, [word for word in rest if word not in numbers]
+
+
 def _checkout() -> Path:
     """The folder that holds the demos, which are not installed."""
     folder = Path(autograd.__file__).resolve().parent.parent
@@ -288,10 +313,10 @@ def main(arguments: Sequence[str]) -> int:
             return _demo(arguments[1:])
         if arguments and arguments[0] == "check" and any(word.endswith(".py") for word in arguments):
             return check_python(arguments[1:], f"{PROGRAM} check")
-        if arguments and arguments[0] == "check":
-            return check(arguments[1:], f"{PROGRAM} check")
-        if arguments and arguments[0] == "assignment":
-            return hand_out_numbers(arguments[1:], f"{PROGRAM} assignment")
+        if arguments and arguments[0] in ("check", "assignment"):
+            command = check if arguments[0] == "check" else hand_out_numbers
+            problem, rest = _problem(arguments[1:])
+            return command(rest, f"{PROGRAM} {arguments[0]}", problem)
         # -x**2 is an expression, no option
         words = [
             f" {word}" if word[:1] == "-" and word[:2] not in ("--", "-h") else word for word in arguments

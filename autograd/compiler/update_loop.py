@@ -239,6 +239,21 @@ class Training:
         """The rows of the state that the rule reads and changes, by number: all but the gradient."""
         return [0, *range(2, 2 + len(self.names))]
 
+    def run(self, compute: Callable[[int, int], Sequence[Any]]) -> int:
+        """Make the updates on arrays, with values and gradients that are computed elsewhere.
+
+        Parameters
+        ----------
+        compute : ``compute(start, stop)`` gives for ``order[start:stop]`` the value (1,), the gradient
+            (P,), which is overwritten, and each output (1, stop − start) that is noted, at the parameters
+            that are in the state then.
+
+        Returns
+        -------
+        How many were made before a number was not finite.
+        """
+        return run(self, compute)
+
     @property
     def kind(self) -> tuple[Any, ...]:
         """What native code for it depends on."""
@@ -295,9 +310,7 @@ def run(t: Training, compute: Callable[[int, int], Sequence[Any]], done: int = 0
 
     Parameters
     ----------
-    compute : ``compute(start, stop)`` gives for ``order[start:stop]`` the value (1,), the gradient
-        (P,) and each output (1, stop − start), at the parameters that are in the state then. The gradient is
-        overwritten.
+    compute : as for `Training.run`.
     done : how many updates have been made already.
 
     Returns

@@ -44,11 +44,16 @@ class Arrow:
     far: bool = False  # two columns on rather than one
 
 
+CROWDED = 150  # arrows, beyond which Graphviz might seek the shortest lines for minutes: it is told to stop
+
+
 def dot_text(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str, title: str, legend: bool) -> str:
     """The whole picture as DOT. Equal arguments give equal text."""
     paper, frame, line, ink = (PALETTE[name] for name in ("paper", "frame", "line", "ink"))
     font = f'fontname="{PALETTE["font"]}", fontsize'
     graph = f'rankdir={direction}, bgcolor="{paper}", color="{frame}", fontcolor="{ink}", {font}=13'
+    if len(arrows) > CROWDED:
+        graph += ", nslimit=1"
     node = f'{font}=13, style=filled, color="{line}"'
     lines = [
         "digraph computation {",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..drawing.style import DECADES
-from ..drawing.text import Arrow, Box, dot_text
+from ..drawing.text import CROWDED, Arrow, Box, dot_text
 from ..engine.graph import edges
 from ..engine.primitive import TABLE, Primitive
 from ..language import (
@@ -185,8 +185,19 @@ def _boxes() -> dict[str, Any]:
         dot_text(boxes, [Arrow(0, 1, dashed=dashed)], "LR", "", False).split("\n")[-3]
         for dashed in (False, True)
     ]
-    head = dot_text([], [], "LR", "", False).removesuffix("}\n")
-    return {"head": head, "kinds": kinds, "constant": constant, "arrow": arrows[0], "dashed": arrows[1]}
+    many = [Arrow(0, 1)] * (CROWDED + 1)
+    heads = [
+        dot_text([], some, "LR", "", False).partition("  n0")[0].removesuffix("}\n") for some in ([], many)
+    ]
+    return {
+        "head": heads[0],
+        "headOfMany": heads[1],
+        "crowded": CROWDED,
+        "kinds": kinds,
+        "constant": constant,
+        "arrow": arrows[0],
+        "dashed": arrows[1],
+    }
 
 
 def _line(box: Box) -> str:

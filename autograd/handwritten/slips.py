@@ -28,6 +28,8 @@ _MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that sta
 _SUMS = {"add", "sub", "sum", "mean"}
 _MOST_DIAGONAL = 64  # numbers of an array whose Jacobian is looked at
 _NEAR = 1e-6  # how near a fitted factor is to the number it stands for
+_STEP = 1e-3  # of a difference of the fourth order
+_MOST_ENDS = 8  # arrays that may be the state before the first one, or behind the last
 
 Words = Callable[[float], str]
 
@@ -69,12 +71,16 @@ def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
         for each in _of_link(tape, link, others):
             yield replace(each, below=tape.below[link.tail.turn])
     yield from _of_layers(tape)
+    yield from _of_steps(tape)
     yield from _of_tails(tape)
     yield from _of_adjoints(tape)
     yield from _of_diagonals(tape)
     yield from _of_formulas(tape)
     yield from _once_too_often(tape)
     yield from _of_normalised(tape)
+    yield from _of_labels(tape)
+    yield from _of_inner_derivatives(tape)
+    yield from _of_given(tape)
     yield from _of_forward(tape)
     everything = tape.below[int(tape.of[tape.loss])]
     yield Candidate(
@@ -202,6 +208,8 @@ def _of_operand(
     if ids.ndim == 2 and ids.shape[0] == ids.shape[1] > 1:
         words = f"{name} is transposed where it should not be, or the other way round, {way}"
         yield _plain("transposed", words, reading(right[ids.T]), 1.05)
+    for what, numbers in _altered(name, right[ids]):
+        yield _plain(kind, f"{what} stands where {name} belongs, {way}", reading(numbers), 1.12)
     for when, all_numbers in others.items():
         kind = "stale" if "before" in when else "updated"
         yield _plain(kind, f"{name} is taken {when}, {way}", reading(all_numbers[ids]), 1.05)
@@ -214,6 +222,32 @@ def _of_operand(
             1.1,
             fitted=True,
         )
+
+
+def _altered(name: str, numbers: Array) -> Iterator[tuple[str, Array]]:
+    """An array as people hand it on by mistake: its magnitude, its sign, centred, scaled, a step off."""
+    if (numbers < 0.0).any():
+        yield f"|{name}|", np.abs(numbers)
+        yield f"the sign of {name}", np.sign(numbers)
+    if numbers.ndim and len(numbers) > 1:
+        centred = numbers - numbers.mean(axis=0)
+        yield f"{name} less its mean over axis 0", centred
+        with np.errstate(all="ignore"):
+            yield (
+                f"{name} less its mean over axis 0, divided by its deviation,",
+                centred / numbers.std(axis=0),
+            )
+        for turn in (1, -1):
+            yield f"{name} one step off along axis 0", np.roll(numbers, turn, axis=0)
+
+
+def _shifted(name: str, labels: Array) -> Iterator[tuple[str, Array]]:
+    """Targets with a 1 for the class, moved to the class beside it."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or not np.isin(labels, (0.0, 1.0)).all():
+        return
+    for turn in (1, -1) if (labels.sum(axis=1) == 1.0).all() else ():
+        words = f"the labels are off by one: class k {'+' if turn > 0 else '−'} 1 stands for class k"
+        yield words, np.roll(labels, turn, axis=1)
 
 
 def _of_path(tape: Tape, link: Link, alone: bool, c: float) -> str:
@@ -430,6 +464,74 @@ def _of_layers(tape: Tape) -> Iterator[Candidate]:
                 yield _plain("transposed", f"{words}, {way}", everywhere(turned), 1.15, below=below)
 
 
+def _of_steps(tape: Tape) -> Iterator[Candidate]:
+    """In each step of a recurrent network the state of the step before, or of the one after."""
+    groups: dict[Any, list[Link]] = {}
+    for link in tape.links:
+        unary = _one_argument(tape, link) and link.row.textbook is not None
+        groups.setdefault((link.row, None if unary else link.tail.turn), []).append(link)
+    for (row, tail), links in groups.items():
+        if len(links) < 3:
+            continue
+        if tail is None:
+            states, way = [link.head for link in links], f"in the derivative of {row.name}"
+        else:
+            states = [tape.families[_read_alone(link)] for link in links]
+            way = f"in the way to {tape.words(links[0].tail)}"
+        order = sorted(range(len(links)), key=lambda turn: int(tape.levels[states[turn].ids].max()))
+        links, states = [links[turn] for turn in order], [states[turn] for turn in order]
+        if len({each.turn for each in states}) < len(states) or len({each.ids.size for each in states}) > 1:
+            continue
+        below = functools.reduce(operator.or_, (tape.below[link.tail.turn] for link in links))
+        for after in (True, False):
+            when = "late" if after else "early"
+            words = f"the state is taken one step too {when}, {way}: the index is off by one"
+            for end in _ends(tape, states, after):
+                others = [*states[1:], end] if after else [end, *states[:-1]]
+                changes = [
+                    _of_state(tape, link, state, tape.right.data[other.ids].ravel())
+                    for link, state, other in zip(links, states, others)
+                ]
+                change = functools.reduce(Change.then, changes)
+                yield _plain("step", words, functools.partial(_same, change), 1.12, below=below)
+
+
+def _read_alone(link: Link) -> int:
+    """The family that the head of a link reads beside its tail; the tail itself if there are several."""
+    turns = {turn for each in link.head.reads for turn in (each if isinstance(each, frozenset) else (each,))}
+    others = sorted(turns - {link.tail.turn})
+    return others[0] if len(others) == 1 else link.tail.turn
+
+
+def _of_state(tape: Tape, link: Link, state: Family, numbers: Array) -> Change:
+    """A link whose partials read other numbers in the place of a state: of an operand, or of the result."""
+    if state is not link.head:
+        return _reading(tape, link, state.ids.ravel(), numbers)
+
+    def local(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+        moved = data.copy()
+        moved[state.ids.ravel()] = numbers
+        return slopes(stage.row, moved[stage.heads], stage.arguments(data), textbook=True)[i]
+
+    return _changed(tape, link, local)
+
+
+def _ends(tape: Tape, states: Sequence[Family], after: bool) -> list[Family]:
+    """What may be the state behind the last one, or that before the first."""
+    known = {each.turn for each in states}
+
+    def beyond(family: Family) -> int:
+        levels = (int(tape.levels[each.ids].max()) for each in (family, states[-1 if after else 0]))
+        return (next(levels) - next(levels)) * (1 if after else -1)
+
+    found = [
+        each
+        for each in tape.families
+        if each.ids.size == states[0].ids.size and each.turn not in known and beyond(each) > 0
+    ]
+    return sorted(found, key=beyond)[:_MOST_ENDS]
+
+
 def _role(tape: Tape, family: Family, depth: int = 2) -> Any:
     """What a family is, in whatever step: its row, and those of what it reads."""
     if family.row is None:
@@ -538,6 +640,95 @@ def _of_normalised(tape: Tape) -> Iterator[Candidate]:
                         yield _plain("axis", said, functools.partial(_same, change), 1.1)
 
 
+def _of_labels(tape: Tape) -> Iterator[Candidate]:
+    """Labels that are off by one: in the gradient alone, or in the loss and in what is differentiated."""
+    for formula in gradient_formulas(tape):
+        for name in names_in(formula.right) if formula.kind == "gradient" else ():
+            for words, labels in _shifted(name, formula.arrays[name]):
+                ds = formula.with_numbers({name: labels})
+                yield _plain(
+                    "labels", words, functools.partial(_replaced, formula.family.ids, ds, 1.0), 1.05,
+                    below=tape.below[formula.family.turn],
+                )  # fmt: skip
+    scores = [each for each in tape.families if each.array and each.ids.ndim == 2 and each.ids.shape[1] > 1]
+    for family, stages in _by_family(tape):
+        if len(stages[0].tails) != 1 or stages[0].row.vectors:
+            continue
+        read = np.concatenate([stage.tails[0] for stage in stages])
+        for table in scores:
+            if len(read) != len(table.ids) or not np.isin(read, table.ids).all():
+                continue
+            rows, columns = np.array([np.argwhere(table.ids == node)[0] for node in read]).T
+            for turn in (1, -1) if len(np.unique(rows)) == len(rows) else ():
+                others = table.ids[rows, (columns + turn) % table.ids.shape[1]]
+                change = _with_operand(stages, read, others)
+                sign = "+" if turn > 0 else "−"
+                words = (
+                    f"the labels are off by one: {tape.words(family)} is taken of class k {sign} 1, not of k"
+                )
+                for each, facts in (
+                    (change, {}),
+                    (change, {"values": True}),
+                    (Change(backward=change.forward), {"below": tape.below[table.turn]}),
+                ):
+                    yield _plain("labels", words, functools.partial(_same, each), 1.05, **facts)
+
+
+def _of_inner_derivatives(tape: Tape) -> Iterator[Candidate]:
+    """The chain rule without its inner factor: what comes back to u = u(z) is handed on to z as it is."""
+    right = tape.right
+    named = [each for each in tape.families if each.array and each.name and each.row is not None]
+    for inner, outer in itertools.permutations(named, 2):
+        if (
+            inner.ids.shape != outer.ids.shape
+            or tape.levels[outer.ids].min() <= tape.levels[inner.ids].max() + 1
+        ):
+            continue
+        by_one = _elementwise_derivative(tape, inner, outer)
+        if by_one is not None:
+            du, dz = right.adjoints[outer.ids], right.adjoints[inner.ids]
+            z, u = tape.words(inner), tape.words(outer)
+            yield _plain(
+                "derivative", f"the inner derivative is left out: ∂{u}/∂{z}, where d{u} is handed on to {z}",
+                functools.partial(_replaced, inner.ids, dz - du * by_one + du, 1.0), 1.1,
+                below=tape.below[inner.turn],
+            )  # fmt: skip
+
+
+def _elementwise_derivative(tape: Tape, inner: Family, outer: Family) -> Array | None:
+    """∂outer/∂inner of each number by that in its place, by a difference; None if others act on it too."""
+    z = tape.right.data[inner.ids]
+    step = _STEP * np.maximum(1.0, np.abs(z))
+
+    def moved(by: Array) -> Array:
+        found: Array = tape.run(Change(data=((inner.ids, z + by),))).data[outer.ids]
+        return found
+
+    alone = np.zeros_like(z)
+    alone.flat[0] = step.flat[0]
+    if np.flatnonzero(moved(alone) != tape.right.data[outer.ids]).tolist() != [0]:
+        return None
+    # Of the fourth order, so that the difference is as good as the gradients that are compared.
+    near, far = moved(step) - moved(-step), moved(2.0 * step) - moved(-2.0 * step)
+    return (8.0 * near - far) / (12.0 * step)
+
+
+def _of_given(tape: Tape) -> Iterator[Candidate]:
+    """Other numbers in the place of what is given, everywhere: features centred, labels off by one."""
+    for family in tape.families:
+        if not family.array or family.row is not None or family.ids.ndim < 2:
+            continue
+        name, numbers = tape.words(family), tape.right.data[family.ids]
+        for words, other in itertools.chain(
+            ((f"{what} stands where {name} belongs", each) for what, each in _altered(name, numbers)),
+            _shifted(name, numbers),
+        ):
+            change = functools.partial(_same, Change(data=((family.ids, other),)))
+            kind = "labels" if words.startswith("the labels") else "data"
+            yield _plain(kind, words, change, 1.1)
+            yield _plain(kind, words, change, 1.11, values=True)
+
+
 def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
     """Numbers, or a multiple of them, in the place of a gradient."""
     return Change(replaced=((ids, c * numbers),))
@@ -598,11 +789,9 @@ def _of_forward(tape: Tape) -> Iterator[Candidate]:
 
 
 def _computed_otherwise(tape: Tape) -> Iterator[tuple[str, str, Change, float]]:
-    groups: dict[tuple[int, str], list[Stage]] = {}
-    for stage in tape.stages:
-        groups.setdefault((stage.family.turn, stage.row.name), []).append(stage)
-    for (turn, name), stages in groups.items():
-        family, row = tape.families[turn], stages[0].row
+    for family, stages in _by_family(tape):
+        row = stages[0].row
+        name = row.name
         head = tape.words(family)
         links = [link for link in tape.links if link.head is family and link.row is row]
         if len(links) == 1 and _one_argument(tape, links[0]):
@@ -639,6 +828,15 @@ def _computed_otherwise(tape: Tape) -> Iterator[tuple[str, str, Change, float]]:
             yield "factor", f"{head} is summed, not averaged", Change(forward=summed), 1.0
         if name not in _SUMS:
             yield from _other_operands(tape, family, stages)
+
+
+def _by_family(tape: Tape) -> Iterator[tuple[Family, list[Stage]]]:
+    """The stages of each family, by their row."""
+    groups: dict[tuple[int, str], list[Stage]] = {}
+    for stage in tape.stages:
+        groups.setdefault((stage.family.turn, stage.row.name), []).append(stage)
+    for (turn, _), stages in groups.items():
+        yield tape.families[turn], stages
 
 
 def _with_row(stages: Sequence[Stage], own: int, name: str) -> Change:

@@ -25,7 +25,7 @@ from .grading import FOLLOWS, Flags, Judgement
 from .inference import NO_CHANGE, Understanding
 from .vocabulary import RATE
 
-__all__ = ["Interval", "bettered", "doubtful_cells", "guessed", "intervals"]
+__all__ = ["Interval", "bettered", "guessed", "intervals", "reconsider"]
 
 _GUESSES = ("assumed", "from the numbers", "from the updates", "by trying")
 _OF_ANY_RATE = (
@@ -83,30 +83,33 @@ def guessed(found: Understanding) -> list[str]:
     return [name for name in names if (name in found.given) or (name == RATE and found.rate is not None)]
 
 
-def doubtful_cells(
-    found: Understanding, judged: Judgement, known: Mapping[str, Interval]
-) -> dict[str, Flags]:
-    """The cells that are wrong only if the guesses are exact and no digit is cut, by column.
+def reconsider(found: Understanding, judged: Judgement, known: Mapping[str, Interval]) -> None:
+    """Call no cell wrong that is so only if the guesses are exact and no digit is cut.
 
     Parameters
     ----------
     known : of each number that was guessed where it lies: see `intervals`.
     """
     if not known and not found.table.is_rounded:
-        return {}
+        return
     loose = replace(found, table=found.table.loosened())
     sure = _with(loose, known).judged(as_printed=bool(known))
     none_left = not sure.wrong_columns
-    doubtful = {}
+    doubtful: dict[str, Flags] = {}
+    follows: dict[str, Flags] = {}
     stays = found.network.trained if _stays(found) else ()
     for name, states in judged.states.items():
         if name in stays:
             continue
-        flags = (states >= FOLLOWS) & ((sure.states[name] < FOLLOWS) | none_left)
-        flags &= ~np.isnan(judged.seen[name].value)  # a text in place of a number is wrong in any case
-        if flags.any():
-            doubtful[name] = flags
-    return doubtful
+        # A text in place of a number is wrong in any case.
+        differs = (states >= FOLLOWS) & ~np.isnan(judged.seen[name].value)
+        for cells, flags in (
+            (doubtful, (sure.states[name] < FOLLOWS) | none_left),
+            (follows, sure.states[name] == FOLLOWS),
+        ):
+            if (flags & differs).any():
+                cells[name] = flags & differs
+    judged.doubt(doubtful, follows)
 
 
 def _stays(found: Understanding) -> bool:
@@ -172,8 +175,10 @@ def _votes(
     place = known[name].middle if known[name].is_narrow else _guess(found, name)
     repeated = name == RATE and found.gap > 1
     step = 1e-4 * abs(place) if repeated else 1.0
+    without = _with(found, {**known, name: Interval()}).judged(_LOOK, as_printed=True)
+    reading = {each: without.full[each] for each in without.seen if each in without.full}
     points = [
-        _with(found, {**known, name: Interval(x, x)}).judged(_LOOK, as_printed=True)
+        _with(found, {**known, name: Interval(x, x)}).judged(_LOOK, reading=reading)
         for x in (place, place + step, place + 2.0 * step)
     ]
     for column, printed in _printed(points[0]):

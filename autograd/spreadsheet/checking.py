@@ -20,7 +20,7 @@ from ..symbolic import TEXT, Apply, Symbol
 from ..terminal import brief
 from .books import open_book
 from .cells import Book, Sheet, SheetError, letters, place_of, reference
-from .certainty import bettered, doubtful_cells, guessed, intervals
+from .certainty import bettered, guessed, intervals, reconsider
 from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
@@ -39,6 +39,8 @@ __all__ = ["check_book", "check_workbook"]
 _AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
 _CUT_COLUMNS = 5  # that no usual slip makes wrong by less than a unit of the last digit
 _LOOK = 12  # rows by which readings are compared
+_TYPED = 1e-12  # the slack of a number that was not cut
+_WONDER = 20.0  # times better must what is computed from it agree
 _MOST_SPARE, _MOST_MISSING = 3, 6  # columns headed twice and names that head none, to try one for the other
 
 
@@ -282,6 +284,9 @@ def _understood(
     That is tried where a name heads two columns with different numbers, and another name heads none.
     """
     understood = understand(table, beside, problem, book, lr)
+    if typed := _typed(understood):
+        table = table.exact(typed)
+        understood = understand(table, beside, problem, book, lr)
     wrong = len(understood.judged(_LOOK).wrong_columns)
     if wrong and table.is_rounded:
         other = understand(table.cut(), beside, problem, book, lr)
@@ -316,6 +321,36 @@ def _understood(
     return best
 
 
+def _typed(understood: Understanding) -> list[str]:
+    """Inputs and targets that change from row to row, and are exact though they have few digits.
+
+    What is computed from them agrees to so many digits that it would be a wonder if any of theirs were cut.
+    """
+    problem, network, table = understood.problem, understood.network, understood.table
+    given = [name for name in (*problem.inputs, *problem.targets[0]) if name in table.columns]
+    given = [name for name in given if (table.columns[name].slack > _TYPED).any()]
+    if not given:
+        return []
+    exact = replace(understood, table=table.exact(given)).judged(_LOOK)
+    found = []
+    for name in given:
+        readers = [
+            each
+            for each, formula in network.formulas.items()
+            if name in names_in(formula) and each in table.columns
+        ]
+        cut = replace(understood, table=table.exact([each for each in given if each != name])).judged(_LOOK)
+        if any(
+            np.mean(
+                (cut.right[each].error > _WONDER * cut.seen[each].error) & exact.fits(each, exact.right[each])
+            )
+            > 0.5
+            for each in readers
+        ):
+            found.append(name)
+    return found
+
+
 def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Given]:
     """The cell of the learning rate, where no name stands beside it and the updates tell it."""
     try:
@@ -337,7 +372,7 @@ def _certain(
         seen = better.judged()
         if seen.mistakes < judged.mistakes:
             understood, judged = better, seen
-    judged.doubt(doubtful_cells(understood, judged, known))
+    reconsider(understood, judged, known)
     if not judged.wrong_columns:
         return understood, judged
     for names in _other_biases(understood, judged, beside):
@@ -346,7 +381,7 @@ def _certain(
         except NotUnderstood:
             continue
         seen = other.judged()
-        seen.doubt(doubtful_cells(other, seen, intervals(other)))
+        reconsider(other, seen, intervals(other))
         if not seen.wrong_columns:
             other.headings += understood.headings
             return other, seen
@@ -450,8 +485,8 @@ def _point(judged: Judgement, row: int) -> dict[str, Value]:
 def _right_number(judged: Judgement, name: str, row: int) -> float:
     """What belongs into the cell, by the engine; for an update by the printed gradient."""
     worked_out = float(judged.right[name].value[row])
-    if name in judged.network.leaves or name.endswith("'"):
-        return worked_out
+    if name in judged.network.leaves or name.endswith("'") or not math.isfinite(worked_out):
+        return worked_out  # what is not finite was computed from a cell that holds no number
     nodes = _point(judged, row)
     pair = split_derivative(name)
     exact = nodes[name].data if pair is None else grad(nodes[pair[0]], [nodes[pair[1]]])[0]
@@ -523,7 +558,8 @@ def _doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, F
         name for name, source in understood.sources.items() if source not in ("assumed", "from the numbers")
     }
     held = {name.removesuffix("'") for name in judged.columns} | found
-    absent = [name for name in (*network.leaves, *network.formulas, *slopes.values()) if name not in held]
+    quantities = (*network.leaves, *network.formulas, *slopes.values())
+    absent = [name for name in quantities if name not in held and name not in network.unnamed]
     if absent and table.unread:
         yield f"not read: {listed(table.unread)}; and no column was read as {listed(absent)}"
     if table.twice:

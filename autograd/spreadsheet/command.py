@@ -15,6 +15,7 @@ from .assignment import assignment
 from .cells import SheetError
 from .checking import check_workbook
 from .classes.command import check, is_for_a_class
+from .problem import Problem
 
 __all__ = ["main"]
 
@@ -34,7 +35,8 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
         prog=program,
         description="Check a sheet of the assignment: the wrong cells, what belongs there, and why.",
         epilog="Exit status: 0 if all is right, 1 if something is wrong, 2 if the sheet cannot be read, 3 if "
-        "nothing wrong is seen but not all could be checked (each reason is said), 70 if the program fails.",
+        "nothing wrong is seen but not all could be checked (each reason is said), 70 if the program fails. "
+        "A sheet of another network: backprop check SHEET --against EXPRESSION, see backprop --help.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -70,13 +72,20 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
     return Path(given.sheet), lr, given.explain, given.full
 
 
-def main(argv: Sequence[str], program: str = "python -m autograd.spreadsheet") -> int:
-    """Run the check of a sheet, or of a whole class; returns the exit status."""
+def main(
+    argv: Sequence[str], program: str = "python -m autograd.spreadsheet", problem: Problem | None = None
+) -> int:
+    """Run the check of a sheet, or of a whole class; returns the exit status.
+
+    Parameters
+    ----------
+    problem : what the sheet should hold: the assignment by default.
+    """
     if is_for_a_class(argv):
-        return check(argv, program)
+        return check(argv, program, problem)
     try:
         path, lr, explained, full = _options(argv, program)
-        report = check_workbook(path, assignment(), lr=lr)
+        report = check_workbook(path, problem or assignment(), lr=lr)
     except (_OptionsError, SheetError, MissingExtraError) as error:
         say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
         return 2

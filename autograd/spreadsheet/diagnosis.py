@@ -174,7 +174,7 @@ class _Sample:
         """Which of the numbers, rows last, are near what is printed in the first row where there are any."""
         printed, right = self._printed, self._right
         width = 4.0 * (printed.error + right.error) + 1e-9 * np.abs(printed.value)
-        width = width + 2.0 * right.error * np.abs(value / right.value)
+        width = width + np.nan_to_num(2.0 * right.error * np.abs(value / right.value), posinf=0.0)
         near = np.abs(printed.value - value) <= width
         first = np.argmax(np.broadcast_to(np.isfinite(value), near.shape), axis=-1)
         flags: Flags = np.take_along_axis(near, first[..., None], axis=-1)[..., 0]
@@ -213,15 +213,18 @@ def _bases(judged: Judgement, name: str) -> Iterator[Expression]:
     yield formula
     if isinstance(formula, Apply) and formula.row.expansion is not None:
         yield formula.row.expansion(*formula.operands)  # softmax in exponentials
+    whole = judged.written_out(formula)
+    if whole is not formula:
+        yield whole
     pair = split_derivative(name)
     if pair is None:
         return
     top, bottom = pair
-    whole = network.steps(top, bottom)
-    for step in whole[1:-1]:
+    steps = network.steps(top, bottom)
+    for step in steps[1:-1]:
         if step.paths and step.name.text not in network.parts(top):
             rest = network.steps(step.name.text, bottom)
-            if rest and rest[-1].paths * step.paths == whole[-1].paths:
+            if rest and rest[-1].paths * step.paths == steps[-1].paths:
                 outer = network.symbol(derivative(top, step.name.text))
                 yield outer * network.closed(derivative(step.name.text, bottom))
 

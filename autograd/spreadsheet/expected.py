@@ -147,6 +147,7 @@ class Network:
     biases : the names of those that only change where a sheet has a gradient for them.
     targets : the names of the leaves that only the loss reads.
     alike : names that are of one kind though they begin differently: ``{"o": "h"}``.
+    unnamed : the names of nodes to which nobody gave one: no sheet need have a column for them.
 
     Attributes
     ----------
@@ -164,10 +165,11 @@ class Network:
         biases: Collection[str] = (),
         targets: Collection[str] = (),
         alike: Mapping[str, str] | None = None,
+        unnamed: Collection[str] = (),
     ) -> None:
         self.nodes, self.output, self.biases = nodes, output, tuple(biases)
         self.weights, self.targets = frozenset(weights), frozenset(targets)
-        self._alike = alike or {}
+        self._alike, self.unnamed = alike or {}, frozenset(unnamed)
         self.leaves = [name for name, node in nodes.items() if node.primitive is None]
         self.trained = [name for name in self.leaves if name in weights or name in biases]
         self._symbols = {name: Symbol(name) for name in nodes}
@@ -281,13 +283,16 @@ class Network:
         return list(found)
 
     @functools.cache  # noqa: B019  # a network lives as long as its problem
-    def chain(self, name: str) -> Expression:
-        """A derivative by one step of the chain rule: Σ ∂top/∂reader · ∂reader/∂bottom."""
+    def chain(self, name: str, printed: frozenset[str]) -> Expression:
+        """A derivative by the chain rule, Σ ∂top/∂reader · ∂reader/∂bottom, from what is printed."""
         top, bottom = self.pair(name)
-        terms: list[Expression] = [
-            self.symbol(derivative(top, reader)) * self.symbol(derivative(reader, bottom))
-            for reader in self.readers(name)
-        ]
+        terms: list[Expression] = []
+        for reader in self.readers(name):
+            outer = derivative(top, reader)
+            above: Expression = self.symbol(outer)
+            if outer not in printed and any(derivative(top, each) in printed for each in self.readers(outer)):
+                above = self.chain(outer, printed)
+            terms.append(above * self.symbol(derivative(reader, bottom)))
         return _total(terms)
 
     @functools.cache  # noqa: B019  # a network lives as long as its problem

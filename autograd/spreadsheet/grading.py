@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from ..symbolic import Expression
+from ..symbolic import Expression, Symbol
 from .expected import Array, Estimate, Network, evaluate, names_in, propagated
 from .tables import Column, Table
 from .vocabulary import RATE, derivative, split_derivative, updated
@@ -66,6 +66,7 @@ class Judgement:
         gap: int = 1,
         momentum: float = 0.0,
         as_printed: bool = False,
+        reading: Mapping[str, Estimate] | None = None,
     ) -> None:
         """Judge the table.
 
@@ -81,11 +82,13 @@ class Judgement:
         momentum : the factor μ in v ← μ v + ∂E/∂w, w ← w − η v.
         as_printed : whether formulas read what is printed, where that is more exact than what is computed or
             there is no computing it. In a right sheet that is the same number.
+        reading : what formulas read of these quantities, whatever is computed.
         """
         self.table, self.network = table, network
         self.count = len(table.rows) if rows is None else min(rows, len(table.rows))
         self.rate = None if rate is None else rate.take(slice(0, self.count))
-        self.after, self.gap, self.momentum, self.as_printed = after, gap, momentum, as_printed
+        self.after, self.gap, self.momentum = after, gap, momentum
+        self._as_printed, self._reading = as_printed, reading or {}
         self._given = {name: each.take(slice(0, self.count)) for name, each in given.items()}
         self.columns = {name: column for name, column in table.columns.items() if self._is_known(name)}
         self.full: dict[str, Estimate] = {}
@@ -269,8 +272,10 @@ class Judgement:
 
     def _more_exact(self, name: str, computed: Estimate) -> Estimate:
         """What formulas read of a quantity: what is computed, or printed."""
+        if name in self._reading:
+            return self._reading[name]
         printed = self.seen.get(name)
-        if printed is None or not self.as_printed:
+        if printed is None or not self._as_printed:
             return computed
         unknown = ~(np.isfinite(computed.value) & np.isfinite(computed.error))
         closer = self.fits(name, computed) & (printed.error < computed.error)
@@ -347,7 +352,7 @@ class Judgement:
             if (simple := network.simple(name)).size < closed.size:
                 formulas.append(simple)
             if network.readers(name):
-                formulas.append(network.chain(name))
+                formulas.append(network.chain(name, frozenset(self.columns)))
             if any(derivative(part, bottom) in self.columns for part in network.parts(top)):
                 formulas.append(network.split(name))
             operands = dict.fromkeys(each for formula in formulas for each in names_in(formula))
@@ -375,6 +380,17 @@ class Judgement:
         near = np.abs(one.value - other.value) <= one.error + other.error
         return simple if simple.size < closed.size and near.all() else closed
 
+    def written_out(self, formula: Expression) -> Expression:
+        """The formula without derivatives that no column prints: each is written as a person writes it."""
+
+        def rule(symbol: Symbol) -> Expression:
+            hidden = split_derivative(symbol.text) and symbol.text not in self.columns
+            return self.formula(symbol.text) if hidden else symbol
+
+        while any(split_derivative(each) and each not in self.columns for each in names_in(formula)):
+            formula = formula.substituted(rule)
+        return formula
+
     # --- updates -----------------------------------------------------------------------------------
 
     def _updates(self) -> None:
@@ -394,7 +410,7 @@ class Judgement:
     def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags | None = None) -> None:
         """Judge a weight by the numbers that an update may give; unknown if there are none."""
         self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
-        self.computed[shown] = self.right[shown]
+        self.computed[shown] = possible[min(1, len(possible) - 1)] if possible else self.right[shown]
         fits = self.fits_any(shown, possible) if possible else self._all(False)
         one_update_above = shown in self.network.trained and not self.after and self.gap == 1
         if self.rate is not None and one_update_above and not self.momentum and self.is_coarse(shown):
@@ -487,11 +503,12 @@ class Judgement:
         """The rows in which the column is wrong by a mistake of its own."""
         return np.flatnonzero(self.states.get(name, np.zeros(0)) == WRONG)
 
-    def doubt(self, doubtful: dict[str, Flags]) -> None:
-        """Call these cells neither right nor wrong."""
+    def doubt(self, doubtful: dict[str, Flags], follows: Mapping[str, Flags]) -> None:
+        """Call these cells neither right nor wrong, and those right for wrong numbers of their own row."""
         self.doubtful = doubtful
-        for name, flags in doubtful.items():
-            self.states[name][flags] = UNKNOWN
+        for state, cells in ((FOLLOWS, follows), (UNKNOWN, doubtful)):
+            for name, flags in cells.items():
+                self.states[name][flags] = state
 
     def agrees(self, name: str) -> Flags:
         """Where the column was computed anew and holds what was computed."""

@@ -71,9 +71,7 @@ class Understanding:
     momentum: float = 0.0
     loss: str = ""
 
-    def judged(
-        self, rows: int | None = None, rate: Estimate | None = None, as_printed: bool = False
-    ) -> Judgement:
+    def judged(self, rows: int | None = None, rate: Estimate | None = None, **how: Any) -> Judgement:
         return Judgement(
             self.table,
             self.network,
@@ -83,7 +81,7 @@ class Understanding:
             after=self.after,
             gap=self.gap,
             momentum=self.momentum,
-            as_printed=as_printed,
+            **how,
         )
 
 
@@ -527,7 +525,12 @@ class _Reader:
             fits = judged.fits_any(later, [each.moved_down() for each in predicted] if below else predicted)
             if below and judged.is_coarse(name):
                 fits &= judged.fits_any(name, judged.drifts(name, rate))
-            shares.append(fits[int(below) :].mean())
+            rows = judged.count - below
+            after, before = judged.seen[later].value[int(below) :], judged.full[name].value[:rows]
+            # A weight without a gradient stays where it is at any rate.
+            tells = (judged.own[judged.network.gradient(name)].value[:rows] != 0.0) | (after != before)
+            if tells.any():
+                shares.append(fits[int(below) :][tells].mean())
         return float(np.mean(shares)) if shares else 0.0
 
     def _ratios(self, judged: Judgement) -> Iterator[Estimate]:

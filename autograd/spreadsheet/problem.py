@@ -101,6 +101,7 @@ class Problem:
         leaves = [node for node in outline.names if node.primitive is None]
         fresh = replay([output, *predictions, *trained], {leaf: leaf.data for leaf in leaves})
         nodes = {symbol.text: fresh[node] for node, symbol in outline.names.items()}
+        unnamed = [symbol.text for node, symbol in outline.names.items() if not node.label]
         for name, node in nodes.items():
             node.label = name
         weights = {outline.names[node].text: node.data for node in trained}
@@ -109,7 +110,7 @@ class Problem:
         inputs = {outline.names[node].text for node in leaves if node in set(seen)}
         targets = {name: data for name, data in given.items() if name not in inputs}
         loss = outline.names[output].text
-        network = Network(nodes, loss, weights, targets=targets)
+        network = Network(nodes, loss, weights, targets=targets, unnamed=unnamed)
         network.steps(loss, next(iter(weights)))  # or an error
         headers = {name: name for name in nodes}
         headers |= {derivative(loss.split("_")[0], name): derivative(loss, name) for name in nodes}

@@ -61,7 +61,7 @@ def _hides(judged: Judgement, name: str) -> Flags:
     hides = np.zeros(judged.count, bool)
     for slip in slips:
         change, least = (_moved_down(each) if moved else each for each in (np.abs(slip), noise))
-        change = _largest_around(np.nan_to_num(change))
+        change, least = (_largest_around(np.nan_to_num(each)) for each in (change, least))
         hides |= (change <= 2.0 * printed.error + right.error) & (change > _NOISE * least)
     return hides
 

@@ -120,6 +120,14 @@ class Table:
             },
         )
 
+    def exact(self, names: Iterable[str]) -> Table:
+        """The table where the numbers of these columns have all their digits."""
+        columns = dict(self.columns)
+        for name in names:
+            zero = np.zeros_like(columns[name].slack)
+            columns[name] = replace(columns[name], slack=zero, loose=zero)
+        return replace(self, columns=columns)
+
     def loosened(self) -> Table:
         """The table with numbers that are no more exact than anybody could read them: cut, and as printed."""
         columns = {
@@ -620,7 +628,7 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
         for exponent in (False, True):
             alike = [one for one in each.values() if one.exponent == exponent]
             if alike:
-                most = -_usual_least([-one.digits for one in alike])
+                most = -_usual_least([-one.digits for one in alike if one.digits] or [0])  # a zero has none
                 finest[name, exponent] = _usual_least([one.unit for one in alike]), most
     usual: dict[str, tuple[float, float]] = {}
     for kind in {kind_of(name): None for name in prints if name not in lively}:

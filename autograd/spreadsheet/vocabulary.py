@@ -225,9 +225,11 @@ class Vocabulary:
                 return derivative(above, below)
         word = _WORDS_FOR_GRADIENT.match(text)
         rest = text[word.end() :] if word else text[1:] if text[:1] in "d∂ð" else ""  # δw1 may be −η ∂E/∂w1
-        rest = rest or (text[: -len(tail[0])] if (tail := _GRADIENT_OF.search(text)) else "")
+        tail = None if rest else _GRADIENT_OF.search(text)
+        rest = text[: -len(tail[0])] if tail else rest
         name = self._name(rest) if rest else None
-        if name in self._trained:
+        said = tail or (word and len(word[0]) > 1)  # of anything; what only begins with d, of a weight
+        if name in self._trained or (name and said and name not in (self._output, EPOCH, RATE, MOMENTUM)):
             return derivative(self._output, str(name))
         return self._derivative(rest) if word and rest else None
 

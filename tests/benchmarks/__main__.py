@@ -1,7 +1,7 @@
 """`make bench`: this engine beside its peers, medians of alternating runs, as ratios.
 
 The object graph beside micrograd, jax and a class of forty lines, by each kind of engine; and the compiled
-graph beside array code and native code. All is written as a page, too.
+graph beside array code and native code; and a small GPT, in steps and whole. All is written as a page, too.
 
 python -m tests.benchmarks [--runs N] [--only NAME] [--quick] [--largest N] [--out FOLDER] [--no-record]
 python -m tests.benchmarks --tune
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.benchmarks import alone
 
-PARTS = ("engine", "rows", "recording", "whole", "growth", "derivatives")
+PARTS = ("engine", "rows", "recording", "whole", "growth", "derivatives", "transformer")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks import derivatives, engine
+from tests.benchmarks import derivatives, engine, transformer
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS, Contestant
 from tests.benchmarks.tasks import LARGE, MOONS, TASKS, Runner, Task, answer, check
 from tests.benchmarks.timing import Times, Turn, alternating, seconds
@@ -51,6 +51,7 @@ class Findings:
     whole : the seconds of whole processes.
     by_batch, by_parameters : rows whose tasks differ in that only.
     derivatives : functions of a few variables at many points.
+    transformer : the small GPT.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Findings:
     by_batch: list[Row] = field(default_factory=list)
     by_parameters: list[Row] = field(default_factory=list)
     derivatives: list[derivatives.Measured] = field(default_factory=list)
+    transformer: transformer.Measured | None = None
 
 
 class Measurement:
@@ -203,6 +205,10 @@ class Measurement:
             self.findings.derivatives = derivatives.measured(self.runs, self.quick, self.text)
         except ImportError as error:
             self.findings.missing[derivatives.DDX] = f"{type(error).__name__}: {error}"
+
+    def transformer(self) -> None:
+        self.findings.transformer = found = transformer.measured(self.runs, self.quick, self.say)
+        self.findings.missing |= {f"GPT: {name}": reason for name, reason in found.missing.items()}
 
     def say(self, text: str) -> None:
         if sys.stderr.isatty():

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from tests.benchmarks import engine
+from tests.benchmarks import engine, transformer
 from tests.benchmarks.compiled import Findings
 from tests.benchmarks.contestants import BY_HAND, CPP, OURS, PRODUCTS
 from tests.benchmarks.timing import fastest
@@ -74,6 +74,8 @@ def figures(findings: Findings) -> Iterable[tuple[str, str, str, float]]:
                 if program.unit == "bytes":
                     unit = program.unit
                 yield kind, program.name, unit, statistics.median(program.ratios(times))
+    if findings.transformer is not None:
+        yield from of_transformer(findings.transformer)
     for row in findings.rows:
         for other in (CPP, BY_HAND, PRODUCTS):
             if (ours := fastest(row.times, OURS)) and other in row.times:
@@ -83,6 +85,26 @@ def figures(findings: Findings) -> Iterable[tuple[str, str, str, float]]:
                     f"a step of {row.task.name}, beside {other}",
                     "times as long",
                     statistics.median(ratios),
+                )
+
+
+def of_transformer(measured: transformer.Measured) -> Iterable[tuple[str, str, str, float]]:
+    m = transformer
+    if measured.plain is not None:
+        for name, times in measured.whole.items():
+            whole = measured.plain[1] / statistics.median(times)
+            yield STEP, f"the GPT's whole training, {name}, beside {m.PROGRAM}", "times faster", whole
+    for batch, times in measured.steps.items():
+        for other, faster in ((m.PROGRAM, True), (m.CPP, False), (m.BY_HAND, False), (m.JAX, False)):
+            if m.LLVM in times and other in times:
+                pairs = zip(times[other], times[m.LLVM])
+                figure = statistics.median(a / b if faster else b / a for a, b in pairs)
+                unit = "times faster" if faster else "times as long"
+                yield (
+                    STEP,
+                    f"a step of the GPT, {batch} of {m.POSITIONS} positions, beside {other}",
+                    unit,
+                    figure,
                 )
 
 

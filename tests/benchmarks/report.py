@@ -17,7 +17,7 @@ from autograd import PALETTE, write_text
 from demos.shared import page
 from nn import plots
 from nn.plots import canvas, picture
-from tests.benchmarks import engine
+from tests.benchmarks import engine, transformer
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import BY_HAND, CONTESTANTS, JAXES, LLVM, NUMPY, OURS
 from tests.benchmarks.derivatives import RIVALS
@@ -70,6 +70,8 @@ def sections(findings: Findings, core: int | None) -> list[Section]:
         found.append(Section("growth", "Growth", list(of_growth(findings))))
     if findings.derivatives:
         found.append(Section("derivatives", "Derivatives at many points", list(of_derivatives(findings))))
+    if findings.transformer is not None:
+        found.append(Section("transformer", "A small GPT", list(of_transformer(findings.transformer))))
     found.append(Section("machine", "The machine and the versions", list(of_machine(findings, core))))
     return found
 
@@ -260,6 +262,52 @@ def _behind(findings: Findings) -> str:
     count = len(findings.derivatives) * len(RIVALS)
     return f"Ours is ahead in {count - len(rows)} of {count}" + (
         f"; not in: {'; '.join(rows)}." if rows else "."
+    )
+
+
+def of_transformer(measured: transformer.Measured) -> Iterable[str | Table]:
+    m = transformer
+    yield (
+        "One layer of width 16 with 4 heads, 27 tokens, 4,192 parameters, trained on names with Adam, one a "
+        "step. All seconds are those of the processor; each contestant has processes of its own, which take "
+        "turns, and its loss and weights after three steps are those of numpy by hand to 10⁻⁹."
+    )
+    if measured.plain is not None:
+        each, whole = measured.plain
+        spent = {f"{m.PROGRAM} ({m.STEPS:,} steps by one of {m.POSITIONS} positions)": whole}
+        spent |= {name: statistics.median(times) for name, times in measured.whole.items()}
+        yield Table(
+            f"The whole training of {m.STEPS:,} steps: imports, recording and code generation included",
+            ("", "seconds", "times faster"),
+            [(name, f"{seconds:.3g}", f"{whole / seconds:.3g}") for name, seconds in spent.items()],
+        )
+        yield f"The plain program takes {1e3 * each:.1f} ms for a position; its whole training was not run."
+    for batch, times in measured.steps.items():
+        scale = 1e6 / (batch * m.POSITIONS)
+        yield Table(
+            f"A step with {batch} names of {m.POSITIONS} positions: value, gradient and Adam",
+            ("", "µs a token", "times as long as ours, llvm", "ms to the first"),
+            [
+                (
+                    name,
+                    cell(times, name, scale),
+                    compared(times, name, LLVM),
+                    cell(measured.first[batch], name, 1e3),
+                )
+                for name in m.PLACES
+                if name in times
+            ],
+        )
+    if measured.apart is not None:
+        steps, apart = measured.apart
+        yield f"Losses of {steps} steps are the eager engine's to {apart:.1e}."
+    yield Table(
+        "Growth: milliseconds to record a name, and from there to the first native step, no kernel kept",
+        ("width", "layers", "recording", "generating code"),
+        [
+            (str(width), str(layers), f"{1e3 * recording:.0f}", f"{1e3 * generating:.0f}")
+            for (width, layers), (recording, generating) in measured.growth.items()
+        ],
     )
 
 

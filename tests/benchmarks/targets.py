@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from autograd.compiler.tuning import STRAIGHT
-from tests.benchmarks import engine
+from tests.benchmarks import engine, transformer
 from tests.benchmarks.compiled import Findings, Row
 from tests.benchmarks.contestants import (
     BY_HAND,
@@ -69,6 +69,8 @@ def targets(findings: Findings) -> list[Target]:
         "parameters", findings.by_parameters, [parameters(row) for row in findings.by_parameters]
     )
     found += of_compiling(findings.by_parameters)
+    if findings.transformer is not None:
+        found += of_transformer(findings.transformer)
     return found
 
 
@@ -151,3 +153,22 @@ def code_generation(row: Row) -> float | None:
     if not set(OURS) <= set(row.first):
         return None
     return median(row.first, LLVM) - median(row.first, NUMPY)
+
+
+def of_transformer(measured: transformer.Measured) -> Iterator[Target]:
+    """What the issue on the GPT asks for, line by line."""
+    m = transformer
+    for state, limit in ((m.FIRST, 150.0), (m.AGAIN, 400.0)):
+        ends = [statistics.median(times) for name, times in measured.whole.items() if state in name]
+        known = measured.plain[1] / min(ends) if measured.plain and ends else None
+        yield Target(f"GPT, the whole training {state}, beside {m.PROGRAM}", known, limit, at_least=True)
+    one, several = (measured.steps.get(batch, {}) for batch in m.BATCHES)
+    known = ratio(one, m.PROGRAM, m.LLVM) if {m.PROGRAM, m.LLVM} <= set(one) else None
+    yield Target(f"GPT, a step of one name, beside {m.PROGRAM}", known, 3000.0, at_least=True)
+    yield beside(f"GPT, a step of {m.BATCHES[1]} names", several, m.LLVM, m.CPP, 1.3)
+    for times, batch in ((one, m.BATCHES[0]), (several, m.BATCHES[1])):
+        for other in (m.BY_HAND, m.TORCH, m.TORCH_COMPILE, m.JAX):
+            yield beside(f"GPT, a step of {batch} names", times, m.LLVM, other, 1.0)
+    if measured.apart is not None:
+        steps, apart = measured.apart
+        yield Target(f"GPT, losses of {steps} steps beside the eager engine's, in 10⁻⁹", 1e9 * apart, 1.0)

@@ -1,7 +1,9 @@
 """What the benchmarks rest on: their right answers, that a wrong contestant is found, and the report."""
 
 import dataclasses
+import importlib.util
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 import autograd.engine
 import nn
 from autograd import Value, dot, hessian, sum, value_and_grad
-from tests.benchmarks import derivatives, engine, gpt, history, report
+from tests.benchmarks import derivatives, engine, gpt, history, report, transformer
 from tests.benchmarks.compiled import Findings, Measurement, Row
 from tests.benchmarks.contestants import BY_HAND, CPP, JAX, LLVM, NUMPY, TORCH, Contestant
-from tests.benchmarks.peers import by_hand, plain
+from tests.benchmarks.names import Names
+from tests.benchmarks.peers import by_hand, gpt_by_hand, gpt_ours, plain
 from tests.benchmarks.targets import TENFOLD, targets
 from tests.benchmarks.tasks import MOONS, TASKS, Task, answer, check, value_and_gradient
 from tests.support.compiled import needs_llvmlite
@@ -126,15 +129,22 @@ def made_up():
         },
         {fourth: "No module named 'jax'"},
     )
+    m = transformer
+    small = m.Measured(
+        {1: {m.PROGRAM: [0.2, 0.4], LLVM: [4e-5, 5e-5]}, 32: {LLVM: [2e-4], CPP: [1e-4], JAX: [5e-4]}},
+        {1: {m.PROGRAM: [0.2], LLVM: [0.5]}, 32: {LLVM: [0.9], CPP: [0.8], JAX: [3.0]}},
+        {f"{m.LLVM}, {m.FIRST}": [2.0, 3.0, 4.0]}, (0.025, 180.0), (100, 2e-12), {(16, 1): (0.1, 0.7)},
+    )  # fmt: skip
     return Findings(
-        [row], {"absent": "ImportError: gone"}, {}, {engine.PLAIN: measured}, whole, grown, grown[:1]
-    )
+        [row], {"absent": "ImportError: gone"}, {}, {engine.PLAIN: measured}, whole, grown, grown[:1],
+        transformer=small,
+    )  # fmt: skip
 
 
 def test_figures_are_added_to_the_history_and_read_again(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text(",".join(field.name for field in dataclasses.fields(history.Record)) + "\n")
-    assert history.append(made_up(), 'a "fast" machine, 2 cores', path) == 4
+    assert history.append(made_up(), 'a "fast" machine, 2 cores', path) == 8
     found = history.read(path)
     assert {record.machine for record in found} == {'a "fast" machine, 2 cores'}
     _, first, *_, large, _ = (program.name for program in engine.PROGRAMS)
@@ -143,7 +153,15 @@ def test_figures_are_added_to_the_history_and_read_again(tmp_path):
         (engine.PLAIN, large): (1.67, "times as long"),
         (history.STEP, f"a step of {MOONS.name}, beside {CPP}"): (1.5, "times as long"),
         (history.STEP, f"a step of {MOONS.name}, beside {BY_HAND}"): (0.1, "times as long"),
-    }
+        (history.STEP, "the GPT's whole training, ours, llvm, from nothing, beside the plain program"): (
+            60.0, "times faster",
+        ),
+        (history.STEP, "a step of the GPT, 1 of 8 positions, beside the plain program"): (
+            6500.0, "times faster",
+        ),
+        (history.STEP, f"a step of the GPT, 32 of 8 positions, beside {CPP}"): (2.0, "times as long"),
+        (history.STEP, f"a step of the GPT, 32 of 8 positions, beside {JAX}"): (0.4, "times as long"),
+    }  # fmt: skip
 
 
 def test_the_history_has_a_line_for_each_date_and_figure():
@@ -169,6 +187,12 @@ def test_targets_are_judged_by_the_ratios_within_the_rounds():
     assert judged["whole process: ours / torch"].verdict == "not measured"
     grows = judged[f"growth, a step: largest factor for tenfold batch, {LLVM}"]
     assert (grows.measured, grows.limit) == (pytest.approx(10.0), TENFOLD)
+    trained = judged["GPT, the whole training from nothing, beside the plain program"]
+    assert (trained.measured, trained.limit, trained.verdict) == (60.0, 150.0, "MISSED")
+    assert judged["GPT, the whole training from the kernel cache, beside the plain program"].measured is None
+    assert judged["GPT, a step of one name, beside the plain program"].verdict == "met"
+    assert judged[f"GPT, a step of 32 names: {LLVM} / {CPP}"].measured == pytest.approx(2.0)
+    assert judged["GPT, losses of 100 steps beside the eager engine's, in 10⁻⁹"].verdict == "met"
 
 
 def test_targets_of_the_engine_say_how_many_times_faster_or_how_much_more():
@@ -219,6 +243,76 @@ def test_a_gpt_of_any_size_has_the_same_losses_over_twenty_steps(sizes, seed):
     assert ours == pytest.approx(theirs, rel=1e-12)
 
 
+# --- the GPT as a task ---------------------------------------------------------------------------------
+
+TINY = Names(3, 5, gpt.Sizes(width=4, heads=2, layers=2, block=6))
+
+
+def test_numpy_by_hand_has_the_gradient_of_the_gpt_that_the_engine_has():
+    model, runner = gpt.GPT(Value, TINY.sizes), gpt_by_hand.Numpy(TINY)
+    losses = [loss for text in TINY.texts.tolist() for loss in model.losses(text)]
+    total = sum(losses) / len(losses)
+    total.backward()
+    assert [p.data for p in model.parameters] == TINY.weights.tolist()
+    assert runner.value_and_gradient() == pytest.approx(total.data, rel=1e-13)
+    right = np.array([p.grad for p in model.parameters])
+    np.testing.assert_allclose(runner.gradient, right, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        transformer.PROGRAM, transformer.EAGER, transformer.NUMPY,
+        pytest.param(LLVM, marks=[needs_llvmlite, pytest.mark.slow]),
+    ],
+)  # fmt: skip
+def test_every_contestant_of_the_gpt_computes_its_steps(name):
+    module, function = transformer.PLACES[name].split(".")
+    assert module == "gpt_ours"
+    transformer.check(TINY, getattr(gpt_ours, function)(TINY))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [transformer.OURS_JAX, JAX, TORCH])
+def test_a_contestant_of_the_gpt_is_checked_and_timed_in_a_process_of_its_own(name):
+    library = "torch" if name == TORCH else "jax"
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is in the extra bench")
+    found = transformer.Measured()
+    spent = transformer.printed(found, name, [transformer.__name__, "step", transformer.PLACES[name], 3, 5])
+    assert found.missing == {}
+    assert 0.0 < spent["step"] < spent["first"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_the_gpt_in_cpp_has_the_gradient_of_numpy():
+    names = Names(16, 5)
+    runner, right = gpt_by_hand.Cpp(names), gpt_by_hand.Numpy(names)
+    assert runner.value_and_gradient() == pytest.approx(right.value_and_gradient(), rel=1e-12)
+    np.testing.assert_allclose(runner.gradient, right.gradient, rtol=1e-10, atol=1e-15)
+    transformer.check(names, runner)
+
+
+def test_a_contestant_of_the_gpt_that_computes_something_else_is_found(monkeypatch):
+    monkeypatch.setattr(gpt_ours, "EPS", 1e-3)
+    with pytest.raises(ArithmeticError, match="Ours computes something else"):
+        transformer.check(TINY, gpt_ours.numpy(TINY))
+
+
+@pytest.mark.slow
+def test_the_whole_training_of_the_gpt_has_the_losses_of_the_engine():
+    """One length after the other, whatever comes; each process prints its losses."""
+    found, steps = transformer.Measured(), 4
+    losses = [
+        transformer.printed(found, each, [transformer.WHOLE, each, steps]) for each in ("numpy", "eager")
+    ]
+    assert found.missing == {}
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    assert transformer.printed(found, "none", [transformer.WHOLE, "tpu", steps]) is None
+    assert "backend must be one of" in found.missing["none"]
+
+
 def test_the_report_says_all_of_it_in_each_of_its_forms(tmp_path):
     report.save(found := report.sections(made_up(), core=None), tmp_path)
     page, markdown = ((tmp_path / name).read_text() for name in ("index.html", "report.md"))
@@ -235,6 +329,7 @@ def test_the_report_says_all_of_it_in_each_of_its_forms(tmp_path):
             "not built here as compiled",
             "No module named 'jax'",
             "10⁻⁴ Σ",
+            "its whole training was not run",
         ):
             assert said in text
     assert f"| {LLVM} | 6 |" in markdown

@@ -1,6 +1,8 @@
 """To torch and back, and to ONNX, beside torch and onnxruntime as they run."""
 
+import copy
 import math
+import pickle
 import sys
 
 import numpy as np
@@ -132,6 +134,28 @@ def test_torch_has_the_same_gradients(name, torch):
     ]:
         found = [[w.grad for w in row] for row in module.weight]
         np.testing.assert_allclose(by_name[f"{path}.weight"].grad, found, rtol=1e-9, atol=1e-12)
+
+
+def test_parts_that_are_shared_are_shared_in_torch(torch):
+    model, x, _ = of_part("GPT")
+    model.blocks[1].attention = model.blocks[0].attention
+    theirs = to_torch(model)
+    assert theirs.blocks[1].attention is theirs.blocks[0].attention
+    expected = [[y.data for y in row] for row in model(x[0])]
+    np.testing.assert_allclose(theirs(torch.from_numpy(x[0])).detach(), expected, rtol=1e-10, atol=1e-12)
+    tied = to_torch(PARTS["GPT-2"]())
+    assert tied.output.weight is tied.token_embedding.weight
+
+
+def test_the_torch_module_is_copied_pickled_and_says_what_it_is(torch):
+    model, x, expected = of_part("GPT with LoRA")
+    theirs = to_torch(model)
+    for again in (copy.deepcopy(theirs), pickle.loads(pickle.dumps(theirs))):
+        np.testing.assert_allclose(again(torch.from_numpy(x)).detach(), expected, rtol=1e-10, atol=1e-12)
+        assert list(again.state_dict()) == list(theirs.state_dict())
+        assert again.output.linear.weight is not theirs.output.linear.weight
+    assert repr(theirs).startswith("GPT(\n  (token_embedding): Embedding(5, 4)\n")
+    assert "(attention): CausalSelfAttention(" in repr(theirs)
 
 
 def test_dropout_works_in_torch_too_when_it_is_trained(torch):

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from autograd import Value, compile, draw, explain, explore, grad, mean, topological_order
 from autograd.engine.primitives import TABLE
-from nn import GPT, Adam, TransformerBlock, add_lora, cross_entropy
+from nn import GPT, Adam, TransformerBlock, add_lora, cross_entropy, fit
 from tests.benchmarks.gpt import GPT as PlainGPT
 from tests.benchmarks.gpt import Sizes
 from tests.support import reader, transformer
 from tests.support.explored import Explored
-from tests.support.profiles import tries
+from tests.support.profiles import slow, tries
 
 FUNCTIONS = reader.reference_functions(TABLE)
 TINY = {"vocab_size": 5, "block_size": 6, "n_layer": 1, "n_head": 2, "n_embd": 4, "n_hidden": 6}
@@ -130,6 +130,29 @@ def test_eight_layers_and_more_need_no_deeper_stack():
 # --- training and going on ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("backend", ["numpy", *slow(["llvm"])])
+@pytest.mark.parametrize("options", [{}, {"rotary": True, "n_expert": 2}, {"dropout": 0.5}], ids=str)
+@pytest.mark.parametrize("lora", [False, True])
+def test_fit_trains_it_on_texts_of_different_lengths(options, lora, backend):
+    """Compiled with the numbers of the object graph, whatever is frozen or left out."""
+    if backend == "llvm":
+        pytest.importorskip("llvmlite", reason="llvmlite is in the extra jit")
+    texts = [[0, 1, 2, 3], [1, 4, 4], [2, 2, 3, 4, 1], [3, 0, 0], [4, 1, 2, 0]]
+    X, y = [text[:-1] for text in texts], [text[1:] for text in texts]
+    found = []
+    for route in ("eager", backend):
+        model = GPT(**{**TINY, "seed": 0, **options})
+        if lora:
+            add_lora(model, 1, seed=0)
+        optimizer = Adam(model.parameters(), lr=0.01)
+        history = fit(
+            model, X, y, loss="cross_entropy", optimizer=optimizer, epochs=3, batch_size=2, seed=0,
+            backend=route, progress=False,
+        )  # fmt: skip
+        found.append([*history.loss, *model.state_dict().values()])
+    assert found[1] == pytest.approx(found[0], rel=1e-11, abs=1e-14)
+
+
 def test_it_learns_a_text_by_heart_and_goes_on_with_it():
     model = GPT(**TINY, seed=1)
     text = [0, 1, 2, 3, 4, 0]
@@ -144,6 +167,7 @@ def test_it_learns_a_text_by_heart_and_goes_on_with_it():
     assert model.generate(0, stop=3, temperature=0) == [0, 1, 2, 3]
 
 
+@tries(12)
 @given(
     seed=st.integers(0, 9), top_k=st.sampled_from([None, 1, 3]), temperature=st.sampled_from([0, 0.5, 2.0])
 )
@@ -257,8 +281,11 @@ def test_the_page_of_a_whole_microgpt_opens_its_parts():
 # --- compiled ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["numpy", "llvm"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    [*((kind, "numpy") for kind in KINDS), ("microgpt", "llvm")]
+    + slow([(kind, "llvm") for kind in KINDS if kind != "microgpt"]),
+)
 def test_compiled_for_one_length_it_is_right_for_all_tokens(kind, backend):
     if backend == "llvm":
         pytest.importorskip("llvmlite", reason="llvmlite is in the extra jit")

@@ -3,6 +3,7 @@
 import functools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +13,11 @@ from autograd import Value
 from nn import (
     MLP,
     SGD,
+    Adam,
     CosineAnnealingLR,
     ExponentialLR,
     LambdaLR,
+    LinearLR,
     LinearWarmup,
     MultiStepLR,
     ReduceLROnPlateau,
@@ -333,6 +336,76 @@ def test_a_warm_up_takes_the_state_of_what_follows_it_along():
     first, second = warm(0.3), warm(0.1)
     second.load_state_dict(first.state_dict())
     assert [second.rate(t) for t in range(6)] == [first.rate(t) for t in range(6)]
+
+
+class CountingDown(Schedule):
+    """A user's own formula."""
+
+    def rate(self, epoch):
+        return self.base_lr / (1 + epoch)
+
+
+OF_UPDATES = [
+    lambda optimizer: LinearLR(optimizer, 1.0, 0.0, total_iters=12),
+    lambda optimizer: LinearWarmup(optimizer, 3, then=ExponentialLR(optimizer, 0.9)),
+    lambda optimizer: StepLR(optimizer, 2, gamma=0.5),
+    CountingDown,
+]
+
+
+@pytest.mark.parametrize("backend", ["eager", "numpy", pytest.param("llvm", marks=needs_llvmlite)])
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("make", OF_UPDATES)
+def test_a_schedule_of_updates(make, batch_size, backend):
+    """Each update has the rate of its number: against a loop over the batches, with Adam's formulas."""
+    X = [[0.1 * i, 1.0 - 0.3 * i] for i in range(8)]
+    Y = [0.5 * a - b * b for a, b in X]
+    ours, theirs = (MLP(2, [2, 1], activation="tanh", seed=4) for _ in range(2))
+    n, epochs = 8 // batch_size, 3
+    rates = [make(Adam([Value(1.0)], lr=0.1)).rate(t) for t in range(n * epochs + 1)]
+    parameters = theirs.parameters()
+    m, v = np.zeros(len(parameters)), np.zeros(len(parameters))
+    for t in range(n * epochs):
+        first = t % n * batch_size
+        batch = range(first, first + batch_size)
+        theirs.zero_grad()
+        sum((theirs(X[i]) - Y[i]) ** 2 / batch_size for i in batch).backward()
+        g = np.array([p.grad for p in parameters])
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        step = (m / (1 - 0.9 ** (t + 1))) / (np.sqrt(v / (1 - 0.999 ** (t + 1))) + 1e-8)
+        for p, change in zip(parameters, step):
+            p.data -= rates[t] * change
+    optimizer = Adam(ours.parameters(), lr=0.1)
+    settings = {"loss": "mse_loss", "optimizer": optimizer, "batch_size": batch_size, "shuffle": False}
+    settings |= {"backend": backend, "progress": False, "schedule_interval": "update"}
+    schedule = make(optimizer)
+    first = fit(ours, X, Y, epochs=2, schedule=schedule, **settings)
+    assert (schedule.last_epoch, optimizer.lr) == (2 * n, rates[2 * n])
+    history = fit(ours, X, Y, epochs=epochs, schedule=schedule, resume=first, **settings)
+    assert history.learning_rate == [rates[n * k - 1] for k in range(1, epochs + 1)]
+    assert [p.data for p in ours.parameters()] == pytest.approx([p.data for p in parameters], rel=1e-10)
+    assert (schedule.last_epoch, optimizer.lr) == (epochs * n, rates[epochs * n])
+
+
+def test_what_cannot_be_a_schedule_of_updates():
+    model = MLP(2, [1], seed=0)
+    settings = {"loss": "mse_loss", "epochs": 1, "optimizer": SGD(model.parameters(), lr=0.1)}
+    with pytest.raises(ValueError, match=r"'update' needs .* ReduceLROnPlateau has a step of its own"):
+        fit(model, [[0.0, 1.0]], [0.0], schedule=ReduceLROnPlateau, schedule_interval="update", **settings)
+    with pytest.raises(ValueError, match="must be 'epoch' or 'update', got 'batch'"):
+        fit(model, [[0.0, 1.0]], [0.0], schedule=CountingDown, schedule_interval="batch", **settings)
+    first = fit(model, [[0.0, 1.0]], [0.0], schedule=CountingDown, **settings)
+    with pytest.raises(ValueError, match="CountingDown"):
+        fit(
+            model, [[0.0, 1.0]], [0.0], schedule=CountingDown, schedule_interval="update", resume=first,
+            **settings | {"epochs": 2},
+        )  # fmt: skip
+
+
+def test_linear_is_torchs_with_both_ends():
+    """0.3 (f + (g − f) min(t, T) / T), of exact fractions."""
+    schedule = LinearLR(SGD([Value(1.0)], lr=0.5), 0.25, 0.75, total_iters=4)
+    assert [schedule.rate(t) for t in range(6)] == [0.125, 0.1875, 0.25, 0.3125, 0.375, 0.375]
 
 
 OPTIMIZER = SGD([Value(1.0)], lr=0.3)

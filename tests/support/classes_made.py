@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from autograd.spreadsheet.classes import check_class
 from tests.support.sheets_made import RIGHT, Layout, Training, write_csv
 
 SLIPS = {
@@ -15,6 +17,7 @@ SLIPS = {
     "half": {"E1": "(t1-a_o1)^2"},
     "own": {"∂E/∂w7": RIGHT["∂E/∂w7"] + "+0.001"},
 }
+check_alone = functools.partial(check_class, workers=1)  # a second one takes longer to start
 USUAL = "a_h1 (1 − a_h1) stands where a_h2 (1 − a_h2) belongs"
 
 

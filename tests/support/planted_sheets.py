@@ -25,6 +25,8 @@ KNOWN = {
     "log": math.log,
     "tanh": math.tanh,
     "sigmoid": lambda x: 1.0 / (1.0 + math.exp(-x)),
+    "relu": lambda x: max(x, 0.0),
+    "step": lambda x: float(x > 0.0),
 }
 UP = "__up"
 

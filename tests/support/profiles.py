@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 PROFILES = {
-    "quick": {"max_examples": 12, "derandomize": True},
+    "quick": {"max_examples": 8, "derandomize": True},
     "default": {"max_examples": 150, "derandomize": True},
     # Shrinking may take for ever: the blob that a failure prints repeats it, another profile shrinks it.
     "fresh": {

@@ -77,6 +77,15 @@ SLIPS = {
     "the last example left out": ("dscores.sum(axis=0)", "dscores[:-1].sum(axis=0)", "b2", "term"),
     "the first example left out": ("X.T @ dz1", "X[1:].T @ dz1[1:]", "W1", "term"),
     "bias of all neurons": ("db2 = dscores.sum(axis=0)", "db2 = dscores.sum()", "b2", "axis"),
+    "labels off by one": ("dscores[np.arange(N), y] -= 1", "dscores[np.arange(N), y - 1] -= 1", "W1 b1 W2 b2",
+                          "labels"),
+    "labels of the loss off by one": ("y]).mean()", "y - 1]).mean()", "loss", "labels"),
+    "magnitudes in the regularisation": ("dz1 + reg * W1", "dz1 + reg * np.abs(W1)", "W1", "operand"),
+    "signs in the regularisation": ("dscores + reg * W2", "dscores + reg * np.sign(W2)", "W2", "operand"),
+    "features centred": (
+        "z1 = X @ W1 + b1", "X = X - X.mean(axis=0)\n    z1 = X @ W1 + b1", "loss W1 b1 W2 b2", "data",
+    ),
+    "features centred in one place": ("X.T @ dz1", "(X - X.mean(axis=0)).T @ dz1", "W1", "operand"),
     "linear hidden layer": ("h1 = np.maximum(0, z1)", "h1 = z1", "loss W1 b1 W2 b2", None),
 }  # fmt: skip
 

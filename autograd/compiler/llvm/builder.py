@@ -29,6 +29,7 @@ class Builder:
     """
 
     unrolled = False  # whether loops over rows are written out
+    some: int | None = None  # of vectors of rows only so many lanes are read and written; None for all
 
     def __init__(self, name: str, dtype: np.dtype[Any], result: str, *arguments: str) -> None:
         from llvmlite import ir
@@ -110,6 +111,51 @@ class Builder:
 
     def store(self, value: Any, base: Any, offset: Any, lanes: int = 1, aligned: bool = False) -> None:
         self.llvm.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
+
+    def load_rows(self, base: Any, offset: Any, lanes: int) -> Any:
+        """Numbers that lie one after the other, `some` of them."""
+        if self.some is None or lanes == 1:
+            return self.load(base, offset, lanes)
+        place, kind = self.address(base, offset), self._type(lanes)
+        return self._masked("load", kind, [place], lanes, self.ir.Constant(kind, None))
+
+    def store_rows(self, value: Any, base: Any, offset: Any, lanes: int) -> None:
+        """Write numbers one after the other, `some` of them."""
+        if self.some is None or lanes == 1:
+            self.store(value, base, offset, lanes)
+        else:
+            self._masked("store", value.type, [value, self.address(base, offset)], lanes)
+
+    def load_anywhere(self, base: Any, offsets: Any) -> Any:
+        """The numbers at a vector of offsets, `some` of them."""
+        lanes = offsets.type.count
+        places = self.llvm.gep(base, [offsets], source_etype=self.real)
+        places.type = self.ir.VectorType(self.pointer, lanes)  # which llvmlite does not know
+        kind = self._type(lanes)
+        return self._masked("gather", kind, [places], lanes, self.ir.Constant(kind, None))
+
+    def load_offsets(self, table: Any, row: Any, lanes: int) -> Any:
+        """Consecutive whole numbers of a table, `some` of them."""
+        place = self.llvm.gep(table, [self.whole_number(row)], source_etype=self.whole)
+        kind = self.ir.VectorType(self.whole, lanes)
+        if self.some is None:
+            return self.llvm.load(place, typ=kind, align=8)
+        return self._masked("load", kind, [place], lanes, self.ir.Constant(kind, None))
+
+    def _masked(self, what: str, kind: Any, arguments: list[Any], lanes: int, *otherwise: Any) -> Any:
+        ir = self.ir
+        number = f"v{lanes}{'i64' if kind.element == self.whole else f'f{8 * self.bytes}'}"
+        name = f"llvm.masked.{what}.{number}.{f'v{lanes}p0' if what == 'gather' else 'p0'}"
+        bits = ir.VectorType(ir.IntType(1), lanes)
+        count = lanes if self.some is None else self.some
+        align = ir.Constant(ir.IntType(32), 8 if kind.element == self.whole else self.bytes)
+        mask = ir.Constant(bits, [int(lane < count) for lane in range(lanes)])
+        told = [*arguments, align, mask, *otherwise]
+        result = ir.VoidType() if what == "store" else kind
+        function = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(result, [each.type for each in told]), name
+        )
+        return self.llvm.call(function, told)
 
     def load_whole(self, base: Any, index: Any) -> Any:
         """An element of an array of whole numbers."""
@@ -219,6 +265,24 @@ class Builder:
             self.loop(0, full, tile, lambda i: body(i, tile))
         if length > full:
             body(full, length - full)
+
+    def rows(self, length: int, body: Callable[[Any, int], None], again: bool = True) -> None:
+        """``body(i, lanes)`` for the rows of an axis: eight at once.
+
+        The last eight overlap with those before, if they may be computed `again`. Otherwise, and where there
+        are fewer, `some` lanes of a vector are used.
+        """
+        if length < 3:
+            self.every(length, lambda i: body(i, 1))
+        elif length >= 8 and again and length % 8:
+            self.loop(0, length, 8, lambda i: body(self.least(i, length - 8), 8))
+        else:
+            full = length - length % 8
+            self.loop(0, full, 8, lambda i: body(i, 8))
+            if length > full:
+                self.some = length - full
+                body(full, 8)
+                self.some = None
 
     def in_eights(self, length: Any, body: Callable[[Any, int], None]) -> None:
         """``body(i, lanes)`` for contiguous numbers: eight at a time, then the rest one by one."""

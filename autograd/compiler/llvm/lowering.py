@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ...engine.primitives import TABLE
 from .. import tuning
-from ..ir.index_maps import is_partition
+from ..ir.index_maps import is_partition, strides_of
 from ..ir.nodes import (
     AddRows,
     Apply,
@@ -57,6 +57,7 @@ class Kernel:
         self.reductions = Reductions(memory)
         self.width = 1  # lanes of the values of this phase
         self.within = False  # whether it is that of the blocks
+        self.by_rows = False  # whether lanes hold rows, for they hold no examples
 
     def emit(self, phase: int) -> None:
         """Write the code of all steps of a phase."""
@@ -64,6 +65,7 @@ class Kernel:
         self.within = phase == WITHIN
         self.width = layout.lanes if self.within else 1
         self.code.unrolled = layout.straight and (self.within or layout.lanes == 1)
+        self.by_rows = self.width == 1 and not self.code.unrolled
         for group in layout.groups[phase]:
             node = group[0]
             if isinstance(node, Apply):
@@ -80,29 +82,18 @@ class Kernel:
         long = any(is_long(node.row) for node in run)
         eights = self.within and not layout.straight and layout.lanes > 8 and long
         width = 8 if eights else self.width
-        rows = 1
-        if not self.within and shape[-1] >= 8 and not code.unrolled:
-            outer_args = [arg for node in run for arg in node.args if arg not in run]
-            fits = all(memory.along(arg) is not None for arg in outer_args)
-            fits = fits and all(
-                arg.shape[-1:] in ((1,), shape[-1:])
-                and (not isinstance(arg, Constant) or arg.size == 1 or arg.shape == shape)
-                for arg in outer_args
-            )
-            rows = 8 if fits else 1
+        flat = self._flat_views(run) if self.by_rows else None
+        again = not any(map(memory.is_elsewhere, kept))  # which may be where an operand is
 
         def compute(index: tuple[Any, ...], lanes: int) -> None:
             local: dict[Node, Any] = {}
             for node in run:
-                values = [
-                    local[arg]
-                    if arg in local
-                    else memory.get(arg, index, lanes, rows=not self.within and lanes > 1)
-                    for arg in node.args
-                ]
+                args = node.args if flat is None else [flat.get(arg, arg) for arg in node.args]
+                values = [local[arg] if arg in local else self._get(arg, index, lanes) for arg in args]
                 local[node] = code.apply(node.row, values)
             for node in kept:
-                memory.set(node, index, local[node], lanes)
+                row = index[0] if flat is not None else memory.flat(node, index)
+                memory.write(node, row, local[node], lanes)
 
         def compute_together(outside: tuple[int, ...], rows: list[int]) -> None:
             local: dict[Node, Any] = {}
@@ -129,16 +120,15 @@ class Kernel:
                     else:
                         compute((*outside, first), 1)
                 return
-            full = length - length % rows
-            if rows > 1:
-                code.loop(0, full, rows, lambda j: compute((*outside, j), rows))
-                if full < length:
-                    code.loop(full, length, 1, lambda j: compute((*outside, j), 1))
+            if self.by_rows:
+                code.rows(length, lambda j, lanes: compute((*outside, j), lanes), again)
             else:
                 code.every(length, lambda j: compute((*outside, j), width))
 
         def everywhere() -> None:
-            if len(shape) == 1:
+            if flat is not None:
+                code.rows(run[0].size, lambda j, lanes: compute((j,), lanes), again)
+            elif len(shape) == 1:
                 line()
             else:
                 code.each(shape[:-1], line)
@@ -152,25 +142,54 @@ class Kernel:
         else:
             everywhere()
 
+    def _flat_views(self, run: Sequence[Apply]) -> dict[Node, Node] | None:
+        """The operands of nodes as one axis each, if all lie in memory as the rows of the nodes do."""
+        views: dict[Node, Node] = {}
+        for arg in {arg for node in run for arg in node.args if arg not in run}:
+            if arg.size != 1 and arg.shape != run[0].shape:
+                return None
+            views[arg] = arg.graph.reshape(arg, (arg.size,))
+            if self.memory.along(views[arg]) is None:
+                return None
+        return views if len(run[0].shape) > 1 else {}
+
+    def _get(self, node: Node, index: tuple[Any, ...], lanes: int) -> Any:
+        return self.memory.get(node, index, lanes, self.by_rows)
+
+    def _each(self, shape: Sequence[int], body: Callable[..., None], again: bool = True) -> None:
+        """``body(index, lanes)`` for each index of a shape."""
+        code = self.code
+        if not self.by_rows or not shape:
+            code.each(shape, lambda *index: body(index, self.width))
+            return
+        *outer, length = shape
+        code.each(
+            outer,
+            lambda *outside: code.rows(length, lambda i, lanes: body((*outside, i), lanes), again),
+        )
+
     # --- operations
 
     @lowerings.of(ScatterAdd)
     def _scatter_add(self, node: ScatterAdd) -> None:
         code, memory, width, tiled = self.code, self.memory, self.width, is_partition(node)
         if not tiled:
-            zero = code.number(0.0, width)
-            code.every(node.size, lambda i: memory.write(node, i, zero, width))
+            self._each([node.size], lambda i, lanes: memory.write(node, i[0], code.number(0.0, lanes), lanes))
         for index, arg in node.pieces:
             if arg in self.layout.joined and self.layout.joined[arg][0] is node:
                 continue
 
-            def move(*place: Any, arg: Node = arg, index: Indices = index) -> None:
-                value, row = memory.get(arg, place, width), memory.chosen(index, place)
+            def carry(place: Any, lanes: int, arg: Node = arg, index: Indices = index) -> None:
+                value, row = self._get(arg, place, lanes), memory.chosen(index, place)
                 if not tiled:
-                    value = code.llvm.fadd(memory.read(node, row, width), value)
-                memory.write(node, row, value, width)
+                    value = code.llvm.fadd(memory.read(node, row, lanes, self.by_rows), value)
+                memory.write(node, row, value, lanes)
 
-            code.each(index.shape, move)
+            spaced = strides_of(index)
+            if spaced is not None and spaced[1][-1] == 1:
+                self._each(index.shape, carry, again=tiled)
+            else:
+                code.each(index.shape, lambda *place, carry=carry: carry(place, width))
 
     @lowerings.of(TakeRows)
     def _take_rows(self, node: TakeRows) -> None:
@@ -227,17 +246,14 @@ class Kernel:
 
     @lowerings.of(Broadcast)
     def _broadcast(self, node: Node) -> None:
-        memory, width = self.memory, self.width
-        self.code.each(
+        self._each(
             node.shape,
-            lambda *index: memory.write(
-                node, memory.flat(node, index), memory.get(node.args[0], index, width), width
-            ),
+            lambda index, lanes: self.memory.set(node, index, self._get(node.args[0], index, lanes), lanes),
         )
 
     @lowerings.of(Reduce)
     def _reduce(self, node: Reduce) -> None:
-        code, memory, llvm, width = self.code, self.memory, self.code.llvm, self.width
+        code, memory, llvm = self.code, self.memory, self.code.llvm
         (x,), axis = node.args, node.axis
         start, rule = {
             "sum": (0.0, llvm.fadd),
@@ -245,40 +261,46 @@ class Kernel:
             "min": (float(x.shape[0]), lambda a, b: llvm.select(llvm.fcmp_ordered("<", b, a), b, a)),
         }[node.how]
 
-        def along(*rest: Any) -> None:
+        def along(rest: Any, lanes: int) -> None:
             def index(i: Any) -> tuple[Any, ...]:
                 return (*rest[:axis], i, *rest[axis:])
 
             (result,) = code.every(
                 x.shape[axis],
-                lambda i, so_far: [rule(so_far, memory.get(x, index(i), width))],
-                [code.number(start, width)],
+                lambda i, so_far: [rule(so_far, self._get(x, index(i), lanes))],
+                [code.number(start, lanes)],
             )
-            memory.set(node, index(0), result, width)
+            memory.set(node, index(0), result, lanes)
 
-        code.each([length for i, length in enumerate(x.shape) if i != axis], along)
+        others = [length for i, length in enumerate(x.shape) if i != axis]
+        if axis < len(x.shape) - 1:
+            self._each(others, along)
+        else:
+            code.each(others, lambda *rest: along(rest, self.width))
 
     @lowerings.of(LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> None:
         """The running sum of the rows before each, and then of those after it."""
-        code, memory, llvm, width = self.code, self.memory, self.code.llvm, self.width
-        (x,), n, zero = node.args, node.shape[0], code.number(0.0, width)
+        code, memory, llvm = self.code, self.memory, self.code.llvm
+        (x,), n = node.args, node.shape[0]
 
-        def column(*rest: Any) -> None:
+        def column(rest: Any, lanes: int) -> None:
+            zero = code.number(0.0, lanes)
+
             def before(i: Any, so_far: Any) -> list[Any]:
-                memory.set(node, (i, *rest), so_far, width)
-                return [llvm.fadd(so_far, memory.get(x, (i, *rest), width))]
+                memory.set(node, (i, *rest), so_far, lanes)
+                return [llvm.fadd(so_far, self._get(x, (i, *rest), lanes))]
 
             def after(i: Any, so_far: Any) -> list[Any]:
                 j = n - 1 - i if isinstance(i, int) else llvm.sub(code.whole_number(n - 1), i)
-                both = llvm.fadd(memory.get(node, (j, *rest), width), so_far)
-                memory.set(node, (j, *rest), both, width)
-                return [llvm.fadd(so_far, memory.get(x, (j, *rest), width))]
+                both = llvm.fadd(self._get(node, (j, *rest), lanes), so_far)
+                memory.set(node, (j, *rest), both, lanes)
+                return [llvm.fadd(so_far, self._get(x, (j, *rest), lanes))]
 
             code.every(n, before, [zero])
             code.every(n, after, [zero])
 
-        code.each(node.shape[1:], column)
+        self._each(node.shape[1:], column)
 
     @lowerings.of(MatMul)
     def _matmul(self, node: MatMul) -> None:
@@ -287,18 +309,20 @@ class Kernel:
         if not self.within and node.size == 1:
             self._inner(node, a, b)
             return
-        wide = not self.within and not code.unrolled and memory.along(b) == "unit" and columns >= 8
+        if self.by_rows and columns == 1 and memory.along(a) == "unit" and a.shape[-1] >= 8:
+            (self._columns_times if node.transposed else self._rows_times)(node, a, b)
+            return
 
         def cells(first: Any, count: int, column: Any, lanes: int) -> None:
             def step(k: Any, *sums: Any) -> list[Any]:
-                right = memory.get(b, (k, column), lanes, rows=wide and lanes > 1)
+                right = self._get(b, (k, column), lanes)
                 return [
                     code.fma(memory.get(a, (k, row) if node.transposed else (row, k), lanes), right, so_far)
                     for row, so_far in zip(rows, sums)
                 ]
 
             rows = [code.plus(first, t) for t in range(count)]
-            turns = code.every if count * lanes >= tuning.UNROLLED_SUMS else code.in_fours
+            turns = code.every if self.by_rows or count * lanes >= tuning.UNROLLED_SUMS else code.in_fours
             sums = turns(n, step, [code.number(0.0, lanes)] * count)
             for row, value in zip(rows, sums):
                 memory.set(node, (row, column), value, lanes)
@@ -307,12 +331,52 @@ class Kernel:
             tile = max(1, 24 // max(1, lanes // 8)) if lanes >= 8 else 8
             code.tiles(length, min(tile, 8), lambda first, count: cells(first, count, column, lanes))
 
-        if not wide:
-            code.every(columns, lambda column: rows_of(column, self.width))
-            return
-        full = columns - columns % 8
-        code.loop(0, full, 8, lambda column: rows_of(column, 8))
-        code.loop(full, columns, 1, lambda column: rows_of(column, 1))
+        self._each([columns], lambda column, lanes: rows_of(column[0], lanes))
+
+    def _rows_times(self, node: Node, a: Node, b: Node) -> None:
+        """A matrix times a column: lanes along the rows of the matrix, eight rows at once."""
+        code, memory, n = self.code, self.memory, b.shape[0]
+        column, full = b.graph.reshape(b, (n,)), n - n % 8
+
+        def rows(first: Any, count: int) -> None:
+            places = [code.plus(first, t) for t in range(count)]
+
+            def step(k: Any, *sums: Any, lanes: int) -> list[Any]:
+                right = self._get(column, (k,), lanes)
+                return [
+                    code.fma(self._get(a, (place, k), lanes), right, so_far)
+                    for place, so_far in zip(places, sums)
+                ]
+
+            zeros = [code.number(0.0, 8)] * count
+            sums = code.loop(0, full, 8, functools.partial(step, lanes=8), zeros)
+            totals = list(map(code.lane_sum, sums))
+            totals = code.loop(full, n, 1, functools.partial(step, lanes=1), totals)
+            for place, total in zip(places, totals):
+                memory.set(node, (place, 0), total, 1)
+
+        code.tiles(node.shape[0], 8, rows)
+
+    def _columns_times(self, node: Node, a: Node, b: Node) -> None:
+        """The transpose of a matrix times a column: lanes along the matrix's rows, 32 numbers at once."""
+        code, memory, n, length = self.code, self.memory, b.shape[0], node.shape[0]
+
+        def rows(first: Any, lanes: int, count: int = 1) -> None:
+            places = [code.plus(first, lanes * t) for t in range(count)]
+
+            def step(k: Any, *sums: Any) -> list[Any]:
+                right = memory.get(b, (k, 0), lanes)
+                return [
+                    code.fma(self._get(a, (k, place), lanes), right, so_far)
+                    for place, so_far in zip(places, sums)
+                ]
+
+            for place, total in zip(places, code.every(n, step, [code.number(0.0, lanes)] * count)):
+                memory.write(node, place, total, lanes)
+
+        full = length - length % 32
+        code.loop(0, full, 32, lambda first: rows(first, 8, 4))
+        code.rows(length - full, lambda i, lanes: rows(code.plus(i, full), lanes))
 
     def _inner(self, node: Node, a: Node, b: Node) -> None:
         """The inner product of a row and a column, in eight lanes if both are contiguous."""
@@ -392,9 +456,19 @@ class Kernel:
                 code.loop(0, full, 8, eight)
                 code.loop(full, table.width, 1, one)
 
+        def alone(table: Table, column: int) -> None:
+            start = code.address(table.pointer, code.times(memory.example(first), table.step))
+            code.in_eights(
+                table.width,
+                lambda i, size: memory.write(inputs, code.plus(i, column), code.load(start, i, size), size),
+            )
+
         column = 0
         for table in tables or [Table(batch.examples, inputs.size, inputs.size)]:
-            code.loop(0, lanes, group, functools.partial(some_lanes, table=table, column=column))
+            if lanes == 1 and not self.layout.straight:
+                alone(table, column)
+            else:
+                code.loop(0, lanes, group, functools.partial(some_lanes, table=table, column=column))
             column += table.width
 
     def run(

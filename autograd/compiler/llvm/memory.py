@@ -55,6 +55,7 @@ class Memory:
         self.symbols = {} if symbols is None else symbols
         self._homes = dict(homes or {})
         self._values: dict[tuple[Node, int], Any] = {}  # in straight code, by node and row
+        self._spaced: dict[int, tuple[Indices, Any]] = {}
         self._first: Any = None  # the number of the block's first example
         self._mask: Any = None  # which lanes hold an example; None if all do
         self._first_lane: Any = None  # the first of eight lanes; None where all lanes are taken at once
@@ -117,7 +118,7 @@ class Memory:
         aligned = [0 if n == 1 else i for n, i in zip(rows.shape, index[len(index) - rows.ndim :])]
         if all(isinstance(i, (int, np.integer)) for i in aligned):
             return int(rows[tuple(aligned)])
-        spaced = strides_of(rows)
+        spaced = self._strides(rows)
         if spaced is None:
             row: Any = 0
             for length, i in zip(rows.shape, aligned):
@@ -133,7 +134,33 @@ class Memory:
         if isinstance(node, Apply) and node in self.layout.inlined:
             values = [self.get(arg, index, lanes, rows) for arg in node.args]
             return self.code.apply(node.row, values)
-        return self.read(*self.origin(node, index), lanes, rows and self.along(node) != "same")
+        along = self.along(node) if rows and lanes > 1 else "same"
+        if along is None:
+            return self._gathered(node, index, lanes)
+        return self.read(*self.origin(node, index), lanes, along == "unit")
+
+    def _gathered(self, node: Node, index: tuple[Any, ...], lanes: int) -> Any:
+        """The numbers of rows that are consecutive in a gather, and lie anywhere in its operand."""
+        code, (source,), rows = self.code, node.args, node.index  # type: ignore[attr-defined]  # along: a Gather
+        spaced = self._strides(rows)
+        if spaced is None:
+            place = self.flat(node, index)
+            offsets = code.load_offsets(code.table(np.ascontiguousarray(rows, np.int64)), place, lanes)
+        else:
+            kind = code.ir.VectorType(code.whole, lanes)
+            steps = code.ir.Constant(kind, [spaced[1][-1] * lane for lane in range(lanes)])
+            offsets = code.llvm.add(code.splat(code.whole_number(self.chosen(rows, index)), lanes), steps)
+        if isinstance(source, Constant):
+            return code.load_anywhere(code.table(source.data), offsets)
+        base, start = self.home(source)
+        return code.load_anywhere(code.address(base, start), offsets)
+
+    def _strides(self, rows: Indices) -> Any:
+        """`strides_of`, once for each array."""
+        known = self._spaced.get(id(rows))
+        if known is None:  # the array is kept, so that no other one gets its id
+            known = self._spaced[id(rows)] = rows, strides_of(rows)
+        return known[1]
 
     def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:
         """The number in a row of a node in memory, or the numbers of consecutive rows from there on."""
@@ -147,11 +174,11 @@ class Memory:
             return self._values[source, row]
         else:
             base, start = self.home(source)
-            if source.batched:
+            if source.batched and self.layout.lanes > 1:
                 return self.code.load(base, self._lanes_at(start, row), lanes, True)
             offset = self.code.plus(start, row)
         if consecutive:
-            return self.code.load(base, offset, lanes)
+            return self.code.load_rows(base, offset, lanes)
         return self.code.splat(self.code.load(base, offset), lanes)
 
     def set(self, node: Node, index: tuple[Any, ...], value: Any, lanes: int) -> None:
@@ -166,8 +193,10 @@ class Memory:
         if node in self.layout.history:
             value = self.valid(value)
         base, start = self.home(node)
-        place = self._lanes_at(start, row) if node.batched else self.code.plus(start, row)
-        self.code.store(value, base, place, lanes, node.batched)
+        if node.batched and self.layout.lanes > 1:
+            self.code.store(value, base, self._lanes_at(start, row), lanes, True)
+        else:
+            self.code.store_rows(value, base, self.code.plus(start, row), lanes)
 
     # --- rows that an index names
 
@@ -223,6 +252,10 @@ class Memory:
             return self.parameters, 0
         return self.scratch, self.layout.places[node]
 
+    def is_elsewhere(self, node: Node) -> bool:
+        """Whether the numbers of a node are in other memory."""
+        return node in self._homes
+
     def know(self, node: Node, values: Sequence[Any]) -> None:
         """In straight code, go on with these values of the rows of a node."""
         self._values |= {(node, row): value for row, value in enumerate(values)}
@@ -237,7 +270,7 @@ class Memory:
             return "same"
         if not isinstance(node, Gather):
             return "unit"
-        spaced = strides_of(node.index)
+        spaced = self._strides(node.index)
         return "unit" if spaced is not None and spaced[1][-1] == 1 else None
 
     def valid(self, value: Any) -> Any:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tuning
+from ..ir.index_maps import strides_of
 from ..ir.nodes import AddRows, Gather, Inputs, Node, Outer
 from .memory import Memory
 
@@ -21,14 +25,70 @@ class Reductions:
 
     def accumulate(self, node: Node) -> None:
         """Add the contribution of this block to a sum."""
-        if isinstance(node, Outer):
-            self._accumulate_outer(node)
-        elif isinstance(node, AddRows):
+        if isinstance(node, AddRows):
             self._accumulate_rows(node)
+        elif self.lanes == 1 and not self.code.unrolled:
+            self._accumulate_one(node)
+        elif isinstance(node, Outer):
+            self._accumulate_outer(node)
         else:
             self.code.each(
                 node.shape, lambda *index: self._add(node, index, self._valid(node.args[0], index))
             )
+
+    def _accumulate_one(self, node: Node) -> None:
+        """Add the contribution of one example: lanes along the rows of the sum."""
+        code, memory, args, shape = self.code, self.memory, node.args, node.shape
+        whole, index = self.layout.joined.get(node, (node, np.arange(node.size).reshape(shape)))
+        spaced = strides_of(index)
+        if spaced is not None and spaced[1][0] == 1 != spaced[1][-1]:  # its columns lie there as rows
+            args, shape, index = args[::-1], shape[::-1], index.T
+            spaced = strides_of(index)
+        lines = spaced is not None and spaced[1][-1] == 1
+
+        def add(place: Sequence[Any], value: Any, lanes: int) -> None:
+            start = code.plus(memory.chosen(index, place), self.layout.places[whole])
+            total = code.llvm.fadd(code.load_rows(memory.scratch, start, lanes), value)
+            code.store_rows(total, memory.scratch, start, lanes)
+
+        def along(length: int, body: Callable[[Any, int], None]) -> None:
+            if lines:
+                code.rows(length, body, again=False)
+            else:
+                code.every(length, lambda i: body(i, 1))
+
+        if not isinstance(node, Outer):
+            (x,) = args
+
+            def numbers(*outside: Any) -> None:
+                def number(i: Any, lanes: int) -> None:
+                    add((*outside, i), memory.get(x, (*outside, i), lanes, rows=True), lanes)
+
+                along(shape[-1], number)
+
+            code.each(shape[:-1], numbers)
+            return
+        a, b = args
+        n, r = b.shape
+        columns = b.graph.gather(b, np.arange(n * r).reshape(n, r).T)
+
+        def rows(first: Any, count: int) -> None:
+            places = [code.plus(first, t) for t in range(count)]
+
+            def column(j: Any, lanes: int) -> None:
+                def step(k: Any, *sums: Any) -> list[Any]:
+                    right = memory.get(columns, (k, j), lanes, rows=True)
+                    return [
+                        code.fma(memory.get(a, (place, k), lanes), right, so_far)
+                        for place, so_far in zip(places, sums)
+                    ]
+
+                for place, total in zip(places, code.every(r, step, [code.number(0.0, lanes)] * count)):
+                    add((place, j), total, lanes)
+
+            along(n, column)
+
+        code.tiles(shape[0], 8, rows)
 
     def _accumulate_outer(self, node: Node) -> None:
         code, (a, b) = self.code, node.args

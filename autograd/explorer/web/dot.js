@@ -2,7 +2,7 @@
 
 import { LANGUAGE } from "./language.js";
 
-const { arrow, constant, dashed, head, kinds } = LANGUAGE.boxes;
+const { arrow, constant, crowded, dashed, head, headOfMany, kinds } = LANGUAGE.boxes;
 const LONGEST = 48; // letters of a name that are shown
 const LABEL = "\ue000";
 const NUMBER = "\ue001";
@@ -17,7 +17,7 @@ function dotOf({ nodes }, taken) {
   });
   const arrows = nodes.flatMap(({ operands = [] }, place) => operands.flat().map((tail, position) =>
     (taken(place, position) ? arrow : dashed).replace("n0 -> n1", `n${tail} -> n${place}`)));
-  return `${head}${[...boxes, ...arrows].join("\n")}\n}\n`;
+  return `${arrows.length > crowded ? headOfMany : head}${[...boxes, ...arrows].join("\n")}\n}\n`;
 }
 
 export { dotOf };

@@ -82,10 +82,15 @@ function numbersOf() {
 let fault = null;
 let line = null;
 
+/** Whether what stands below is of another program than the one that is typed: then it cannot be used. */
+function setStale(stale) {
+  for (const each of main.children) each.inert = stale;
+}
+
 function tell(found) {
   fault = found;
   const stale = found !== null && page !== null;
-  for (const each of main.children) each.inert = stale;
+  setStale(stale);
   code.setAttribute("aria-invalid", String(found !== null));
   find("fault").replaceChildren();
   paint();
@@ -169,6 +174,7 @@ let timer = null;
 let frame = 0;
 function later() {
   find("example").value = "own";
+  setStale(page !== null);
   clearTimeout(timer);
   turn += 1;
   timer = setTimeout(run, WAIT);

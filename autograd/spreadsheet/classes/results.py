@@ -99,7 +99,9 @@ def _nbgrader(report: ClassReport) -> Iterator[list[float | str]]:
 def gradescope(report: ClassReport, entry: Entry, hints: str) -> dict[str, Any]:
     """What Gradescope reads of an autograder: ``results.json`` in its form, with a test for each quantity.
 
-    Source: Gradescope's documentation of autograders, "Output format".
+    Source: Gradescope, "Autograder Specifications", Output Format:
+    https://gradescope-autograders.readthedocs.io/en/latest/specs/. A ``score`` on top overrides the sum of
+    the tests; ``stdout_visibility`` hides what the autograder itself prints.
     """
     tests = [
         {

@@ -51,6 +51,58 @@ def test_value_gradients_and_derivation(run):
     assert "∂f/∂v2 = v2 − t = −0.268941" in out
 
 
+NEURON = ["--against", "y = sigmoid(w*x + b); (t - y)**2", "w=0.5", "x=2", "b=0", "t=1", "--wrt", "w,b"]
+
+
+def neuron_sheet(path, factor=2.0, rows=4):
+    """One neuron, trained by hand; right if its gradients have the factor 2."""
+    w, b, lines = 0.5, 0.0, ["x,t,w,b,y,E,∂E/∂w,∂E/∂b"]
+    for _ in range(rows):
+        y = 1 / (1 + math.exp(-(w * 2 + b)))
+        slope = factor * (y - 1) * y * (1 - y)
+        lines.append(",".join(map(repr, [2.0, 1.0, w, b, y, (1 - y) ** 2, slope * 2, slope])))
+        w, b = w - 0.5 * slope * 2, b - 0.5 * slope
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return str(path)
+
+
+def test_a_sheet_and_a_class_of_another_network(run, tmp_path):
+    (tmp_path / "class").mkdir()
+    right = neuron_sheet(tmp_path / "class" / "ada.csv")
+    assert run("check", right, *NEURON)[0] == 0
+    wrong = neuron_sheet(tmp_path / "class" / "alan.csv", factor=1.0)
+    status, out, _ = run("check", *NEURON, wrong)
+    assert status == 1
+    assert "WRONG: 2 of 8 columns: ∂E/∂w, ∂E/∂b" in out
+    where = ["--out", str(tmp_path / "out"), "--jobs", "1"]
+    status, out, _ = run("check", str(tmp_path / "class"), *NEURON, *where)
+    assert status == 1
+    table = (tmp_path / "out" / "class.csv").read_text(encoding="utf-8")
+    assert len(re.findall("right", table)) >= 1
+    (tmp_path / "names.csv").write_text("name\nAda\nAlan\n")
+    status, _, _ = run(
+        "assignment", str(tmp_path / "names.csv"), *NEURON, "--out", str(tmp_path / "new"), "--csv"
+    )
+    assert status == 0
+    assert len(list((tmp_path / "new").rglob("*.csv"))) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--against", "(w-t)**2", "w=1", "t=0"], "needs --wrt NAMES"),
+        (["--against", "(w-t)**2", "w=1", "--wrt", "w"], "t has no number: add t=NUMBER"),
+        (["--against", "(w-t)**2", "w=1", "t=0", "--wrt", "v"], "--wrt v: the expression has w, t"),
+        (["--against", "__import__('os')", "--wrt", "w"], "__import__"),
+        (["--against"], "expected one argument"),
+    ],
+)
+def test_another_network_that_cannot_be_used(run, arguments, reason, tmp_path):
+    status, out, err = run("check", neuron_sheet(tmp_path / "sheet.csv"), *arguments)
+    assert (status, out) == (2, "")
+    assert reason in err
+
+
 def test_wrt_digits_and_quiet(run):
     _, out, _ = run(*ERROR, "--wrt", "a,w", "--wrt", "a", "--quiet")
     assert re.findall(r"∂f/∂\w", out) == ["∂f/∂a", "∂f/∂w"]

@@ -43,7 +43,7 @@ from autograd import (
 from autograd.compiler import tuning
 from nn import MLP, mse_loss
 from tests.support.compiled import backends, eager, needs_llvmlite, program_of, slowly_in_native_code
-from tests.support.profiles import slow
+from tests.support.profiles import thinned
 
 RNG = np.random.default_rng(0)
 
@@ -395,7 +395,7 @@ LIMITS = {"none": {}, "length": {"clip_norm": 0.1}, "numbers": {"clip_value": 0.
 @backends
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("careful", [False, True])
-@pytest.mark.parametrize("graph", [*list(TRAINED)[::2], *slow(list(TRAINED)[1::2])])
+@pytest.mark.parametrize("graph", thinned(TRAINED, 4))
 def test_a_training_is_a_loop_of_calls(graph, careful, rule, backend):
     """Whatever the graph, the rule and the limits of the gradient; from 11, 8 and 5 examples."""
     f, count, inputs = TRAINED[graph]

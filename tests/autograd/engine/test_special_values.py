@@ -18,7 +18,7 @@ from autograd import Value, grad
 from autograd.engine.primitives import TABLE
 from tests.support import oracle
 from tests.support.oracle import flatten, like, mp, mpf
-from tests.support.profiles import slow
+from tests.support.profiles import scaled, slow
 
 inf, nan = math.inf, math.nan
 TINY, LARGEST = 5e-324, sys.float_info.max
@@ -373,7 +373,9 @@ def test_two_special_operands(row):
     places = list(itertools.combinations(free(row, length), 2))
     found = []
     with mp.workdps(SEVERAL):
-        for x, y in choose.sample(list(itertools.product(SPECIAL, SPECIAL)), 60 // len(ordinary)):
+        for x, y in choose.sample(
+            list(itertools.product(SPECIAL, SPECIAL)), (20 + scaled(40)) // len(ordinary)
+        ):
             i, j = choose.choice(places)
             args = like(
                 [x if k == i else y if k == j else z for k, z in enumerate(ordinary)], shape(row, length)

@@ -1,5 +1,7 @@
 """The playground's parser, recorder and drawing, in V8: they read, refuse, record and draw as Python does."""
 
+import gzip
+import hashlib
 import json
 import math
 
@@ -14,6 +16,7 @@ from autograd.engine.replay import Passes
 from autograd.explorer.labels import Labels
 from autograd.explorer.pictures import Blank, Reached
 from autograd.explorer.playground import modules
+from autograd.explorer.script import WEB
 from autograd.language import FUNCTIONS, ExpressionError, parse
 from tests.support import reader
 from tests.support.typed_programs import ANY, HOSTILE, PROGRAMS, RIGHT, WRONG
@@ -230,3 +233,8 @@ def test_formulas_come_to_their_numbers(v8, text):
         assert math.isclose(
             float(reader.evaluate(formula, values, READ)), number, rel_tol=1e-9, abs_tol=1e-12
         ), formula
+
+
+def test_graphviz_is_the_file_that_its_note_names():
+    unpacked = gzip.decompress((WEB / "graphviz.js.gz").read_bytes())
+    assert hashlib.sha256(unpacked).hexdigest() in (WEB / "graphviz.txt").read_text(encoding="utf-8")

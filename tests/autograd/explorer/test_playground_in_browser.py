@@ -13,6 +13,7 @@ from autograd import playground
 from autograd.engine.replay import Passes
 from autograd.explorer.labels import Labels
 from autograd.language import parse
+from demos import playground as demo
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
 from tests.support.typed_programs import HOSTILE
@@ -90,7 +91,7 @@ def test_an_example_opens_and_its_numbers_are_the_engines(page, name):
     text = page.locator("#program").input_value()
     program(page, text)
     agree(page, text, {})
-    assert page.locator("#train").is_visible()
+    assert page.locator("#train").is_visible() == (name != "order")  # nothing is trained there
     assert not violations(page)
 
 
@@ -234,3 +235,10 @@ def test_the_file_is_small_and_asks_for_nothing(path):
         r"(src|href)=[\"']?(https?:|//)", path.read_text(encoding="utf-8").split('id="graphviz"')[0]
     )
     assert autograd.playground(language="de").html.startswith('<!DOCTYPE html>\n<html lang="de">')
+
+
+def test_the_demo_writes_the_page(tmp_path, capsys):
+    assert demo.main(["--out", str(tmp_path / "new")]) == 0
+    written = tmp_path / "new" / "index.html"
+    assert str(written) in capsys.readouterr().out
+    assert written.read_text(encoding="utf-8") == playground().html

@@ -49,6 +49,41 @@ def by_hand(x, h0, Wx, Wh, b, t):
 """
 
 
+GELU = """
+def by_hand(X, W, v):
+    z = X @ W
+    u = 0.7978845608 * (z + 0.044715 * z ** 3)
+    g = np.tanh(u)
+    dh = np.outer(np.ones(len(X)), v)
+    dz = dh * (0.5 * (1 + g) + 0.5 * z * (1 - g ** 2) * 0.7978845608 * (1 + 3 * 0.044715 * z ** 2))
+    return {"W": X.T @ dz, "v": (0.5 * z * (1 + g)).sum(axis=0)}
+"""
+
+LABELLED = """
+def by_hand(X, T, W, b):
+    z = X @ W + b
+    e = np.exp(z)
+    p = e / e.sum(axis=1, keepdims=True)
+    dz = (p - T) / len(X)
+    return {"W": X.T @ dz, "b": dz.sum(axis=0)}
+"""
+
+
+def gelu(X, W, v):
+    z = X @ W
+    u = 0.7978845608 * (z + 0.044715 * z**3)
+    g = np.tanh(u)
+    h = 0.5 * z * (1 + g)
+    return (h @ v).sum(), {"z": z, "u": u, "g": g, "h": h}
+
+
+def labelled(X, T, W, b):
+    z = X @ W + b
+    e = np.exp(z)
+    p = e / e.sum(axis=1, keepdims=True)
+    return -(T * np.log(p)).sum() / len(X), {"z": z, "p": p}
+
+
 def normalised(x, gamma, beta, dout):
     mu = x.mean(axis=0)
     xc = x - mu
@@ -83,6 +118,8 @@ NETWORKS = {
     "normalised": (NORMALISED, normalised, drawn(x=(5, 3), gamma=3, beta=3, dout=(5, 3))),
     "residual": (RESIDUAL, residual, drawn(x=(4, 2), W=(2, 3), v=(4, 3))),
     "recurrent": (RECURRENT, recurrent, drawn(x=(4, 2), h0=3, Wx=(2, 3), Wh=(3, 3), b=3, t=3)),
+    "gelu": (GELU, gelu, drawn(X=(4, 2), W=(2, 3), v=3)),
+    "labelled": (LABELLED, labelled, drawn(X=(5, 2), W=(2, 3), b=3) | {"T": np.eye(3)[[0, 2, 1, 1, 0]]}),
 }
 
 SLIPS = [
@@ -101,6 +138,17 @@ SLIPS = [
         "recurrent", "dh * (1 - hs[k + 1] ** 2)", "dh", "Wx Wh b h0", "derivative", marks=pytest.mark.slow
     ),
     ("recurrent", "dWh += np.outer(hs[k], dz)", "dWh = np.outer(hs[k], dz)", "Wh", "overwritten"),
+    ("recurrent", "np.outer(hs[k], dz)", "np.outer(hs[k + 1], dz)", "Wh", "step"),
+    ("recurrent", "np.outer(x[k], dz)", "np.outer(x[k - 1], dz)", "Wx", "operand"),
+    pytest.param(
+        "recurrent", "hs[k + 1] ** 2", "hs[k] ** 2", "Wx Wh b h0", "step", marks=pytest.mark.slow
+    ),
+    ("gelu", " * 0.7978845608 * (1 + 3 * 0.044715 * z ** 2)", "", "W", "derivative"),
+    ("gelu", " * (1 + 3 * 0.044715 * z ** 2)", "", "W", "path"),
+    ("gelu", "0.5 * z * (1 - g ** 2)", "0.5 * (1 - g ** 2)", "W", "factor gradient"),
+    ("labelled", "(p - T)", "(p - np.roll(T, 1, axis=1))", "W b", "labels"),
+    ("labelled", "X.T @ dz", "(X - X.mean(axis=0)).T @ dz", "W", "operand"),
+    ("labelled", "X.T @ dz", "np.abs(X).T @ dz", "W", "operand"),
     pytest.param("recurrent", "dz @ Wh.T", "dz @ Wh", "Wx Wh b h0", "transposed", marks=pytest.mark.slow),
 ]  # fmt: skip
 

@@ -21,7 +21,7 @@ from autograd.spreadsheet import Finding, SheetError, WorkbookReport, assignment
 from autograd.spreadsheet.formulas import FormulaError, parsed
 from autograd.spreadsheet.vocabulary import short
 from demos import check
-from tests.support.profiles import slow
+from tests.support.profiles import scaled, slow
 from tests.support.sheets_made import (
     COLUMNS,
     DELTA,
@@ -860,6 +860,20 @@ def test_a_reference_that_moves_where_it_should_stay(run, tmp_path):
     assert report.wrong == ["w5"]
     assert report.cell("w5") == "J15"
     assert report.mistakes["w5"].repairs[0].startswith("the reference D4 should be $D$3 (η): it slides")
+
+
+def test_errors_in_place_of_any_numbers(run, tmp_path):
+    """#N/A in cells that are drawn, also where all that a cell is computed from is lost."""
+    layout = Layout(rate=(1, 40), corner=(3, 1))
+    whole = layout.grid(Training(count=4))
+    for seed in range(scaled(12)):
+        draw = random.Random(seed)
+        name = draw.choice(list(RIGHT))
+        lost = {name, *(each for each in COLUMNS if re.search(rf"\b{each}\b", RIGHT[name]))}
+        lost |= set(draw.sample(COLUMNS, draw.randint(0, 6)))
+        rows = draw.sample(range(4), draw.choice([1, 1, 2, 4]))
+        grid = whole | {layout.place(each, row): "#N/A" for each in sorted(lost) for row in rows}
+        assert run(write_csv(tmp_path / "lost.csv", grid)).status in (1, 3)
 
 
 def test_a_sheet_of_something_else(run, tmp_path):

@@ -28,7 +28,7 @@ def told(path, problem=None):
 
 
 @pytest.mark.parametrize("calculated", [True, False])
-@pytest.mark.parametrize("slips", [{}, SLIP, {"E1": "(t1-a_o1)^2"}, {"w5": "w5↑+η*∂E/∂w5↑"}])
+@pytest.mark.parametrize("slips", [{}, SLIP, *slow([{"E1": "(t1-a_o1)^2"}, {"w5": "w5↑+η*∂E/∂w5↑"}])])
 def test_the_verdict_is_that_of_the_same_xlsx(slips, calculated, tmp_path):
     """With its formulas: their repairs are told alike. Also where nobody calculated them."""
     layout = Layout(live=True, corner=(3, 2), rate=(1, 4), cached=calculated)

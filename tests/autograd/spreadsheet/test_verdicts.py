@@ -289,7 +289,7 @@ USUAL = {
 }
 
 
-@pytest.mark.parametrize("slip", USUAL)
+@pytest.mark.parametrize("slip", thinned(USUAL, 2))
 @tries(5)
 @given(data=st.data())
 def test_a_usual_slip_is_right_at_no_number_of_digits(slip, folder, data):

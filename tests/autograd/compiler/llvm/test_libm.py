@@ -150,7 +150,8 @@ ORACLE = {
 
 def exactly(operation, a, b):
     """Of whole numbers and halves of any size: a remainder leaves the last digits of a quotient."""
-    return mpf(operation(*(Fraction(float(number)) for number in (a, b))))
+    exact = operation(*(Fraction(float(number)) for number in (a, b)))
+    return mpf(exact.numerator) / exact.denominator
 
 
 def error(name, got, numbers):

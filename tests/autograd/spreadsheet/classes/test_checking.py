@@ -7,7 +7,7 @@ import pytest
 from autograd.spreadsheet import SheetError, assignment
 from autograd.spreadsheet.classes import Student, Weights, check_class, checking
 from autograd.spreadsheet.classes.outcomes import Outcome, unread
-from tests.support.classes_made import USUAL, put, sheet
+from tests.support.classes_made import USUAL, check_alone, put, sheet
 from tests.support.sheets_made import COLUMNS
 
 CLASS = {"Ada": "right", "Alan": "usual", "Eve": "usual", "Grace": "half", "Emmy": "own"}
@@ -61,7 +61,7 @@ def test_slips_are_counted_and_the_same_wrong_numbers_listed(report):
 def test_weights_are_the_teachers(folder):
     weights = Weights({"∂E/∂w*": 3.0, "default": 0.0})
     points = {
-        entry.student: entry.points for entry in check_class(folder, assignment(), weights=weights).entries
+        entry.student: entry.points for entry in check_alone(folder, assignment(), weights=weights).entries
     }
     assert (points["Ada"], points["Alan"], points["Grace"], points["Bob"]) == (24, 18, 24, 0)
 
@@ -69,12 +69,12 @@ def test_weights_are_the_teachers(folder):
 def test_a_sheet_without_some_columns_is_not_wrong_there(tmp_path):
     made = [name for name in COLUMNS if name not in ("h1", "∂E/∂w8")]
     put(tmp_path / "c", {"Ada/x.csv": sheet(tmp_path, columns=made)})
-    (entry,) = check_class(tmp_path / "c", assignment()).entries
+    (entry,) = check_alone(tmp_path / "c", assignment()).entries
     assert {mark.quantity: mark.points for mark in entry.marks if mark.state == "absent"} == {
         "h1": 0,
         "∂E_total/∂w8": 0,
     }
-    (entry,) = check_class(tmp_path / "c", assignment(), weights=Weights(missing="left out")).entries
+    (entry,) = check_alone(tmp_path / "c", assignment(), weights=Weights(missing="left out")).entries
     assert entry.points == entry.most == 25
 
 
@@ -95,7 +95,7 @@ def own(tmp_path_factory):
         "my homework.csv": sheet(made, "usual", **students[2].numbers),
         "stranger.csv": sheet(made),
     }
-    return check_class(put(tmp_path_factory.mktemp("class"), files), assignment(), students=students)
+    return check_alone(put(tmp_path_factory.mktemp("class"), files), assignment(), students=students)
 
 
 def test_whose_numbers_a_sheet_has(own):
@@ -127,20 +127,20 @@ def pretended(monkeypatch):
 
 
 def test_what_is_checked_is_kept_and_found_again(folder, tmp_path, monkeypatch):
-    first = check_class(folder, assignment(), tmp_path / "out")
+    first = check_alone(folder, assignment(), tmp_path / "out")
     checked = pretended(monkeypatch)
-    again = check_class(folder, assignment(), tmp_path / "out")
+    again = check_alone(folder, assignment(), tmp_path / "out")
     assert checked == ["x.xlsx", "x.csv"]  # what was not read gets another chance
     assert [entry.points for entry in again.entries] == [entry.points for entry in first.entries]
 
 
 def test_another_problem_rate_or_file_is_checked_anew(folder, tmp_path, monkeypatch):
-    check_class(folder, assignment(), tmp_path / "out")
+    check_alone(folder, assignment(), tmp_path / "out")
     checked = pretended(monkeypatch)
     counts = []
     for problem, lr in ((assignment().individual(1), None), (assignment(), 0.25), (assignment(), None)):
         checked.clear()
-        check_class(folder, problem, tmp_path / "out", lr=lr)
+        check_alone(folder, problem, tmp_path / "out", lr=lr)
         counts.append(len(checked))
     assert counts == [7, 7, 2]
 
@@ -170,19 +170,19 @@ def test_an_interrupt_loses_nothing(folder, tmp_path, monkeypatch):
             checking, "run", lambda jobs, problem, **options: interrupted(jobs, problem, lr=options["lr"])
         )
         with pytest.raises(KeyboardInterrupt):
-            check_class(files, assignment(), out)
+            check_alone(files, assignment(), out)
     assert len([*(out / "checked").glob("*.json")]) == 2
     monkeypatch.setattr(checking, "run", only)
-    assert {entry.points for entry in check_class(files, assignment(), out).entries} == {27}
+    assert {entry.points for entry in check_alone(files, assignment(), out).entries} == {27}
     assert len(seen) == 3
 
 
 def test_a_kept_file_that_is_damaged_is_made_again(folder, tmp_path):
     out = tmp_path / "out"
-    first = check_class(folder, assignment(), out)
+    first = check_alone(folder, assignment(), out)
     for turn, path in enumerate(sorted((out / "checked").glob("*.json"))):
         path.write_text(["", "{}", '{"status": 0', "[1]", '{"status": 0, "mistakes": [3]}'][turn % 5])
-    again = check_class(folder, assignment(), out)
+    again = check_alone(folder, assignment(), out)
     assert [entry.outcome for entry in again.entries] == [entry.outcome for entry in first.entries]
 
 
@@ -198,7 +198,7 @@ def test_an_outcome_comes_back_from_its_text(report):
 
 def test_a_folder_without_sheets_is_an_error(tmp_path):
     with pytest.raises(SheetError, match="there is no sheet in"):
-        check_class(tmp_path, assignment())
+        check_alone(tmp_path, assignment())
 
 
 def test_what_could_not_be_checked_to_enough_digits_earns_nothing(tmp_path):
@@ -207,7 +207,7 @@ def test_what_could_not_be_checked_to_enough_digits_earns_nothing(tmp_path):
     head, *rows = text.splitlines()
     short = [",".join(f"{float(cell):.2f}" for cell in row.split(",")) for row in rows]
     put(tmp_path / "c", {"Ada/x.csv": "\n".join([head, *short]).encode()})
-    (entry,) = check_class(tmp_path / "c", assignment()).entries
+    (entry,) = check_alone(tmp_path / "c", assignment()).entries
     assert entry.outcome.status == 3
     states = {mark.quantity: mark.state for mark in entry.marks}
     assert states["∂E_total/∂w3"] == "unchecked"

@@ -3,9 +3,9 @@
 import pytest
 
 from autograd.spreadsheet import assignment
-from autograd.spreadsheet.classes import check_class, write_all
+from autograd.spreadsheet.classes import write_all
 from tests.support.browser import opened, overflow, violations
-from tests.support.classes_made import put, sheet
+from tests.support.classes_made import check_alone, put, sheet
 from tests.support.profiles import slow
 
 PAGES = ["class.html", "students/alan-turing-with-a-very-long-name/index.html", "students/bob/index.html"]
@@ -23,7 +23,7 @@ def out(tmp_path_factory):
         "Bob/x.xlsx": b"PK\3\4",
     }
     folder = tmp_path_factory.mktemp("out")
-    write_all(check_class(put(tmp_path_factory.mktemp("class"), files), assignment()), folder, "answer")
+    write_all(check_alone(put(tmp_path_factory.mktemp("class"), files), assignment()), folder, "answer")
     return folder
 
 

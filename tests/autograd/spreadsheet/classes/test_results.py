@@ -10,7 +10,7 @@ from autograd.spreadsheet import assignment
 from autograd.spreadsheet.classes import Student, check_class, write_all
 from autograd.spreadsheet.classes.hints import HINTS
 from autograd.spreadsheet.classes.results import gradescope
-from tests.support.classes_made import USUAL, put, sheet
+from tests.support.classes_made import USUAL, check_alone, put, sheet
 from tests.support.pages import Page
 
 EVIL = "<script>alert(1)</script>"
@@ -70,7 +70,7 @@ def test_nbgrader_s_columns(out):
 
 def test_the_best_of_several_files_counts(tmp_path):
     put(tmp_path / "c", {"Ada/a.csv": sheet(tmp_path, "usual"), "Ada/b.csv": sheet(tmp_path), "B/x.csv": b""})
-    write_all(check_class(tmp_path / "c", assignment()), tmp_path)
+    write_all(check_alone(tmp_path / "c", assignment()), tmp_path)
     rows = {row["student_id"]: row["score"] for row in table(tmp_path / "nbgrader.csv")}
     assert rows == {"Ada": "27.0", "B": "0.0"}
 
@@ -85,7 +85,7 @@ def test_gradescope_s_form(out, report, tmp_path):
     assert all({"name", "score", "max_score", "status", "output"} <= set(test) for test in found["tests"])
     assert not (out / "results.json").exists()
     put(tmp_path / "one", {"x.csv": sheet(tmp_path)})
-    write_all(check_class(tmp_path / "one", assignment()), tmp_path)
+    write_all(check_alone(tmp_path / "one", assignment()), tmp_path)
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["score"] == 27.0
 
 
@@ -120,7 +120,7 @@ def test_other_students_are_on_no_student_s_page(out, tmp_path):
         tmp_path / "c",
         {f"{name}/x.csv": sheet(tmp_path, **students[0].numbers) for name in ("Ada", "Mallory")},
     )
-    report = check_class(tmp_path / "c", assignment(), students=students)
+    report = check_alone(tmp_path / "c", assignment(), students=students)
     write_all(report, tmp_path / "out", "answer")
     assert "but those of Ada" in (tmp_path / "out" / "class.html").read_text(encoding="utf-8")
     for path in (tmp_path / "out" / "students" / "mallory").iterdir():

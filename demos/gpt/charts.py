@@ -1,0 +1,87 @@
+"""The pictures of the demo: what heads look at, and how long the gradients of the matrices are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autograd import PALETTE
+from nn.plots import SMALL, canvas
+
+__all__ = ["attention", "norms"]
+
+Array = npt.NDArray[np.float64]
+
+
+def _shades(*names: str) -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(" ".join(names), [PALETTE[name] for name in names])
+
+
+def attention(letters: Sequence[str], weights: Array, slopes: Array) -> Any:
+    """Of each head how much each letter looks at those before it, and below the gradient by each score.
+
+    Parameters
+    ----------
+    letters : T of them.
+    weights, slopes : (heads, T, T), rows look at columns; what is not there is nan.
+    """
+    heads, T = weights.shape[:2]
+    largest = float(np.nanmax(np.abs(slopes))) or 1.0
+    looks = (
+        (weights, _shades("paper", "positive strong"), 0.0, 1.0, "{:.2f}"),
+        (
+            slopes,
+            _shades("negative line strong", "zero", "positive line strong"),
+            -largest,
+            largest,
+            "{:+.2f}",
+        ),
+    )
+    with canvas(5.6) as figure:
+        figure.set_layout_engine("constrained")
+        rows = figure.subplots(2, heads, squeeze=False)
+        for row, (numbers, shades, low, high, form) in zip(rows, looks):
+            scale = 1.0 if numbers is weights else 100.0
+            for head, (axes, table) in enumerate(zip(row, numbers)):
+                axes.imshow(table, cmap=shades, vmin=low, vmax=high)
+                for (i, j), number in np.ndenumerate(table):
+                    if np.isfinite(number) and abs(number) >= 0.2 * high:
+                        dark = numbers is slopes and abs(number) > 0.6 * high
+                        colour = PALETTE["paper"] if dark else PALETTE["ink"]
+                        text = form.format(scale * number).replace("0.", ".").replace("-", "−")
+                        axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color=colour)
+                axes.grid(False)
+                axes.set(xticks=range(T), yticks=range(T))
+                axes.set_xticklabels(letters, fontsize=SMALL)
+                axes.set_yticklabels(letters if head == 0 else [""] * T, fontsize=SMALL)
+                if numbers is weights:
+                    axes.set_title(f"head {head}", fontsize=SMALL + 1)
+        rows[0][0].set_ylabel("weight", fontsize=SMALL)
+        rows[1][0].set_ylabel("100 · ∂L/∂score", fontsize=SMALL)
+        return figure
+
+
+def norms(found: Mapping[str, Sequence[float]], bins: int = 25) -> Any:
+    """The length of each matrix's gradient along the training, the median of each stretch of steps."""
+    from matplotlib.colors import LogNorm
+
+    table = np.array([[np.median(part) for part in np.array_split(each, bins)] for each in found.values()])
+    steps = len(next(iter(found.values())))
+    with canvas(3.9) as figure:
+        figure.set_layout_engine("constrained")
+        axes = figure.subplots()
+        low = max(float(table.min()), float(table.max()) * 1e-4, 1e-12)
+        image = axes.imshow(
+            np.maximum(table, low), aspect="auto", cmap=_shades("paper", "positive strong", "ink"),
+            norm=LogNorm(low, max(float(table.max()), low * 1.01)), extent=(0, steps, len(table), 0),
+        )  # fmt: skip
+        axes.grid(False)
+        axes.set(yticks=np.arange(len(table)) + 0.5, xlabel="step")
+        axes.set_yticklabels([name.replace("block0.", "") for name in found], fontsize=SMALL)
+        figure.colorbar(image, ax=axes).set_label("length of the gradient", fontsize=SMALL)
+        return figure

@@ -1,0 +1,270 @@
+"""`fit` on sequences of different lengths: in every back end the numbers of a loop over single examples."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd import Value, dot, mean, take, tanh
+from nn import (
+    GPT,
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    DivergenceError,
+    Dropout,
+    EarlyStopping,
+    Module,
+    StepLR,
+    cross_entropy,
+    fit,
+)
+from tests.support.compiled import backends, slowly_in_native_code
+from tests.support.profiles import tries
+
+VOCABULARY = 4
+routes = pytest.mark.parametrize("backend", ["eager", *slowly_in_native_code.args[1]])
+
+
+class Recurrent(Module):
+    """Scores for the next token from a sum over all tokens so far; of a sequence a row for each position."""
+
+    def __init__(self, p=0.0, whole=False):
+        rng = np.random.default_rng(4)
+        self.table = [list(map(Value, row)) for row in rng.normal(0.0, 0.5, (2, VOCABULARY))]
+        self.output = [list(map(Value, row)) for row in rng.normal(0.0, 0.5, (VOCABULARY, 2))]
+        self.dropout = Dropout(p, seed=3) if p else None
+        self.whole = whole
+
+    def __call__(self, tokens):
+        state, rows = [0.0, 0.0], []
+        for token in tokens:
+            state = [tanh(take(column, token) + 0.5 * s) for column, s in zip(self.table, state)]
+            if self.dropout is not None and self.training:
+                state = self.dropout(state)
+            rows.append([dot(row, state) for row in self.output])
+        return rows[-1] if self.whole else rows
+
+
+def sequences(lengths, seed=0):
+    """Tokens, and for each the token that follows."""
+    rng = np.random.default_rng(seed)
+    whole = [rng.integers(0, VOCABULARY, n + 1).tolist() for n in lengths]
+    return [row[:-1] for row in whole], [row[1:] for row in whole]
+
+
+def numbers(model):
+    return [p.data for p in model.parameters()]
+
+
+def by_hand(model, X, y, lr, epochs, batches):
+    """Adam by its formulas, on the gradients of a loop over the examples."""
+    parameters = model.parameters()
+    m, v, losses, t = np.zeros(len(parameters)), np.zeros(len(parameters)), [], 0
+    for _ in range(epochs):
+        total = 0.0
+        for batch in batches:
+            gradient, value = np.zeros(len(parameters)), 0.0
+            for i in batch:
+                for p in parameters:
+                    p.grad = 0.0
+                loss = mean([cross_entropy(row, target) for row, target in zip(model(X[i]), y[i])])
+                loss.backward()
+                gradient += np.array([p.grad for p in parameters]) / len(batch)
+                value += loss.data / len(batch)
+            total += value * len(batch)
+            t += 1
+            m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+            for p, step in zip(parameters, (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)):
+                p.data -= lr * step
+        losses.append(total / len(X))
+    return losses
+
+
+@routes
+@pytest.mark.parametrize("batch_size", [1, 3, None])
+def test_the_numbers_are_those_of_a_loop(backend, batch_size):
+    X, y = sequences([3, 1, 2, 3, 5, 2, 2])
+    ours, theirs = Recurrent(), Recurrent()
+    size = batch_size or len(X)
+    batches = [range(i, min(i + size, len(X))) for i in range(0, len(X), size)]
+    expected = by_hand(theirs, X, y, 0.05, 3, batches)
+    history = fit(
+        ours, X, y, loss="cross_entropy", optimizer=Adam(ours.parameters(), lr=0.05), epochs=3,
+        batch_size=batch_size, shuffle=False, backend=backend, progress=False,
+    )  # fmt: skip
+    assert history.backend == backend
+    assert history.loss == pytest.approx(expected, rel=1e-12)
+    assert numbers(ours) == pytest.approx(numbers(theirs), rel=1e-11)
+
+
+SETTINGS = [
+    {"batch_size": 1, "metrics": ["accuracy"]},
+    {"batch_size": 2, "metrics": ["accuracy"], "clip_norm": 0.1},
+    {"batch_size": 4, "sample_weight": [1.0, 0.0, 2.0, 1.0, 0.5, 1.0, 3.0, 1.0]},
+    {"batch_size": 1, "clip_value": 0.05, "sample_weight": [1.0, 0.0, 2.0, 1.0, 0.5, 1.0, 3.0, 1.0]},
+    {"batch_size": None},
+]
+
+
+@slowly_in_native_code
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("p", [0.0, 0.4])
+def test_shuffled_with_everything_around(backend, settings, p):
+    """Dropout draws in the order of the visits, whatever the lengths; validation has lengths of its own."""
+    X, y = sequences([3, 1, 2, 3, 5, 2, 2, 3])
+    found = []
+    for each in ("eager", backend):
+        model = Recurrent(p)
+        optimizer = AdamW(model.parameters(), lr=0.05)
+        history = fit(
+            model, X, y, loss="cross_entropy", optimizer=optimizer, epochs=4, seed=7, backend=each,
+            validation=sequences([4, 1, 6, 4], seed=1)[:2] if "sample_weight" not in settings else None,
+            schedule=functools.partial(StepLR, step_size=2), progress=False, **settings,
+        )  # fmt: skip
+        assert history.backend == each
+        memory = np.concatenate(list(optimizer.state_dict()["memory"].values()))
+        found.append(
+            [history.loss, history.gradient_norm, history.validation_loss, numbers(model), memory.tolist()]
+            + list(history.metrics.values())
+        )
+    for eager, compiled in zip(*found, strict=True):
+        assert compiled == pytest.approx(eager, rel=1e-10, abs=1e-13)
+    if settings.get("metrics"):
+        assert 0.0 < found[0][-1][0] <= 1.0
+
+
+@backends
+def test_one_target_for_a_sequence(backend):
+    """A class of its own for the whole; and rows of targets that are not as long as the sequence."""
+    X, _ = sequences([3, 1, 2, 3, 4])
+    histories = []
+    for each in ("eager", backend):
+        model = Recurrent(whole=True)
+        histories.append(
+            fit(model, X, [0, 3, 1, 2, 2], loss="cross_entropy", optimizer=SGD(model.parameters(), lr=0.1),
+                epochs=2, batch_size=2, seed=1, backend=each, progress=False).loss
+        )  # fmt: skip
+    assert histories[1] == pytest.approx(histories[0], rel=1e-12)
+
+
+@slowly_in_native_code
+@tries(6)
+@given(data=st.data(), batch_size=st.sampled_from([1, 2, None]))
+def test_padded_targets_do_not_count(backend, data, batch_size):
+    """Rows of one length, padded with the class that is ignored: as good as rows of different lengths."""
+    lengths = data.draw(st.lists(st.integers(1, 4), min_size=2, max_size=6))
+    X, y = sequences(lengths, seed=data.draw(st.integers(0, 9)))
+    padded = [row + [0] * (4 - len(row)) for row in X], [row + [-100] * (4 - len(row)) for row in y]
+    found = []
+    for (features, targets), each in (((X, y), "eager"), (padded, "eager"), (padded, backend)):
+        model = Recurrent()
+        history = fit(
+            model, features, targets, loss="cross_entropy", optimizer=Adam(model.parameters(), lr=0.05),
+            epochs=2, batch_size=batch_size, seed=2, backend=each, progress=False,
+        )  # fmt: skip
+        found.append([*history.loss, *numbers(model)])
+    assert found[1] == pytest.approx(found[0], rel=1e-10)
+    assert found[2] == pytest.approx(found[0], rel=1e-10)
+
+
+@backends
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_training_that_diverges_keeps_the_last_finite_parameters(backend, batch_size):
+    """In the middle of an epoch, between sequences of different lengths."""
+    X, y = sequences([3, 1, 2, 3, 5, 2, 2])
+    found = []
+    for each in ("eager", backend):
+        model = Recurrent()
+        model.output[0][0].data = 1e306
+        with pytest.raises(DivergenceError, match=r"epoch 1, batch \d") as error:
+            fit(model, X, y, loss="cross_entropy", optimizer=SGD(model.parameters(), lr=1e4), epochs=5,
+                batch_size=batch_size, seed=1, backend=each, progress=False)  # fmt: skip
+        assert all(map(math.isfinite, numbers(model)))
+        found.append((str(error.value).partition(";")[0], numbers(model)))
+    assert found[0][0] == found[1][0]
+    assert found[1][1] == pytest.approx(found[0][1], rel=1e-9)
+
+
+@backends
+def test_it_is_resumed_and_stopped(backend, tmp_path):
+    X, y = sequences([3, 1, 2, 3, 5, 2])
+    settings = {"loss": "cross_entropy", "batch_size": 2, "backend": backend, "progress": False}
+
+    def trained(model, epochs, **more):
+        optimizer = Adam(model.parameters(), lr=0.05)
+        return fit(model, X, y, optimizer=optimizer, epochs=epochs, seed=3, **settings, **more)
+
+    whole, parts = Recurrent(0.3), Recurrent(0.3)
+    trained(whole, 4)
+    first = trained(parts, 2)
+    trained(parts, 4, resume=first)
+    assert numbers(parts) == numbers(whole)
+    history = trained(Recurrent(), 50, validation=(X, y), callbacks=[EarlyStopping(patience=1)])
+    assert len(history) <= 50
+
+
+@slowly_in_native_code
+def test_a_gpt_learns_names(backend):
+    """Karpathy's, small, one name a step; its embeddings take tokens that are inputs."""
+    names = [[3, 0, 1, 2], [3, 2, 0], [3, 1, 1, 0, 2], [3, 0, 1]]
+    losses = []
+    for each in ("eager", backend):
+        model = GPT(VOCABULARY, block_size=6, n_layer=1, n_head=2, n_embd=4, seed=0)
+        history = fit(
+            model, [name[:-1] for name in names], [name[1:] for name in names], loss="cross_entropy",
+            optimizer=Adam(model.parameters(), lr=0.02, betas=(0.85, 0.99)), epochs=6, batch_size=1, seed=0,
+            backend=each, progress=False,
+        )  # fmt: skip
+        assert history.backend == each
+        losses.append(history.loss)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
+    assert losses[0][-1] < losses[0][0]
+
+
+def fitted(X, y, **options):
+    model = Recurrent()
+    settings = {"loss": "cross_entropy", "epochs": 1, "progress": False} | options
+    return fit(model, X, y, optimizer=SGD(model.parameters(), lr=0.1), **settings)
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda: fitted([[0], [1, 2]], [[1], [1]]), ValueError, "row 1 of y: .*got 2 rows and 1 targets"),
+        (lambda: fitted([[0], [1, 2]], [[1], [1, 9]]), ValueError, "row 1 of y: .*from 0 to 3, got 9"),
+        (lambda: fitted([[0], []], [[1], [1]]), ValueError, r"X with rows .* got the shape \(0,\) in row 1"),
+        (lambda: fitted([[0], [1, [2]]], [[1], [1, 1]]), ValueError, "row 1 of X"),
+        (lambda: fitted([[0], [1, math.nan]], [[1], [1, 1]]), ValueError, "row 1 of X"),
+        (lambda: fitted([[0], [1, "a"]], [[1], [1, 1]]), (TypeError, ValueError), "row 1 of X"),
+        (lambda: fitted([[0], [1, 2]], [[1], [1, 1], [2]]), ValueError, "got 2 and 3 rows"),
+        (lambda: fitted([[0], [1, 9]], [[1], [1, 1]], backend="numpy"), (IndexError, ValueError), "9"),
+    ],
+)
+def test_bad_rows_are_named(act, error, message):
+    with pytest.raises(error, match=message):
+        act()
+
+
+def test_a_model_of_so_many_features_refuses_rows_of_different_lengths():
+    model = MLP(2, [1])
+    with pytest.raises(ValueError, match=r"row 1 of X has 3 features, and the model takes 2"):
+        fit(model, [[1.0, 2.0], [1.0, 2.0, 3.0]], [1.0, 2.0], loss="mse_loss",
+            optimizer=SGD(model.parameters(), lr=0.1), epochs=1)  # fmt: skip
+
+
+def test_arrays_of_rows_are_rows():
+    """Lists of arrays, tuples and arrays of objects are the same as lists of lists."""
+    X, y = sequences([3, 1, 2])
+    expected = fitted(X, y).loss
+    rows = np.empty(3, dtype=object)
+    rows[:] = [np.array(row, dtype=np.uint8) for row in X]
+    assert fitted(rows, [np.array(row) for row in y]).loss == expected
+    assert fitted(tuple(map(tuple, X)), y).loss == expected
+    share = fitted(X + X[:1], y + y[:1], validation_split=0.25)
+    assert share.loss == expected
+    assert len(share.validation_loss) == 1
