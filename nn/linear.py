@@ -279,19 +279,17 @@ def index_of(token: Any, count: int, reader: str) -> int:
     TypeError, ValueError : if it is not a number, or not a whole one.
     IndexError : if there is no such row.
     """
-    token = scalar(token)
+    token, expected = scalar(token), f"{reader} takes whole numbers from 0 to {count - 1}"
     if isinstance(token, float):
         if not token.is_integer():
-            raise ValueError(f"{reader} takes whole numbers from 0 to {count - 1}, got {token!r}")
+            raise ValueError(f"{expected}, got {token!r}")
         token = int(token)
     try:
+        if isinstance(token, bool):
+            raise TypeError
         index = operator.index(token)
     except TypeError:
-        raise TypeError(
-            f"{reader} takes whole numbers from 0 to {count - 1}, got {type(token).__name__}: {token!r:.60}"
-        ) from None
-    if isinstance(token, bool):
-        raise TypeError(f"{reader} takes whole numbers from 0 to {count - 1}, got bool: {token!r}")
+        raise TypeError(f"{expected}, got {type(token).__name__}: {token!r:.60}") from None
     if not 0 <= index < count:
-        raise IndexError(f"{reader} has rows 0 to {count - 1}, got {index}")
+        raise IndexError(f"{expected}, got {index}")
     return index

@@ -344,8 +344,8 @@ def test_bad_settings_are_refused(arguments, error, message):
 @pytest.mark.parametrize(
     ("tokens", "error", "message"),
     [
-        ([5], IndexError, "token_embedding has rows 0 to 4, got 5"),
-        ([-1], IndexError, "token_embedding has rows 0 to 4, got -1"),
+        ([5], IndexError, "token_embedding takes whole numbers from 0 to 4, got 5"),
+        ([-1], IndexError, "token_embedding takes whole numbers from 0 to 4, got -1"),
         ([0.5], ValueError, "whole numbers from 0 to 4, got 0.5"),
         ([float("nan")], ValueError, "whole numbers from 0 to 4, got nan"),
         (["a"], TypeError, "whole numbers from 0 to 4, got str: 'a'"),

@@ -69,6 +69,7 @@ def test_none_of_many_is_wrong(tmp_path):
     assert called_wrong(range(scaled(200)), tmp_path / "partial.csv") == []
 
 
+@pytest.mark.slow
 def test_the_order_of_sets_changes_no_report(tmp_path):
     """Texts are hashed differently in every process: three of them tell the same of each sheet."""
     paths = [write_csv(tmp_path / f"{seed}.csv", partial(seed)) for seed in range(scaled(8))]
