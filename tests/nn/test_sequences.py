@@ -23,6 +23,7 @@ from nn import (
     cross_entropy,
     fit,
 )
+from nn.compiled import NotCompiledError
 from tests.support.compiled import backends, slowly_in_native_code
 from tests.support.profiles import tries
 
@@ -188,6 +189,21 @@ def test_a_training_that_diverges_keeps_the_last_finite_parameters(backend, batc
         found.append((str(error.value).partition(";")[0], numbers(model)))
     assert found[0][0] == found[1][0]
     assert found[1][1] == pytest.approx(found[0][1], rel=1e-9)
+
+
+@pytest.mark.parametrize("model", [Recurrent, lambda: GPT(VOCABULARY, 6, 1, 1, 2, seed=0)])
+def test_a_loss_that_is_another_one_for_a_rare_length_is_not_compiled(model):
+    """Each length is looked at, unless all that computes is a part of nn."""
+
+    def doubled(rows, target):
+        recorded = len(target) == 2 and isinstance(target[0], Value)
+        return cross_entropy(rows, target) * (2.0 if recorded else 1.0)
+
+    X, y = sequences([3] * 40 + [2] + [3] * 40)
+    model = model()
+    settings = {"optimizer": SGD(model.parameters(), lr=0.1), "epochs": 1, "progress": False}
+    with pytest.raises(NotCompiledError, match="a different computation for other examples"):
+        fit(model, X, y, loss=doubled, backend="numpy", **settings)
 
 
 @backends

@@ -90,11 +90,13 @@ class Function:
                 "compile(..., dtype=np.float32)"
             )
         P, inputs = self._shape
-        if batch is None and not inputs:
+        if batch is None:
+            if inputs:
+                raise TypeError(f"this program has {inputs} inputs: give a batch (B, {inputs})")
             batch = np.empty((1, 0), self._dtype)
         arrays = []
         for name, given, rank in (("parameters", parameters, 1), ("batch", batch, 2)):
-            given = given if hasattr(given, "dtype") else np.asarray(given)
+            given = given if hasattr(given, "dtype") else jnp.asarray(given)
             kind = given.dtype
             if not (jnp.issubdtype(kind, jnp.floating) or jnp.issubdtype(kind, jnp.integer)):
                 raise TypeError(f"{name} must be real numbers, got {kind}")

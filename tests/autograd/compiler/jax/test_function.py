@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from autograd import compile, find_backend, greater, hessian, relu, sqrt, where
+from autograd import Value, compile, find_backend, greater, hessian, relu, sqrt, take, where
 from tests.support.captured import leaves
 from tests.support.compiled import eager, program_of
 
@@ -91,7 +91,7 @@ def test_float64_is_refused_where_jax_has_it_switched_off_and_a_call_of_the_prog
         ((W[:3], X), ValueError, r"parameters must have the shape \(4,\), got \(3,\)"),
         ((W, X[:, :2]), ValueError, r"batch must have the shape \(B, 3\) with B ≥ 1, got \(5, 2\)"),
         ((W, X[:0]), ValueError, r"batch must have .* got \(0, 3\)"),
-        ((W,), TypeError, "batch must be real numbers, got object"),
+        ((W,), TypeError, r"this program has 3 inputs: give a batch \(B, 3\)"),
         ((1j * W, X), TypeError, "parameters must be real numbers, got complex128"),
     ],
 )
@@ -114,6 +114,18 @@ def test_numbers_that_xla_takes_as_0_are_computed_by_the_engine(program):
     assert tiny([5e-324], [[1e-300]])[0] == 5e-324 / 1e-300
     assert tiny.evaluate([1.0], [[4.0], [-1e-310]]).tolist() == [[0.25], [-np.inf]]
     assert tiny.jvp([1.0], [[4.0]], [1e-310])[1].tolist() == [[1e-310 / 4.0]]
+
+
+@pytest.mark.usefixtures("in_float64")
+def test_an_index_that_is_none_is_an_error_of_the_program_and_nan_in_its_function():
+    w, x = leaves(3), Value(0.0)
+    program = compile(take(w, x) ** 2, w, x, backend="jax")
+    value, gradient = jax.jit(program.function)([1.0, 2.0, 3.0], [[2.0], [0.0]])
+    assert (float(value), gradient.tolist()) == (5.0, [1.0, 0.0, 3.0])
+    for wrong in (3.0, -1.0, 0.5):
+        assert np.isnan(program.function.value([1.0, 2.0, 3.0], [[wrong], [0.0]]))
+        with pytest.raises((IndexError, ValueError), match="index"):
+            program([1.0, 2.0, 3.0], [[wrong], [0.0]])
 
 
 def test_other_back_ends_have_no_function_and_say_which_one_has():
