@@ -118,6 +118,7 @@ class Answers:
 
     Attributes
     ----------
+    size : how many parameters the GPT has.
     held_out : by stage the loss on names that no stage has seen.
     losses : by stage the loss of each name before its step.
     difference : the largest between the gradients by hand and by the engine.
@@ -128,6 +129,7 @@ class Answers:
     given: Mapping[str, Any]
     texts: Texts
     model: GPT
+    size: int
     progress: Progress
     held_out: dict[str, float]
     losses: dict[str, Sequence[float]]
@@ -164,13 +166,15 @@ def answer(given: Mapping[str, Any]) -> Answers:
     held_out[ADAM] = held_out_loss(model, unseen)
     made = [model.generate(EDGE, stop=EDGE, temperature=0.7, seed=seed + i) for i in range(20)]
     attention = attend(model, tokens_of(SHOWN))
-    adapted = adapt(model, seed, steps) if given["lora"] else None
+    size = len(model.parameters())
+    adapted = adapt(model, learn, held, seed, steps) if given["lora"] else None
     letters = sum(len(text) - 1 for text in texts)
     plain = letters * seconds_of_plain_steps(texts[: 1 if given["quick"] else MEASURED], seed)
     return Answers(
         given,
         texts,
         model,
+        size,
         progress,
         held_out,
         {HAND: by_layer, DESCENT: by_descent.losses, ADAM: progress.losses},
@@ -184,19 +188,22 @@ def answer(given: Mapping[str, Any]) -> Answers:
     )
 
 
-def adapt(model: GPT, seed: int, steps: int) -> tuple[float, float]:
+def adapt(
+    model: GPT, learn: Sequence[str], held: Sequence[str], seed: int, steps: int
+) -> tuple[float, float]:
     """Freeze the model, and train a change of rank 4 to its queries and values on men's names alone.
 
     Returns
     -------
     The loss on held-out names of men, before and after.
     """
-    learn, held = ([tokens_of(name) for name in part] for part in read("male", seed))
+    men = {name for part in read("male", seed) for name in part}
+    texts, unseen = ([tokens_of(name) for name in part if name in men] for part in (learn, held))
     add_lora(model, rank=4, seed=seed)
-    before = held_out_loss(model, held)
+    before = held_out_loss(model, unseen)
     trained = sum(p.requires_grad for p in model.parameters())
-    train(model, learn[:steps], adam(trained), LORA_RATE)
-    return before, held_out_loss(model, held)
+    train(model, texts[:steps], adam(trained), LORA_RATE)
+    return before, held_out_loss(model, unseen)
 
 
 _ENGINE = """
@@ -220,7 +227,6 @@ def present(answers: Answers, folder: Path) -> Path:
     held_out, steps = answers.held_out, len(answers.texts)
     report = Report(folder, "A GPT in scalars")
     model = answers.model
-    size = len(model.parameters())
     names = [name for name in ("gelu", "rope", "mixture", "lora") if answers.given[name]]
     report.say(
         f"{steps:,} first names from the census of the United States of 1990, one a step. After each "
@@ -263,8 +269,8 @@ def present(answers: Answers, folder: Path) -> Path:
         "A table of pairs forgets all but one letter. In the GPT each letter becomes 16 numbers, and in "
         "each of 4 heads it looks back: its query is multiplied with the key of every letter so far, and "
         "a softmax of these scores says how much of each one's value it takes. With the layer after it "
-        f"and two tables of vectors that is {size:,} parameters, all of them scalars, on a graph of one "
-        "name that you can open below.",
+        f"and two tables of vectors that is {answers.size:,} parameters, all of them scalars. The graph of "
+        "one name can be opened below.",
         "Each picture is a head that reads a name. A row is the letter that looks, a column one that it "
         "looks at; `·` is the edge. Below it is the derivative of the loss by each score: where it is "
         "blue, the loss would fall if the head looked there less, where it is orange, if it looked there "
@@ -368,7 +374,7 @@ def summary(answers: Answers, path: Path) -> str:
     """What came out, in a few lines for the terminal."""
     return "\n".join(
         [
-            f"A GPT of {len(answers.model.parameters()):,} scalars on {len(answers.texts):,} names",
+            f"A GPT of {answers.size:,} scalars on {len(answers.texts):,} names",
             "",
             f"    {'':16} loss on held-out names",
             f"    {'guessing':16} {GUESSING:.4f}",

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 import autograd
 import nn
-from autograd import Plane, Value, explore, log, primitive, save_workbook, sigmoid, where
+from autograd import Plane, Value, explore, log, primitive, save_workbook, sigmoid, take, where
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
 from autograd.explorer.programs import python_lines
@@ -234,6 +234,28 @@ def test_the_first_number_that_is_not_finite_is_named(browser, tmp_path):
         typed(page, "x", "-1")
         assert "nan" in page.inner_text("#leaf-said")
         typed(page, "x", "1")
+        assert page.inner_text("#leaf-said") == ""
+
+
+def test_an_index_that_is_none_is_named_with_what_there_is_to_take(browser, tmp_path):
+    """And a whole number takes another value: number and gradients are the engine's."""
+    row, token = [Value(2.0, "a"), Value(3.0, "b"), Value(5.0, "c")], Value(1.0, "token")
+    y = take(row, token) ** 2
+    y.label = "y"
+    explore(y, tmp_path / "take.html", wrt=row)
+    with opened(browser, tmp_path / "take.html") as page:
+        ready(page)
+        typed(page, "token", "2")
+        assert {name: all_numbers(page)[name] for name in "abcy"} == {
+            "a": (2.0, 0.0), "b": (3.0, 0.0), "c": (5.0, 10.0), "y": (25.0, 1.0)
+        }  # fmt: skip
+        for wrong in ("3", "-1", "0.5"):
+            typed(page, "token", wrong)
+            said = page.inner_text("#leaf-said")
+            assert said.startswith(
+                f"token is {wrong.replace('-', '−')}, and v1 takes by a whole number from 0 to 2"
+            )
+        typed(page, "token", "0")
         assert page.inner_text("#leaf-said") == ""
 
 

@@ -14,6 +14,7 @@ from demos.gpt.plain import losses
 from demos.gpt.run import HEADS, attend, model_of, plain_matrices
 from demos.gpt.training import adam, descent, held_out_loss, matrices_of, train
 from nn import SGD, Adam, cross_entropy
+from tests.support.browser import opened, overflow, violations
 
 pytest.importorskip("names", reason="it has the names; it is in the extra demos")
 TEXTS = list(map(tokens_of, ["ada", "bo", "cleo", "ada", "eve"]))
@@ -134,6 +135,16 @@ def test_a_short_run_writes_the_page(extensions, tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {
         "index.html", "explorer.html", "attention.svg", "losses.svg", "norms.svg", "key.svg",
     }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.render
+def test_the_page_keeps_nobody_out_and_fits_a_telephone(browser, tmp_path):
+    assert main(["--quick", "--out", str(tmp_path)]) == 0
+    with opened(browser, tmp_path / "index.html", width=360) as page:
+        assert overflow(page) == 0
+        assert violations(page) == []
 
 
 def test_without_the_names_it_says_what_to_install(monkeypatch, tmp_path, capsys):
