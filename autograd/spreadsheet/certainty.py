@@ -121,11 +121,15 @@ def _stays(found: Understanding) -> bool:
 
 
 def bettered(found: Understanding, known: Mapping[str, Interval]) -> Understanding | None:
-    """The same with other numbers for guesses that do not lie where they must; None if all do."""
+    """The same with other numbers for guesses that do not lie where they must; None if all do.
+
+    No learning rate that may be 0 or less is taken: it explains weights that stay, or that go uphill.
+    """
     off = {
         name: each
         for name, each in known.items()
         if each.is_narrow and not each.low <= _guess(found, name) <= each.high
+        if name != RATE or each.low > 0.0
     }
     if not off:
         return None
@@ -137,7 +141,10 @@ def bettered(found: Understanding, known: Mapping[str, Interval]) -> Understandi
 
 
 def intervals(found: Understanding) -> dict[str, Interval]:
-    """Of each number that was guessed where it lies, by what the sheet prints."""
+    """Of each number that was guessed where it lies, by what the sheet prints.
+
+    Not of a learning rate that could only be 0 or less: no right sheet has one, so the guess is what judges.
+    """
     names = guessed(found)
     known = dict.fromkeys(names, Interval())
     loose = replace(found, table=found.table.loosened())
@@ -149,6 +156,8 @@ def intervals(found: Understanding) -> dict[str, Interval]:
                 known[name] = new
         if known == before:
             break
+    if RATE in known and known[RATE].high <= 0.0:
+        del known[RATE]
     return known
 
 
