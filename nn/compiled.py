@@ -113,7 +113,6 @@ class CompiledModel:
         others: Sequence[Any] = (),
     ) -> None:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
-        self.others: dict[Shape, Recording] = {}  # of shapes that validation alone has
         self.data, self.clips, self.noted = data, clips, predictions
         self.changing = [optimizer, *others]
         self.places = _trained(optimizer)
@@ -313,7 +312,7 @@ class CompiledModel:
             total = mean([self.loss(self.model(x), target) for x, target in copies(examples)])
         partials = np.array(grad(total, self.parameters))  # (P,)
         parts = []
-        for kind, places in _grouped(np.array([self.kinds[self.shape(each)] for each in examples])):
+        for kind, places in _grouped(np.array(list(map(self._kind_of, examples)))):
             rows = self.matrix([examples[i] for i in places])
             factors = sum(n for _, n in self.recordings[kind].masks)
             nothing = np.ones((len(rows), factors))  # is dropped
@@ -516,22 +515,21 @@ class CompiledModel:
     def evaluate(self, examples: Sequence[Example]) -> tuple[list[float], list[Any]]:
         """The losses of examples, and the predictions."""
         losses, predictions = np.empty(len(examples)), [None] * len(examples)
-        shapes = list(map(self.shape, examples))
-        for shape in dict.fromkeys(shapes):
-            places = [i for i, each in enumerate(shapes) if each == shape]
-            if shape not in self.kinds:  # of validation alone
-                recording = self.others.get(shape)
-                if recording is None:
-                    recording = self.others[shape] = self._compile(examples[places[0]])
-            else:
-                recording = self.recordings[self.kinds[shape]]
-            table = recording.evaluation.evaluate(
-                self.numbers(), self.matrix([examples[i] for i in places])
-            )  # (B, 1 + K)
+        for kind, places in _grouped(np.array(list(map(self._kind_of, examples)))):
+            recording, rows = self.recordings[kind], self.matrix([examples[i] for i in places])
+            table = recording.evaluation.evaluate(self.numbers(), rows)  # (B, 1 + K)
             losses[places] = table[:, 0]
             for place, prediction in zip(places, recording.predictions(table[:, 1:])):
                 predictions[place] = prediction
         return losses.tolist(), predictions
+
+    def _kind_of(self, example: Example) -> int:
+        """The number of the recording for an example; a shape that validation alone has is recorded now."""
+        shape = self.shape(example)
+        if shape not in self.kinds:
+            self.recordings.append(self._compile(example))
+            self.kinds[shape] = len(self.recordings) - 1
+        return self.kinds[shape]
 
 
 _NUMBERS = 100_000  # parameters that calls of the user's model go through while it is checked

@@ -15,6 +15,7 @@ ALIGNED = 64  # bytes of a vector register: eight doubles
 
 # --- groups of what is computed alike
 
+# Apart, each length has a copy of all that follows it: of a GPT over 16 positions ten times the code.
 PADDED_LENGTHS = 4  # lengths of sequences from which they are padded to one
 PADDED_MOST = 2.0  # numbers with padding, for each one without
 

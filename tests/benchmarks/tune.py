@@ -10,14 +10,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from autograd import Value, compile
+from autograd import Value, compile, mean
 from autograd.compiler import tuning
-from nn import MLP, mse_loss
+from nn import GPT, MLP, cross_entropy, mse_loss
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A constant, its alternatives, and what they are timed on: a training step, or the Hessian by inputs."""
+    """A constant, its alternatives, and what they are timed on: a training step, or the Hessian by inputs.
+
+    With `tokens` it is a step of a GPT of these sizes, `(positions, width)`.
+    """
 
     constant: str
     values: tuple[int, ...]
@@ -25,9 +28,12 @@ class Trial:
     sizes: tuple[int, ...]
     batch: int
     hessian: bool = False
+    tokens: int = 0
 
 
 TRIALS = [
+    Trial("PADDED_LENGTHS", (2, 4, 16), "llvm", (8, 16), 1, tokens=27),
+    Trial("PADDED_MOST", (1, 2), "llvm", (8, 16), 1, tokens=27),
     Trial("NUMPY_CHUNK", (1024, 4096, 16384), "numpy", (16, 32, 1), 32768),
     Trial("NUMPY_COPIED", (512, 4096, 32768), "numpy", (32, 64, 32, 1), 16),
     Trial("NUMPY_SQUARE", (32, 256, 1024), "numpy", (8, 200), 256),
@@ -87,22 +93,43 @@ def current(trial):
 
 def step_of(trial, value=None):
     """A function of no arguments that makes one step; its code is made with that value of the constant."""
-    activation, (first, *_, last) = "tanh" if trial.hessian else "relu", trial.sizes
-    model = MLP(first, list(trial.sizes[1:]), activation=activation, seed=1)
-    inputs = [Value(0.0) for _ in range(first + last)]
-    loss = mse_loss(model(inputs[:first]), inputs[first:] if last > 1 else inputs[first])
-    program = compile(loss, model.parameters(), inputs, backend=trial.backend)
-    batch = np.random.default_rng(0).standard_normal((trial.batch, first + last))
-    parameters = np.array([parameter.data for parameter in model.parameters()])
+
+    def changed():
+        return patch.object(tuning, trial.constant, value) if trial.constant else nullcontext()
+
+    with changed():
+        program, parameters, batch = compiled_gpt(trial) if trial.tokens else compiled_network(trial)
 
     def step():
-        with patch.object(tuning, trial.constant, value) if trial.constant else nullcontext():
+        with changed():
             return (
                 program.hessian(parameters, batch, "inputs") if trial.hessian else program(parameters, batch)
             )
 
     step()
     return step
+
+
+def compiled_network(trial):
+    """A program, its parameters, and a batch."""
+    activation, (first, *_, last) = "tanh" if trial.hessian else "relu", trial.sizes
+    model = MLP(first, list(trial.sizes[1:]), activation=activation, seed=1)
+    inputs = [Value(0.0) for _ in range(first + last)]
+    loss = mse_loss(model(inputs[:first]), inputs[first:] if last > 1 else inputs[first])
+    program = compile(loss, model.parameters(), inputs, backend=trial.backend)
+    batch = np.random.default_rng(0).standard_normal((trial.batch, first + last))
+    return program, np.array([parameter.data for parameter in model.parameters()]), batch
+
+
+def compiled_gpt(trial):
+    """The same of sequences of tokens and of those that follow."""
+    positions, width = trial.sizes
+    model = GPT(trial.tokens, positions, n_embd=width, seed=1)
+    tokens, following = ([Value(0.0) for _ in range(positions)] for _ in range(2))
+    loss = mean(list(map(cross_entropy, model(tokens), following)))
+    program = compile(loss, model.parameters(), tokens + following, backend=trial.backend)
+    batch = np.random.default_rng(0).integers(0, trial.tokens, (trial.batch, 2 * positions)).astype(float)
+    return program, np.array([parameter.data for parameter in model.parameters()]), batch
 
 
 def fastest(steps, seconds=0.3):

@@ -47,6 +47,7 @@ DESCRIPTIONS = [
     "AdamW(1 parameter, lr=0.5, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "StepLR(SGD(1 parameter, lr=0.1), step_size=2, gamma=0.5)",
     "ExponentialLR(SGD(1 parameter, lr=0.1), gamma=0.9)",
+    "LinearLR(SGD(1 parameter, lr=0.1), start_factor=1.0, end_factor=0.5, total_iters=3)",
     "CosineAnnealingLR(SGD(1 parameter, lr=0.1), T_max=5)",
     "MultiStepLR(SGD(1 parameter, lr=0.1), milestones=[3, 8], gamma=0.1)",
     "LambdaLR(SGD(1 parameter, lr=0.1), lr_lambda=cosh)",

@@ -285,9 +285,11 @@ class _Vectorizer:
         column_of = {values: i for i, values in enumerate(tables)}
         row_of = {index: i for i, index in enumerate(indices)}
         for position, (values, index) in zip(positions, operands):
-            self.place[position] = row_of[index] * len(tables) + column_of[values]
+            self.place[position] = column_of[values] * len(indices) + row_of[index]
         table = self._rows(np.array(tables).T, whole=2)
-        return self.graph.take_rows(table, self._rows(np.array(indices), whole=1))
+        taken = self.graph.take_rows(table, self._rows(np.array(indices), whole=1))
+        # Columns first, as in matrix products: then what follows has the same order.
+        return self.graph.gather(taken, np.arange(taken.size).reshape(taken.shape).T)
 
     # --- operands
 

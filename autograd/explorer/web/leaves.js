@@ -42,7 +42,7 @@ function scrubbed(group, node, touch = false) {
 
 function field(node) {
   const input = element("input", { type: "text", inputmode: "decimal", id: `leaf-${node}`, autocomplete: "off", spellcheck: "false" });
-  const label = element("label", { for: `leaf-${node}`, title: say("leaves.drag") }, typeset(name(node)));
+  const label = element("label", { for: `leaf-${node}`, title: say("leaves.drag") }, element("bdi", {}, typeset(name(node))));
   const back = element("button", { type: "button", "aria-label": say("leaves.reset.one", { name: name(node) }), title: say("leaves.reset.short") }, "↺");
   scrubbed(label, node, true);
   input.addEventListener("input", () => {

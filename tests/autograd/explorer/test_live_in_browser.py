@@ -191,7 +191,7 @@ def test_arrow_keys_go_in_fine_and_coarse_steps(page):
     assert page.locator("#position").input_value() == "0"  # the arrows did not step through the graph
 
 
-@pytest.mark.parametrize("place", ['#fields label[for]:text-is("w")', '#graph [data-box][aria-label^="w,"]'])
+@pytest.mark.parametrize("place", ['#fields bdi:text-is("w")', '#graph [data-box][aria-label^="w,"]'])
 def test_a_name_or_a_box_is_dragged_sideways(page, place):
     handle = page.locator(place).bounding_box()
     x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2

@@ -52,3 +52,16 @@ def test_a_rewritten_program_is_the_same_program():
     assert before == after
     assert again[0].graph is not outputs[0].graph
     assert all(isinstance(node, Node) for node in again)
+
+
+def test_rows_that_only_change_their_places_are_gathered():
+    """A permutation is a view; rows that are added up, or leave gaps, are not."""
+    graph = Graph(6, 0)
+    order = np.array([[3, 0, 5], [1, 4, 2]])
+    moved = graph.scatter_add((3, 2), [(order, graph.reshape(graph.parameters, (2, 3)))])
+    assert name_of(moved) == "Gather"
+    expected = np.zeros(6)
+    expected[order.reshape(-1)] = np.arange(6)
+    np.testing.assert_array_equal(moved.index, expected.reshape(3, 2))
+    for rows, index in (((6,), [0, 0, 1, 2, 3, 4]), ((7,), range(6))):
+        assert name_of(graph.scatter_add(rows, [(np.array(index), graph.parameters)])) == "ScatterAdd"
