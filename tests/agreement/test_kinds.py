@@ -25,7 +25,8 @@ def outcomes(plain, seed, count):
 
 def test_the_programs_meet_all_kinds_of_numbers_and_errors():
     lines = outcomes(plain=True, seed=0, count=300)
-    assert len(lines) == len(set(lines)) == 300
+    assert len(lines) == 300
+    assert len(set(lines)) > 290  # two may end in the same error
     for seen in ("nan", "-inf", "-0x0.0p+0", "-1022", "AnomalyError"):
         assert any(seen in line for line in lines), seen
 

@@ -8,6 +8,7 @@ precision, and the order of the derivative. The sign of a 0 counts, and nan is n
 import functools
 import math
 import operator
+import sys
 
 import numpy as np
 from hypothesis import given
@@ -148,6 +149,8 @@ def test_a_power_of_what_overflows_has_the_gradient_of_the_engine(name, exponent
     assert agree(value + 0.0, y.data + 0.0, "float64", True, 0.0)  # −0 counts as 0
     if name == "x³" and exponent <= 0.0 and math.isinf(INNER[name](w).data) and found == 0.0:
         return  # the limit: that a product overflowed on the way to a finite gradient goes unseen
+    if backend == "jax" and name == "log" and 0.0 < 1.0 / abs(number) < sys.float_info.min and found == 0.0:
+        return  # the limit: XLA takes the subnormal 1/x as 0
     assert agree(found, right, "float64", False, 0.0)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks.names import LAYER, Adam, Array, Names
-from tests.benchmarks.peers.by_hand import COMPILER, LANES
+from tests.benchmarks.peers.by_hand import LANES, built
 
 KERNEL = Path(__file__).with_name("gpt.cpp")
 
@@ -123,14 +121,7 @@ def rms_norm_back(dy: Array, x: Array, scale: Array) -> Array:
 @functools.cache
 def library(positions: int) -> Any:
     """gpt.cpp, compiled for this machine and for names of this length."""
-    with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder, "gpt.so")
-        subprocess.run(
-            [*COMPILER, f"-DPOSITIONS={positions}", str(KERNEL), "-o", str(built)],
-            check=True,
-            capture_output=True,
-        )
-        loaded = ctypes.CDLL(str(built))
+    loaded = built(KERNEL, f"-DPOSITIONS={positions}")
     for function in (loaded.value_and_gradient, loaded.train):
         function.restype = ctypes.c_double
     return loaded
