@@ -509,5 +509,5 @@ def test_every_demo_says_its_options(capsys):
         if name not in (
             "check",
             "playground",
-        ):  # one reads a sheet, and in the other nothing is random or long
+        ):  # a sheet is read; nothing is random
             assert all(option in text for option in ("--seed", "--out", "--quick")), name
