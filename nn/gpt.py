@@ -432,6 +432,9 @@ class GPT(Described, Module):
         found = super()._settings() | self.blocks[0]._settings() | norms
         return {name: found[name] for name in inspect.signature(GPT).parameters if name in found}
 
+    def _indices(self) -> int:
+        return self.vocab_size if type(self).__call__ is GPT.__call__ else 0
+
     def _steady(self) -> bool:
         return type(self) is GPT
 

@@ -255,6 +255,9 @@ class Embedding(Weighted):
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.num_embeddings, self.embedding_dim)
 
+    def _indices(self) -> int:
+        return self.num_embeddings
+
     @property
     def n_out(self) -> int:
         return self.embedding_dim
