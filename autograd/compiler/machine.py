@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..engine.graph import collector_paused
 from ..errors import GraphError
 from ..locks import BUILDING
 from . import kernels, tuning
@@ -54,7 +55,8 @@ def function(
         if found is None:
             kept = kernels.load(code)
             if kept is None:
-                name, text, facts = build()
+                with collector_paused():  # which would visit some 100,000 parts of the text again and again
+                    name, text, facts = build()
                 require_room(len(text))
                 kept = json.dumps([name, facts]).encode() + b"\n" + _translated(text)
                 kernels.store(code, kept)

@@ -160,6 +160,9 @@ class Program:
         self._graph = list(outputs), [*parameters, *inputs]
         self._trace = capture(outputs, parameters, inputs)
         self._indices = self._trace.indices()
+        lengths = {leaf - self.parameters: length for leaf, length in self._indices.items()}
+        own = [column for column in lengths if column >= 0]
+        self._columns = np.array(own, np.intp), np.array([float(lengths[column]) for column in own])
         self._outputs_for: dict[tuple[str, Purpose], list[Node]] = {}
         self._made: dict[tuple[str, Purpose], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
@@ -732,9 +735,11 @@ class Program:
         """Refuse an index of `take` that is none, in any example or in those that are read."""
         if not self._indices:
             return
-        P, leaves = self.parameters, np.array(list(self._indices))
-        lengths, held = np.array(list(self._indices.values())), leaves < P
-        fine = are_places(batch[:, leaves[~held] - P], lengths[~held]).all(axis=1)
+        P, (columns, lengths) = self.parameters, self._columns
+        fine = are_places(batch[:, columns], lengths)
+        if len(columns) == len(self._indices) and fine.all():
+            return
+        fine = fine.all(axis=1)
         wrong = [each for each in np.flatnonzero(~fine).tolist() if read is None or each in read]
         for leaf, length in self._indices.items():
             name = self._graph[1][leaf].label or f"input {leaf - P}"

@@ -1,4 +1,4 @@
-"""The training: one name a step, on a program for each length of name, and two rules that make the step."""
+"""The training: one name a step, one program for names of all lengths, and two rules that make the step."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from autograd import Program, Value, compile
-from nn import GPT
+from autograd import Value, compile, dot
+from nn import GPT, cross_entropy
 
 __all__ = ["Progress", "adam", "descent", "held_out_loss", "matrices_of", "train"]
 
@@ -56,22 +56,31 @@ class Progress:
     norms: dict[str, list[float]] = field(default_factory=dict)
 
 
-class Programs(dict[int, Program]):
-    """By the number of tokens the loss of such a text, compiled when it is first asked for."""
+class Padded:
+    """The loss of texts of up to so many tokens as one program: what is behind a text's end weighs nothing.
 
-    def __init__(self, model: GPT) -> None:
-        super().__init__()
-        self.model = model
+    No position looks at later ones, so what stands there changes nothing.
+    """
+
+    def __init__(self, model: GPT, longest: int) -> None:
         self.trained = [p for p in model.parameters() if p.requires_grad]
-
-    def __missing__(self, length: int) -> Program:
-        tokens = [Value(0.0, f"token{i}") for i in range(length)]
-        self[length] = program = compile(self.model.loss(tokens), self.trained, inputs=tokens)
-        return program
+        tokens = [Value(0.0, f"token{i}") for i in range(longest)]
+        weights = [Value(0.0, f"weight{i}") for i in range(longest - 1)]
+        surprises = cross_entropy(model(tokens[:-1]), tokens[1:], reduction="none")
+        self.longest = longest
+        self.program = compile(dot(weights, surprises), self.trained, inputs=[*tokens, *weights])
 
     @property
     def numbers(self) -> Array:
         return np.array([p.data for p in self.trained])
+
+    def batch(self, texts: Sequence[Sequence[int]]) -> Array:
+        """Their tokens, and the weights of the mean over the letters of each, (N, 2 T − 1)."""
+        batch = np.zeros((len(texts), 2 * self.longest - 1))
+        for row, text in zip(batch, texts):
+            row[: len(text)] = text
+            row[self.longest :][: len(text) - 1] = 1.0 / (len(text) - 1)
+        return batch
 
 
 def matrices_of(model: GPT) -> dict[str, list[int]]:
@@ -85,25 +94,23 @@ def matrices_of(model: GPT) -> dict[str, list[int]]:
 
 def train(model: GPT, texts: Sequence[Sequence[int]], rule: Rule, rate: float) -> Progress:
     """Make a step from each text; the rate falls linearly to 0. What is frozen stays as it is."""
-    programs, progress = Programs(model), Progress()
-    numbers, matrices = programs.numbers, matrices_of(model)
-    for step, text in enumerate(texts):
-        value, gradient = programs[len(text)](numbers, np.array([text], float))
+    padded, progress = Padded(model, max(map(len, texts))), Progress()
+    numbers, matrices = padded.numbers, matrices_of(model)
+    batch = padded.batch(texts)
+    for step in range(len(texts)):
+        value, gradient = padded.program(numbers, batch[step : step + 1])
         progress.losses.append(value)
         for name, places in matrices.items():
             progress.norms.setdefault(name, []).append(float(np.linalg.norm(gradient[places])))
         numbers -= rule(gradient, rate * (1.0 - step / len(texts)))
-    for parameter, number in zip(programs.trained, numbers.tolist()):
+    for parameter, number in zip(padded.trained, numbers.tolist()):
         parameter.data = number
     return progress
 
 
 def held_out_loss(model: GPT, texts: Sequence[Sequence[int]]) -> float:
     """The mean over all letters of −ln P(the letter that follows)."""
-    programs, total, letters = Programs(model), 0.0, 0
-    for length in sorted(set(map(len, texts))):
-        batch = np.array([text for text in texts if len(text) == length], float)
-        found = programs[length].evaluate(programs.numbers, batch)
-        total += float(found.sum()) * (length - 1)
-        letters += (length - 1) * len(batch)
-    return total / letters
+    padded = Padded(model, max(map(len, texts)))
+    means = padded.program.evaluate(padded.numbers, padded.batch(texts))[:, 0]  # (N,)
+    letters = [len(text) - 1 for text in texts]
+    return float(np.average(means, weights=letters))

@@ -150,6 +150,9 @@ class Builder:
         count = lanes if self.some is None else self.some
         align = ir.Constant(ir.IntType(32), 8 if kind.element == self.whole else self.bytes)
         mask = ir.Constant(bits, [int(lane < count) for lane in range(lanes)])
+        for each in arguments:
+            if isinstance(each.type, ir.PointerType):
+                each.type = self.pointer  # in a table too, whose length llvmlite takes for a part of its type
         told = [*arguments, align, mask, *otherwise]
         result = ir.VoidType() if what == "store" else kind
         function = self.module.globals.get(name) or ir.Function(

@@ -3,7 +3,8 @@
    `state.live` is null, or what the reader made of the frame that was shown: never changed, always replaced.
      leaves    the number of every leaf, in its place
      edited    the leaves that were given by hand
-     examples  the numbers of the inputs in each example; training takes the mean over them
+     examples  the numbers of the inputs in each example
+     batch     of how many of them, in turn, an update takes the mean; 0 for all
      example   which of them is shown
      steps, losses, memory  of the training from here: see optimizers.js
      rate, optimizer        how it goes on */
@@ -66,7 +67,7 @@ function begun() {
   const { lr } = runs[state.run];
   return {
     leaves: numbers, edited: new Set(), examples: [inputs.map((node) => numbers[node])], example: 0,
-    steps: 0, losses: [numbers[output]], memory: null, rate: lr ?? 0.1, optimizer: "SGD",
+    steps: 0, losses: [numbers[output]], memory: null, rate: lr ?? 0.1, optimizer: "SGD", batch: 0,
   };
 }
 
@@ -106,9 +107,16 @@ function inExample(live, example) {
 const mean = (numbers) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
 const loss = (live) => mean(live.examples.map((_, example) => run(inExample(live, example)).data[output]));
 
+/** The examples of the next update: one batch after the other, the last of an epoch with what is left, as `nn.fit`. */
+function nextBatch({ examples, batch, steps }) {
+  const size = batch || examples.length;
+  const start = size * (steps % Math.ceil(examples.length / size));
+  return [...examples.keys()].slice(start, start + size);
+}
+
 /** What the next update takes away from each parameter, by which gradient; and the memory after it. */
 function nextUpdate(live) {
-  const passes = live.examples.map((_, example) => run(inExample(live, example)));
+  const passes = nextBatch(live).map((example) => run(inExample(live, example)));
   const gradient = parameters.map((node) => mean(passes.map(({ grads }) => grads[node])));
   const [away, memory] = OPTIMIZERS[live.optimizer](gradient, live.memory, live.rate);
   return { gradient, away, memory };
@@ -136,12 +144,14 @@ function updateOf(node) {
   const { after, gradient } = nodes[node];
   if (!state.live) {
     const { label, lr, own, update } = runs[state.run];
-    return { next: recorded(after), size: own ? grad(node) : recorded(gradient), own, lr, rule: [label, update].filter(Boolean).join("; ") };
+    return { next: recorded(after), size: own ? grad(node) : recorded(gradient), own, over: "over.all", lr, rule: [label, update].filter(Boolean).join("; ") };
   }
-  const { rate, optimizer, examples } = state.live;
+  const { rate, optimizer, examples, example } = state.live;
   const place = parameters.indexOf(node);
+  const batch = nextBatch(state.live);
   return {
-    next: data(node) - upcoming().away[place], size: upcoming().gradient[place], own: examples.length === 1,
+    next: data(node) - upcoming().away[place], size: upcoming().gradient[place],
+    own: batch.length === 1 && batch[0] === example, over: batch.length < examples.length ? "over.batch" : "over.all",
     lr: optimizer === "SGD" ? rate : null, rule: optimizer === "SGD" ? `η = ${rate}` : `${optimizer}, η = ${rate}`,
   };
 }
@@ -178,7 +188,7 @@ function saved() {
   const live = state.live ?? begun();
   return {
     version: 1, names: leaves.map((node) => nodes[node].name), numbers: leaves.map((node) => String(live.leaves[node])),
-    examples: live.examples.map((example) => example.map(String)), example: live.example, rate: live.rate, optimizer: live.optimizer,
+    examples: live.examples.map((example) => example.map(String)), example: live.example, rate: live.rate, optimizer: live.optimizer, batch: live.batch,
   };
 }
 
@@ -189,13 +199,14 @@ function restore(found) {
   if (found === null || typeof found !== "object" || found.version !== 1) return { key: "version" };
   if (!list(found.names, leaves.length) || !leaves.every((node, place) => found.names[place] === nodes[node].name)) return { key: "names" };
   if (!list(found.numbers, leaves.length) || !found.numbers.every(number)) return { key: "numbers", count: leaves.length };
-  const { examples, example, rate, optimizer } = found;
+  const { examples, example, rate, optimizer, batch = 0 } = found;
   if (!Array.isArray(examples) || !examples.length || examples.length > 10_000) return { key: "examples" };
   if (!examples.every((each) => list(each, inputs.length) && each.every(number))) return { key: "example" };
   if (!Number.isInteger(example) || example < 0 || example >= examples.length) return { key: "shown" };
   if (typeof rate !== "number" || !Number.isFinite(rate)) return { key: "rate" };
   if (typeof optimizer !== "string" || !Object.hasOwn(OPTIMIZERS, optimizer)) return { key: "optimizer" };
-  const live = { ...begun(), examples: examples.map((each) => each.map(Number)), example, rate, optimizer };
+  if (!Number.isInteger(batch) || batch < 0 || batch > 10_000) return { key: "batch" };
+  const live = { ...begun(), examples: examples.map((each) => each.map(Number)), example, rate, optimizer, batch };
   leaves.forEach((node, place) => {
     live.leaves[node] = Number(found.numbers[place]);
     if (live.leaves[node] !== recorded(nodes[node].data)) live.edited.add(node);

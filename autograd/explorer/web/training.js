@@ -169,9 +169,10 @@ const drawExamples = onChange(() => [state.live?.examples, state.live?.example],
 });
 
 const drawControls = onChange(() => [state.live], () => {
-  const { rate, optimizer } = state.live ?? { rate: run().lr ?? 0.1, optimizer: "SGD" };
+  const { rate, optimizer, batch } = state.live ?? { rate: run().lr ?? 0.1, optimizer: "SGD", batch: 0 };
   if (document.activeElement !== find("rate")) find("rate").value = String(rate);
   find("optimizer").value = optimizer;
+  find("batch").value = String(batch);
   find("keep").disabled = !state.live || state.live.losses.length < 2;
   put(find("meaning"), state.live ? meaning() : "");
   if (!state.live && timer !== null) pause();
@@ -189,6 +190,7 @@ if (canEdit && trains) {
     if (Number.isFinite(rate)) setTraining({ rate });
   });
   find("optimizer").addEventListener("change", ({ target }) => setTraining({ optimizer: target.value, memory: null }));
+  find("batch").addEventListener("change", ({ target }) => setTraining({ batch: Number(target.value) }));
   find("add").addEventListener("click", addExample);
   view(drawControls);
   view(drawExamples);

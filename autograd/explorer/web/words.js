@@ -137,7 +137,7 @@ function toldEdge(edge) {
 }
 
 function toldUpdate(node) {
-  const { next, size, own, lr, rule } = updateOf(node);
+  const { next, size, own, over, lr, rule } = updateOf(node);
   if (lr === null) {
     return {
       words: say("update.rule", { name: name(node), rule }),
@@ -147,7 +147,7 @@ function toldUpdate(node) {
   const what = own ? [gradient(node)] : [`${say("update.mean")} `, gradient(node)];
   const moves = asked() ? "moves" : size > 0 ? "falls" : size < 0 ? "rises" : "stays";
   return {
-    words: say(own ? `update.${moves}` : `update.mean.${moves}`, { name: name(node), rule }),
+    words: say(own ? `update.${moves}` : `update.mean.${moves}`, { name: name(node), rule, over: say(over) }),
     formula: line(`${name(node)} ← ${name(node)} − η · `, ...what, ` = ${written(data(node))} − ${written(lr)} · ${inside(size)} = ${result(next)}`),
   };
 }

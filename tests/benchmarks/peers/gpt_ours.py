@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Program, Training, Value, compile, log_softmax, mean, take
+from autograd import Program, Training, Value, compile, dot, log_softmax, mean, take
 from tests.benchmarks import gpt
 from tests.benchmarks.names import BETAS, EPS, STEPS, Array, Names, rates
 from tests.benchmarks.peers import plain
@@ -29,9 +29,13 @@ class Model(gpt.GPT):
         return [take(column, token) for column in self.columns]
 
     def loss(self, text: list[Value]) -> Value:
+        return mean(self.surprises(text))
+
+    def surprises(self, text: list[Value]) -> list[Value]:
+        """Of each position −ln p of the token that follows it."""
         earlier: list[tuple[list[Any], list[Any]]] = [([], []) for _ in self.layers]
         scores = [self.scores(token, t, earlier) for t, token in enumerate(text[:-1])]
-        return mean([-take(log_softmax(each), following) for each, following in zip(scores, text[1:])])
+        return [-take(log_softmax(each), following) for each, following in zip(scores, text[1:])]
 
 
 class Scalars:
@@ -76,6 +80,27 @@ def recorded(names: Names) -> tuple[Value, list[Value], list[Value]]:
 def program(names: Names, backend: str) -> Program:
     loss, parameters, text = recorded(names)
     return compile(loss, parameters, inputs=text, backend=backend)
+
+
+def padded_program(names: Names, backend: str) -> Program:
+    """One for names of up to so many positions: each surprise has a weight, which is 0 behind a name's end.
+
+    No position looks at later ones, so what stands there changes nothing.
+    """
+    model = Model(names)
+    text = [Value(1.0) for _ in range(names.positions + 1)]
+    weights = [Value(0.0) for _ in range(names.positions)]
+    loss = dot(weights, model.surprises(text))
+    return compile(loss, model.parameters, inputs=[*text, *weights], backend=backend)
+
+
+def padded(texts: list[list[int]], positions: int) -> Array:
+    """Their tokens and weights, (N, 2 T + 1)."""
+    batch = np.zeros((len(texts), 2 * positions + 1))
+    for row, text in zip(batch, texts):
+        row[: len(text)] = text
+        row[positions + 1 :][: len(text) - 1] = 1.0 / (len(text) - 1)
+    return batch
 
 
 def first_memory(parameters: int) -> dict[str, Array]:

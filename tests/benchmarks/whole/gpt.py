@@ -17,20 +17,14 @@ if backend == "eager":
 else:
     from autograd import Training
     from tests.benchmarks.names import rates
-    from tests.benchmarks.peers.gpt_ours import adam, first_memory, names_of, program
+    from tests.benchmarks.peers.gpt_ours import adam, first_memory, names_of, padded, padded_program
 
     texts = [gpt.tokens_of(name) for name in itertools.islice(gpt.made_up_names(), steps)]
-    sizes, programs, losses = gpt.Sizes(), {}, []
-    flat = np.array(gpt.GPT(float, sizes).parameters)
-    memory = first_memory(len(flat))
-    taken = 0
-    for length, group in itertools.groupby(texts, len):  # names of one length that follow each other
-        batch = np.array(list(group), dtype=np.float64)
-        if length not in programs:
-            programs[length] = program(names_of(length, sizes), backend)
-        each = [np.array([i]) for i in range(len(batch))]
-        training = Training.of(flat, batch, each, rates(taken, len(batch)), memory, rule=adam)
-        programs[length].train(training)
-        flat, memory, taken = training.row(0), training.memory, taken + len(batch)
-        losses += training.values.tolist()
+    names = names_of(max(map(len, texts)), gpt.Sizes())
+    flat = np.array(gpt.GPT(float, names.sizes).parameters)
+    each = [np.array([i]) for i in range(steps)]
+    batch = padded(texts, names.positions)
+    training = Training.of(flat, batch, each, rates(0, steps), first_memory(len(flat)), rule=adam)
+    padded_program(names, backend).train(training)
+    losses = training.values.tolist()
 print(json.dumps(losses))
