@@ -60,7 +60,7 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
                     predictions[len(x)] = model(x)
                 prediction = predictions[len(x)]
                 if uncounted is not None and in_rows(prediction) and isinstance(target, list):
-                    if len(target) == len(prediction) and not uncounted >= set(target) <= known:
+                    if len(target) == len(prediction) and known >= set(target) > set(target) & uncounted:
                         continue
                     known.update(target)
                 value = loss(prediction, target)
