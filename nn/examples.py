@@ -11,9 +11,8 @@ import numpy as np
 
 from autograd import Value, no_grad
 
-from .arguments import require_fraction
+from .arguments import index_of, require_fraction
 from .arrays import features_of, finite_array
-from .linear import index_of
 from .losses import Loss, uncounted_classes
 from .module import Module, in_rows
 

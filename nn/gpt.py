@@ -12,6 +12,7 @@ from autograd import Value, mean, no_grad, sequence
 
 from .arguments import (
     Described,
+    index_of,
     random_generator,
     require_count,
     require_flag,
@@ -23,7 +24,7 @@ from .attention import CausalSelfAttention, KeyValueCache, vectors_of
 from .feed_forward import FeedForward, MixtureOfExperts, SwiGLU, make_feed_forward
 from .initializers import Initializer, normal
 from .layers import Dropout, Function, Seed, inputs_of, listed
-from .linear import Embedding, Linear, Vector, all_in_scope, in_scope, index_of
+from .linear import Embedding, Linear, Vector, all_in_scope, in_scope
 from .losses import cross_entropy
 from .module import Module, mode
 from .normalization import make_norm

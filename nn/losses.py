@@ -309,7 +309,7 @@ def _of_class(
 
 
 def _recorded(loss: Any, outputs: list[Any]) -> Any:
-    """A loss of 0 that no output counts in, as a node of them, so that it has derivatives too, which are 0."""
+    """A loss of 0 that no output counts in, as a node of them: its derivatives are 0."""
     values = [] if isinstance(loss, Value) else [y for y in outputs if isinstance(y, Value)]
     return where(0.0, values[0], loss) if values else loss
 

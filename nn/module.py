@@ -187,7 +187,7 @@ class Module:
         return False
 
     def _indices(self) -> int:
-        """How many rows of a table its features choose from, which are whole numbers then; 0 if they do not."""
+        """How many rows of a table its features choose from, in whole numbers; 0 if they do not."""
         return 0
 
     def __explore__(self, *arguments: Any, **options: Any) -> Explorer:

@@ -328,7 +328,7 @@ def test_a_sequence_without_a_mean_is_refused_before_the_first_update():
     loss = functools.partial(cross_entropy, weight=[1.0, 2.0, 1.0, 0.0])
     model = GPT(VOCABULARY, 3, n_head=1, n_embd=2, seed=0)
     before = numbers(model)
-    with pytest.raises(ValueError, match="row 2 of y: .*no mean over 2 targets"):
+    with pytest.raises(ValueError, match=r"row 2 of y: .*no mean over 2 targets"):
         fit(model, X, y, loss=loss, optimizer=SGD(model.parameters(), 0.1), epochs=1, batch_size=1,
             shuffle=False, progress=False)  # fmt: skip
     assert numbers(model) == before
