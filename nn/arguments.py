@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "Described", "random_generator", "require_choice", "require_column", "require_count", "require_flag",
-    "require_fraction", "require_integer", "require_number", "require_positive", "require_state",
-    "require_text", "scalar",
+    "Described", "index_of", "random_generator", "require_choice", "require_column", "require_count",
+    "require_flag", "require_fraction", "require_integer", "require_number", "require_positive",
+    "require_state", "require_text", "scalar",
 ]  # fmt: skip
 
 
@@ -259,3 +259,27 @@ def _global_seed() -> int:
     seed = random.getrandbits(63) if _source == 0 else int(np.random.randint(2**63))
     _looked = _global_states()
     return seed
+
+
+def index_of(token: Any, count: int, reader: str) -> int:
+    """A token as the index of one of `count` rows.
+
+    Raises
+    ------
+    TypeError, ValueError : if it is not a number, or not a whole one.
+    IndexError : if there is no such row.
+    """
+    token, expected = scalar(token), f"{reader} takes whole numbers from 0 to {count - 1}"
+    if isinstance(token, float):
+        if not token.is_integer():
+            raise ValueError(f"{expected}, got {token!r}")
+        token = int(token)
+    try:
+        if isinstance(token, bool):
+            raise TypeError
+        index = operator.index(token)
+    except TypeError:
+        raise TypeError(f"{expected}, got {type(token).__name__}: {token!r:.60}") from None
+    if not 0 <= index < count:
+        raise IndexError(f"{expected}, got {index}")
+    return index

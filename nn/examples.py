@@ -11,9 +11,9 @@ import numpy as np
 
 from autograd import Value, no_grad
 
-from .arguments import require_fraction
+from .arguments import index_of, require_fraction
 from .arrays import features_of, finite_array
-from .losses import Loss, ignored_class
+from .losses import Loss, uncounted_classes
 from .module import Module, in_rows
 
 __all__ = ["copies", "examples_of", "split_of"]
@@ -28,6 +28,7 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     ------
     TypeError, ValueError : if they are not numbers in rows, one row of each for an example, if one is not
         finite, or the loss does not take a target; it names the row, and in X the column.
+    IndexError : if the model takes tokens, and one is none of its vocabulary.
     """
     features = _rows(f"{name}X", X)
     if features is None:
@@ -36,6 +37,10 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     for i, row in enumerate(features):
         if takes not in (None, len(row)):
             raise ValueError(f"row {i} of {name}X has {len(row)} features, and the model takes {takes}")
+    count = model._indices()
+    for i, row in enumerate(features if count else []):
+        for j, number in enumerate(row):
+            index_of(number, count, f"row {i}, column {j} of {name}X")
     targets = _rows(f"{name}y", y) or _targets(f"{name}y", y)
     if len(features) != len(targets):
         raise ValueError(
@@ -44,7 +49,7 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
 
     # Each loss knows which targets it takes; it is asked with a prediction for so many features.
     examples = list(zip(features, targets))
-    ignored = ignored_class(loss)
+    uncounted = uncounted_classes(loss)
     predictions: dict[int, Any] = {}
     known: set[Any] = set()  # classes that it takes
     with no_grad():
@@ -53,8 +58,8 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
                 if len(x) not in predictions:
                     predictions[len(x)] = model(x)
                 prediction = predictions[len(x)]
-                if ignored is not None and in_rows(prediction) and isinstance(target, list):
-                    if len(target) == len(prediction) and {ignored} != set(target) <= known:
+                if uncounted is not None and in_rows(prediction) and isinstance(target, list):
+                    if len(target) == len(prediction) and known >= set(target) > set(target) & uncounted:
                         continue
                     known.update(target)
                 value = loss(prediction, target)

@@ -12,6 +12,7 @@ from autograd import Value, mean, no_grad, sequence
 
 from .arguments import (
     Described,
+    index_of,
     random_generator,
     require_count,
     require_flag,
@@ -23,7 +24,7 @@ from .attention import CausalSelfAttention, KeyValueCache, vectors_of
 from .feed_forward import FeedForward, MixtureOfExperts, SwiGLU, make_feed_forward
 from .initializers import Initializer, normal
 from .layers import Dropout, Function, Seed, inputs_of, listed
-from .linear import Embedding, Linear, Vector, all_in_scope, in_scope, index_of
+from .linear import Embedding, Linear, Vector, all_in_scope, in_scope
 from .losses import cross_entropy
 from .module import Module, mode
 from .normalization import make_norm
@@ -431,6 +432,9 @@ class GPT(Described, Module):
         norms = {name: getattr(self, name) is not None for name in ("embedding_norm", "final_norm")}
         found = super()._settings() | self.blocks[0]._settings() | norms
         return {name: found[name] for name in inspect.signature(GPT).parameters if name in found}
+
+    def _indices(self) -> int:
+        return self.vocab_size if type(self).__call__ is GPT.__call__ else 0
 
     def _steady(self) -> bool:
         return type(self) is GPT

@@ -327,6 +327,9 @@ class Sequential(Module):
             x = layer(x)
         return x if type(x) is Value else list(x)
 
+    def _indices(self) -> int:
+        return self.layers[0]._indices() if isinstance(self.layers[0], Module) else 0
+
     def _steady(self) -> bool:
         return type(self) is Sequential and all(isinstance(layer, Module) for layer in self.layers)
 

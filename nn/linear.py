@@ -5,14 +5,13 @@ A `Layer` is made of neurons, each of which can be looked at by itself. These ar
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from autograd import Value, dot, take
 
-from .arguments import Described, random_generator, require_count, require_flag, require_text, scalar
+from .arguments import Described, index_of, random_generator, require_count, require_flag, require_text
 from .initializers import Initializer, draw_weights
 from .layers import Seed, inputs_of, listed, parameter_of
 from .module import Module
@@ -26,7 +25,6 @@ __all__ = [
     "Weighted",
     "all_in_scope",
     "in_scope",
-    "index_of",
 ]
 
 Vector = tuple[Value, ...]
@@ -255,6 +253,9 @@ class Embedding(Weighted):
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.num_embeddings, self.embedding_dim)
 
+    def _indices(self) -> int:
+        return self.num_embeddings
+
     @property
     def n_out(self) -> int:
         return self.embedding_dim
@@ -269,27 +270,3 @@ class Embedding(Weighted):
         if type(token) is Value:
             return in_scope(tuple([take(column, token) for column in self._columns]), self._name)
         return self.weight[index_of(token, self.num_embeddings, self._name or "Embedding")]
-
-
-def index_of(token: Any, count: int, reader: str) -> int:
-    """A token as the index of one of `count` rows.
-
-    Raises
-    ------
-    TypeError, ValueError : if it is not a number, or not a whole one.
-    IndexError : if there is no such row.
-    """
-    token, expected = scalar(token), f"{reader} takes whole numbers from 0 to {count - 1}"
-    if isinstance(token, float):
-        if not token.is_integer():
-            raise ValueError(f"{expected}, got {token!r}")
-        token = int(token)
-    try:
-        if isinstance(token, bool):
-            raise TypeError
-        index = operator.index(token)
-    except TypeError:
-        raise TypeError(f"{expected}, got {type(token).__name__}: {token!r:.60}") from None
-    if not 0 <= index < count:
-        raise IndexError(f"{expected}, got {index}")
-    return index

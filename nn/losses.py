@@ -42,7 +42,7 @@ from .arguments import require_choice, require_fraction, require_integer, requir
 __all__ = [
     "LOSSES", "Loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
     "find_loss", "half_squared_error", "hinge_loss", "huber_loss", "ignored_class", "l1_loss",
-    "mse_loss", "name_of",
+    "mse_loss", "name_of", "uncounted_classes",
 ]  # fmt: skip
 
 Loss = Callable[[Any, Any], Any]
@@ -200,7 +200,7 @@ def cross_entropy(
         rows of logits N of them.
     weight : w, for each class a number from 0 on.
     ignore_index : a row with this class as its target does not count. Where the target is a `Value`, this is
-        decided when the graph is recorded: in a program it stays so, and a class there gives nan.
+        decided when the graph is recorded: in a program it stays so, and the other kind gives nan.
     reduction : ``"sum"`` over the rows, ``"none"`` for a list of N, where a row that is ignored costs 0; or
         ``"mean"``: with classes as targets the sum is divided by the sum of w over the targets that count,
         with probabilities by N. So on one row alone the weight of its class has no effect on the mean.
@@ -247,10 +247,10 @@ def cross_entropy(
                 )
         losses.append(loss)
         shares.append(share)
-    if reduction == "none":
-        return losses[0] if single else losses
-    if reduction == "sum":
-        return _over_outputs(sum, losses)
+    if reduction != "mean":
+        found = losses if reduction == "none" else [_over_outputs(sum, losses)]
+        found = [_recorded(each, [z for row in rows for z in row]) for each in found]
+        return found if reduction == "none" and not single else found[0]
     if all(type(share) is float for share in shares):
         if not any(shares):
             raise ValueError(
@@ -296,6 +296,8 @@ def _of_class(
         return where(abs(target - float(ignored)), math.nan, 0.0) if value else 0.0, 0.0
     scores = log_softmax(logits)
     loss = -take(scores, target) if value else -scores[label]
+    if value and 0 <= ignored < len(logits):
+        loss = where(target - float(ignored), loss, math.nan)  # a program that counts the row, for ever
     own: Any = 1.0
     if weights is not None:
         own = take(weights, target) if value else weights[label]
@@ -304,6 +306,12 @@ def _of_class(
         spread = scores if weights is None else [w * y for w, y in zip(weights, scores) if w]
         loss = (1.0 - smoothing) * loss - smoothing / len(scores) * sum(spread)
     return loss, own
+
+
+def _recorded(loss: Any, outputs: list[Any]) -> Any:
+    """A loss of 0 that no output counts in, as a node of them: its derivatives are 0."""
+    values = [] if isinstance(loss, Value) else [y for y in outputs if isinstance(y, Value)]
+    return where(0.0, values[0], loss) if values else loss
 
 
 def _of_probabilities(logits: list[Any], target: Any, weights: list[float] | None, smoothing: float) -> Any:
@@ -446,6 +454,15 @@ def ignored_class(loss: Any) -> int | None:
     return int(getattr(loss, "keywords", {}).get("ignore_index", -100))
 
 
+def uncounted_classes(loss: Any) -> set[float] | None:
+    """The classes whose targets count nothing: ignored or of weight 0. None of a loss that ignores none."""
+    ignored = ignored_class(loss)
+    weight = scalar(getattr(loss, "keywords", {}).get("weight"))
+    if ignored is None or not hasattr(weight, "__iter__"):
+        return None if ignored is None else {ignored}
+    return {ignored, *(i for i, w in enumerate(weight) if w == 0.0)}
+
+
 def name_of(loss: Loss) -> str:
     """The name of a loss, with the options that a `functools.partial` gives it.
 
@@ -543,12 +560,16 @@ def _reduced(
         divisor = math.fsum(weights) if by_weight else 0.0
         if by_weight and reduction == "mean" and not divisor:
             raise ValueError(f"{loss} has no mean over {len(terms)} outputs that all have the weight 0")
+    prediction = scalar(prediction)
+    several = hasattr(prediction, "__iter__")
+    outputs = list(prediction) if several else [prediction]
     if reduction == "none":
-        return terms if hasattr(scalar(prediction), "__iter__") else terms[0]
+        terms = [_recorded(term, outputs) for term in terms]
+        return terms if several else terms[0]
     if reduction == "sum" or divisor:
-        total = _over_outputs(sum, terms)
+        total = _recorded(_over_outputs(sum, terms), outputs)
         return total / divisor if reduction == "mean" else total
-    return _over_outputs(mean, terms)
+    return _recorded(_over_outputs(mean, terms), outputs)
 
 
 def _over_outputs(reduction: Callable[[Any], Any], terms: list[Any]) -> Any:

@@ -186,6 +186,10 @@ class Module:
         """Whether a call is the same computation for every example, whatever its numbers."""
         return False
 
+    def _indices(self) -> int:
+        """How many rows of a table its features choose from, in whole numbers; 0 if they do not."""
+        return 0
+
     def __explore__(self, *arguments: Any, **options: Any) -> Explorer:
         """What `autograd.explore` does with a model: `nn.explore_model`, which loads on first use."""
         found: Explorer = importlib.import_module("nn.exploration").explore_model(self, *arguments, **options)

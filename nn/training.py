@@ -120,6 +120,7 @@ def fit(
         names the row, and in X the column. With a back end that compiles, if the model or the loss is not
         the same computation for every example, or the optimizer's update not on arrays and what
         `Optimizer.memory` keeps.
+    IndexError : before the first step too, if a model of tokens is given one that it does not have.
     ImportError : for ``"llvm"`` without llvmlite.
     GraphError : for ``"llvm"``, if the optimizer's update or a primitive has no form for native code.
     DivergenceError : if the loss or a parameter is no longer finite, with the epoch, the batch, the first

@@ -476,6 +476,30 @@ def test_what_does_not_count_does_no_harm():
     assert cross_entropy([0.0, 0.0], -100, reduction="none") == 0.0
 
 
+def test_a_loss_that_no_output_counts_in_is_a_node_with_derivatives_of_0():
+    z = [Value(math.inf), Value(2.0)]
+    losses = [
+        *cross_entropy([z, z], [-100, 0], weight=[0.0, 1.0], reduction="none"),
+        cross_entropy([z], [-100], reduction="sum"),
+        *(loss([each], [1.0], weight=[0.0], reduction=reduction)
+          for loss in (nn.huber_loss, bce_z) for each in z for reduction in ("mean", "sum")),
+        nn.l1_loss(z, [1.0, 1.0], weight=[0.0, 0.0], reduction="sum"),
+    ]  # fmt: skip
+    for loss in losses:
+        loss.backward()
+        assert (loss.data, [each.grad for each in z]) == (0.0, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_program_of_a_row_that_counts_is_nan_where_it_would_be_ignored(reduction):
+    z, t = [Value(0.5), Value(-1.0), Value(0.0)], Value(1.0)
+    loss = cross_entropy(z, t, ignore_index=0, reduction=reduction)
+    program = compile(loss, z, inputs=[t], backend="numpy")
+    values = program.evaluate([0.5, -1.0, 0.0], [[1.0], [0.0], [2.0]]).ravel()
+    right = [cross_entropy([0.5, -1.0, 0.0], label) for label in (1, 2)]
+    assert values.tolist() == pytest.approx([right[0], math.nan, right[1]], nan_ok=True)
+
+
 def test_fit_refuses_weights_that_would_have_no_effect():
     X, y = [[0.0], [1.0]], [0, 1]
     model = nn.MLP(1, [2], seed=0)

@@ -284,3 +284,51 @@ def test_arrays_of_rows_are_rows():
     share = fitted(X + X[:1], y + y[:1], validation_split=0.25)
     assert share.loss == expected
     assert len(share.validation_loss) == 1
+
+
+@routes
+@given(data=st.data(), wrong=st.sampled_from([(VOCABULARY, IndexError), (-1, IndexError), (0.5, ValueError)]))
+@tries(4)
+def test_a_token_that_is_none_is_found_before_the_first_update(backend, data, wrong):
+    X, y = sequences([2, 3, 2, 2, 3])
+    held_out = sequences([2, 3, 2], seed=1)
+    which = data.draw(st.sampled_from(["X", "validation X"]))
+    rows = X if which == "X" else held_out[0]
+    i = data.draw(st.integers(1, len(rows) - 1))
+    j = data.draw(st.integers(0, len(rows[i]) - 1))
+    rows[i][j] = wrong[0]
+    model = GPT(VOCABULARY, 3, n_head=1, n_embd=2, seed=0)
+    before = numbers(model)
+    with pytest.raises(wrong[1], match=f"row {i}, column {j} of {which} takes whole numbers"):
+        fit(model, X, y, loss="cross_entropy", optimizer=SGD(model.parameters(), 0.1), epochs=1, batch_size=1,
+            shuffle=False, validation=held_out, backend=backend, progress=False)  # fmt: skip
+    assert numbers(model) == before
+
+
+@routes
+@pytest.mark.parametrize("batch_size", [1, 2, None])
+def test_a_sequence_in_which_no_target_counts_costs_nothing(backend, batch_size):
+    X, y = [[0, 1], [1, 2], [2, 3], [1, 1]], [[1, 3], [-100, -100], [3, 3], [3, -100]]
+    loss = functools.partial(cross_entropy, weight=[1.0, 2.0, 1.0, 0.0], reduction="sum")
+    model = GPT(VOCABULARY, 3, n_head=1, n_embd=2, seed=0)
+    other = GPT(VOCABULARY, 3, n_head=1, n_embd=2, seed=0)
+    settings = {"epochs": 1, "batch_size": batch_size, "shuffle": False, "progress": False}
+    optimizer = SGD(model.parameters(), 0.1)
+    history = fit(model, X, y, loss=loss, optimizer=optimizer, backend=backend, **settings)
+    total = cross_entropy(other(X[0]), y[0], weight=[1.0, 2.0, 1.0, 0.0], reduction="sum")
+    total.backward()
+    share = {1: 1.0, 2: 0.5, None: 0.25}[batch_size]
+    assert history.loss == pytest.approx([total.data / 4.0], rel=1e-12)
+    for parameter, expected in zip(model.parameters(), other.parameters()):
+        assert parameter.data == pytest.approx(expected.data - 0.1 * share * expected.grad, rel=1e-12)
+
+
+def test_a_sequence_without_a_mean_is_refused_before_the_first_update():
+    X, y = [[0, 1], [1, 2], [2, 3]], [[1, 3], [0, 0], [3, 3]]
+    loss = functools.partial(cross_entropy, weight=[1.0, 2.0, 1.0, 0.0])
+    model = GPT(VOCABULARY, 3, n_head=1, n_embd=2, seed=0)
+    before = numbers(model)
+    with pytest.raises(ValueError, match=r"row 2 of y: .*no mean over 2 targets"):
+        fit(model, X, y, loss=loss, optimizer=SGD(model.parameters(), 0.1), epochs=1, batch_size=1,
+            shuffle=False, progress=False)  # fmt: skip
+    assert numbers(model) == before
