@@ -140,7 +140,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 62_000
+MOST_LINES = 59_839
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {
     "nn.estimators": {"sklearn"},
