@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,30 +145,38 @@ class _Reader:
         return found
 
     def _momentum(self, found: Understanding) -> None:
-        """The momentum that the sheet states; or a usual one, if nothing else explains the updates."""
+        """The momentum that the sheet states; or a usual one, if nothing else explains the updates.
+
+        A sheet that has columns of velocities tells of one: then it need only explain them better.
+        """
         column = self.table.columns.get(MOMENTUM)
         stated = [each.value for each in self._stated(MOMENTUM)]
         stated += [] if column is None else [float(column.values[0])]
         if found.gap > 1:
             return
+        told = any(re.search("veloc|momentum", title.lower()) for title in self.table.ignored)
         plain, most = found.judged(), 0.0
         rates = [found.rate] if found.rate is not None else []
         for rate in itertools.chain(rates, self._ratios(plain)):
             most = max(most, self._fit(plain, rate))
-            if most > _MOST_FIT:  # what another rate explains needs no momentum
+            if most > _MOST_FIT and not told:  # what another rate explains needs no momentum
                 return
+        best: tuple[float, Estimate] | None = None
+        most = most if told else max(most, _MOST_FIT)
         for each in stated or _MOMENTA:
             if not 0.0 < each < 1.0:
                 continue
             found.momentum = each
             judged = found.judged()
             for rate in [*rates, *self._ratios(judged)]:
-                if rate.value[0] > 0.0 and self._fit(judged, rate) > max(most, _MOST_FIT):
-                    if found.rate is not rate:
-                        found.doubts.clear()
-                        self._settle(found, rate, "from the updates")
-                    return
+                if rate.value[0] > 0.0 and (fit := self._fit(judged, rate)) > most:
+                    best, most = (each, rate), fit
         found.momentum = 0.0
+        if best is not None:
+            found.momentum, rate = best
+            if found.rate is not rate:
+                found.doubts.clear()
+                self._settle(found, rate, "from the updates")
 
     # --- readings of one quantity ------------------------------------------------------------------
 
