@@ -191,8 +191,8 @@ class GPT(Described, Module):
     IndexError : on a call, if a token is not from 0 to V − 1.
 
     Source: Radford et al. 2019, "Language models are unsupervised multitask learners", which is the model of
-    ``norm="layer", affine=True, bias=True, activation="gelu_tanh", tied=True, embedding_norm=False,
-    final_norm=True``; Karpathy 2026, microgpt.
+    ``norm="layer"``, ``affine=True``, ``bias=True``, ``activation="gelu_tanh"``, ``tied=True``,
+    ``embedding_norm=False``, ``final_norm=True``; Karpathy 2026, microgpt.
 
     Examples
     --------
