@@ -34,6 +34,7 @@ _MOST_UPDATES = 1_000  # from one row to the next
 _MOMENTA = (0.9, 0.5, 0.8, 0.95, 0.99)
 NO_CHANGE = "assumed: no weight ever changes"  # where a learning rate comes from
 _MOST_FIT = 0.5  # of the updates, from which on a learning rate counts as the one that was used
+_VELOCITY = re.compile("veloc|momentum")  # in the heading of a column that nobody asked for
 _ROUNDS = 12  # of looking for numbers that nobody wrote down
 _SMALL = 2e-3  # a bias that is none, and what does not explain a number
 
@@ -154,7 +155,7 @@ class _Reader:
         stated += [] if column is None else [float(column.values[0])]
         if found.gap > 1:
             return
-        told = any(re.search("veloc|momentum", title.lower()) for title in self.table.ignored)
+        told = any(_VELOCITY.search(title.lower()) for title in self.table.ignored)
         plain, most = found.judged(), 0.0
         rates = [found.rate] if found.rate is not None else []
         for rate in itertools.chain(rates, self._ratios(plain)):
