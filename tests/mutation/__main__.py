@@ -65,7 +65,7 @@ def changed(row: Primitive, position: int, change: Callable[[Any], Any]) -> Iter
 
 def zero(row: Primitive, position: int) -> bool:
     """Whether a partial is 0 by its rule, so that neither sign nor factor changes it."""
-    middle = [(low + high) / 2 + 0.1 for low, high in row.domain]
+    middle = [0.0 if i == row.index else (low + high) / 2 + 0.1 for i, (low, high) in enumerate(row.domain)]
     args = [[x, x - 0.7] if i in row.vectors else x for i, x in enumerate(middle)]
     slope = row.partials(row.evaluate(*args), *args)[position]
     return type(slope) is float and slope == 0.0
