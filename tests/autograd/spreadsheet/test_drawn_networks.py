@@ -56,7 +56,7 @@ def test_slips_in_drawn_networks_are_found_and_named(tmp_path):
 
 @pytest.mark.slow
 def test_nine_of_ten_slips_in_drawn_networks_are_named(tmp_path):
-    seeds = range(2000, 2000 + scaled(60))
+    seeds = range(2000, 2000 + scaled(30))
     lost, nameless = not_named(seeds, tmp_path / "slip.csv")
     assert lost == []
     assert len(nameless) <= 0.1 * len(seeds), nameless
@@ -64,4 +64,4 @@ def test_nine_of_ten_slips_in_drawn_networks_are_named(tmp_path):
 
 @pytest.mark.slow
 def test_no_right_sheet_of_many_drawn_networks_is_wrong(tmp_path):
-    assert called_wrong(range(3000, 3000 + scaled(60)), tmp_path / "right.csv") == []
+    assert called_wrong(range(3000, 3000 + scaled(30)), tmp_path / "right.csv") == []
