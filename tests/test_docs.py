@@ -85,6 +85,7 @@ def test_a_command_that_a_page_shows_is_one(path, line, tmp_path, monkeypatch, c
         assert main(arguments) == 0
     elif program == "backprop":
         assert main([*arguments, "--help"]) == 0
+        assert main(["--help"]) == 0  # where the options stand that name another network
         known = capsys.readouterr().out
         assert all(option in known for option in arguments if option.startswith("--"))
     else:
