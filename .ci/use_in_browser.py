@@ -9,7 +9,7 @@ folder = "/tmp/site"
 zipfile.ZipFile(WHEEL).extractall(folder)  # noqa: F821  # set by pyodide.mjs
 sys.path.insert(0, folder)
 
-if not ARRAYS:  # noqa: F821  # likewise
+if not ARRAYS:  # noqa: F821  # set by pyodide.mjs
 
     class Stand(types.ModuleType):
         """In numpy's place: every name is there, and none computes anything."""
@@ -40,7 +40,7 @@ if not ARRAYS:  # noqa: F821  # likewise
             return made
 
         def __call__(self, *operands, **options):
-            raise NotImplementedError(f"{self.__name__} computes nothing here")
+            raise NotImplementedError(f"{self.__name__} computes nothing here")  # a stand-in for numpy
 
         def __getitem__(self, item):
             return self
@@ -88,6 +88,6 @@ if ARRAYS:  # noqa: F821  # set by pyodide.mjs
     assert history.loss[-1] < history.loss[0]
 print(
     f"{sys.platform}, Python {sys.version.split()[0]}:",
-    "everything" if ARRAYS else "the engine without numpy",  # noqa: F821  # likewise
+    "everything" if ARRAYS else "the engine without numpy",  # noqa: F821  # set by pyodide.mjs
     "works",
 )

@@ -809,7 +809,7 @@ class _Recorder:
 
 def _combined(sign: str, left: Number, right: Number) -> Number:
     if isinstance(left, Value) or isinstance(right, Value):
-        return OPERATORS[sign](left, right)  # type: ignore[no-any-return]  # a Value
+        return OPERATORS[sign](left, right)  # type: ignore[no-any-return]  # an operator of Values gives a Value
     return float(OPERATORS[sign](Value(left), Value(right)).data)  # 1/0 is inf, as the table has it
 
 

@@ -129,7 +129,7 @@ def _weights(given: Any, X: Array) -> Array:
         raise ValueError(
             "sample_weight must be at least 0, and above 0 for one example: Negative values or zeros"
         )
-    return weight  # type: ignore[no-any-return]  # an array
+    return weight  # type: ignore[no-any-return]  # an array, of a library without types
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -209,7 +209,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable label for each example of X (N, D): (N,)."""
         probabilities = self.predict_log_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]  # type: ignore[no-any-return]  # an array
+        return self.classes_[probabilities.argmax(axis=1)]  # type: ignore[no-any-return]  # an array, of a library without types
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -78,7 +78,7 @@ class _TwoMaps(VectorModule):
         self.down = Linear(n_hidden, self.n_embd, bias, initializer, rng, f"{self._prefix}down")
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
         return self.n_embd
 
     @property
@@ -269,7 +269,7 @@ class MixtureOfExperts(VectorModule):
         return all_in_scope(sequence(gates), self.router._name)
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
         return self.n_embd
 
     @property

@@ -80,7 +80,7 @@ class VectorModule(Described, Module):
 
     def _output(self, x: Vector) -> Vector:
         """The output for inputs that are known to fit."""
-        raise NotImplementedError  # each computes its own
+        raise NotImplementedError  # abstract: each map computes its own
 
     def _steady(self) -> bool:
         return type(self).__module__.startswith("nn.")  # not one of your own, which may do anything
@@ -99,7 +99,7 @@ class Weighted(VectorModule):
 
     def _shape(self, attribute: str) -> tuple[int, ...]:
         """The shape that the weight or the bias must have."""
-        raise NotImplementedError  # each has its own
+        raise NotImplementedError  # abstract: each map has its own
 
     def _parameters(self, attribute: str, given: Any) -> Any:
         shape = self._shape(attribute)
@@ -172,13 +172,13 @@ class Linear(Weighted):
         self.out_features = require_count("out_features", out_features)
         rng = random_generator(seed)
         self.weight = draw_weights(initializer or "xavier_uniform", rng, in_features, out_features)  # type: ignore[assignment]  # __setattr__ makes Values of them
-        self.bias = (0.0,) * out_features if require_flag("bias", bias) else None  # type: ignore[assignment]  # here too
+        self.bias = (0.0,) * out_features if require_flag("bias", bias) else None  # type: ignore[assignment]  # __setattr__ makes Values of them
 
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.out_features, self.in_features)[: 2 if attribute == "weight" else 1]
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
         return self.in_features
 
     @property

@@ -24,7 +24,7 @@ class _Norm(Weighted):
         return (self.n_in,)
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # is fixed
+    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
         return self.normalized_shape
 
     def _scaled(self, x: Any, squares: Any) -> Vector:
@@ -135,7 +135,7 @@ class LayerNorm(_Norm):
         self.elementwise_affine = require_flag("elementwise_affine", elementwise_affine)
         biased = require_flag("bias", bias) and elementwise_affine
         self.weight = (1.0,) * normalized_shape if elementwise_affine else None  # type: ignore[assignment]  # __setattr__ makes Values of them
-        self.bias = (0.0,) * normalized_shape if biased else None  # type: ignore[assignment]  # here too
+        self.bias = (0.0,) * normalized_shape if biased else None  # type: ignore[assignment]  # __setattr__ makes Values of them
 
     def _output(self, x: Vector) -> Vector:
         (middle,) = in_scope((mean(x),), self._name)

@@ -87,7 +87,7 @@ class Optimizer(Described, ABC):
     def lr(self, lr: float) -> None:
         self._lr = require_number("lr", lr, least=0.0)
 
-    @abstractmethod
+    @abstractmethod  # each optimizer has its rule
     def update(self, data: Array, gradient: Array, at: Indices) -> Array:
         """The new numbers of the n parameters with the indices `at`, given the old and the gradients (n,)."""
 

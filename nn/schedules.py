@@ -80,7 +80,7 @@ class Schedule(Described, ABC):
         self.last_epoch = 0
         optimizer.lr = self.rate(0)
 
-    @abstractmethod
+    @abstractmethod  # each schedule has its formula
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
 

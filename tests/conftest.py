@@ -55,7 +55,7 @@ def pytest_collection_finish(session):
 def pytest_runtest_setup(item):
     for marker, (missing, reason) in NEEDS.items():
         if missing and item.get_closest_marker(marker):
-            pytest.skip(reason)
+            pytest.skip(reason)  # what is missing on this machine, as its marker says
     if time.monotonic() - BEGAN > SECONDS:
         pytest.skip(f"the {SECONDS:g} seconds for fresh seeds are over")
 

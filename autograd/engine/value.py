@@ -43,9 +43,9 @@ def _method(name: str) -> Callable[..., Any]:
     """The row of that name as a method; its operands after the first are the method's arguments."""
     row = next(row for row in TABLE.values() if row.method == name)
     if row.plain and len(row.domain) == 1:
-        method: Callable[..., Any] = lambda self: _recorded(row, self, None, None)  # noqa: E731  # it has none
+        method: Callable[..., Any] = lambda self: _recorded(row, self, None, None)  # noqa: E731  # it gets its name below
     else:
-        method = lambda self, *args, **named: row(self, *args, **named)  # noqa: E731  # likewise
+        method = lambda self, *args, **named: row(self, *args, **named)  # noqa: E731  # it gets its name below
     method.__name__, method.__qualname__ = name, f"Value.{name}"
     method.__doc__ = (row.__doc__ or "").partition("\n")[0]  # the function has the examples
     return method
@@ -401,7 +401,7 @@ class Value:
         return copying.copy_of(self)  # type: ignore[no-any-return]  # of whatever it is given
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return copying.deep_copy_of(self, memo)  # type: ignore[no-any-return]  # likewise
+        return copying.deep_copy_of(self, memo)  # type: ignore[no-any-return]  # of whatever it is given
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return copying.reduced(self)

@@ -125,7 +125,7 @@ class Judge:
     def _floor(self) -> tuple[float, float]:
         """Where 0 belongs, what is as good as 0: beside the largest value, and the largest gradient."""
         right = self.tape.right
-        return tuple(  # type: ignore[return-value]  # of two
+        return tuple(  # type: ignore[return-value]  # a tuple of two, which mypy does not count
             1e-13 * float(np.abs(each[np.isfinite(each)]).max(initial=0.0))
             for each in (right.data, right.adjoints)
         )

@@ -420,7 +420,7 @@ def _require_the_network(judged: Judgement, problem: Problem) -> None:
             continue
         row = network.formulas[names[0]].row  # type: ignore[attr-defined]  # an Apply, as above
         for other in (*ACTIVATIONS, ""):
-            if other == row.name or any(network.formulas[name].row is not row for name in names):  # type: ignore[attr-defined]  # likewise
+            if other == row.name or any(network.formulas[name].row is not row for name in names):  # type: ignore[attr-defined]  # each is an Apply, as above
                 continue
             fits = []
             for name in names:

@@ -20,7 +20,7 @@ llvm = pytest.importorskip("llvmlite.binding", reason="native code needs llvmlit
 
 from llvmlite import ir  # noqa: E402  # not before it is known to be there
 
-from autograd.compiler.llvm.libm import BOUNDS, ELEMENTARY  # noqa: E402  # likewise
+from autograd.compiler.llvm.libm import BOUNDS, ELEMENTARY  # noqa: E402  # it imports llvmlite
 
 inf, nan = math.inf, math.nan
 TINY, NORMAL, LARGEST = 5e-324, sys.float_info.min, sys.float_info.max
