@@ -99,7 +99,7 @@ def test_a_real_interrupt_ends_it_in_seconds_and_the_next_run_goes_on(tmp_path):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     assert "interrupted. What is checked is kept" in error
     kept = len([*out.glob("checked/*.json")])
     assert 1 <= kept < 120
