@@ -88,9 +88,9 @@ def test_interrupted_it_says_how_to_go_on(folder, tmp_path, monkeypatch, capsys)
 
 
 def test_a_real_interrupt_ends_it_in_seconds_and_the_next_run_goes_on(tmp_path):
-    """Of many files some are checked by then, and kept."""
+    """Of many files some are checked by then, and kept; on a busy machine it may be a second until one is seen."""
     data = sheet(tmp_path, "usual", 40)
-    folder = put(tmp_path / "class", {f"{k}/x.csv": data + b"\n" * k for k in range(120)})
+    folder = put(tmp_path / "class", {f"{k}/x.csv": data + b"\n" * k for k in range(1000)})
     out = tmp_path / "out"
     words = [sys.executable, "-m", "autograd", "check", str(folder), "--out", str(out), "--jobs", "1"]
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
@@ -102,7 +102,7 @@ def test_a_real_interrupt_ends_it_in_seconds_and_the_next_run_goes_on(tmp_path):
     assert process.returncode == 130, error
     assert "interrupted. What is checked is kept" in error
     kept = len([*out.glob("checked/*.json")])
-    assert 1 <= kept < 120
+    assert 1 <= kept < 1000
     assert not (out / "class.html").exists()
 
 
