@@ -88,7 +88,7 @@ def test_interrupted_it_says_how_to_go_on(folder, tmp_path, monkeypatch, capsys)
 
 
 def test_a_real_interrupt_ends_it_in_seconds_and_the_next_run_goes_on(tmp_path):
-    """Of many files some are checked by then, and kept; on a busy machine it may be a second until one is seen."""
+    """Of many files some are checked by then, and kept; a busy machine may show the first a second late."""
     data = sheet(tmp_path, "usual", 40)
     folder = put(tmp_path / "class", {f"{k}/x.csv": data + b"\n" * k for k in range(1000)})
     out = tmp_path / "out"
