@@ -19,7 +19,7 @@ from .arguments import (
 )
 from .initializers import Initializer
 from .layers import Dropout, Seed, inputs_of, listed
-from .linear import Linear, Vector, in_scope
+from .linear import Linear, OneWidth, Vector, in_scope
 from .module import Module
 
 __all__ = ["CausalSelfAttention", "KeyValueCache", "vectors_of"]
@@ -54,7 +54,7 @@ class KeyValueCache:
         return len(self.keys)
 
 
-class CausalSelfAttention(Described, Module):
+class CausalSelfAttention(OneWidth, Described, Module):
     """Attention of every position over itself and those before it, in several heads.
 
     Of a head with queries q, keys k and values v of d numbers each, at position t:
@@ -192,15 +192,6 @@ class CausalSelfAttention(Described, Module):
 
     def _constants(self, numbers: tuple[float, float]) -> Vector:
         return in_scope(sequence(numbers), f"{self._name}.rotary" if self._name else "rotary")
-
-    @property
-    def n_in(self) -> int:
-        """The length of a vector."""
-        return self.n_embd
-
-    @property
-    def n_out(self) -> int:
-        return self.n_embd
 
     @property
     def bias(self) -> bool:

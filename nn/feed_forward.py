@@ -78,10 +78,6 @@ class _TwoMaps(VectorModule):
         self.down = Linear(n_hidden, self.n_embd, bias, initializer, rng, f"{self._prefix}down")
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
-        return self.n_embd
-
-    @property
     def bias(self) -> bool:
         return self.up.bias is not None
 
@@ -267,10 +263,6 @@ class MixtureOfExperts(VectorModule):
             total = sum(gates)
             gates = [gate / total for gate in gates]
         return all_in_scope(sequence(gates), self.router._name)
-
-    @property
-    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
-        return self.n_embd
 
     @property
     def n_hidden(self) -> int:

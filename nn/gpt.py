@@ -24,7 +24,7 @@ from .attention import CausalSelfAttention, KeyValueCache, vectors_of
 from .feed_forward import FeedForward, MixtureOfExperts, SwiGLU, make_feed_forward
 from .initializers import Initializer, normal
 from .layers import Dropout, Function, Seed, inputs_of, listed
-from .linear import Embedding, Linear, Vector, all_in_scope, in_scope
+from .linear import Embedding, Linear, OneWidth, Vector, all_in_scope, in_scope
 from .losses import cross_entropy
 from .module import Module, mode
 from .normalization import make_norm
@@ -32,7 +32,7 @@ from .normalization import make_norm
 __all__ = ["GPT", "TransformerBlock"]
 
 
-class TransformerBlock(Described, Module):
+class TransformerBlock(OneWidth, Described, Module):
     """Attention and a feed-forward layer, each on a normalized copy of what it is added to.
 
         x ← x + attention(norm1(x)),  x ← x + feed_forward(norm2(x))
@@ -127,15 +127,6 @@ class TransformerBlock(Described, Module):
         if self.dropout is not None and self.training:
             change = in_scope(sequence(self.dropout(change)), scope, constants=True)
         return in_scope(tuple([a + b for a, b in zip(x, change)]), scope)
-
-    @property
-    def n_in(self) -> int:
-        """The length of a vector."""
-        return self.n_embd
-
-    @property
-    def n_out(self) -> int:
-        return self.n_embd
 
     def _settings(self) -> dict[str, Any]:
         norm, eps, affine, bias = self._norm

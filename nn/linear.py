@@ -54,10 +54,25 @@ def all_in_scope(values: Vector, scope: str) -> Vector:
     return values
 
 
-class VectorModule(Described, Module):
+class OneWidth:
+    """What takes and gives vectors of one length, `n_embd`."""
+
+    n_embd: int
+
+    @property
+    def n_in(self) -> int:
+        """The length of the vectors that it takes."""
+        return self.n_embd
+
+    @property
+    def n_out(self) -> int:
+        """The length of the vectors that it gives."""
+        return self.n_in
+
+
+class VectorModule(OneWidth, Described, Module):
     """What computes a vector from a vector, and of a sequence of vectors each by itself."""
 
-    n_in: int
     _name = ""
 
     @property
@@ -72,11 +87,6 @@ class VectorModule(Described, Module):
             if isinstance(x, (list, tuple)) and x and hasattr(x[0], "__iter__"):
                 return [self._output(inputs_of(each, self)) for each in x]
         return self._output(inputs_of(x, self))
-
-    @property
-    def n_out(self) -> int:
-        """The length of the vectors that it gives."""
-        return self.n_in
 
     def _output(self, x: Vector) -> Vector:
         """The output for inputs that are known to fit."""
@@ -178,7 +188,7 @@ class Linear(Weighted):
         return (self.out_features, self.in_features)[: 2 if attribute == "weight" else 1]
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
+    def n_in(self) -> int:
         return self.in_features
 
     @property

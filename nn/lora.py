@@ -81,7 +81,7 @@ class LoRA(VectorModule):
         self.B = Linear(rank, linear.n_out, False, "zeros", rng, f"{self._prefix}B")
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
+    def n_in(self) -> int:
         return self.linear.n_in
 
     @property

@@ -24,7 +24,7 @@ class _Norm(Weighted):
         return (self.n_in,)
 
     @property
-    def n_in(self) -> int:  # type: ignore[override]  # a property: it follows from the weights
+    def n_in(self) -> int:
         return self.normalized_shape
 
     def _scaled(self, x: Any, squares: Any) -> Vector:
