@@ -19,6 +19,7 @@ from ..language import (
     CONSTANTS,
     DEEPEST,
     FUNCTIONS,
+    GRAMMAR,
     KEYWORDS,
     LONGEST,
     LONGEST_RANGE,
@@ -150,6 +151,7 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
             entry["special"] = {f"{n:g}": _written(row, [base, Number(n)]) for n in _EXPONENTS}
         patterns.append(entry)
         scripts.append(row_script(row, shape))
+    grammar = {**GRAMMAR, "token": GRAMMAR["token"].replace("?P<", "?<")}
     functions = {
         name: {
             "row": each.row, "takes": each.takes, "least": each.least, "usage": each.usage,
@@ -158,7 +160,7 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
         for name, each in FUNCTIONS.items()
     }  # fmt: skip
     return {
-        "constants": CONSTANTS, "deepest": DEEPEST, "functions": functions, "keywords": sorted(KEYWORDS),
+        "constants": CONSTANTS, "deepest": DEEPEST, "functions": functions, "grammar": grammar, "keywords": sorted(KEYWORDS),
         "longest": LONGEST, "longestRange": LONGEST_RANGE, "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS,
         "operators": _OPERATORS, "reasons": REASONS, "rows": rows, "patterns": patterns, "widest": WIDEST,
         "taken": sorted({*TAKEN, *TABLE}), "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(),
