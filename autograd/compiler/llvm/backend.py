@@ -77,6 +77,9 @@ class NativeProgram(BackendProgram):
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
         self._work = sum(map(_work, ancestry(self.nodes)))
+        self._numbers = sum(
+            node.size for node in ancestry(self.nodes) if node.batched and node is node.source
+        )
         self.straight = self._work <= tuning.STRAIGHT or (
             self._work <= tuning.STRAIGHT_ROWS and self.nodes[0].batched and self._has_short_loops()
         )
@@ -112,8 +115,9 @@ class NativeProgram(BackendProgram):
             return 1
         if self.straight or examples < tuning.LANES_16:
             return 8
+        few, many = self._numbers <= tuning.LANES_32_NUMBERS, examples >= tuning.LANES_32
         large = self.nodes[0].graph.parameters.size > tuning.LANES_32_PARAMETERS
-        return 32 if large and examples >= tuning.LANES_32 else 16
+        return 32 if large and few and many else 16
 
     def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
         """The value over a batch, its gradient (P,), and whether all is finite."""
