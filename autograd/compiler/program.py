@@ -850,9 +850,10 @@ class Program:
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Enter the program without a detour from now on, if the back end that was chosen has a way."""
-        if not self._indices and (len(self._backends) == 1 or self._backend != self._backends[0]):
+        indices = {leaf - self.parameters: length for leaf, length in self._indices.items()}
+        if min(indices, default=0) >= 0 and (len(self._backends) == 1 or self._backend != self._backends[0]):
             kind, wrt = purpose if isinstance(purpose, tuple) else (purpose, "parameters")
-            self._enter[kind][wrt] = self._program(self._backend, purpose).entry(B, shape)
+            self._enter[kind][wrt] = self._program(self._backend, purpose).entry(B, shape, indices)
 
     def _made_for(self, purpose: Purpose, work: Callable[[Any], Any]) -> Any:
         """What some work gives with the program of the chosen back end.

@@ -122,12 +122,14 @@ def _only_read_rows(x: ScatterAdd, index: Indices) -> Node | None:
 
 def _flattened(node: ScatterAdd, args: Sequence[Node], alone: Sequence[bool]) -> Node | None:
     """A scatter-add of the pieces of the scatter-adds in it that nothing else reads."""
-    inner = [only and isinstance(arg, ScatterAdd) for arg, only in zip(args, alone)]
     pieces: list[tuple[Indices, Node]] = []
-    for index, arg, is_inner in zip(node.indices, args, inner):
-        own = [(index.reshape(-1)[rows], x) for rows, x in arg.pieces] if is_inner else [(index, arg)]
-        pieces += own
-    return args[0].graph.scatter_add(node.shape, pieces) if any(inner) else None
+    for index, arg, only in zip(node.indices, args, alone):
+        if only and isinstance(arg, ScatterAdd):
+            pieces += [(index.reshape(-1)[rows], x) for rows, x in arg.pieces]
+        else:
+            pieces.append((index, arg))
+    kept = len(pieces) == len(args) and all(x is arg for (_, x), arg in zip(pieces, args))
+    return None if kept else args[0].graph.scatter_add(node.shape, pieces)
 
 
 def _is_padding(x: Node) -> Any:
@@ -143,7 +145,7 @@ def _is_padding(x: Node) -> Any:
 
 
 def _rows(x: Node, rows: Indices) -> Node:
-    """Some rows of a node as one axis; of an elementwise one, which is computed where it is read, operands."""
+    """Some rows of a node as one axis. Elementwise nodes are applied to these rows of their operands."""
     if isinstance(x, Broadcast) and x.batched == x.args[0].batched:
         return _read(x.args[0], x, rows)
     if isinstance(x, Apply) and x.row.name in DIRECT:

@@ -229,15 +229,17 @@ class Kernel:
 
     def _rows_of(self, node: Node, rows: Indices) -> Callable[[Any], Any]:
         """What gives the number of a node in row ``rows[k]``."""
-        if node in self.layout.inlined:
+        if isinstance(node, Apply) and node in self.layout.inlined:
+            row = node.row
             args = [self._rows_of(arg, _broadcast_rows(arg, node)[rows]) for arg in node.args]
-            return lambda k: self.code.apply(node.row, [arg(k) for arg in args])
+            return lambda k: self.code.apply(row, [arg(k) for arg in args])
         view = node.graph.gather(node.graph.reshape(node, (node.size,)), rows)
         return lambda k: self.memory.get(view, (k,), self.width)
 
     def _plus(self, total: Any, factors: Sequence[Any]) -> Any:
         """A sum and a number, or a product of two."""
-        return self.code.fma(*factors, total) if len(factors) == 2 else self.code.llvm.fadd(total, *factors)
+        a, *b = factors
+        return self.code.fma(a, b[0], total) if b else self.code.llvm.fadd(total, a)
 
     @lowerings.of(TakeRows)
     def _take_rows(self, node: TakeRows) -> None:

@@ -78,7 +78,7 @@ def test_examples_in_lanes_have_the_numbers_of_arrays(positions, width, hidden, 
 @tries(8)
 @given(st.lists(st.integers(1, 9), min_size=5, max_size=9), st.integers(0, 2**32 - 1))
 def test_sums_of_many_lengths_have_the_numbers_of_the_engine(lengths, seed):
-    """Their terms are padded to one length; native code adds up, and gives adjoints to, those that are there."""
+    """The recorded sums are padded to one length; native code skips the padding."""
     rng = np.random.default_rng(seed)
     P, inputs = 6, 7
     taken = [(rng.integers(P, size=n), rng.integers(inputs, size=n)) for n in lengths]
