@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 PROFILES = {
     "quick": {"max_examples": 8, "derandomize": True},
-    "default": {"max_examples": 150, "derandomize": True},
+    "default": {"max_examples": 100, "derandomize": True},
     # Shrinking may take for ever: the blob that a failure prints repeats it, another profile shrinks it.
     "fresh": {
         "max_examples": 25,
