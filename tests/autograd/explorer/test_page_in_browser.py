@@ -401,6 +401,21 @@ def test_trainings_are_switched_and_compared(page):
     assert "(η = 1000)" in sentence(page)
 
 
+def test_drawings_are_in_the_colours_of_the_page(page):
+    """And have neither names that a browser shows as tooltips, nor the room that was left for numbers."""
+    for place in ("#graph", "#network"):
+        svg = page.locator(f"{place} .canvas svg").evaluate("svg => svg.outerHTML")
+        assert not re.search(" id=|<title|8888", svg)
+        if place == "#graph":  # the lines of the network have shades, which its style sheet overrides
+            assert "var(--badge)" in svg
+            assert not re.search(r"#[0-9a-f]{6}\b", svg)
+    drawn = page.locator("#graph [data-box][aria-label]").count()
+    assert page.locator("#graph [data-number=data]").count() == drawn
+    assert page.locator("#graph [data-number=grad]").count() == drawn
+    parts = [page.locator(f"#network [data-part={part}]").count() for part in ("edge", "number", "neuron")]
+    assert parts == [8, 8, 6]
+
+
 def test_the_network_shows_weights_or_gradients_of_the_epoch(page):
     page.locator("#epoch").fill("40")
     nodes = engine(weights_at(0.5, 40))
