@@ -196,7 +196,7 @@ def _merged(mistakes: Sequence[Mistake]) -> list[Mistake]:
     return list(found.values())
 
 
-def _maker(value_class: Make) -> Make:
+def _maker(value_class: Any) -> Make:
     if not callable(value_class):
         raise TypeError(
             f"check_engine takes the class itself, got {type(value_class).__name__}: {value_class!r:.60}"
@@ -213,7 +213,8 @@ def _maker(value_class: Make) -> Make:
             )
     if getattr(leaf, "requires_grad", None) is False:  # as torch's tensors
         return functools.partial(value_class, requires_grad=True)
-    return value_class
+    made: Make = value_class
+    return made
 
 
 def _number(given: Any) -> float | None:
@@ -241,23 +242,22 @@ def _operations(make: Make) -> Iterator[_Operation]:
             yield _Operation(f"a {sign} b", function, (_Form.of(TABLE[row], function),), pairs)
     if hasattr(kind, "__neg__"):
         yield _Operation("-a", operator.neg, (_Form.of(TABLE["neg"], operator.neg),), one)
-    plain: list[tuple[str, Callable[[Any], Any], Any]] = []
+    plain: list[tuple[str, Any, Any]] = []
     for n in _EXPONENTS if hasattr(kind, "__pow__") else ():
-        points = one if n == int(n) else [(a,) for a in _POSITIVE]
-        plain.append((f"a ** {n}", lambda a, n=n: a**n, points))
+        plain.append((f"a ** {n}", lambda a, n=n: a**n, one if n == int(n) else [(a,) for a in _POSITIVE]))
     for sign, (_, function) in _OPERATORS.items():
         if there[sign]:
-            plain.append((f"a {sign} 2", lambda a, function=function: function(a, 2), one))
-            plain.append((f"2 {sign} a", lambda a, function=function: function(2, a), one))
-    for name, function, points in plain:
-        yield _Operation(name, function, (_Form(function),), points)
+            plain.append((f"a {sign} 2", lambda a, f=function: f(a, 2), one))
+            plain.append((f"2 {sign} a", lambda a, f=function: f(2, a), one))
+    for name, of_one, points in plain:
+        yield _Operation(name, of_one, (_Form(of_one),), points)
     for name in dir(kind):
         if not name.startswith("_") and name not in _NOT_OPERATIONS and _is_operation(make, kind, name):
             ours = _row_name(name)
             rows = [TABLE[each] for each in _VARIANTS.get(ours, (ours,)) if each in TABLE]
-            points = _points(rows[0]) if rows else _points_of(make, name)
+            tried = _points(rows[0]) if rows else _points_of(make, name)
             forms = (*map(_Form.of, rows), *_OTHERS.get(ours, ()))
-            yield _Operation(f"{name}()", operator.methodcaller(name), forms, [(a,) for a in points])
+            yield _Operation(f"{name}()", operator.methodcaller(name), forms, [(a,) for a in tried])
 
 
 def _row_name(method: str) -> str:
