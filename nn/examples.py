@@ -74,7 +74,7 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
 
 
 def called(model: Module, x: list[float], place: str) -> Any:
-    """The model's output for an example; an error, such as of a token that is in no table, names its place."""
+    """The model's output for an example; an error, such as that of a token in no table, names the place."""
     try:
         return model(x)
     except (TypeError, ValueError, IndexError) as error:

@@ -308,7 +308,7 @@ def test_a_token_that_is_none_is_found_before_the_first_update(backend, data, wr
 
 
 class TwoTables(Module):
-    """Your own: a line in rows of two tables, the first of which may be chosen from with Python's integers."""
+    """Your own: a line in rows of two tables; the first may be read with Python's integers."""
 
     def __init__(self, opaque):
         self.colours, self.sizes = Embedding(3, 2, seed=0), Embedding(5, 2, seed=1)
@@ -346,8 +346,8 @@ def test_a_bad_token_of_your_own_module_names_row_and_table(backend, opaque, pla
     table, count = {0: ("colours", 2), 2: ("sizes", 4)}[place]
     which, X, held_out = ("validation X", rows, (bad, y)) if validating else ("X", bad, None)
     message = f"row {i}, column {place} of {which}: {table} takes whole numbers from 0 to {count}"
+    optimizer = SGD(model.parameters(), 0.1)
     with pytest.raises(wrong[1], match=message):
-        optimizer = SGD(model.parameters(), 0.1)
         fit(model, X, y, optimizer=optimizer, validation=held_out, backend=backend, **settings)
     assert numbers(model) == before
 
