@@ -178,6 +178,7 @@ def test_results_that_are_not_finite_take_the_long_way():
             np.testing.assert_array_equal(program.evaluate([1.0], batch)[:, 0], [0.0, np.log(bad)])
 
 
+@pytest.mark.slow
 def test_references_are_given_back():
     program = made()
     batch, enter = warm(program)
@@ -230,6 +231,7 @@ def test_a_numpy_without_its_interface_is_not_known(monkeypatch):
         entry._arrays_are_known.cache_clear()
 
 
+@pytest.mark.slow
 def test_what_an_entry_runs_lives_as_long_as_it():
     """Programs, and the functions that they have forgotten, are freed; the entry goes on."""
     batch = RNG.normal(size=(4, 3))
