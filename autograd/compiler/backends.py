@@ -17,24 +17,15 @@ import numpy as np
 
 from ..engine.primitive import Primitive
 from ..errors import GraphError
-from . import update_loop
 from .ir.fused_rules import FORWARD
 from .ir.nodes import Inputs, Node, TakeRows, ancestry
 from .ir.passes import Pass, run, stages, text
 from .update_loop import Training
 
 __all__ = [
-    "FOLDERS",
-    "Backend",
-    "BackendProgram",
-    "RowLowerings",
-    "Widths",
-    "automatic_backends",
-    "by_formula",
-    "find_backend",
-    "refuse",
-    "row_lowerings",
-]
+    "FOLDERS", "Backend", "BackendProgram", "RowLowerings", "Widths", "automatic_backends", "by_formula",
+    "find_backend", "refuse", "row_lowerings",
+]  # fmt: skip
 
 Widths = tuple[int, int, int]
 """How many inputs of an example are parameters, are in the batch, and in a direction, in this order."""
@@ -161,7 +152,7 @@ class BackendProgram:
             return [value, np.array(gradient), *outputs]
 
         with np.errstate(all="ignore"):
-            return update_loop.run(t, compute)
+            return t.run(compute)
 
     def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
         """The value over a batch, its gradient (P,) in `out` or a new array, and whether all is finite."""
@@ -191,21 +182,24 @@ class BackendProgram:
             table = out
         return table, _is_finite(rows)
 
-    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+    def entry(self, B: int, shape: tuple[int, ...], indices: Mapping[int, int]) -> Callable[..., Any]:
         """What to call first with batches of about this size, now that there was one; it may `refuse`.
 
         ``entry(parameters, batch, direction, out)`` gives what the program gives, or None for arguments that
         it does not take as they are.
+
+        Parameters
+        ----------
+        indices : by column of the batch that holds indices of `take` the length below which they are.
         """
         return refuse
 
-    def function(self, made: Callable[[str], Any]) -> Any:
+    def function(self, made: Callable[[str, str], Any]) -> Any:
         """This program, of value and gradient, as a pure function that another library transforms.
 
         Parameters
         ----------
-        made : the programs that belong to it: of the outputs, ``made("evaluate")``, and of their derivatives
-            by the inputs of each example, ``made("by inputs")``.
+        made : by purpose the programs that belong to it, as ``made("jacobian", "inputs")``.
         """
         raise AttributeError("this back end has no function: compile(..., backend='jax') has one")
 

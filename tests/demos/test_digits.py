@@ -231,6 +231,7 @@ def test_the_summary_is_short_and_ends_with_the_page(run):
 # --- the options --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fewer_examples_and_epochs_by_option(tmp_path, capsys):
     assert digits.main(["--examples", "100", "--epochs", "1", "--seed", "5", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out

@@ -71,6 +71,7 @@ def test_weights_that_were_kept_do_not_change_with_the_model():
     assert np.array_equal(moons.scores(kept, np.eye(2)), before)
 
 
+@pytest.mark.slow
 def test_every_point_but_a_few_is_on_its_side_and_so_are_points_never_seen(run):
     (model, *_), _, _ = run
     for n, seed, least in ((moons.POINTS, 0, 0.98), (1000, 12345, 0.95)):

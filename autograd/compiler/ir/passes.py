@@ -16,16 +16,9 @@ from .fused_rules import FORWARD
 from .nodes import MUL, Apply, BatchSum, Fused, Node, Reduce, ancestry, applies, rewrite
 
 __all__ = [
-    "EXPAND_FUSED",
-    "INNER_PRODUCTS",
-    "STEP_OF_RELU",
-    "Pass",
-    "after_each",
-    "checked",
-    "run",
-    "stages",
+    "EXPAND_FUSED", "INNER_PRODUCTS", "STEP_OF_RELU", "Pass", "after_each", "checked", "run", "stages",
     "text",
-]
+]  # fmt: skip
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
 Outputs = list[Node]

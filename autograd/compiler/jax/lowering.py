@@ -15,28 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...errors import GraphError
+from ..ir import nodes as ir
 from ..ir.index_maps import is_injective, strides_of
-from ..ir.nodes import (
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Fused,
-    Gather,
-    Indices,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Symbol,
-    TakeRows,
-    ancestry,
-)
+from ..ir.nodes import Indices, Node, ancestry
 from ..ir.registry import Rules
 from .rows import add_rows, checked, fused, leave_one_out_sum, reduce_max, reduce_min, take_rows
 
@@ -72,7 +53,7 @@ class Lowering:
             f"    whole = {'1.0' if mean else 'float(B)'}",
         ]
         for node in ancestry(outputs):
-            if isinstance(node, Constant):
+            if isinstance(node, ir.Constant):
                 _require_normal(node.data, dtype)
             else:
                 lines.append(f"    n{node.number} = {self.rules[type(node)](self, node)}")
@@ -90,7 +71,7 @@ class Lowering:
 
     def _operand(self, node: Node, batched: bool, scalar: bool = True) -> str:
         """A node as an operand of a node that is batched, or not."""
-        if isinstance(node, Constant):
+        if isinstance(node, ir.Constant):
             number = node.scalar if scalar else None
             if number is not None:
                 return repr(number) if math.isfinite(number) else f"float('{number}')"
@@ -139,25 +120,25 @@ class Lowering:
 
     # --- operations
 
-    @rules.of(Parameters)
-    def _parameters(self, node: Parameters) -> str:
+    @rules.of(ir.Parameters)
+    def _parameters(self, node: ir.Parameters) -> str:
         return "parameters"
 
-    @rules.of(Inputs)
-    def _inputs(self, node: Inputs) -> str:
+    @rules.of(ir.Inputs)
+    def _inputs(self, node: ir.Inputs) -> str:
         return "batch.T"
 
-    @rules.of(Symbol)
-    def _symbol(self, node: Symbol) -> str:
+    @rules.of(ir.Symbol)
+    def _symbol(self, node: ir.Symbol) -> str:
         number = {"cotangent": "whole / B", "total_cotangent": "whole", "batch_size": "B"}[node.name]
         return f"jnp.full(1, {number}, dtype)"
 
-    @rules.of(Constant)
-    def _constant(self, node: Constant) -> str:
+    @rules.of(ir.Constant)
+    def _constant(self, node: ir.Constant) -> str:
         return self._whole(node)
 
-    @rules.of(Apply)
-    def _apply(self, node: Apply) -> str:
+    @rules.of(ir.Apply)
+    def _apply(self, node: ir.Apply) -> str:
         row = node.row
         operands = [
             f"list({self._operand(arg, node.batched, scalar=False)})"
@@ -170,18 +151,18 @@ class Lowering:
         self.rows[row.name] = checked(row, len(node.args))
         return f"rows[{row.name!r}]({', '.join(operands)})"
 
-    @rules.of(Fused)
-    def _fused(self, node: Fused) -> str:
+    @rules.of(ir.Fused)
+    def _fused(self, node: ir.Fused) -> str:
         self.scope["fused"][node.row.name] = fused(node.row)
         return f"fused[{node.row.name!r}]({self._whole(node.args[0])})"
 
-    @rules.of(Gather)
-    def _gather(self, node: Gather) -> str:
+    @rules.of(ir.Gather)
+    def _gather(self, node: ir.Gather) -> str:
         (x,) = node.args
         return self._taken(self._flat(x), f"i{node.number}", node.index, x.size, x.batched)
 
-    @rules.of(ScatterAdd)
-    def _scatter_add(self, node: ScatterAdd) -> str:
+    @rules.of(ir.ScatterAdd)
+    def _scatter_add(self, node: ir.ScatterAdd) -> str:
         """Rows put together and taken in their order; rows that meet are added."""
         pieces = [
             f"{self._spread(arg, index.shape, node.batched)}.reshape({_shape((index.size,), node.batched)})"
@@ -204,42 +185,42 @@ class Lowering:
         count = len(index) + (len(index) < node.size)
         return self._taken(rows, f"i{node.number}", order.reshape(node.shape), count, node.batched)
 
-    @rules.of(TakeRows)
-    def _take_rows(self, node: TakeRows) -> str:
+    @rules.of(ir.TakeRows)
+    def _take_rows(self, node: ir.TakeRows) -> str:
         return f"take_rows({', '.join(map(self._whole, node.args))}, {self._rows(node)})"
 
-    @rules.of(AddRows)
-    def _add_rows(self, node: AddRows) -> str:
+    @rules.of(ir.AddRows)
+    def _add_rows(self, node: ir.AddRows) -> str:
         zeros = f"jnp.zeros({_shape(node.shape, node.batched)}, dtype)"
         return f"add_rows({', '.join(map(self._whole, node.args))}, {self._rows(node)}, {zeros})"
 
-    def _rows(self, node: TakeRows | AddRows) -> str:
+    def _rows(self, node: ir.TakeRows | ir.AddRows) -> str:
         return f"{node.length}, {self._named(f's{node.number}', node.starts)}"
 
-    @rules.of(Broadcast)
-    def _broadcast(self, node: Broadcast) -> str:
+    @rules.of(ir.Broadcast)
+    def _broadcast(self, node: ir.Broadcast) -> str:
         return self._spread(node.args[0], node.shape, node.batched)
 
-    @rules.of(Reduce)
-    def _reduce(self, node: Reduce) -> str:
+    @rules.of(ir.Reduce)
+    def _reduce(self, node: ir.Reduce) -> str:
         return _REDUCED[node.how].format(self._whole(node.args[0]), node.axis)
 
-    @rules.of(LeaveOneOutSum)
+    @rules.of(ir.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> str:
         return f"leave_one_out_sum({self._whole(node.args[0])})"
 
-    @rules.of(MatMul)
-    def _matmul(self, node: MatMul) -> str:
+    @rules.of(ir.MatMul)
+    def _matmul(self, node: ir.MatMul) -> str:
         a, b = node.args
         left, lane = "nl" if node.transposed else "ln", "b" if b.batched else ""
         return f"einsum('{left},nr{lane}->lr{lane}', {self._whole(a)}, {self._whole(b)})"
 
-    @rules.of(Outer)
+    @rules.of(ir.Outer)
     def _outer(self, node: Node) -> str:
         a, b = (f"{rows}r{'b' if arg.batched else ''}" for rows, arg in zip("ln", node.args))
         return f"einsum('{a},{b}->ln', {', '.join(map(self._whole, node.args))})"
 
-    @rules.of(BatchSum)
+    @rules.of(ir.BatchSum)
     def _batch_sum(self, node: Node) -> str:
         return f"jnp.sum({self._whole(node.args[0])}, axis=-1)"
 

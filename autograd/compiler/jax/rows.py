@@ -22,20 +22,12 @@ from ...engine.numerics import are_places
 from ...engine.primitives import TABLE, Primitive
 from ..backends import by_formula
 from ..ir.fused_rules import FORWARD, JVP
-from ..ir.nodes import with_operators
+from ..ir.nodes import Unknown
 
 __all__ = [
-    "Traced",
-    "add_rows",
-    "checked",
-    "fused",
-    "leave_one_out_sum",
-    "on_arrays",
-    "own_form",
-    "reduce_max",
-    "reduce_min",
-    "take_rows",
-]
+    "Traced", "add_rows", "checked", "fused", "leave_one_out_sum", "on_arrays", "own_form", "reduce_max",
+    "reduce_min", "take_rows",
+]  # fmt: skip
 
 _LINEAR = {TABLE[name] for name in ("add", "sub", "mul", "neg", "where")}  # JAX has the same derivatives
 # Rows that decide or add up, whose array form is no single function of numpy.
@@ -222,8 +214,7 @@ class _Sums:
         return Traced(fused(row)(x.array))
 
 
-@with_operators
-class Traced:
+class Traced(Unknown):
     """An array of JAX as the rules of the table take it: operators and functions apply rows to it."""
 
     __slots__ = ("array",)
@@ -240,7 +231,4 @@ class Traced:
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Traced:
         return Traced(on_arrays(row)(*map(_bare, args)))
 
-    def _undecided(self, *other: Any) -> bool:
-        raise TypeError("this is an array of JAX in a compiled program: its numbers are not known yet")
-
-    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _undecided
+    __eq__ = __ne__ = Unknown.__bool__

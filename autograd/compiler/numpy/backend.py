@@ -17,7 +17,7 @@ from .. import tuning
 from ..backends import BackendProgram, RowLowerings, Widths
 from ..ir.nodes import Node, ancestry
 from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU
-from ..update_loop import Training, run
+from ..update_loop import Training
 from .codegen import IN_PLACE, Codegen, view
 from .scalar_codegen import OPERATORS, Loaded, ScalarProgram, pays
 
@@ -136,7 +136,7 @@ class ArrayProgram(BackendProgram):
             prepare = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(self._prepare_own)
         try:
             with np.errstate(all="ignore"):
-                return run(t, self._on_batches(t, prepare), done)
+                return t.run(self._on_batches(t, prepare), done)
         finally:
             self._own.append(prepare)
 

@@ -21,27 +21,8 @@ from ...engine.numerics import place_in
 from ...engine.primitive import Primitive, is_own
 from ...engine.primitives import TABLE
 from .. import tuning
-from ..ir.nodes import (
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Fused,
-    Gather,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Shape,
-    Symbol,
-    TakeRows,
-    ancestry,
-)
+from ..ir import nodes as ir
+from ..ir.nodes import Node, Shape, ancestry
 from ..ir.registry import Rules
 from ..update_loop import Clamp, Shorten, Training, descent
 
@@ -60,19 +41,19 @@ def pays(nodes: Sequence[Node]) -> bool:
     return sum(node.size * _operands(node) for node in computed) <= tuning.NUMPY_CALL * len(computed)
 
 
-_NO_OPERATION = (Constant, Symbol, Gather, Broadcast, BatchSum)
+_NO_OPERATION = (ir.Constant, ir.Symbol, ir.Gather, ir.Broadcast, ir.BatchSum)
 
 
 def _operands(node: Node) -> int:
     """How many numbers, or products, each number of a node is a sum or maximum of; 1 for other operations."""
-    if isinstance(node, (MatMul, Outer)):
-        return node.args[1].shape[isinstance(node, Outer)]
-    if isinstance(node, TakeRows):
+    if isinstance(node, (ir.MatMul, ir.Outer)):
+        return node.args[1].shape[isinstance(node, ir.Outer)]
+    if isinstance(node, ir.TakeRows):
         return node.length
-    if isinstance(node, AddRows):
+    if isinstance(node, ir.AddRows):
         return node.args[0].shape[0]
-    if isinstance(node, (Reduce, LeaveOneOutSum)):
-        return node.args[0].shape[node.axis if isinstance(node, Reduce) else 0]
+    if isinstance(node, (ir.Reduce, ir.LeaveOneOutSum)):
+        return node.args[0].shape[node.axis if isinstance(node, ir.Reduce) else 0]
     return 1
 
 
@@ -185,11 +166,11 @@ class Writer:
 
     # --- operations
 
-    @lowerings.of(Parameters)
+    @lowerings.of(ir.Parameters)
     def _parameters(self, node: Node) -> Any:
         return self._given(_names("w", node.shape), "parameters")
 
-    @lowerings.of(Inputs)
+    @lowerings.of(ir.Inputs)
     def _inputs(self, node: Node) -> Any:
         return self._given(_names("x", node.shape), "example")
 
@@ -197,17 +178,17 @@ class Writer:
         self.lines.append(f"{_listed(names)} = {given}")
         return names
 
-    @lowerings.of(Constant)
-    def _constant(self, node: Constant) -> Any:
+    @lowerings.of(ir.Constant)
+    def _constant(self, node: ir.Constant) -> Any:
         return np.frompyfunc(repr, 1, 1)(node.data)
 
-    @lowerings.of(Symbol)
+    @lowerings.of(ir.Symbol)
     def _symbol(self, node: Node) -> Any:
         """1 for one example, whether the mean is taken or the sum."""
         return np.array(["1.0"], object)
 
-    @lowerings.of(Apply)
-    def _apply(self, node: Apply, *args: Any) -> Any:
+    @lowerings.of(ir.Apply)
+    def _apply(self, node: ir.Apply, *args: Any) -> Any:
         row = node.row
         operands = [
             np.frompyfunc("[{}]".format, 1, 1)(_COMMA.reduce(arg, axis=0)) if i in row.vectors else arg
@@ -225,12 +206,12 @@ class Writer:
         self.rules[name] = row.forward if own else row.evaluate
         return name
 
-    @lowerings.of(Gather)
-    def _gather(self, node: Gather, x: Any) -> Any:
+    @lowerings.of(ir.Gather)
+    def _gather(self, node: ir.Gather, x: Any) -> Any:
         return x.reshape(-1)[node.index]
 
-    @lowerings.of(ScatterAdd)
-    def _scatter_add(self, node: ScatterAdd, *args: Any) -> Any:
+    @lowerings.of(ir.ScatterAdd)
+    def _scatter_add(self, node: ir.ScatterAdd, *args: Any) -> Any:
         sums = np.full(node.size, "", object)
         for index, arg in zip(node.indices, args):
             for place, number in zip(index.flat, np.broadcast_to(arg, index.shape).flat):
@@ -238,16 +219,16 @@ class Writer:
         sums[sums == ""] = "0.0"
         return sums.reshape(node.shape)
 
-    @lowerings.of(TakeRows)
-    def _take_rows(self, node: TakeRows, table: Any, index: Any) -> Any:
+    @lowerings.of(ir.TakeRows)
+    def _take_rows(self, node: ir.TakeRows, table: Any, index: Any) -> Any:
         parts = [table[start : start + node.length] for start in node.starts]
         listed = np.stack([_COMMA.reduce(part, axis=0) for part in parts])
         return np.frompyfunc(lambda row, place: f"[{row}][{place}]", 2, 1)(
             listed, self._places(node, index)[:, None]
         )
 
-    @lowerings.of(AddRows)
-    def _add_rows(self, node: AddRows, x: Any, index: Any) -> Any:
+    @lowerings.of(ir.AddRows)
+    def _add_rows(self, node: ir.AddRows, x: Any, index: Any) -> Any:
         sums = np.full(node.shape, "0.0", object)
         for start, row, place in zip(node.starts, x, self._places(node, index)):
             for k in range(node.length):
@@ -255,30 +236,30 @@ class Writer:
                 sums[start + k] = _PLUS(sums[start + k], added)
         return sums
 
-    def _places(self, node: TakeRows | AddRows, index: Any) -> Any:
+    def _places(self, node: ir.TakeRows | ir.AddRows, index: Any) -> Any:
         """Variables for the indices as whole numbers."""
         self.rules["place_in"] = place_in
         places = np.frompyfunc(f"place_in({{}}, {node.length})".format, 1, 1)(index)
         return np.frompyfunc(self._variable, 2, 1)(_names(f"i{node.number}_", index.shape), places)
 
-    @lowerings.of(Broadcast)
+    @lowerings.of(ir.Broadcast)
     def _broadcast(self, node: Node, x: Any) -> Any:
         return np.broadcast_to(x, node.shape)
 
-    @lowerings.of(BatchSum)
+    @lowerings.of(ir.BatchSum)
     def _batch_sum(self, node: Node, x: Any) -> Any:
         return x
 
-    @lowerings.of(MatMul)
-    def _matmul(self, node: MatMul, a: Any, b: Any) -> Any:
+    @lowerings.of(ir.MatMul)
+    def _matmul(self, node: ir.MatMul, a: Any, b: Any) -> Any:
         return _matrix_product(a.T if node.transposed else a, b)
 
-    @lowerings.of(Outer)
+    @lowerings.of(ir.Outer)
     def _outer(self, node: Node, a: Any, b: Any) -> Any:
         return _matrix_product(a, b.T)
 
-    @lowerings.of(Reduce)
-    def _reduce(self, node: Reduce, x: Any) -> Any:
+    @lowerings.of(ir.Reduce)
+    def _reduce(self, node: ir.Reduce, x: Any) -> Any:
         if node.how == "sum":
             return _PLUS.reduce(x, axis=node.axis, keepdims=True)
         listed = _COMMA.reduce(x, axis=node.axis, keepdims=True)
@@ -287,11 +268,11 @@ class Writer:
         self.rules["reduce"] = functools.reduce
         return np.frompyfunc(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])".format, 1, 1)(listed)
 
-    @lowerings.of(LeaveOneOutSum)
+    @lowerings.of(ir.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node, x: Any) -> Any:
         return np.stack([_PLUS.reduce(np.delete(x, i, axis=0), axis=0) for i in range(len(x))])
 
-    @lowerings.of(Fused)
+    @lowerings.of(ir.Fused)
     def _fused(self, node: Node, *args: Any) -> Any:
         raise NotImplementedError("a pass of this back end expands fused rules before")  # refused
 
