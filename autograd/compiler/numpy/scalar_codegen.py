@@ -26,10 +26,7 @@ from ..ir.nodes import Node, Shape, ancestry
 from ..ir.registry import Rules
 from ..update_loop import Clamp, Shorten, Training, descent
 
-__all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
-
-Loaded = tuple[Callable[..., Any], Callable[..., Any]]
-"""``load(batch, *numbers)``, which gives views, and ``run(parameters, views, *numbers)``."""
+__all__ = ["OPERATORS", "ScalarProgram", "Writer", "pays"]
 
 _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
@@ -83,13 +80,9 @@ class ScalarProgram:
         except _RAISED:
             return None
 
-    def before(self, load: Callable[..., Any], run: Callable[..., Any]) -> Loaded:
-        """`load` and `run` for a batch of one, which go on with those given where floats raise."""
-
-        def in_floats(parameters: Any, batch: Any, *numbers: float) -> Any:
-            return self(parameters, batch) or run(parameters, load(batch, *numbers), *numbers)
-
-        return lambda batch, *numbers: batch, in_floats
+    def before(self, parameters: Any, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of batches of one, which goes on with `compute` where floats raise."""
+        return lambda batch, *numbers: self(parameters, batch) or compute(batch, *numbers)
 
     def descend(self, training: Training) -> int:
         """Make updates from one example each, w ← w − η g.
