@@ -54,7 +54,8 @@ class Codegen:
         self.outputs, self.dtype, self.target = outputs, dtype, ArrayTarget(outputs)
         self.schedule = Schedule(outputs, self.target)
         self.constants: dict[str, Any] = {
-            "rows": {}, "places": places, "take_rows": take_rows, "add_rows": add_rows,
+            "rows": {}, "places": places, "take_rows": take_rows, "add_rows": add_rows, "inf": math.inf,
+            "nan": math.nan,
         }  # fmt: skip
         self.preparation: list[str] = []
         self.binding: list[str] = []
@@ -97,7 +98,7 @@ class Codegen:
             return node.name
         if isinstance(node, ir.Constant):
             if node.scalar is not None:
-                return repr(node.scalar) if math.isfinite(node.scalar) else f"float('{node.scalar}')"
+                return repr(node.scalar)
             return self._constant(node, node.data[..., None] if batched else node.data)
         lane = "B" if node.batched else "1" if batched else ""
         if (node.batched or not batched) and (len(node.shape) == 1 or node in self.shaped):
