@@ -187,11 +187,15 @@ class BackendProgram:
             table = out
         return table, _is_finite(rows)
 
-    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+    def entry(self, B: int, shape: tuple[int, ...], indices: Mapping[int, int]) -> Callable[..., Any]:
         """What to call first with batches of about this size, now that there was one; it may `refuse`.
 
         ``entry(parameters, batch, direction, out)`` gives what the program gives, or None for arguments that
         it does not take as they are.
+
+        Parameters
+        ----------
+        indices : by column of the batch that holds indices of `take` the length below which they are.
         """
         return refuse
 
