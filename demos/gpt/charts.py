@@ -1,4 +1,4 @@
-"""The pictures of the demo: what heads look at, and how long the gradients of the matrices are."""
+"""The charts of the demo: what heads look at, and how long the gradients of the matrices are."""
 
 from __future__ import annotations
 
@@ -66,22 +66,17 @@ def attention(letters: Sequence[str], weights: Array, slopes: Array) -> Any:
         return figure
 
 
-def norms(found: Mapping[str, Sequence[float]], bins: int = 25) -> Any:
-    """The length of each matrix's gradient along the training, the median of each stretch of steps."""
-    from matplotlib.colors import LogNorm
-
-    table = np.array([[np.median(part) for part in np.array_split(each, bins)] for each in found.values()])
-    steps = len(next(iter(found.values())))
+def norms(found: Mapping[str, tuple[float, float]]) -> Any:
+    """The length of each matrix's gradient, before the training and after it."""
     with canvas(3.9) as figure:
         figure.set_layout_engine("constrained")
         axes = figure.subplots()
-        low = max(float(table.min()), float(table.max()) * 1e-4, 1e-12)
-        image = axes.imshow(
-            np.maximum(table, low), aspect="auto", cmap=_shades("paper", "positive strong", "ink"),
-            norm=LogNorm(low, max(float(table.max()), low * 1.01)), extent=(0, steps, len(table), 0),
-        )  # fmt: skip
-        axes.grid(False)
-        axes.set(yticks=np.arange(len(table)) + 0.5, xlabel="step")
+        places = np.arange(len(found))
+        for number, (label, column) in enumerate(zip(("before", "after"), zip(*found.values()))):
+            colour, _, _ = PALETTE.series(number)
+            axes.barh(places + 0.4 * number - 0.2, column, 0.4, color=colour, label=label)
+        axes.grid(False, axis="y")
+        axes.set(yticks=places, xlabel="length of the gradient", ylim=(len(found) - 0.5, -0.5))
         axes.set_yticklabels([name.replace("block0.", "") for name in found], fontsize=SMALL)
-        figure.colorbar(image, ax=axes).set_label("length of the gradient", fontsize=SMALL)
+        axes.legend()
         return figure

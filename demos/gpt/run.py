@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import draw, explore, grad, mean, topological_order
-from nn import GPT, add_lora, cross_entropy, plots
+from nn import GPT, SGD, Adam, add_lora, cross_entropy, plots
 
 from ..shared import page
 from ..shared.options import Options
@@ -20,8 +21,8 @@ from ..shared.report import Report, demo
 from . import charts
 from .counting import GUESSING, by_hand, by_the_engine, count, descend, loss_of_pairs
 from .names import EDGE, SYMBOLS, read, spelled, tokens_of
-from .plain import PlainValue, losses
-from .training import Progress, adam, descent, held_out_loss, train
+from .plain import PlainValue, adam, losses
+from .training import gradient_norms, held_out_loss, train
 
 __all__ = ["Attention", "attend", "check", "main", "model_of", "plain_matrices", "seconds_of_plain_steps"]
 
@@ -33,8 +34,9 @@ HAND_RATE, DESCENT_RATE, ADAM_RATE, LORA_RATE = 20.0, 0.3, 0.01, 0.01
 HEADS, WIDTH, BLOCK = 4, 16, 16
 SHOWN = "anna"  # the name whose attention is shown
 WALKED = "ann"  # the name whose graph is stepped through
-MEASURED = 3  # steps of the plain program
+MEASURED = 3  # steps of the plain program, and names whose gradient is shown
 WINDOW = 50  # names that a curve is the mean of
+BETAS = 0.85, 0.99
 EXTENSIONS: dict[str, dict[str, Any]] = {
     "gelu": {"activation": "gelu"},
     "rope": {"rotary": True},
@@ -99,12 +101,12 @@ def seconds_of_plain_steps(texts: Texts, seed: int) -> float:
     """The time of the processor that the plain program takes for a letter, measured on a few steps."""
     matrices = plain_matrices(model_of({}, seed))
     numbers = [p for rows in matrices.values() for row in rows for p in row]
-    rule = adam(len(numbers))
+    rule = adam(len(numbers), *BETAS)
     begin = time.process_time()
     for text in texts:
         found = losses(matrices, text, HEADS)
         (sum(found) * (1.0 / len(found))).backward()
-        for p, step in zip(numbers, rule(np.array([p.grad for p in numbers]), ADAM_RATE).tolist()):
+        for p, step in zip(numbers, rule([p.grad for p in numbers], ADAM_RATE)):
             p.data, p.grad = p.data - step, 0.0
     return (time.process_time() - begin) / sum(len(text) - 1 for text in texts)
 
@@ -121,6 +123,7 @@ class Answers:
     size : how many parameters the GPT has.
     held_out : by stage the loss on names that no stage has seen.
     losses : by stage the loss of each name before its step.
+    norms : by matrix the length of the gradient before the training and after it.
     difference : the largest between the gradients by hand and by the engine.
     seconds : of the training with Adam, code generation included.
     plain : seconds that the plain program would have taken for it.
@@ -130,9 +133,9 @@ class Answers:
     texts: Texts
     model: GPT
     size: int
-    progress: Progress
     held_out: dict[str, float]
     losses: dict[str, Sequence[float]]
+    norms: dict[str, tuple[float, float]]
     difference: float
     samples: Sequence[str]
     known: set[str]
@@ -157,15 +160,17 @@ def answer(given: Mapping[str, Any]) -> Answers:
     held_out = {PAIRS: loss_of_pairs(table, unseen), HAND: loss_of_pairs(learned, unseen)}
     # The GPT: the same start, the same names, two rules.
     other = model_of(given, seed)
-    by_descent = train(other, texts, descent, DESCENT_RATE)
+    by_descent = train(other, texts, SGD, DESCENT_RATE)
     held_out[DESCENT] = held_out_loss(other, unseen)
     model = model_of(given, seed)
+    at_first = gradient_norms(model, texts[:MEASURED])
     begin = time.perf_counter()
-    progress = train(model, texts, adam(len(model.parameters())), ADAM_RATE)
+    by_adam = train(model, texts, functools.partial(Adam, betas=BETAS), ADAM_RATE)
     seconds = time.perf_counter() - begin
     held_out[ADAM] = held_out_loss(model, unseen)
     made = [model.generate(EDGE, stop=EDGE, temperature=0.7, seed=seed + i) for i in range(20)]
     attention = attend(model, tokens_of(SHOWN))
+    at_last = gradient_norms(model, texts[:MEASURED])
     size = len(model.parameters())
     adapted = adapt(model, learn, held, seed, steps) if given["lora"] else None
     letters = sum(len(text) - 1 for text in texts)
@@ -175,9 +180,9 @@ def answer(given: Mapping[str, Any]) -> Answers:
         texts,
         model,
         size,
-        progress,
         held_out,
-        {HAND: by_layer, DESCENT: by_descent.losses, ADAM: progress.losses},
+        {HAND: by_layer, DESCENT: by_descent.batch_loss, ADAM: by_adam.batch_loss},
+        {name: (norm, at_last[name]) for name, norm in at_first.items()},
         difference,
         [spelled(tokens) for tokens in made],
         {*learn, *held},
@@ -201,8 +206,7 @@ def adapt(
     texts, unseen = ([tokens_of(name) for name in part if name in men] for part in (learn, held))
     add_lora(model, rank=4, seed=seed)
     before = held_out_loss(model, unseen)
-    trained = sum(p.requires_grad for p in model.parameters())
-    train(model, texts[:steps], adam(trained), LORA_RATE)
+    train(model, texts[:steps], functools.partial(Adam, betas=BETAS), LORA_RATE)
     return before, held_out_loss(model, unseen)
 
 
@@ -305,9 +309,9 @@ def present(answers: Answers, folder: Path) -> Path:
     )
     report.show(
         "norms",
-        charts.norms(answers.progress.norms),
-        "A table of colours, a row for each matrix and time along it: how long its gradient is.",
-        "The length of each matrix's gradient while Adam trains, dark where it is long.",
+        charts.norms(answers.norms),
+        "Two bars for each matrix: how long its gradient is before the training and after it.",
+        f"The length of each matrix's gradient over {MEASURED} names, before Adam's training and after it.",
     )
 
     report.section("samples", "5 Names that it makes up")
