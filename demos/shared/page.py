@@ -18,7 +18,7 @@ from latex2mathml.converter import convert
 from autograd import Explorer
 
 __all__ = [
-    "columns", "contents", "details", "document", "equations", "explorer", "facts", "figure", "in_brackets",
+    "columns", "contents", "details", "document", "explorer", "facts", "figure", "in_brackets",
     "links", "listing", "mathml", "number", "paragraph", "prose", "section", "signed", "table", "typeset",
 ]  # fmt: skip
 
@@ -104,15 +104,6 @@ def paragraph(text: str, kind: str = "") -> str:
     """A paragraph, with `formulas` between backquotes."""
     attribute = f' class="{kind}"' if kind else ""
     return f"<p{attribute}>{prose(text)}</p>"
-
-
-def equations(lines: Iterable[Sequence[str]], kind: str = "") -> str:
-    """Equations, aligned at their first sign: per line the left side, then what it equals, step by step."""
-    rows = []
-    for left, *rights in lines:
-        steps = " ".join(f'<span class="step">= {typeset(right)}</span>' for right in rights)
-        rows.append(f"<tr><td>{typeset(left)}</td><td>{steps}</td></tr>")
-    return f'<table role="presentation" class="{f"equations {kind}".strip()}">{"".join(rows)}</table>'
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
