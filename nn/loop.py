@@ -19,7 +19,7 @@ from autograd import AnomalyError, detect_anomaly, mean, no_grad, updates_at_onc
 
 from .batches import batches
 from .compiled import CompiledModel
-from .examples import Example, copies
+from .examples import Example, called, copies
 from .history import History
 from .kept import Kept, is_users
 from .layers import Dropout
@@ -342,7 +342,7 @@ class Loop:
                     self.follow()
                 epoch, number = divmod(len(steps), self.order.updates)
                 place = f"epoch {first + epoch}, batch {number + 1}"
-                self.make_eagerly([self.data[i] for i in part[made]], place)
+                self.make_eagerly(part[made], place)
                 made += 1
             at += made
 
@@ -370,17 +370,18 @@ class Loop:
             raise
         return made
 
-    def make_eagerly(self, examples: list[Example], place: str) -> None:
-        """Make an update from the mean loss over the examples, which is taken before it.
+    def make_eagerly(self, batch: Any, place: str) -> None:
+        """Make an update from the mean loss, before it, over a batch: (B,) numbers of examples.
 
         An interrupt leaves the update made and noted in `steps`, or neither.
         """
         steps = self.steps[1]
         done = len(steps)
         previous, self.before = self.before, self.now()
+        examples = [self.data[i] for i in batch]
         try:
             given = copies(examples)
-            outputs = [self.model(x) for x, _ in given]
+            outputs = [called(self.model, x, f"row {i} of X, in {place}") for i, (x, _) in zip(batch, given)]
             total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
             if not math.isfinite(total.data):
                 error = self.divergence(f"the loss became {total.data!r}", place, examples)

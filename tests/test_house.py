@@ -51,9 +51,9 @@ FLOORS = {
     ],
     "autograd.compiler.ir": [
         "nodes", "registry", "index_maps", "fused_rules", "passes", "schedule", "verifier", "adjoint",
-        "tangent", "sparsity",
+        "tangent",
     ],
-    "autograd.compiler.frontend": ["capture", "vectorize"],
+    "autograd.compiler.frontend": ["capture", "vectorize", "sparsity"],
     "autograd.compiler.numpy": ["scalar_codegen", "taking", "target", "codegen", "backend"],
     "autograd.compiler.llvm": [
         "libm", "builder", "legalize", "layout", "memory", "reductions", "lowering", "rows", "single_pass",
@@ -61,10 +61,10 @@ FLOORS = {
     ],
     "autograd.compiler.jax": ["rows", "lowering", "function", "backend"],
     "nn": [
-        "arguments", "schema", "kept", "curves", "plots", "activations", "arrays", "batches",
+        "arguments", "schema", "kept", "curves", "plots", "activations", "array_forward", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
         "module", "schedules", "callbacks", "examples", "layers", "linear", "lora", "normalization",
-        "attention", "feed_forward", "gpt", "architectures", "array_forward", "exchange", "onnx_graph",
+        "attention", "feed_forward", "gpt", "architectures", "exchange", "onnx_graph",
         "storage", "weights", "compiled", "loop", "training", "exploration", "estimators",
     ],
     "demos": [

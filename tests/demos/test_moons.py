@@ -51,6 +51,7 @@ def test_no_straight_line_parts_them():
 # --- the boundary -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_point_but_a_few_is_on_its_side_and_so_are_points_never_seen(run):
     model, _, _ = run
     for n, seed, least in ((moons.POINTS, 0, 0.98), (1000, 12345, 0.95)):

@@ -160,6 +160,7 @@ def test_a_claim_that_does_not_hold_is_noticed(found, slip):
 # --- files and options --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_has_its_pictures_and_loads_nothing(out):
     page = page_of(out[0], ["loss", "paths", "optimizers", "optimizers_loss"])
     for words in (

@@ -18,6 +18,8 @@ from nn import (
     DivergenceError,
     Dropout,
     EarlyStopping,
+    Embedding,
+    Linear,
     Module,
     StepLR,
     cross_entropy,
@@ -302,6 +304,51 @@ def test_a_token_that_is_none_is_found_before_the_first_update(backend, data, wr
     with pytest.raises(wrong[1], match=f"row {i}, column {j} of {which} takes whole numbers"):
         fit(model, X, y, loss="cross_entropy", optimizer=SGD(model.parameters(), 0.1), epochs=1, batch_size=1,
             shuffle=False, validation=held_out, backend=backend, progress=False)  # fmt: skip
+    assert numbers(model) == before
+
+
+class TwoTables(Module):
+    """Your own: a line in rows of two tables; the first may be read with Python's integers."""
+
+    def __init__(self, opaque):
+        self.colours, self.sizes = Embedding(3, 2, seed=0), Embedding(5, 2, seed=1)
+        self.line, self.opaque = Linear(5, 1, seed=2), opaque
+
+    def __call__(self, x):
+        colour = int(x[0]) if self.opaque else x[0]
+        return self.line([*self.colours(colour), *self.sizes(x[2]), x[1]])[0]
+
+
+@routes
+@given(
+    opaque=st.booleans(), place=st.sampled_from([0, 2]), i=st.integers(0, 3), validating=st.booleans(),
+    wrong=st.sampled_from([(5, IndexError), (-1, IndexError), (0.5, ValueError)]),
+)  # fmt: skip
+@tries(8)
+def test_a_bad_token_of_your_own_module_names_row_and_table(backend, opaque, place, i, validating, wrong):
+    rows = [[2, 0.5, 4], [0, -1.0, 3], [1, 2.0, 0], [2, 0.0, 1]]
+    bad = [row[:] for row in rows]
+    bad[i][place] = wrong[0]
+    model, y = TwoTables(opaque), [0.0, 1.0, 2.0, 3.0]
+    before = numbers(model)
+    settings = {"epochs": 1, "batch_size": 1, "shuffle": False, "progress": False, "loss": "mse_loss"}
+    if opaque:  # it cannot be recorded: the bad row itself is refused, and those before it are learned
+        if wrong[0] == 0.5 or place == 2:
+            return
+        with pytest.raises(IndexError, match=f"row {i} of X.*: Embedding takes whole numbers from 0 to 2"):
+            fit(model, bad, y, optimizer=SGD(model.parameters(), 0.1), backend="eager", **settings)
+        other = TwoTables(opaque)
+        if i:
+            optimizer = SGD(other.parameters(), 0.1)
+            fit(other, rows[:i], y[:i], optimizer=optimizer, backend="eager", **settings)
+        assert numbers(model) == numbers(other)
+        return
+    table, count = {0: ("colours", 2), 2: ("sizes", 4)}[place]
+    which, X, held_out = ("validation X", rows, (bad, y)) if validating else ("X", bad, None)
+    message = f"row {i}, column {place} of {which}: {table} takes whole numbers from 0 to {count}"
+    optimizer = SGD(model.parameters(), 0.1)
+    with pytest.raises(wrong[1], match=message):
+        fit(model, X, y, optimizer=optimizer, validation=held_out, backend=backend, **settings)
     assert numbers(model) == before
 
 

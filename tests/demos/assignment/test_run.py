@@ -224,6 +224,7 @@ def test_the_table_has_one_row_per_epoch_with_all_digits(out):
     assert [float(cell) for cell in rows[0][5:13]] == list(WEIGHTS)
 
 
+@pytest.mark.slow
 def test_the_biases_have_columns_of_their_own(tmp_path, capsys):
     assert assignment.main(["--biases", ".35,.6", "--epochs", "3", "--out", str(tmp_path)]) == 0
     header, *rows = Out(tmp_path, "").table()
