@@ -75,7 +75,7 @@ FLOORS = {
     "demos.shared": ["datasets", "figures", "options", "page", "report"],
     "demos.assignment": ["comment", "charts", "network", "handout", "page", "run"],
     "demos.gpt": ["names", "counting", "plain", "training", "charts", "run"],
-    "demos.order": ["page", "run"],
+    "demos.order": ["passes", "run"],
 }  # fmt: skip
 ROOF = "__init__"
 BELOW = {"autograd": set(), "nn": {"autograd"}, "demos": {"autograd", "nn"}}

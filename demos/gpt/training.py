@@ -1,4 +1,4 @@
-"""The training: one name a step, by `fit`, and what it is judged by."""
+"""Training one name a step with `fit`, and what judges it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def held_out_loss(model: GPT, texts: Texts) -> float:
 
 
 def gradient_norms(model: GPT, texts: Texts) -> dict[str, float]:
-    """The length of the gradient by each matrix, by its name, of the mean loss over some texts."""
+    """By the name of each trained matrix, the gradient norm of the mean loss over some texts."""
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     gradient = grad(mean([model.loss(text) for text in texts]), list(named.values()))
     squares: dict[str, float] = {}
