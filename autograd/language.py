@@ -1,7 +1,7 @@
 """Expressions and small programs as people type them: parsed, checked part by part, and recorded.
 
-None is evaluated as Python. The playground has the same parser in JavaScript, ``explorer/web/parser.js``, and
-one collection of cases is tried on both: they read the same texts, and point at the same places.
+Nothing is evaluated as Python. The playground has the same parser in JavaScript, ``explorer/web/parser.js``,
+with the same `GRAMMAR`, `FUNCTIONS` and `REASONS`: on the texts of the tests their results and errors agree.
 
 A program is lines, or parts between ``;``: ``name = expression``, and the result as the last. An expression
 has numbers, names, ``+ - * / // % **``, ``<`` and ``>``, brackets, calls of `FUNCTIONS`, lists ``[a, b]``
@@ -19,14 +19,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from .engine import primitives
 from .engine.primitive import TABLE, Primitive
 from .engine.value import Value
 
 __all__ = [
-    "CONSTANTS", "DEEPEST", "FUNCTIONS", "KEYWORDS", "LONGEST", "LONGEST_RANGE", "MOST_NESTED",
+    "CONSTANTS", "DEEPEST", "FUNCTIONS", "GRAMMAR", "KEYWORDS", "LONGEST", "LONGEST_RANGE", "MOST_NESTED",
     "MOST_STEPS", "OPERATORS", "REASONS", "ExpressionError", "Formula", "Function", "nearest", "parse",
     "parse_number", "same_name",
 ]  # fmt: skip
@@ -89,6 +89,7 @@ REASONS = {
 """What can be wrong, by a short name, with places for what was found."""
 
 Number = Value | float
+T = TypeVar("T")
 Instruction = tuple[str, Any, int]  # of a stack machine: its kind, what it is about, its place in the text
 Code = tuple[Instruction, ...]
 
@@ -115,37 +116,24 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Function:
-    """What an expression may call.
+    """A function that an expression may call."""
 
-    Attributes
-    ----------
-    row : the name of the row that it records.
-    takes : for each argument whether it is a ``number`` or a ``list``.
-    least : how many arguments it needs.
-    usage : how it is called, in words.
-    spread : whether the elements of its list may also be given one by one.
-    each : whether it gives a list, one number for each of the list.
-    filled : whether its list must not be empty.
-    call : the function itself.
-    """
-
-    row: str
-    takes: tuple[str, ...]
-    least: int
+    row: str  # the name of the row that it records
+    takes: tuple[str, ...]  # for each argument ``number`` or ``list``
+    least: int  # the number of required arguments
     usage: str
     call: Callable[..., Any]
-    spread: bool = False
-    each: bool = False
-    filled: bool = False
+    spread: bool = False  # the elements of its list may be given one by one
+    each: bool = False  # it returns a list as long as its argument
+    filled: bool = False  # its list must not be empty
 
 
-def _of_row(name: str, function: Callable[..., Any], row: Primitive) -> Function:
-    """A function with the arguments of its row."""
-    parameters = list(inspect.signature(function).parameters.values())
-    needed = [each for each in parameters if each.default is each.empty]
-    written = [each.name if each in needed else f"{each.name}={each.default!r}" for each in parameters]
+def _of_row(name: str, row: Primitive) -> Function:
+    parameters = inspect.signature(row).parameters.values()
+    needed = [each.name for each in parameters if each.default is each.empty]
+    optional = [f"{each.name}={each.default!r}" for each in parameters if each.default is not each.empty]
     takes = tuple("list" if place in row.vectors else "number" for place in range(len(parameters)))
-    return Function(row.name, takes, len(needed), f"{name}({', '.join(written)})", function)
+    return Function(row.name, takes, len(needed), f"{name}({', '.join(needed + optional)})", row)
 
 
 def _of_list(name: str, **more: bool) -> Function:
@@ -154,21 +142,15 @@ def _of_list(name: str, **more: bool) -> Function:
 
 
 _ROWS = {name: row for name in primitives.__all__ if isinstance(row := getattr(primitives, name), Primitive)}
-_PUBLIC = {
-    name: row for name, row in _ROWS.items() if not re.search("_slope|_share|sech2|minus|monomial", name)
-}
+_INTERNAL = re.compile("_slope|_share|sech2|minus|monomial")
 _ALIASES = {
-    "abs": TABLE["abs"],
-    "ln": _ROWS["log"],
-    "max": _ROWS["maximum"],
-    "min": _ROWS["minimum"],
-    "σ": _ROWS["sigmoid"],
-}
+    "abs": "abs", "ln": "log", "max": "maximum", "min": "minimum", "σ": "sigmoid", "gelu": "gelu",
+    "gelu_tanh": "gelu_tanh",
+}  # fmt: skip
 
 FUNCTIONS: dict[str, Function] = {
-    **{name: _of_row(name, row, row) for name, row in _PUBLIC.items()},
-    **{name: _of_row(name, row, row) for name, row in _ALIASES.items()},
-    **{name: _of_row(name, TABLE[name], TABLE[name]) for name in ("gelu", "gelu_tanh")},
+    **{name: _of_row(name, row) for name, row in _ROWS.items() if not _INTERNAL.search(name)},
+    **{name: _of_row(name, TABLE[row]) for name, row in _ALIASES.items()},
     "dot": Function(
         "dot", ("list", "list", "number"), 2, "dot([w1, w2], [a1, a2], bias)", primitives.dot
     ),
@@ -191,12 +173,25 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 # --- words -------------------------------------------------------------------------------------------
 
-_TOKEN = re.compile(
-    r"""(?P<space>[ \t\f\r]+|\#[^\n]*)|(?P<line>\n)
-    |(?P<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
-    |(?P<sign>\*\*|//|==|!=|<=|>=|:=|<<|>>|[-+*/%<>=()\[\]{},;:.^@&|~!])|(?P<text>["'])""",
-    re.VERBOSE | re.ASCII,
-)
+GRAMMAR: dict[str, Any] = {
+    "token": r"(?P<space>[ \t\f\r]+|#[^\n]*)|(?P<line>\n)"
+    r"|(?P<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+"
+    r"|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<sign>\*\*|//|==|!=|<=|>=|:=|<<|>>|[-+*/%<>=()\[\]{},;:.^@&|~!])|(?P<text>[\"'])",
+    "malformed": "__|_$|_[.eE]|\\._|0[xXbBoO]_?$",  # a number
+    "levels": [["<", ">"], ["+", "-"], ["*", "/", "//", "%"]],  # operators, binding more and more tightly
+    "compared": ["<", ">", "==", "!=", "<=", ">="],
+    "unexpected": {  # the reason by the word that follows an expression
+        "^": "power", "=": "one_name", ".": "dotted", "if": "choice", "and": "joined", "or": "joined",
+        "not": "joined", **dict.fromkeys(("<", ">", "==", "!=", "<=", ">="), "compare"),
+        **dict.fromkeys(("@", "&", "|", "~", "<<", ">>", "!"), "no_operator"), "(": "product", "[": "product",
+        ",": "single",
+    },
+}  # fmt: skip
+"""Facts of the grammar that both parsers look up."""
+
+_TOKEN = re.compile(GRAMMAR["token"])
+_LEVELS: list[list[str]] = GRAMMAR["levels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,26 +202,21 @@ class _Word:
 
 
 def _words(source: _Source) -> Iterator[_Word]:
-    """The text word by word; of lines also whether they are indented more, or less, than the one before."""
+    """The words of the text, with ``indent`` and ``dedent`` where a line is indented more, or less."""
     text, at, brackets = source.text, 0, 0
     indents: list[int] = []
-    begins = True  # a line
+    line_begins = True
     while at < len(text):
         match = _TOKEN.match(text, at)
-        kind = match.lastgroup if match else ""
-        if kind == "space" and match:
-            at = match.end()
-            continue
+        kind, word = (match.lastgroup or "", match[0]) if match else ("name", "")
         if kind == "line":
-            if not brackets and not begins:
+            if not brackets and not line_begins:
                 yield _Word("line", "", at)
-            begins, at = begins or not brackets, at + 1
-            continue
-        if begins:
-            begins = False
+            line_begins = line_begins or not brackets
+        elif kind != "space" and line_begins:
+            line_begins = False
             width = _indent(text, at)
-            if not indents:
-                indents.append(width)
+            indents = indents or [width]
             if width > indents[-1]:
                 indents.append(width)
                 yield _Word("indent", "", at)
@@ -237,43 +227,41 @@ def _words(source: _Source) -> Iterator[_Word]:
                 yield _Word("dedent", "", at)
         if kind == "text":
             source.fail("text", at)
-        if match is None:
-            end = at
-            while end < len(text) and f"a{text[at : end + 1]}".isidentifier():
-                end += 1
-            name = same_name(text[at:end])
+        if kind == "name":
+            word = _letters(text, at)
+            name = same_name(word)
             if not name.isidentifier():
-                source.fail(
-                    "letter", at, found=text[at] if "!" <= text[at] <= "~" else f"U+{ord(text[at]):04X}"
-                )
+                found = text[at] if "!" <= text[at] <= "~" else f"U+{ord(text[at]):04X}"
+                source.fail("letter", at, found=found)
             yield _Word("keyword" if name in KEYWORDS else "name", name, at)
-            at = end
-            continue
-        if kind == "number" and match.end() < len(text) and f"a{text[match.end()]}".isidentifier():
-            imaginary = re.match(r"[jJ](?!\w)", text[match.end() :])
-            source.fail("text" if imaginary else "product", at)
-        word = match[0]
-        brackets = max(0, brackets + (word in "([{") - (word in ")]}"))
-        yield _Word(kind or "", word, at)
-        at = match.end()
+        elif kind in ("number", "sign"):
+            follows = _letters(text, at + len(word)) if kind == "number" else ""
+            if follows:
+                source.fail("text" if follows in ("j", "J") else "product", at)
+            brackets = max(0, brackets + (word in "([{") - (word in ")]}"))
+            yield _Word(kind, word, at)
+        at += len(word)
     yield _Word("line", "", at)
     for _ in indents[1:]:
         yield _Word("dedent", "", at)
     yield _Word("end", "", at)
 
 
+def _letters(text: str, at: int) -> str:
+    """The letters from a place on that can continue a name."""
+    end = at
+    while end < len(text) and f"a{text[at : end + 1]}".isidentifier():
+        end += 1
+    return text[at:end]
+
+
 def _indent(text: str, at: int) -> int:
     """The column at which a line begins, with tabs to the next multiple of eight."""
-    width = 0
-    for letter in text[text.rfind("\n", 0, at) + 1 : at]:
-        width += 8 - width % 8 if letter == "\t" else 1
-    return width
+    return len(text[text.rfind("\n", 0, at) + 1 : at].expandtabs(8))
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A text that can say where in it something is wrong."""
-
     text: str
 
     def fail(self, reason: str, at: int, **values: Any) -> NoReturn:
@@ -284,21 +272,18 @@ class _Source:
 
 # --- parsing -----------------------------------------------------------------------------------------
 
-Statement = tuple[str, str, Code, Any, int]  # its kind, a name, the code, a body, and where it begins
-_LEVELS = ({"<", ">"}, {"+", "-"}, {"*", "/", "//", "%"})  # binding more and more tightly
-_OTHER_SIGNS = {"@", "&", "|", "~", "<<", ">>", "!"}
-_COMPARED = {"<", ">", "==", "!=", "<=", ">="}
+Statement = tuple[str, str, Code, Any, int]  # its kind, name, code, body, and where it begins
 
 
 class _Parser:
-    """Statements from words: recursive descent, in which nesting is counted."""
+    """Statements from words, by recursive descent; `within` counts the nesting."""
 
     def __init__(self, source: _Source) -> None:
         self.source = source
         self.words = list(_words(source))
         self.place = self.depth = 0
         self.assigned: set[str] = set()
-        self.first: dict[str, int] = {}  # where a name that nothing was assigned to is used first
+        self.first: dict[str, int] = {}  # the first use of each name that was not assigned before
 
     @property
     def word(self) -> _Word:
@@ -311,38 +296,34 @@ class _Parser:
     def sees(self, *signs: str) -> bool:
         return self.word.kind in ("sign", "keyword") and self.word.text in signs
 
+    def accept(self, *signs: str) -> _Word | None:
+        return self.next() if self.sees(*signs) else None
+
+    def expect(self, sign: str) -> None:
+        if not self.accept(sign):
+            self.unexpected(sign)
+
     def fail(self, reason: str, word: _Word | None = None, **values: Any) -> NoReturn:
         self.source.fail(reason, (word or self.word).at, **values)
 
-    def expect(self, sign: str) -> _Word:
-        if not self.sees(sign):
-            self.unexpected(f"{sign}")
-        return self.next()
-
-    def deeper(self, by: int) -> None:
-        self.depth += by
+    def within(self, read: Callable[..., T], *arguments: Any) -> T:
+        """Read one level deeper."""
+        self.depth += 1
         if self.depth > DEEPEST:
             self.fail("deep")
+        result = read(*arguments)
+        self.depth -= 1
+        return result
 
-    def unexpected(self, what: str) -> NoReturn:
-        """Say what is wrong with a word that cannot stand behind an expression."""
-        word = self.word
-        found = word.text
-        reasons = {
-            "^": "power", "=": "one_name", ".": "dotted", "if": "choice", "and": "joined",
-            "or": "joined", "not": "joined",
-        }  # fmt: skip
-        if word.kind in ("sign", "keyword") and found in reasons:
-            self.fail(reasons[found])
-        if word.kind == "sign" and found in _COMPARED:
-            self.fail("compare")
-        if word.kind == "sign" and found in _OTHER_SIGNS:
-            self.fail("no_operator", found=found)
-        if word.kind in ("name", "number") or found in ("(", "["):
-            self.fail("product")
-        if what:
+    def unexpected(self, what: str = "") -> NoReturn:
+        """Refuse a word that cannot follow an expression."""
+        kind, found = self.word.kind, self.word.text
+        reason = GRAMMAR["unexpected"].get(found, "") if kind in ("sign", "keyword") else ""
+        if kind in ("name", "number"):
+            reason = "product"
+        if what and reason in ("", "single"):
             self.fail("expected", what=what)
-        self.fail("single" if found == "," else "operator")
+        self.fail(reason or "operator", found=found)
 
     # statements
 
@@ -355,69 +336,67 @@ class _Parser:
     def statements(self, top: bool) -> tuple[Statement, ...]:
         found: list[Statement] = []
         while self.word.kind not in ("end", "dedent"):
-            if self.word.kind == "line":
-                self.next()
-                continue
             if self.word.kind == "indent":
                 self.fail("indent")
-            found.append(self.statement(top))
+            if self.word.kind == "line":
+                self.next()
+            else:
+                found.append(self.statement(top))
         return tuple(found)
 
     def statement(self, top: bool) -> Statement:
         begin = self.word
-        if self.sees("for"):
-            return self.loop()
-        follows = self.words[self.place + 1]
+        if self.accept("for"):
+            return self.loop(begin)
         if begin.kind == "keyword" and begin.text not in ("not", "lambda", "True", "False", "None"):
             self.fail("statement")
-        if begin.kind == "name" and follows.kind == "sign" and follows.text == "=":
+        follows = self.words[self.place + 1]
+        assigns = begin.kind == "name" and follows.kind == "sign" and follows.text == "="
+        if assigns:
             self.place += 2
-            code = self.expression()
-            if begin.text in self.first:
-                self.fail("before", begin, found=begin.text)
-            self.assigned.add(begin.text)
-            self.end()
-            return ("assign", begin.text, code, (), begin.at)
         code = self.expression()
-        self.end()
+        if assigns:
+            self.assign(begin)
+        if not self.accept(";"):
+            if self.word.kind != "line":
+                self.unexpected()
+            self.next()
+        if assigns:
+            return ("assign", begin.text, code, (), begin.at)
         if not top or any(word.kind not in ("line", "end") for word in self.words[self.place :]):
             self.fail("last", begin)
         return ("result", "", code, (), begin.at)
 
-    def end(self) -> None:
-        if self.word.kind == "line" or self.sees(";"):
-            self.next()
-        elif self.word.kind != "end":
-            self.unexpected("")
-
-    def loop(self) -> Statement:
-        begin = self.next()
-        name = self.new_name()
-        self.expect("in")
-        code = self.expression()
+    def assign(self, name: _Word) -> None:
         if name.text in self.first:
             self.fail("before", name, found=name.text)
         self.assigned.add(name.text)
+
+    def loop(self, begin: _Word) -> Statement:
+        name = self.new_name()
+        self.expect("in")
+        code = self.expression()
+        self.assign(name)
         self.expect(":")
-        self.deeper(1)
-        if self.word.kind == "line":
-            self.next()
-            if self.word.kind != "indent":
-                self.fail("block")
-            self.next()
-            body = self.statements(top=False)
-            self.next()
-        else:
-            body = ()
-            while self.word.kind not in ("line", "end"):
-                line = self.word.at
-                body += (self.statement(top=False),)
-                if "\n" in self.source.text[line : self.word.at]:
-                    break
-        self.deeper(-1)
+        body = self.within(self.body)
         if not body:
             self.fail("block")
         return ("for", name.text, code, body, begin.at)
+
+    def body(self) -> tuple[Statement, ...]:
+        """The indented lines below a loop, or the statements behind its colon."""
+        if self.word.kind != "line":
+            found = [self.statement(top=False)]
+            while self.words[self.place - 1].text == ";" and self.word.kind != "line":
+                found.append(self.statement(top=False))
+            return tuple(found)
+        self.next()
+        if self.word.kind != "indent":
+            self.fail("block")
+        self.next()
+        statements = self.statements(top=False)
+        self.next()
+        return statements
 
     def new_name(self) -> _Word:
         if self.word.kind == "keyword":
@@ -437,39 +416,30 @@ class _Parser:
         if level == len(_LEVELS):
             return self.signed(code)
         self.level(level + 1, code)
-        while self.word.kind == "sign" and self.word.text in _LEVELS[level]:
-            sign = self.next()
+        while sign := self.accept(*_LEVELS[level]):
             self.level(level + 1, code)
             code.append(("operator", sign.text, sign.at))
-            if level == 0 and self.word.kind == "sign" and self.word.text in _COMPARED:
+            if level == 0 and self.sees(*GRAMMAR["compared"]):
                 self.fail("compare")
         return None
 
     def signed(self, code: list[Instruction]) -> None:
-        if not self.sees("-", "+"):
+        sign = self.accept("-", "+")
+        if sign is None:
             return self.power(code)
-        sign = self.next()
-        self.deeper(1)
-        self.signed(code)
-        self.deeper(-1)
+        self.within(self.signed, code)
         if sign.text == "-":
             code.append(("negative", None, sign.at))
         return None
 
     def power(self, code: list[Instruction]) -> None:
         self.atom(code)
-        while self.sees("["):
-            sign = self.next()
-            self.deeper(1)
-            self.level(0, code)
-            self.deeper(-1)
+        while sign := self.accept("["):
+            self.within(self.level, 0, code)
             self.expect("]")
             code.append(("index", None, sign.at))
-        if self.sees("**"):
-            sign = self.next()
-            self.deeper(1)
-            self.signed(code)
-            self.deeper(-1)
+        if sign := self.accept("**"):
+            self.within(self.signed, code)
             code.append(("operator", "**", sign.at))
 
     def atom(self, code: list[Instruction]) -> None:
@@ -480,31 +450,29 @@ class _Parser:
         elif word.kind == "name":
             self.next()
             if self.sees("("):
-                self.call(word, code)
-            else:
-                if word.text not in self.assigned:
-                    self.first.setdefault(word.text, word.at)
-                code.append(("name", word.text, word.at))
-        elif self.sees("("):
-            self.next()
-            self.deeper(1)
-            self.level(0, code)
-            self.deeper(-1)
+                return self.call(word, code)
+            if word.text not in self.assigned:
+                self.first.setdefault(word.text, word.at)
+            code.append(("name", word.text, word.at))
+        elif self.accept("("):
+            self.within(self.level, 0, code)
             self.expect(")")
-        elif self.sees("["):
-            self.elements("]", code)
+        elif self.accept("["):
+            count = self.within(self.elements, "]", code)
+            if count is not None:
+                code.append(("list", count, word.at))
         elif self.sees("True", "False", "None"):
             self.fail("text")
         elif word.kind == "keyword":
             self.fail("joined" if word.text == "not" else "keyword", found=word.text)
         else:
             self.fail("operand")
+        return None
 
     def number(self, word: _Word) -> float:
-        digits = word.text
-        if "__" in digits or digits[-1] == "_" or re.search(r"_[.eE]|\._|0[xXbBoO]_?$", digits):
+        if re.search(GRAMMAR["malformed"], word.text):
             self.fail("operand", word)
-        plain = digits.replace("_", "").lower()
+        plain = word.text.replace("_", "").lower()
         try:
             number = float(int(plain, 0)) if plain[:2] in ("0x", "0b", "0o") else float(plain)
         except OverflowError:
@@ -516,14 +484,12 @@ class _Parser:
     def call(self, name: _Word, code: list[Instruction]) -> None:
         if name.text not in FUNCTIONS and name.text not in ("range", "len"):
             self.fail("function", name, found=name.text, near=nearest(name.text, FUNCTIONS))
-        count = self.elements(")", code, name)
-        if count is not None:
-            code.append(("call", (name.text, count), name.at))
+        self.next()
+        count = self.within(self.elements, ")", code)
+        code.append(("call", (name.text, 1 if count is None else count), name.at))
 
-    def elements(self, closing: str, code: list[Instruction], called: _Word | None = None) -> int | None:
-        """Elements between commas, or ``element for name in list``; of a call, how many they are."""
-        begin = self.next()
-        self.deeper(1)
+    def elements(self, closing: str, code: list[Instruction]) -> int | None:
+        """The number of elements; None for ``element for name in list``, whose code makes the list."""
         count = 0
         while not self.sees(closing):
             start, at = len(code), self.word.at
@@ -533,28 +499,21 @@ class _Parser:
                 if count > 1:
                     self.unexpected(f", or {closing}")
                 self.comprehension(start, at, code)
-                self.deeper(-1)
                 self.expect(closing)
-                return 1 if called else None
-            if not self.sees(","):
+                return None
+            if not self.accept(","):
                 break
-            self.next()
-        if self.sees("=") and called:
+        if self.sees("=") and closing == ")":
             self.fail("named")
-        if not self.sees(closing):
+        if not self.accept(closing):
             self.unexpected(f", or {closing}")
-        self.next()
-        self.deeper(-1)
-        if called:
-            return count
-        code.append(("list", count, begin.at))
-        return None
+        return count
 
     def comprehension(self, start: int, at: int, code: list[Instruction]) -> None:
-        """``element for name in list``; the code of the element, which begins there, is already read."""
+        """``element for name in list``, where the element begins at `at` and its code at `start`."""
         begin = self.next()
         name = self.new_name()
-        if self.first.get(name.text, -1) >= at:  # what the element uses is this name
+        if self.first.get(name.text, -1) >= at:  # the element uses the new name
             del self.first[name.text]
         element = tuple(code[start:])
         del code[start:]
@@ -584,12 +543,11 @@ def parse(text: str) -> Formula:
       0.5*(t - sinh(w*a))^2
                          ^
     """
-    source = _Source(text)
     if len(text) > LONGEST:
         raise ExpressionError(REASONS["long"].format(count=f"{len(text):,}", limit=f"{LONGEST:,}"))
-    parser = _Parser(source)
+    parser = _Parser(_Source(text))
     statements = parser.program()
-    names = sorted((name for name in parser.first if name not in CONSTANTS), key=parser.first.__getitem__)
+    names = sorted(parser.first.keys() - CONSTANTS.keys(), key=parser.first.__getitem__)
     return Formula(text, tuple(names), statements, parser.first)
 
 
@@ -665,7 +623,7 @@ class Formula:
 
 
 class _Recorder:
-    """Runs the code of a program: a stack machine, in which every step is counted."""
+    """Runs the code of a program: a stack machine that counts its steps."""
 
     def __init__(self, source: _Source, leaves: Mapping[str, Value]) -> None:
         self.source = source
@@ -673,25 +631,23 @@ class _Recorder:
         self.steps = 0
 
     def result(self, statements: Sequence[Statement]) -> Value:
-        last = self.all(statements)
-        if isinstance(last, _List):
-            self.source.fail("result", statements[-1][-1])
-        if last is None:
-            self.source.fail("none", statements[-1][-1])
+        last, at = self.all(statements), statements[-1][-1]
+        if last is None or isinstance(last, _List):
+            self.source.fail("none" if last is None else "result", at)
         return last if isinstance(last, Value) else Value(last)
 
     def all(self, statements: Sequence[Statement]) -> Any:
         last = None
         for kind, name, code, body, at in statements:
-            if kind == "for":
-                for each in self.elements(self.run(code), at):
+            last = self.run(code)
+            if kind == "assign":
+                last = self.known[name] = self.labelled(last, name, at)
+            elif kind == "for":
+                elements, last = self.elements(last, at), None
+                for each in elements:
                     self.known[name] = each
                     self.count(at)
                     last = self.all(body)
-                continue
-            last = self.run(code)
-            if kind == "assign":
-                last = self.known[name] = _labelled(last, name)
         return last
 
     def count(self, at: int) -> None:
@@ -721,23 +677,25 @@ class _Recorder:
                 place, values = stack.pop(), stack.pop()
                 stack.append(self.element(values, place, at))
             elif kind == "each":
-                name, element = what
-                before = self.known.get(name)
-                found = []
-                for each in self.elements(stack.pop(), at):
-                    self.known[name] = each
-                    found.append(self.run(element))
-                if before is None:
-                    self.known.pop(name, None)
-                else:
-                    self.known[name] = before
-                stack.append(self.listed(found, at))
+                stack.append(self.each(stack.pop(), what, at))
             else:
                 name, count = what
                 arguments = stack[len(stack) - count :]
                 del stack[len(stack) - count :]
                 stack.append(self.called(name, arguments, at))
         return stack[0]
+
+    def each(self, values: Any, what: tuple[str, Code], at: int) -> _List:
+        name, element = what
+        before = self.known.get(name)
+        found = []
+        for one in self.elements(values, at):
+            self.known[name] = one
+            found.append(self.run(element))
+        self.known[name] = before
+        if before is None:
+            del self.known[name]
+        return self.listed(found, at)
 
     def number(self, value: Any, at: int) -> Number:
         if isinstance(value, _List):
@@ -767,6 +725,16 @@ class _Recorder:
             self.source.fail("index", at, found=number, count=len(values))
         return values[number]
 
+    def labelled(self, value: Any, name: str, at: int) -> Any:
+        """An assigned value: a number becomes a leaf, and a node without a label takes the name."""
+        if isinstance(value, _List):
+            each = enumerate(value)
+            return self.listed([self.labelled(one, f"{name}[{place}]", at) for place, one in each], at)
+        self.count(at)  # a list of lists that are one list has many more elements than steps made it
+        node = value if isinstance(value, Value) else Value(value)
+        node.label = node.label or name
+        return node
+
     def called(self, name: str, arguments: Sequence[Any], at: int) -> Any:
         if name == "range":
             return self.range(arguments, at)
@@ -775,11 +743,10 @@ class _Recorder:
                 self.source.fail("usage", at, usage="len([a, b])")
             return float(len(self.elements(arguments[0], at)))
         function = FUNCTIONS[name]
-        lists = [isinstance(each, _List) for each in arguments]
-        if function.spread and arguments and not any(lists):
-            arguments, lists = [self.listed(arguments, at)], [True]
-        wanted = [kind == "list" for kind in function.takes[: len(lists)]]
-        if lists != wanted or len(lists) < function.least:
+        if function.spread and arguments and not any(isinstance(each, _List) for each in arguments):
+            arguments = [self.listed(arguments, at)]
+        kinds = tuple("list" if isinstance(each, _List) else "number" for each in arguments)
+        if kinds != function.takes[: len(kinds)] or len(kinds) < function.least:
             self.source.fail("usage", at, usage=function.usage)
         for each in arguments:
             if isinstance(each, _List):
@@ -790,7 +757,7 @@ class _Recorder:
         if name == "dot" and len(arguments[0]) != len(arguments[1]):
             self.source.fail("lengths", at, weights=len(arguments[0]), inputs=len(arguments[1]))
         if name == "take":
-            place, last = getattr(arguments[1], "data", arguments[1]), len(arguments[0]) - 1
+            place, last = float(arguments[1]), len(arguments[0]) - 1
             if not (place.is_integer() and 0 <= place <= last):
                 self.source.fail("taken", at, last=last)
         result = function.call(*arguments)
@@ -800,9 +767,7 @@ class _Recorder:
         if not 1 <= len(arguments) <= 3:
             self.source.fail("usage", at, usage="range(stop) or range(start, stop)")
         numbers = [self.whole(each, at) for each in arguments]
-        step = numbers[2] if len(numbers) == 3 else 1
-        start, stop = numbers[:2] if len(numbers) > 1 else (0, numbers[0])
-        if step == 0 or -((start - stop) // step) > LONGEST_RANGE:
+        if numbers[2:] == [0] or len(range(*numbers)[: LONGEST_RANGE + 1]) > LONGEST_RANGE:
             self.source.fail("range", at, limit=f"{LONGEST_RANGE:,}")
         return self.listed(map(float, range(*numbers)), at)
 
@@ -813,22 +778,11 @@ def _combined(sign: str, left: Number, right: Number) -> Number:
     return float(OPERATORS[sign](Value(left), Value(right)).data)  # 1/0 is inf, as the table has it
 
 
-def _labelled(value: Any, name: str) -> Any:
-    """What is assigned to a name: a number becomes a leaf that has it, and nodes without a label take it."""
-    if isinstance(value, _List):
-        made = _List(_labelled(each, f"{name}[{place}]") for place, each in enumerate(value))
-        made.depth = value.depth
-        return made
-    node = value if isinstance(value, Value) else Value(value)
-    node.label = node.label or name
-    return node
-
-
 # --- names that are near ---------------------------------------------------------------------------------
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A question that names the nearest of some names; nothing, if none is near.
+    """A question with the nearest of some names; empty if none is near.
 
     >>> nearest("sinn", ["cos", "sin", "sinh"]), nearest("loss", ["x", "y"])
     ('; did you mean sin?', '')
@@ -836,10 +790,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     name = name[:40]
 
     def strangeness(other: str) -> tuple[int, int]:
-        same = next(
-            (place for place, (a, b) in enumerate(zip(name, other)) if a != b), min(len(name), len(other))
-        )
-        return _distance(name, other), -same
+        differs = (place for place, letter in enumerate(name) if other[place : place + 1] != letter)
+        return _distance(name, other), -next(differs, len(name))
 
     found = min(names, key=strangeness, default=None)
     near = found is not None and strangeness(found)[0] <= max(1, len(name) // 3)
@@ -847,7 +799,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters are to be put in, left out or replaced (Levenshtein 1966)."""
+    """The number of letters to insert, delete or replace (Levenshtein 1966)."""
     row = list(range(len(other) + 1))
     for place, letter in enumerate(one):
         before, row[0] = row[0], place + 1

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..drawing import Drawing
-from ..drawing.style import DECADES, variables
+from ..drawing.style import variables
 from ..engine.arguments import integer, number
 from ..engine.graph import topological_order
 from ..engine.messages import line_of
@@ -32,7 +32,7 @@ from ..spreadsheet.workbook import training_columns
 from ..symbolic import NoScriptError, row_script
 from .columns import Columns
 from .labels import Labels
-from .pictures import network_svg, pictures
+from .pictures import network_picture, pictures
 from .plane import Plane
 from .programs import python_lines, torch_lines
 from .runs import Run, descent
@@ -229,8 +229,7 @@ def explore(
     rows = _add_rows(payload, passes)
     payload["plane"] = drawn_over if "fixed" not in payload else None
     payload["workbook"] = _workbook(passes, wrt)
-    payload["decades"] = DECADES
-    payload["network"] = "" if network is None else network_svg(network, passes)
+    payload["network"] = None if network is None else network_picture(network, passes)
     payload["language"], payload["titled"] = language, bool(title)
     heading = str(texts()[language]["title"])
     payload["title"] = title or heading.format(name=payload["nodes"][-1]["name"])

@@ -11,7 +11,6 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from ..drawing.style import DECADES
 from ..drawing.text import CROWDED, Arrow, Box, dot_text
 from ..engine.graph import edges
 from ..engine.primitive import TABLE, Primitive
@@ -19,6 +18,7 @@ from ..language import (
     CONSTANTS,
     DEEPEST,
     FUNCTIONS,
+    GRAMMAR,
     KEYWORDS,
     LONGEST,
     LONGEST_RANGE,
@@ -31,8 +31,8 @@ from ..symbolic import TEXT, Apply, Expression, Number, Symbol, row_script
 from ..symbolic.expressions import as_expression
 from ..symbolic.notations import SPOKEN_NUMBERS
 from .labels import LONGEST_FORMULA, NUMBERED, Pieces, in_pieces, slot
-from .pictures import ROOM
 from .programs import TAKEN, in_python, in_torch
+from .script import ROOM
 
 __all__ = ["WIDEST", "Shape", "language_data", "pattern", "shapes"]
 
@@ -150,19 +150,16 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
             entry["special"] = {f"{n:g}": _written(row, [base, Number(n)]) for n in _EXPONENTS}
         patterns.append(entry)
         scripts.append(row_script(row, shape))
-    functions = {
-        name: {
-            "row": each.row, "takes": each.takes, "least": each.least, "usage": each.usage,
-            "spread": each.spread, "each": each.each, "filled": each.filled,
-        }
-        for name, each in FUNCTIONS.items()
-    }  # fmt: skip
+    functions = {}
+    for name, each in FUNCTIONS.items():
+        functions[name] = {key: value for key, value in vars(each).items() if key != "call"}
     return {
-        "constants": CONSTANTS, "deepest": DEEPEST, "functions": functions, "keywords": sorted(KEYWORDS),
-        "longest": LONGEST, "longestRange": LONGEST_RANGE, "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS,
-        "operators": _OPERATORS, "reasons": REASONS, "rows": rows, "patterns": patterns, "widest": WIDEST,
-        "taken": sorted({*TAKEN, *TABLE}), "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(),
-        "decades": DECADES,
+        "constants": CONSTANTS, "deepest": DEEPEST, "functions": functions,
+        "grammar": {**GRAMMAR, "token": GRAMMAR["token"].replace("?P<", "?<")},
+        "keywords": sorted(KEYWORDS), "longest": LONGEST, "longestRange": LONGEST_RANGE,
+        "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS, "operators": _OPERATORS, "reasons": REASONS,
+        "rows": rows, "patterns": patterns, "widest": WIDEST, "taken": sorted({*TAKEN, *TABLE}),
+        "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(),
     }, scripts  # fmt: skip
 
 

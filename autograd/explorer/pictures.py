@@ -1,13 +1,10 @@
 """The graph as SVG, once for each way in which its scopes can be open or closed; and the network.
 
-Graphviz places everything and leaves room for the widest numbers. What is drawn carries attributes by
-which the page finds it, and its colours are the names of the style sheet's, so that dark is dark.
+Graphviz places everything and leaves room for the widest numbers; ``web/marks.js`` finds the parts.
 """
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,13 +17,10 @@ from ..drawing.view import View, parts
 from ..engine.replay import Passes
 from ..engine.value import Value
 from ..errors import GraphTooLargeError
+from .script import ROOM
 
-ROOM = "888888888"  # as wide as the widest number that the page writes in its place
 _MOST_STATES = 64  # with more ways to open scopes, only those with one path open are drawn
 _MOST_BOXES = 160  # the most in a picture with open scopes
-_SVG = "http://www.w3.org/2000/svg"
-COLORS = {color: f"var(--{name.replace(' ', '-')})" for name, color in PALETTE.items() if color[0] == "#"}
-CAPTIONS = {"data": "data", "grad": "grad", "|grad|": "norm"}
 
 
 class Reached(View):
@@ -63,12 +57,14 @@ class Picture:
     ----------
     opened : these scopes.
     svg : the drawing.
+    frames : the scope of each open frame, by its title in the drawing.
     boxes : the nodes of each box by place, and its scope if it is a closed one.
     order : the boxes in the order in which they are computed.
     """
 
     opened: list[str]
     svg: str
+    frames: dict[str, str]
     boxes: list[dict[str, Any]]
     order: list[int]
 
@@ -117,8 +113,13 @@ def pictures(
                 {"nodes": [passes.index[node] for node in group.members], "scope": ".".join(group.scope)}
                 for group in divided.groups
             ]
-        svg = _graph_svg(Drawing(dot_text(boxes, arrows, "LR", "", legend=False)), boxes)
-        yield Picture([".".join(scope) for scope in sorted(opened)], svg, listed, _in_order(boxes, arrows))
+        svg = Drawing(dot_text(boxes, arrows, "LR", "", legend=False)).render("svg").decode()
+        framed = {
+            f"cluster_{number}": ".".join(part.partition("\0")[0] for part in cluster)
+            for cluster, number in frames(boxes).items()
+        }
+        scopes = [".".join(scope) for scope in sorted(opened)]
+        yield Picture(scopes, svg, framed, listed, _in_order(boxes, arrows))
 
 
 def _grouped(box: Box, group: Group, openable: bool) -> Box:
@@ -179,37 +180,21 @@ def _in_order(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> list[int]:
     return order
 
 
-# --- SVG that the page can work on -----------------------------------------------------------------
+# --- the network -----------------------------------------------------------------------------------
 
 
-def _graph_svg(drawing: Drawing, boxes: Sequence[Box]) -> str:
-    scopes = {f"cluster_{number}": cluster for cluster, number in frames(boxes).items()}
-    root = _parsed(drawing)
-    for group, title in _titled(root):
-        kind = group.get("class")
-        if kind == "node":
-            number = int(title[1:])
-            group.set("data-box", str(number))
-            _mark_shape(group)
-            _mark_numbers(group)
-        elif kind == "edge":
-            tail, head = title.split("->")
-            group.set("data-arrow", f"{tail[1:]}>{head[1:]}")
-        elif kind == "cluster":
-            group.set("data-scope", ".".join(part.partition("\0")[0] for part in scopes[title]))
-            for label in group.findall(f"{{{_SVG}}}text"):
-                label.text = f"− {label.text}"
-    return _written(root)
+def network_picture(drawing: Drawing, passes: Passes) -> dict[str, Any]:
+    """The drawing of a network, and the place of the node that each of its elements shows.
 
-
-def network_svg(drawing: Drawing, passes: Passes) -> str:
-    """The drawing of a network, each element with the place of the node that it shows.
-
-    An edge and the number on it show a weight, the number below a neuron for its bias, and a neuron
-    for what it computes: for the last operation of its scope, or what its weights are multiplied with.
+    An edge and the number on it show a weight, the number below a neuron its bias, and a neuron the last
+    operation of its scope, or else the node that its weights are multiplied with.
     """
     outputs = {node.scope: place for place, node in enumerate(passes.nodes) if node.scope and node.op}
-    multiplied = _multiplied(passes)
+    multiplied: dict[Value, int] = {}
+    for node in passes.nodes:
+        if node.op == "dot":
+            for weight, factor in zip(*node.operands[:2], strict=True):
+                multiplied.setdefault(weight, passes.index[factor])
     places: dict[str, int] = {}
     for name, link in drawing.links.items():
         if isinstance(link, str):
@@ -221,93 +206,6 @@ def network_svg(drawing: Drawing, passes: Passes) -> str:
             if arrow and link in multiplied:
                 places.setdefault(tail, multiplied[link])
     # An arrowhead would keep the colour of its first sign; the lines run from left to right anyway.
-    root = _parsed(Drawing(drawing.source.replace("{", "{ edge [dir=none];", 1), drawing.engine))
-    for group, title in _titled(root):
-        place, kind = places.get(title), group.get("class")
-        if place is None or kind == "graph":
-            continue
-        label = group.find(f"{{{_SVG}}}text")
-        parameter = isinstance(drawing.links.get(title), Value)
-        group.set("data-part", "edge" if kind == "edge" else "number" if parameter else "neuron")
-        group.set("data-node", str(place))
-        if kind == "node":
-            _mark_shape(group)
-        for shape in group:  # dashes say the sign, which a training may change
-            shape.attrib.pop("stroke-dasharray", None)
-        if parameter and label is not None and label.text:
-            name, equals, _ = label.text.rpartition("= ")
-            label.set("data-prefix", name + equals)
-    return _written(root)
-
-
-def _multiplied(passes: Passes) -> dict[Value, int]:
-    """For each weight of a dot product, the place of the node it is multiplied with."""
-    found: dict[Value, int] = {}
-    for node in passes.nodes:
-        if node.op == "dot":
-            weights, inputs = node.operands[:2]
-            for weight, factor in zip(weights, inputs, strict=True):
-                found.setdefault(weight, passes.index[factor])
-    return found
-
-
-def _parsed(drawing: Drawing) -> ElementTree.Element:
-    return ElementTree.fromstring(drawing.render("svg"))
-
-
-def _titled(root: ElementTree.Element) -> list[tuple[ElementTree.Element, str]]:
-    """The groups of an SVG with their names, which are taken out: a browser would show them as tooltips."""
-    found = []
-    for group in list(root.iter(f"{{{_SVG}}}g")):
-        for title in group.findall(f"{{{_SVG}}}title"):
-            group.remove(title)
-            found.append((group, title.text or ""))
-    return found
-
-
-def _mark_shape(group: ElementTree.Element) -> None:
-    """Tell the page which of the shapes is filled by the gradient."""
-    filled = (
-        each
-        for each in group
-        if each.get("fill") not in (None, "none") and each.get("stroke") not in (None, "none")
-    )
-    shape = next(filled, None)
-    if shape is not None:  # a number that was written into an expression has no shape
-        shape.set("class", "shape")
-
-
-def _mark_numbers(group: ElementTree.Element) -> None:
-    """Tell the page where numbers go, each by its caption, and put them flush with the right side."""
-    right = min((_right(each) for each in group if each.get("class") == "shape"), default=0.0)
-    caption = ""
-    for text in group.iter(f"{{{_SVG}}}text"):
-        content = text.text or ""
-        if content.startswith(ROOM) and caption in CAPTIONS:
-            text.set("data-number", CAPTIONS[caption])
-            text.set("text-anchor", "end")
-            text.set("x", f"{right - 6.0:.2f}")
-            text.text = ""
-        caption = content
-
-
-def _right(shape: ElementTree.Element) -> float:
-    """The largest x of a path or a polygon."""
-    pairs = re.findall(r"(-?[\d.]+),-?[\d.]+", shape.get("d") or shape.get("points") or "")
-    return max(map(float, pairs), default=float("inf"))
-
-
-def _written(root: ElementTree.Element) -> str:
-    """The SVG as text for a page: its colours by name, without what belongs to a file of its own."""
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        for name in ("id", "font-family", "{http://www.w3.org/XML/1998/namespace}space"):
-            element.attrib.pop(name, None)
-        for name in ("fill", "stroke"):
-            color = element.get(name, "").lower()
-            if color in COLORS:
-                element.set(name, COLORS[color])
-    width = re.match(r"[\d.]+", root.get("width", "0"))
-    root.set("data-width", width[0] if width else "0")
-    del root.attrib["width"], root.attrib["height"]
-    return ElementTree.tostring(root, encoding="unicode")
+    headless = Drawing(drawing.source.replace("{", "{ edge [dir=none];", 1), drawing.engine)
+    parameters = [name for name in places if isinstance(drawing.links.get(name), Value)]
+    return {"svg": headless.render("svg").decode(), "places": places, "parameters": parameters}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import json
 import os
 import re
 
@@ -12,8 +11,7 @@ from ..drawing.style import variables
 from ..files import output_path
 from .explore import Explorer
 from .patterns import language_data
-from .pictures import CAPTIONS, COLORS, ROOM
-from .script import WEB, rows_module, script, texts
+from .script import WEB, data_module, rows_module, script, texts
 
 __all__ = ["playground"]
 
@@ -60,8 +58,7 @@ def playground(path: str | os.PathLike[str] | None = None, *, language: str = "e
 def modules() -> tuple[str, list[str]]:
     """The module `language` of the page, all that it looks up; and its rows in JavaScript."""
     data, rows = language_data()
-    data["drawing"] = {"captions": CAPTIONS, "colors": COLORS, "room": ROOM}
-    return f"const LANGUAGE = {json.dumps(data, ensure_ascii=False)};\nexport {{ LANGUAGE }};\n", rows
+    return data_module("LANGUAGE", data), rows
 
 
 @functools.cache

@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..drawing.style import DECADES, PALETTE
 from ..language import REASONS
 
-__all__ = ["WEB", "rows_module", "script", "texts"]
+__all__ = ["ROOM", "WEB", "data_module", "rows_module", "script", "texts"]
 
 WEB = Path(__file__).parent / "web"
 _IMPORT = re.compile(r'^import (?:(\{[^}]*\}) from )?"\./(\w+)\.js";\n', re.MULTILINE)
@@ -40,9 +41,19 @@ def texts() -> dict[str, dict[str, str | dict[str, str]]]:
     return read
 
 
-def _texts_module() -> str:
-    """The module `texts`, with all of them."""
-    return f"const TEXTS = {json.dumps(texts(), ensure_ascii=False)};\nexport {{ TEXTS }};\n"
+ROOM = "888888888"
+"""As wide as the widest number that the page writes in its place."""
+
+
+def data_module(name: str, data: object) -> str:
+    return f"const {name} = {json.dumps(data, ensure_ascii=False)};\nexport {{ {name} }};\n"
+
+
+def _palette() -> dict[str, object]:
+    """How the page knows what Graphviz drew: colours by name, captions of numbers, and the room for them."""
+    colors = {color: f"var(--{name.replace(' ', '-')})" for name, color in PALETTE.items() if color[0] == "#"}
+    captions = {"data": "data", "grad": "grad", "|grad|": "norm"}
+    return {"colors": colors, "captions": captions, "room": ROOM, "decades": DECADES}
 
 
 def script(entry: str, given: Mapping[str, str] | None = None) -> str:
@@ -71,7 +82,8 @@ def script(entry: str, given: Mapping[str, str] | None = None) -> str:
     <BLANKLINE>
     """
     done: dict[str, str] = {}
-    _add(entry, {"texts": _texts_module(), **(given or {})}, done, ())
+    data = {"texts": data_module("TEXTS", texts()), "palette": data_module("PALETTE", _palette())}
+    _add(entry, {**data, **(given or {})}, done, ())
     return "".join(done.values())
 
 

@@ -1,4 +1,4 @@
-"""The plain program: a GPT on a `Value` of forty lines, as most people run it. It is here to be timed.
+"""The plain program, to compare times with: a GPT on a `Value` of forty lines.
 
 After Karpathy 2026, microgpt: RMSNorm without gain, attention over the keys and values of earlier tokens.
 """
@@ -16,7 +16,7 @@ Matrix = Sequence[Sequence[Any]]
 
 
 class PlainValue:
-    """A number, what it was computed from, and the derivative by each of that."""
+    """A number, its parents, and its derivative by each."""
 
     __slots__ = ("data", "grad", "parents", "slopes")
 
@@ -81,11 +81,11 @@ def _softmax(x: Sequence[Any]) -> list[Any]:
 
 
 def losses(matrices: Mapping[str, Matrix], text: Sequence[int], heads: int) -> list[Any]:
-    """Of each token but the last −ln P(the one that follows), by a GPT of one block.
+    """−ln P(the token that follows) for each token but the last, by a GPT of one block.
 
     Parameters
     ----------
-    matrices : tokens, places, query, key, value, projection, up, down and output, each as rows.
+    matrices : the rows of tokens, places, query, key, value, projection, up, down and output.
     """
     m, found = matrices, []
     keys: list[list[Any]] = []

@@ -1,9 +1,8 @@
-"""The training: one name a step, one program for names of all lengths, and two rules that make the step."""
+"""Training one name a step: one compiled program for names of all lengths, and two update rules on arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +10,11 @@ import numpy.typing as npt
 from autograd import Value, compile, dot
 from nn import GPT, cross_entropy
 
-__all__ = ["Progress", "adam", "descent", "held_out_loss", "matrices_of", "train"]
+__all__ = ["adam", "descent", "held_out_loss", "matrices_of", "train"]
 
 Array = npt.NDArray[np.float64]
 Rule = Callable[[Array, float], Array]
-"""``rule(gradient, rate)`` is what a step takes away from the parameters."""
+"""``rule(gradient, rate)``, of shape (P,), is subtracted from the parameters."""
 
 
 def descent(gradient: Array, rate: float) -> Array:
@@ -24,42 +23,28 @@ def descent(gradient: Array, rate: float) -> Array:
 
 
 def adam(count: int, betas: tuple[float, float] = (0.85, 0.99), eps: float = 1e-8) -> Rule:
-    """η m̂ / (√v̂ + ε), with the running means m of g and v of g², and m̂, v̂ without their start at 0.
+    """η m̂ / (√v̂ + ε), with the bias-corrected running means m̂ of g and v̂ of g².
 
     Source: Kingma and Ba 2015, algorithm 1.
     """
-    m, v, taken = np.zeros(count), np.zeros(count), 0
+    m, v, steps = np.zeros(count), np.zeros(count), 0
     first, second = betas
 
     def rule(gradient: Array, rate: float) -> Array:
-        nonlocal m, v, taken
-        taken += 1
+        nonlocal m, v, steps
+        steps += 1
         m = first * m + (1.0 - first) * gradient
         v = second * v + (1.0 - second) * gradient**2
-        step: Array = rate * (m / (1.0 - first**taken)) / (np.sqrt(v / (1.0 - second**taken)) + eps)
+        step: Array = rate * (m / (1.0 - first**steps)) / (np.sqrt(v / (1.0 - second**steps)) + eps)
         return step
 
     return rule
 
 
-@dataclass
-class Progress:
-    """What was seen on the way.
-
-    Attributes
-    ----------
-    losses : of each name, before its step.
-    norms : by matrix the length of its gradient, for each step.
-    """
-
-    losses: list[float] = field(default_factory=list)
-    norms: dict[str, list[float]] = field(default_factory=dict)
-
-
 class Padded:
-    """The loss of texts of up to so many tokens as one program: what is behind a text's end weighs nothing.
+    """The loss of texts of up to `longest` tokens as one program; what follows a text's end has weight 0.
 
-    No position looks at later ones, so what stands there changes nothing.
+    No position looks at later ones, so the padding changes nothing.
     """
 
     def __init__(self, model: GPT, longest: int) -> None:
@@ -72,10 +57,11 @@ class Padded:
 
     @property
     def numbers(self) -> Array:
+        """(P,), the parameters."""
         return np.array([p.data for p in self.trained])
 
     def batch(self, texts: Sequence[Sequence[int]]) -> Array:
-        """Their tokens, and the weights of the mean over the letters of each, (N, 2 T − 1)."""
+        """(N, 2 T − 1), the tokens, and the weights of the mean over the letters of each text."""
         batch = np.zeros((len(texts), 2 * self.longest - 1))
         for row, text in zip(batch, texts):
             row[: len(text)] = text
@@ -84,28 +70,36 @@ class Padded:
 
 
 def matrices_of(model: GPT) -> dict[str, list[int]]:
-    """By the name of each matrix that is trained the places of its numbers among those that are."""
+    """By the name of each trained matrix, the indices of its numbers among the trained parameters."""
     found: dict[str, list[int]] = {}
     names = [name for name, p in model.named_parameters() if p.requires_grad]
-    for place, name in enumerate(names):
-        found.setdefault(name.rpartition(".")[0].rstrip("0123456789.") or name, []).append(place)
+    for i, name in enumerate(names):
+        found.setdefault(name.rpartition(".")[0].rstrip("0123456789.") or name, []).append(i)
     return found
 
 
-def train(model: GPT, texts: Sequence[Sequence[int]], rule: Rule, rate: float) -> Progress:
-    """Make a step from each text; the rate falls linearly to 0. What is frozen stays as it is."""
-    padded, progress = Padded(model, max(map(len, texts))), Progress()
-    numbers, matrices = padded.numbers, matrices_of(model)
-    batch = padded.batch(texts)
+def train(
+    model: GPT, texts: Sequence[Sequence[int]], rule: Rule, rate: float
+) -> tuple[list[float], dict[str, list[float]]]:
+    """Make a step from each text; the rate falls linearly to 0, and frozen parameters stay.
+
+    Returns
+    -------
+    The loss of each text before its step, and by matrix the norm of its gradient in each step.
+    """
+    padded, matrices = Padded(model, max(map(len, texts))), matrices_of(model)
+    losses: list[float] = []
+    norms: dict[str, list[float]] = {name: [] for name in matrices}
+    numbers, batch = padded.numbers, padded.batch(texts)
     for step in range(len(texts)):
         value, gradient = padded.program(numbers, batch[step : step + 1])
-        progress.losses.append(value)
+        losses.append(value)
         for name, places in matrices.items():
-            progress.norms.setdefault(name, []).append(float(np.linalg.norm(gradient[places])))
+            norms[name].append(float(np.linalg.norm(gradient[places])))
         numbers -= rule(gradient, rate * (1.0 - step / len(texts)))
     for parameter, number in zip(padded.trained, numbers.tolist()):
         parameter.data = number
-    return progress
+    return losses, norms
 
 
 def held_out_loss(model: GPT, texts: Sequence[Sequence[int]]) -> float:

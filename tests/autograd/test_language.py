@@ -71,6 +71,7 @@ def test_values_are_those_of_python(text):
         ("a = 2; b = a*a\nb + a", 6.0),
         ("pi = 3; pi", 3.0),
         ("a = 1; a = a + 1; a", 2.0),
+        ("s = 0\nfor i in range(2): t = [i,\n1]; s = s + t[1]\ns", 2.0),  # brackets over two lines
     ],
 )
 def test_values(text, expected):
@@ -214,6 +215,12 @@ def test_what_can_be_called_works_on_recorded_numbers(name):
 
 def test_nothing_that_acts_can_be_called():
     assert not set(FUNCTIONS) & (set(vars(builtins)) - {"abs", "max", "min", "sum"})
+
+
+def test_lists_of_one_list_are_counted_when_they_are_named():
+    """A billion elements in three lines would take minutes and all memory."""
+    text = "a = range(1000)\nb = [a for i in range(1000)]\nc = [b for i in range(1000)]\nc[0][0][0]"
+    assert "more than 20,000 steps" in refusal(text).reason
 
 
 def test_deep_and_long_expressions_are_no_recursion():

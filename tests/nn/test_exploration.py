@@ -140,12 +140,15 @@ def test_neurons_and_weights_are_found_in_the_network_and_named_like_it(names):
     explored = page(model(), (X, Y), epochs=1, inputs=["left", "right"])
     assert {"left", "right", "t", "h1", "a_h3", "y", "L"} <= set(explored.nodes)
     places = {node["name"]: place for place, node in enumerate(explored.payload["nodes"])}
-    network = ElementTree.fromstring(explored.payload["network"])
-    drawn = [each for each in network.iter("g") if each.get("data-part")]
-    found = {
-        part: {int(each.get("data-node")) for each in drawn if each.get("data-part") == part}
-        for part in ("edge", "number", "neuron")
+    network = explored.payload["network"]
+    drawn = {
+        each.text for each in ElementTree.fromstring(network["svg"]).iter("{http://www.w3.org/2000/svg}title")
     }
+    found = {"edge": set(), "number": set(), "neuron": set()}
+    for title, place in network["places"].items():
+        assert title in drawn
+        part = "edge" if "->" in title else "number" if title in network["parameters"] else "neuron"
+        found[part].add(place)
     weights = {places[name] for name in names if name.rpartition(".")[2].startswith("w")}
     assert found["edge"] == weights
     assert found["number"] == {places[name] for name in names}

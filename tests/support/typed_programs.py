@@ -4,7 +4,7 @@
 from hypothesis import strategies as st
 
 RIGHT = [
-    "s = 0\nfor i in range(80): s = s + x*i\ns",     "w = [x, 2, y]\ni = 1\ntake(w, i) + take([1, 2], 0)*x + take([x], 0)",     "for i in range(3): x = i",    "w*x + b", "h = tanh(w*x + b)\nloss = (h - t)**2", "2 + 3", "1/0", "-x**2", "2**-x", "x**y**z", "x // 2 % 3", "+x",
+    "s = 0\nfor i in range(80): s = s + x*i\ns", "s = 0\nfor i in range(2): t = [i,\nx]; s = s + t[1]\ns",     "w = [x, 2, y]\ni = 1\ntake(w, i) + take([1, 2], 0)*x + take([x], 0)",     "for i in range(3): x = i",    "w*x + b", "h = tanh(w*x + b)\nloss = (h - t)**2", "2 + 3", "1/0", "-x**2", "2**-x", "x**y**z", "x // 2 % 3", "+x",
     "where(x > 1, x, -x)", "x < y", "e + pi*x", "pi = 3; pi", "x = 2; x*x", "0x10 + 0b11*1_000 + 1.5e-3 + .5 + 1.",
     "sum(x, 1, 2) + mean([x, y]) + norm(x) + logsumexp([x, 2])", "dot([1, x], [y, 2], b)", "softmax([x, y, 1])[1]",
     "s = 0\nfor i in range(3):\n    s = s + i*x\ns", "s = 0\nfor i in range(1, 7, 2): s = s + x**i; t = s*s\nt",
@@ -36,7 +36,7 @@ HOSTILE = [
     "(" * 3_900 + "x", "-" * 3_000 + "x", "[" * 150 + "x", "x" + "+x" * 1_900, "x." * 1_000 + "x", "1" * 3_000, "0x" + "f" * 3_000, "x" * 3_999, "(" * 10_000,
     "x**" * 1_000 + "x", "f(" * 1_000, "for i in range(1000): x = 1\n" * 50 + "x", "for i in range(1000):\n  for j in range(1000):\n    x = i*j\nx",
     "a = 2\nfor i in range(1000): a = a*a\na", "a = [1]\nfor i in range(9): a = [a, a]\na[0]", "[" * 59 + "x" + " for x in x]" * 59, "range(1" + "0" * 300 + ")",
-    "[0][" + "9" * 300 + "]", "for i in range(1000):\n  a = [j*x for j in range(1000)]\na[0]", "x = 1\n" * 600 + "x", "\n" * 3_000 + "x +", "#" * 3_999, ";" * 100, "x" + " " * 3_000 + "^ 2",
+    "[0][" + "9" * 300 + "]", "for i in range(1000):\n  a = [j*x for j in range(1000)]\na[0]", "x = 1\n" * 600 + "x", "\n" * 3_000 + "x +", "a = range(1000)\nb = [a for i in range(1000)]\nc = [b for i in range(1000)]\nc[0][0][0]", "#" * 3_999, ";" * 100, "x" + " " * 3_000 + "^ 2",
     "sin(" * 50 + "x" + ")" * 50, "\n".join(" " * n + "for i in range(1):" for n in range(80)) + "\n" + " " * 80 + "x = 1", "a" + "," * 1_000,
 ]  # fmt: skip
 """Each must come to an end soon, whatever that is."""

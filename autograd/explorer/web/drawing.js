@@ -3,8 +3,10 @@
 import { arrived, boxAt, called, current, flows, operations, plan, reached, readers, summed, upTo } from "./graph.js";
 import { data, grad } from "./live.js";
 import { scrubbed } from "./leaves.js";
+import { graphOf } from "./marks.js";
 import { short, written } from "./numbers.js";
-import { edges, find, into, nodes, output, payload, pictures, range } from "./payload.js";
+import { PALETTE } from "./palette.js";
+import { edges, find, into, nodes, output, pictures, range } from "./payload.js";
 import { close, open, select } from "./scopes.js";
 import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
@@ -19,7 +21,7 @@ function strength(value, largest) {
   const size = Math.abs(value);
   if (size >= largest || size === Infinity) return 1;
   if (size === 0 || Number.isNaN(size)) return 0;
-  return Math.max(0, 1 - (Math.log10(largest) - Math.log10(size)) / payload.decades);
+  return Math.max(0, 1 - (Math.log10(largest) - Math.log10(size)) / PALETTE.decades);
 }
 
 const SIGNS = ["positive", "negative", "zero", "invalid"];
@@ -35,8 +37,8 @@ function colour(shape, value, share) {
 function show() {
   const picture = pictures[state.picture];
   const focused = canvas.contains(document.activeElement);
-  canvas.innerHTML = picture.svg;
-  const svg = canvas.firstElementChild;
+  const svg = graphOf(picture);
+  canvas.replaceChildren(svg);
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", say("graph.nodes"));
   const boxes = picture.boxes.map(() => null);

@@ -3,6 +3,7 @@
 import { colour, fit, focusable, lookable, path, strength } from "./drawing.js";
 import { boxAt, current } from "./graph.js";
 import { data, grad } from "./live.js";
+import { networkOf } from "./marks.js";
 import { written } from "./numbers.js";
 import { edges, find, payload } from "./payload.js";
 import { select } from "./scopes.js";
@@ -17,8 +18,8 @@ let parts = [];
 function showNetwork() {
   if (!payload.network) return;
   find("network").hidden = false;
-  plane.innerHTML = payload.network;
-  const svg = plane.firstElementChild;
+  const svg = networkOf(payload.network);
+  plane.replaceChildren(svg);
   find("network").style.flexBasis = `${0.75 * svg.dataset.width}px`; // a wide one stands above the training
   svg.setAttribute("role", "group");
   svg.setAttribute("data-say-aria-label", "network.parts");

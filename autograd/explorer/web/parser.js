@@ -1,11 +1,11 @@
-/* Programs as people type them, read word by word, as language.py reads them: the same texts, the same faults, at
-   the same places. A program is data here, run by recorder.js; nothing of it is ever run as JavaScript. */
+/* Programs as people type them, read as language.py reads them: the same texts, and the same faults at the same
+   places. A program is data, which recorder.js runs; nothing of it runs as JavaScript. */
 
 import { LANGUAGE } from "./language.js";
 
-const { constants, deepest, functions, keywords, longest, reasons } = LANGUAGE;
+const { constants, deepest, functions, grammar, keywords, longest, reasons } = LANGUAGE;
 
-/** What is wrong with a program, and where: `from` counts the units of the text, `column` its letters. */
+/** An error of a program and its place: `from` in units of the text, `column` in letters. */
 class Fault extends Error {
   constructor(text, reason, from, values = {}) {
     super((reasons[reason] ?? reason).replace(/\{(\w+)\}/g, (_, key) => values[key]));
@@ -18,15 +18,10 @@ const counted = (number) => number.toLocaleString("en-US");
 
 // --- words -------------------------------------------------------------------------------------------------
 
-const TOKEN = new RegExp(
-  "(?<space>[ \\t\\f\\r]+|#[^\\n]*)|(?<line>\\n)"
-  + "|(?<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:[0-9][0-9_]*\\.?[0-9_]*|\\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)"
-  + "|(?<sign>\\*\\*|//|==|!=|<=|>=|:=|<<|>>|[-+*/%<>=()[\\]{},;:.^@&|~!])|(?<text>[\"'])",
-  "y",
-);
-const FIRST = /[_\p{XIDS}]/uy;
-const REST = /[\p{XIDC}]*/uy;
-const inside = (text, at) => (REST.lastIndex = at, REST.exec(text)[0]);
+const TOKEN = new RegExp(grammar.token, "y");
+const MALFORMED = new RegExp(grammar.malformed);
+const LETTERS = /[\p{XIDC}]*/uy;
+const letters = (text, at) => (LETTERS.lastIndex = at, LETTERS.exec(text)[0]);
 
 function indent(text, at) {
   let width = 0;
@@ -38,25 +33,15 @@ function words(text) {
   const found = [];
   const indents = [];
   const add = (kind, word, at) => found.push({ kind, text: word, at });
-  let at = 0;
-  let brackets = 0;
-  let begins = true; // a line
+  let [at, brackets, lineBegins] = [0, 0, true];
   while (at < text.length) {
     TOKEN.lastIndex = at;
-    const match = TOKEN.exec(text);
-    const [kind, word] = match ? Object.entries(match.groups).find(([, each]) => each !== undefined) : ["", ""];
-    if (kind === "space") {
-      at += word.length;
-      continue;
-    }
+    let [kind, word] = Object.entries(TOKEN.exec(text)?.groups ?? {}).find(([, each]) => each !== undefined) ?? ["name", ""];
     if (kind === "line") {
-      if (!brackets && !begins) add("line", "", at);
-      begins ||= !brackets;
-      at += 1;
-      continue;
-    }
-    if (begins) {
-      begins = false;
+      if (!brackets && !lineBegins) add("line", "", at);
+      lineBegins ||= !brackets;
+    } else if (kind !== "space" && lineBegins) {
+      lineBegins = false;
       const width = indent(text, at);
       if (!indents.length) indents.push(width);
       if (width > indents.at(-1)) {
@@ -70,26 +55,20 @@ function words(text) {
       }
     }
     if (kind === "text") throw new Fault(text, "text", at);
-    if (!match) {
-      FIRST.lastIndex = at;
-      const name = FIRST.test(text) ? inside(text, at).normalize("NFKC") : "";
-      const whole = name && /^[_\p{XIDS}]\p{XIDC}*$/u.test(name);
-      if (!whole) {
+    if (kind === "name") {
+      word = letters(text, at);
+      const name = word.normalize("NFKC");
+      if (!/^[_\p{XIDS}]\p{XIDC}*$/u.test(name)) {
         const letter = text.codePointAt(at);
-        const seen = letter > 32 && letter < 127 ? text[at] : `U+${letter.toString(16).toUpperCase().padStart(4, "0")}`;
-        throw new Fault(text, "letter", at, { found: seen });
+        throw new Fault(text, "letter", at, { found: letter > 32 && letter < 127 ? text[at] : `U+${letter.toString(16).toUpperCase().padStart(4, "0")}` });
       }
       add(keywords.includes(name) ? "keyword" : "name", name, at);
-      at += inside(text, at).length;
-      continue;
+    } else if (kind === "number" || kind === "sign") {
+      const follows = kind === "number" ? letters(text, at + word.length) : "";
+      if (follows) throw new Fault(text, follows === "j" || follows === "J" ? "text" : "product", at);
+      brackets = Math.max(0, brackets + "([{".includes(word) - ")]}".includes(word));
+      add(kind, word, at);
     }
-    if (kind === "number" && inside(text, at + word.length)) {
-      const imaginary = /^[jJ]$/.test(inside(text, at + word.length));
-      throw new Fault(text, imaginary ? "text" : "product", at);
-    }
-    if ("([{".includes(word)) brackets += 1;
-    if (")]}".includes(word)) brackets = Math.max(0, brackets - 1);
-    add(kind, word, at);
     at += word.length;
   }
   add("line", "", at);
@@ -100,21 +79,14 @@ function words(text) {
 
 // --- parsing -----------------------------------------------------------------------------------------------
 
-const LEVELS = [["<", ">"], ["+", "-"], ["*", "/", "//", "%"]]; // binding more and more tightly
-const OTHER_SIGNS = ["@", "&", "|", "~", "<<", ">>", "!"];
-const COMPARED = ["<", ">", "==", "!=", "<=", ">="];
-const UNEXPECTED = new Map(Object.entries({
-  "^": "power", "=": "one_name", ".": "dotted", if: "choice", and: "joined", or: "joined", not: "joined",
-}));
-
-/** Statements from words: recursive descent, in which nesting is counted. */
+/** Statements from words, by recursive descent; `within` counts the nesting. */
 class Parser {
   constructor(text) {
     this.text = text;
     this.words = words(text);
     this.place = this.depth = 0;
     this.assigned = new Set();
-    this.first = new Map(); // where a name that nothing was assigned to is used first
+    this.first = new Map(); // the first use of each name that was not assigned before
   }
 
   get word() { return this.words[this.place]; }
@@ -123,28 +95,30 @@ class Parser {
 
   sees(...signs) { return ["sign", "keyword"].includes(this.word.kind) && signs.includes(this.word.text); }
 
-  fail(reason, word = this.word, values = {}) { throw new Fault(this.text, reason, word.at, values); }
+  accept(...signs) { return this.sees(...signs) ? this.next() : null; }
 
   expect(sign) {
-    if (!this.sees(sign)) this.unexpected(sign);
-    return this.next();
+    if (!this.accept(sign)) this.unexpected(sign);
   }
 
-  deeper(by) {
-    this.depth += by;
+  fail(reason, word = this.word, values = {}) { throw new Fault(this.text, reason, word.at, values); }
+
+  /** Read one level deeper. */
+  within(read) {
+    this.depth += 1;
     if (this.depth > deepest) this.fail("deep");
+    const result = read();
+    this.depth -= 1;
+    return result;
   }
 
-  /** Say what is wrong with a word that cannot stand behind an expression. */
-  unexpected(what) {
+  /** Refuse a word that cannot follow an expression. */
+  unexpected(what = "") {
     const { kind, text: found } = this.word;
-    const written = kind === "sign" || kind === "keyword";
-    if (written && UNEXPECTED.has(found)) this.fail(UNEXPECTED.get(found));
-    if (kind === "sign" && COMPARED.includes(found)) this.fail("compare");
-    if (kind === "sign" && OTHER_SIGNS.includes(found)) this.fail("no_operator", this.word, { found });
-    if (kind === "name" || kind === "number" || found === "(" || found === "[") this.fail("product");
-    if (what) this.fail("expected", this.word, { what });
-    this.fail(found === "," ? "single" : "operator");
+    const known = ["sign", "keyword"].includes(kind) && Object.hasOwn(grammar.unexpected, found);
+    const reason = kind === "name" || kind === "number" ? "product" : known ? grammar.unexpected[found] : "";
+    if (what && (!reason || reason === "single")) this.fail("expected", this.word, { what });
+    this.fail(reason || "operator", this.word, { found });
   }
 
   // statements
@@ -158,66 +132,60 @@ class Parser {
   statements(top) {
     const found = [];
     while (!["end", "dedent"].includes(this.word.kind)) {
-      if (this.word.kind === "line") {
-        this.next();
-        continue;
-      }
       if (this.word.kind === "indent") this.fail("indent");
-      found.push(this.statement(top));
+      if (this.word.kind === "line") this.next();
+      else found.push(this.statement(top));
     }
     return found;
   }
 
   statement(top) {
     const begin = this.word;
-    if (this.sees("for")) return this.loop();
-    const follows = this.words[this.place + 1];
+    if (this.accept("for")) return this.loop(begin);
     if (begin.kind === "keyword" && !["not", "lambda", "True", "False", "None"].includes(begin.text)) this.fail("statement");
-    if (begin.kind === "name" && follows.kind === "sign" && follows.text === "=") {
-      this.place += 2;
-      const code = this.expression();
-      if (this.first.has(begin.text)) this.fail("before", begin, { found: begin.text });
-      this.assigned.add(begin.text);
-      this.end();
-      return { kind: "assign", name: begin.text, code, at: begin.at };
-    }
+    const follows = this.words[this.place + 1];
+    const assigns = begin.kind === "name" && follows.kind === "sign" && follows.text === "=";
+    if (assigns) this.place += 2;
     const code = this.expression();
-    this.end();
+    if (assigns) this.assign(begin);
+    if (!this.accept(";")) {
+      if (this.word.kind !== "line") this.unexpected();
+      this.next();
+    }
+    if (assigns) return { kind: "assign", name: begin.text, code, at: begin.at };
     if (!top || this.words.slice(this.place).some(({ kind }) => kind !== "line" && kind !== "end")) this.fail("last", begin);
     return { kind: "result", code, at: begin.at };
   }
 
-  end() {
-    if (this.word.kind === "line" || this.sees(";")) this.next();
-    else if (this.word.kind !== "end") this.unexpected("");
+  assign(name) {
+    if (this.first.has(name.text)) this.fail("before", name, { found: name.text });
+    this.assigned.add(name.text);
   }
 
-  loop() {
-    const begin = this.next();
+  loop(begin) {
     const name = this.newName();
     this.expect("in");
     const code = this.expression();
-    if (this.first.has(name.text)) this.fail("before", name, { found: name.text });
-    this.assigned.add(name.text);
+    this.assign(name);
     this.expect(":");
-    this.deeper(1);
-    let body = [];
-    if (this.word.kind === "line") {
-      this.next();
-      if (this.word.kind !== "indent") this.fail("block");
-      this.next();
-      body = this.statements(false);
-      this.next();
-    } else {
-      while (!["line", "end"].includes(this.word.kind)) {
-        const line = this.word.at;
-        body.push(this.statement(false));
-        if (this.text.slice(line, this.word.at).includes("\n")) break;
-      }
-    }
-    this.deeper(-1);
+    const body = this.within(() => this.body());
     if (!body.length) this.fail("block");
     return { kind: "for", name: name.text, code, body, at: begin.at };
+  }
+
+  /** The indented lines below a loop, or the statements behind its colon. */
+  body() {
+    if (this.word.kind !== "line") {
+      const found = [this.statement(false)];
+      while (this.words[this.place - 1].text === ";" && this.word.kind !== "line") found.push(this.statement(false));
+      return found;
+    }
+    this.next();
+    if (this.word.kind !== "indent") this.fail("block");
+    this.next();
+    const statements = this.statements(false);
+    this.next();
+    return statements;
   }
 
   newName() {
@@ -235,40 +203,32 @@ class Parser {
   }
 
   level(level, code) {
-    if (level === LEVELS.length) return this.signed(code);
+    if (level === grammar.levels.length) return this.signed(code);
     this.level(level + 1, code);
-    while (this.word.kind === "sign" && LEVELS[level].includes(this.word.text)) {
-      const sign = this.next();
+    for (let sign; (sign = this.accept(...grammar.levels[level]));) {
       this.level(level + 1, code);
       code.push(["operator", sign.text, sign.at]);
-      if (level === 0 && this.word.kind === "sign" && COMPARED.includes(this.word.text)) this.fail("compare");
+      if (level === 0 && this.sees(...grammar.compared)) this.fail("compare");
     }
   }
 
   signed(code) {
-    if (!this.sees("-", "+")) return this.power(code);
-    const sign = this.next();
-    this.deeper(1);
-    this.signed(code);
-    this.deeper(-1);
+    const sign = this.accept("-", "+");
+    if (!sign) return this.power(code);
+    this.within(() => this.signed(code));
     if (sign.text === "-") code.push(["negative", null, sign.at]);
   }
 
   power(code) {
     this.atom(code);
-    while (this.sees("[")) {
-      const sign = this.next();
-      this.deeper(1);
-      this.level(0, code);
-      this.deeper(-1);
+    for (let sign; (sign = this.accept("["));) {
+      this.within(() => this.level(0, code));
       this.expect("]");
       code.push(["index", null, sign.at]);
     }
-    if (!this.sees("**")) return;
-    const sign = this.next();
-    this.deeper(1);
-    this.signed(code);
-    this.deeper(-1);
+    const sign = this.accept("**");
+    if (!sign) return;
+    this.within(() => this.signed(code));
     code.push(["operator", "**", sign.at]);
   }
 
@@ -282,22 +242,20 @@ class Parser {
       if (this.sees("(")) return this.call(word, code);
       if (!this.assigned.has(word.text) && !this.first.has(word.text)) this.first.set(word.text, word.at);
       code.push(["name", word.text, word.at]);
-    } else if (this.sees("(")) {
-      this.next();
-      this.deeper(1);
-      this.level(0, code);
-      this.deeper(-1);
+    } else if (this.accept("(")) {
+      this.within(() => this.level(0, code));
       this.expect(")");
-    } else if (this.sees("[")) this.list("]", code);
-    else if (this.sees("True", "False", "None")) this.fail("text");
+    } else if (this.accept("[")) {
+      const count = this.within(() => this.elements("]", code));
+      if (count !== null) code.push(["list", count, word.at]);
+    } else if (this.sees("True", "False", "None")) this.fail("text");
     else if (word.kind === "keyword") this.fail(word.text === "not" ? "joined" : "keyword", word, { found: word.text });
     else this.fail("operand");
   }
 
   number(word) {
-    const digits = word.text;
-    if (/__|_$|_[.eE]|\._|0[xXbBoO]_?$/.test(digits)) this.fail("operand", word);
-    const number = Number(digits.replaceAll("_", ""));
+    if (MALFORMED.test(word.text)) this.fail("operand", word);
+    const number = Number(word.text.replaceAll("_", ""));
     if (number === Infinity) this.fail("large", word);
     return number;
   }
@@ -305,13 +263,12 @@ class Parser {
   call(name, code) {
     const known = Object.hasOwn(functions, name.text) || name.text === "range" || name.text === "len";
     if (!known) this.fail("function", name, { found: name.text, near: nearest(name.text, Object.keys(functions)) });
-    code.push(["call", [name.text, this.list(")", code, name)], name.at]);
+    this.next();
+    code.push(["call", [name.text, this.within(() => this.elements(")", code)) ?? 1], name.at]);
   }
 
-  /** Elements between commas, or "element for name in list"; of a call how many arguments there are. */
-  list(closing, code, called = null) {
-    const begin = this.next();
-    this.deeper(1);
+  /** The number of elements; null for "element for name in list", whose code makes the list. */
+  elements(closing, code) {
     let count = 0;
     while (!this.sees(closing)) {
       const [start, { at }] = [code.length, this.word];
@@ -320,26 +277,21 @@ class Parser {
       if (this.sees("for")) {
         if (count > 1) this.unexpected(`, or ${closing}`);
         this.comprehension(start, at, code);
-        this.deeper(-1);
         this.expect(closing);
-        return 1;
+        return null;
       }
-      if (!this.sees(",")) break;
-      this.next();
+      if (!this.accept(",")) break;
     }
-    if (this.sees("=") && called) this.fail("named");
-    if (!this.sees(closing)) this.unexpected(`, or ${closing}`);
-    this.next();
-    this.deeper(-1);
-    if (!called) code.push(["list", count, begin.at]);
+    if (this.sees("=") && closing === ")") this.fail("named");
+    if (!this.accept(closing)) this.unexpected(`, or ${closing}`);
     return count;
   }
 
-  /** "element for name in list"; the code of the element, which begins there, is already read. */
+  /** "element for name in list", where the element begins at `at` and its code at `start`. */
   comprehension(start, at, code) {
     const begin = this.next();
     const name = this.newName();
-    if ((this.first.get(name.text) ?? -1) >= at) this.first.delete(name.text); // what the element uses is this name
+    if ((this.first.get(name.text) ?? -1) >= at) this.first.delete(name.text); // the element uses the new name
     const element = code.splice(start);
     this.expect("in");
     this.level(0, code);
@@ -347,7 +299,7 @@ class Parser {
   }
 }
 
-/** A program that was checked: its statements, and its free names with where each is used first. */
+/** A checked program: its statements, and its free names with the place of their first use. */
 function parse(text) {
   const count = [...text].length;
   if (count > longest) throw new Fault("", "long", 0, { count: counted(count), limit: counted(longest) });
@@ -359,21 +311,20 @@ function parse(text) {
 
 // --- names that are near -----------------------------------------------------------------------------------
 
-/** A question that names the nearest of some names; nothing, if none is near. */
+/** A question with the nearest of some names; empty if none is near. */
 function nearest(name, names) {
   const letters = [...name].slice(0, 40);
-  let best = null;
+  let best = { distance: Infinity };
   for (const other of names) {
     const against = [...other];
     const differs = letters.findIndex((letter, place) => letter !== against[place]);
-    const same = differs < 0 ? letters.length : differs;
-    const found = { other, distance: distance(letters, against), same };
-    if (!best || found.distance < best.distance || (found.distance === best.distance && found.same > best.same)) best = found;
+    const found = { other, distance: distance(letters, against), same: differs < 0 ? letters.length : differs };
+    if (found.distance < best.distance || (found.distance === best.distance && found.same > best.same)) best = found;
   }
-  return best && best.distance <= Math.max(1, Math.floor(letters.length / 3)) ? `; did you mean ${best.other}?` : "";
+  return best.distance <= Math.max(1, Math.floor(letters.length / 3)) ? `; did you mean ${best.other}?` : "";
 }
 
-/** How many letters are to be put in, left out or replaced (Levenshtein 1966). */
+/** The number of letters to insert, delete or replace (Levenshtein 1966). */
 function distance(one, other) {
   const row = Array.from({ length: other.length + 1 }, (_, place) => place);
   one.forEach((letter, place) => {

@@ -160,7 +160,7 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
     return !row.select || row.partials(pass.data[place], ...operands.map(numbersOf))[position] === 1;
   };
   const payload = {
-    nodes: told, edges, frames: 1, lengths: columns.map(() => 1), network: "", classes: classesOf(nodes), decades: LANGUAGE.decades,
+    nodes: told, edges, frames: 1, lengths: columns.map(() => 1), network: null, classes: classesOf(nodes),
     runs: [{ label: `η = ${rate}`, start: 0, stop: 1, epochs: [0], losses: [loss], lr: rate, own: true, update: "" }],
     title,
   };

@@ -33,27 +33,24 @@ class Recorder {
 
   result() {
     const { statements } = this.program;
+    const { at } = statements.at(-1);
     const last = this.all(statements);
-    if (Array.isArray(last)) this.fail("result", statements.at(-1).at);
-    if (last === null) this.fail("none", statements.at(-1).at);
-    return isNode(last) ? last : this.leaf(last, "", statements.at(-1).at);
+    if (last === null || Array.isArray(last)) this.fail(last === null ? "none" : "result", at);
+    return isNode(last) ? last : this.leaf(last, "", at);
   }
 
   all(statements) {
     let last = null;
     for (const { kind, name, code, body, at } of statements) {
-      if (kind === "for") {
-        for (const each of this.elements(this.run(code), at)) {
-          this.known.set(name, each);
-          this.count(at);
-          last = this.all(body);
-        }
-        continue;
-      }
       last = this.run(code);
-      if (kind === "assign") {
-        last = this.labelled(last, name, at);
-        this.known.set(name, last);
+      if (kind === "assign") this.known.set(name, (last = this.labelled(last, name, at)));
+      if (kind !== "for") continue;
+      const elements = this.elements(last, at);
+      last = null;
+      for (const each of elements) {
+        this.known.set(name, each);
+        this.count(at);
+        last = this.all(body);
       }
     }
     return last;
@@ -190,13 +187,10 @@ class Recorder {
     return this.list(Array.from({ length: count }, (_, place) => start + place * step), at);
   }
 
-  /** What is assigned to a name: a number becomes a leaf that has it, and nodes without a label take it. */
+  /** An assigned value: a number becomes a leaf, and a node without a label takes the name. */
   labelled(value, name, at) {
-    if (Array.isArray(value)) {
-      const made = value.map((each, place) => this.labelled(each, `${name}[${place}]`, at));
-      made.depth = depthOf(value);
-      return made;
-    }
+    if (Array.isArray(value)) return this.list(value.map((each, place) => this.labelled(each, `${name}[${place}]`, at)), at);
+    this.count(at); // a list of lists that are one list has many more elements than steps made it
     if (!isNode(value)) return this.leaf(value, name, at);
     value.label ||= name;
     return value;

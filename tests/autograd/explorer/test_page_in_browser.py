@@ -248,6 +248,7 @@ def test_what_is_shown_is_what_the_engine_computes(page, seed):
     assert min(compared.values()) > 50
 
 
+@pytest.mark.slow
 def test_shares_are_seen_to_add_up_where_paths_meet(page):
     nodes = engine(SETTINGS.weights)
     for name, weights in (("a_h1", ("w7", "w5")), ("a_h2", ("w8", "w6"))):
@@ -400,6 +401,21 @@ def test_trainings_are_switched_and_compared(page):
     assert "(η = 1000)" in sentence(page)
 
 
+def test_drawings_are_in_the_colours_of_the_page(page):
+    """And have neither names that a browser shows as tooltips, nor the room that was left for numbers."""
+    for place in ("#graph", "#network"):
+        svg = page.locator(f"{place} .canvas svg").evaluate("svg => svg.outerHTML")
+        assert not re.search(" id=|<title|8888", svg)
+        if place == "#graph":  # the lines of the network have shades, which its style sheet overrides
+            assert "var(--badge)" in svg
+            assert not re.search(r"#[0-9a-f]{6}\b", svg)
+    drawn = page.locator("#graph [data-box][aria-label]").count()
+    assert page.locator("#graph [data-number=data]").count() == drawn
+    assert page.locator("#graph [data-number=grad]").count() == drawn
+    parts = [page.locator(f"#network [data-part={part}]").count() for part in ("edge", "number", "neuron")]
+    assert parts == [8, 8, 6]
+
+
 def test_the_network_shows_weights_or_gradients_of_the_epoch(page):
     page.locator("#epoch").fill("40")
     nodes = engine(weights_at(0.5, 40))
@@ -503,6 +519,7 @@ def test_pointing_at_a_closed_layer_tells_what_it_hands_on(page):
 # --- a large network -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_large_network_opens_closed_and_opens_by_layer_and_neuron(browser, mlp_file):
     with opened(browser, mlp_file) as page:
         ready(page)
@@ -624,6 +641,7 @@ def test_every_leaf_of_the_assignment_can_be_changed(page):
     assert f"data {wanted:.6g}" in total.get_attribute("aria-label")
 
 
+@pytest.mark.slow
 def test_on_a_telephone_all_is_in_reach(browser, assignment_file):
     with opened(browser, assignment_file, width=360, height=800) as page:
         ready(page)
@@ -786,6 +804,7 @@ def test_a_leaf_alone_has_no_steps_in_between(exploring):
         assert look(page)[0] == {"kind": "input", "data": "2", "gradient": "1"}
 
 
+@pytest.mark.slow
 def test_nodes_alike_are_one_box_that_is_looked_at(exploring):
     w, total = Value(2.0, "w"), Value(0.0)
     w.scope = "model"
@@ -828,6 +847,7 @@ def test_a_training_that_leaves_the_numbers_ends_and_the_others_go_on(exploring)
         assert formula(page).endswith("= ∞")
 
 
+@pytest.mark.slow
 def test_a_long_training_is_drawn(exploring):
     """As many losses as epochs, more than a call takes arguments."""
     w = Value(1.0, "w")

@@ -199,6 +199,7 @@ def test_a_key_with_momentum_is_what_plain_python_trains(momentum, tmp_path):
     assert any(name.startswith("velocity") for name in rows[0]) == bool(momentum)
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_its_formulas_come_to_its_numbers(tmp_path):
     """LibreOffice computes each from scratch; another μ at the top changes all that follows."""

@@ -13,7 +13,7 @@ import pytest
 from autograd.spreadsheet import SheetError, assignment, check_workbook
 from autograd.spreadsheet.cells import LIMITS
 from autograd.spreadsheet.vocabulary import short
-from tests.support.profiles import scaled, thinned
+from tests.support.profiles import scaled
 from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
@@ -113,7 +113,7 @@ HEADINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("style", thinned(HEADINGS, 2))
+@pytest.mark.parametrize("style", HEADINGS)
 def test_headings_are_read(style, check):
     """Every column is compared, and the commonest slip of all is found where it stands."""
     rng = random.Random(style)
@@ -342,7 +342,7 @@ PRINTS = {
 }
 
 
-@pytest.mark.parametrize("form", thinned(PRINTS, 2))
+@pytest.mark.parametrize("form", PRINTS)
 def test_a_right_sheet_is_right_in_every_print(form, check):
     """With a decimal comma as well; a slip that the digits show is found."""
     rng = random.Random(form)
