@@ -1,12 +1,13 @@
 """How a model is built, as data: what `save` writes beside the numbers, and `load` builds a model from.
 
-Each class of `nn` has a row in `_ROWS`: the arguments of its constructor, and how many parameters they give.
+An architecture has the arguments of a constructor by name. Their checks follow from its signature; `_SIZES`
+has the classes, and how many parameters their arguments give.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ from .layers import MLP, Dropout, Layer, Neuron, Sequential
 from .linear import Embedding, Linear
 from .lora import LoRA, lora_places
 from .module import Module
-from .normalization import NORMS, LayerNorm, RMSNorm
+from .normalization import LayerNorm, RMSNorm
 from .schema import Check, anything, choice, flag, list_of, real, record, table_of, text, whole
 
 __all__ = ["UnknownArchitecture", "architecture", "built", "count_parameters", "described"]
@@ -29,35 +30,36 @@ class UnknownArchitecture(Exception):
     """An architecture that cannot be written down; the message says which part of it."""
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A class with a check for each argument, and the number of parameters by these.
-
-    Attributes
-    ----------
-    kind : the class; one that draws random numbers takes `seed` too.
-    arguments : the check of each argument, by name.
-    size : the number of parameters, a function of the arguments by name.
-    adaptable : whether a `LoRA` may replace linear maps in it.
-    """
-
-    kind: type[Module]
-    arguments: Mapping[str, Check]
-    size: Callable[[Any], Any]
-    adaptable: bool = False
-
-
 def architecture(given: Any, place: Any) -> None:
     """A check, as `nn.schema` has them, of what `described` gives."""
-    record({"type": choice(*_ROWS)}, others=anything)(given, place)
-    row = _ROWS[given["type"]]
-    more = {"lora": table_of(_LORA)} if row.adaptable else {}
-    record({"type": anything, **row.arguments}, more)(given, place)
+    record({"type": choice(*_KINDS)}, others=anything)(given, place)
+    kind = _KINDS[given["type"]]
+    more = {"lora": table_of(_LORA)} if hasattr(kind, "_array_forward") else {}
+    record({"type": anything, **_arguments(kind)}, more)(given, place)
+
+
+def _linear_map(given: Any, place: Any) -> None:
+    architecture(given, place)
+    choice("Linear")(given["type"], (place, "type"))
+
+
+def _arguments(kind: type[Module]) -> dict[str, Check]:
+    """A check for each argument of a constructor that is written down, by its name or its annotation."""
+    if kind is Sequential:
+        return {"layers": list_of(architecture, least=1)}
+    found: dict[str, Check] = {}
+    for name, argument in inspect.signature(kind).parameters.items():
+        annotation = argument.annotation.removesuffix(" | None")
+        if annotation == "int":
+            found[name] = whole(0 if argument.default == 0 else 1)
+        elif name not in ("nonlin", "initializer", "seed"):
+            found[name] = _CHECKS.get(name) or _CHECKS[annotation]
+    return found
 
 
 def count_parameters(description: Mapping[str, Any]) -> int:
     """How many parameters it has; it is asked before room is made for them."""
-    own: int = _ROWS[description["type"]].size(description)
+    own: int = _SIZES[_KINDS[description["type"]]](description)
     changes = description.get("lora", {}).values()
     added: int = sum(each["rank"] * (each["n_in"] + each["n_out"]) for each in changes)
     return own + added
@@ -71,22 +73,21 @@ def described(model: Module) -> dict[str, Any]:
     UnknownArchitecture : if that cannot be told.
     """
     name = type(model).__name__
-    if name not in _ROWS or type(model) is not _ROWS[name].kind:
+    if _KINDS.get(name) is not type(model):
         raise UnknownArchitecture(f"{name} is a class of your own")
-    row, settings = _ROWS[name], dict[str, Any]()
+    settings: dict[str, Any]
     if isinstance(model, Sequential):
-        modules = [layer for layer in model.layers if isinstance(layer, Module)]
-        if len(modules) < len(model.layers):
+        if not all(isinstance(layer, Module) for layer in model.layers):
             raise UnknownArchitecture("it has a function of your own in it")
-        settings = {"layers": list(map(described, modules))}
+        settings = {"layers": [described(layer) for layer in model.layers if isinstance(layer, Module)]}
     elif isinstance(model, LoRA):
         linear = described(model.linear) | {"name": model._name}
         settings = {"linear": linear, "rank": model.rank, "alpha": model.alpha}
     else:
         assert isinstance(model, Described)
         settings = {"name": getattr(model, "_name", ""), **_WITHOUT_EXPERTS, **model._settings()}
-    description = {"type": name} | {argument: _plain(settings[argument]) for argument in row.arguments}
-    if row.adaptable:
+    description = {"type": name} | {each: _plain(settings[each]) for each in _arguments(type(model))}
+    if not isinstance(model, (Sequential, LoRA)):
         changes = {path: lora for path, _, lora in lora_places(model)}
         if changes:
             description["lora"] = {
@@ -105,17 +106,15 @@ def built(description: Mapping[str, Any], seed: int | None = None) -> Module:
     ------
     ValueError : if what it says of the parts does not fit together.
     """
-    row = _ROWS[description["type"]]
-    arguments = {name: description[name] for name in row.arguments}
-    if row.kind is Sequential:
+    kind = _KINDS[description["type"]]
+    arguments = {name: description[name] for name in _arguments(kind)}
+    if kind is Sequential:
         return Sequential(*(built(layer, seed) for layer in arguments["layers"]))
-    if "linear" in arguments:
-        linear = built(arguments.pop("linear"), seed)
-        assert isinstance(linear, Linear)
-        return LoRA(linear, seed=seed, **arguments)
-    if row.kind not in _WITHOUT_NUMBERS:
+    if kind is LoRA:
+        arguments["linear"] = built(arguments["linear"], seed)
+    if "seed" in inspect.signature(kind).parameters:
         arguments["seed"] = seed
-    model = row.kind(**arguments)
+    model = kind(**arguments)
     if changes := description.get("lora", {}):
         places = {path: (put, linear) for path, put, linear in lora_places(model, Linear)}
         model.requires_grad_(False)
@@ -151,13 +150,16 @@ def _comparable(setting: Any) -> Any:
     )
 
 
-# --- the rows --------------------------------------------------------------------------------------
+# --- the classes -----------------------------------------------------------------------------------
 
-_count, _share, _activation = whole(1), real(0.0, 1.0), choice(*ACTIVATIONS)
-_gated = choice(*ACTIVATIONS, "swiglu")
+_count = whole(1)
 _LORA = record({"rank": _count, "alpha": real(0.0), "n_in": _count, "n_out": _count})
 _WITHOUT_EXPERTS = {"n_expert": 0, "top_k": 2}  # what a block without experts says nothing of
-_WITHOUT_NUMBERS = (RMSNorm, LayerNorm, GELU)  # that are random
+_CHECKS: dict[str, Check] = {  # the constructor itself refuses what else makes no sense
+    "p": real(0.0, 1.0), "dropout": real(0.0, 1.0), "approximate": choice("none", "tanh"),
+    "float": real(0.0), "bool": flag, "str": text, "Linear": _linear_map,
+    "Function": choice(*ACTIVATIONS, "swiglu"), "Sequence[int]": list_of(_count, least=1),
+}  # fmt: skip
 
 
 def _linear(n_in: int, n_out: int, bias: bool) -> int:
@@ -196,92 +198,25 @@ def _gpt(a: Any) -> Any:
     return rows * a["n_embd"] + a["n_layer"] * _block(a) + (a["embedding_norm"] + a["final_norm"]) * _norm(a)
 
 
-_INNER: dict[str, Check] = {"n_embd": _count, "n_hidden": _count, "bias": flag, "name": text}
-_BLOCK: dict[str, Check] = {
-    "n_embd": _count, "n_head": _count, "n_hidden": _count, "activation": _gated, "norm": choice(*NORMS),
-    "eps": real(0.0), "affine": flag, "bias": flag, "rotary": flag, "n_expert": whole(), "top_k": _count,
-    "dropout": _share,
-}  # fmt: skip
-_ROWS = {
-    row.kind.__name__: row
-    for row in (
-        _Row(
-            MLP,
-            {
-                "n_in": _count, "widths": list_of(_count, least=1), "activation": _activation,
-                "output_activation": _activation, "bias": flag, "dropout": _share,
-            },
-            _layers,
-        ),
-        _Row(
-            Layer,
-            {"n_in": _count, "n_out": _count, "activation": _activation, "bias": flag, "name": text},
-            _layers,
-        ),
-        _Row(Neuron, {"n_in": _count, "activation": _activation, "bias": flag, "name": text}, _layers),
-        _Row(Dropout, {"p": _share}, lambda a: 0),
-        _Row(
-            Sequential,
-            {"layers": list_of(architecture, least=1)},
-            lambda a: sum(map(count_parameters, a["layers"])),
-        ),
-        _Row(
-            Linear,
-            {"in_features": _count, "out_features": _count, "bias": flag, "name": text},
-            lambda a: _linear(a["in_features"], a["out_features"], a["bias"]),
-        ),
-        _Row(
-            Embedding,
-            {"num_embeddings": _count, "embedding_dim": _count, "name": text},
-            lambda a: a["num_embeddings"] * a["embedding_dim"],
-        ),
-        _Row(
-            RMSNorm,
-            {"normalized_shape": _count, "eps": real(0.0), "elementwise_affine": flag, "name": text},
-            lambda a: a["elementwise_affine"] * a["normalized_shape"],
-        ),
-        _Row(
-            LayerNorm,
-            {
-                "normalized_shape": _count, "eps": real(0.0), "elementwise_affine": flag, "bias": flag,
-                "name": text,
-            },
-            lambda a: a["elementwise_affine"] * (1 + a["bias"]) * a["normalized_shape"],
-        ),
-        _Row(GELU, {"approximate": choice("none", "tanh")}, lambda a: 0),
-        _Row(FeedForward, _INNER | {"activation": _activation}, _feed_forward, True),
-        _Row(SwiGLU, _INNER, _feed_forward, True),
-        _Row(
-            MixtureOfExperts,
-            _INNER | {"n_expert": _count, "top_k": _count, "activation": _gated, "normalize": flag},
-            _mixture,
-            True,
-        ),
-        _Row(
-            CausalSelfAttention,
-            {
-                "n_embd": _count, "n_head": _count, "bias": flag, "rotary": flag, "rotary_base": real(0.0),
-                "dropout": _share, "name": text,
-            },
-            _attention,
-            True,
-        ),
-        _Row(TransformerBlock, _BLOCK | {"name": text}, _block, True),
-        _Row(
-            GPT,
-            _BLOCK
-            | {
-                "vocab_size": _count, "block_size": _count, "n_layer": _count, "tied": flag,
-                "embedding_norm": flag, "final_norm": flag,
-            },
-            _gpt,
-            True,
-        ),
-        _Row(
-            LoRA,
-            {"linear": architecture, "rank": _count, "alpha": real(0.0)},
-            lambda a: count_parameters(a["linear"])
-            + a["rank"] * (a["linear"]["in_features"] + a["linear"]["out_features"]),
-        ),
-    )
-}  # fmt: skip
+_SIZES: dict[type[Module], Callable[[Any], Any]] = {
+    MLP: _layers,
+    Layer: _layers,
+    Neuron: _layers,
+    Dropout: lambda a: 0,
+    Sequential: lambda a: sum(map(count_parameters, a["layers"])),
+    Linear: lambda a: _linear(a["in_features"], a["out_features"], a["bias"]),
+    Embedding: lambda a: a["num_embeddings"] * a["embedding_dim"],
+    RMSNorm: lambda a: a["elementwise_affine"] * a["normalized_shape"],
+    LayerNorm: lambda a: a["elementwise_affine"] * (1 + a["bias"]) * a["normalized_shape"],
+    GELU: lambda a: 0,
+    FeedForward: _feed_forward,
+    SwiGLU: _feed_forward,
+    MixtureOfExperts: _mixture,
+    CausalSelfAttention: _attention,
+    TransformerBlock: _block,
+    GPT: _gpt,
+    LoRA: lambda a: (
+        count_parameters(a["linear"]) + a["rank"] * (a["linear"]["in_features"] + a["linear"]["out_features"])
+    ),
+}
+_KINDS = {kind.__name__: kind for kind in _SIZES}

@@ -1,29 +1,21 @@
-"""The forward pass of the parts of a transformer as array code: one formula of each, for torch and for ONNX.
+"""The operations of a forward pass on arrays: one formula of each part of a transformer, for torch and ONNX.
 
-A formula is a function ``(ops, part, sub, x)``: `ops` has the operations that the two call differently,
-`part` is the part of the model, and ``sub(name, x)`` what the part in it of that name makes of x. The vectors
-of x lie along its last axis, and the positions of a sequence along the one before. An operand is a tensor of
-torch, or what stands for one of ONNX; arithmetic and ``@`` they have themselves.
+A class made of other modules has the formula as ``_array_forward(ops, sub, x)``: `ops` has the operations
+that the two libraries name differently, and ``sub(name, x)`` applies the module in that attribute, or returns
+x where the attribute is None. Vectors lie along the last axis of x, positions along the axis before. Operands
+are tensors of torch or nodes of an ONNX graph, which have arithmetic and ``@``.
 """
 
 from __future__ import annotations
 
-import functools
-import math
-import operator
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from .activations import ACTIVATIONS, Activation
-from .attention import CausalSelfAttention
-from .feed_forward import FeedForward, MixtureOfExperts, SwiGLU
-from .gpt import GPT, TransformerBlock
-from .lora import LoRA
-from .module import Module
 
-__all__ = ["FORMULAS", "Operations", "known_activation"]
+__all__ = ["Operations", "Sub", "has_formula", "known_activation"]
 
-Sub = Callable[..., Any]
+Sub = Callable[[str, Any], Any]
 
 
 class Operations(Protocol):
@@ -48,7 +40,7 @@ class Operations(Protocol):
         """(..., T, d) with each pair of numbers turned by its rotary position."""
 
     def causal_softmax(self, scores: Any) -> Any:
-        """The softmax of scores (..., T, T) over the positions that are not after the row's own."""
+        """The softmax of scores (..., T, T) over the positions up to the row's own."""
 
     def softmax(self, x: Any) -> Any:
         """The softmax along the last axis."""
@@ -63,73 +55,14 @@ class Operations(Protocol):
         """Number i along the last axis, which stays."""
 
 
+def has_formula(part: Any) -> bool:
+    """Whether the class of a part is one of `nn` with an ``_array_forward``."""
+    return hasattr(part, "_array_forward") and type(part).__module__.startswith("nn.")
+
+
 def known_activation(part: Any, caller: str) -> Activation:
-    """The activation of a part, if it is one of `ACTIVATIONS`, whose formulas others have."""
+    """The activation of a part, which must be one of `ACTIVATIONS`."""
     activation: Activation = part.activation
     if ACTIVATIONS.get(activation.name) != activation:
         raise ValueError(f"{caller} knows the nn.ACTIVATIONS alone, and {part!r} has {activation.name}")
     return activation
-
-
-def _dropped(part: Any, sub: Sub, x: Any) -> Any:
-    return x if part.dropout is None else sub("dropout", x)
-
-
-def _attention(ops: Operations, part: CausalSelfAttention, sub: Sub, x: Any) -> Any:
-    query, key, value = (ops.heads(sub(name, x), part.n_head) for name in ("query", "key", "value"))
-    if part.rotary:
-        query, key = (ops.turned(each, part.rotary_base) for each in (query, key))
-    scores = (query @ ops.transposed(key)) / math.sqrt(part.n_embd // part.n_head)
-    weights = _dropped(part, sub, ops.causal_softmax(scores))
-    return sub("projection", ops.joined(weights @ value))
-
-
-def _feed_forward(ops: Operations, part: FeedForward, sub: Sub, x: Any) -> Any:
-    return sub("down", ops.activated(part.activation, sub("up", x)))
-
-
-def _swiglu(ops: Operations, part: SwiGLU, sub: Sub, x: Any) -> Any:
-    return sub("down", ops.activated(ACTIVATIONS["silu"], sub("gate", x)) * sub("up", x))
-
-
-def _mixture(ops: Operations, part: MixtureOfExperts, sub: Sub, x: Any) -> Any:
-    scores = sub("router", x)
-    gates = ops.of_the_largest(scores, ops.softmax(scores), part.top_k)
-    if part.normalize:
-        gates = gates / ops.total(gates)
-    weighted = (ops.column(gates, i) * sub(f"experts.{i}", x) for i in range(part.n_expert))
-    return functools.reduce(operator.add, weighted)
-
-
-def _block(ops: Operations, part: TransformerBlock, sub: Sub, x: Any) -> Any:
-    x = x + _dropped(part, sub, sub("attention", sub("norm1", x)))
-    return x + _dropped(part, sub, sub("feed_forward", sub("norm2", x)))
-
-
-def _gpt(ops: Operations, part: GPT, sub: Sub, tokens: Any) -> Any:
-    x = sub("token_embedding", tokens)
-    if part.position_embedding is not None:
-        x = x + sub("position_embedding", ops.positions(tokens))
-    if part.embedding_norm is not None:
-        x = sub("embedding_norm", x)
-    x = _dropped(part, sub, x)
-    for i in range(part.n_layer):
-        x = sub(f"blocks.{i}", x)
-    if part.final_norm is not None:
-        x = sub("final_norm", x)
-    return sub("output", x)
-
-
-def _lora(ops: Operations, part: LoRA, sub: Sub, x: Any) -> Any:
-    return sub("linear", x) + sub("B", sub("A", x)) * (part.alpha / part.rank)
-
-
-FORMULAS: dict[type[Module], Callable[[Any, Any, Sub, Any], Any]] = {
-    CausalSelfAttention: _attention,
-    FeedForward: _feed_forward,
-    SwiGLU: _swiglu,
-    MixtureOfExperts: _mixture,
-    TransformerBlock: _block,
-    GPT: _gpt,
-    LoRA: _lora,
-}

@@ -17,6 +17,7 @@ from .arguments import (
     require_positive,
     require_text,
 )
+from .array_forward import Operations, Sub
 from .initializers import Initializer
 from .layers import Dropout, Seed, inputs_of, listed
 from .linear import Linear, OneWidth, Vector, in_scope
@@ -166,6 +167,14 @@ class CausalSelfAttention(OneWidth, Described, Module):
         y: Vector = self.projection(tuple(attended))
         return y
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        query, key, value = (ops.heads(sub(name, x), self.n_head) for name in ("query", "key", "value"))
+        if self.rotary:
+            query, key = (ops.turned(each, self.rotary_base) for each in (query, key))
+        scores = (query @ ops.transposed(key)) / math.sqrt(self.n_embd // self.n_head)
+        weights = sub("dropout", ops.causal_softmax(scores))
+        return sub("projection", ops.joined(weights @ value))
+
     def _heads(self, x: Vector, place: int, turned: bool = False) -> list[Vector]:
         """The parts of a vector that belong to each head, turned by the position where that is asked."""
         size = self.n_embd // self.n_head
@@ -199,9 +208,6 @@ class CausalSelfAttention(OneWidth, Described, Module):
 
     def _settings(self) -> dict[str, Any]:
         return super()._settings() | {"dropout": self.dropout.p if self.dropout else 0.0}
-
-    def _steady(self) -> bool:
-        return type(self) is CausalSelfAttention
 
 
 def vectors_of(x: Any, reader: Any) -> list[Vector]:

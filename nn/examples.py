@@ -14,9 +14,9 @@ from autograd import Value, no_grad
 from .arguments import index_of, require_fraction
 from .arrays import features_of, finite_array
 from .losses import Loss, uncounted_classes
-from .module import Module, in_rows
+from .module import Module, in_rows, several
 
-__all__ = ["copies", "examples_of", "split_of"]
+__all__ = ["called", "copies", "examples_of", "split_of"]
 
 Example = tuple[list[float], Any]
 
@@ -37,10 +37,10 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     for i, row in enumerate(features):
         if takes not in (None, len(row)):
             raise ValueError(f"row {i} of {name}X has {len(row)} features, and the model takes {takes}")
-    count = model._indices()
-    for i, row in enumerate(features if count else []):
-        for j, number in enumerate(row):
-            index_of(number, count, f"row {i}, column {j} of {name}X")
+    tables = {n: _tables(model, n) for n in set(map(len, features))}
+    for i, row in enumerate(features):
+        for j, (count, reader) in tables[len(row)].items():
+            index_of(row[j], count, f"row {i}, column {j} of {name}X{reader}")
     targets = _rows(f"{name}y", y) or _targets(f"{name}y", y)
     if len(features) != len(targets):
         raise ValueError(
@@ -54,10 +54,10 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     known: set[Any] = set()  # classes that it takes
     with no_grad():
         for i, (x, target) in enumerate(copies(examples)):
+            if len(x) not in predictions:
+                predictions[len(x)] = called(model, x, f"row {i} of {name}X")
+            prediction = predictions[len(x)]
             try:
-                if len(x) not in predictions:
-                    predictions[len(x)] = model(x)
-                prediction = predictions[len(x)]
                 if uncounted is not None and in_rows(prediction) and isinstance(target, list):
                     if len(target) == len(prediction) and known >= set(target) > set(target) & uncounted:
                         continue
@@ -71,6 +71,46 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
                     f"{type(value).__name__}: {value!r:.60}"
                 )
     return examples
+
+
+def called(model: Module, x: list[float], place: str) -> Any:
+    """The model's output for an example; an error, such as that of a token in no table, names the place."""
+    try:
+        return model(x)
+    except (TypeError, ValueError, IndexError) as error:
+        if type(error) not in (TypeError, ValueError, IndexError):  # a class of your own
+            raise
+        raise type(error)(f"{place}: {error}") from error
+
+
+def _tables(model: Module, n: int) -> dict[int, tuple[int, str]]:
+    """Which of n features are indices: by column the number of rows in their table, and the table's name.
+
+    A module of your own with an embedding in it is recorded: these features are the indices of a `take`.
+    """
+    if count := model._indices():
+        return dict.fromkeys(range(n), (count, ""))
+    if not any(module._indices() for module in model.modules()):
+        return {}
+    columns = {Value(0.0): j for j in range(n)}
+    try:
+        pending = several(model(list(columns)))
+    except Exception:  # your own code may need plain numbers: then it is the call with a bad index that fails
+        return {}
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    found: dict[int, tuple[int, str]] = {}
+    seen: set[Any] = set()
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Value) and node not in seen:
+            seen.add(node)
+            pending += node.parents
+            if node.op == "take" and (column := columns.get(node.parents[-1])) is not None:
+                table = names.get(node.parents[0], "").rpartition(".")[0] or type(model).__name__
+                size = len(node.parents) - 1
+                if column not in found or size < found[column][0]:
+                    found[column] = size, f": {table}"
+    return found
 
 
 def _targets(name: str, y: Any) -> list[Any]:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
+import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from autograd import MissingExtraError
+from autograd import MissingExtraError, Value
 
 from .activations import ACTIVATIONS, Activation
-from .array_forward import FORMULAS, known_activation
+from .array_forward import has_formula, known_activation
+from .attention import CausalSelfAttention
 from .feed_forward import GELU
 from .layers import MLP, Dropout, Layer, Sequential
-from .linear import Embedding, Linear
+from .linear import Array, Embedding, Linear, numbers_of
 from .module import Module
 from .normalization import LayerNorm, RMSNorm
 
-__all__ = ["Array", "from_torch", "layer_arrays", "library", "numbers_of", "parts_of", "to_torch"]
-
-Array = npt.NDArray[np.float64]
+__all__ = ["from_torch", "layer_arrays", "library", "parts_of", "to_torch"]
 
 
 def library(name: str, what: str, extra: str) -> Any:
@@ -41,15 +41,16 @@ def library(name: str, what: str, extra: str) -> Any:
 
 # --- what a model is made of -----------------------------------------------------------------------
 
-_SIMPLE = (Layer, Dropout, Linear, Embedding, RMSNorm, LayerNorm, GELU)
+# By name: torch has a class of the same name, with the same arguments.
+_SIMPLE = {kind.__name__: kind for kind in (Dropout, Embedding, GELU, LayerNorm, Linear, RMSNorm)}
 
 
 def parts_of(model: Any, caller: str) -> Iterator[Module]:
-    """What the model does one after the other.
+    """The modules that a model applies one after the other.
 
     Raises
     ------
-    TypeError, ValueError : if something in it, or an activation, is not known to `caller`.
+    TypeError, ValueError : if `caller` does not know a module, or an activation.
     """
     pending = [model]
     while pending:
@@ -61,11 +62,13 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
             pending += reversed(layers[:-1] if part.dropout else layers)
         elif type(part) is Sequential:
             pending += reversed(part.layers)
-        elif type(part) in _SIMPLE or type(part) in FORMULAS:
+        elif type(part) is Layer:
+            yield part
+        elif _known(part):
             for each in part.modules():
-                if type(each) not in _SIMPLE and type(each) not in FORMULAS and not isinstance(part, Layer):
+                if not _known(each):
                     raise TypeError(f"{caller} does not know the {type(each).__name__} in {part!r:.60}")
-                if hasattr(each, "activation") and type(each) in FORMULAS and each.activation != "swiglu":
+                if has_formula(each) and isinstance(getattr(each, "activation", None), Activation):
                     known_activation(each, caller)
             yield part
         else:
@@ -73,6 +76,10 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
                 f"{caller} takes an MLP, a Layer or a Sequential of them and Dropouts, or a part of a "
                 f"transformer, got {type(part).__name__}: {part!r:.60}"
             )
+
+
+def _known(part: Any) -> bool:
+    return type(part) in _SIMPLE.values() or has_formula(part)
 
 
 def layer_arrays(layer: Layer, caller: str) -> tuple[Array, Array | None, Activation]:
@@ -87,14 +94,7 @@ def layer_arrays(layer: Layer, caller: str) -> tuple[Array, Array | None, Activa
     return numbers_of([neuron.w for neuron in neurons]), None if bare else biases, activation
 
 
-def numbers_of(values: Any) -> Array:
-    """The numbers in `Value`s, or in rows of them."""
-    rows = values if hasattr(values[0], "__iter__") else [values]
-    table = np.array([[each.data for each in row] for row in rows])
-    return table if rows is values else table[0]
-
-
-# --- torch -----------------------------------------------------------------------------------------
+# --- to torch --------------------------------------------------------------------------------------
 
 
 def to_torch(model: Module) -> Any:
@@ -109,35 +109,94 @@ def to_torch(model: Module) -> Any:
     -------
     Of a part of a transformer the like of torch, with the same attributes; otherwise a `torch.nn.Sequential`.
     It takes a tensor (..., D) of float64, or of tokens (..., T), and gives one (..., K). It is in training or
-    not as the model is; what is frozen is so there too, and what is shared is shared.
+    not as the model is; what is frozen is so there too, and what is shared is shared. `from_torch` reads it.
 
     Raises
     ------
-    TypeError, ValueError : if the model is something else, or has an activation of your own.
+    TypeError, ValueError : if the model is something else, has an activation of your own, or a matrix or
+        vector of which only some parameters are frozen.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     parts = list(parts_of(model, "to_torch"))
-    arrays = [layer_arrays(part, "to_torch") if isinstance(part, Layer) else None for part in parts]
-    torch = library("torch", "to_torch", "torch")
-    make = _Maker(torch)
-    modules: list[Any] = []
-    for part, array in zip(parts, arrays):
-        if array is None:
-            modules.append(make(part))
-            continue
-        weights, biases, activation = array
-        n_out, n_in = weights.shape
-        linear = torch.nn.Linear(n_in, n_out, bias=biases is not None, dtype=torch.float64)
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(weights))
-            if biases is not None:
-                linear.bias.copy_(torch.from_numpy(biases))
-        modules.append(linear)
-        if not activation.linear:
-            modules.append(_torch_activation(activation, torch))
+    for part in parts:
+        if isinstance(part, Layer):
+            layer_arrays(part, "to_torch")
+    write = _Writer(library("torch", "to_torch", "torch"))
+    modules = [module for part in parts for module in write(part)]
     if isinstance(model, (MLP, Layer, Sequential, Dropout)):
-        return torch.nn.Sequential(*modules).train(model.training)
+        return write.torch.nn.Sequential(*modules).train(model.training)
     return modules[0].train(model.training)
+
+
+class _Writer:
+    """Makes torch modules of parts; what these share, modules and parameters, is shared in torch."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+        self.made: dict[Module, list[Any]] = {}
+        self.parameters: dict[Any, Any] = {}  # by the first `Value` and the shape
+
+    def __call__(self, part: Any) -> list[Any]:
+        """The torch module for a part; of a `Layer` the linear map and the activation."""
+        if part not in self.made:
+            if isinstance(part, Layer):
+                biases = [neuron.b for neuron in part.neurons]
+                some = [Value(0.0) if each is None else each for each in biases]
+                bare = all(each is None for each in biases)
+                made = [self._linear([neuron.w for neuron in part.neurons], None if bare else some)]
+                if not part.activation.linear:
+                    made.append(_torch_activation(part.activation, self.torch))
+            else:
+                made = [self._composite(part) if has_formula(part) else self._simple(part)]
+            self.made[part] = made
+        return self.made[part]
+
+    def _composite(self, part: Module) -> Any:
+        made = _composite(part)
+        for name, inner in _inside(part):
+            modules = [self(each)[0] for each in inner] if isinstance(inner, list) else self(inner)
+            setattr(made, name, self.torch.nn.ModuleList(modules) if isinstance(inner, list) else modules[0])
+        return made
+
+    def _simple(self, part: Any) -> Any:
+        double = {} if isinstance(part, (Dropout, GELU)) else {"dtype": self.torch.float64}
+        made = getattr(self.torch.nn, type(part).__name__)(**part._settings(), **double)
+        self._fill(made, getattr(part, "weight", None), getattr(part, "bias", None))
+        return made
+
+    def _linear(self, weight: Sequence[Any], bias: Sequence[Value] | None) -> Any:
+        sizes = len(weight[0]), len(weight)
+        made = self.torch.nn.Linear(*sizes, bias=bias is not None, dtype=self.torch.float64)
+        self._fill(made, weight, bias)
+        return made
+
+    def _fill(self, made: Any, weight: Any, bias: Any) -> None:
+        for name, values in (("weight", weight), ("bias", bias)):
+            if values is not None:
+                setattr(made, name, self._parameter(values))
+
+    def _parameter(self, values: Any) -> Any:
+        numbers = numbers_of(values)
+        every = [each for row in values for each in row] if numbers.ndim == 2 else list(values)
+        key = (every[0], numbers.shape)
+        if key not in self.parameters:
+            free = {each.requires_grad for each in every}
+            if len(free) > 1:
+                raise ValueError(
+                    f"to_torch needs all or none of a tensor's parameters frozen, and {every[0].label} is "
+                    "frozen by itself"
+                )
+            tensor = self.torch.from_numpy(numbers)
+            self.parameters[key] = self.torch.nn.Parameter(tensor, requires_grad=free.pop())
+        return self.parameters[key]
+
+
+def _inside(part: Module) -> Iterator[tuple[str, Any]]:
+    """The attributes that are modules, or lists of modules."""
+    for name, each in vars(part).items():
+        first = each[0] if isinstance(each, list) and each else each
+        if isinstance(first, Module) and not name.startswith("_"):
+            yield name, each
 
 
 def _torch_activation(activation: Activation, torch: Any) -> Any:
@@ -149,7 +208,7 @@ def _torch_activation(activation: Activation, torch: Any) -> Any:
 
 
 def _composite(part: Module) -> Any:
-    """A torch module that computes by the formula of a part; those in it are yet to be put into it."""
+    """A torch module that computes by the formula of a part; the modules inside are yet to be set."""
     return _composite_class()(part)
 
 
@@ -158,7 +217,7 @@ def _composite_class() -> Any:
     import torch
 
     class Composite(torch.nn.Module):
-        """A part made of parts, which computes by the formula of its kind."""
+        """A module made of modules, which computes by the formula of its part."""
 
         def __init__(self, part: Module) -> None:
             super().__init__()
@@ -166,8 +225,12 @@ def _composite_class() -> Any:
 
         def forward(self, x: Any) -> Any:
             (part,) = self.part
-            ops = _TorchOperations(torch)
-            return FORMULAS[type(part)](ops, part, lambda name, x: self.get_submodule(name)(x), x)
+
+            def sub(name: str, x: Any) -> Any:
+                return x if getattr(part, name, 0) is None else self.get_submodule(name)(x)
+
+            formula: Any = part
+            return formula._array_forward(_TorchOperations(torch), sub, x)
 
         def _get_name(self) -> str:
             return type(self.part[0]).__name__
@@ -176,58 +239,6 @@ def _composite_class() -> Any:
             return _composite, self.part, vars(self)
 
     return Composite
-
-
-class _Maker:
-    """Makes torch modules of parts; a parameter of ours that several of these share, they share in torch."""
-
-    def __init__(self, torch: Any) -> None:
-        self.torch = torch
-        self.parameters: dict[Any, Any] = {}  # by the first `Value` and the shape
-
-    def __call__(self, model: Module) -> Any:
-        """The torch module for a part, with those in it."""
-        made = {
-            part: _composite(part) if type(part) in FORMULAS else self._simple(part)
-            for part in model.modules()
-        }
-        for part, composite in made.items():
-            if type(part) in FORMULAS:
-                for name, attribute in vars(part).items():
-                    if isinstance(attribute, Module) and not name.startswith("_"):
-                        setattr(composite, name, made[attribute])
-                    elif isinstance(attribute, list) and attribute and isinstance(attribute[0], Module):
-                        setattr(composite, name, self.torch.nn.ModuleList(made[each] for each in attribute))
-        return made[model]
-
-    def _simple(self, part: Any) -> Any:
-        net, double = self.torch.nn, {"dtype": self.torch.float64}
-        if isinstance(part, Dropout):
-            return net.Dropout(part.p)
-        if isinstance(part, GELU):
-            return net.GELU(part.approximate)
-        affine = {"elementwise_affine": part.weight is not None}
-        if isinstance(part, Linear):
-            made = net.Linear(part.n_in, part.n_out, bias=part.bias is not None, **double)
-        elif isinstance(part, Embedding):
-            made = net.Embedding(part.num_embeddings, part.embedding_dim, **double)
-        elif isinstance(part, RMSNorm):
-            made = net.RMSNorm(part.n_in, part.eps, **affine, **double)
-        else:
-            made = net.LayerNorm(part.n_in, part.eps, **affine, bias=part.bias is not None, **double)
-        for name in ("weight", "bias"):
-            if (values := getattr(part, name)) is not None:
-                setattr(made, name, self._parameter(values))
-        return made
-
-    def _parameter(self, values: Any) -> Any:
-        numbers = numbers_of(values)
-        first = values[0][0] if numbers.ndim == 2 else values[0]
-        key = (first, numbers.shape)
-        if key not in self.parameters:
-            tensor = self.torch.from_numpy(numbers)
-            self.parameters[key] = self.torch.nn.Parameter(tensor, requires_grad=first.requires_grad)
-        return self.parameters[key]
 
 
 class _TorchOperations:
@@ -277,16 +288,24 @@ class _TorchOperations:
         return x[..., i : i + 1]
 
 
-def from_torch(module: Any) -> MLP | Sequential:
-    """An equal model from a `torch.nn.Sequential` of `Linear`, activations and `Dropout`.
+# --- from torch ------------------------------------------------------------------------------------
+
+
+def from_torch(module: Any) -> Module:
+    """An equal model from a torch module: what `to_torch` made, or torch's own modules.
 
     Parameters
     ----------
-    module : the torch module, or a single `Linear`; its numbers become float64.
+    module : `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention` of one
+        sequence with itself, what `to_torch` made of a part of a transformer; or a `torch.nn.Sequential` of
+        these and of activations. Its numbers become float64.
 
     Returns
     -------
-    An `MLP` where the hidden layers are alike, otherwise a `Sequential`.
+    Of a Sequential of `Linear`, activations and `Dropout`, or a single `Linear`: an `MLP` where the hidden
+    layers are alike, otherwise a `Sequential` of `Layer`s. Of a Sequential with other modules a `Sequential`
+    of parts. A `MultiheadAttention` becomes a `CausalSelfAttention`, which always has the causal mask. What
+    is frozen or shared is so here too.
 
     Raises
     ------
@@ -294,27 +313,166 @@ def from_torch(module: Any) -> MLP | Sequential:
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     torch = library("torch", "from_torch", "torch")
-    if isinstance(module, torch.nn.Linear):
-        module = torch.nn.Sequential(module)
-    if not isinstance(module, torch.nn.Sequential) or not len(module):
+    net, read = torch.nn, _Reader(torch)
+    if not isinstance(module, net.Module):
         raise TypeError(
-            "from_torch takes a torch.nn.Sequential of Linear, activations and Dropout, "
+            "from_torch takes a torch.nn.Sequential or a module that it may hold, "
             f"got {type(module).__name__}"
         )
-    parts: list[tuple[Any, str] | float] = []  # a Linear with its activation, or p of a Dropout
-    for each in module:
-        if isinstance(each, torch.nn.Linear):
+    if not isinstance(module, (net.Sequential, net.Linear)):
+        model: Module = read(module)
+        return model.train(module.training)
+    functions = tuple(getattr(net, each.torch) for each in ACTIVATIONS.values() if each.torch)
+    modules = _flat(module, net)
+    plain = all(isinstance(each, (net.Linear, net.Dropout, *functions)) for each in modules)
+    parts: list[Any] = []  # modules, and each Linear with the name of its activation
+    for each in modules:
+        if isinstance(each, net.Linear):
             parts.append((each, "linear"))
-        elif isinstance(each, torch.nn.Dropout):
-            parts.append(float(each.p))
-        elif not isinstance(each, torch.nn.Identity):
+        elif isinstance(each, functions) and (plain or not isinstance(each, net.GELU)):
             name = _activation_of(each, torch)
-            if not parts or isinstance(parts[-1], float) or parts[-1][1] != "linear":
+            if not parts or not isinstance(parts[-1], tuple) or parts[-1][1] != "linear":
                 raise ValueError(
                     f"from_torch knows an activation after a Linear only, and {each} does not follow one"
                 )
             parts[-1] = parts[-1][0], name
-    return _assembled(parts).train(module.training)
+        else:
+            parts.append(each)
+    if plain:
+        return _assembled(parts, read).train(module.training)
+    read_parts = [
+        read.layer(*part) if isinstance(part, tuple) and part[1] != "linear"
+        else read(part[0] if isinstance(part, tuple) else part)
+        for part in parts
+    ]  # fmt: skip
+    return Sequential(*read_parts).train(module.training)
+
+
+def _flat(module: Any, net: Any) -> list[Any]:
+    """The modules that a module applies one after the other, without those that do nothing."""
+    found, pending = [], [module]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, net.Sequential):
+            pending += reversed(list(each))
+        elif not isinstance(each, net.Identity):
+            found.append(each)
+    if not found:
+        raise TypeError(f"from_torch takes a torch.nn.Sequential with a module in it, got {module}")
+    return found
+
+
+class _Reader:
+    """Makes parts of torch modules; modules and parameters that these share are shared here."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+        self.made: dict[Any, Any] = {}
+        self.values: dict[Any, Any] = {}
+
+    def __call__(self, module: Any, name: str = "") -> Any:
+        """The part of this name for a module of torch."""
+        if module not in self.made:
+            self.made[module] = self._new(module, name)
+        return self.made[module]
+
+    def layer(self, linear: Any, activation: str, name: str = "") -> Layer:
+        """The `Layer` of a linear map with an activation after it."""
+        n_out, n_in = linear.weight.shape
+        layer = Layer(n_in, n_out, activation, linear.bias is not None, "zeros", 0, name)
+        weights, biases = self._tensor(linear.weight), self._tensor(linear.bias)
+        for neuron, w, b in zip(layer.neurons, weights, biases or [None] * n_out, strict=True):
+            neuron.w, neuron.b = w, b
+        return layer
+
+    def _new(self, module: Any, name: str) -> Module:
+        net = self.torch.nn
+        if isinstance(module, _composite_class()):
+            return self._composite(module)
+        if isinstance(module, net.MultiheadAttention):
+            return self._attention(module, name)
+        for kind in _SIMPLE.values():
+            theirs = getattr(net, kind.__name__)
+            if isinstance(module, theirs) and type(module).forward is theirs.forward:
+                return self._simple(kind, module, name)
+        raise TypeError(
+            f"from_torch does not support {module}: it takes {', '.join(_SIMPLE)}, MultiheadAttention, "
+            f"{', '.join(dict.fromkeys(each.torch for each in ACTIVATIONS.values() if each.torch))}"
+        )
+
+    def _composite(self, module: Any) -> Module:
+        made: Module = copy.copy(module.part[0])
+        for attribute, inner in _inside(made):
+            theirs = getattr(module, attribute)
+            if isinstance(inner, list):
+                names = [getattr(each, "_name", "") for each in inner]
+                setattr(made, attribute, list(map(self, theirs, names)))
+            else:
+                setattr(made, attribute, self(theirs, getattr(inner, "_name", "")))
+        return made
+
+    def _simple(self, kind: Any, module: Any, name: str) -> Module:
+        arguments = inspect.signature(kind).parameters
+        given = {each: getattr(module, each) for each in arguments if hasattr(module, each)}
+        if "bias" in given:
+            given["bias"] = module.bias is not None
+        if "normalized_shape" in given:
+            if len(module.normalized_shape) > 1:
+                raise ValueError(f"from_torch takes norms of vectors, got {module}")
+            (given["normalized_shape"],) = module.normalized_shape
+        if "eps" in given and module.eps is None and module.weight is not None:
+            given["eps"] = self.torch.finfo(module.weight.dtype).eps
+        if kind is Embedding and (module.max_norm is not None or module.scale_grad_by_freq):
+            raise ValueError(
+                f"from_torch takes an Embedding without max_norm and scale_grad_by_freq, got {module}"
+            )
+        fixed = {"initializer": "zeros", "seed": 0, "name": name}
+        made: Module = kind(
+            **given, **{each: fixed[each] for each in arguments if each in fixed and kind is not Dropout}
+        )
+        for each in ("weight", "bias"):
+            if getattr(made, each, None) is not None:
+                setattr(made, each, self._tensor(getattr(module, each)))
+        return made
+
+    def _attention(self, module: Any, name: str) -> CausalSelfAttention:
+        if module.in_proj_weight is None or module.bias_k is not None or module.add_zero_attn:
+            raise ValueError(
+                "from_torch takes a MultiheadAttention of one width, without add_bias_kv and add_zero_attn, "
+                f"got {module}"
+            )
+        bias = module.in_proj_bias is not None
+        made = CausalSelfAttention(
+            module.embed_dim,
+            module.num_heads,
+            bias,
+            dropout=module.dropout,
+            initializer="zeros",
+            seed=0,
+            name=name,
+        )
+        weights, biases = self._tensor(module.in_proj_weight), self._tensor(module.in_proj_bias)
+        n = module.embed_dim
+        for i, part in enumerate((made.query, made.key, made.value)):
+            part.weight = weights[n * i : n * (i + 1)]
+            part.bias = biases and biases[n * i : n * (i + 1)]
+        made.projection.weight = self._tensor(module.out_proj.weight)
+        made.projection.bias = self._tensor(module.out_proj.bias)
+        return made
+
+    def _tensor(self, tensor: Any) -> Any:
+        """The `Value`s of a parameter, in rows of a matrix; None of None."""
+        if tensor is None:
+            return None
+        if tensor not in self.values:
+            free = tensor.requires_grad
+            rows = tensor.detach().double().tolist()
+            self.values[tensor] = (
+                [[Value(x).requires_grad_(free) for x in row] for row in rows]
+                if tensor.ndim == 2
+                else [Value(x).requires_grad_(free) for x in rows]
+            )
+        return self.values[tensor]
 
 
 def _activation_of(module: Any, torch: Any) -> str:
@@ -336,39 +494,18 @@ def _alike(argument: str, ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs) or argument == "threshold" or (argument == "dim" and theirs in (1, None))
 
 
-def _assembled(parts: list[tuple[Any, str] | float]) -> MLP | Sequential:
-    layers = [part for part in parts if not isinstance(part, float)]
-    rates = {part for part in parts if isinstance(part, float)}
-    hidden = {(name, linear.bias is not None) for linear, name in layers[:-1]}
-    biases = {linear.bias is not None for linear, _ in layers}
-    kinds = [isinstance(part, float) for part in parts]
-    regular = kinds in ([False] * len(layers), [False, True] * (len(layers) - 1) + [False])
-    model: MLP | Sequential
-    if layers and regular and len(hidden) <= 1 and len(biases) == 1 and len(rates) <= 1:
-        (activation, _), *_ = [*hidden, ("linear", True)]
-        model = MLP(
-            layers[0][0].in_features,
-            [linear.out_features for linear, _ in layers],
-            activation,
-            layers[-1][1],
-            bias=biases.pop(),
-            dropout=rates.pop() if rates else 0.0,
-        )
-        targets = model.layers
-    else:
-        modules = [
-            Dropout(part) if isinstance(part, float)
-            else Layer(part[0].in_features, part[0].out_features, part[1], part[0].bias is not None)
-            for part in parts
-        ]  # fmt: skip
-        model = Sequential(*modules)
-        targets = [module for module in modules if isinstance(module, Layer)]
-    for layer, (linear, _) in zip(targets, layers, strict=True):
-        weights = linear.weight.detach().double().tolist()
-        biases_of = [0.0] * len(weights) if linear.bias is None else linear.bias.detach().double().tolist()
-        for neuron, row, bias in zip(layer.neurons, weights, biases_of, strict=True):
-            for weight, number in zip(neuron.w, row, strict=True):
-                weight.data = number
-            if neuron.b is not None:
-                neuron.b.data = bias
+def _assembled(parts: list[Any], read: _Reader) -> Module:
+    """The model of pairs of a linear map and its activation, and of dropouts."""
+    pairs = [part for part in parts if isinstance(part, tuple)]
+    dropouts = [part.p for part in parts if not isinstance(part, tuple)]
+    kinds = [isinstance(part, tuple) for part in parts]
+    regular = kinds in ([True] * len(pairs), [True, False] * (len(pairs) - 1) + [True])
+    hidden = {name for _, name in pairs[:-1]} or {"linear"}
+    biases = {linear.bias is not None for linear, _ in pairs}
+    if not (pairs and regular and len(hidden) == len(biases) == 1 and len(set(dropouts)) <= 1):
+        return Sequential(*(read.layer(*part) if isinstance(part, tuple) else read(part) for part in parts))
+    widths = [pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs)]
+    p = dropouts[0] if dropouts else 0.0
+    model = MLP(widths[0], widths[1:], hidden.pop(), pairs[-1][1], biases.pop(), "zeros", 0, p)
+    model.layers = [read.layer(linear, name, f"layer{i}") for i, (linear, name) in enumerate(pairs)]
     return model

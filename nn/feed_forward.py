@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +11,7 @@ from autograd import Value, dot, gelu, greater, sequence, silu, softmax, sum, wh
 
 from .activations import ACTIVATIONS, Activation, find_activation
 from .arguments import Described, random_generator, require_count, require_flag, require_text
+from .array_forward import Operations, Sub
 from .initializers import Initializer
 from .layers import Function, Seed, listed
 from .linear import Linear, Vector, VectorModule, all_in_scope, in_scope
@@ -48,9 +51,6 @@ class GELU(Described, Module):
         if x and hasattr(x[0], "__iter__"):
             return [[gelu(each, approximate=self.approximate) for each in listed(row)] for row in x]
         return [gelu(each, approximate=self.approximate) for each in x]
-
-    def _steady(self) -> bool:
-        return type(self) is GELU
 
 
 class _TwoMaps(VectorModule):
@@ -127,13 +127,13 @@ class FeedForward(_TwoMaps):
         self.activation: Activation = find_activation(activation)
         self._build(["up"], 4 * n_embd if n_hidden is None else n_hidden, bias, initializer, seed, name)
 
-    def _steady(self) -> bool:
-        return super()._steady() and self.activation in ACTIVATIONS.values()
-
     def _output(self, x: Vector) -> Vector:
         sums = self.up._output(x)
         y: Vector = self.down(sums if self.activation.linear else self._activated(self.activation(sums)))
         return y
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return sub("down", ops.activated(self.activation, sub("up", x)))
 
 
 class SwiGLU(_TwoMaps):
@@ -184,6 +184,9 @@ class SwiGLU(_TwoMaps):
         gates = self._activated([silu(each) for each in self.gate(x)])
         y: Vector = self.down(self._activated([gate * each for gate, each in zip(gates, self.up(x))]))
         return y
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return sub("down", ops.activated(ACTIVATIONS["silu"], sub("gate", x)) * sub("up", x))
 
 
 class MixtureOfExperts(VectorModule):
@@ -280,6 +283,14 @@ class MixtureOfExperts(VectorModule):
         gates = self.gates(x)
         outputs = [expert(x) for expert in self.experts]
         return in_scope(tuple([dot(gates, column) for column in zip(*outputs)]), f"{self._prefix}mixture")
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        scores = sub("router", x)
+        gates = ops.of_the_largest(scores, ops.softmax(scores), self.top_k)
+        if self.normalize:
+            gates = gates / ops.total(gates)
+        weighted = (ops.column(gates, i) * sub(f"experts.{i}", x) for i in range(self.n_expert))
+        return functools.reduce(operator.add, weighted)
 
 
 def _of_the_largest(scores: Vector, shares: Any, k: int) -> list[Value]:

@@ -20,6 +20,7 @@ from .arguments import (
     require_number,
     require_text,
 )
+from .array_forward import Operations, Sub
 from .attention import CausalSelfAttention, KeyValueCache, vectors_of
 from .feed_forward import FeedForward, MixtureOfExperts, SwiGLU, make_feed_forward
 from .initializers import Initializer, normal
@@ -122,6 +123,10 @@ class TransformerBlock(OneWidth, Described, Module):
         x = self._added(x, self.attention.step(self.norm1(x), cache), "residual1")
         return self._added(x, self.feed_forward(self.norm2(x)), "residual2")
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        x = x + sub("dropout", sub("attention", sub("norm1", x)))
+        return x + sub("dropout", sub("feed_forward", sub("norm2", x)))
+
     def _added(self, x: Vector, change: Any, place: str) -> Vector:
         scope = f"{self._name}.{place}" if self._name else place
         if self.dropout is not None and self.training:
@@ -142,9 +147,6 @@ class TransformerBlock(OneWidth, Described, Module):
             "dropout": self.dropout.p if self.dropout else 0.0,
             **({"n_expert": experts.n_expert, "top_k": experts.top_k} if experts else {}),
         }
-
-    def _steady(self) -> bool:
-        return type(self) is TransformerBlock
 
 
 class GPT(Described, Module):
@@ -312,6 +314,15 @@ class GPT(Described, Module):
         scores: Vector = self.output(x)
         return scores
 
+    def _array_forward(self, ops: Operations, sub: Sub, tokens: Any) -> Any:
+        x = sub("token_embedding", tokens)
+        if self.position_embedding is not None:
+            x = x + sub("position_embedding", ops.positions(tokens))
+        x = sub("dropout", sub("embedding_norm", x))
+        for i in range(self.n_layer):
+            x = sub(f"blocks.{i}", x)
+        return sub("output", sub("final_norm", x))
+
     def loss(self, tokens: Any, targets: Any = None) -> Value:
         """The mean over positions of the cross-entropy of the token that follows.
 
@@ -426,9 +437,6 @@ class GPT(Described, Module):
 
     def _indices(self) -> int:
         return self.vocab_size if type(self).__call__ is GPT.__call__ else 0
-
-    def _steady(self) -> bool:
-        return type(self) is GPT
 
 
 def _drawn(scores: list[float], temperature: float, top_k: int | None, rng: np.random.Generator) -> int:

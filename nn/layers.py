@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from autograd import Value, dot, sequence
 
-from .activations import ACTIVATIONS, Activation, find_activation
+from .activations import Activation, find_activation
 from .arguments import (
     Described,
     random_generator,
@@ -138,9 +138,6 @@ class Neuron(Described, Module):
         """Whether there is an activation, by the name that micrograd has for it."""
         return self.activation.name != "linear"
 
-    def _steady(self) -> bool:
-        return type(self) is Neuron and self.activation in ACTIVATIONS.values()
-
 
 class Layer(Described, Module):
     """Neurons that read the same inputs: a = f(Wx + b).
@@ -227,10 +224,6 @@ class Layer(Described, Module):
     def bias(self) -> bool:
         return getattr(self.neurons[0], "b", None) is not None
 
-    def _steady(self) -> bool:
-        known = self.activation in ACTIVATIONS.values()
-        return type(self) is Layer and known and all(isinstance(neuron, Module) for neuron in self.neurons)
-
 
 class Dropout(Described, Module):
     """In training each output is set to 0 with probability p, and the others are divided by 1 − p.
@@ -276,9 +269,6 @@ class Dropout(Described, Module):
         """New random factors: 0 with probability p, otherwise 1/(1 − p)."""
         factors: npt.NDArray[np.float64] = (self.generator.random(shape) >= self.p) / (1.0 - self.p)
         return factors
-
-    def _steady(self) -> bool:
-        return type(self) is Dropout
 
 
 class Sequential(Module):
@@ -329,9 +319,6 @@ class Sequential(Module):
 
     def _indices(self) -> int:
         return self.layers[0]._indices() if isinstance(self.layers[0], Module) else 0
-
-    def _steady(self) -> bool:
-        return type(self) is Sequential and all(isinstance(layer, Module) for layer in self.layers)
 
 
 class MLP(Described, Module):
@@ -430,9 +417,6 @@ class MLP(Described, Module):
             "bias": first.bias,
             "dropout": self.dropout.p if self.dropout else 0.0,
         }
-
-    def _steady(self) -> bool:
-        return type(self) is MLP and all(isinstance(layer, Module) for layer in self.layers)
 
 
 _PLAIN = {Value, float, int}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd import Value, dot, take
 
@@ -17,18 +18,20 @@ from .layers import Seed, inputs_of, listed, parameter_of
 from .module import Module
 
 __all__ = [
-    "Embedding",
-    "Linear",
-    "Matrix",
-    "Vector",
-    "VectorModule",
-    "Weighted",
-    "all_in_scope",
-    "in_scope",
-]
+    "Array", "Embedding", "Linear", "Matrix", "Vector", "VectorModule", "Weighted", "all_in_scope",
+    "in_scope", "numbers_of",
+]  # fmt: skip
 
+Array = npt.NDArray[np.float64]
 Vector = tuple[Value, ...]
 Matrix = tuple[Vector, ...]
+
+
+def numbers_of(values: Any) -> Array:
+    """The numbers in `Value`s, or in rows of them."""
+    rows = values if hasattr(values[0], "__iter__") else [values]
+    table = np.array([[each.data for each in row] for row in rows])
+    return table if rows is values else table[0]
 
 
 def in_scope(values: Vector, scope: str, constants: bool = False) -> Vector:
@@ -91,9 +94,6 @@ class VectorModule(OneWidth, Described, Module):
     def _output(self, x: Vector) -> Vector:
         """The output for inputs that are known to fit."""
         raise NotImplementedError  # abstract: each map computes its own
-
-    def _steady(self) -> bool:
-        return type(self).__module__.startswith("nn.")  # not one of your own, which may do anything
 
 
 class Weighted(VectorModule):

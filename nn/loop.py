@@ -19,7 +19,7 @@ from autograd import AnomalyError, detect_anomaly, mean, no_grad, updates_at_onc
 
 from .batches import batches
 from .compiled import CompiledModel
-from .examples import Example, copies
+from .examples import Example, called, copies
 from .history import History
 from .kept import Kept, is_users
 from .layers import Dropout
@@ -130,6 +130,7 @@ class Loop:
         self.parameters = list(self.optimizer.parameters)
         self.dropouts = [module for module in self.model.modules() if isinstance(module, Dropout)]
         self.called = [0] * len(self.callbacks)
+        self.resumed = 0  # epochs of an earlier call
         self.first = 0 if self.schedule is None else self.schedule.last_epoch
         of_users = is_users(type(self.schedule)) or any(map(is_users, map(_function, self.metrics.values())))
         self.calls_users = of_users or isinstance(self.schedule, LambdaLR)  # code that may change things
@@ -210,6 +211,8 @@ class Loop:
         if done:
             norms = np.array([step["norm"] for step in done]).reshape(-1, n)
             shares = [step["loss"] * step["size"] for step in done]
+            before = n * (len(self.history) - self.resumed)
+            self.history.batch_loss[before:] = [step["loss"] for step in done]
             self.history.add(
                 {
                     **row,
@@ -241,7 +244,8 @@ class Loop:
     def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, list[float]]:
         if isinstance(self.loss, Weighted):
             targets = list(map(self.loss.target, targets))
-        if predictions and in_rows(predictions[0]):
+        ragged = len({len(each) if isinstance(each, list) else 1 for each in predictions}) > 1
+        if ragged or (predictions and in_rows(predictions[0])):
             targets, predictions = (list(itertools.chain(*each)) for each in (targets, predictions))
         t, y = np.array(targets), np.array(predictions)
         return {name: [float(metric(t, y))] for name, metric in self.metrics.items()}
@@ -342,7 +346,7 @@ class Loop:
                     self.follow()
                 epoch, number = divmod(len(steps), self.order.updates)
                 place = f"epoch {first + epoch}, batch {number + 1}"
-                self.make_eagerly([self.data[i] for i in part[made]], place)
+                self.make_eagerly(part[made], place)
                 made += 1
             at += made
 
@@ -370,17 +374,18 @@ class Loop:
             raise
         return made
 
-    def make_eagerly(self, examples: list[Example], place: str) -> None:
-        """Make an update from the mean loss over the examples, which is taken before it.
+    def make_eagerly(self, batch: Any, place: str) -> None:
+        """Make an update from the mean loss, before it, over a batch: (B,) numbers of examples.
 
         An interrupt leaves the update made and noted in `steps`, or neither.
         """
         steps = self.steps[1]
         done = len(steps)
         previous, self.before = self.before, self.now()
+        examples = [self.data[i] for i in batch]
         try:
             given = copies(examples)
-            outputs = [self.model(x) for x, _ in given]
+            outputs = [called(self.model, x, f"row {i} of X, in {place}") for i, (x, _) in zip(batch, given)]
             total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
             if not math.isfinite(total.data):
                 error = self.divergence(f"the loss became {total.data!r}", place, examples)
@@ -542,7 +547,8 @@ class Loop:
         for dropout, each in zip(self.dropouts, state["dropouts"]):
             dropout.generator = _put(dropout.generator, each)
         vars(self.history).update(copy.deepcopy(state["history"]))
-        following = len(self.history) + 1
+        self.resumed = len(self.history)
+        following = self.resumed + 1
         self.steps = following, list(state["steps"])
         self.order.generator = _put(self.order.generator, state["order"])
         self.order.states = {following: _state(self.order.generator)}

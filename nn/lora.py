@@ -6,14 +6,13 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-import numpy as np
-
 from autograd import dot
 
 from .arguments import random_generator, require_count, require_positive
+from .array_forward import Operations, Sub
 from .initializers import Initializer, normal
 from .layers import Seed
-from .linear import Linear, Matrix, Vector, VectorModule, in_scope
+from .linear import Linear, Vector, VectorModule, in_scope, numbers_of
 from .module import Module, singular
 
 __all__ = ["LoRA", "add_lora", "lora_places", "merge_lora"]
@@ -95,13 +94,13 @@ class LoRA(VectorModule):
 
     def merged(self) -> Linear:
         """A `Linear` map with the change in its weights, W + α/r · B A, and nothing frozen."""
-        change = np.array(_numbers(self.B.weight)) @ np.array(_numbers(self.A.weight))
+        change = numbers_of(self.B.weight) @ numbers_of(self.A.weight)
         linear = Linear(self.n_in, self.n_out, self.bias is not None, "zeros", name=self._name)
-        whole: Any = np.array(_numbers(self.linear.weight)) + self.alpha / self.rank * change
-        linear.weight = whole
+        numbers: Any = numbers_of(self.linear.weight) + self.alpha / self.rank * change
+        linear.weight = numbers
         if self.linear.bias is not None:
-            (shift,) = _numbers((self.linear.bias,))
-            linear.bias = shift
+            numbers = numbers_of(self.linear.bias)
+            linear.bias = numbers
         return linear
 
     def _output(self, x: Vector) -> Vector:
@@ -111,6 +110,9 @@ class LoRA(VectorModule):
             inner = in_scope(tuple([scale * each for each in inner]), self.A._name, constants=True)
         pairs = zip(self.B.weight, self.linear._output(x))
         return in_scope(tuple([dot(row, inner, y) for row, y in pairs]), self.B._name)
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return sub("linear", x) + sub("B", sub("A", x)) * (self.alpha / self.rank)
 
 
 def add_lora(
@@ -189,10 +191,6 @@ def merge_lora(model: AnyModule) -> AnyModule:
     for _, put, lora in found:
         put(lora.merged())
     return model.requires_grad_()
-
-
-def _numbers(matrix: Matrix) -> Any:
-    return [[each.data for each in row] for row in matrix]
 
 
 def lora_places(model: Module, kind: type[Any] = LoRA) -> Iterator[tuple[str, Callable[[Any], None], Any]]:

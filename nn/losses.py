@@ -48,6 +48,7 @@ __all__ = [
 Loss = Callable[[Any, Any], Any]
 
 _SMALLEST = math.exp(-100.0)  # torch clamps the logarithm of a probability at −100
+_LOG_SOFTMAX: Any = log_softmax([Value(0.0)])[0].primitive  # of one logit, given the others
 
 
 def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean", weight: Any = None) -> Any:
@@ -294,8 +295,11 @@ def _of_class(
     label = _class(peek(target) if value else target, len(logits), ignored)
     if label == ignored:  # a graph ignores the row for ever, and is nan where the target is a class later
         return where(abs(target - float(ignored)), math.nan, 0.0) if value else 0.0, 0.0
-    scores = log_softmax(logits)
-    loss = -take(scores, target) if value else -scores[label]
+    scores = log_softmax(logits) if value or smoothing else []
+    if value:
+        loss = -take(scores, target)
+    else:
+        loss = -_LOG_SOFTMAX(logits[label], [*logits[:label], *logits[label + 1 :]])
     if value and 0 <= ignored < len(logits):
         loss = where(target - float(ignored), loss, math.nan)  # a program that counts the row, for ever
     own: Any = 1.0

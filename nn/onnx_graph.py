@@ -12,13 +12,13 @@ import numpy as np
 from autograd import Primitive, Value, write_bytes
 
 from .activations import ACTIVATIONS, Activation
-from .array_forward import FORMULAS
+from .array_forward import has_formula
 from .attention import CausalSelfAttention
-from .exchange import layer_arrays, library, numbers_of, parts_of
+from .exchange import layer_arrays, library, parts_of
 from .feed_forward import GELU
 from .gpt import GPT, TransformerBlock
 from .layers import Dropout, Layer
-from .linear import Embedding, Linear
+from .linear import Embedding, Linear, numbers_of
 from .module import Module
 from .normalization import LayerNorm
 
@@ -210,15 +210,15 @@ class _Writer:
             return self._linear(x, self._weight(part), biases, sequence)
         if isinstance(part, Embedding):
             return self.graph("Gather", self._weight(part), x)
-        if type(part) in FORMULAS:
+        if has_formula(part):
 
             def sub(name: str, x: Any) -> Any:
                 inner = part
                 for step in name.split("."):
                     inner = inner[int(step)] if step.isdigit() else getattr(inner, step)
-                return _Tensor(self.graph, self(inner, x.name, sequence))
+                return x if inner is None else _Tensor(self.graph, self(inner, x.name, sequence))
 
-            result: _Tensor = FORMULAS[type(part)](self.ops, part, sub, _Tensor(self.graph, x))
+            result: _Tensor = part._array_forward(self.ops, sub, _Tensor(self.graph, x))
         else:
             result = self._normalized(part, _Tensor(self.graph, x))
         return result.name

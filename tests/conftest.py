@@ -37,11 +37,15 @@ SECONDS = float(os.environ.get("FRESH_SECONDS", "inf"))
 BEGAN = time.monotonic()
 
 
+@pytest.hookimpl(trylast=True)  # the cases that a marker leaves out are gone by then
 def pytest_collection_modifyitems(config, items):
     """With little time, other tests come first for another seed; all workers have the same order."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+    if profiles.chosen() == "quick":
+        items[:], left_out = profiles.thinned(items)
+        config.hook.pytest_deselected(items=left_out)
     if math.isfinite(SECONDS):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
 

@@ -88,6 +88,7 @@ def test_it_is_built_again_and_never_left_half(checkout):
     assert run(checkout, "-c", SAYS).stdout == "False 0.0 5.0\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["compiler", *slow(["Cython"])])
 def test_without_a_compiler_or_cython_it_is_left_out_with_one_line(checkout, missing):
     if missing == "Cython":

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.compiled import needs_llvmlite
-from tests.support.profiles import thinned
 
 ROOT = Path(__file__).parent.parent
 BARE = {"PATH": os.environ.get("PATH", ""), "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")}
@@ -90,7 +89,7 @@ def test_it_works_in_a_bare_environment(environment, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="arguments of a process are letters there, not bytes")
-@pytest.mark.parametrize("place", thinned(PLACES, 2))
+@pytest.mark.parametrize("place", PLACES)
 def test_the_command_takes_any_letter_where_there_is_no_locale(place, tmp_path):
     given = ["-m", "autograd", "σ(ä)".encode(), "ä=0".encode(), "--quiet"]
     found = output(given, tmp_path, PLACES[place])
@@ -98,7 +97,7 @@ def test_the_command_takes_any_letter_where_there_is_no_locale(place, tmp_path):
 
 
 @needs_llvmlite
-@pytest.mark.parametrize("place", thinned(PLACES, 2))
+@pytest.mark.parametrize("place", PLACES)
 def test_native_code_needs_no_cache(place, tmp_path):
     assert run(COMPILES, tmp_path, PLACES[place]) == "right"
 

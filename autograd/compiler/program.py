@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..engine.anomaly import not_watching
 from ..engine.arguments import integer
-from ..engine.differentiation import hessian, hvp, jacobian, jvp
-from ..engine.gradient import grad
+from ..engine.differentiation import hessian, hvp, jacobian, jvp, value_and_grad
 from ..engine.modes import recording
 from ..engine.numerics import are_places, place_in
 from ..engine.replay import replay
@@ -21,11 +20,11 @@ from ..errors import GraphError, MissingExtraError
 from ..locks import BUILDING
 from .backends import automatic_backends, find_backend, refuse
 from .frontend.capture import capture
+from .frontend.sparsity import interactions, together
 from .frontend.vectorize import vectorize
 from .ir.adjoint import gradient, gradient_by_inputs
 from .ir.nodes import ADD, MUL, Apply, Node, ancestry
 from .ir.passes import text
-from .ir.sparsity import dependence, together
 from .ir.tangent import tangents
 from .selection import rank_backends
 from .update_loop import Training
@@ -34,12 +33,12 @@ __all__ = ["Program", "compile"]
 
 UNROLLED = 20_000  # numbers in the trace times columns: a larger Hessian is computed column by column
 
-KINDS = "jacobian", "hessian", "jvp", "hvp"
-DIRECTED = KINDS[2:]  # derivatives along a direction
+KINDS = "gradient", "evaluate", "jacobian", "hessian", "jvp", "hvp"
+DIRECTED = KINDS[4:]  # derivatives along a direction
 
-Kind = Literal["jacobian", "hessian", "jvp", "hvp"]
-Purpose = str | tuple[Kind, str]
-"""``"gradient"``, ``"evaluate"``, ``"training"``, or a derivative for each example and by what."""
+Purpose = tuple[str, str]
+"""One of `KINDS` or ``"training"``, and what it differentiates by, ``"parameters"`` or ``"inputs"``."""
+GRADIENT, EVALUATE, TRAINING = ((kind, "parameters") for kind in ("gradient", "evaluate", "training"))
 
 
 def compile(
@@ -163,8 +162,8 @@ class Program:
         lengths = {leaf - self.parameters: length for leaf, length in self._indices.items()}
         own = [column for column in lengths if column >= 0]
         self._columns = np.array(own, np.intp), np.array([float(lengths[column]) for column in own])
-        self._outputs_for: dict[tuple[str, Purpose], list[Node]] = {}
-        self._made: dict[tuple[str, Purpose], Any] = {}
+        self._outputs_for: dict[tuple[str, str, str], list[Node]] = {}  # by back end and purpose
+        self._made: dict[tuple[str, str, str], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         self._sizes: dict[Purpose, int] = {}
         self._enter = _no_entries()
@@ -173,9 +172,9 @@ class Program:
         if not self._backends:
             raise MissingExtraError(f"{backend=}", find_backend(backend).library, find_backend(backend).extra)
         self._backend = self._backends[0]
-        self._nodes(self._backend, "training")  # a wrong rule says so now
+        self._nodes(self._backend, *TRAINING)  # a wrong rule says so now
         if find_backend(self._backend).refuses:  # and a row without a form for it
-            self._program(self._backend, "training")
+            self._program(self._backend, *TRAINING)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but compiled code, which belongs to this process and is made again on demand."""
@@ -210,9 +209,8 @@ class Program:
         >>> hasattr(compile(w * w, w, backend="numpy"), "function")
         False
         """
-        purposes: dict[str, Purpose] = {"evaluate": "evaluate", "by inputs": ("jacobian", "inputs")}
         name = self.backend
-        return self._program(name, "gradient").function(lambda what: self._program(name, purposes[what]))
+        return self._program(name, "gradient").function(lambda kind, wrt: self._program(name, kind, wrt))
 
     @property
     def stages(self) -> dict[str, str]:
@@ -294,7 +292,7 @@ class Program:
             return empty, _written(np.full(self.parameters, empty, self.dtype), out)
         own = _apart(out, parameters, batch)
         value, gradient, finite = self._value_and_gradient(parameters, batch, own)
-        self._remember("gradient", len(batch), (self.parameters,))
+        self._remember(GRADIENT, len(batch), (self.parameters,))
         if not finite:
             value, gradient = self._one_by_one(parameters, batch, value, gradient)
         return value, _written(gradient, out)
@@ -302,7 +300,7 @@ class Program:
     def _value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
         """Both over the batch, and whether all is finite."""
         found: tuple[float, Any, bool] = self._run(
-            "gradient", len(batch), lambda program: program.value_and_gradient(parameters, batch, out)
+            GRADIENT, 1, len(batch), lambda program: program.value_and_gradient(parameters, batch, out)
         )
         return found
 
@@ -321,19 +319,10 @@ class Program:
             for example in batch:
                 numbers = np.append(*self._value_and_gradient(parameters, example[None], None)[:2])
                 if not np.isfinite(numbers).all():
-                    (output, *_), leaves = self._replay(parameters, example)
-                    with not_watching():
-                        numbers = np.array([output.data, *grad(output, leaves[: self.parameters])])
+                    numbers = np.array(self._eagerly(*GRADIENT, parameters, example, None))
                 total += share * numbers
             total /= share * len(batch) if self.reduce == "mean" else share
             return float(self.dtype.type(total[0])), total[1:].astype(self.dtype)
-
-    def _replay(self, parameters: Any, example: Any) -> tuple[list[Value], list[Value]]:
-        """The graph and its leaves, recorded by the eager engine for these numbers."""
-        outputs, leaves = self._graph
-        numbers = [*parameters.tolist(), *example.tolist()]
-        fresh = replay(outputs, dict(zip(leaves, numbers, strict=True)))
-        return [fresh[output] for output in outputs], [fresh[leaf] for leaf in leaves]
 
     def evaluate(self, parameters: Any, batch: Any = None, out: Any = None) -> npt.NDArray[Any]:
         """The recorded outputs for each example, (B, K): forward only.
@@ -352,32 +341,37 @@ class Program:
         found: npt.NDArray[Any] | None = self._enter["evaluate"]["parameters"](parameters, batch, None, out)
         if found is not None:
             return found
-        return self._table("evaluate", (self.outputs,), parameters, batch, None, out)
+        return self._table("evaluate", "parameters", parameters, batch, None, out)
 
     def _table(
-        self,
-        purpose: Purpose,
-        shape: tuple[int, ...],
-        parameters: Any,
-        batch: Any,
-        direction: Any,
-        out: Any,
+        self, kind: str, wrt: str, parameters: Any, batch: Any, direction: Any, out: Any
     ) -> npt.NDArray[Any]:
-        """Results for each example, (B, *shape), in `out` or a new array.
+        """Results for each example, (B, ...), in `out` or a new array.
 
         Where they are not finite the engine gives them; with parameters that are nan they stay as they are.
         """
+        if wrt not in ("parameters", "inputs"):
+            raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
+        purpose, K, N = (kind, wrt), self.outputs, self.parameters if wrt == "parameters" else self.inputs
+        shapes = {"evaluate": (K,), "jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}
+        shape = shapes[kind]
         parameters, batch = self._arguments(parameters, batch)
         B = len(batch)
-        if isinstance(purpose, tuple) and purpose[0] in DIRECTED:
-            direction = self._direction(purpose, direction, B)
+        if kind in DIRECTED:
+            direction = self._array(f"the direction of {kind}", direction)
+            if direction.shape not in ((N,), (B, N)):
+                raise ValueError(f"{kind} needs a direction ({N},) or (B, {N}), got {direction.shape}")
         self._require_room(out, (B, *shape))
         if not B or not math.prod(shape):
             return np.empty((B, *shape), self.dtype) if out is None else out
+        if kind == "hessian" and N * len(self._trace.rows) > UNROLLED:
+            units = np.eye(N, dtype=self.dtype)
+            columns = [self._table("hvp", wrt, parameters, batch, unit, None) for unit in units]
+            return np.stack(columns, axis=-1, out=out)
         own = _apart(out, parameters, batch, direction)
         table: npt.NDArray[Any]
         table, finite = self._run(
-            purpose, B, lambda program: program.table(parameters, batch, direction, shape, own)
+            purpose, 1, B, lambda program: program.table(parameters, batch, direction, shape, own)
         )
         self._remember(purpose, B, shape)
         if not finite and not np.isnan(parameters).any():
@@ -385,7 +379,7 @@ class Program:
             for number in np.flatnonzero(wrong).tolist():
                 along = direction if direction is None or direction.ndim == 1 else direction[number]
                 with np.errstate(over="ignore"):  # beyond float32
-                    table[number] = self._eagerly(purpose, parameters, batch[number], along)
+                    table[number] = self._eagerly(*purpose, parameters, batch[number], along)
         return _written(table, out)
 
     def jacobian(
@@ -422,7 +416,7 @@ class Program:
             found: npt.NDArray[Any] | None = self._enter["jacobian"][wrt](parameters, batch, None, out)
         except (KeyError, TypeError):  # there is no such `wrt`
             found = None
-        return self._derived("jacobian", parameters, batch, wrt, None, out) if found is None else found
+        return self._table("jacobian", wrt, parameters, batch, None, out) if found is None else found
 
     def hessian(
         self, parameters: Any, batch: Any = None, wrt: str = "parameters", out: Any = None
@@ -450,7 +444,7 @@ class Program:
             found: npt.NDArray[Any] | None = self._enter["hessian"][wrt](parameters, batch, None, out)
         except (KeyError, TypeError):  # there is no such `wrt`
             found = None
-        return self._derived("hessian", parameters, batch, wrt, None, out) if found is None else found
+        return self._table("hessian", wrt, parameters, batch, None, out) if found is None else found
 
     def jvp(
         self, parameters: Any, batch: Any, tangents: Any, wrt: str = "parameters", out: Any = None
@@ -492,7 +486,7 @@ class Program:
         except (KeyError, TypeError):  # there is no such `wrt`
             table = None
         if table is None:
-            table = self._derived("jvp", parameters, batch, wrt, tangents, None)
+            table = self._table("jvp", wrt, parameters, batch, tangents, None)
         found = table[:, 0], table[:, 1]
         return found if out is None else (_written(found[0], out[0]), _written(found[1], out[1]))
 
@@ -528,48 +522,34 @@ class Program:
             found: npt.NDArray[Any] | None = self._enter["hvp"][wrt](parameters, batch, vector, out)
         except (KeyError, TypeError):  # there is no such `wrt`
             found = None
-        return self._derived("hvp", parameters, batch, wrt, vector, out) if found is None else found
+        return self._table("hvp", wrt, parameters, batch, vector, out) if found is None else found
 
-    def _derived(
-        self, kind: Kind, parameters: Any, batch: Any, wrt: str, direction: Any, out: Any
-    ) -> npt.NDArray[Any]:
-        if wrt not in ("parameters", "inputs"):
-            raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
-        K, N = self.outputs, self.parameters if wrt == "parameters" else self.inputs
-        if kind != "hessian" or N * len(self._trace.rows) <= UNROLLED:
-            shape = {"jacobian": (K, N), "hessian": (K, N, N), "jvp": (2, K), "hvp": (K, N)}[kind]
-            return self._table((kind, wrt), shape, parameters, batch, direction, out)
-        parameters, batch = self._arguments(parameters, batch)
-        self._require_room(out, (len(batch), K, N, N))
-        units = np.eye(N, dtype=self.dtype)
-        rows = [self._derived("hvp", parameters, batch, wrt, unit, None) for unit in units]
-        return np.stack(rows, axis=-1, out=out)
-
-    def _eagerly(self, purpose: Purpose, parameters: Any, example: Any, direction: Any) -> Any:
+    def _eagerly(self, kind: str, wrt: str, parameters: Any, example: Any, direction: Any) -> Any:
         """The results for one example, by the eager engine."""
-        outputs, leaves = self._graph
-        if not isinstance(purpose, tuple):
-            return [output.data for output in self._replay(parameters, example)[0]]
-        kind, wrt = purpose
-        numbers = [*parameters.tolist(), *example.tolist()]
-        own = slice(0, self.parameters) if wrt == "parameters" else slice(self.parameters, None)
+        (outputs, leaves), numbers = self._graph, [*parameters.tolist(), *example.tolist()]
+        own = slice(self.parameters) if wrt == "parameters" else slice(self.parameters, None)
+        at, along = numbers[own], [] if direction is None else direction.tolist()
 
-        def function(*variables: Value) -> list[Value]:
+        def function(*variables: Any) -> list[Value]:
             given: list[Any] = numbers[:]
             given[own] = variables
             fresh = replay(outputs, dict(zip(leaves, given, strict=True)))
             return [fresh[output] for output in outputs]
 
-        one = [lambda *variables, k=k: function(*variables)[k] for k in range(self.outputs)]
-        along: Any = None if direction is None else direction.tolist()
+        one: list[Any] = [lambda *variables, k=k: function(*variables)[k] for k in range(self.outputs)]
         with not_watching(), recording():
+            if kind == "evaluate":
+                return [output.data for output in function(*at)]
+            if kind == "gradient":
+                value, gradient = value_and_grad(one[0])(*at)
+                return [value, *gradient]
             if kind == "jacobian":
-                return jacobian(function, numbers[own])
+                return jacobian(function, at)
             if kind == "jvp":
-                return jvp(function, numbers[own], along)
+                return jvp(function, at, along)
             if kind == "hessian":
-                return [hessian(each, numbers[own]) for each in one]
-            return [hvp(each, numbers[own], along) for each in one]
+                return [hessian(each, at) for each in one]
+            return [hvp(each, at, along) for each in one]
 
     def descend(
         self, parameters: npt.NDArray[Any], batch: Any, rate: float, steps: int = 1
@@ -667,9 +647,9 @@ class Program:
         return self._make_updates(training)
 
     def _make_updates(self, t: Training) -> int:
-        purpose: Purpose = "training" if t.outputs else "gradient"
-        self._choose(purpose, len(t.rates), int(np.diff(t.bounds).sum()))
-        done: int = self._made_for(purpose, lambda program: program.train(t))
+        visits = int(np.diff(t.bounds).sum())
+        purpose = TRAINING if t.outputs else GRADIENT
+        done: int = self._run(purpose, len(t.rates), visits, lambda program: program.train(t))
         return done
 
     # --- arguments and back ends
@@ -752,14 +732,6 @@ class Program:
             except (IndexError, ValueError) as error:
                 raise type(error)(f"take: {name}: {error}") from None
 
-    def _direction(self, purpose: tuple[Kind, str], given: Any, B: int) -> Any:
-        kind, wrt = purpose
-        N = self.parameters if wrt == "parameters" else self.inputs
-        direction = self._array(f"the direction of {kind}", given)
-        if direction.shape not in ((N,), (B, N)):
-            raise ValueError(f"{kind} needs a direction ({N},) or (B, {N}), got {direction.shape}")
-        return direction
-
     def _require_room(self, out: Any, shape: tuple[int, ...]) -> None:
         """Refuse an `out` that the results cannot be written into."""
         if out is not None:
@@ -771,48 +743,46 @@ class Program:
             raise TypeError(f"{what} must be real numbers, got an array of {array.dtype}")
         return np.asarray(array, self.dtype, order="C")
 
-    def _nodes(self, backend: str, purpose: Purpose) -> list[Node]:
+    def _nodes(self, backend: str, kind: str, wrt: str = "parameters") -> list[Node]:
         """What a back end has to compute for a purpose."""
-        fold = find_backend(backend).adds_biases
-        if (backend, purpose) not in self._outputs_for:
-            if isinstance(purpose, tuple):
-                self._outputs_for[backend, purpose] = self._derivative_nodes(fold, *purpose)
-            else:
+        found, fold = self._outputs_for, find_backend(backend).adds_biases
+        if (backend, kind, wrt) not in found:
+            if kind in ("gradient", "evaluate", "training"):
                 results = vectorize(self._trace, fold)
                 nodes = [_reduced(results[0]), gradient(results[0])]
-                self._outputs_for[backend, "gradient"] = nodes
-                self._outputs_for[backend, "evaluate"] = _everywhere(results)
-                self._outputs_for[backend, "training"] = [*nodes, *results[1:]]
-        return self._outputs_for[backend, purpose]
+                found[backend, *GRADIENT] = nodes
+                found[backend, *EVALUATE] = _everywhere(results)
+                found[backend, *TRAINING] = [*nodes, *results[1:]]
+            else:
+                found[backend, kind, wrt] = self._derivative_nodes(fold, kind, wrt)
+        return found[backend, kind, wrt]
 
-    def _derivative_nodes(self, fold: bool, kind: Kind, wrt: str) -> list[Node]:
+    def _derivative_nodes(self, fold: bool, kind: str, wrt: str) -> list[Node]:
         """The nodes of a derivative for each example, whose leaves are the first columns of the batch.
 
         A direction is in the last columns. Parameters that are differentiated by are columns too: so each
         example has derivatives of its own.
         """
         outputs, leaves = self._graph
-        by_parameters = wrt == "parameters"
-        parameters = [] if by_parameters else leaves[: self.parameters]
-        columns = leaves if by_parameters else leaves[self.parameters :]
-        N = self.parameters if by_parameters else self.inputs
+        parameters, columns = leaves[: self.parameters], leaves[self.parameters :]
+        N = len(columns)
+        if wrt == "parameters":
+            parameters, columns, N = [], leaves, self.parameters
         if kind in DIRECTED:
             columns = [*columns, *[Value(0.0) for _ in range(N)]]
-        results = vectorize(capture(outputs, parameters, columns), fold)
-        graph = results[0].graph
-        own, width = np.arange(N), len(columns)
-        direction = graph.scatter_add(
-            (width,), [(own, graph.gather(graph.inputs, np.arange(width - N, width)))]
-        )
+        trace = capture(outputs, parameters, columns)
+        results = vectorize(trace, fold)
+        graph, own, width = results[0].graph, np.arange(N), len(columns)
+        along = graph.gather(graph.inputs, np.arange(width - N, width))
+        direction = graph.scatter_add((width,), [(own, along)])
         if kind == "jvp":
-            nodes = [*results, *tangents(results, graph.inputs, direction)]
-        else:
-            nodes = [graph.gather(gradient_by_inputs(result), own) for result in results]
+            return _everywhere([*results, *tangents(results, graph.inputs, direction)])
+        nodes = [graph.gather(gradient_by_inputs(result), own) for result in results]
         if kind == "hvp":
             nodes = tangents(nodes, graph.inputs, direction)
         elif kind == "hessian":
-            pattern = np.any(dependence(nodes), axis=0)[:, :N]
-            nowhere, zero = np.flatnonzero(~pattern.reshape(-1)), graph.constant(0.0)
+            pattern = interactions(trace, N)
+            nowhere, zero = np.flatnonzero(~pattern), graph.constant(0.0)
             # The pieces of each output's matrix, (N · N,); together they fill it.
             pieces = [[(nowhere, graph.broadcast(zero, nowhere.shape))] for _ in nodes]
             for group in together(pattern):
@@ -825,49 +795,45 @@ class Program:
             nodes = [graph.scatter_add((N * N,), matrix) for matrix in pieces]
         return _everywhere(nodes)
 
-    def _program(self, backend: str, purpose: Purpose) -> Any:
-        made = self._made.get((backend, purpose))
+    def _program(self, backend: str, kind: str, wrt: str = "parameters") -> Any:
+        made = self._made.get((backend, kind, wrt))
         if made is None:
             with BUILDING:  # nodes are added to their graph
                 make = find_backend(backend).load()
-                nodes = self._nodes(backend, purpose)
-                made = make(nodes, self.reduce == "mean", self.dtype, self._widths(purpose))
-                made = self._made.setdefault((backend, purpose), made)
+                nodes = self._nodes(backend, kind, wrt)
+                made = make(nodes, self.reduce == "mean", self.dtype, self._widths(kind, wrt))
+                made = self._made.setdefault((backend, kind, wrt), made)
         return made
 
-    def _widths(self, purpose: Purpose) -> tuple[int, int, int]:
+    def _widths(self, kind: str, wrt: str) -> tuple[int, int, int]:
         """How many inputs of an example are parameters, are in the batch, and in a direction."""
-        if not isinstance(purpose, tuple):
+        if kind in ("gradient", "evaluate", "training"):
             return 0, self.inputs, 0
-        kind, wrt = purpose
-        N = self.parameters if wrt == "parameters" else self.inputs
-        return N if wrt == "parameters" else 0, self.inputs, N if kind in DIRECTED else 0
-
-    def _run(self, purpose: Purpose, B: int, work: Callable[[Any], Any]) -> Any:
-        """What a pass over B examples gives with the program of the back end for it."""
-        self._choose(purpose, 1, B)
-        return self._made_for(purpose, work)
+        own = self.parameters if wrt == "parameters" else 0
+        return own, self.inputs, kind in DIRECTED and (own if wrt == "parameters" else self.inputs)
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Enter the program without a detour from now on, if the back end that was chosen has a way."""
-        if not self._indices and (len(self._backends) == 1 or self._backend != self._backends[0]):
-            kind, wrt = purpose if isinstance(purpose, tuple) else (purpose, "parameters")
-            self._enter[kind][wrt] = self._program(self._backend, purpose).entry(B, shape)
+        indices = {leaf - self.parameters: length for leaf, length in self._indices.items()}
+        if min(indices, default=0) >= 0 and (len(self._backends) == 1 or self._backend != self._backends[0]):
+            kind, wrt = purpose
+            self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, indices)
 
-    def _made_for(self, purpose: Purpose, work: Callable[[Any], Any]) -> Any:
-        """What some work gives with the program of the chosen back end.
+    def _run(self, purpose: Purpose, passes: int, visits: int, work: Callable[[Any], Any]) -> Any:
+        """What so many passes over so many examples give, with the program of the back end for them.
 
         Native code may turn out too large when it is written; then another takes its place, if it may.
         """
+        self._choose(purpose, passes, visits)
         backend = self._backend
         try:
-            return work(self._program(backend, purpose))
+            return work(self._program(backend, *purpose))
         except GraphError:
             others = [name for name in self._backends if name != backend]
             if not others or not find_backend(backend).refuses:
                 raise
             self._backends, self._backend = others, others[0]
-            return work(self._program(self._backend, purpose))
+            return work(self._program(self._backend, *purpose))
 
     def _choose(self, purpose: Purpose, passes: int, visits: int) -> None:
         """The back end for so much work, counted with all that was asked for before.
@@ -880,7 +846,7 @@ class Program:
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
-            nodes = self._nodes(self._backends[0], purpose)
+            nodes = self._nodes(self._backends[0], *purpose)
             batched = [node.size for node in ancestry(nodes) if node.batched]
             self._sizes[purpose] = max(self.parameters, sum(batched))
         self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
@@ -888,9 +854,7 @@ class Program:
 
 def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:
     """The function to try first, by kind of result and by `wrt`: at first one that refuses every call."""
-    return {
-        kind: dict.fromkeys(("parameters", "inputs"), refuse) for kind in ("gradient", "evaluate", *KINDS)
-    }
+    return {kind: dict.fromkeys(("parameters", "inputs"), refuse) for kind in KINDS}
 
 
 def _require_array(what: str, given: Any, dtype: Any, shape: tuple[int, ...], written: bool) -> None:

@@ -1,8 +1,8 @@
 """A training on arrays: its data, and the steps of one update, in order, which every back end lowers.
 
 After the value and the gradient of a batch an update is the steps of `Training.steps`. Their formulas run on
-whatever has arithmetic, on arrays and on nodes of the array program. `run` makes the steps on arrays; native
-code has a lowering for each of them.
+arrays and on nodes of the array program. `Training.run` makes the steps on arrays; native code has a lowering
+for each of them.
 """
 
 from __future__ import annotations
@@ -21,18 +21,8 @@ from ..engine import arguments
 from ..locks import built_once
 
 __all__ = [
-    "Clamp",
-    "Finite",
-    "Follow",
-    "Keep",
-    "Measure",
-    "Rule",
-    "Shorten",
-    "Step",
-    "Training",
-    "descent",
-    "run",
-]
+    "Clamp", "Finite", "Follow", "Keep", "Measure", "Rule", "Shorten", "Step", "Training", "descent",
+]  # fmt: skip
 
 Rule = Callable[[Any, Any, Any, dict[str, Any]], Any]
 """``rule(data, gradient, rate, memory)`` gives the new data, and puts new arrays into the memory."""
@@ -239,7 +229,7 @@ class Training:
         """The rows of the state that the rule reads and changes, by number: all but the gradient."""
         return [0, *range(2, 2 + len(self.names))]
 
-    def run(self, compute: Callable[[int, int], Sequence[Any]]) -> int:
+    def run(self, compute: Callable[[int, int], Sequence[Any]], done: int = 0) -> int:
         """Make the updates on arrays, with values and gradients that are computed elsewhere.
 
         Parameters
@@ -247,12 +237,42 @@ class Training:
         compute : ``compute(start, stop)`` gives for ``order[start:stop]`` the value (1,), the gradient
             (P,), which is overwritten, and each output (1, stop − start) that is noted, at the parameters
             that are in the state then.
+        done : how many updates have been made already.
 
         Returns
         -------
         How many were made before a number was not finite.
         """
-        return run(self, compute)
+        rows = {number: self.row(number) for number in self.changing}
+        steps = self.steps
+        for number, (start, stop) in enumerate(self.bounds[done:].tolist(), start=done):
+            value, gradient, *outputs = compute(start, stop)
+            self.values[number] = value[0]
+            for k, column in enumerate(outputs):
+                self.noted[start:stop, k] = column
+            gradient = gradient[: self.updated]
+            for step in steps:
+                if isinstance(step, Measure):
+                    self.norms[number] = length(gradient)
+                elif isinstance(step, Finite):
+                    if step.parameters and not np.isfinite(rows[0]).all():
+                        self.state[...] = self.previous
+                        return number
+                    if not step.parameters and not math.isfinite(self.values[number]):
+                        return number
+                elif isinstance(step, Keep):
+                    self.previous[...] = self.state
+                elif isinstance(step, Clamp):
+                    gradient = step.of(gradient)
+                elif isinstance(step, Shorten):
+                    gradient = step.of(gradient, length(gradient))
+                elif step.rule is descent:  # in place
+                    gradient *= self.rates[number]
+                    rows[0] -= gradient
+                else:
+                    for row, array in step.of(rows, gradient, self.rates[number]).items():
+                        rows[row][...] = array
+        return len(self.rates)
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -303,47 +323,3 @@ def length(gradient: npt.NDArray[Any]) -> float:
             return math.sqrt(square) if square == square else math.nan
         scaled = gradient / largest
         return largest * math.sqrt(float(scaled @ scaled))
-
-
-def run(t: Training, compute: Callable[[int, int], Sequence[Any]], done: int = 0) -> int:
-    """Make the updates of a training on arrays.
-
-    Parameters
-    ----------
-    compute : as for `Training.run`.
-    done : how many updates have been made already.
-
-    Returns
-    -------
-    How many were made before a number was not finite.
-    """
-    rows = {number: t.row(number) for number in t.changing}
-    steps = t.steps
-    for number, (start, stop) in enumerate(t.bounds[done:].tolist(), start=done):
-        value, gradient, *outputs = compute(start, stop)
-        t.values[number] = value[0]
-        for k, column in enumerate(outputs):
-            t.noted[start:stop, k] = column
-        gradient = gradient[: t.updated]
-        for step in steps:
-            if isinstance(step, Measure):
-                t.norms[number] = length(gradient)
-            elif isinstance(step, Finite):
-                if step.parameters and not np.isfinite(rows[0]).all():
-                    t.state[...] = t.previous
-                    return number
-                if not step.parameters and not math.isfinite(t.values[number]):
-                    return number
-            elif isinstance(step, Keep):
-                t.previous[...] = t.state
-            elif isinstance(step, Clamp):
-                gradient = step.of(gradient)
-            elif isinstance(step, Shorten):
-                gradient = step.of(gradient, length(gradient))
-            elif step.rule is descent:  # in place
-                gradient *= t.rates[number]
-                rows[0] -= gradient
-            else:
-                for row, array in step.of(rows, gradient, t.rates[number]).items():
-                    rows[row][...] = array
-    return len(t.rates)

@@ -44,7 +44,7 @@ from tests.support.compiled_cases import (
     spots,
     targets_for,
 )
-from tests.support.profiles import thinned, tries
+from tests.support.profiles import tries
 from tests.support.random_graphs import programs, record, record_by_operators, record_in_vectors, run
 
 inf, nan = math.inf, math.nan
@@ -415,7 +415,7 @@ def test_networks_as_arrays(loss):
 
 
 @needs_llvmlite
-@pytest.mark.parametrize("activation", thinned(ACTIVATIONS, 3))
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_networks_as_native_code(activation):
     """Each activation with two losses, so that all losses are there."""
     number = list(ACTIVATIONS).index(activation)

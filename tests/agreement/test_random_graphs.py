@@ -407,6 +407,7 @@ def test_polynomials_are_exact(program):
         assert [2 * slope for slope in nodes[-1][1]] == [leaf.grad for leaf in leaves]
 
 
+@pytest.mark.slow
 def test_the_programs_reach_the_whole_table():
     """The generator is not so careful that it leaves a row out, nor always makes trees."""
     seen, shared, deepest = set(), 0, 0

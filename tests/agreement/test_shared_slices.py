@@ -238,6 +238,7 @@ def test_slices_as_native_code(code, graph, options, count):
         check(graph, options, count, "llvm")
 
 
+@pytest.mark.slow
 @needs_llvmlite
 @tries(2)
 @given(wide_graphs(), OPTIONS, st.sampled_from([1, 9, 33, 100]))

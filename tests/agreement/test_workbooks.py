@@ -357,6 +357,7 @@ def drawn():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_every_cell_of_random_graphs(tmp_path):
     users_rows()

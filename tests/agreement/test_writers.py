@@ -141,6 +141,7 @@ print(os.listdir(folder))
 """
 
 
+@pytest.mark.slow
 def test_nothing_but_the_temporary_file_is_opened(tmp_path):
     """Of Python's own files and of the libraries': none of them writes in the place of the old one."""
     done = subprocess.run(

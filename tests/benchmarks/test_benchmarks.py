@@ -220,6 +220,7 @@ def test_programs_that_compute_different_numbers_are_an_error():
         engine.require_close([2.0, 1.0], [2.0, 1.1], 1e-12)
 
 
+@pytest.mark.slow
 def test_the_gpt_of_the_benchmark_has_the_same_losses():
     """In its full size, with only the class exchanged."""
     assert len(gpt.GPT(Value, gpt.Sizes()).parameters) == 4192

@@ -47,6 +47,7 @@ def printed(notebook):
     )
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_and_shows_its_pictures(executed):
     shown = [
         set(output["data"])

@@ -52,6 +52,7 @@ def leave_one_formula(page):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", *slow(["dark"])])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_keeps_nobody_out(browser, out, name, scheme):

@@ -105,6 +105,7 @@ def test_a_claim_that_does_not_hold_is_noticed(tables, table, name, column, chan
 # --- files and options --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_has_its_pictures_and_loads_nothing(out):
     page = page_of(out[0], ["activations", "initialisations"])
     for words in ("1 Activations", "2 Initialisations", "How the verdicts are computed", "def verdict("):

@@ -45,11 +45,11 @@ from nn import (
     loop,
     training,
 )
-from nn.compiled import NotCompiledError
 from nn.optimizers import Optimizer
+from nn.recording import NotCompiledError
 from tests.support import reading
 from tests.support.compiled import backends, needs_jax, needs_llvmlite
-from tests.support.profiles import slow, thinned, tries
+from tests.support.profiles import slow, tries
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -267,7 +267,7 @@ def test_every_public_optimizer_is_compared():
     assert named - {Optimizer} == {optimizer.func for optimizer in OPTIMIZERS.values()}
 
 
-@pytest.mark.parametrize("name", thinned(CASES, 2))
+@pytest.mark.parametrize("name", CASES)
 def test_numpy_gives_the_eager_numbers(name):
     run = train("numpy", **CASES[name])
     assert used(run[2]) == "numpy"

@@ -132,6 +132,7 @@ def test_clones_and_pickles(moons):
     assert read.partial_fit(X, y).n_iter_ == 1
 
 
+@pytest.mark.slow
 def test_searches_and_calibration(moons):
     X, y = moons
     grid = {"netclassifier__hidden": [(2,), (6,)], "netclassifier__lr": [0.001, 0.1]}

@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nn
-from autograd import MissingExtraError, Value
+from autograd import MissingExtraError, Value, dot
 from nn import (
     ACTIVATIONS,
     GELU,
@@ -34,6 +36,7 @@ from nn import (
     to_onnx,
     to_torch,
 )
+from tests.support.profiles import tries
 
 X = np.concatenate(
     [np.random.default_rng(0).normal(0, 2, (20, 3)), [[0, 0, 0], [40, -300, 9], [-40, 300, 1e-9]]]
@@ -134,6 +137,106 @@ def test_torch_has_the_same_gradients(name, torch):
     ]:
         found = [[w.grad for w in row] for row in module.weight]
         np.testing.assert_allclose(by_name[f"{path}.weight"].grad, found, rtol=1e-9, atol=1e-12)
+
+
+def require_same_gradients(model, theirs, x, torch):
+    """Outputs, and the gradients of a weighted sum of them, for sequences x."""
+    y = theirs(torch.from_numpy(x))
+    weights = np.cos(np.arange(y.numel())).reshape(y.shape)
+    (y * torch.from_numpy(weights)).sum().backward()
+    found = [v for each in x.tolist() for row in model(each) for v in row]
+    assert [v.data for v in found] == pytest.approx(y.detach().numpy().ravel(), rel=1e-12, abs=1e-13)
+    dot(weights.ravel().tolist(), found).backward()
+    expected = [p.grad.numpy().ravel() for p in theirs.parameters() if p.requires_grad]
+    trained = [p.grad for p in model.parameters() if p.requires_grad]
+    assert trained == pytest.approx(np.concatenate(expected), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(PARTS.keys() - {"Linear"}))  # a Linear is read as an MLP
+def test_what_to_torch_writes_is_read_back(name, torch):
+    model, x, _ = of_part(name)
+    theirs = to_torch(model)
+    again = from_torch(theirs)
+    assert repr(again) == repr(model)
+    assert again.state_dict() == model.state_dict()
+    assert again.training == model.training
+    for ours, other in zip(again.parameters(), model.parameters(), strict=True):
+        assert ours is not other
+        assert (ours.requires_grad, ours.scope) == (other.requires_grad, other.scope)
+    require_same_gradients(again, theirs, x, torch)
+
+
+@given(data=st.data())
+@tries(15)
+def test_any_gpt_is_read_back_after_a_step_in_torch(data):
+    torch = pytest.importorskip("torch", reason="torch is in the extra bench")
+    flags = {name: data.draw(st.booleans()) for name in ("affine", "bias", "tied", "rotary", "final_norm")}
+    model = GPT(
+        4, 3, data.draw(st.integers(1, 2)), data.draw(st.sampled_from([1, 2])), 4, n_hidden=3, seed=0,
+        norm=data.draw(st.sampled_from(["rms", "layer"])), n_expert=data.draw(st.sampled_from([0, 2])),
+        activation=data.draw(st.sampled_from(["swiglu", *ACTIVATIONS])), **flags,
+    )  # fmt: skip
+    if data.draw(st.booleans()):
+        add_lora(model, 1, 2.0, data.draw(st.sampled_from(["key", "down", "output"])), seed=0)
+    theirs = to_torch(model)
+    x = np.array([[3, 0, 1], [2, 2, 0]])
+    optimizer = torch.optim.SGD([p for p in theirs.parameters() if p.requires_grad], 0.1)
+    theirs(torch.from_numpy(x)).square().sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    require_same_gradients(from_torch(theirs), theirs, x, torch)
+
+
+@given(
+    n_head=st.integers(1, 3), size=st.integers(1, 3), bias=st.booleans(), first=st.booleans(),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+@tries(10)
+def test_torch_attention_with_a_causal_mask_is_ours(n_head, size, bias, first, seed):
+    torch = pytest.importorskip("torch", reason="torch is in the extra bench")
+    torch.manual_seed(seed)
+    n = n_head * size
+    theirs = torch.nn.MultiheadAttention(n, n_head, bias=bias, batch_first=first, dtype=torch.float64)
+    if bias:
+        torch.nn.init.normal_(theirs.in_proj_bias)
+    x = torch.randn(4, n, dtype=torch.float64)
+    later = torch.ones(4, 4, dtype=torch.bool).triu(1)
+    y, _ = theirs(x, x, x, attn_mask=later)
+    y.square().sum().backward()
+    ours = from_torch(theirs)
+    found = ours(x.tolist())
+    assert [[v.data for v in row] for row in found] == pytest.approx(y.detach().numpy(), rel=1e-12, abs=1e-13)
+    total = [v for row in found for v in row]
+    dot(total, total).backward()
+    w, projection = theirs.in_proj_weight.grad, theirs.out_proj.weight.grad
+    for part, expected in zip((ours.query, ours.key, ours.value, ours.projection), (*w.split(n), projection)):
+        grads = [[v.grad for v in row] for row in part.weight]
+        assert grads == pytest.approx(expected.numpy(), rel=1e-10, abs=1e-12)
+
+
+def test_what_is_shared_or_frozen_in_torch_is_so_here(torch):
+    net = torch.nn
+    table, line = net.Embedding(5, 4), net.Linear(4, 5, bias=False)
+    line.weight = table.weight
+    norm = net.LayerNorm(4).requires_grad_(False)
+    model = from_torch(net.Sequential(table, norm, net.Sequential(net.Identity(), norm), line))
+    embedding, first, second, output = model.layers
+    assert (embedding.weight, first) == (output.weight, second)
+    assert [p.requires_grad for p in model.parameters()] == [True] * 20 + [False] * 8
+    layer = Layer(2, 1, "tanh", seed=0)
+    layer.requires_grad_(False)
+    assert not any(p.requires_grad for p in to_torch(layer).parameters())
+    assert not any(p.requires_grad for p in from_torch(to_torch(layer)).parameters())
+    layer.neurons[0].w[1].requires_grad_(True)
+    with pytest.raises(ValueError, match=r"all or none of a tensor's parameters frozen, and neuron0\.w"):
+        to_torch(layer)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_norms_of_torch_have_the_eps_of_their_type(dtype, torch):
+    theirs = torch.nn.RMSNorm(2, dtype=getattr(torch, dtype))
+    x = torch.tensor([1e-8, 2e-8], dtype=getattr(torch, dtype))
+    assert [y.data for y in from_torch(theirs)(x.tolist())] == pytest.approx(theirs(x).tolist(), rel=1e-6)
 
 
 def test_parts_that_are_shared_are_shared_in_torch(torch):
@@ -238,6 +341,19 @@ def test_from_torch_takes_what_torch_made(torch):
             lambda t: from_torch(t.nn.Sequential(t.nn.Linear(1, 1), t.nn.ELU(alpha=2.0))),
             ValueError,
             "knows ELU with alpha=1.0 only",
+        ),
+        (lambda t: from_torch(t.nn.Embedding(3, 2, max_norm=1.0)), ValueError, "Embedding without max_norm"),
+        (lambda t: from_torch(t.nn.LayerNorm((2, 3))), ValueError, "takes norms of vectors, got LayerNorm"),
+        (
+            lambda t: from_torch(t.nn.MultiheadAttention(4, 2, kdim=3)),
+            ValueError,
+            "takes a MultiheadAttention of one width",
+        ),
+        (lambda t: from_torch(t.nn.LSTM(1, 1)), TypeError, "does not support LSTM.*: it takes Dropout, Emb"),
+        (
+            lambda t: from_torch(t.nn.Sequential(t.nn.LayerNorm(2), t.nn.ReLU())),
+            ValueError,
+            "activation after a Linear only, and ReLU.* does not",
         ),
         (lambda t: to_torch(MLP(1, [2, 1], lambda x: x * x)), ValueError, "knows one of nn.ACTIVATIONS"),
         (

@@ -143,6 +143,7 @@ def test_the_plot_has_a_panel_for_the_losses_and_one_for_each_metric(tmp_path):
         History().plot()
 
 
+@pytest.mark.slow
 def test_the_suffix_of_a_plot_says_what_it_is(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is in the extra plots")
     for name, written, start in (

@@ -12,9 +12,9 @@ import pytest
 
 from autograd import Value, mean
 from nn import MLP, SGD, Module, fit, training
-from nn.compiled import NotCompiledError
 from nn.kept import Kept
-from tests.support.profiles import slow, thinned
+from nn.recording import NotCompiledError
+from tests.support.profiles import slow
 
 COUNT = 0
 LATE = 1000  # calls, far more than are made before the first step
@@ -226,7 +226,7 @@ class Scaled(Module):
 
 
 @pytest.mark.parametrize("where", ["loss", *slow(["model"])])
-@pytest.mark.parametrize("name", thinned({**KEPT, **ITERATORS}, 2))
+@pytest.mark.parametrize("name", [*KEPT, *ITERATORS])
 def test_what_counts_its_calls_is_not_frozen(name, where, monkeypatch):
     """In the first thousand calls it is one and the same computation, and no number is read."""
     monkeypatch.setattr(training, "_FEW", 0)

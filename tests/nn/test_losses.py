@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, compile, peek
+from autograd import Value, compile, log_softmax, peek
 from autograd import sum as autograd_sum
 from nn import LOSSES, cross_entropy, huber_loss
 from nn.losses import find_loss
@@ -140,6 +140,15 @@ def test_a_class_label_is_a_one_hot_vector(z, label):
     one_hot = [float(i == label) for i in range(3)]
     check("cross_entropy", z, one_hot, given=label)
     check("cross_entropy", z, one_hot)
+
+
+@pytest.mark.parametrize("K", [1, 2, 50])
+def test_a_class_records_the_logarithm_of_its_own_probability_alone(K):
+    z = [Value(0.1 * i) for i in range(K)]
+    loss = cross_entropy(z, K - 1)
+    (node,) = loss.parents
+    assert (loss.op, node.op, node.parents) == ("neg", "log_softmax", (z[-1], *z[:-1]))
+    assert loss.data == -log_softmax(z)[-1].data
 
 
 def test_large_logits_are_exact():

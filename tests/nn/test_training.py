@@ -147,6 +147,7 @@ def test_ctrl_c_while_it_ends_is_an_interrupt_too():
     assert train(resume=history)[1].columns == whole.columns
 
 
+@pytest.mark.slow
 def test_no_graph_is_kept():
     def values():
         gc.collect()

@@ -1,13 +1,15 @@
 """How many examples hypothesis tries: the profile that HYPOTHESIS_PROFILE names."""
 
 import os
+from collections import defaultdict
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 PROFILES = {
     "quick": {"max_examples": 8, "derandomize": True},
-    "default": {"max_examples": 150, "derandomize": True},
+    "default": {"max_examples": 100, "derandomize": True},
     # Shrinking may take for ever: the blob that a failure prints repeats it, another profile shrinks it.
     "fresh": {
         "max_examples": 25,
@@ -17,13 +19,18 @@ PROFILES = {
     },
     "long": {"max_examples": 2000, "derandomize": False},
 }
+MOST_CASES = 10  # of one test, in the profile quick
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
 def load():
     for name, options in PROFILES.items():
         settings.register_profile(name, **COMMON, **options)
-    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+    settings.load_profile(chosen())
+
+
+def chosen():
+    return os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
 def tries(count):
@@ -44,6 +51,14 @@ def slow(values):
     ]
 
 
-def thinned(values, step):
-    """All of the values for `make test-all`, and each `step`-th of them for `make test`."""
-    return [value if i % step == 0 else slow([value])[0] for i, value in enumerate(values)]
+def thinned(items):
+    """The items, and those that are left out: each test keeps `MOST_CASES` cases, drawn by its name."""
+    cases = defaultdict(list)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    left_out = {
+        item
+        for name, of_one in cases.items()
+        for item in Random(name).sample(of_one, max(0, len(of_one) - MOST_CASES))
+    }
+    return [item for item in items if item not in left_out], list(left_out)

@@ -17,31 +17,9 @@ from ...engine.primitives import TABLE, Primitive
 from ...engine.replay import depending
 from ...engine.rule import CONSTANT
 from ...errors import GraphError
+from . import nodes as ir
 from .fused_rules import VJP
-from .nodes import (
-    ADD,
-    MUL,
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Fused,
-    Gather,
-    Indices,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Shape,
-    Symbol,
-    TakeRows,
-    ancestry,
-)
+from .nodes import ADD, MUL, Indices, Node, Shape, ancestry
 from .registry import Rules
 
 __all__ = ["VJPS", "elements_of", "gradient", "gradient_by_inputs", "is_taken", "partials_of"]
@@ -159,8 +137,8 @@ class _Sweep:
 # --- the VJP of each operation
 
 
-@VJPS.of(Apply)
-def _apply(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
+@VJPS.of(ir.Apply)
+def _apply(sweep: _Sweep, node: ir.Apply, adjoint: Node) -> None:
     """ā = ȳ ∂y/∂a."""
     if node.row.select is not None:
         _select(sweep, node, adjoint)
@@ -181,7 +159,7 @@ def _apply(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
             sweep.add_summed(node, arg, product, mask, index)
 
 
-def _select(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
+def _select(sweep: _Sweep, node: ir.Apply, adjoint: Node) -> None:
     """The adjoint goes to the operand that was taken, and to no other."""
     apply = sweep.graph.apply
     for position, arg in enumerate(node.args):
@@ -197,7 +175,7 @@ def _select(sweep: _Sweep, node: Apply, adjoint: Node) -> None:
         sweep.add_summed(node, arg, sweep.masked(adjoint, mask), mask)
 
 
-def partials_of(node: Apply) -> Sequence[Any]:
+def partials_of(node: ir.Apply) -> Sequence[Any]:
     """The partials of a row, a `Node` or a number for each operand; of a sequence one or a list."""
     row, graph = node.row, node.graph
     if row.left == CONSTANT:  # so are they all
@@ -236,8 +214,8 @@ def is_taken(row: Primitive, position: int) -> Primitive:
     )
 
 
-@VJPS.of(Fused)
-def _fused(sweep: _Sweep, node: Fused, adjoint: Node) -> None:
+@VJPS.of(ir.Fused)
+def _fused(sweep: _Sweep, node: ir.Fused, adjoint: Node) -> None:
     graph, mask, (values,) = sweep.graph, sweep.mask, node.args
     if mask is not None:
         mask = graph.broadcast(mask, node.shape)
@@ -246,13 +224,12 @@ def _fused(sweep: _Sweep, node: Fused, adjoint: Node) -> None:
     sweep.add(values, sweep.masked(product, mask), mask)
 
 
-@VJPS.of(Gather)
-def _gather(sweep: _Sweep, node: Gather, adjoint: Node) -> None:
-    sweep.add(node.args[0], adjoint, sweep.mask, node.index)
+VJPS.of(ir.Gather)(lambda sweep, node, adjoint: sweep.add(node.args[0], adjoint, sweep.mask, node.index))
+VJPS.of(ir.Broadcast)(lambda sweep, node, adjoint: sweep.add_summed(node, node.args[0], adjoint, sweep.mask))
 
 
-@VJPS.of(ScatterAdd)
-def _scatter_add(sweep: _Sweep, node: ScatterAdd, adjoint: Node) -> None:
+@VJPS.of(ir.ScatterAdd)
+def _scatter_add(sweep: _Sweep, node: ir.ScatterAdd, adjoint: Node) -> None:
     graph, mask = sweep.graph, sweep.mask
     for index, arg in node.pieces:
         rows = graph.gather(graph.broadcast(adjoint, node.shape), index)
@@ -262,20 +239,15 @@ def _scatter_add(sweep: _Sweep, node: ScatterAdd, adjoint: Node) -> None:
         sweep.add(arg, rows, read)
 
 
-@VJPS.of(Broadcast)
-def _broadcast(sweep: _Sweep, node: Broadcast, adjoint: Node) -> None:
-    sweep.add_summed(node, node.args[0], adjoint, sweep.mask)
-
-
-@VJPS.of(Reduce)
-def _reduce(sweep: _Sweep, node: Reduce, adjoint: Node) -> None:
+@VJPS.of(ir.Reduce)
+def _reduce(sweep: _Sweep, node: ir.Reduce, adjoint: Node) -> None:
     if node.how != "sum":
         _of_adjoint_programs(sweep, node, adjoint)
     sweep.add(node.args[0], adjoint, sweep.mask)
 
 
-@VJPS.of(MatMul)
-def _matmul(sweep: _Sweep, node: MatMul, adjoint: Node) -> None:
+@VJPS.of(ir.MatMul)
+def _matmul(sweep: _Sweep, node: ir.MatMul, adjoint: Node) -> None:
     """ā = ȳ bᵀ, summed over the batch; b̄ = aᵀ ȳ."""
     graph, mask, (a, b) = sweep.graph, sweep.mask, node.args
     whole = graph.broadcast(adjoint, node.shape, node.batched)
@@ -305,8 +277,8 @@ def _of_taken(
     return choose([touched, multiply(factor, adjoint), finite])
 
 
-@VJPS.of(TakeRows)
-def _take_rows(sweep: _Sweep, node: TakeRows, adjoint: Node) -> None:
+@VJPS.of(ir.TakeRows)
+def _take_rows(sweep: _Sweep, node: ir.TakeRows, adjoint: Node) -> None:
     """What was taken gets the adjoint; the mask keeps it from all that was not."""
     graph, (table, _), taken = sweep.graph, node.args, sweep.mask
     if taken is not None or not _takes_of_all_sets(node):
@@ -314,19 +286,19 @@ def _take_rows(sweep: _Sweep, node: TakeRows, adjoint: Node) -> None:
     sweep.add(table, graph.add_rows(adjoint, node), taken)
 
 
-def _takes_of_all_sets(node: TakeRows) -> bool:
+def _takes_of_all_sets(node: ir.TakeRows) -> bool:
     """Whether one result is taken for each set of arguments of a fused row: then all arguments are read."""
     table, fused = node.args[0], node.args[0].source
-    if not isinstance(fused, Fused) or fused.shape[0] != node.length or len(fused.row.domain) == 1:
+    if not isinstance(fused, ir.Fused) or fused.shape[0] != node.length or len(fused.row.domain) == 1:
         return False
-    results = table.index if isinstance(table, Gather) else np.arange(table.size).reshape(table.shape)
+    results = table.index if isinstance(table, ir.Gather) else np.arange(table.size).reshape(table.shape)
     taken = np.stack([results[start : start + node.length] for start in node.starts])  # (m, K, n)
     which, sets = np.divmod(taken, fused.size // node.length)
     whole = (sets == sets[:, :1]).all() and (np.sort(which, axis=1) == np.arange(node.length)[:, None]).all()
     return bool(whole) and len(np.unique(sets)) == fused.size // node.length
 
 
-@VJPS.of(LeaveOneOutSum, Outer, BatchSum, AddRows)
+@VJPS.of(ir.LeaveOneOutSum, ir.Outer, ir.BatchSum, ir.AddRows)
 def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
     """Refused: only adjoint programs and expanded fused rules have these, and fused rules have VJPs."""
     raise NotImplementedError(  # refused: only programs that are derivatives already have these
@@ -335,9 +307,6 @@ def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
     )
 
 
-@VJPS.of(Parameters, Inputs, Symbol, Constant)
-def _leaf(sweep: _Sweep, node: Node, adjoint: Node) -> None:
-    """The contributions are the result."""
-
-
+# The contributions to a leaf are the result.
+VJPS.of(ir.Parameters, ir.Inputs, ir.Symbol, ir.Constant)(lambda sweep, node, adjoint: None)
 VJPS.require_all()

@@ -16,7 +16,7 @@ import hashlib
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -24,36 +24,14 @@ import numpy.typing as npt
 from ...engine.primitives import TABLE, Primitive
 
 __all__ = [
-    "OPERATIONS",
-    "AddRows",
-    "Apply",
-    "BatchSum",
-    "Broadcast",
-    "Constant",
-    "Fused",
-    "Gather",
-    "Graph",
-    "Inputs",
-    "LeaveOneOutSum",
-    "MatMul",
-    "Node",
-    "Outer",
-    "Parameters",
-    "Reduce",
-    "ScatterAdd",
-    "Symbol",
-    "TakeRows",
-    "ancestry",
-    "applies",
-    "fingerprint",
-    "rewrite",
-    "with_operators",
-]
+    "OPERATIONS", "AddRows", "Apply", "BatchSum", "Broadcast", "Constant", "Fused", "Gather", "Graph",
+    "Inputs", "LeaveOneOutSum", "MatMul", "Node", "Outer", "Parameters", "Reduce", "ScatterAdd", "Symbol",
+    "TakeRows", "Unknown", "ancestry", "applies", "fingerprint", "rewrite",
+]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Shape = tuple[int, ...]
-Kind = TypeVar("Kind")
 
 ADD, MUL, DIV, NEG = (TABLE[name] for name in ("add", "mul", "div", "neg"))
 SUM, MEAN, DOT, POW, POWER, MONOMIAL, TAKE = (
@@ -63,7 +41,51 @@ SUM, MEAN, DOT, POW, POWER, MONOMIAL, TAKE = (
 OPERATIONS: list[type[Node]] = []
 
 
-class Node:
+class Unknown:
+    """A number or array that is not known yet, in a rule of the table: all that is done to it applies rows.
+
+    A subclass has ``__primitive__(row, args)``.
+    """
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **named: Any) -> Any:
+        """numpy's functions, as the rules of optimizers use them."""
+        row = _ROWS.get(ufunc)
+        if row is None or method != "__call__" or named:
+            return NotImplemented
+        return row(*[float(arg) if isinstance(arg, np.generic) else arg for arg in args])
+
+    def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
+        if function is np.where and not named and len(args) == 3:
+            return TABLE["where"](*args)
+        return NotImplemented
+
+    def __float__(self, *other: Any) -> NoReturn:
+        raise TypeError("this is part of a compiled program: its number is not known yet")
+
+    __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__
+
+
+_ROWS = {row.ufunc: row for row in TABLE.values() if row.ufunc is not None}
+
+
+def _attach(name: str, row: Primitive) -> None:
+    """Python's operator that applies a row of one or two operands."""
+    if len(row.domain) == 1:
+        setattr(Unknown, name, lambda self: row(self))
+        return
+    setattr(Unknown, name, lambda self, other: row(self, other))
+    setattr(Unknown, name.replace("__", "__r", 1), lambda self, other: row(other, self))
+
+
+for _row in TABLE.values():
+    if _row.method and hasattr(operator, f"__{_row.method}__"):
+        _attach(f"__{_row.method}__", _row)
+_attach("__pow__", POW)
+
+
+class Node(Unknown):
     """One array of the program. The slots of a subclass are the fields of the operation.
 
     Attributes
@@ -139,33 +161,9 @@ class Node:
 
     @staticmethod
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
-        """A row of the table applied to nodes, numbers and lists of them, as in a rule."""
-        graph = next(each.graph for arg in args for each in _each(arg) if isinstance(each, Node))
+        listed = [each for arg in args for each in (arg if isinstance(arg, (list, tuple)) else [arg])]
+        graph: Graph = next(each.graph for each in listed if isinstance(each, Node))
         return graph.rule(row, args)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **named: Any) -> Any:
-        row = _ROWS.get(ufunc)
-        if row is None or method != "__call__" or named:
-            return NotImplemented
-        return row(*[float(arg) if isinstance(arg, np.generic) else arg for arg in args])
-
-    def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
-        if function is np.where and not named and len(args) == 3:
-            return TABLE["where"](*args)
-        return NotImplemented
-
-    def __float__(self, *other: Any) -> NoReturn:
-        raise TypeError("this is a node of a compiled program: its number is not known yet")
-
-    __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__
-
-
-# numpy's functions on nodes, as the rules of optimizers use them
-_ROWS = {row.ufunc: row for row in TABLE.values() if row.ufunc is not None}
-
-
-def _each(arg: Any) -> Sequence[Any]:
-    return arg if isinstance(arg, (list, tuple)) else (arg,)
 
 
 def fingerprint(outputs: Sequence[Node]) -> str:
@@ -184,26 +182,6 @@ def _hashable(field: Any) -> Any:
     if isinstance(field, np.ndarray):
         return field.shape, field.tobytes()
     return tuple(map(_hashable, field)) if isinstance(field, (list, tuple)) else field
-
-
-def with_operators(kind: type[Kind]) -> type[Kind]:
-    """A class that has `__primitive__`, with Python's operators, which apply rows of the table."""
-
-    def attach(name: str, row: Primitive) -> None:
-        if len(row.domain) == 1:
-            setattr(kind, name, lambda self: row(self))
-            return
-        setattr(kind, name, lambda self, other: row(self, other))
-        setattr(kind, name.replace("__", "__r", 1), lambda self, other: row(other, self))
-
-    for row in TABLE.values():
-        if row.method and hasattr(operator, f"__{row.method}__"):
-            attach(f"__{row.method}__", row)
-    attach("__pow__", POW)
-    return kind
-
-
-with_operators(Node)
 
 
 def applies(node: Node, *rows: Primitive) -> bool:
@@ -567,13 +545,11 @@ class Graph:
             left, right, *bias = lists
             return self.rule(SUM, [[*map(operator.mul, left, right), *bias]])
         if row is TAKE:
-            values, shape = (
-                self.stack(lists[0]),
-                np.broadcast_shapes(*[each.shape for each in [*lists[0], lists[1]]]),
-            )
-            values = self.broadcast(values, (len(lists[0]), *shape))
-            table = self.gather(values, np.arange(values.size).reshape(len(lists[0]), -1).T)
-            return self.reshape(self.take_each(table, self.broadcast(lists[1], shape)), shape)
+            listed, index = lists
+            shape = np.broadcast_shapes(index.shape, *[each.shape for each in listed])
+            values = self.broadcast(self.stack(listed), (len(listed), *shape))
+            table = self.gather(values, np.arange(values.size).reshape(len(listed), -1).T)
+            return self.reshape(self.take_each(table, self.broadcast(index, shape)), shape)
         return self.apply(row, [self.stack(arg) if i in row.vectors else arg for i, arg in enumerate(lists)])
 
     def stack(self, values: Sequence[Node]) -> Node:

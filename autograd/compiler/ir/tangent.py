@@ -14,30 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...engine.primitives import TABLE
+from . import nodes as ir
 from .adjoint import elements_of, is_taken, partials_of
 from .fused_rules import JVP
-from .nodes import (
-    ADD,
-    MUL,
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Fused,
-    Gather,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Symbol,
-    TakeRows,
-    ancestry,
-)
+from .nodes import ADD, MUL, Node, ancestry
 from .registry import Rules
 
 __all__ = ["JVPS", "tangents"]
@@ -59,14 +39,14 @@ def tangents(outputs: Sequence[Node], leaves: Node, direction: Node) -> list[Nod
     for node in ancestry(outputs):
         if node not in found and not found.keys().isdisjoint(node.args):
             tangent = graph.broadcast(JVPS[type(node)](node, found), node.shape)
-            if not (isinstance(tangent, Constant) and not tangent.data.any()):
+            if not (isinstance(tangent, ir.Constant) and not tangent.data.any()):
                 found[node] = tangent
     zero = graph.constant(0.0)
     return [graph.broadcast(found.get(output, zero), output.shape) for output in outputs]
 
 
-@JVPS.of(Apply)
-def _apply(node: Apply, found: dict[Node, Node]) -> Node:
+@JVPS.of(ir.Apply)
+def _apply(node: ir.Apply, found: dict[Node, Node]) -> Node:
     """ẏ = Σ ∂y/∂aᵢ · ȧᵢ."""
     if node.row.select is not None:
         return _select(node, found)
@@ -85,7 +65,7 @@ def _apply(node: Apply, found: dict[Node, Node]) -> Node:
     return functools.reduce(lambda a, b: graph.apply(ADD, [a, b]), products)
 
 
-def _select(node: Apply, found: dict[Node, Node]) -> Node:
+def _select(node: ir.Apply, found: dict[Node, Node]) -> Node:
     """The tangent of the operand that was taken."""
     graph = node.graph
     zero = graph.constant(0.0)
@@ -100,49 +80,37 @@ def _select(node: Apply, found: dict[Node, Node]) -> Node:
     return chosen
 
 
-@JVPS.of(Fused)
-def _fused(node: Fused, found: dict[Node, Node]) -> Node:
-    (x,) = node.args
-    return JVP[node.row.name](node, x, found[x])
+JVPS.of(ir.Fused)(lambda node, found: JVP[node.row.name](node, *node.args, found[node.args[0]]))
+JVPS.of(ir.Broadcast)(lambda node, found: found[node.args[0]])
+# Only the right matrix may depend on an example.
+JVPS.of(ir.MatMul)(lambda node, found: node.graph.matmul(node.args[0], found[node.args[1]], node.transposed))
+JVPS.of(ir.ScatterAdd)(
+    lambda node, found: node.graph.scatter_add(
+        node.shape, [(index, found[x]) for index, x in node.pieces if x in found]
+    )
+)
 
 
-@JVPS.of(ScatterAdd)
-def _scatter_add(node: ScatterAdd, found: dict[Node, Node]) -> Node:
-    return node.graph.scatter_add(node.shape, [(index, found[x]) for index, x in node.pieces if x in found])
-
-
-@JVPS.of(Gather, LeaveOneOutSum, Reduce)
+@JVPS.of(ir.Gather, ir.LeaveOneOutSum, ir.Reduce)
 def _linear(node: Node, found: dict[Node, Node]) -> Node:
     """The operation, applied to the tangent. A maximum or minimum is only in expanded fused rules."""
-    if isinstance(node, Reduce) and node.how != "sum":
+    if isinstance(node, ir.Reduce) and node.how != "sum":
         return _of_whole_batches(node, found)
     return node.graph.make(type(node), [found[node.args[0]]], *node.fields)
 
 
-@JVPS.of(TakeRows, AddRows)
+@JVPS.of(ir.TakeRows, ir.AddRows)
 def _rows(node: Node, found: dict[Node, Node]) -> Node:
     """The same rows of the tangent; the index has none."""
     x, index = node.args
-    if isinstance(node, AddRows) and node.summed:
+    if isinstance(node, ir.AddRows) and node.summed:
         return _of_whole_batches(node, found)
     if x not in found:
         return node.graph.constant(0.0)
     return node.graph.make(type(node), [found[x], index], *node.fields)
 
 
-@JVPS.of(Broadcast)
-def _broadcast(node: Broadcast, found: dict[Node, Node]) -> Node:
-    return found[node.args[0]]
-
-
-@JVPS.of(MatMul)
-def _matmul(node: MatMul, found: dict[Node, Node]) -> Node:
-    """a ḃ: the left matrix belongs to all examples."""
-    a, b = node.args
-    return node.graph.matmul(a, found[b], node.transposed)
-
-
-@JVPS.of(Outer, BatchSum)
+@JVPS.of(ir.Outer, ir.BatchSum)
 def _of_whole_batches(node: Node, found: dict[Node, Node]) -> Node:
     """Refused: sums over the batch are in gradients by parameters, and derivatives are of each example."""
     raise NotImplementedError(  # refused: a sum over the batch is of no single example
@@ -150,10 +118,8 @@ def _of_whole_batches(node: Node, found: dict[Node, Node]) -> Node:
     )
 
 
-@JVPS.of(Parameters, Inputs, Symbol, Constant)
-def _leaf(node: Node, found: dict[Node, Node]) -> Node:
-    """The tangent of a leaf is given, or 0."""
-    return found.get(node, node.graph.constant(0.0))
-
-
+# The tangent of a leaf is given, or 0.
+JVPS.of(ir.Parameters, ir.Inputs, ir.Symbol, ir.Constant)(
+    lambda node, found: found.get(node, node.graph.constant(0.0))
+)
 JVPS.require_all()

@@ -7,26 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .nodes import (
-    OPERATIONS,
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Gather,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Symbol,
-    TakeRows,
-    ancestry,
-)
+from . import nodes as ir
+from .nodes import OPERATIONS, Node, ancestry
 from .schedule import Buffer, Schedule, Step
 
 __all__ = ["IRError", "verify"]
@@ -142,46 +124,46 @@ class _Run:
 
 def _in_step(node: Node, arg: Node) -> bool:
     """Whether row i of a node is computed from row i of an operand, and from no other row of it."""
-    return isinstance(node, Apply) and not node.row.vectors and arg.shape == node.shape
+    return isinstance(node, ir.Apply) and not node.row.vectors and arg.shape == node.shape
 
 
 def _misfit(node: Node) -> str | None:
     """What is wrong with the fields and operands of an operation."""
     args = node.args
-    if isinstance(node, (Parameters, Inputs, Symbol)):
+    if isinstance(node, (ir.Parameters, ir.Inputs, ir.Symbol)):
         return "has operands" if args else None
-    if isinstance(node, Constant):
+    if isinstance(node, ir.Constant):
         return None if node.data.dtype == np.float64 else f"its numbers are {node.data.dtype}"
-    if isinstance(node, Gather):
+    if isinstance(node, ir.Gather):
         return _bad_index(node.index, args[0].size)
-    if isinstance(node, ScatterAdd):
+    if isinstance(node, ir.ScatterAdd):
         for index, arg in node.pieces:
             if index.shape != arg.shape:
                 return f"{arg.shape} rows for an index of {index.shape}"
             if _bad_index(index, node.size):
                 return _bad_index(index, node.size)
-    if isinstance(node, Broadcast):
+    if isinstance(node, ir.Broadcast):
         aligned = zip(args[0].shape[::-1], node.rows[::-1])
         if len(args[0].shape) > len(node.rows) or any(own not in (1, length) for own, length in aligned):
             return f"{args[0].shape} does not broadcast to it"
-    if isinstance(node, (TakeRows, AddRows)):
+    if isinstance(node, (ir.TakeRows, ir.AddRows)):
         x, named = args
-        rows = node.rows if isinstance(node, AddRows) else x.shape[0]
-        fits = not isinstance(node, AddRows) or x.shape[0] == named.shape[0]
+        rows = node.rows if isinstance(node, ir.AddRows) else x.shape[0]
+        fits = not isinstance(node, ir.AddRows) or x.shape[0] == named.shape[0]
         if len(x.shape) != 2 or named.shape != node.starts.shape or node.starts.ndim != 1 or not fits:
             return f"no rows of {x.shape} for an index of {named.shape}"
         return _bad_index(node.starts, rows) or _bad_index(node.starts + node.length - 1, rows)
-    if isinstance(node, MatMul):
+    if isinstance(node, ir.MatMul):
         a, b = args
         if a.batched or len(a.shape) != 2 or len(b.shape) != 2 or a.shape[not node.transposed] != b.shape[0]:
             return f"no product of {a.shape} and {b.shape}"
-    if isinstance(node, Outer) and (
+    if isinstance(node, ir.Outer) and (
         args[0].shape[1] != args[1].shape[1] or args[0].batched != args[1].batched
     ):
         return f"no outer product of {args[0].shape} and {args[1].shape}"
-    if isinstance(node, BatchSum) and not args[0].batched:
+    if isinstance(node, ir.BatchSum) and not args[0].batched:
         return "sums what is not batched"
-    if isinstance(node, (Reduce, LeaveOneOutSum)) and not args[0].shape:
+    if isinstance(node, (ir.Reduce, ir.LeaveOneOutSum)) and not args[0].shape:
         return "sums along an axis that is not there"
     return None
 

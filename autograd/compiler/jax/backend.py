@@ -38,11 +38,10 @@ class JaxProgram(BackendProgram):
         with jax.enable_x64(self.dtype == np.float64), np.errstate(all="ignore"):
             return tuple(map(np.array, self._jitted(parameters, batch)))
 
-    def function(self, made: Callable[[str], Any]) -> Function:
-        parts = lambda name: made(name).compute  # noqa: E731  # a line, used once
-        return Function(
-            (self.nodes[0].graph.parameters.size, self.widths[1]), self.mean, self.dtype, self.compute, parts
-        )
+    def function(self, made: Callable[[str, str], Any]) -> Function:
+        shape = self.nodes[0].graph.parameters.size, self.widths[1]
+        others = lambda kind, wrt: made(kind, wrt).compute  # noqa: E731  # a line, used once
+        return Function(shape, self.mean, self.dtype, self.compute, others)
 
     def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
         parameters, batch = _told(parameters, batch)

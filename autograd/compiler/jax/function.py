@@ -32,8 +32,8 @@ class Function:
     shape : P and I.
     mean : whether the value is the mean over the batch, or else the sum.
     compute : value and gradient.
-    others : what gives the outputs for each example, ``"evaluate"``, and their derivatives by the inputs of
-        that example, ``"by inputs"``.
+    others : by purpose what computes the outputs for each example, ``("evaluate", "parameters")``, and their
+        derivatives by the inputs of that example, ``("jacobian", "inputs")``.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Function:
         mean: bool,
         dtype: np.dtype[Any],
         compute: Compute,
-        others: Callable[[str], Compute],
+        others: Callable[[str, str], Compute],
     ) -> None:
         self._shape, self._mean, self._dtype = shape, mean, dtype
         self._compute, self._others = compute, others
@@ -50,7 +50,7 @@ class Function:
         value.defjvp(self._tangent, symbolic_zeros=True)
         self._value = jax.jit(value)
         self._both = jax.jit(lambda *given: (value(*given), compute(*given)[1]))
-        self._evaluate = jax.jit(lambda *given: jnp.concatenate(others("evaluate")(*given)).T)
+        self._evaluate = jax.jit(lambda *given: jnp.concatenate(others("evaluate", "parameters")(*given)).T)
 
     def __call__(self, parameters: Any, batch: Any = None) -> tuple[Any, Any]:
         """The value (), and the gradient (P,), for parameters (P,) and a batch (B, I), B ≥ 1.
@@ -79,7 +79,7 @@ class Function:
             total += jnp.sum(gradient * by_parameters)
         if not isinstance(by_batch, SymbolicZero):
             share = 1.0 / len(given[1]) if self._mean else 1.0
-            total += share * jnp.sum(self._others("by inputs")(*given)[0].T * by_batch)
+            total += share * jnp.sum(self._others("jacobian", "inputs")(*given)[0].T * by_batch)
         return value, total
 
     def _given(self, parameters: Any, batch: Any) -> tuple[Any, Any]:

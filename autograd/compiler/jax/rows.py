@@ -22,20 +22,12 @@ from ...engine.numerics import are_places
 from ...engine.primitives import TABLE, Primitive
 from ..backends import by_formula
 from ..ir.fused_rules import FORWARD, JVP
-from ..ir.nodes import with_operators
+from ..ir.nodes import Unknown
 
 __all__ = [
-    "Traced",
-    "add_rows",
-    "checked",
-    "fused",
-    "leave_one_out_sum",
-    "on_arrays",
-    "own_form",
-    "reduce_max",
-    "reduce_min",
-    "take_rows",
-]
+    "Traced", "add_rows", "checked", "fused", "leave_one_out_sum", "on_arrays", "own_form", "reduce_max",
+    "reduce_min", "take_rows",
+]  # fmt: skip
 
 _LINEAR = {TABLE[name] for name in ("add", "sub", "mul", "neg", "where")}  # JAX has the same derivatives
 # Rows that decide or add up, whose array form is no single function of numpy.
@@ -194,36 +186,20 @@ def fused(row: Primitive) -> Callable[[Any], Any]:
     return function
 
 
+def _on_traced(function: Callable[..., Any]) -> Any:
+    return staticmethod(lambda x, *options: Traced(function(x.array, *options)))
+
+
 class _Sums:
     """What fused rules ask of the graph of a node, for arrays."""
 
-    @staticmethod
-    def reduce_max(x: Traced) -> Traced:
-        return Traced(reduce_max(x.array))
-
-    @staticmethod
-    def reduce_min(x: Traced) -> Traced:
-        return Traced(reduce_min(x.array))
-
-    @staticmethod
-    def reduce_sum(x: Traced, axis: int) -> Traced:
-        return Traced(jnp.sum(x.array, axis=axis, keepdims=True))
-
-    @staticmethod
-    def leave_one_out_sum(x: Traced) -> Traced:
-        return Traced(leave_one_out_sum(x.array))
-
-    @staticmethod
-    def reshape(x: Traced, shape: tuple[int, ...]) -> Traced:
-        return Traced(x.array.reshape(shape))
-
-    @staticmethod
-    def fused(row: Primitive, x: Traced) -> Traced:
-        return Traced(fused(row)(x.array))
+    reduce_max, reduce_min = _on_traced(reduce_max), _on_traced(reduce_min)
+    leave_one_out_sum, reshape = _on_traced(leave_one_out_sum), _on_traced(jnp.reshape)
+    reduce_sum = _on_traced(lambda x, axis: jnp.sum(x, axis=axis, keepdims=True))
+    fused = staticmethod(lambda row, x: Traced(fused(row)(x.array)))
 
 
-@with_operators
-class Traced:
+class Traced(Unknown):
     """An array of JAX as the rules of the table take it: operators and functions apply rows to it."""
 
     __slots__ = ("array",)
@@ -240,7 +216,4 @@ class Traced:
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Traced:
         return Traced(on_arrays(row)(*map(_bare, args)))
 
-    def _undecided(self, *other: Any) -> bool:
-        raise TypeError("this is an array of JAX in a compiled program: its numbers are not known yet")
-
-    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _undecided
+    __eq__ = __ne__ = Unknown.__bool__

@@ -1,7 +1,8 @@
 """The source of the numpy back end: Python with one call of numpy for each node.
 
-`prepare` allocates the buffers of the schedule once for a size of batch. What depends on the batch alone is
-computed by `load`, once for all updates from the same batch, and all else by `run`.
+`prepare` allocates the buffers of the schedule once for a size of batch, and `bind` makes views of the
+parameters. `load` computes what depends on the batch alone, once for all updates from the same batch, and
+`run` all else.
 """
 
 from __future__ import annotations
@@ -15,29 +16,9 @@ import numpy as np
 
 from ...engine.primitives import TABLE
 from .. import tuning
+from ..ir import nodes as ir
 from ..ir.index_maps import is_injective, is_partition, strides_of
-from ..ir.nodes import (
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Fused,
-    Gather,
-    Indices,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Shape,
-    Symbol,
-    TakeRows,
-    applies,
-)
+from ..ir.nodes import Indices, Node, Shape, applies
 from ..ir.registry import Rules
 from ..ir.schedule import Buffer, Schedule
 from .taking import add_rows, places, take_rows
@@ -61,23 +42,23 @@ _STEP_OF_RELU = ("np.sign({0}, out={out})",)
 
 
 class Codegen:
-    """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute.
+    """Writes `prepare(B)`, which allocates arrays and returns `bind`.
 
-    With `own`, for trainings, `prepare(B)` returns `bind`, and ``bind(parameters)`` returns `load` and `run`
-    for parameters that stay in that array (P,). Each `run` overwrites the results of the one before.
+    ``bind(parameters)`` returns `load` and `run`, which read the parameters from that array (P,) each time.
+    Each `run` overwrites the results of the one before.
     """
 
     lowerings: ClassVar[Rules[Callable[[Any, Any], None]]] = Rules("numpy")
 
-    def __init__(self, outputs: Sequence[Node], dtype: Any, own: bool) -> None:
-        self.outputs, self.dtype, self.own = outputs, dtype, own
-        self.target = ArrayTarget(outputs, own)
+    def __init__(self, outputs: Sequence[Node], dtype: Any) -> None:
+        self.outputs, self.dtype, self.target = outputs, dtype, ArrayTarget(outputs)
         self.schedule = Schedule(outputs, self.target)
         self.constants: dict[str, Any] = {
-            "rows": {}, "places": places, "take_rows": take_rows, "add_rows": add_rows,
+            "rows": {}, "places": places, "take_rows": take_rows, "add_rows": add_rows, "inf": math.inf,
+            "nan": math.nan,
         }  # fmt: skip
         self.preparation: list[str] = []
-        self.binding: list[str] = []  # views of the parameters, in `bind`
+        self.binding: list[str] = []
         self.loading: list[str] = []
         self.running: list[str] = []
         self.lines = self.loading
@@ -103,9 +84,9 @@ class Codegen:
     def _known(self, node: Node) -> list[str]:
         """The lines that bind a node's array first, where views of it are bound too."""
         root = self.schedule.root(node)
-        if isinstance(root, Parameters) and self.own:
+        if isinstance(root, ir.Parameters) or root in self.target.escaping:
             return self.binding
-        return self.lines if root in self.target.outside or root in self.target.escaping else self.preparation
+        return self.lines if root in self.target.outside else self.preparation
 
     def _shaped(self, node: Node, shape: str) -> str:
         """The array of a node in a shape."""
@@ -113,18 +94,18 @@ class Codegen:
 
     def _name(self, node: Node, batched: bool) -> str:
         """A node as an operand of a node that is batched, or not."""
-        if isinstance(node, Symbol):
+        if isinstance(node, ir.Symbol):
             return node.name
-        if isinstance(node, Constant):
+        if isinstance(node, ir.Constant):
             if node.scalar is not None:
-                return repr(node.scalar) if math.isfinite(node.scalar) else f"float('{node.scalar}')"
+                return repr(node.scalar)
             return self._constant(node, node.data[..., None] if batched else node.data)
         lane = "B" if node.batched else "1" if batched else ""
         if (node.batched or not batched) and (len(node.shape) == 1 or node in self.shaped):
             return self.flat[node]
         return self._shaped(node, f"{', '.join(filter(None, [*map(str, node.shape), lane]))}")
 
-    def _constant(self, node: Constant, data: Any) -> str:
+    def _constant(self, node: ir.Constant, data: Any) -> str:
         name = f"c{node.number}{'b' if data.ndim > len(node.shape) else ''}"
         self.constants[name] = data.astype(self.dtype)
         return name
@@ -157,7 +138,7 @@ class Codegen:
         buffer = self.schedule.buffers[node]
         if buffer not in self.arrays:
             rows = f"({node.size}, B)" if node.batched else f"{node.size}"
-            lines = self.lines if node in self.target.escaping else self.preparation
+            lines = self.binding if node in self.target.escaping else self.preparation
             self.arrays[buffer] = self._bind(f"np.empty({rows}, dtype)  # n{node.number}", lines)
         self.flat[node] = self.arrays[buffer]
 
@@ -196,60 +177,58 @@ class Codegen:
             self.running.insert(0, f"{views}= views")
         self.loading.append(f"return {views.rstrip() or '()'}")
         functions = [
+            *self.binding,
             "",
             f"def load(batch, {_SYMBOLS}):",
             *[f"    {line}" for line in self.loading],
             "",
-            f"def run(parameters, views, {_SYMBOLS}):",
+            f"def run(views, {_SYMBOLS}):",
             *[f"    {line}" for line in self.running],
             f"    return {', '.join(results)},",
             "",
             "return load, run",
         ]
-        if self.own:
-            body = [*self.binding, *functions]
-            functions = ["", "def bind(parameters):", *[f"    {line}" for line in body], "", "return bind"]
-        body = [*self.preparation, *functions]
+        bind = ["", "def bind(parameters):", *[f"    {line}" for line in functions], "", "return bind"]
+        body = [*self.preparation, *bind]
         return "\n".join(["def prepare(B):", *[f"    {line}".rstrip() for line in body], ""])
 
-    @lowerings.of(Constant, Symbol)
+    @lowerings.of(ir.Constant, ir.Symbol)
     def _named(self, node: Node) -> None:
         """Nothing: readers name it."""
 
-    @lowerings.of(Parameters, Inputs)
+    @lowerings.of(ir.Parameters, ir.Inputs)
     def _given(self, node: Node) -> None:
         """The caller's arrays, or copies of them."""
-        given = "parameters" if isinstance(node, Parameters) else "batch.T"
-        if isinstance(node, Parameters) and self.own:
-            self.flat[node] = given
-        elif node not in self.target.outside:
-            self._allocate(node)
-            self._write(f"np.copyto({self.flat[node]}, {given})")
+        if isinstance(node, ir.Parameters):
+            self.flat[node] = "parameters"
+        elif node in self.target.outside:
+            self.flat[node] = self._bind("batch.T", self.lines)
         else:
-            self.flat[node] = given if isinstance(node, Parameters) else self._bind(given, self.lines)
+            self._allocate(node)
+            self._write(f"np.copyto({self.flat[node]}, batch.T)")
 
     def _result(self, output: Node) -> str:
-        if isinstance(output, (Symbol, Constant)):
+        if isinstance(output, (ir.Symbol, ir.Constant)):
             return f"np.full({output.shape}, {self._name(output, False)}, dtype)"
         name = self._name(output, output.batched)
         root = self.schedule.root(output)
-        passing = self.own and root not in self.schedule.pinned and not isinstance(root, Parameters)
-        return name if passing or output in self.target.escaping else f"{name}.copy()"
+        kept = root in self.schedule.pinned or isinstance(root, ir.Parameters)
+        return f"{name}.copy()" if kept and output not in self.target.escaping else name
 
     def _write(self, line: str) -> None:
         self.lines.append(line)
 
     def _compute(self, node: Node) -> None:
         """A node that is a float."""
-        if isinstance(node, Gather):
+        if isinstance(node, ir.Gather):
             self.number[node] = self._operand(node.args[0], False)
         else:
             self.number[node] = f"n{node.number}"
-            if isinstance(node, Apply):
+            if isinstance(node, ir.Apply):
                 operands = [self._operand(arg, False) for arg in node.args]
                 expression = OPERATORS[node.row.name].format(*operands)
             else:
-                a, b = *map(self._line, node.args), *([self._ones()] if isinstance(node, BatchSum) else [])
+                a, b = *map(self._line, node.args), *([self._ones()] if isinstance(node, ir.BatchSum) else [])
                 expression = f"{a}.dot({b})"
             self._write(f"n{node.number} = {expression}")
         if node in self.target.in_arrays:
@@ -257,7 +236,7 @@ class Codegen:
 
     def _line(self, node: Node) -> str:
         """All numbers of a node along one axis."""
-        if not isinstance(node, Constant) and not node.batched:
+        if not isinstance(node, ir.Constant) and not node.batched:
             return self.flat[node]
         name = self.flat[node] if node.batched else self._name(node, False)
         return self._bind(f"{name}.reshape(-1)", self._known(node))
@@ -266,13 +245,13 @@ class Codegen:
         """A node as an operand of a node that is batched, or not: a float where it is one."""
         return self.number.get(node) or self._name(node, batched)
 
-    @lowerings.of(Apply)
-    def _apply(self, node: Apply) -> None:
+    @lowerings.of(ir.Apply)
+    def _apply(self, node: ir.Apply) -> None:
         row = node.row
         operands = [
             # A vector of one constant is an array too.
             self._constant(arg, arg.data[..., None] if node.batched else arg.data)
-            if i in row.vectors and isinstance(arg, Constant)
+            if i in row.vectors and isinstance(arg, ir.Constant)
             else (self._name if row.vectors else self._operand)(arg, node.batched)
             for i, arg in enumerate(node.args)
         ]
@@ -289,29 +268,29 @@ class Codegen:
             self.constants["rows"][row.name] = row.array
             self._write(f"{out}[...] = rows[{row.name!r}]({', '.join(operands)})")
 
-    @lowerings.of(Gather)
-    def _gather(self, node: Gather) -> None:
+    @lowerings.of(ir.Gather)
+    def _gather(self, node: ir.Gather) -> None:
         (x,) = node.args
         if node in self.schedule.aliases:
             self._view_of(node, x, node.index)
             return
         out = self._array(node)
-        if isinstance(x, Symbol):
+        if isinstance(x, ir.Symbol):
             self._write(f"{out}.fill({x.name})")
             return
-        if isinstance(x, Inputs) and self.target.is_spaced(node, node.index):
+        if isinstance(x, ir.Inputs) and self.target.is_spaced(node, node.index):
             in_line = strides_of(node.index.reshape(-1)) is not None
             self._write(f"np.copyto({self.flat[node] if in_line else out}, {self._part(x, node.index)})")
             return
         name = f"i{node.number}"
         self.constants[name] = node.index
-        if isinstance(x, Inputs):
+        if isinstance(x, ir.Inputs):
             self._write(f"{out}[...] = {self.flat[x]}[{name}]")
         else:
             self._write(f"np.take({self.flat[x]}, {name}, axis=0, out={out}, mode='clip')")
 
-    @lowerings.of(ScatterAdd)
-    def _scatter_add(self, node: ScatterAdd) -> None:
+    @lowerings.of(ir.ScatterAdd)
+    def _scatter_add(self, node: ir.ScatterAdd) -> None:
         if node not in self.flat:
             self._array(node)
         whole = is_partition(node)
@@ -344,16 +323,16 @@ class Codegen:
             else:
                 self._write(f"np.add.at({rows}, {name}, {piece})")
 
-    @lowerings.of(TakeRows)
-    def _take_rows(self, node: TakeRows) -> None:
+    @lowerings.of(ir.TakeRows)
+    def _take_rows(self, node: ir.TakeRows) -> None:
         table = node.args[0]
         operand = self._name(table, table.batched)
-        if isinstance(table, Constant):  # of one number an array too
+        if isinstance(table, ir.Constant):  # of one number an array too
             operand = self._constant(table, table.data)
         self._write(f"take_rows({operand}, {self._places(node)}, {self._array(node)})")
 
-    @lowerings.of(AddRows)
-    def _add_rows(self, node: AddRows) -> None:
+    @lowerings.of(ir.AddRows)
+    def _add_rows(self, node: ir.AddRows) -> None:
         self._write(f"add_rows({self._name(node.args[0], True)}, {self._places(node)}, {self._array(node)})")
 
     def _places(self, node: Any) -> str:
@@ -364,14 +343,14 @@ class Codegen:
         found = f"places({self._name(index, index.batched)}, {node.length}, {name})"
         return self._bind(found, self.loading) if self.target.is_invariant(index) else found
 
-    @lowerings.of(Reduce)
-    def _reduce(self, node: Reduce) -> None:
+    @lowerings.of(ir.Reduce)
+    def _reduce(self, node: ir.Reduce) -> None:
         operand, out = self._name(node.args[0], node.batched), self._array(node)
         initial = f", initial={node.args[0].shape[0]}.0" if node.how == "min" else ""
         reduce = f"np.{_UFUNCS[node.how]}.reduce"
         self._write(f"{reduce}({operand}, axis={node.axis}, keepdims=True{initial}, out={out})")
 
-    @lowerings.of(LeaveOneOutSum)
+    @lowerings.of(ir.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> None:
         """A product with ones off the diagonal; for many rows running sums from both ends."""
         (x,) = node.args
@@ -387,21 +366,21 @@ class Codegen:
         self._array(node)
         self._write(f"np.matmul({name}, {operand}, out={self._matrix(node, node.batched)})")
 
-    @lowerings.of(MatMul)
-    def _matmul(self, node: MatMul) -> None:
+    @lowerings.of(ir.MatMul)
+    def _matmul(self, node: ir.MatMul) -> None:
         a, b = node.args
         left = self._transposed(a, self._name(a, False)) if node.transposed else self._name(a, False)
         right = self._matrix(b, b.batched)
         self._array(node)
         self._write(f"np.matmul({left}, {right}, out={self._matrix(node, node.batched)})")
 
-    @lowerings.of(Outer)
+    @lowerings.of(ir.Outer)
     def _outer(self, node: Node) -> None:
         a, b = node.args
         left, right = self._matrix(a, a.batched), self._transposed(b, self._matrix(b, b.batched))
         self._write(f"np.matmul({left}, {right}, out={self._array(node)})")
 
-    @lowerings.of(BatchSum)
+    @lowerings.of(ir.BatchSum)
     def _batch_sum(self, node: Node) -> None:
         """A product with ones: BLAS adds up several times as fast as numpy."""
         operand = self._name(node.args[0], True)
@@ -410,12 +389,12 @@ class Codegen:
     def _ones(self) -> str:
         return self._bind("np.ones(B, dtype)", self.preparation)
 
-    @lowerings.of(Broadcast)
+    @lowerings.of(ir.Broadcast)
     def _broadcast(self, node: Node) -> None:
         operand = self._name(node.args[0], node.batched)
         self._write(f"np.copyto({self._array(node)}, {operand})")
 
-    @lowerings.of(Fused)
+    @lowerings.of(ir.Fused)
     def _fused(self, node: Node) -> None:
         raise NotImplementedError("a pass of this back end expands fused rules before")  # refused
 

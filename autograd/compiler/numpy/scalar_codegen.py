@@ -21,34 +21,12 @@ from ...engine.numerics import place_in
 from ...engine.primitive import Primitive, is_own
 from ...engine.primitives import TABLE
 from .. import tuning
-from ..ir.nodes import (
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Fused,
-    Gather,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Shape,
-    Symbol,
-    TakeRows,
-    ancestry,
-)
+from ..ir import nodes as ir
+from ..ir.nodes import Node, Shape, ancestry
 from ..ir.registry import Rules
 from ..update_loop import Clamp, Shorten, Training, descent
 
-__all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
-
-Loaded = tuple[Callable[..., Any], Callable[..., Any]]
-"""``load(batch, *numbers)``, which gives views, and ``run(parameters, views, *numbers)``."""
+__all__ = ["OPERATORS", "ScalarProgram", "Writer", "pays"]
 
 _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
@@ -60,19 +38,19 @@ def pays(nodes: Sequence[Node]) -> bool:
     return sum(node.size * _operands(node) for node in computed) <= tuning.NUMPY_CALL * len(computed)
 
 
-_NO_OPERATION = (Constant, Symbol, Gather, Broadcast, BatchSum)
+_NO_OPERATION = (ir.Constant, ir.Symbol, ir.Gather, ir.Broadcast, ir.BatchSum)
 
 
 def _operands(node: Node) -> int:
     """How many numbers, or products, each number of a node is a sum or maximum of; 1 for other operations."""
-    if isinstance(node, (MatMul, Outer)):
-        return node.args[1].shape[isinstance(node, Outer)]
-    if isinstance(node, TakeRows):
+    if isinstance(node, (ir.MatMul, ir.Outer)):
+        return node.args[1].shape[isinstance(node, ir.Outer)]
+    if isinstance(node, ir.TakeRows):
         return node.length
-    if isinstance(node, AddRows):
+    if isinstance(node, ir.AddRows):
         return node.args[0].shape[0]
-    if isinstance(node, (Reduce, LeaveOneOutSum)):
-        return node.args[0].shape[node.axis if isinstance(node, Reduce) else 0]
+    if isinstance(node, (ir.Reduce, ir.LeaveOneOutSum)):
+        return node.args[0].shape[node.axis if isinstance(node, ir.Reduce) else 0]
     return 1
 
 
@@ -102,13 +80,9 @@ class ScalarProgram:
         except _RAISED:
             return None
 
-    def before(self, load: Callable[..., Any], run: Callable[..., Any]) -> Loaded:
-        """`load` and `run` for a batch of one, which go on with those given where floats raise."""
-
-        def in_floats(parameters: Any, batch: Any, *numbers: float) -> Any:
-            return self(parameters, batch) or run(parameters, load(batch, *numbers), *numbers)
-
-        return lambda batch, *numbers: batch, in_floats
+    def before(self, parameters: Any, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of batches of one, which goes on with `compute` where floats raise."""
+        return lambda batch, *numbers: self(parameters, batch) or compute(batch, *numbers)
 
     def descend(self, training: Training) -> int:
         """Make updates from one example each, w ← w − η g.
@@ -185,29 +159,24 @@ class Writer:
 
     # --- operations
 
-    @lowerings.of(Parameters)
-    def _parameters(self, node: Node) -> Any:
-        return self._given(_names("w", node.shape), "parameters")
-
-    @lowerings.of(Inputs)
-    def _inputs(self, node: Node) -> Any:
-        return self._given(_names("x", node.shape), "example")
-
-    def _given(self, names: Any, given: str) -> Any:
+    @lowerings.of(ir.Parameters, ir.Inputs)
+    def _given(self, node: Node) -> Any:
+        prefix, given = ("w", "parameters") if isinstance(node, ir.Parameters) else ("x", "example")
+        names = _names(prefix, node.shape)
         self.lines.append(f"{_listed(names)} = {given}")
         return names
 
-    @lowerings.of(Constant)
-    def _constant(self, node: Constant) -> Any:
-        return np.frompyfunc(repr, 1, 1)(node.data)
+    lowerings.of(ir.Constant)(lambda self, node: np.frompyfunc(repr, 1, 1)(node.data))
+    # 1 for one example, whether the mean is taken or the sum.
+    lowerings.of(ir.Symbol)(lambda self, node: np.array(["1.0"], object))
+    lowerings.of(ir.Gather)(lambda self, node, x: x.reshape(-1)[node.index])
+    lowerings.of(ir.Broadcast)(lambda self, node, x: np.broadcast_to(x, node.shape))
+    lowerings.of(ir.BatchSum)(lambda self, node, x: x)
+    lowerings.of(ir.MatMul)(lambda self, node, a, b: _matrix_product(a.T if node.transposed else a, b))
+    lowerings.of(ir.Outer)(lambda self, node, a, b: _matrix_product(a, b.T))
 
-    @lowerings.of(Symbol)
-    def _symbol(self, node: Node) -> Any:
-        """1 for one example, whether the mean is taken or the sum."""
-        return np.array(["1.0"], object)
-
-    @lowerings.of(Apply)
-    def _apply(self, node: Apply, *args: Any) -> Any:
+    @lowerings.of(ir.Apply)
+    def _apply(self, node: ir.Apply, *args: Any) -> Any:
         row = node.row
         operands = [
             np.frompyfunc("[{}]".format, 1, 1)(_COMMA.reduce(arg, axis=0)) if i in row.vectors else arg
@@ -225,12 +194,8 @@ class Writer:
         self.rules[name] = row.forward if own else row.evaluate
         return name
 
-    @lowerings.of(Gather)
-    def _gather(self, node: Gather, x: Any) -> Any:
-        return x.reshape(-1)[node.index]
-
-    @lowerings.of(ScatterAdd)
-    def _scatter_add(self, node: ScatterAdd, *args: Any) -> Any:
+    @lowerings.of(ir.ScatterAdd)
+    def _scatter_add(self, node: ir.ScatterAdd, *args: Any) -> Any:
         sums = np.full(node.size, "", object)
         for index, arg in zip(node.indices, args):
             for place, number in zip(index.flat, np.broadcast_to(arg, index.shape).flat):
@@ -238,16 +203,16 @@ class Writer:
         sums[sums == ""] = "0.0"
         return sums.reshape(node.shape)
 
-    @lowerings.of(TakeRows)
-    def _take_rows(self, node: TakeRows, table: Any, index: Any) -> Any:
+    @lowerings.of(ir.TakeRows)
+    def _take_rows(self, node: ir.TakeRows, table: Any, index: Any) -> Any:
         parts = [table[start : start + node.length] for start in node.starts]
         listed = np.stack([_COMMA.reduce(part, axis=0) for part in parts])
         return np.frompyfunc(lambda row, place: f"[{row}][{place}]", 2, 1)(
             listed, self._places(node, index)[:, None]
         )
 
-    @lowerings.of(AddRows)
-    def _add_rows(self, node: AddRows, x: Any, index: Any) -> Any:
+    @lowerings.of(ir.AddRows)
+    def _add_rows(self, node: ir.AddRows, x: Any, index: Any) -> Any:
         sums = np.full(node.shape, "0.0", object)
         for start, row, place in zip(node.starts, x, self._places(node, index)):
             for k in range(node.length):
@@ -255,30 +220,14 @@ class Writer:
                 sums[start + k] = _PLUS(sums[start + k], added)
         return sums
 
-    def _places(self, node: TakeRows | AddRows, index: Any) -> Any:
+    def _places(self, node: ir.TakeRows | ir.AddRows, index: Any) -> Any:
         """Variables for the indices as whole numbers."""
         self.rules["place_in"] = place_in
         places = np.frompyfunc(f"place_in({{}}, {node.length})".format, 1, 1)(index)
         return np.frompyfunc(self._variable, 2, 1)(_names(f"i{node.number}_", index.shape), places)
 
-    @lowerings.of(Broadcast)
-    def _broadcast(self, node: Node, x: Any) -> Any:
-        return np.broadcast_to(x, node.shape)
-
-    @lowerings.of(BatchSum)
-    def _batch_sum(self, node: Node, x: Any) -> Any:
-        return x
-
-    @lowerings.of(MatMul)
-    def _matmul(self, node: MatMul, a: Any, b: Any) -> Any:
-        return _matrix_product(a.T if node.transposed else a, b)
-
-    @lowerings.of(Outer)
-    def _outer(self, node: Node, a: Any, b: Any) -> Any:
-        return _matrix_product(a, b.T)
-
-    @lowerings.of(Reduce)
-    def _reduce(self, node: Reduce, x: Any) -> Any:
+    @lowerings.of(ir.Reduce)
+    def _reduce(self, node: ir.Reduce, x: Any) -> Any:
         if node.how == "sum":
             return _PLUS.reduce(x, axis=node.axis, keepdims=True)
         listed = _COMMA.reduce(x, axis=node.axis, keepdims=True)
@@ -287,11 +236,11 @@ class Writer:
         self.rules["reduce"] = functools.reduce
         return np.frompyfunc(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])".format, 1, 1)(listed)
 
-    @lowerings.of(LeaveOneOutSum)
+    @lowerings.of(ir.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node, x: Any) -> Any:
         return np.stack([_PLUS.reduce(np.delete(x, i, axis=0), axis=0) for i in range(len(x))])
 
-    @lowerings.of(Fused)
+    @lowerings.of(ir.Fused)
     def _fused(self, node: Node, *args: Any) -> Any:
         raise NotImplementedError("a pass of this back end expands fused rules before")  # refused
 

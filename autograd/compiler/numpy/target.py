@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from .. import tuning
+from ..ir import nodes as ir
 from ..ir.index_maps import strides_of
-from ..ir.nodes import (
-    Apply,
-    BatchSum,
-    Constant,
-    Gather,
-    Indices,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    ScatterAdd,
-    Symbol,
-    ancestry,
-)
+from ..ir.nodes import Indices, Node, ancestry
 from ..ir.schedule import Schedule, Target
 
 __all__ = ["OPERATORS", "ArrayTarget"]
@@ -32,27 +18,24 @@ OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"}
 class ArrayTarget(Target):
     """Arrays for one size of batch: `load` computes what depends on the batch alone, `run` all else.
 
-    Parameters
-    ----------
-    own : whether it is for a training: parameters stay in one array, and results may be overwritten.
-
     Attributes
     ----------
     numbers, in_arrays : nodes that are floats in `run`, and those of them that are also read as arrays.
     outside : nodes in an array of the caller.
-    escaping : results in a new array each time, which the caller may keep.
+    few : whether the caller's parameters are copied, which is quicker than views of them at each call.
+    escaping : results in a new array for each array of parameters, which the caller may keep.
     """
 
     phases = "load", "run"
     repeated = 1
 
-    def __init__(self, outputs: Sequence[Node], own: bool) -> None:
-        self.outputs, self.own, order = outputs, own, ancestry(outputs)
+    def __init__(self, outputs: Sequence[Node]) -> None:
+        self.outputs, order = outputs, ancestry(outputs)
         graph = order[0].graph
         self._invariant: set[Node] = set()  # nodes that depend on the batch alone
         for node in order:
-            varying = [arg for arg in node.args if not isinstance(arg, Constant)]
-            if isinstance(node, (Inputs, Symbol)) or (varying and self._invariant.issuperset(varying)):
+            varying = [arg for arg in node.args if not isinstance(arg, ir.Constant)]
+            if isinstance(node, (ir.Inputs, ir.Symbol)) or (varying and self._invariant.issuperset(varying)):
                 self._invariant.add(node)
         self._find_numbers(order)
         # What `run` reads of `load` in an array that both know. What it reads as a matrix alone stays a view:
@@ -64,18 +47,17 @@ class ArrayTarget(Target):
                 *(arg for node in late if node in self.numbers or not _is_product(node) for arg in node.args),
             ]
         )
-        # A copy of few parameters is quicker than views of the caller's array at each call.
-        few = graph.parameters.size <= tuning.NUMPY_COPIED
-        self.outside: set[Node] = set() if few or own else {graph.parameters}
+        self.outside: set[Node] = {graph.parameters}
         if graph.inputs not in self._materialized:
             self.outside.add(graph.inputs)
+        self.few = graph.parameters.size <= tuning.NUMPY_COPIED
         self.escaping: set[Node] = set()
-        if not few and not own:
+        if not self.few:
             self._find_escaping(order)
         self._matrices = {
             each
             for node in order
-            if isinstance(node, (MatMul, Outer, LeaveOneOutSum))
+            if isinstance(node, (ir.MatMul, ir.Outer, ir.LeaveOneOutSum))
             for each in (node, *node.args)
             if each.batched
         }
@@ -89,33 +71,33 @@ class ArrayTarget(Target):
                 self.numbers.add(node)
         for node in reversed(order):
             scalar = node in self.numbers and node not in in_arrays
-            if not (scalar and isinstance(node, Gather)) and (
-                not isinstance(node, Apply) or node.row.vectors
+            if not (scalar and isinstance(node, ir.Gather)) and (
+                not isinstance(node, ir.Apply) or node.row.vectors
             ):
                 in_arrays.update(node.args)
         self.in_arrays = self.numbers & in_arrays
 
     def _is_number(self, node: Node) -> bool:
-        if isinstance(node, BatchSum):
+        if isinstance(node, ir.BatchSum):
             return True
         if _is_product(node):
             a, b = node.args
             return a.batched == b.batched
         known = [
-            arg in self.numbers or isinstance(arg, Symbol) or arg.scalar is not None for arg in node.args
+            arg in self.numbers or isinstance(arg, ir.Symbol) or arg.scalar is not None for arg in node.args
         ]
         return all(known) and (
-            isinstance(node, Gather) or (isinstance(node, Apply) and node.row.name in OPERATORS)
+            isinstance(node, ir.Gather) or (isinstance(node, ir.Apply) and node.row.name in OPERATORS)
         )
 
     def _find_escaping(self, order: Sequence[Node]) -> None:
         for output in self.outputs:
-            if not output.batched and not isinstance(output, Gather) and output not in self._invariant:
+            if not output.batched and not isinstance(output, ir.Gather) and output not in self._invariant:
                 self.escaping.add(output)
-        for output in [output for output in self.escaping if isinstance(output, Apply)]:
+        for output in [output for output in self.escaping if isinstance(output, ir.Apply)]:
             for arg in output.args:  # the output is written over it
                 alone = sum(arg in node.args for node in order) == 1
-                if isinstance(arg, ScatterAdd) and alone and not arg.batched:
+                if isinstance(arg, ir.ScatterAdd) and alone and not arg.batched:
                     self.escaping.add(arg)
 
     def phase(self, node: Node, phases: dict[Node, int]) -> int:
@@ -125,15 +107,15 @@ class ArrayTarget(Target):
         """Whether it depends on the batch alone."""
         return node in self._invariant
 
-    def is_view(self, schedule: Schedule, node: Gather) -> bool:
+    def is_view(self, schedule: Schedule, node: ir.Gather) -> bool:
         (x,) = node.args
-        copied = isinstance(x, Inputs) and x in self.outside and node in self._materialized
-        return not (copied or isinstance(x, Symbol) or node in self.numbers) and self.is_spaced(
+        copied = isinstance(x, ir.Inputs) and x in self.outside and node in self._materialized
+        return not (copied or isinstance(x, ir.Symbol) or node in self.numbers) and self.is_spaced(
             node, node.index
         )
 
-    def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
-        return isinstance(arg, (MatMul, Outer, BatchSum, Apply)) and self.is_spaced(arg, index)
+    def is_part(self, schedule: Schedule, node: ir.ScatterAdd, index: Indices, arg: Node) -> bool:
+        return isinstance(arg, (ir.MatMul, ir.Outer, ir.BatchSum, ir.Apply)) and self.is_spaced(arg, index)
 
     def is_spaced(self, node: Node, index: Indices) -> bool:
         """Whether a node may be a view of these rows of another.
@@ -146,15 +128,14 @@ class ArrayTarget(Target):
         )
 
     def is_stored(self, schedule: Schedule, node: Node) -> bool:
-        given = node in self.outside or (self.own and isinstance(node, Parameters))
-        return not given and (node not in self.numbers or node in self.in_arrays)
+        return node not in self.outside and (node not in self.numbers or node in self.in_arrays)
 
     def is_rewritten(self, node: Node, arg: Node) -> bool:
-        elementwise = isinstance(node, Apply) and not node.row.vectors and node not in self.numbers
+        elementwise = isinstance(node, ir.Apply) and not node.row.vectors and node not in self.numbers
         return (
             elementwise
             and (arg in self.escaping) is (node in self.escaping)
-            and not isinstance(arg, (Parameters, Inputs))
+            and not isinstance(arg, (ir.Parameters, ir.Inputs))
         )
 
     def kind(self, node: Node) -> Hashable:
@@ -162,4 +143,4 @@ class ArrayTarget(Target):
 
 
 def _is_product(node: Node) -> bool:
-    return isinstance(node, (MatMul, Outer))
+    return isinstance(node, (ir.MatMul, ir.Outer))

@@ -105,6 +105,7 @@ def test_the_key_names_the_code_and_what_translates_it(place, monkeypatch):
     assert machine.key("a") != key
 
 
+@pytest.mark.slow
 @needs_llvmlite
 def test_kernels_with_one_specification_have_one_code(place, monkeypatch):
     """Whatever the program is that asks for them: a kernel for wider batches reads behind a narrow one."""
@@ -250,6 +251,7 @@ def store_often(folder, number):
     return True
 
 
+@pytest.mark.slow
 def test_processes_may_write_the_same_kernel_at_the_same_time(place):
     """Each reads a whole file: the one or the other."""
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:

@@ -43,7 +43,6 @@ from autograd import (
 from autograd.compiler import tuning
 from nn import MLP, mse_loss
 from tests.support.compiled import backends, eager, needs_llvmlite, program_of, slowly_in_native_code
-from tests.support.profiles import thinned
 
 RNG = np.random.default_rng(0)
 
@@ -395,7 +394,7 @@ LIMITS = {"none": {}, "length": {"clip_norm": 0.1}, "numbers": {"clip_value": 0.
 @backends
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("careful", [False, True])
-@pytest.mark.parametrize("graph", thinned(TRAINED, 4))
+@pytest.mark.parametrize("graph", TRAINED)
 def test_a_training_is_a_loop_of_calls(graph, careful, rule, backend):
     """Whatever the graph, the rule and the limits of the gradient; from 11, 8 and 5 examples."""
     f, count, inputs = TRAINED[graph]
@@ -483,6 +482,7 @@ def test_a_program_that_was_used_in_all_ways_pickles_and_copies(again, backend):
     np.testing.assert_array_equal(other.evaluate(w, batch), outputs)
 
 
+@pytest.mark.slow
 def test_a_program_of_a_deep_graph_pickles():
     x = y = Value(1.0)
     for _ in range(2000):

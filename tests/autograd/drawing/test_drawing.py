@@ -579,6 +579,7 @@ for number, (label, other) in enumerate(json.loads(sys.stdin.read())):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.render
 @settings(max_examples=2, phases=[Phase.generate])  # the first is plain; no shrinking, which takes minutes
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=12, max_size=12), st.integers(1, 255))

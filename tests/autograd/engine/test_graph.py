@@ -183,6 +183,7 @@ def test_a_chain_of_a_million_nodes():
     assert sys.getrecursionlimit() == limit
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_differentiated_copied_and_pickled():
     """Far beyond what recursion can follow; a million in the long profile."""
     length = MILLION if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 50_000

@@ -248,6 +248,7 @@ def test_what_is_shown_is_what_the_engine_computes(page, seed):
     assert min(compared.values()) > 50
 
 
+@pytest.mark.slow
 def test_shares_are_seen_to_add_up_where_paths_meet(page):
     nodes = engine(SETTINGS.weights)
     for name, weights in (("a_h1", ("w7", "w5")), ("a_h2", ("w8", "w6"))):
@@ -518,6 +519,7 @@ def test_pointing_at_a_closed_layer_tells_what_it_hands_on(page):
 # --- a large network -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_large_network_opens_closed_and_opens_by_layer_and_neuron(browser, mlp_file):
     with opened(browser, mlp_file) as page:
         ready(page)
@@ -639,6 +641,7 @@ def test_every_leaf_of_the_assignment_can_be_changed(page):
     assert f"data {wanted:.6g}" in total.get_attribute("aria-label")
 
 
+@pytest.mark.slow
 def test_on_a_telephone_all_is_in_reach(browser, assignment_file):
     with opened(browser, assignment_file, width=360, height=800) as page:
         ready(page)
@@ -801,6 +804,7 @@ def test_a_leaf_alone_has_no_steps_in_between(exploring):
         assert look(page)[0] == {"kind": "input", "data": "2", "gradient": "1"}
 
 
+@pytest.mark.slow
 def test_nodes_alike_are_one_box_that_is_looked_at(exploring):
     w, total = Value(2.0, "w"), Value(0.0)
     w.scope = "model"
@@ -843,6 +847,7 @@ def test_a_training_that_leaves_the_numbers_ends_and_the_others_go_on(exploring)
         assert formula(page).endswith("= ∞")
 
 
+@pytest.mark.slow
 def test_a_long_training_is_drawn(exploring):
     """As many losses as epochs, more than a call takes arguments."""
     w = Value(1.0, "w")

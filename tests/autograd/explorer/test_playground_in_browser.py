@@ -186,6 +186,7 @@ def test_a_bad_state_changes_nothing(page, path, tmp_path, state):
     assert page.locator("#fault").text_content() == ""
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_told_and_the_page_lives_on(page):
     for text in (
         *HOSTILE,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autograd import Value, check_gradients, check_values, sigmoid
 from autograd.spreadsheet import assignment
 from tests.support import planted
-from tests.support.profiles import scaled, thinned
+from tests.support.profiles import scaled, slow
 from tests.support.two_layers import REFERENCES, RIGHT, SLIPS, by_numpy, inputs, student, with_slip
 
 # Other ways to write the same passes.
@@ -63,7 +63,7 @@ def values(names):
 # --- what is right -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("style", thinned(STYLES, 2))
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_right_passes_of_any_style_are_right(style, reference):
     report = check_gradients(STYLES[style](student(RIGHT)), REFERENCES[reference], inputs())
@@ -151,9 +151,9 @@ FUSED = ("missing 1/N", "one not subtracted", "off-diagonal left out", "pre-acti
     ("slip", "reference"),
     [
         *((slip, "by_numpy") for slip in SLIPS if slip not in LONG),
-        *thinned([(slip, "by_numpy") for slip in LONG], 4),
-        *thinned([(slip, "by_rows") for slip in FUSED], 4),
-        *thinned([(slip, "by_dot") for slip in SLIPS if "bias" in slip or "softmax" in slip], 5),
+        *slow([(slip, "by_numpy") for slip in LONG]),
+        *((slip, "by_rows") for slip in FUSED),
+        *((slip, "by_dot") for slip in SLIPS if "bias" in slip or "softmax" in slip),
     ],
 )
 def test_the_usual_slips_of_a_two_layer_net_are_named(slip, reference):
@@ -369,6 +369,7 @@ def test_a_report_says_more_in_one_line_than_pytest_shows():
     assert report.mistakes[0].words.split(",")[0] in repr(report)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=4)
 def test_a_mistake_is_found_wherever_it_is(data):

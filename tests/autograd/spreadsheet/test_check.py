@@ -876,6 +876,7 @@ def test_errors_in_place_of_any_numbers(run, tmp_path):
         assert run(write_csv(tmp_path / "lost.csv", grid)).status in (1, 3)
 
 
+@pytest.mark.slow
 def test_a_sheet_of_something_else(run, tmp_path):
     """All numbers below the wrong names: no slip is guessed."""
     names = dict(zip(COLUMNS, [*COLUMNS[5:], *COLUMNS[:5]]))

@@ -39,6 +39,7 @@ def test_the_verdict_is_that_of_the_same_xlsx(slips, calculated, tmp_path):
     assert told(ours)[0] == bool(slips)
 
 
+@pytest.mark.slow
 @pytest.mark.office
 @pytest.mark.parametrize("kind", ["ods", *slow(["xls"])])
 def test_libreoffice_s_own_files_get_the_same_verdict(kind, tmp_path):

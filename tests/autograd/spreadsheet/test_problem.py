@@ -50,7 +50,7 @@ def test_what_save_workbook_writes_is_right(network, suffix, tmp_path):
     assert report.findings == []
     assert len(report.tables) == (1 if suffix == "csv" else 7)  # on the sheet of rates there are only losses
     for table in report.tables:
-        assert {*problem.weights, *problem.inputs, *problem.targets[0]} <= {*table.judged.states}
+        assert {*problem.weights, *problem.inputs, *problem.targets[0]} <= {*table.judged.columns}
 
 
 @pytest.mark.parametrize("turn", [0, 2, -1])
@@ -199,6 +199,7 @@ def test_a_key_with_momentum_is_what_plain_python_trains(momentum, tmp_path):
     assert any(name.startswith("velocity") for name in rows[0]) == bool(momentum)
 
 
+@pytest.mark.slow
 @pytest.mark.office
 def test_its_formulas_come_to_its_numbers(tmp_path):
     """LibreOffice computes each from scratch; another μ at the top changes all that follows."""

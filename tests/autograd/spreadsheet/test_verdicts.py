@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from autograd.terminal import brief, clean
 from demos import __main__ as demos
 from demos import check
-from tests.support.profiles import thinned, tries
+from tests.support.profiles import tries
 from tests.support.sheets_made import (
     COLUMNS,
     FORWARD,
@@ -310,7 +310,7 @@ USUAL = {
 }
 
 
-@pytest.mark.parametrize("slip", thinned(USUAL, 2))
+@pytest.mark.parametrize("slip", USUAL)
 @tries(5)
 @given(data=st.data())
 def test_a_usual_slip_is_right_at_no_number_of_digits(slip, folder, data):
@@ -368,7 +368,7 @@ def test_the_learning_rate_that_is_said_is_the_one_that_is_used(folder):
     assert "WRONG: AF4 holds fast, where a learning rate belongs" in text
 
 
-@pytest.mark.parametrize("weight", thinned(WEIGHTS, 3))
+@pytest.mark.parametrize("weight", WEIGHTS)
 @pytest.mark.parametrize("slip", ["{0}+η*∂E/∂{0}", "{0}", "{0}-∂E/∂{0}", "η*∂E/∂{0}", "7"])
 def test_a_wrong_update_beside_its_weight_is_named(weight, slip, folder):
     """The layout w1 ... w1 new, with the slip told as everywhere else."""
@@ -480,7 +480,8 @@ def test_a_verdict_in_every_encoding(encoding, folder):
 REDIRECTIONS = {"all closed": "<&- >&- 2>&-", "a reader who left": "| head -c 0"}
 
 
-@pytest.mark.parametrize("name", thinned(REDIRECTIONS, 2))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REDIRECTIONS)
 def test_a_demo_does_its_work_whoever_reads(name, tmp_path):
     """With its page written whole: ready() is what all demos begin with."""
     done = run(

@@ -103,6 +103,7 @@ def workbook(tmp_path_factory):
 # --- what the file holds -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_columns_are_the_labels(workbook):
     header, rows = read(workbook)
     names = ["epoch", "i1", "i2", "t1", "t2", *(f"w{k}" for k in range(1, 9))]
@@ -154,6 +155,7 @@ def test_one_loss_chart_and_one_of_the_six_rates(workbook):
     ]
 
 
+@pytest.mark.slow
 def test_the_numbers_shown_before_any_recalculation_are_the_engines(workbook):
     agree(workbook, "training", list(by_hand(100, 0.5)))
     for rate in (0.1, 2.0):

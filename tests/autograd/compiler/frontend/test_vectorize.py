@@ -59,6 +59,7 @@ def test_two_filters_over_the_same_windows_are_one_product():
     assert (found["MatMul"], found["tanh"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_full_batch_in_one_graph_compiles_and_is_replayed_with_new_parameters():
     """100 examples in one loss, recorded as micrograd does: 65,000 nodes become a few dozen nodes."""
     rng = np.random.default_rng(0)

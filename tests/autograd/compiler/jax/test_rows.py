@@ -48,6 +48,7 @@ def recorded(names):
     return points, outputs, leaves, numbers, compile([total(outputs), *outputs], flat, backend="jax")
 
 
+@pytest.mark.slow
 @rows
 def test_every_row_has_its_value_and_its_partials_kinks_included(names):
     points, outputs, leaves, numbers, program = recorded(names)

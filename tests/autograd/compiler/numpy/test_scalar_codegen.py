@@ -331,6 +331,7 @@ def test_long_sums_do_not_nest():
     assert found[1][0] == pytest.approx(math.fsum(example) + math.fsum(np.sin(example)), rel=1e-11)
 
 
+@pytest.mark.slow
 def test_a_deep_program_is_written():
     f = lambda w, x: functools.reduce(lambda h, i: sin(h + w[i % 3] * x[0]), range(1200), w[0])
     program = program_of(f, 3, 1, backend="numpy")
