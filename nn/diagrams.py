@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from autograd import PALETTE, Drawing
 
-from .arguments import require_flag
+from .arguments import require_flag, require_kind, require_option, require_text
 
 __all__ = ["diagram"]
 
@@ -114,12 +114,11 @@ def diagram(
     (True, 2)
     """
     layers = _layers(model)
-    _require(color_by in ("data", "grad"), "color_by", "'data' or 'grad'", color_by)
+    require_option("color_by", color_by, "data", "grad")
     _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
     _require(_whole(max_neurons, 3), "max_neurons", "a whole number from 3 on", max_neurons)
     require_flag("legend", legend)
-    if not isinstance(title, str):
-        raise TypeError(f"title must be a string, got {type(title).__name__}: {title!r:.60}")
+    require_text("title", title)
     sizes = [len(layers[0][0].w), *map(len, layers)]
     network = _Network(layers, [_shown(size, max_neurons) for size in sizes], sizes)
     names = _names(sizes, inputs, outputs)
@@ -168,10 +167,7 @@ def _names(
         names.append([f"{letter}{layer}{number + 1}" for number in range(size)])
     for what, column, given in (("inputs", 0, inputs), ("outputs", -1, outputs)):
         if given is not None:
-            if not hasattr(given, "__len__"):
-                raise TypeError(
-                    f"{what} must be {sizes[column]} names, got {type(given).__name__}: {given!r:.60}"
-                )
+            require_kind(given, Sized, f"{what} must be {sizes[column]} names")
             if isinstance(given, str) or len(given) != sizes[column]:
                 raise ValueError(f"{what} must be {sizes[column]} names, got {given!r:.80}")
             names[column] = [str(name) for name in given]

@@ -63,6 +63,7 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
         elif type(part) is Sequential:
             pending += reversed(part.layers)
         elif type(part) is Layer:
+            layer_arrays(part, caller)
             yield part
         elif _known(part):
             for each in part.modules():
@@ -118,9 +119,6 @@ def to_torch(model: Module) -> Any:
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     parts = list(parts_of(model, "to_torch"))
-    for part in parts:
-        if isinstance(part, Layer):
-            layer_arrays(part, "to_torch")
     write = _Writer(library("torch", "to_torch", "torch"))
     modules = [module for part in parts for module in write(part)]
     if isinstance(model, (MLP, Layer, Sequential, Dropout)):
@@ -253,15 +251,6 @@ class _TorchOperations:
     def positions(self, tokens: Any) -> Any:
         return self.torch.arange(tokens.shape[-1], device=tokens.device)
 
-    def heads(self, x: Any, n_head: int) -> Any:
-        return x.unflatten(-1, (n_head, -1)).transpose(-3, -2)
-
-    def joined(self, x: Any) -> Any:
-        return x.transpose(-3, -2).flatten(-2)
-
-    def transposed(self, x: Any) -> Any:
-        return x.transpose(-2, -1)
-
     def turned(self, x: Any, base: float) -> Any:
         places = self.torch.arange(x.shape[-2], dtype=x.dtype, device=x.device)
         powers = self.torch.arange(0, x.shape[-1], 2, dtype=x.dtype, device=x.device) / x.shape[-1]
@@ -271,21 +260,12 @@ class _TorchOperations:
 
     def causal_softmax(self, scores: Any) -> Any:
         later = self.torch.ones(scores.shape[-2:], dtype=self.torch.bool, device=scores.device).triu(1)
-        return self.softmax(scores.masked_fill(later, -math.inf))
-
-    def softmax(self, x: Any) -> Any:
-        return x.softmax(-1)
+        return scores.masked_fill(later, -math.inf).softmax(-1)
 
     def of_the_largest(self, scores: Any, shares: Any, k: int) -> Any:
         order = scores.argsort(dim=-1, descending=True, stable=True)
         chosen = self.torch.zeros_like(shares, dtype=self.torch.bool).scatter(-1, order[..., :k], True)
         return shares.where(chosen, 0.0)
-
-    def total(self, x: Any) -> Any:
-        return x.sum(-1, keepdim=True)
-
-    def column(self, x: Any, i: int) -> Any:
-        return x[..., i : i + 1]
 
 
 # --- from torch ------------------------------------------------------------------------------------
@@ -405,10 +385,10 @@ class _Reader:
         for attribute, inner in _inside(made):
             theirs = getattr(module, attribute)
             if isinstance(inner, list):
-                names = [getattr(each, "_name", "") for each in inner]
+                names = [each._name for each in inner]
                 setattr(made, attribute, list(map(self, theirs, names)))
             else:
-                setattr(made, attribute, self(theirs, getattr(inner, "_name", "")))
+                setattr(made, attribute, self(theirs, inner._name))
         return made
 
     def _simple(self, kind: Any, module: Any, name: str) -> Module:

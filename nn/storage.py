@@ -33,6 +33,7 @@ from typing import Any
 from autograd import write_text
 
 from .architectures import UnknownArchitecture, architecture, built, count_parameters, described
+from .arguments import require_kind
 from .module import Module
 from .schema import (
     DEEPEST,
@@ -84,8 +85,7 @@ def save(model: Module, path: str | PathLike[str], training: dict[str, Any] | No
     >>> again.state_dict() == model.state_dict()
     True
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"save takes a Module, such as an MLP, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, Module, "save takes a Module, such as an MLP")
     state = model.state_dict()
     for name, number in state.items():
         if not math.isfinite(number):
@@ -127,8 +127,7 @@ def load(path: str | PathLike[str], model: Module | None = None) -> Module:
     ValueError : if the file is damaged, of another program or of a newer version; if it does not say how to
         build the model; or if the numbers do not fit the model that is given, naming the parameters.
     """
-    if model is not None and not isinstance(model, Module):
-        raise TypeError(f"load takes a Module to fill, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, (Module, type(None)), "load takes a Module to fill")
     content, name = _read(path), file_name(path)
     if model is None:
         if content["architecture"] is None:
@@ -180,8 +179,7 @@ def printable(text: str) -> str:
 
 def _read(path: str | PathLike[str]) -> dict[str, Any]:
     """What a file holds, checked as a whole."""
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"load takes a path, got {type(path).__name__}: {path!r:.60}")
+    require_kind(path, (str, PathLike), "load takes a path")
     name = file_name(path)
     try:
         content = _parsed(_text(path))

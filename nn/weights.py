@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .arguments import require_number
+from .arguments import require_kind, require_number
 from .arrays import finite_array
 from .examples import Example
 from .losses import Loss, name_of
@@ -94,11 +94,7 @@ def _class_weights(given: Any, data: Sequence[Example]) -> dict[Any, float]:
             if label != int(label):
                 raise ValueError(f"class_weight='balanced' needs whole numbers as labels in y, got {label!r}")
         return {label: len(data) / (len(counts) * count) for label, count in counts.items()}
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            "class_weight must be a mapping of labels to weights or 'balanced', "
-            f"got {type(given).__name__}: {given!r:.60}"
-        )
+    require_kind(given, Mapping, "class_weight must be a mapping of labels to weights or 'balanced'")
     return {label: require_number(f"class_weight[{label!r}]", w, least=0.0) for label, w in given.items()}
 
 
