@@ -106,12 +106,11 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 def find_activation(choice: str | Callable[[Any], Any]) -> Activation:
-    """The activation of that name, or the one that a function of one `Value` makes.
+    """The activation of that name, or of a function of one `Value`.
 
     Raises
     ------
-    ValueError : if no activation has that name; it lists those that do.
-    TypeError : if `choice` is neither a name nor a function.
+    TypeError, ValueError : if `choice` is neither a name in `ACTIVATIONS` nor a function.
 
     Examples
     --------

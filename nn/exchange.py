@@ -307,7 +307,7 @@ def from_torch(module: Any) -> Module:
     plain = all(isinstance(each, (net.Linear, net.Dropout, *functions)) for each in modules)
     parts: list[Any] = []  # modules, and each Linear with the name of its activation
     for each in modules:
-        if isinstance(each, net.Linear):
+        if _is(each, net.Linear):
             parts.append((each, "linear"))
         elif isinstance(each, functions) and (plain or not isinstance(each, net.GELU)):
             name = _activation_of(each, torch)
@@ -342,6 +342,11 @@ def _flat(module: Any, net: Any) -> list[Any]:
     return found
 
 
+def _is(module: Any, kind: Any) -> bool:
+    """Whether a module computes as torch's class does; a subclass may not."""
+    return isinstance(module, kind) and type(module).forward is kind.forward
+
+
 class _Reader:
     """Makes parts of torch modules; modules and parameters that these share are shared here."""
 
@@ -372,8 +377,7 @@ class _Reader:
         if isinstance(module, net.MultiheadAttention):
             return self._attention(module, name)
         for kind in _SIMPLE.values():
-            theirs = getattr(net, kind.__name__)
-            if isinstance(module, theirs) and type(module).forward is theirs.forward:
+            if _is(module, getattr(net, kind.__name__)):
                 return self._simple(kind, module, name)
         raise TypeError(
             f"from_torch does not support {module}: it takes {', '.join(_SIMPLE)}, MultiheadAttention, "
@@ -402,14 +406,11 @@ class _Reader:
             (given["normalized_shape"],) = module.normalized_shape
         if "eps" in given and module.eps is None and module.weight is not None:
             given["eps"] = self.torch.finfo(module.weight.dtype).eps
-        if kind is Embedding and (module.max_norm is not None or module.scale_grad_by_freq):
-            raise ValueError(
-                f"from_torch takes an Embedding without max_norm and scale_grad_by_freq, got {module}"
-            )
-        fixed = {"initializer": "zeros", "seed": 0, "name": name}
-        made: Module = kind(
-            **given, **{each: fixed[each] for each in arguments if each in fixed and kind is not Dropout}
-        )
+        options = ("max_norm", "padding_idx", "scale_grad_by_freq")
+        if kind is Embedding and any(getattr(module, each) not in (None, False) for each in options):
+            raise ValueError(f"from_torch takes an Embedding without {', '.join(options)}, got {module}")
+        fixed = {"initializer": "zeros", "seed": 0, "name": name} if kind is not Dropout else {}
+        made: Module = kind(**given, **{each: fixed[each] for each in fixed if each in arguments})
         for each in ("weight", "bias"):
             if getattr(made, each, None) is not None:
                 setattr(made, each, self._tensor(getattr(module, each)))
@@ -422,20 +423,12 @@ class _Reader:
                 f"got {module}"
             )
         bias = module.in_proj_bias is not None
-        made = CausalSelfAttention(
-            module.embed_dim,
-            module.num_heads,
-            bias,
-            dropout=module.dropout,
-            initializer="zeros",
-            seed=0,
-            name=name,
-        )
+        n, p = module.embed_dim, module.dropout
+        made = CausalSelfAttention(n, module.num_heads, bias, dropout=p, initializer="zeros", name=name)
         weights, biases = self._tensor(module.in_proj_weight), self._tensor(module.in_proj_bias)
-        n = module.embed_dim
         for i, part in enumerate((made.query, made.key, made.value)):
             part.weight = weights[n * i : n * (i + 1)]
-            part.bias = biases and biases[n * i : n * (i + 1)]
+            part.bias = biases[n * i : n * (i + 1)] if bias else None
         made.projection.weight = self._tensor(module.out_proj.weight)
         made.projection.bias = self._tensor(module.out_proj.bias)
         return made
@@ -445,13 +438,10 @@ class _Reader:
         if tensor is None:
             return None
         if tensor not in self.values:
-            free = tensor.requires_grad
-            rows = tensor.detach().double().tolist()
-            self.values[tensor] = (
-                [[Value(x).requires_grad_(free) for x in row] for row in rows]
-                if tensor.ndim == 2
-                else [Value(x).requires_grad_(free) for x in rows]
-            )
+            rows = np.empty(tensor.shape, dtype=object)
+            for place, number in np.ndenumerate(tensor.detach().double().numpy(force=True)):
+                rows[place] = Value(float(number)).requires_grad_(tensor.requires_grad)
+            self.values[tensor] = rows.tolist()
         return self.values[tensor]
 
 

@@ -54,6 +54,7 @@ __all__ = [
 
 Loss = Callable[[Any, Any], Any]
 
+_REDUCTIONS = ("mean", "sum", "none")
 _SMALLEST = math.exp(-100.0)  # torch clamps the logarithm of a probability at −100
 _LOG_SOFTMAX: Any = log_softmax([Value(0.0)])[0].primitive  # of one logit, given the others
 
@@ -233,7 +234,7 @@ def cross_entropy(
     smoothing = require_fraction("cross_entropy: label_smoothing", label_smoothing)
     weights = None if weight is None else _weights("cross_entropy", weight, K, "class")
     ignored = require_integer("cross_entropy: ignore_index", ignore_index)
-    _require_reduction("cross_entropy", reduction)
+    require_option("cross_entropy: reduction", reduction, *_REDUCTIONS)
     losses: list[Any] = []
     shares: list[Any] = []  # what the mean divides the sum by
     for z, t in zip(rows, targets):
@@ -274,11 +275,11 @@ def _rows(logits: Any, target: Any) -> tuple[list[list[Any]], list[Any], bool]:
         raise ValueError("cross_entropy needs at least one logit, got an empty sequence")
     if not hasattr(logits[0], "__iter__") or isinstance(logits[0], str):
         return [logits], [target], True
-    rows = [list(map(scalar, row)) if hasattr(row, "__iter__") else [row] for row in logits]
+    rows = list(map(_listed, logits))
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1 or not lengths[0]:
         raise ValueError(f"cross_entropy takes rows with a logit for each class, got rows of {lengths}")
-    targets = list(map(scalar, target)) if hasattr(target, "__iter__") else [target]
+    targets = _listed(target)
     if len(targets) != len(rows):
         raise ValueError(
             f"cross_entropy needs a target for each row of logits, got {len(rows)} rows and "
@@ -429,8 +430,7 @@ def find_loss(choice: str | Loss) -> Loss:
 
     Raises
     ------
-    ValueError : if no loss has that name; it lists those that do.
-    TypeError : if `choice` is neither a name nor a function.
+    TypeError, ValueError : if `choice` is neither a name in `LOSSES` nor a function.
 
     Examples
     --------
@@ -475,6 +475,12 @@ def name_of(loss: Loss) -> str:
 _PROBABILITY = (lambda t: 0.0 <= t <= 1.0), "a number from 0 to 1"
 
 
+def _listed(x: Any) -> list[Any]:
+    """The numbers of a sequence, or of a single one."""
+    x = scalar(x)
+    return list(map(scalar, x)) if hasattr(x, "__iter__") and not isinstance(x, str) else [x]
+
+
 def _pairs(
     loss: str,
     prediction: Any,
@@ -483,10 +489,7 @@ def _pairs(
     expected: str = "a number that is not nan",
 ) -> list[tuple[Any, Any]]:
     """Checked pairs of output and target; a single one counts as a sequence of one."""
-    predictions, targets = (
-        list(map(scalar, x)) if hasattr(x, "__iter__") and not isinstance(x, str) else [x]
-        for x in map(scalar, (prediction, target))
-    )
+    predictions, targets = _listed(prediction), _listed(target)
     if len(predictions) != len(targets) or not targets:
         raise ValueError(
             f"{loss} needs a target for each output, "
@@ -527,24 +530,19 @@ def _class(target: Any, classes: int, ignored: int) -> int:
     return label
 
 
-def _require_reduction(loss: str, reduction: Any) -> None:
-    require_option(f"{loss}: reduction", reduction, "mean", "sum", "none")
-
-
 def _weights(loss: str, given: Any, n: int, what: str) -> list[float]:
     """Checked weights, one for each output or class."""
-    given = scalar(given)
-    weights = list(given) if hasattr(given, "__iter__") and not isinstance(given, str) else [given]
+    weights = _listed(given)
     if len(weights) != n:
         raise ValueError(f"{loss} needs a weight for each {what}, got {len(weights)} for {n}")
-    return [require_number(f"{loss}: each weight", scalar(w), least=0.0) for w in weights]
+    return [require_number(f"{loss}: each weight", w, least=0.0) for w in weights]
 
 
 def _reduced(
     loss: str, prediction: Any, terms: list[Any], reduction: str, weight: Any, by_weight: bool = False
 ) -> Any:
     """The reduction of the weighted terms; the mean divides by the sum of weights (`by_weight`) or by n."""
-    _require_reduction(loss, reduction)
+    require_option(f"{loss}: reduction", reduction, *_REDUCTIONS)
     divisor = 0.0
     if weight is not None:
         weights = _weights(loss, weight, len(terms), "output")
@@ -552,12 +550,10 @@ def _reduced(
         divisor = math.fsum(weights) if by_weight else 0.0
         if by_weight and reduction == "mean" and not divisor:
             raise ValueError(f"{loss} has no mean over {len(terms)} outputs that all have the weight 0")
-    prediction = scalar(prediction)
-    several = hasattr(prediction, "__iter__")
-    outputs = list(prediction) if several else [prediction]
+    outputs = _listed(prediction)
     if reduction == "none":
         terms = [_recorded(term, outputs) for term in terms]
-        return terms if several else terms[0]
+        return terms if hasattr(scalar(prediction), "__iter__") else terms[0]
     if reduction == "sum" or divisor:
         total = _recorded(_over_outputs(sum, terms), outputs)
         return total / divisor if reduction == "mean" else total
