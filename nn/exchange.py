@@ -304,7 +304,7 @@ def from_torch(module: Any) -> Module:
         return model.train(module.training)
     functions = tuple(getattr(net, each.torch) for each in ACTIVATIONS.values() if each.torch)
     modules = _flat(module, net)
-    plain = all(isinstance(each, (net.Linear, net.Dropout, *functions)) for each in modules)
+    plain = all(any(_is(each, kind) for kind in (net.Linear, net.Dropout, *functions)) for each in modules)
     parts: list[Any] = []  # modules, and each Linear with the name of its activation
     for each in modules:
         if _is(each, net.Linear):
@@ -406,8 +406,8 @@ class _Reader:
             (given["normalized_shape"],) = module.normalized_shape
         if "eps" in given and module.eps is None and module.weight is not None:
             given["eps"] = self.torch.finfo(module.weight.dtype).eps
-        options = ("max_norm", "padding_idx", "scale_grad_by_freq")
-        if kind is Embedding and any(getattr(module, each) not in (None, False) for each in options):
+        options = {"max_norm": None, "padding_idx": None, "scale_grad_by_freq": False}
+        if kind is Embedding and any(getattr(module, each) is not off for each, off in options.items()):
             raise ValueError(f"from_torch takes an Embedding without {', '.join(options)}, got {module}")
         fixed = {"initializer": "zeros", "seed": 0, "name": name} if kind is not Dropout else {}
         made: Module = kind(**given, **{each: fixed[each] for each in fixed if each in arguments})
