@@ -1,8 +1,11 @@
-"""`check_engine`: every operation of somebody's own `Value`, its value and its derivative, and the sweep."""
+"""`check_engine`: each operation of a student's own `Value`, its derivative, and the backward sweep."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+import operator
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,15 +28,17 @@ from .report import HandwrittenReport, Mistake
 
 __all__ = ["check_engine"]
 
-_NEAR = 1e-6  # relative: forward rules differ in their last digits, and some approximate
+_NEAR, _SINGLE = 1e-6, 1e-5  # relative, of double and single precision: forward rules differ in last digits
 _POINTS = (-2.3, -1.1, -0.4, 0.3, 0.9, 1.7)
 _POSITIVE = (0.2, 0.5, 0.9, 1.4, 2.6, 3.3)
-_ALIASES = {"swish": "silu", "logistic": "sigmoid", "ln": "log", "ReLU": "relu", "Tanh": "tanh"}
-_VARIANTS = {"gelu": ("gelu", "gelu_tanh")}
-_IDENTITIES = {"identity()", "linear()"}  # another that gives the number itself may be meant as a copy
-_FAILS = (Exception, SystemExit)  # what a program of a student may do
 _PARTS = (0.03, 0.21, 0.39, 0.58, 0.77, 0.96)  # of an interval
 _CHAIN = (1_000, 20_000)
+_EXPONENTS = (2, 3, -1, 0.5)
+_PLAIN_NAMES = {name.replace("_", ""): name for name, row in TABLE.items() if not row.vectors}
+_ALIASES = {"swish": "silu", "logistic": "sigmoid", "ln": "log"}
+_VARIANTS = {"gelu": ("gelu", "gelu_tanh")}
+_IDENTITIES = {"identity()", "linear()", "sum()", "mean()"}  # another identity may be meant as a copy
+_FAILS = (Exception, SystemExit)  # what a program of a student may do
 _NOT_OPERATIONS = {
     "backward",
     "zero_grad",
@@ -46,16 +51,17 @@ _NOT_OPERATIONS = {
     "data",
     "grad",
 }
-_CONSTANTS = (2.0, 3.0, -1.0, 0.5)  # exponents
 _BASIC = ("a * b", "a + b", "a ** -1")  # what others are often made of
-_WITH_NUMBERS = {f"{a} {sign} {b}" for sign in "+-*/" for a, b in (("a", "2"), ("2", "a"))}
-_DERIVED = {"a - b", "a / b", "-a", *_WITH_NUMBERS}
 _OPERATORS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
-    "a + b": ("add", lambda a, b: a + b),
-    "a - b": ("sub", lambda a, b: a - b),
-    "a * b": ("mul", lambda a, b: a * b),
-    "a / b": ("div", lambda a, b: a / b),
+    "+": ("add", lambda a, b: a + b),
+    "-": ("sub", lambda a, b: a - b),
+    "*": ("mul", lambda a, b: a * b),
+    "/": ("div", lambda a, b: a / b),
 }
+_WITH_NUMBERS = {f"{a} {sign} {b}" for sign in _OPERATORS for a, b in (("a", "2"), ("2", "a"))}
+_DERIVED = {"a - b", "a / b", "-a", *_WITH_NUMBERS}
+
+Make = Callable[[float], Any]
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,8 @@ class _Form:
     rules: tuple[Callable[..., Any], ...] = ()
 
     @classmethod
-    def of(cls, row: Primitive) -> _Form:
-        return cls(row, tuple(rule for rule in (row.textbook, row.partials) if rule is not None))
+    def of(cls, row: Primitive, apply: Callable[..., Any] | None = None) -> _Form:
+        return cls(apply or row, tuple(rule for rule in (row.textbook, row.partials) if rule is not None))
 
 
 def _gated(x: Any) -> Any:
@@ -85,12 +91,7 @@ _OTHERS = {"gelu": (_Form(_gated, (_gated_slope,)),)}
 
 @dataclass(frozen=True)
 class _Operation:
-    """Something that an engine can do, as a function of leaves.
-
-    Attributes
-    ----------
-    ours : the same function in its usual definitions; none for what we do not have.
-    """
+    """An operation of an engine, as a function of leaves; `ours` are its usual definitions."""
 
     name: str
     apply: Callable[..., Any]
@@ -98,27 +99,27 @@ class _Operation:
     points: Sequence[tuple[float, ...]]
 
 
-def check_engine(value_class: Callable[[float], Any]) -> HandwrittenReport:
+def check_engine(value_class: Make) -> HandwrittenReport:
     """Try a student's own scalar engine, such as micrograd's or microgpt's `Value`.
 
-    Each operation that the class has is compared on points of its domain: its value with ours, its
-    derivative by a backward pass with ours, or where we have no such function with difference quotients of
-    its own values. Then what all operations share: a node used twice, the order of the sweep, a second
-    pass, numbers on either side.
+    Each operation of the class is compared on points of its domain: its value with ours, its derivative by a
+    backward pass with ours, or with difference quotients of its own values where we have no such function.
+    Then what all operations share: a node used twice, the order of the sweep, a second pass, long chains.
 
     Parameters
     ----------
     value_class : makes a leaf from a number. Leaves and results have ``.data``, ``.grad`` and
-        ``.backward()``, the operators, and methods such as ``tanh()``.
+        ``.backward()``, the operators, and methods such as ``tanh()``. Data and gradients are numbers, arrays
+        of one number, or `Value`s themselves.
 
     Returns
     -------
-    A `HandwrittenReport`: true if every operation is right. What the engine has not, and what is a matter
-    of taste (recursion, a second backward pass), are notes.
+    A `HandwrittenReport`: true if every operation is right. Missing operations and matters of taste
+    (recursion, a second backward pass) are notes.
 
     Raises
     ------
-    TypeError : if `value_class` cannot be called with a number, or what it makes has no data and no backward.
+    TypeError : if `value_class` cannot be called with a number, or its leaves lack data, grad or backward.
 
     Examples
     --------
@@ -146,13 +147,15 @@ def check_engine(value_class: Callable[[float], Any]) -> HandwrittenReport:
         else:
             mistakes.append(found)
     wrong = {name for each in mistakes for name in each.names}
-    missing = [*(name for name in _OPERATORS if name not in wrong.union(right)), *lacking]
+    binary = (f"a {sign} b" for sign in _OPERATORS)
+    missing = [*(name for name in binary if name not in wrong.union(right)), *lacking]
     if missing:
         notes.append(f"not there: {', '.join(missing)}")
     if not apart:
         mistakes.append(Mistake(("equal numbers",), "shared", _TAKEN_FOR_ONE))
     elif "a + b" in right and "a * b" in right:
-        for name, outcome in _shared(make):
+        for name, trial in _SHARED.items():
+            outcome = _without_error(name, trial, make)
             if isinstance(outcome, Mistake):
                 mistakes.append(outcome)
             elif outcome:
@@ -174,27 +177,26 @@ _TAKEN_FOR_ONE = (
 )
 
 
-def _tells_apart(make: Callable[[float], Any]) -> bool:
+def _tells_apart(make: Make) -> bool:
     """Whether two nodes may have the same number."""
-    one, other = make(2.0), make(2.0)
     try:
-        return len({one, other}) == 2
+        return len({make(2.0), make(2.0)}) == 2
     except TypeError:  # not to be put into a set
         return True
 
 
 def _merged(mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """What is wrong with several operations in the same words, once."""
+    """The same slip in several operations once."""
     found: dict[tuple[str, str], Mistake] = {}
     for each in mistakes:
-        key = (each.kind, each.words) if each.kind else (each.names[0], each.words)
+        key = (each.kind or each.names[0], each.words)
         first = found.setdefault(key, each)
         if first is not each:
             found[key] = replace(first, names=(*first.names, *each.names))
     return list(found.values())
 
 
-def _maker(value_class: Callable[[float], Any]) -> Callable[[float], Any]:
+def _maker(value_class: Any) -> Make:
     if not callable(value_class):
         raise TypeError(
             f"check_engine takes the class itself, got {type(value_class).__name__}: {value_class!r:.60}"
@@ -209,76 +211,85 @@ def _maker(value_class: Callable[[float], Any]) -> Callable[[float], Any]:
                 f"check_engine: what {value_class!r:.60} makes needs .data, .grad and .backward(), and has "
                 f"no .{name}"
             )
-    return value_class
+    if getattr(leaf, "requires_grad", None) is False:  # as torch's tensors
+        return functools.partial(value_class, requires_grad=True)
+    made: Make = value_class
+    return made
+
+
+def _number(given: Any) -> float | None:
+    """A number, that of an array of one or of a `Value`; None for anything else."""
+    if not isinstance(given, np.ndarray) and not is_number(given):
+        given = getattr(given, "data", None)
+    if isinstance(given, np.ndarray) and given.size == 1:
+        given = given.item()
+    return float(given) if is_number(given) else None
 
 
 # --- what there is to try ------------------------------------------------------------------------------
 
 
-def _operations(make: Callable[[float], Any]) -> Iterator[_Operation]:
-    pairs = [(a, b) for a, b in zip(_POINTS, (*_POSITIVE[3:], -0.7, -1.6, 0.8))]
-    for name, (row, function) in _OPERATORS.items():
-        if _has(make, f"__{row if row != 'div' else 'truediv'}__"):
-            rules = _Form.of(TABLE[row]).rules
-            yield _Operation(name, function, (_Form(function, rules),), pairs)
-    if _has(make, "__neg__"):
-        negative = _Form(lambda a: -a, _Form.of(TABLE["neg"]).rules)
-        yield _Operation("-a", lambda a: -a, (negative,), [(a,) for a in _POINTS])
-    if _has(make, "__pow__"):
-        for n in _CONSTANTS:
-            power = lambda a, n=n: a ** (int(n) if n == int(n) else n)  # noqa: E731  # one for each exponent
-            points = list(_POSITIVE if n != int(n) else _POINTS)
-            yield _Operation(f"a ** {n:g}", power, (_Form(power),), [(a,) for a in points])
-    for sign, row in (("+", "add"), ("-", "sub"), ("*", "mul"), ("/", "truediv")):
-        if _has(make, f"__{row}__"):
-            ahead, behind = _AND_TWO[sign]
-            for text, one in ((f"a {sign} 2", ahead), (f"2 {sign} a", behind)):
-                yield _Operation(text, one, (_Form(one),), [(a,) for a in _POINTS])
-    leaf = make(0.5)
-    names = [name for name in dir(type(leaf)) if not name.startswith("_") and name not in _NOT_OPERATIONS]
-    for name in names:
-        method = getattr(type(leaf), name, None)
-        if callable(method) and not isinstance(method, type) and _is_operation(make, name):
-            ours = _VARIANTS.get(name, (_ALIASES.get(name, name.replace("arc", "a")),))
-            rows = [TABLE[each] for each in ours if each in TABLE and len(TABLE[each].domain) == 1]
-            points = _points(rows[0]) if rows else _points_of(make, name)
-            forms = (*map(_Form.of, rows), *_OTHERS.get(name, ()))
-            yield _Operation(
-                f"{name}()", lambda a, name=name: getattr(a, name)(), forms, [(a,) for a in points]
-            )
+def _operations(make: Make) -> Iterator[_Operation]:
+    kind = type(make(0.5))
+    one = [(a,) for a in _POINTS]
+    pairs = list(zip(_POINTS, (*_POSITIVE[3:], -0.7, -1.6, 0.8)))
+    there = {
+        sign: hasattr(kind, f"__{'truediv' if row == 'div' else row}__")
+        for sign, (row, _) in _OPERATORS.items()
+    }
+    for sign, (row, function) in _OPERATORS.items():
+        if there[sign]:
+            yield _Operation(f"a {sign} b", function, (_Form.of(TABLE[row], function),), pairs)
+    if hasattr(kind, "__neg__"):
+        yield _Operation("-a", operator.neg, (_Form.of(TABLE["neg"], operator.neg),), one)
+    plain: list[tuple[str, Any, Any]] = []
+    for n in _EXPONENTS if hasattr(kind, "__pow__") else ():
+        plain.append((f"a ** {n}", lambda a, n=n: a**n, one if n == int(n) else [(a,) for a in _POSITIVE]))
+    for sign, (_, function) in _OPERATORS.items():
+        if there[sign]:
+            plain.append((f"a {sign} 2", lambda a, f=function: f(a, 2), one))
+            plain.append((f"2 {sign} a", lambda a, f=function: f(2, a), one))
+    for name, of_one, points in plain:
+        yield _Operation(name, of_one, (_Form(of_one),), points)
+    for name in dir(kind):
+        if not name.startswith("_") and name not in _NOT_OPERATIONS and _is_operation(make, kind, name):
+            ours = _row_name(name)
+            rows = [TABLE[each] for each in _VARIANTS.get(ours, (ours,)) if each in TABLE]
+            tried = _points(rows[0]) if rows else _points_of(make, name)
+            forms = (*map(_Form.of, rows), *_OTHERS.get(ours, ()))
+            yield _Operation(f"{name}()", operator.methodcaller(name), forms, [(a,) for a in tried])
 
 
-_AND_TWO: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "+": (lambda a: a + 2, lambda a: 2 + a),
-    "-": (lambda a: a - 2, lambda a: 2 - a),
-    "*": (lambda a: a * 2, lambda a: 2 * a),
-    "/": (lambda a: a / 2, lambda a: 2 / a),
-}
+def _row_name(method: str) -> str:
+    """The name of our row for a student's method, such as reLU or arctan; ``""`` for none of one operand."""
+    plain = method.casefold().replace("_", "")
+    name = _ALIASES.get(plain) or _PLAIN_NAMES.get(plain) or _PLAIN_NAMES.get(plain.replace("arc", "a"), "")
+    return name if name and len(TABLE[name].domain) == 1 else ""
 
 
-def _has(make: Callable[[float], Any], name: str) -> bool:
-    return hasattr(type(make(1.0)), name)
-
-
-def _is_operation(make: Callable[[float], Any], name: str) -> bool:
-    """Whether a method without arguments gives another such object."""
+def _is_operation(make: Make, kind: type, name: str) -> bool:
+    """Whether a method without arguments gives another such object, and always the same number."""
+    method = inspect.getattr_static(kind, name, None)
+    if not callable(method) or isinstance(method, (type, classmethod, staticmethod)):
+        return False
     leaf = make(0.5)
     try:
-        result = getattr(leaf, name)()
+        result, again = getattr(leaf, name)(), getattr(make(0.5), name)()
     except TypeError:  # it takes arguments
         return False
     except _FAILS:
-        return name in TABLE or name in _ALIASES  # it is tried, and its error told
-    return type(result) is type(leaf) and result is not leaf
+        return bool(_row_name(name))  # it is tried, and its error told
+    same = type(result) is kind and result is not leaf
+    return same and repr(_number(result.data)) == repr(_number(again.data))
 
 
-def _points_of(make: Callable[[float], Any], name: str) -> list[float]:
-    """Numbers on either side of 0 at which a method that we do not have is a number."""
+def _points_of(make: Make, name: str) -> list[float]:
+    """Numbers on either side of 0 at which a method without a row is a number."""
     found = []
     for x in sorted({*_POINTS, *_POSITIVE}):
         with suppress(*_FAILS), np.errstate(all="ignore"):
-            value = getattr(make(x), name)().data
-            if is_number(value) and math.isfinite(value):
+            value = _number(getattr(make(x), name)().data)
+            if value is not None and math.isfinite(value):
                 found.append(x)
     return found or list(_POSITIVE)
 
@@ -292,63 +303,74 @@ def _points(row: Primitive) -> list[float]:
 # --- one operation -------------------------------------------------------------------------------------
 
 
-def _tried(
-    make: Callable[[float], Any], operation: _Operation, sound: Collection[str]
-) -> Mistake | str | None:
-    """What is wrong with an operation: None if nothing, a text if that cannot be told.
+def _tried(make: Make, operation: _Operation, sound: Collection[str]) -> Mistake | str | None:
+    """What is wrong with an operation: None for nothing, a text if that cannot be told.
 
     `sound` are the operations by which it is tried whether gradients are added up.
     """
-    name = operation.name
-    values, slopes = [], []
+    name = (operation.name,)
+    values, slopes, single = [], [], False
     for point in operation.points:
         try:
-            value, slope = _value_and_slopes(make, operation.apply, point)
+            data, gradients = _data_and_gradients(make, operation.apply, point)
         except _FAILS as error:
-            at = ", ".join(f"{each:g}" for each in point)
-            what = f"it raises {type(error).__name__}: {brief(error, 120)}"
-            return Mistake((name,), "error", what, remark=f"at {at}")
-        if not (is_number(value) and all(map(is_number, slope))):
-            return Mistake((name,), "not a number", f"its data and gradients are no numbers: {value!r:.40}")
-        values.append(float(value))
-        slopes.append([float(each) for each in slope])
-    ours = [_ours(form.apply, operation.points) for form in operation.ours]
+            return _raised(operation.name, error, _at(point))
+        numbers = [_number(data), *(0.0 if each is None else _number(each) for each in gradients)]
+        known = [number for number in numbers if number is not None]
+        if len(known) < len(numbers):
+            return Mistake(name, "not a number", f"its data and gradients are no numbers: {data!r:.40}")
+        values.append(known[0])
+        slopes.append(known[1:])
+        single |= str(getattr(data, "dtype", "")) in ("float32", "float16")
+    near = _SINGLE if single else _NEAR
     expected: list[list[float]] | None = None
     form: _Form | None = None
+    ours = [(each, *_ours(each.apply, operation.points)) for each in operation.ours]
     if ours:
-        apart = [float(np.abs(np.subtract(values, found)).max()) for found, _ in ours]
-        form = operation.ours[int(np.argmin(apart))]
-        found, slopes_of_it = ours[int(np.argmin(apart))]
+        form, found, slopes_of_it = min(
+            ours, key=lambda each: float(np.abs(np.subtract(values, each[1])).max())
+        )
         if not np.allclose(values, found, rtol=1e-3, atol=1e-3):  # an approximation counts
             place = int(np.abs(np.subtract(values, found)).argmax())
-            at = ", ".join(f"{each:g}" for each in operation.points[place])
-            return Mistake((name,), "value", f"its value at {at} is wrong", (), values[place], found[place])
-        expected = slopes_of_it if np.allclose(values, found, rtol=_NEAR, atol=1e-12) else None
-    exact = expected is not None
+            words = f"its value at {_at(operation.points[place])[3:]} is wrong"
+            return Mistake(name, "value", words, (), values[place], found[place])
+        if np.allclose(values, found, rtol=near, atol=near if single else 1e-12):
+            expected = slopes_of_it
     if expected is None:
-        expected = _by_differences(make, operation)
+        near, expected = (
+            (1e-2 if single else 1e-4),
+            _by_differences(make, operation, 1e-6 if single else 1e-15),
+        )
     if expected is None:
         return "its derivative could not be told from its values"
     given, right = np.array(slopes), np.array(expected)
-    near = 1e-6 if exact else 1e-4
     wrong = np.abs(given - right) > near * np.maximum(1.0, np.abs(right))
-    if wrong.any():
-        copied = np.allclose(np.array(values)[:, None], operation.points) and not given.any()
-        if copied and not ours and name not in _IDENTITIES:
-            return "it gives the same number, and nothing comes back from it: right if a copy is meant"
-        place, which = (int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
-        kind, words = _slip(operation, form, which, given[:, which], right[:, which], np.array(values))
-        at = ", ".join(f"{each:g}" for each in operation.points[place])
-        of = f"derivative by {'ab'[which]}" if right.shape[1] > 1 else "derivative"
-        told = f"its {of} is wrong{f': {words}' if words else ''}"
-        return Mistake(
-            (name,), kind, told, (), given[place, which], right[place, which], int(wrong.sum()), 1, f"at {at}"
-        )
-    return _accumulates(make, operation, sound)
+    if not wrong.any():
+        return _accumulates(make, operation, sound)
+    copied = np.allclose(np.array(values)[:, None], operation.points) and not given.any()
+    if copied and not ours and operation.name not in _IDENTITIES:
+        return "it gives the same number, and nothing comes back from it: right if a copy is meant"
+    place, which = (int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
+    near = _SINGLE if single else _NEAR
+    kind, words = _slip(operation, form, which, given[:, which], right[:, which], np.array(values), near)
+    by = f" by {'ab'[which]}" if right.shape[1] > 1 else ""
+    told = f"its derivative{by} is wrong{': ' if words else ''}{words}"
+    numbers_there = given[place, which], right[place, which]
+    at = _at(operation.points[place])
+    return Mistake(name, kind, told, (), *numbers_there, int(wrong.sum()), 1, at)
 
 
-def _value_and_slopes(
-    make: Callable[[float], Any], apply: Callable[..., Any], point: Sequence[float]
+def _at(point: Sequence[float]) -> str:
+    return f"at {', '.join(f'{each:g}' for each in point)}"
+
+
+def _raised(name: str, error: BaseException, remark: str = "") -> Mistake:
+    words = f"it raises {type(error).__name__}: {brief(error, 120)}"
+    return Mistake((name,), "error", words, remark=remark)
+
+
+def _data_and_gradients(
+    make: Make, apply: Callable[..., Any], point: Sequence[float]
 ) -> tuple[Any, list[Any]]:
     leaves = [make(each) for each in point]
     result = apply(*leaves)
@@ -368,8 +390,8 @@ def _ours(
     return values, slopes
 
 
-def _by_differences(make: Callable[[float], Any], operation: _Operation) -> list[list[float]] | None:
-    """The derivatives that the engine's own values tell; None if they do not."""
+def _by_differences(make: Make, operation: _Operation, noise: float) -> list[list[float]] | None:
+    """The derivatives by difference quotients of the engine's own values, each `noise` off; None for none."""
     found = []
     for point in operation.points:
         row = []
@@ -378,10 +400,11 @@ def _by_differences(make: Callable[[float], Any], operation: _Operation) -> list
             def moved(x: float, i: int = i, point: tuple[float, ...] = point) -> list[float]:
                 with suppress(*_FAILS):
                     leaves = [make(each) for each in (*point[:i], x, *point[i + 1 :])]
-                    return [float(operation.apply(*leaves).data)]
+                    value = _number(operation.apply(*leaves).data)
+                    return [math.nan if value is None else value]
                 return [math.nan]  # the step left its domain
 
-            estimate = finite_differences(moved, x, [1e-15])[0].derivative
+            estimate = finite_differences(moved, x, [noise])[0].derivative
             if estimate is None:
                 return None
             row.append(estimate.value)
@@ -389,39 +412,35 @@ def _by_differences(make: Callable[[float], Any], operation: _Operation) -> list
     return found
 
 
-def _accumulates(
-    make: Callable[[float], Any], operation: _Operation, sound: Collection[str]
-) -> Mistake | None:
-    """Of two results of the same leaves, added, the gradient is the sum; of 3 times one 3 times as much.
-
-    That is told only by a sum and a product that are right themselves.
-    """
-    point, name = operation.points[-1], (operation.name,)
-    _, once = _value_and_slopes(make, operation.apply, point)
-    scaled = _leaves_after(make, point, lambda a: operation.apply(*a) * make(3.0), "a * b" in sound)
-    for one, three in zip(once, scaled):
-        if one and abs(three - one) < 1e-9 * abs(one):
-            return Mistake(name, "factor", _NOT_HANDED_ON, (), three, 3 * one)
-    twice = _leaves_after(make, point, lambda a: operation.apply(*a) + operation.apply(*a), "a + b" in sound)
-    for one, two in zip(once, twice):
-        if one and abs(two - one) < 1e-9 * abs(one):
-            return Mistake(name, "overwritten", _OVERWRITTEN, (), two, 2 * one)
-    return None
-
-
 _NOT_HANDED_ON = "the gradient that comes in (out.grad) is left out"
 _OVERWRITTEN = "the gradient is overwritten (=) where it is to be added (+=)"
 
 
+def _accumulates(make: Make, operation: _Operation, sound: Collection[str]) -> Mistake | None:
+    """Whether 3 times a result has 3 times its gradient, and the sum of two results twice.
+
+    Only a sum and a product that are right themselves tell.
+    """
+    point = operation.points[-1]
+    once = _leaves_after(make, point, lambda a: operation.apply(*a), True)
+    for times, kind, words, basic, function in (
+        (3, "factor", _NOT_HANDED_ON, "a * b", lambda a: operation.apply(*a) * make(3.0)),
+        (2, "overwritten", _OVERWRITTEN, "a + b", lambda a: operation.apply(*a) + operation.apply(*a)),
+    ):
+        for one, several in zip(once, _leaves_after(make, point, function, basic in sound)):
+            if one and abs(several - one) < 1e-9 * abs(one):
+                return Mistake((operation.name,), kind, words, (), several, times * one)
+    return None
+
+
 def _leaves_after(
-    make: Callable[[float], Any], point: Sequence[float], function: Callable[[list[Any]], Any], sound: bool
-) -> list[Any]:
-    """The gradients of the leaves of a graph; none if it is made of what is not sound, or fails."""
-    leaves = [make(each) for each in point]
-    if sound:
-        with suppress(*_FAILS):
-            function(leaves).backward()
-            return [leaf.grad for leaf in leaves]
+    make: Make, point: Sequence[float], function: Callable[[list[Any]], Any], sound: bool
+) -> list[float]:
+    """The gradients of the leaves of a graph; none if it is made of unsound operations, or fails."""
+    with suppress(*_FAILS):
+        if sound:
+            _, gradients = _data_and_gradients(make, lambda *leaves: function(list(leaves)), point)
+            return [_number(each) or 0.0 for each in gradients]
     return []
 
 
@@ -429,24 +448,21 @@ def _leaves_after(
 
 
 def _slip(
-    operation: _Operation, form: _Form | None, which: int, given: Any, right: Any, values: Any
+    operation: _Operation, form: _Form | None, which: int, given: Any, right: Any, values: Any, near: float
 ) -> tuple[str, str]:
     """The slip in a derivative, by the derivative with one thing changed: its kind and words."""
-    points = np.array(operation.points)
-    arrays: dict[str, Any] = {name: points[:, i] for i, name in zip(range(points.shape[1]), "ab")}
-    if points.shape[1] == 1:
-        arrays = {"x": points[:, 0]}
-    arrays["y"] = values
+    columns = np.array(operation.points).T
+    arrays: dict[str, Any] = dict(zip("ab" if len(columns) > 1 else "x", columns)) | {"y": values}
     exponent = operation.name.partition(" ** ")[2]
     if exponent:
-        arrays["n"] = np.full(len(points), float(exponent))
-    best: tuple[float, str, str] | None = None
-    for words, found, cost, kind in _otherwise(form, which, right, arrays):
-        with np.errstate(all="ignore"):
-            same = np.allclose(given, found, rtol=1e-6, atol=1e-9)
-        if same and (best is None or cost < best[0]):
-            best = cost, kind, words
-    return (best[1], best[2]) if best else ("", "")
+        arrays["n"] = np.full(len(values), float(exponent))
+    with np.errstate(all="ignore"):
+        fitting = [
+            (cost, kind, words)
+            for words, found, cost, kind in _otherwise(form, which, right, arrays)
+            if np.allclose(given, found, rtol=near, atol=1e-3 * near)
+        ]
+    return min(fitting, key=lambda each: each[0])[1:] if fitting else ("", "")
 
 
 def _otherwise(
@@ -470,8 +486,8 @@ def _otherwise(
                     slope = row.partials(row.array(x), x)[0]
                 yield f"it is the derivative of {name}", 0.0 * right + slope, 1.1, "derivative"
     for formula in _formulas(form, which, arrays):
-        if not np.allclose(_on(formula, arrays), right, rtol=1e-6, atol=1e-9):
-            continue
+        if not np.allclose(_on(formula, arrays), right, rtol=_SINGLE, atol=_SINGLE):
+            continue  # of another definition
         whole = written(formula)
         for mutation in reshaped(formula):
             yield f"in {whole}, {mutation.words}", _on(mutation.formula, arrays), mutation.cost, "derivative"
@@ -502,30 +518,6 @@ def _on(formula: Expression, arrays: dict[str, Any]) -> Any:
 # --- what all operations share -------------------------------------------------------------------------
 
 
-def _shared(make: Callable[[float], Any]) -> Iterator[tuple[str, Mistake | str | None]]:
-    """The sweep: a name for what is right, a mistake, or a note."""
-    yield "x + x", _on_graph(make, "x + x", lambda x: x + x, "shared", "a node that stands twice counts once")
-    yield "x * x", _on_graph(make, "x * x", lambda x: x * x, "shared", "a node that stands twice counts once")
-    yield (
-        "shared nodes",
-        _on_graph(
-            make, "shared nodes", _diamond, "shared", "what comes back by several ways is not added up"
-        ),
-    )
-    yield (
-        "order",
-        _on_graph(
-            make, "order", _ladder, "order",
-            "a node hands its gradient on before all of it has come in: the order is not topological",
-        ),
-    )  # fmt: skip
-    for name, trial in (("zeroed gradients", _zeroed), ("second backward", _again), ("long chains", _deep)):
-        try:
-            yield name, trial(make)
-        except Exception as error:
-            yield name, Mistake((name,), "error", f"it raises {type(error).__name__}: {brief(error, 120)}")
-
-
 def _diamond(x: Any) -> Any:
     a = x * x
     b = a + x
@@ -541,49 +533,55 @@ def _ladder(x: Any) -> Any:
     return a * d + d * x + c
 
 
-def _on_graph(
-    make: Callable[[float], Any], name: str, function: Callable[[Any], Any], kind: str, words: str
-) -> Mistake | None:
-    leaf, own = make(1.3), Value(1.3)
-    try:
+def _of_graph(
+    name: str, kind: str, words: str, function: Callable[[Any], Any]
+) -> Callable[[Make], Mistake | None]:
+    """The gradient of a graph of sums and products, compared with ours."""
+
+    def trial(make: Make) -> Mistake | None:
+        leaf, own = make(1.3), Value(1.3)
         function(leaf).backward()
-    except _FAILS as error:
-        return Mistake((name,), "error", f"it raises {type(error).__name__}: {brief(error, 120)}")
-    right = float(grad(function(own), [own])[0])
-    if abs(leaf.grad - right) <= _NEAR * abs(right):
-        return None
-    return Mistake((name,), kind, words, (), float(leaf.grad), right)
+        given, right = _number(leaf.grad) or 0.0, float(grad(function(own), [own])[0])
+        return None if _close(given, right) else Mistake((name,), kind, words, (), given, right)
+
+    return trial
 
 
-def _zeroed(make: Callable[[float], Any]) -> Mistake | None:
-    """Gradients set to 0 between two graphs of the same leaf, as a training does."""
+def _close(given: float | None, right: float) -> bool:
+    return given is not None and math.isclose(given, right, rel_tol=_SINGLE)
+
+
+def _zeroed(make: Make) -> Mistake | None:
+    """Gradients cleared between two graphs of the same leaf, as a training does."""
     leaf = make(1.5)
     for _ in range(2):
-        leaf.grad = 0.0
+        leaf.grad = make(1.5).grad
         (leaf * leaf).backward()
-    if abs(leaf.grad - 3.0) > _NEAR:
-        words = "after x.grad = 0 the next backward pass gives another gradient than the first"
-        return Mistake(("zeroed gradients",), "state", words, (), float(leaf.grad), 3.0)
-    return None
+    given = _number(leaf.grad)
+    if _close(given, 3.0):
+        return None
+    words = "after x.grad = 0 the next backward pass gives another gradient than the first"
+    return Mistake(("zeroed gradients",), "state", words, (), given or 0.0, 3.0)
 
 
-def _again(make: Callable[[float], Any]) -> Mistake | str | None:
+def _again(make: Make) -> str | None:
     """Two passes over graphs that share a node, without clearing: the leaves add up, or begin anew."""
     leaf = make(3.0)
     y = leaf * leaf
     (y * make(2.0)).backward()
     (y * make(3.0)).backward()
-    if math.isclose(leaf.grad, 30.0, rel_tol=_NEAR):
+    given = _number(leaf.grad)
+    if _close(given, 30.0):
         return None
-    if math.isclose(leaf.grad, 18.0, rel_tol=_NEAR):
+    if _close(given, 18.0):
         return "a backward pass clears the gradients first, so those of two losses do not add up"
     return (
-        f"a second backward pass through the same node adds its old gradient again ({leaf.grad:g} where 30 "
+        f"a second backward pass through the same node adds its old gradient again ({given:g} where 30 "
         "belongs, as in micrograd): record the graph anew for each pass"
     )
 
 
-def _deep(make: Callable[[float], Any]) -> Mistake | str | None:
+def _deep(make: Make) -> Mistake | str | None:
     for length in _CHAIN:
         leaf = make(1.0)
         y = leaf
@@ -593,8 +591,31 @@ def _deep(make: Callable[[float], Any]) -> Mistake | str | None:
             y.backward()
         except RecursionError:
             return f"a chain of {length:,} operations is too deep for it: the order is found by recursion"
-        if abs(leaf.grad - (length + 1.0)) > 1e-6:
-            return Mistake(
-                ("long chains",), "order", f"after {length:,} additions", (), leaf.grad, length + 1.0
-            )
+        given = _number(leaf.grad)
+        if not _close(given, length + 1.0):
+            words = f"after {length:,} additions"
+            return Mistake(("long chains",), "order", words, (), given or 0.0, length + 1.0)
     return None
+
+
+def _without_error(
+    name: str, trial: Callable[[Make], Mistake | str | None], make: Make
+) -> Mistake | str | None:
+    try:
+        return trial(make)
+    except _FAILS as error:
+        return _raised(name, error)
+
+
+_TWICE = "a node that stands twice counts once"
+_WAYS = "what comes back by several ways is not added up"
+_ORDER = "a node hands its gradient on before all of it has come in: the order is not topological"
+_SHARED: dict[str, Callable[[Make], Mistake | str | None]] = {
+    "x + x": _of_graph("x + x", "shared", _TWICE, lambda x: x + x),
+    "x * x": _of_graph("x * x", "shared", _TWICE, lambda x: x * x),
+    "shared nodes": _of_graph("shared nodes", "shared", _WAYS, _diamond),
+    "order": _of_graph("order", "order", _ORDER, _ladder),
+    "zeroed gradients": _zeroed,
+    "second backward": _again,
+    "long chains": _deep,
+}

@@ -96,7 +96,8 @@ class HandwrittenReport:
             yield f"{self.title}: {count} of {checked} {'is' if count == 1 else 'are'} wrong"
         for each in self.mistakes:
             yield from each.lines()
-        yield from (f"  {name}: {why}" for name, why in self.consequential.items())
+        for why in dict.fromkeys(self.consequential.values()):
+            yield f"  {', '.join(name for name, each in self.consequential.items() if each == why)}: {why}"
         if self.wrong and self.right:
             yield f"  right: {', '.join(self.right)}"
         yield from (f"  note: {note}" for note in self.notes)

@@ -262,7 +262,7 @@ class Judge:
                 score = (len(matched) - 2.0 * broken, -candidate.cost - odd)
                 made = Change() if candidate.values else candidate.make(c)
                 if score[0] > 0:
-                    yield _Found(candidate.kind, candidate.words(c), made, matched, score)
+                    yield _Found(candidate.kind, candidate.told(c), made, matched, score)
         for entry in roots:
             for kind, words, cost in self._alone(entry, held, own, before):
                 yield _Found(kind, words, Change(), (entry,), (1.0, -cost))

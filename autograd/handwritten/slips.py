@@ -1,4 +1,4 @@
-"""The slips that people make in a backward pass, each as the recorded graph with one thing changed.
+"""The slips people make in a backward pass, each as the recorded graph with one thing changed.
 
 Nothing here knows a number that a wrong program gives. Each `Candidate` changes a step of the tape: a partial
 left out or taken of another array, a term dropped, an operand exchanged. `search` runs them and compares.
@@ -15,23 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitive import Primitive
 from ..engine.primitives import TABLE
 from ..spreadsheet.expected import names_in
-from .formulas import gradient_formulas
+from .formulas import Formula, gradient_formulas
 from .tape import Array, Change, Family, Ids, Link, Stage, Tape, applied, slopes
 
 __all__ = ["Candidate", "candidates", "laid_out"]
 
-_LINEAR = {"add", "sub", "sum", "neg", "mean"}
-_MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that stand for one another
 _SUMS = {"add", "sub", "sum", "mean"}
+_LINEAR = {*_SUMS, "neg"}
+_MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that stand for one another
 _MOST_DIAGONAL = 64  # numbers of an array whose Jacobian is looked at
 _NEAR = 1e-6  # how near a fitted factor is to the number it stands for
 _STEP = 1e-3  # of a difference of the fourth order
 _MOST_ENDS = 8  # arrays that may be the state before the first one, or behind the last
-
-Words = Callable[[float], str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,29 +37,32 @@ class Candidate:
 
     Attributes
     ----------
-    kind : what sort of slip it is.
-    words : in words, given the factor.
-    make : the change, given the factor; without a fit it is called with 1.
-    cost : how far-fetched it is; of a fit by an odd factor more.
-    fitted : whether the numbers tell the factor, in which the result is linear.
-    values : whether it only concerns the forward pass: what is differentiated is not changed by it.
-    below : the families, by bits, whose gradients it changes; -1 where it changes values too.
-    neutral : whether with the factor 1 nothing is changed.
+    kind : of the slip, as in `Mistake`.
+    words : the slip in words; a function of the factor where one is fitted.
+    change : the change; a function of the factor, in which all numbers are linear, where one is fitted.
+    cost : how far-fetched the slip is; an odd factor adds to it.
+    values : whether it concerns the forward pass alone, and nothing that is differentiated.
+    below : the families, as bits, whose gradients it changes; -1 for all, and values too.
+    neutral : whether the factor 1 changes nothing.
     """
 
     kind: str
-    words: Words
-    make: Callable[[float], Change]
+    words: str | Callable[[float], str]
+    change: Change | Callable[[float], Change]
     cost: float
-    fitted: bool = False
     values: bool = False
     below: int = -1
     neutral: bool = False
 
+    @property
+    def fitted(self) -> bool:
+        return callable(self.change)
 
-def _plain(kind: str, words: str, change: Callable[[], Change], cost: float, **facts: Any) -> Candidate:
-    """A candidate without a factor."""
-    return Candidate(kind, lambda c: words, lambda c: change(), cost, **facts)
+    def make(self, c: float) -> Change:
+        return self.change(c) if callable(self.change) else self.change
+
+    def told(self, c: float) -> str:
+        return self.words(c) if callable(self.words) else self.words
 
 
 def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
@@ -70,30 +70,20 @@ def candidates(tape: Tape, others: Mapping[str, Array]) -> Iterator[Candidate]:
     for link in tape.links:
         for each in _of_link(tape, link, others):
             yield replace(each, below=tape.below[link.tail.turn])
-    yield from _of_layers(tape)
-    yield from _of_steps(tape)
-    yield from _of_tails(tape)
-    yield from _of_adjoints(tape)
-    yield from _of_diagonals(tape)
-    yield from _of_formulas(tape)
-    yield from _once_too_often(tape)
-    yield from _of_normalised(tape)
-    yield from _of_labels(tape)
-    yield from _of_inner_derivatives(tape)
-    yield from _of_given(tape)
-    yield from _of_forward(tape)
+    for of_tape in (_of_layers, _of_steps, _of_tails, _of_adjoints, _of_diagonals):
+        yield from of_tape(tape)
+    formulas = list(gradient_formulas(tape))
+    for of_formulas in (_of_formulas, _of_normalised, _of_labels):
+        yield from of_formulas(tape, formulas)
+    for of_tape in (_once_too_often, _of_indices, _of_inner_derivatives, _of_given, _of_forward):
+        yield from of_tape(tape)
     everything = tape.below[int(tape.of[tape.loss])]
-    yield Candidate(
-        "factor", _of_everything, lambda c: Change(seed=c), 1.1, fitted=True, below=everything, neutral=True
-    )
-
-
-def _of_everything(c: float) -> str:
-    return f"the gradient {_times(c)}"
+    words = lambda c: f"the gradient {_times(c)}"  # noqa: E731  # a formula with a name
+    yield Candidate("factor", words, lambda c: Change(seed=c), 1.1, below=everything, neutral=True)
 
 
 def _times(c: float) -> str:
-    """How a thing differs from what belongs there, if it is `c` times that."""
+    """How something differs from the right number, if it is `c` times that."""
     if abs(c) < _NEAR:
         return "is left out"
     known = {-1.0: "has the wrong sign", 2.0: "counts twice", 0.5: "counts half"}
@@ -107,36 +97,60 @@ def _times(c: float) -> str:
     return f"is {c:.6g} times what belongs there"
 
 
-# --- what is changed in stages -----------------------------------------------------------------------
+# --- changes -------------------------------------------------------------------------------------------
+
+Local = Callable[[Stage, Array, int, Array], Any]
 
 
-def _changed(tape: Tape, link: Link, local: Callable[[Stage, Array, Array, int], Any]) -> Change:
-    """The backward pass with other partials on a link: ``local(stage, data, adjoints, operand)``."""
+def _changed(tape: Tape, link: Link, local: Local) -> Change:
+    """The backward pass with other partials on a link: ``local(stage, data, operand, partial)``."""
 
-    def partials(stage: Stage, data: Array, adjoints: Array) -> list[Any]:
+    def partials(stage: Stage, data: Array) -> list[Any]:
         plain = replace(stage, local=None)
-        found = plain.partials(data, adjoints)
+        found = plain.partials(data)
         for i, mask in enumerate(link.masks[stage.place]):
             if mask.any():
-                found[i] = np.where(mask, local(plain, data, adjoints, i), found[i])
+                found[i] = np.where(mask, local(plain, data, i, found[i]), found[i])
         return found
 
     return Change(backward={place: replace(tape.stages[place], local=partials) for place in link.masks})
 
 
 def _scaled(tape: Tape, link: Link, c: float) -> Change:
-    return _changed(tape, link, lambda stage, data, adjoints, i: c * stage.partials(data, adjoints)[i])
+    return _changed(tape, link, lambda stage, data, i, partial: c * partial)
 
 
-def _reading(tape: Tape, link: Link, ids: Ids, numbers: Array) -> Change:
-    """With other numbers in an array where the partials of a link are computed."""
+def _reading(tape: Tape, link: Link, ids: Ids, numbers: Array, result: bool = False) -> Change:
+    """With other numbers in an array where a link's partials read it: as an operand, or as the result."""
 
-    def local(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+    def local(stage: Stage, data: Array, i: int, partial: Array) -> Any:
         moved = data.copy()
         moved[ids] = numbers
+        if result:
+            return slopes(stage.row, moved[stage.heads], stage.arguments(data), textbook=True)[i]
         return slopes(stage.row, data[stage.heads], [moved[each] for each in stage.reads or stage.tails])[i]
 
     return _changed(tape, link, local)
+
+
+def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
+    return Change(replaced=((ids, c * numbers),))
+
+
+def _other_gradient(
+    tape: Tape, family: Family, kind: str, words: str, numbers: Array, cost: float
+) -> Iterator[Candidate]:
+    """A family whose gradient is other numbers."""
+    if np.isfinite(numbers).all():
+        yield Candidate(kind, words, _replaced(family.ids, numbers, 1.0), cost, below=tape.below[family.turn])
+
+
+def _together(changes: Iterator[Change]) -> Change:
+    return functools.reduce(Change.then, changes)
+
+
+def _all_below(tape: Tape, links: Sequence[Link]) -> int:
+    return functools.reduce(operator.or_, (tape.below[link.tail.turn] for link in links))
 
 
 # --- the backward pass: one link -----------------------------------------------------------------------
@@ -144,33 +158,24 @@ def _reading(tape: Tape, link: Link, ids: Ids, numbers: Array) -> Change:
 
 def _of_link(tape: Tape, link: Link, others: Mapping[str, Array]) -> Iterator[Candidate]:
     head, tail = tape.words(link.head), tape.words(link.tail)
-    way = f"from {head} to {tail}"
-    parts = [link] if len(link.positions) == 1 else [link, *(link.at(i) for i in link.positions)]
-    for part in parts:
-        alone = len(parts) > 1 and part is not link
+    alone = [link.at(i) for i in link.positions] if len(link.positions) > 1 else []
+    for part in (link, *alone):
         yield Candidate(
-            "term" if alone else "path",
-            functools.partial(_of_path, tape, part, alone),
+            "path" if part is link else "term",
+            functools.partial(_of_path, tape, part, part is not link),
             functools.partial(_scaled, tape, part),
-            1.1 if alone else 1.05,
-            fitted=True,
+            1.05 if part is link else 1.1,
             neutral=True,
         )
     steady = all(
-        (np.abs(tape.partials(place)[i][mask]) == 1.0).all()
-        for place, masks in link.masks.items()
-        for i, mask in enumerate(masks)
-        if mask.any()
+        (np.abs(tape.partials(stage.place)[i][mask]) == 1.0).all() for stage, i, mask in tape.edges(link)
     )
     unary = _one_argument(tape, link)
     kind = "derivative" if unary else "factor"
     if not steady:
-        one, twice = (
-            functools.partial(_changed, tape, link, _one),
-            functools.partial(_changed, tape, link, _squared),
-        )
-        yield _plain(kind, _left_out(tape, link), one, 1.0)
-        yield _plain(kind, f"the factor ∂{head}/∂{tail} stands there twice", twice, 1.15)
+        yield Candidate(kind, _left_out(tape, link), _changed(tape, link, _one), 1.0)
+        words = f"the factor ∂{head}/∂{tail} stands there twice"
+        yield Candidate(kind, words, _changed(tape, link, lambda s, d, i, partial: partial**2), 1.15)
     if not steady or link.row.name in _SUMS:
         yield from _repeated(tape, link)
     yield from _of_upstream(tape, link)
@@ -179,49 +184,43 @@ def _of_link(tape: Tape, link: Link, others: Mapping[str, Array]) -> Iterator[Ca
     if unary:
         yield from _of_function(tape, link)
     for family in _operand_arrays(tape, link):
-        yield from _of_operand(tape, link, family, way, others)
+        yield from _of_operand(tape, link, family, f"from {head} to {tail}", others)
 
 
-def _one(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
+def _one(stage: Stage, data: Array, i: int, partial: Array) -> Any:
     return 1.0
-
-
-def _squared(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
-    return stage.partials(data, adjoints)[i] ** 2
 
 
 def _of_operand(
     tape: Tape, link: Link, family: Family, way: str, others: Mapping[str, Array]
 ) -> Iterator[Candidate]:
-    """Something else read in the place of an array."""
-    name, ids = tape.words(family), family.ids
-
-    def reading(numbers: Array) -> Callable[[], Change]:
-        return functools.partial(_reading, tape, link, ids, numbers)
-
+    """Something else read in place of an array."""
+    name, ids, right = tape.words(family), family.ids, tape.right.data
+    reading = functools.partial(_reading, tape, link, ids)
     kind = "derivative" if _one_argument(tape, link) else "operand"
     for other, words, numbers in _arrays_like(tape, family):
         if words != name:
             cost = 1.1 if other.name else 1.12
-            yield _plain(kind, f"{words} stands where {name} belongs, {way}", reading(numbers), cost)
-    right = tape.right.data
-    if ids.ndim == 2 and ids.shape[0] == ids.shape[1] > 1:
+            yield Candidate(kind, f"{words} stands where {name} belongs, {way}", reading(numbers), cost)
+    if _is_square(ids):
         words = f"{name} is transposed where it should not be, or the other way round, {way}"
-        yield _plain("transposed", words, reading(right[ids.T]), 1.05)
+        yield Candidate("transposed", words, reading(right[ids.T]), 1.05)
     for what, numbers in _altered(name, right[ids]):
-        yield _plain(kind, f"{what} stands where {name} belongs, {way}", reading(numbers), 1.12)
+        yield Candidate(kind, f"{what} stands where {name} belongs, {way}", reading(numbers), 1.12)
     for when, all_numbers in others.items():
         kind = "stale" if "before" in when else "updated"
-        yield _plain(kind, f"{name} is taken {when}, {way}", reading(all_numbers[ids]), 1.05)
+        yield Candidate(kind, f"{name} is taken {when}, {way}", reading(all_numbers[ids]), 1.05)
     if family.row is None:
-        step = tape.right.adjoints[ids]
         yield Candidate(
             "updated",
             lambda c: f"{name} is used after its update (with the rate {c:.4g}), {way}",
-            lambda c: reading(right[ids] - c * step)(),
+            lambda c: reading(right[ids] - c * tape.right.adjoints[ids]),
             1.1,
-            fitted=True,
         )
+
+
+def _is_square(ids: Ids) -> bool:
+    return ids.ndim == 2 and ids.shape[0] == ids.shape[1] > 1
 
 
 def _altered(name: str, numbers: Array) -> Iterator[tuple[str, Array]]:
@@ -233,16 +232,14 @@ def _altered(name: str, numbers: Array) -> Iterator[tuple[str, Array]]:
         centred = numbers - numbers.mean(axis=0)
         yield f"{name} less its mean over axis 0", centred
         with np.errstate(all="ignore"):
-            yield (
-                f"{name} less its mean over axis 0, divided by its deviation,",
-                centred / numbers.std(axis=0),
-            )
+            scaled = centred / numbers.std(axis=0)
+        yield f"{name} less its mean over axis 0, divided by its deviation,", scaled
         for turn in (1, -1):
             yield f"{name} one step off along axis 0", np.roll(numbers, turn, axis=0)
 
 
 def _shifted(name: str, labels: Array) -> Iterator[tuple[str, Array]]:
-    """Targets with a 1 for the class, moved to the class beside it."""
+    """One-hot targets moved to the class beside theirs."""
     if labels.ndim != 2 or labels.shape[1] < 2 or not np.isin(labels, (0.0, 1.0)).all():
         return
     for turn in (1, -1) if (labels.sum(axis=1) == 1.0).all() else ():
@@ -251,75 +248,64 @@ def _shifted(name: str, labels: Array) -> Iterator[tuple[str, Array]]:
 
 
 def _of_path(tape: Tape, link: Link, alone: bool, c: float) -> str:
-    head, tail = tape.words(link.head), tape.words(link.tail)
+    head, tail, row = tape.words(link.head), tape.words(link.tail), link.row.name
     many = _repeats(tape, link)
     if many > 1 and abs(c * many - 1.0) < _NEAR:
         return f"what comes back from {head} to {tail} is averaged over {many} parts, not summed"
-    if link.row.name in ("softmax", "log_softmax", "logsumexp") and abs(c) < _NEAR:
+    what = f"what comes back to {tail} through {head}"
+    if abs(c) >= _NEAR:
+        return f"{what} {_times(c)}"
+    if row in ("softmax", "log_softmax", "logsumexp"):
         which = "off-diagonal" if link.positions == [1] else "diagonal"
         return f"the {which} part of softmax's Jacobian is left out, from {head} to {tail}"
-    if alone and abs(c) < _NEAR:
+    if alone:
         return f"one of the two terms of the product rule for {head} is left out"
-    if abs(c) < _NEAR and link.row.name in _SUMS:
+    if row in _SUMS:
         return f"what comes from the term {tail} of {head} is left out"
-    what = f"what comes back to {tail} through {head}"
-    if abs(c) < _NEAR and link.row.name == "div" and link.positions == [1]:
+    if row == "div" and link.positions == [1]:
         return f"{what} is left out: the divisor is taken for a constant (the off-diagonal part of a softmax)"
-    return f"{what} {_times(c)}"
+    return f"{what} is left out"
 
 
 def _left_out(tape: Tape, link: Link) -> str:
     head, tail, row = tape.words(link.head), tape.words(link.tail), link.row.name
     if row in ("mul", "div"):
         other = [turn for turn in link.head.reads if turn != link.tail.turn]
-        name = tape.words(tape.families[other[0]]) if other else tail
         number = tape.number_read(link.head)
-        name = f"{number[1]:.6g}" if number else name
+        name = f"{number[1]:.6g}" if number else tape.words(tape.families[other[0]]) if other else tail
         return f"the {'division by' if row == 'div' else 'factor'} {name} is left out, from {head} to {tail}"
     if row == "mean":
-        return f"the 1/{_longest(link)} of the mean is left out, from {head} to {tail}"
+        longest = max(len(mask) for masks in link.masks.values() for mask in masks)
+        return f"the 1/{longest} of the mean is left out, from {head} to {tail}"
     return f"the derivative of {row} is left out, from {head} to {tail}"
-
-
-def _longest(link: Link) -> int:
-    return max(len(mask) for masks in link.masks.values() for mask in masks)
 
 
 def _repeats(tape: Tape, link: Link) -> int:
     """How many edges lead to each node of the tail, if it is the same for all; else 0."""
     if len(link.positions) != 1:
         return 0
-    nodes = np.concatenate([stage.tails[i][mask] for stage, i, mask in _edges(tape, link)])
+    nodes = np.concatenate([stage.tails[i][mask] for stage, i, mask in tape.edges(link)])
     counts = set(np.unique(nodes, return_counts=True)[1].tolist())
     return counts.pop() if len(counts) == 1 else 0
-
-
-def _edges(tape: Tape, link: Link) -> Iterator[tuple[Stage, int, Any]]:
-    for place, masks in link.masks.items():
-        for i, mask in enumerate(masks):
-            if mask.any():
-                yield tape.stages[place], i, mask
 
 
 def _repeated(tape: Tape, link: Link) -> Iterator[Candidate]:
     """Of several parts of a sum only the last, or the first."""
     many = _repeats(tape, link)
-    if many < 2:
-        return
-    for which in ("last", "first"):
-        words = f"of the {many} parts that add up to d{tape.words(link.tail)} only the {which} is kept"
-        kept = _kept(tape, link, which == "last")
-        yield _plain("overwritten", f"{words}: overwritten instead of added", kept, 1.1)
+    for which in ("last", "first") if many > 1 else ():
+        parts = f"of the {many} parts that add up to d{tape.words(link.tail)}"
+        words = f"{parts} only the {which} is kept: overwritten instead of added"
+        yield Candidate("overwritten", words, _kept(tape, link, which == "last"), 1.1)
         if many > 2:
-            words = f"of the {many} parts that add up to d{tape.words(link.tail)} the {which} is left out"
-            yield _plain("term", words, _kept(tape, link, which == "last", others=True), 1.2)
+            words = f"{parts} the {which} is left out"
+            yield Candidate("term", words, _kept(tape, link, which == "last", others=True), 1.2)
 
 
-def _kept(tape: Tape, link: Link, last: bool, others: bool = False) -> Callable[[], Change]:
+def _kept(tape: Tape, link: Link, last: bool, others: bool = False) -> Change:
     """For each node of the tail one edge alone, in the order of the heads, or all others."""
     kept: dict[tuple[int, int], Any] = {}
     seen: set[int] = set()
-    for stage, i, mask in list(_edges(tape, link))[:: -1 if last else 1]:
+    for stage, i, mask in list(tape.edges(link))[:: -1 if last else 1]:
         nodes = stage.tails[i].ravel().tolist()
         keep, mine = np.zeros(len(nodes), dtype=bool), mask.ravel()
         for at in range(len(nodes))[:: -1 if last else 1]:
@@ -327,27 +313,24 @@ def _kept(tape: Tape, link: Link, last: bool, others: bool = False) -> Callable[
                 seen.add(nodes[at])
                 keep[at] = True
         kept[stage.place, i] = keep.reshape(mask.shape) ^ others
-    return lambda: _changed(tape, link, lambda s, d, a, i: s.partials(d, a)[i] * kept[s.place, i])
+    return _changed(tape, link, lambda stage, data, i, partial: partial * kept[stage.place, i])
 
 
 def _operand_arrays(tape: Tape, link: Link) -> list[Family]:
     """The arrays that the partials of a link read."""
-    turns = {turn for each in link.head.reads for turn in (each if isinstance(each, frozenset) else (each,))}
-    return [tape.families[turn] for turn in sorted(turns) if tape.families[turn].array]
+    return [tape.families[turn] for turn in link.head.operands if tape.families[turn].array]
 
 
 def _alike(tape: Tape, family: Family) -> list[Family]:
     """The other arrays of the same shape, those with names first."""
-    found = [
-        each
-        for each in tape.families
-        if each.array and each is not family and each.ids.shape == family.ids.shape
-    ]
-    return sorted(found, key=lambda each: not each.name)
+    arrays = (each for each in tape.families if each.array and each is not family)
+    return sorted(
+        (each for each in arrays if each.ids.shape == family.ids.shape), key=lambda each: not each.name
+    )
 
 
 def _one_argument(tape: Tape, link: Link) -> bool:
-    """Whether it is a function of one argument; a written number, as in max(0, x), is none."""
+    """Whether it is a function of one argument, beside numbers such as that in max(0, x)."""
     if link.row.vectors or link.row.name in (*_LINEAR, "mul", "div") or len(link.positions) != 1:
         return False
     (own,) = link.positions
@@ -362,25 +345,29 @@ def _of_function(tape: Tape, link: Link) -> Iterator[Candidate]:
     for name in _MISTAKEN:
         if name != link.row.name:
             for by_value in (False, True):  # by the other's formula in its value, such as 1 − y²
-                local = functools.partial(_slope_of, TABLE[name], own, by_value)
-                yield _plain(
-                    "derivative", f"{name}′ {belongs}", functools.partial(_changed, tape, link, local), 1.2
-                )
-    for what, itself in ((y, lambda s, d, a, i: d[s.heads]), (x, lambda s, d, a, i: d[s.tails[own]])):
-        change = functools.partial(_changed, tape, link, itself)
-        yield _plain("derivative", f"{what} itself {belongs}", change, 1.15)
 
+                def local(
+                    stage: Stage,
+                    data: Array,
+                    i: int,
+                    partial: Array,
+                    name: str = name,
+                    by_value: bool = by_value,
+                ) -> Any:
+                    xs = data[stage.tails[own]]
+                    ys = data[stage.heads] if by_value else applied(TABLE[name], [xs], xs.shape)
+                    return slopes(TABLE[name], ys, [xs], by_value)[0]
 
-def _slope_of(
-    row: Primitive, own: int, by_value: bool, stage: Stage, data: Array, adjoints: Array, i: int
-) -> Any:
-    xs = data[stage.tails[own]]
-    ys = data[stage.heads] if by_value else applied(row, [xs], xs.shape)
-    return slopes(row, ys, [xs], by_value)[0]
+                yield Candidate("derivative", f"{name}′ {belongs}", _changed(tape, link, local), 1.2)
+    for what, itself in (
+        (y, lambda s, data, i, p: data[s.heads]),
+        (x, lambda s, data, i, p: data[s.tails[own]]),
+    ):
+        yield Candidate("derivative", f"{what} itself {belongs}", _changed(tape, link, itself), 1.15)
 
 
 def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
-    """Another array in the place of the gradient that comes to a link, and there alone."""
+    """Another array in place of the gradient that comes to a link, and there alone."""
     if not link.tail.array:
         return
     owners = {tape.owners.get(int(node), -1) for place in link.masks for node in tape.stages[place].heads}
@@ -391,7 +378,7 @@ def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
     at[family.ids.ravel()] = np.arange(family.ids.size)
     for stage in tape.stages:
         at[stage.heads] = at[[tape.owners.get(int(node), 0) for node in stage.heads]]
-    belongs = f"{tape.gradient_words(family)} belongs, in d{tape.words(link.tail)}"
+    gradient = tape.gradient_words(family)
     for other, words, numbers in _arrays_like(tape, family):
 
         def change(c: float, numbers: Array = numbers) -> Change:
@@ -402,31 +389,32 @@ def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
                 backward={place: replace(tape.stages[place], upstream=upstream) for place in link.masks}
             )
 
-        if not words.endswith(tape.gradient_words(family)) and numbers.any():
+        if not words.endswith(gradient) and numbers.any():
             cost = (1.1 if words.startswith("d") else 1.15) + _rarer(tape, family)
-            yield Candidate(
-                "gradient",
-                functools.partial(_of_other, words, belongs),
-                change,
-                cost if other.name else cost + 0.02,
-                fitted=True,
-            )
+            belongs = f"{gradient} belongs, in d{tape.words(link.tail)}"
+            said = functools.partial(_of_other, words, belongs)
+            yield Candidate("gradient", said, change, cost if other.name else cost + 0.02)
 
 
 def _rarer(tape: Tape, family: Family) -> float:
-    """What it costs to take a single number for another one beside arrays, where a factor would do."""
-    return (
-        0.2
-        if family.ids.size == 1 and any(each.ids.size > 1 for each in tape.families if each.array)
-        else 0.0
-    )
+    """The cost of one number for another beside arrays, where a factor would do."""
+    alone = family.ids.size == 1 and any(each.ids.size > 1 for each in tape.families if each.array)
+    return 0.2 if alone else 0.0
 
 
 def _arrays_like(tape: Tape, family: Family) -> list[tuple[Family, str, Array]]:
-    """The arrays of the same shape, values and gradients, in words; those with names first."""
+    """The arrays of the same shape, values and then gradients, in words; those with names first."""
     right, alike = tape.right, [family, *_alike(tape, family)]
     found = [(each, tape.words(each), right.data[each.ids]) for each in alike]
     return found + [(each, tape.gradient_words(each), right.adjoints[each.ids]) for each in alike]
+
+
+def _of_other(other: str, belongs: str, c: float) -> str:
+    if abs(c) < 1.0 and c and abs(1.0 / c - round(1.0 / c)) < 1e-4 and abs(c) > 1e-4:
+        other = f"{'−' if c < 0 else ''}{other} / {abs(round(1.0 / c)):d}"
+    elif abs(c - 1.0) > _NEAR:
+        other = f"{c:.4g} · {other}"
+    return f"{other} stands where {belongs}"
 
 
 # --- the backward pass: the same in every layer or step ------------------------------------------------
@@ -440,28 +428,35 @@ def _of_layers(tape: Tape) -> Iterator[Candidate]:
     for links in layers.values():
         if len(links) < 2:
             continue
-
-        def everywhere(change: Callable[[Link], Change], links: list[Link] = links) -> Callable[[], Change]:
-            return lambda: functools.reduce(Change.then, map(change, links))
-
-        first, more = links[0], len(links) - 1
-        below = functools.reduce(operator.or_, (tape.below[link.tail.turn] for link in links))
-        way = f"from {tape.words(first.head)} to {tape.words(first.tail)}, and so in {more} more places"
-        for kind, words, local in (
-            ("derivative", f"the derivative of {first.row.name} is left out, {way}", _one),
-            ("path", f"what comes back is left out, {way}", lambda s, d, a, i: 0.0),
-            ("path", f"what comes back has the wrong sign, {way}", lambda s, d, a, i: -s.partials(d, a)[i]),
-            ("path", f"what comes back counts twice, {way}", lambda s, d, a, i: 2.0 * s.partials(d, a)[i]),
-        ):
-            changed = functools.partial(_changed, tape, local=local)
-            yield _plain(kind, words, everywhere(changed), 1.15, below=below)
+        first, below = links[0], _all_below(tape, links)
+        more = f"and so in {len(links) - 1} more places"
+        way = f"from {tape.words(first.head)} to {tape.words(first.tail)}, {more}"
+        words = f"the derivative of {first.row.name} is left out, {way}"
+        change = _together(_changed(tape, link, _one) for link in links)
+        yield Candidate("derivative", words, change, 1.15, below=below)
+        for c in (0.0, -1.0, 2.0):
+            change = _together(_scaled(tape, link, c) for link in links)
+            yield Candidate("path", f"what comes back {_times(c)}, {way}", change, 1.15, below=below)
         for family in _operand_arrays(tape, first):
-            ids = family.ids
-            shared = all(family in _operand_arrays(tape, link) for link in links)
-            if shared and ids.ndim == 2 and ids.shape[0] == ids.shape[1] > 1:
-                turned = functools.partial(_reading, tape, ids=ids, numbers=tape.right.data[ids.T])
+            if _is_square(family.ids) and all(family in _operand_arrays(tape, link) for link in links):
+                turned = tape.right.data[family.ids.T]
+                change = _together(_reading(tape, link, family.ids, turned) for link in links)
                 words = f"{tape.words(family)} is transposed where it should not be, or the other way round"
-                yield _plain("transposed", f"{words}, {way}", everywhere(turned), 1.15, below=below)
+                yield Candidate("transposed", f"{words}, {way}", change, 1.15, below=below)
+
+
+def _role(tape: Tape, family: Family, depth: int = 2) -> Any:
+    """What a family is, in whatever step: its row, and those of its operands."""
+    if family.row is None:
+        return family.turn
+    shape = family.ids.shape if family.array else ()
+    if depth == 0:
+        return family.row, shape
+    return (
+        family.row,
+        shape,
+        frozenset(_role(tape, tape.families[turn], depth - 1) for turn in family.operands),
+    )
 
 
 def _of_steps(tape: Tape) -> Iterator[Candidate]:
@@ -482,65 +477,34 @@ def _of_steps(tape: Tape) -> Iterator[Candidate]:
         links, states = [links[turn] for turn in order], [states[turn] for turn in order]
         if len({each.turn for each in states}) < len(states) or len({each.ids.size for each in states}) > 1:
             continue
-        below = functools.reduce(operator.or_, (tape.below[link.tail.turn] for link in links))
         for after in (True, False):
             when = "late" if after else "early"
             words = f"the state is taken one step too {when}, {way}: the index is off by one"
             for end in _ends(tape, states, after):
                 others = [*states[1:], end] if after else [end, *states[:-1]]
-                changes = [
-                    _of_state(tape, link, state, tape.right.data[other.ids].ravel())
+                change = _together(
+                    _reading(tape, link, state.ids.ravel(), tape.right.data[other.ids].ravel(), tail is None)
                     for link, state, other in zip(links, states, others)
-                ]
-                change = functools.reduce(Change.then, changes)
-                yield _plain("step", words, functools.partial(_same, change), 1.12, below=below)
+                )
+                yield Candidate("step", words, change, 1.12, below=_all_below(tape, links))
 
 
 def _read_alone(link: Link) -> int:
     """The family that the head of a link reads beside its tail; the tail itself if there are several."""
-    turns = {turn for each in link.head.reads for turn in (each if isinstance(each, frozenset) else (each,))}
-    others = sorted(turns - {link.tail.turn})
+    others = [turn for turn in link.head.operands if turn != link.tail.turn]
     return others[0] if len(others) == 1 else link.tail.turn
-
-
-def _of_state(tape: Tape, link: Link, state: Family, numbers: Array) -> Change:
-    """A link whose partials read other numbers in the place of a state: of an operand, or of the result."""
-    if state is not link.head:
-        return _reading(tape, link, state.ids.ravel(), numbers)
-
-    def local(stage: Stage, data: Array, adjoints: Array, i: int) -> Any:
-        moved = data.copy()
-        moved[state.ids.ravel()] = numbers
-        return slopes(stage.row, moved[stage.heads], stage.arguments(data), textbook=True)[i]
-
-    return _changed(tape, link, local)
 
 
 def _ends(tape: Tape, states: Sequence[Family], after: bool) -> list[Family]:
     """What may be the state behind the last one, or that before the first."""
     known = {each.turn for each in states}
+    last = int(tape.levels[states[-1 if after else 0].ids].max())
 
     def beyond(family: Family) -> int:
-        levels = (int(tape.levels[each.ids].max()) for each in (family, states[-1 if after else 0]))
-        return (next(levels) - next(levels)) * (1 if after else -1)
+        return (int(tape.levels[family.ids].max()) - last) * (1 if after else -1)
 
-    found = [
-        each
-        for each in tape.families
-        if each.ids.size == states[0].ids.size and each.turn not in known and beyond(each) > 0
-    ]
-    return sorted(found, key=beyond)[:_MOST_ENDS]
-
-
-def _role(tape: Tape, family: Family, depth: int = 2) -> Any:
-    """What a family is, in whatever step: its row, and those of what it reads."""
-    if family.row is None:
-        return family.turn
-    shape = family.ids.shape if family.array else ()
-    if depth == 0:
-        return family.row, shape
-    turns = {turn for each in family.reads for turn in (each if isinstance(each, frozenset) else (each,))}
-    return family.row, shape, frozenset(_role(tape, tape.families[turn], depth - 1) for turn in turns)
+    alike = [each for each in tape.families if each.ids.size == states[0].ids.size and each.turn not in known]
+    return sorted((each for each in alike if beyond(each) > 0), key=beyond)[:_MOST_ENDS]
 
 
 # --- the backward pass: a whole array ------------------------------------------------------------------
@@ -550,27 +514,16 @@ def _of_tails(tape: Tape) -> Iterator[Candidate]:
     """Of several ways back to an array only one."""
     for family in tape.families:
         links = [link for link in tape.links if link.tail is family]
-        if len(links) < 3:
-            continue  # of two, the one that is left out is a link of its own
-        for kept in links:
-            dropped = [link for link in links if link is not kept]
-            change = functools.reduce(Change.then, (_scaled(tape, link, 0.0) for link in dropped))
+        for kept in links if len(links) > 2 else ():  # of two, the one left out is a link of its own
+            change = _together(_scaled(tape, link, 0.0) for link in links if link is not kept)
             words = f"d{tape.words(family)} has only what comes back through {tape.words(kept.head)}"
             words += ": overwritten instead of added"
-            yield _plain(
-                "overwritten", words, functools.partial(_same, change), 1.1, below=tape.below[family.turn]
-            )
-
-
-def _same(change: Change) -> Change:
-    return change
+            yield Candidate("overwritten", words, change, 1.1, below=tape.below[family.turn])
 
 
 def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
-    """Another array, or a multiple of it, in the place of a gradient that is handed on."""
-    for family in tape.families:
-        if not family.array or family.row is None:
-            continue
+    """Another array, or a multiple of it, in place of a gradient that is handed on."""
+    for family in _computed(tape):
         belongs = tape.gradient_words(family)
         for _, words, numbers in _arrays_like(tape, family):
             if words != belongs and numbers.any():
@@ -579,50 +532,62 @@ def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
                     functools.partial(_of_other, words, f"{belongs} belongs"),
                     functools.partial(_replaced, family.ids, numbers),
                     (1.2 if words.startswith("d") else 1.25) + _rarer(tape, family),
-                    fitted=True,
                     below=tape.below[family.turn],
                 )
 
 
-def _of_formulas(tape: Tape) -> Iterator[Candidate]:
+def _computed(tape: Tape) -> list[Family]:
+    return [family for family in tape.families if family.array and family.row is not None]
+
+
+def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
+    """Of a Jacobian with more than a diagonal, as that of a softmax, only the diagonal."""
+    for head in _computed(tape):
+        size, level = head.ids.size, tape.levels[head.ids].max()
+        below = [each for each in _alike(tape, head) if tape.levels[each.ids].max() < level]
+        if not (1 < size <= _MOST_DIAGONAL and below):
+            continue
+        flat, units = head.ids.ravel(), np.eye(size)
+        without = tape.run(_replaced(flat, units[0], 0.0)).adjoints
+        rows = [tape.run(_replaced(flat, unit, 1.0)).adjoints - without for unit in units]
+        for each in below:
+            jacobian = np.array([row[each.ids.ravel()] for row in rows])
+            slope = jacobian.diagonal()
+            if (np.count_nonzero(jacobian, axis=1) > 1).any() and slope.any():
+                put = tape.right.adjoints[flat] * slope + without[each.ids].ravel()
+                jacobian_of = f"the Jacobian from {tape.words(each)} to {tape.words(head)}"
+                words = f"only the diagonal of {jacobian_of} is taken: each number depends on all others"
+                yield from _other_gradient(tape, each, "diagonal", words, put.reshape(each.ids.shape), 1.1)
+
+
+def _of_formulas(tape: Tape, formulas: Sequence[Formula]) -> Iterator[Candidate]:
     """A slip in the formula of a gradient."""
-    for formula in gradient_formulas(tape):
+    for formula in formulas:
         for words, numbers, cost in formula.slips():
-            if np.isfinite(numbers).all():
-                change = functools.partial(_replaced, formula.family.ids, numbers, 1.0)
-                below = tape.below[formula.family.turn]
-                yield _plain(formula.kind, words, change, cost, below=below)
+            yield from _other_gradient(tape, formula.family, formula.kind, words, numbers, cost)
 
 
 def _once_too_often(tape: Tape) -> Iterator[Candidate]:
     """A derivative of an activation where there is none, as σ′ after a softmax with its cross-entropy."""
-    right = tape.right
-    for family in tape.families:
-        if not family.array or family.row is None:
-            continue
+    for family in _computed(tape):
+        gradient = tape.gradient_words(family)
         for other, words, numbers in _arrays_like(tape, family):
             if words.endswith(tape.gradient_words(other)):
                 continue  # values alone
             for name, slope in (
                 ("sigmoid", numbers * (1.0 - numbers)),
                 ("tanh", 1.0 - numbers**2),
-                ("relu", (numbers > 0.0) * 1.0),
+                ("relu", numbers > 0.0),
             ):
-                put = right.adjoints[family.ids] * slope
-                if np.isfinite(put).all():
-                    yield _plain(
-                        "derivative",
-                        f"{tape.gradient_words(family)} is multiplied by {name}′ of {words} once too often",
-                        functools.partial(_replaced, family.ids, put, 1.0),
-                        1.3,
-                        below=tape.below[family.turn],
-                    )
+                said = f"{gradient} is multiplied by {name}′ of {words} once too often"
+                put = tape.right.adjoints[family.ids] * slope
+                yield from _other_gradient(tape, family, "derivative", said, put, 1.3)
 
 
-def _of_normalised(tape: Tape) -> Iterator[Candidate]:
+def _of_normalised(tape: Tape, formulas: Sequence[Formula]) -> Iterator[Candidate]:
     """A softmax along the wrong axis, or of all numbers at once; and its gradient by the usual formula."""
-    words = {tape.words(family): family for family in tape.families if family.array and family.row}
-    for formula in gradient_formulas(tape):
+    words = {tape.words(family): family for family in _computed(tape)}
+    for formula in formulas:
         scores = tape.right.data[formula.family.ids]
         if formula.kind != "gradient" or scores.ndim != 2:
             continue
@@ -637,19 +602,20 @@ def _of_normalised(tape: Tape) -> Iterator[Candidate]:
                         ds = formula.with_numbers({name: p})
                         change = Change(data=((words[name].ids, p),), replaced=((formula.family.ids, ds),))
                         said = f"{name} is normalised along {how}, and not along axis {axis}"
-                        yield _plain("axis", said, functools.partial(_same, change), 1.1)
+                        yield Candidate("axis", said, change, 1.1)
 
 
-def _of_labels(tape: Tape) -> Iterator[Candidate]:
-    """Labels that are off by one: in the gradient alone, or in the loss and in what is differentiated."""
-    for formula in gradient_formulas(tape):
+def _of_labels(tape: Tape, formulas: Sequence[Formula]) -> Iterator[Candidate]:
+    """One-hot labels off by one, in the gradient alone."""
+    for formula in formulas:
         for name in names_in(formula.right) if formula.kind == "gradient" else ():
             for words, labels in _shifted(name, formula.arrays[name]):
                 ds = formula.with_numbers({name: labels})
-                yield _plain(
-                    "labels", words, functools.partial(_replaced, formula.family.ids, ds, 1.0), 1.05,
-                    below=tape.below[formula.family.turn],
-                )  # fmt: skip
+                yield from _other_gradient(tape, formula.family, "labels", words, ds, 1.05)
+
+
+def _of_indices(tape: Tape) -> Iterator[Candidate]:
+    """Labels as indices off by one: in the gradient alone, or in the loss and in what is differentiated."""
     scores = [each for each in tape.families if each.array and each.ids.ndim == 2 and each.ids.shape[1] > 1]
     for family, stages in _by_family(tape):
         if len(stages[0].tails) != 1 or stages[0].row.vectors:
@@ -660,39 +626,28 @@ def _of_labels(tape: Tape) -> Iterator[Candidate]:
                 continue
             rows, columns = np.array([np.argwhere(table.ids == node)[0] for node in read]).T
             for turn in (1, -1) if len(np.unique(rows)) == len(rows) else ():
-                others = table.ids[rows, (columns + turn) % table.ids.shape[1]]
-                change = _with_operand(stages, read, others)
-                sign = "+" if turn > 0 else "−"
-                words = (
-                    f"the labels are off by one: {tape.words(family)} is taken of class k {sign} 1, not of k"
-                )
-                for each, facts in (
-                    (change, {}),
-                    (change, {"values": True}),
-                    (Change(backward=change.forward), {"below": tape.below[table.turn]}),
-                ):
-                    yield _plain("labels", words, functools.partial(_same, each), 1.05, **facts)
+                change = _with_operand(stages, read, table.ids[rows, (columns + turn) % table.ids.shape[1]])
+                shift = f"class k {'+' if turn > 0 else '−'} 1, not of k"
+                words = f"the labels are off by one: {tape.words(family)} is taken of {shift}"
+                alone = Change(backward=change.forward)
+                yield Candidate("labels", words, change, 1.05)
+                yield Candidate("labels", words, change, 1.05, values=True)
+                yield Candidate("labels", words, alone, 1.05, below=tape.below[table.turn])
 
 
 def _of_inner_derivatives(tape: Tape) -> Iterator[Candidate]:
     """The chain rule without its inner factor: what comes back to u = u(z) is handed on to z as it is."""
     right = tape.right
-    named = [each for each in tape.families if each.array and each.name and each.row is not None]
-    for inner, outer in itertools.permutations(named, 2):
-        if (
-            inner.ids.shape != outer.ids.shape
-            or tape.levels[outer.ids].min() <= tape.levels[inner.ids].max() + 1
-        ):
+    for inner, outer in itertools.permutations([each for each in _computed(tape) if each.name], 2):
+        near = tape.levels[outer.ids].min() <= tape.levels[inner.ids].max() + 1
+        if inner.ids.shape != outer.ids.shape or near:
             continue
-        by_one = _elementwise_derivative(tape, inner, outer)
-        if by_one is not None:
+        slope = _elementwise_derivative(tape, inner, outer)
+        if slope is not None:
             du, dz = right.adjoints[outer.ids], right.adjoints[inner.ids]
             z, u = tape.words(inner), tape.words(outer)
-            yield _plain(
-                "derivative", f"the inner derivative is left out: ∂{u}/∂{z}, where d{u} is handed on to {z}",
-                functools.partial(_replaced, inner.ids, dz - du * by_one + du, 1.0), 1.1,
-                below=tape.below[inner.turn],
-            )  # fmt: skip
+            words = f"the inner derivative is left out: ∂{u}/∂{z}, where d{u} is handed on to {z}"
+            yield from _other_gradient(tape, inner, "derivative", words, dz - du * slope + du, 1.1)
 
 
 def _elementwise_derivative(tape: Tape, inner: Family, outer: Family) -> Array | None:
@@ -708,111 +663,62 @@ def _elementwise_derivative(tape: Tape, inner: Family, outer: Family) -> Array |
     alone.flat[0] = step.flat[0]
     if np.flatnonzero(moved(alone) != tape.right.data[outer.ids]).tolist() != [0]:
         return None
-    # Of the fourth order, so that the difference is as good as the gradients that are compared.
+    # Of the fourth order, so that the difference is as good as the gradients it is compared with.
     near, far = moved(step) - moved(-step), moved(2.0 * step) - moved(-2.0 * step)
     return (8.0 * near - far) / (12.0 * step)
-
-
-def _of_given(tape: Tape) -> Iterator[Candidate]:
-    """Other numbers in the place of what is given, everywhere: features centred, labels off by one."""
-    for family in tape.families:
-        if not family.array or family.row is not None or family.ids.ndim < 2:
-            continue
-        name, numbers = tape.words(family), tape.right.data[family.ids]
-        for words, other in itertools.chain(
-            ((f"{what} stands where {name} belongs", each) for what, each in _altered(name, numbers)),
-            _shifted(name, numbers),
-        ):
-            change = functools.partial(_same, Change(data=((family.ids, other),)))
-            kind = "labels" if words.startswith("the labels") else "data"
-            yield _plain(kind, words, change, 1.1)
-            yield _plain(kind, words, change, 1.11, values=True)
-
-
-def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
-    """Numbers, or a multiple of them, in the place of a gradient."""
-    return Change(replaced=((ids, c * numbers),))
-
-
-def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
-    """Of a Jacobian that is no diagonal, as that of a softmax, only the diagonal."""
-    right = tape.right
-    for head in tape.families:
-        size = head.ids.size
-        below = [
-            each for each in _alike(tape, head) if tape.levels[each.ids].max() < tape.levels[head.ids].max()
-        ]
-        if not (head.array and head.row is not None and 1 < size <= _MOST_DIAGONAL and below):
-            continue
-        flat, none = head.ids.ravel(), np.zeros(size)
-        without = tape.run(Change(replaced=((flat, none),))).adjoints
-        slope = {each.turn: np.zeros(size) for each in below}
-        mixed = dict.fromkeys(slope, False)
-        for place in range(size):
-            unit = none.copy()
-            unit[place] = 1.0
-            row = tape.run(Change(replaced=((flat, unit),))).adjoints - without
-            for each in below:
-                found = row[each.ids.ravel()]
-                slope[each.turn][place] = found[place]
-                mixed[each.turn] |= bool(np.count_nonzero(found) > 1)
-        for each in below:
-            if mixed[each.turn] and slope[each.turn].any():
-                rest = without[each.ids].ravel()
-                put = (right.adjoints[flat] * slope[each.turn] + rest).reshape(each.ids.shape)
-                names = f"from {tape.words(each)} to {tape.words(head)}"
-                change = functools.partial(_replaced, each.ids, put, 1.0)
-                words = (
-                    f"only the diagonal of the Jacobian {names} is taken: each number depends on all others"
-                )
-                yield _plain("diagonal", words, change, 1.1, below=tape.below[each.turn])
-
-
-def _of_other(other: str, belongs: str, c: float) -> str:
-    if abs(c) < 1.0 and c and abs(1.0 / c - round(1.0 / c)) < 1e-4 and abs(c) > 1e-4:
-        other = f"{'−' if c < 0 else ''}{other} / {abs(round(1.0 / c)):d}"
-    elif abs(c - 1.0) > _NEAR:
-        other = f"{c:.4g} · {other}"
-    return f"{other} stands where {belongs}"
 
 
 # --- the forward pass ----------------------------------------------------------------------------------
 
 
+def _of_given(tape: Tape) -> Iterator[Candidate]:
+    """Other numbers in place of an input, everywhere: features centred, labels off by one."""
+    for family in tape.families:
+        if not family.array or family.row is not None or family.ids.ndim < 2:
+            continue
+        name, numbers = tape.words(family), tape.right.data[family.ids]
+        altered = [
+            ("data", f"{what} stands where {name} belongs", each) for what, each in _altered(name, numbers)
+        ]
+        shifted = [("labels", *each) for each in _shifted(name, numbers)]
+        for kind, words, other in (*altered, *shifted):
+            change = Change(data=((family.ids, other),))
+            yield Candidate(kind, words, change, 1.1)
+            yield Candidate(kind, words, change, 1.11, values=True)
+
+
 def _of_forward(tape: Tape) -> Iterator[Candidate]:
-    """What is computed otherwise, and then differentiated rightly; or computed otherwise for its own sake."""
+    """Something computed otherwise, and differentiated so, differentiated rightly, or for its own sake."""
     for kind, words, change, cost in _computed_otherwise(tape):
         kept = replace(change, backward={place: tape.stages[place] for place in change.forward})
-        yield _plain(kind, words, functools.partial(_same, change), cost)
-        yield _plain(kind, words, functools.partial(_same, kept), cost + 0.005)
-        yield _plain(kind, words, functools.partial(_same, change), cost + 0.01, values=True)
+        yield Candidate(kind, words, change, cost)
+        yield Candidate(kind, words, kept, cost + 0.005)
+        yield Candidate(kind, words, change, cost + 0.01, values=True)
 
 
-def _computed_otherwise(tape: Tape) -> Iterator[tuple[str, str, Change, float]]:
+Otherwise = Iterator[tuple[str, str, Change, float]]
+
+
+def _computed_otherwise(tape: Tape) -> Otherwise:
     for family, stages in _by_family(tape):
         row = stages[0].row
-        name = row.name
-        head = tape.words(family)
+        name, head = row.name, tape.words(family)
         links = [link for link in tape.links if link.head is family and link.row is row]
         if len(links) == 1 and _one_argument(tape, links[0]):
-            of = tape.words(links[0].tail)
-            for other in ("add", *_MISTAKEN):
-                if other == name:
-                    continue
-                what = f"{other}({of}) stands" if other != "add" else f"{name} is missing: {of} itself stands"
-                yield (
-                    "function",
-                    f"{what} where {head} belongs",
-                    _with_row(stages, links[0].positions[0], other),
-                    1.05,
-                )
+            (own,), of = links[0].positions, tape.words(links[0].tail)
+            what = f"{name} is missing: {of} itself stands"
+            yield "function", f"{what} where {head} belongs", _with_row(stages, own, "sum"), 1.05
+            for other in _MISTAKEN:
+                if other != name:
+                    words = f"{other}({of}) stands where {head} belongs"
+                    yield "function", words, _with_row(stages, own, other), 1.05
         for link in links if name in _SUMS else ():
-            what = tape.words(link.tail)
+            term = f"the term {tape.words(link.tail)}"
             for factor, words in (
-                (0.0, f"the term {what} is missing in {head}"),
-                (-1.0, f"the term {what} has the wrong sign in {head}"),
-                (2.0, f"the term {what} counts twice in {head}"),
-                (0.5, f"the term {what} counts half in {head}"),
+                (0.0, f"{term} is missing in {head}"),
+                (-1.0, f"{term} has the wrong sign in {head}"),
+                (2.0, f"{term} counts twice in {head}"),
+                (0.5, f"{term} counts half in {head}"),
             ):
                 scaled = {
                     place: replace(
@@ -840,60 +746,39 @@ def _by_family(tape: Tape) -> Iterator[tuple[Family, list[Stage]]]:
 
 
 def _with_row(stages: Sequence[Stage], own: int, name: str) -> Change:
-    """The stages with another function of one of their arguments; ``add`` stands for none."""
+    """The stages with another function of one operand; the ``sum`` of one is itself."""
     changed = {}
     for stage in stages:
-        tails = (stage.tails[own][None],) if name == "add" else (stage.tails[own],)
-        changed[stage.place] = replace(stage, row=TABLE["sum" if name == "add" else name], tails=tails)
+        tail = stage.tails[own]
+        changed[stage.place] = replace(stage, row=TABLE[name], tails=(tail[None] if name == "sum" else tail,))
     return Change(forward=changed)
 
 
-def _without_factor(
-    tape: Tape, family: Family, stages: Sequence[Stage]
-) -> Iterator[tuple[str, str, Change, float]]:
-    for i in (0, 1):
-        if stages[0].row.name == "div" and i == 0:
-            continue
-        turn = family.reads[i]
-        other = family.reads[1 - i]
+def _without_factor(tape: Tape, family: Family, stages: Sequence[Stage]) -> Otherwise:
+    divided = stages[0].row.name == "div"
+    number = tape.number_read(family)
+    for i in (1,) if divided else (0, 1):
+        turn, other = family.reads[i], family.reads[1 - i]
         if tape.families[other].number or turn == other:
             continue
-        left = tape.words(tape.families[turn])
-        number = tape.number_read(family)
-        left = f"{number[1]:.6g}" if number and number[0] == i else left
-        what = "division by" if stages[0].row.name == "div" else "factor"
-        changed = {
-            stage.place: replace(stage, row=TABLE["sum"], tails=(stage.tails[1 - i][None],))
-            for stage in stages
-        }
-        yield "factor", f"the {what} {left} is missing in {tape.words(family)}", Change(forward=changed), 1.0
+        left = f"{number[1]:.6g}" if number and number[0] == i else tape.words(tape.families[turn])
+        what = "division by" if divided else "factor"
+        words = f"the {what} {left} is missing in {tape.words(family)}"
+        yield "factor", words, _with_row(stages, 1 - i, "sum"), 1.0
 
 
-def _other_operands(
-    tape: Tape, family: Family, stages: Sequence[Stage]
-) -> Iterator[tuple[str, str, Change, float]]:
+def _other_operands(tape: Tape, family: Family, stages: Sequence[Stage]) -> Otherwise:
     head = tape.words(family)
-    turns = {turn for each in family.reads for turn in (each if isinstance(each, frozenset) else (each,))}
     level = min(int(tape.levels[stage.heads].min()) for stage in stages)
-    for turn in sorted(turns):
-        read = tape.families[turn]
-        if not read.array:
-            continue
-        for other in _alike(tape, read):
+    for read in (tape.families[turn] for turn in family.operands):
+        name = tape.words(read)
+        for other in _alike(tape, read) if read.array else ():
             if int(tape.levels[other.ids].max()) < level:
-                yield (
-                    "operand",
-                    f"{tape.words(other)} stands where {tape.words(read)} belongs in {head}",
-                    _with_operand(stages, read.ids, other.ids),
-                    1.1,
-                )
-        if read.ids.ndim == 2 and read.ids.shape[0] == read.ids.shape[1] > 1:
-            yield (
-                "transposed",
-                f"{tape.words(read)} is transposed where it should not be, or the other way round, in {head}",
-                _with_operand(stages, read.ids, read.ids.T),
-                1.05,
-            )
+                words = f"{tape.words(other)} stands where {name} belongs in {head}"
+                yield "operand", words, _with_operand(stages, read.ids, other.ids), 1.1
+        if read.array and _is_square(read.ids):
+            words = f"{name} is transposed where it should not be, or the other way round, in {head}"
+            yield "transposed", words, _with_operand(stages, read.ids, read.ids.T), 1.05
 
 
 def _with_operand(stages: Sequence[Stage], ids: Ids, others: Ids) -> Change:
@@ -918,13 +803,12 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
         where = {int(node): place for place, node in enumerate(link.head.ids.ravel())}
         whole = np.full(link.head.ids.size, np.nan)
         own = np.zeros(len(run.data))
-        for stage, i, mask in _edges(tape, link):
+        for stage, i, mask in tape.edges(link):
             if stage.tails[i].ndim > 1:
                 break
             used = change.backward.get(stage.place) or change.forward.get(stage.place) or stage
             with np.errstate(all="ignore"):
-                partial = used.partials(run.used, run.adjoints)[i]
-            share = run.adjoints[stage.heads] * partial
+                share = run.adjoints[stage.heads] * used.partials(run.used)[i]
             np.add.at(own, stage.tails[i][mask], share[mask])
             for node, number in zip(stage.heads[mask].tolist(), share[mask].tolist()):
                 if node in where and np.isnan(whole[where[node]]):
@@ -933,23 +817,19 @@ def laid_out(tape: Tape, change: Change, ids: Ids) -> Iterator[tuple[str, str, A
             continue
         parts = whole.reshape(link.head.ids.shape)
         rest = (run.adjoints - own)[ids]
-        tail, head = tape.words(link.tail), tape.gradient_words(link.head)
-        axes = range(parts.ndim)
-        for count in range(parts.ndim + 1):
-            for chosen in itertools.combinations(axes, count):
-                total = parts.sum(axis=chosen)
-                if not chosen:
-                    words = f"d{tail} is {head} itself, which is not summed over the examples"
-                    yield "axis", words, _beside(total, rest), 1.05
-                    continue
+        tail, head = f"d{tape.words(link.tail)}", tape.gradient_words(link.head)
+        words = f"{tail} is {head} itself, which is not summed over the examples"
+        yield "axis", words, _beside(parts, rest), 1.05
+        for count in range(1, parts.ndim + 1):
+            for chosen in itertools.combinations(range(parts.ndim), count):
                 named = f"axis {chosen[0]} of {head}" if count == 1 else f"axes {chosen} of {head}"
-                wrong = "the wrong axis" if count == 1 else "one axis too many"
-                yield "axis", f"d{tail} is summed along {named}: {wrong}", _beside(total, rest), 1.05
-                due = _beside(total, rest)
-                if due.shape == rest.shape and np.allclose(due, run.adjoints[ids], rtol=_NEAR):
-                    wrong = "where it is to be summed"
-                words = f"d{tail} is averaged along {named}: {wrong}".replace(": where", ", where")
-                yield "axis", words, _beside(parts.mean(axis=chosen), rest), 1.05
+                wrong = ": the wrong axis" if count == 1 else ": one axis too many"
+                total = _beside(parts.sum(axis=chosen), rest)
+                yield "axis", f"{tail} is summed along {named}{wrong}", total, 1.05
+                if total.shape == rest.shape and np.allclose(total, run.adjoints[ids], rtol=_NEAR):
+                    wrong = ", where it is to be summed"
+                mean = _beside(parts.mean(axis=chosen), rest)
+                yield "axis", f"{tail} is averaged along {named}{wrong}", mean, 1.05
 
 
 def _beside(numbers: Array, rest: Array) -> Array:

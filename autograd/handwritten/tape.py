@@ -1,13 +1,13 @@
-"""A recorded graph as steps over arrays, which can be run with one thing changed.
+"""A recorded graph as stages over arrays, run with one thing changed.
 
-Nodes that are computed alike, from the same arrays, make a `Family`: an array that was recorded, or the
-products within a matrix product. All nodes of a family at one depth are computed by one `Stage`, forward
-and backward. A `Change` replaces what some stages do, so a slip is a graph like the right one.
+Nodes computed alike, from the same arrays, make a `Family`: a recorded array, or the products within a matrix
+product. A `Stage` computes the nodes of a family at one depth, forward and backward. A `Change` replaces what
+some stages do, so a slip is a graph like the right one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -35,25 +35,33 @@ _SUMS = {"add": " + ", "sub": " − "}
 
 @dataclass(eq=False)
 class Family:
-    """Nodes that are computed alike.
+    """Nodes computed alike.
 
     Attributes
     ----------
-    ids : the nodes of the array, in its shape; of a family that is no array, all that it has, (M,).
-    name : the array's name, ``""`` for one that has none.
-    array : whether it is an array that was recorded.
-    number : whether it holds the numbers that are written into expressions.
-    row, reads : the row that computes it, and the families of the operands; None for what is given.
-    turn : its place among the families.
+    ids : the nodes, in the shape of the recorded array; (M,) for other families.
+    turn : its place in `Tape.families`.
+    name : the array's name, ``""`` for none.
+    array : whether it is a recorded array.
+    number : whether it holds the constants of expressions.
+    row, reads : the row that computes it, and the place of each operand's family (a set for a sequence);
+        None and () for inputs.
     """
 
     ids: Ids
+    turn: int
     name: str = ""
     array: bool = True
     number: bool = False
     row: Primitive | None = None
     reads: tuple[Any, ...] = ()
-    turn: int = 0
+
+    @property
+    def operands(self) -> list[int]:
+        """The places of all families it reads."""
+        return sorted(
+            {turn for each in self.reads for turn in (each if type(each) is frozenset else (each,))}
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +70,12 @@ class Stage:
 
     Attributes
     ----------
-    heads : the nodes that are computed, (M,).
-    tails : of each operand the nodes, (M,), or for a sequence (K, M).
-    reads : of each operand what is read in its place; the gradient still goes to the tails.
-    local : gives the partials instead of the row, from the stage, all data and all adjoints.
-    scale : of each operand a factor.
-    upstream : gives what is taken for the adjoints of the heads, for an operand.
+    heads : the computed nodes, (M,).
+    tails : the nodes of each operand, (M,), or (K, M) for a sequence.
+    reads : the nodes read in place of each operand; the gradient still goes to the tails.
+    local : gives the partials from the stage and all data; by default the row does.
+    scale : a factor for each operand.
+    upstream : gives the adjoints of the heads, as one operand sees them.
     """
 
     place: int
@@ -76,7 +84,7 @@ class Stage:
     heads: Ids
     tails: tuple[Ids, ...]
     reads: tuple[Ids, ...] | None = None
-    local: Callable[[Stage, Array, Array], Sequence[Any]] | None = None
+    local: Callable[[Stage, Array], Sequence[Any]] | None = None
     scale: tuple[Any, ...] | None = None
     upstream: Callable[[Stage, int, Array], Array] | None = None
 
@@ -87,29 +95,29 @@ class Stage:
     def evaluate(self, data: Array) -> Array:
         return applied(self.row, self.arguments(data), self.heads.shape)
 
-    def partials(self, data: Array, adjoints: Array) -> list[Array]:
-        """By each operand: of shape (M,) or (K, M)."""
+    def partials(self, data: Array) -> list[Array]:
+        """By each operand: (M,) or (K, M)."""
         if self.local is not None:
-            found = self.local(self, data, adjoints)
+            found = self.local(self, data)
         else:
             found = slopes(self.row, data[self.heads], self.arguments(data))
         if self.scale is not None:
             found = [each * by for each, by in zip(found, self.scale)]
-        return [
-            each if np.shape(each) == ids.shape else np.broadcast_to(each, ids.shape)
-            for each, ids in zip(found, self.tails)
-        ]
+        return [_of_shape(each, ids.shape) for each, ids in zip(found, self.tails)]
 
 
 def applied(row: Primitive, arguments: Sequence[Array], shape: tuple[int, ...]) -> Array:
-    """The row on arrays; a sequence is an array with one axis more, the first."""
+    """The row on arrays; a sequence has one axis more, the first."""
     whole = [list(each) if place in row.vectors else each for place, each in enumerate(arguments)]
-    result: Array = row(*whole) if row.vectors else row.array(*whole)
-    return result if np.shape(result) == shape else np.broadcast_to(result, shape)
+    return _of_shape(row(*whole) if row.vectors else row.array(*whole), shape)
+
+
+def _of_shape(each: Any, shape: tuple[int, ...]) -> Array:
+    return each if np.shape(each) == shape else np.broadcast_to(each, shape)  # which is slow
 
 
 def slopes(row: Primitive, y: Array, arguments: Sequence[Array], textbook: bool = False) -> list[Any]:
-    """The partials of the row on arrays, or those that textbooks have."""
+    """The partials of the row on arrays, or those in textbooks."""
     whole = [list(each) if place in row.vectors else each for place, each in enumerate(arguments)]
     found = (row.textbook if textbook and row.textbook else row.partials)(y, *whole)
     return [
@@ -118,17 +126,13 @@ def slopes(row: Primitive, y: Array, arguments: Sequence[Array], textbook: bool 
     ]
 
 
-def _finite(partial: Array) -> bool:
-    return bool(np.isfinite(partial).all())
-
-
 @dataclass(frozen=True, eq=False)
 class Link:
     """The edges from the nodes of one family to those of another.
 
     Attributes
     ----------
-    masks : of each stage by its place, for each operand which of its edges they are.
+    masks : by the place of a stage, which of its edges they are, for each operand.
     """
 
     head: Family
@@ -138,7 +142,7 @@ class Link:
 
     @property
     def positions(self) -> list[int]:
-        """By which operands."""
+        """The operands concerned."""
         return sorted({i for masks in self.masks.values() for i, mask in enumerate(masks) if mask.any()})
 
     def at(self, position: int) -> Link:
@@ -152,13 +156,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done otherwise than the graph says.
+    """What differs from the recorded graph.
 
     Attributes
     ----------
-    forward, backward : stages by the place of those that they replace.
-    replaced : adjoints that are other numbers: pairs (ids, numbers).
-    data, adjoints : numbers in the place of computed ones from then on; what is computed is told.
+    forward, backward : stages, by the place of those they replace.
+    replaced : adjoints set to other numbers: pairs (ids, numbers).
+    data, adjoints : numbers read in place of computed ones; the computed ones are still returned.
     seed : the derivative of the loss by itself.
     """
 
@@ -183,7 +187,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """One forward and one backward pass: what each node comes to, and the data that later stages read."""
+    """A forward and a backward pass: what each node comes to, and the data that later stages read."""
 
     data: Array
     adjoints: Array
@@ -191,20 +195,21 @@ class Sweep:
 
 
 class Tape:
-    """The steps of a recorded graph.
+    """The stages of a recorded graph.
 
     Attributes
     ----------
     stages : operands first.
-    families : those that are arrays, in the order in which they were computed, and then all others.
+    families : the arrays in the order of computation, then all others.
     links : what leads from family to family, from the loss down.
-    index : of each `Value` its place, by its id.
-    base : the right numbers.
+    levels : the longest way from an input to each node, in operations.
+    of : the place of each node's family.
+    right : the right numbers.
     """
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self.index: dict[int, int] = {}
+        self._index: dict[int, int] = {}  # the place of each node, by its id
         self._words: dict[tuple[int, int], str] = {}
         self._rows: list[Primitive | None] = []
         self._operands: list[tuple[Any, ...]] = []  # places, tuples of them for sequences
@@ -212,35 +217,30 @@ class Tape:
         self._constant: list[bool] = []
         arrays = [*recording.arrays.values(), *recording.unnamed]
         self._read([recording.loss, *(each for array in arrays for each in array.flat)])
-        self.loss = self.index[id(recording.loss)]
-        self.levels = self._levelled()
-        named = sorted(recording.arrays.items(), key=lambda item: -item[1].size)
+        self.loss = self._index[id(recording.loss)]
+        self._nowhere = len(self._rows)  # where gradients of what counts as constant go
+        self._append(None, None, (), 0.0, True)
+        self.levels = np.zeros(len(self._rows), dtype=np.intp)
+        for place, operands in enumerate(self._operands):
+            if operands:
+                self.levels[place] = 1 + max(self.levels[one] for one in _flat(operands))
         self.families: list[Family] = []
-        self.of: Ids = np.full(len(self._rows), -1)  # the family of each node
-        self._place_arrays([*named, *(("", array) for array in recording.unnamed)])
+        self.of: Ids = np.full(len(self._rows), -1)
+        self._place_arrays()
         self._place_others()
-        self._append(None, None, (), 0.0, True)  # where the gradient of what is taken for constant goes
-        self.levels, self.of = np.append(self.levels, 0), np.append(self.of, len(self.families))
-        self.families.append(
-            Family(np.empty(0, dtype=np.intp), array=False, number=True, turn=len(self.families))
-        )
         self.stages = self._staged()
         self.links = self._linked()
-        self.base: Sweep | None = None
-        self.base = self.run(Change())
+        data = np.array(self._numbers)
+        self.right = Sweep(data, np.zeros(len(data)), data)
+        self.right = self.run(Change())
         self._take_shifts_for_constant()
-
-    @property
-    def right(self) -> Sweep:
-        assert self.base is not None
-        return self.base
 
     # --- reading the graph
 
     def _read(self, wanted: Sequence[Any]) -> None:
         """The nodes in order. A chain of additions whose parts nobody else reads is one sum."""
         order = ancestors([each for each in wanted if isinstance(each, Value)])
-        readers: dict[int, list[Any]] = {id(each): [None] for each in wanted}  # what has an array stays
+        readers: dict[int, list[Any]] = {id(each): [None] for each in wanted}  # a node of an array stays
         for node in order:
             for parent in node.parents:
                 readers.setdefault(id(parent), []).append(node)
@@ -250,32 +250,28 @@ class Tape:
             if row is None:
                 self._append(node, None, (), node.data, node.constant)
                 continue
-            operands: tuple[Any, ...] = ()
+            operands: tuple[Any, ...] = tuple(map(self._place, node.operands)) if row is not _ADD else ()
             if row is _ADD:
-                parts = [terms.get(id(each)) or (self.index[id(each)],) for each in node.operands]
-                operands = tuple(place for part in parts for place in part)
+                for each in node.operands:
+                    operands += terms.get(id(each)) or (self._place(each),)
                 only = readers.get(id(node), ())
                 if len(only) == 1 and only[0] is not None and only[0].primitive is _ADD:
                     terms[id(node)] = operands
                     continue
                 if len(operands) > 2:
                     row, operands = _SUM, (operands,)
-            else:
-                operands = tuple(
-                    tuple(self.index[id(one)] for one in each)
-                    if type(each) is tuple
-                    else self.index[id(each)]
-                    for each in node.operands
-                )
             self._append(node, row, operands, node.data, False)
         for each in wanted:
-            if id(each) not in self.index:  # a plain number in an array
+            if id(each) not in self._index:  # a plain number in an array
                 self._append(each, None, (), float(each), True)
+
+    def _place(self, operand: Any) -> Any:
+        return tuple(map(self._place, operand)) if type(operand) is tuple else self._index[id(operand)]
 
     def _append(
         self, node: Any, row: Primitive | None, operands: tuple[Any, ...], number: float, constant: bool
     ) -> None:
-        self.index[id(node)] = len(self._rows)
+        self._index[id(node)] = len(self._rows)
         self._rows.append(row)
         self._operands.append(operands)
         self._numbers.append(number)
@@ -283,68 +279,44 @@ class Tape:
 
     def ids(self, array: npt.NDArray[np.object_]) -> Ids:
         """The places of the nodes of an array, in its shape."""
-        found = np.empty(array.shape, dtype=np.intp)
-        for place in np.ndindex(array.shape):
-            found[place] = self.index[id(array[place])]
-        return found
+        places = [self._index[id(each)] for each in array.flat]
+        return np.array(places, dtype=np.intp).reshape(array.shape)
 
-    def _levelled(self) -> Ids:
-        """How many operations lie between each node and what is given, at most."""
-        levels = np.zeros(len(self._rows), dtype=np.intp)
-        for place, operands in enumerate(self._operands):
-            if operands:
-                levels[place] = 1 + max(levels[one] for one in _flat(operands))
-        return levels
-
-    def _place_arrays(self, arrays: Sequence[tuple[str, npt.NDArray[np.object_]]]) -> None:
-        """A family for each array that has a node of its own."""
-        for name, array in arrays:
+    def _place_arrays(self) -> None:
+        """A family for each array with a node of its own; of two with the same nodes the larger has them."""
+        named = sorted(self.recording.arrays.items(), key=lambda item: -item[1].size)
+        free, found = ~np.array(self._constant), []
+        for name, array in [*named, *(("", array) for array in self.recording.unnamed)]:
             ids = self.ids(array)
-            own = ids[self.of[ids] < 0]
-            own = own[~np.asarray(self._constant)[own]]
+            own = ids[free[ids]]
             if own.size:
-                self.of[own] = len(self.families)
-                self.families.append(Family(ids, name))
-        turns = sorted(
-            range(len(self.families)), key=lambda turn: int(self.levels[self.families[turn].ids].max())
-        )
-        self.families = [self.families[turn] for turn in turns]
-        where = np.empty(len(turns) + 1, dtype=np.intp)
-        where[turns] = np.arange(len(turns))
-        where[-1] = -1
-        self.of = where[self.of]
+                free[own] = False
+                found.append((int(self.levels[ids].max()), ids, name, own))
+        for turn, (_, ids, name, own) in enumerate(sorted(found, key=lambda each: each[0])):
+            self.of[own] = turn
+            self.families.append(Family(ids, turn, name))
 
     def _place_others(self) -> None:
-        """Nodes that are in no array, by the row and the families of the operands."""
+        """Families of nodes in no array, by the row and the families of the operands."""
         known: dict[Any, int] = {}
-        members: dict[int, list[int]] = {}
         for place, row in enumerate(self._rows):
-            turn = int(self.of[place])
-            if row is None:
-                reads: tuple[Any, ...] = ()
-                key: Any = "number" if self._constant[place] else place
-            else:
-                reads = tuple(
-                    frozenset(int(self.of[one]) for one in each)
-                    if type(each) is tuple
-                    else int(self.of[each])
-                    for each in self._operands[place]
-                )
-                key = row, reads
-            if turn < 0:
-                turn = known.setdefault(key, len(self.families))
-                if turn == len(self.families):
-                    family = Family(np.empty(0, dtype=np.intp), array=False, number=key == "number")
-                    self.families.append(family)
-                members.setdefault(turn, []).append(place)
-                self.of[place] = turn
-            family = self.families[turn]
+            reads = tuple(
+                frozenset(int(self.of[one]) for one in each) if type(each) is tuple else int(self.of[each])
+                for each in self._operands[place]
+            )
+            if self.of[place] < 0:
+                number = self._constant[place]
+                key: Any = (row, reads) if row else "number" if number and place != self._nowhere else place
+                if key not in known:
+                    known[key] = len(self.families)
+                    self.families.append(Family(np.array([]), known[key], array=False, number=number))
+                self.of[place] = known[key]
+            family = self.families[self.of[place]]
             if family.row is None and row is not None:
                 family.row, family.reads = row, reads
-        for turn, places in members.items():
-            self.families[turn].ids = np.array(places)
-        for turn, family in enumerate(self.families):
-            family.turn = turn
+        for family in self.families:
+            if not family.array:
+                family.ids = np.flatnonzero(self.of == family.turn)
 
     def _staged(self) -> list[Stage]:
         groups: dict[Any, list[int]] = {}
@@ -379,29 +351,28 @@ class Tape:
         ]
 
     def _take_shifts_for_constant(self) -> None:
-        """What is subtracted and changes no gradient, such as the largest score before a softmax.
+        """Take for constant what is subtracted and changes no gradient, as the largest score of a softmax.
 
         Nobody differentiates it by hand, and where something else is changed it would count.
         """
-        given = (self.levels == 0) & (np.arange(len(self._rows)) < len(self._rows) - 1)
+        given = self.levels == 0
+        given[self._nowhere] = False
         for link in [link for link in self.links if link.row.name == "sub" and 1 in link.positions]:
-            part = link.at(1)
-            nowhere = len(self._rows) - 1
             stages = {}
-            for place, masks in part.masks.items():
+            for place, masks in link.at(1).masks.items():
                 stage = self.stages[place]
-                tails = tuple(np.where(mask, nowhere, ids) for mask, ids in zip(masks, stage.tails))
+                tails = tuple(np.where(mask, self._nowhere, ids) for mask, ids in zip(masks, stage.tails))
                 stages[place] = replace(stage, tails=tails, reads=stage.reads or stage.tails)
             moved = self.run(Change(backward=stages)).adjoints
             size = np.abs(self.right.adjoints[given]).max(initial=0.0)
             if np.abs(moved - self.right.adjoints)[given].max(initial=0.0) <= 1e-12 * size:
                 self.stages = [stages.get(stage.place, stage) for stage in self.stages]
-                self.base = self.run(Change(backward={stage.place: stage for stage in self.stages}))
+                self.right = self.run(Change())
                 self.links = self._linked()
 
     @cached_property
     def below(self) -> list[int]:
-        """Of each family, by bits, the families to which its gradient is handed on, and itself."""
+        """For each family, as bits, the families its gradient reaches, itself among them."""
         found = [1 << turn for turn in range(len(self.families))]
         before: list[int] = []
         while before != found:  # a family may lie at several depths
@@ -410,29 +381,32 @@ class Tape:
                 found[link.head.turn] |= found[link.tail.turn]
         return found
 
+    def edges(self, link: Link) -> Iterator[tuple[Stage, int, Mask]]:
+        """The stages of a link, with each operand and its edges."""
+        for place, masks in link.masks.items():
+            for i, mask in enumerate(masks):
+                if mask.any():
+                    yield self.stages[place], i, mask
+
     def through(self, link: Link) -> Array:
         """What comes back to each node by the edges of a link."""
         found = np.zeros(len(self._rows))
-        for place, masks in link.masks.items():
-            stage = self.stages[place]
-            for ids, mask, partial in zip(stage.tails, masks, self.partials(place)):
-                share = self.right.adjoints[stage.heads] * partial
-                np.add.at(found, ids[mask], share[mask])
+        for stage, i, mask in self.edges(link):
+            share = self.right.adjoints[stage.heads] * self.partials(stage.place)[i]
+            np.add.at(found, stage.tails[i][mask], share[mask])
         return found
 
     @cached_property
     def owners(self) -> Mapping[int, int]:
-        """Of each product within a matrix product, and of each number of an array, the number of an array
-        that its gradient is the gradient of."""
+        """For each node of an array itself, and for each term of a sum the node whose gradient it shares."""
         inside = {int(node) for family in self.families if family.array for node in family.ids.ravel()}
         owners = {node: node for node in inside}
         for stage in reversed(self.stages):
             if stage.row.name in ("sum", "add"):
-                for ids in stage.tails:
-                    for tails in np.atleast_2d(ids):
-                        for head, tail in zip(stage.heads.tolist(), tails.tolist()):
-                            if tail not in inside and head in owners:
-                                owners[tail] = owners[head]
+                for tails in (row for ids in stage.tails for row in np.atleast_2d(ids)):
+                    for head, tail in zip(stage.heads.tolist(), tails.tolist()):
+                        if tail not in inside and head in owners:
+                            owners[tail] = owners[head]
         return owners
 
     # --- running it
@@ -440,20 +414,19 @@ class Tape:
     def run(
         self, change: Change, jitter: np.random.Generator | None = None, by: float = 0.0, off: float = 0.0
     ) -> Sweep:
-        """Forward and backward, with something changed; or with each number moved by chance, `by` times
-        itself and `off`."""
+        """One forward and backward pass, with something changed; with `jitter` each number x also moves at
+        random by ± `by` x ± `off`."""
         with np.errstate(all="ignore"):
             data, used, first = self._forward(change, jitter, by, off)
-            first = 0 if self.base is None else first
             return Sweep(data, self._backward(change, used, first, jitter, by), used)
 
     def _forward(
         self, change: Change, jitter: np.random.Generator | None, by: float, off: float
     ) -> tuple[Array, Array, int]:
-        """The data, what of it went on, and the first stage where it may not be the right one."""
-        if self.base is not None and jitter is None and not change.data:
+        """The data, the data later stages read, and the first stage where these may differ from the right."""
+        if jitter is None and not change.data:
             first = min(change.forward, default=len(self.stages))
-            data = self.base.data if first == len(self.stages) else self.base.data.copy()
+            data = self.right.data if first == len(self.stages) else self.right.data.copy()
         else:
             first, data = 0, np.array(self._numbers)
         if jitter is not None:
@@ -461,9 +434,8 @@ class Tape:
             signs = jitter.choice((-1.0, 1.0), (2, moved.sum()))
             data[moved] = data[moved] * (1.0 + by * signs[0]) + off * signs[1]
         used = data.copy() if change.data else data
-        if change.data:
-            held, numbers = _held(change.data, len(data))
-            used[held] = numbers[held]
+        held, numbers = _held(change.data, len(data))
+        used[held] = numbers[held]
         for stage in self.stages[first:]:
             y = change.forward.get(stage.place, stage).evaluate(used)
             if jitter is not None:
@@ -476,9 +448,8 @@ class Tape:
 
     @cached_property
     def _partials(self) -> list[list[tuple[Array, bool]]]:
-        """Of the stages as they are, on the right numbers, and whether all are finite."""
-        data = self.right.data
-        return [[(each, _finite(each)) for each in stage.partials(data, data)] for stage in self.stages]
+        """The partials of each stage on the right numbers, and whether all are finite."""
+        return [_checked(stage.partials(self.right.data)) for stage in self.stages]
 
     def partials(self, place: int) -> list[Array]:
         """The right partials of a stage, by each operand."""
@@ -489,10 +460,8 @@ class Tape:
     ) -> Array:
         adjoints = np.zeros(len(data))
         adjoints[self.loss] = change.seed
-        if change.replaced:
-            replaced, others = _held(change.replaced, len(data))
-        if change.adjoints:
-            held, numbers = _held(change.adjoints, len(data))
+        replaced, others = _held(change.replaced, len(data))
+        held, numbers = _held(change.adjoints, len(data))
         for original in reversed(self.stages):
             place, heads = original.place, original.heads
             stage = change.backward.get(place) or change.forward.get(place) or original
@@ -504,14 +473,10 @@ class Tape:
             if stage is original and place < first:
                 partials = self._partials[place]
             else:
-                partials = [(each, _finite(each)) for each in stage.partials(data, adjoints)]
+                partials = _checked(stage.partials(data))
             for i, (ids, (partial, finite)) in enumerate(zip(stage.tails, partials)):
-                share = (
-                    upstream * partial
-                    if stage.upstream is None
-                    else stage.upstream(stage, i, upstream) * partial
-                )
-                if not finite:  # of a branch that was not taken nothing comes back
+                share = (stage.upstream(stage, i, upstream) if stage.upstream else upstream) * partial
+                if not finite:  # a branch not taken gives nothing back
                     share = np.where(upstream == 0.0, 0.0, share)
                 if jitter is not None:
                     share *= 1.0 + by * jitter.choice((-1.0, 1.0), share.shape)
@@ -527,23 +492,20 @@ class Tape:
         """The name of an array, or its formula."""
         key = family.turn, depth
         if key not in self._words:
-            self._words[key] = self._described(family, depth)
+            self._words[key] = family.name or self._formula(family, depth)
         return self._words[key]
 
-    def _described(self, family: Family, depth: int) -> str:
-        if family.name:
-            return family.name
+    def _formula(self, family: Family, depth: int) -> str:
         if family.number or family.row is None:
             numbers = np.unique(self.right.data[family.ids])
             return f"{numbers[0]:.6g}" if len(numbers) == 1 else "numbers"
         if depth == 0:
             return "…"
-        name = family.row.name
-        if name in ("sum", "dot") and len(family.reads) == 1 and len(family.reads[0]) == 1:
-            (only,) = (self.families[turn] for turn in family.reads[0])
+        name, own = family.row.name, family.operands
+        if name in ("sum", "dot") and len(family.reads) == 1 == len(own):
+            (only,) = (self.families[turn] for turn in own)
             if only.row is not None and only.row.name == "mul" and not only.array:
-                left, right = (self.words(self.families[turn], depth - 1) for turn in only.reads)
-                return f"{left} @ {right}"
+                return " @ ".join(self.words(self.families[turn], depth - 1) for turn in only.reads)
         operands = [
             self.words(self.families[turn], depth - 1)
             for each in family.reads
@@ -558,12 +520,10 @@ class Tape:
             return _PRODUCTS[name].join(
                 f"({each})" if " + " in each or " − " in each else each for each in operands
             )
-        if name == "neg":
-            return f"−{operands[0]}"
-        return f"{name}({', '.join(operands)})"
+        return f"−{operands[0]}" if name == "neg" else f"{name}({', '.join(operands)})"
 
     def gradient_words(self, family: Family) -> str:
-        """The name of the gradient of an array: of the sum that it is a term of, where that has the name."""
+        """The name of the gradient of an array; of a term without a name that of the sum it stands in."""
         while not family.name:
             links = [link for link in self.links if link.tail is family]
             if len(links) != 1 or links[0].row.name != "add" or not links[0].head.array:
@@ -582,13 +542,18 @@ class Tape:
         return None
 
 
+def _checked(partials: Sequence[Array]) -> list[tuple[Array, bool]]:
+    """Each partial, and whether all its numbers are finite."""
+    return [(each, bool(np.isfinite(each).all())) for each in partials]
+
+
 def _held(pairs: Sequence[tuple[Ids, Array]], size: int) -> tuple[Mask, Array]:
     """Which nodes are held, and at what."""
-    held, numbers = np.zeros(size, dtype=bool), np.zeros(size if pairs else 0)
+    held, numbers = np.zeros(size, dtype=bool), np.zeros(size)
     for ids, given in pairs:
         held[ids] = True
         numbers[ids] = given
-    return held, numbers if pairs else np.zeros(size)
+    return held, numbers
 
 
 def _flat(operands: tuple[Any, ...]) -> list[int]:

@@ -130,6 +130,48 @@ def test_a_copy_without_a_past_is_no_mistake_and_an_identity_is():
     assert check_engine(method("identity", "x", "0")).wrong == ["identity()"]
 
 
+TENSOR = RIGHT.replace("import math", "import math\nimport numpy as np").replace(
+    "def __init__(self, data, parents=()):\n        self.data, self.grad = data, 0.0",
+    "def __init__(self, data, parents=(), requires_grad=False):\n"
+    "        self.requires_grad = requires_grad or any(each.requires_grad for each in parents)\n"
+    "        self.data = np.array(data, dtype=np.{dtype})\n"
+    "        self.grad = np.zeros((), dtype=np.{dtype})",
+)  # as torch's: of numpy arrays, and with no gradient for a leaf that does not ask for one
+METHODS = """
+    def sum(self): return self * 1.0
+    def mean(self): return self * 1.0
+    @classmethod
+    def randn(cls): return cls(np.random.randn())
+    def dropout(self): return self * float(np.random.random())
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_an_engine_of_arrays_is_judged_as_one_of_numbers(dtype):
+    text = TENSOR.replace("{dtype}", dtype).replace(
+        "            self.grad += ", "            if self.requires_grad: self.grad += "
+    )
+    report = check_engine(engine(text + METHODS))
+    assert report, str(report)
+    assert {"a * b", "tanh()", "gelu()", "sum()", "mean()"} <= set(report.right)
+    assert not {"randn()", "dropout()"} & {*report.right, *report.wrong}
+    wrong = check_engine(engine(text.replace("(1 - t ** 2)", "(1 - self.data ** 2)")))
+    assert wrong.wrong == ["tanh()"]
+    assert "x stands where y belongs" in wrong.mistakes[0].words
+
+
+@pytest.mark.parametrize(
+    ("own", "name"), [("tanh", "Tanh"), ("relu", "reLU"), ("tanh", "TANH"), ("exp", "Exp")]
+)
+def test_a_name_is_known_in_any_case(own, name):
+    text = RIGHT.replace(f"def {own}(", f"def {name}(")
+    assert f"{name}()" in check_engine(engine(text)).right
+    shifted = text.replace(
+        f"def {name}(self):", f"def {name}(self):\n        return self + 0.5\n    def unused(self, _):"
+    )
+    assert check_engine(engine(shifted)).mistakes[0].kind == "value"
+
+
 def test_nodes_that_are_taken_for_one_are_said_to_be():
     by_data = """
     def __eq__(self, other): return self.data == other.data
