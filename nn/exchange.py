@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -138,16 +138,21 @@ class _Writer:
         """The torch module for a part; of a `Layer` the linear map and the activation."""
         if part not in self.made:
             if isinstance(part, Layer):
-                biases = [neuron.b for neuron in part.neurons]
-                some = [Value(0.0) if each is None else each for each in biases]
-                bare = all(each is None for each in biases)
-                made = [self._linear([neuron.w for neuron in part.neurons], None if bare else some)]
-                if not part.activation.linear:
-                    made.append(_torch_activation(part.activation, self.torch))
+                made = self._layer(part)
             else:
                 made = [self._composite(part) if has_formula(part) else self._simple(part)]
             self.made[part] = made
         return self.made[part]
+
+    def _layer(self, layer: Layer) -> list[Any]:
+        bare = all(neuron.b is None for neuron in layer.neurons)
+        biases = [Value(0.0) if neuron.b is None else neuron.b for neuron in layer.neurons]
+        sizes = {"in_features": layer.n_in, "out_features": layer.n_out, "bias": not bare}
+        weights = [neuron.w for neuron in layer.neurons]
+        made = [self._filled("Linear", sizes, weights, None if bare else biases)]
+        if not layer.activation.linear:
+            made.append(_torch_activation(layer.activation, self.torch))
+        return made
 
     def _composite(self, part: Module) -> Any:
         made = _composite(part)
@@ -157,21 +162,17 @@ class _Writer:
         return made
 
     def _simple(self, part: Any) -> Any:
-        double = {} if isinstance(part, (Dropout, GELU)) else {"dtype": self.torch.float64}
-        made = getattr(self.torch.nn, type(part).__name__)(**part._settings(), **double)
-        self._fill(made, getattr(part, "weight", None), getattr(part, "bias", None))
-        return made
+        name, settings = type(part).__name__, part._settings()
+        if isinstance(part, (Dropout, GELU)):
+            return getattr(self.torch.nn, name)(**settings)
+        return self._filled(name, settings, part.weight, part.bias)
 
-    def _linear(self, weight: Sequence[Any], bias: Sequence[Value] | None) -> Any:
-        sizes = len(weight[0]), len(weight)
-        made = self.torch.nn.Linear(*sizes, bias=bias is not None, dtype=self.torch.float64)
-        self._fill(made, weight, bias)
-        return made
-
-    def _fill(self, made: Any, weight: Any, bias: Any) -> None:
+    def _filled(self, kind: str, settings: Mapping[str, Any], weight: Any, bias: Any) -> Any:
+        made = getattr(self.torch.nn, kind)(**settings, dtype=self.torch.float64)
         for name, values in (("weight", weight), ("bias", bias)):
             if values is not None:
                 setattr(made, name, self._parameter(values))
+        return made
 
     def _parameter(self, values: Any) -> Any:
         numbers = numbers_of(values)
