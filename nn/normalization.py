@@ -75,11 +75,7 @@ class RMSNorm(_Norm):
     bias = None
 
     def __init__(
-        self,
-        normalized_shape: int,
-        eps: float | None = None,
-        elementwise_affine: bool = True,
-        name: str = "",
+        self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True, name: str = ""
     ) -> None:
         self._name = require_text("name", name)
         self.normalized_shape = require_count("normalized_shape", normalized_shape)
