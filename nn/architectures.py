@@ -34,7 +34,7 @@ def architecture(given: Any, place: Any) -> None:
     """A check of `nn.schema` for the results of `described`."""
     record({"type": choice(*_KINDS)}, others=anything)(given, place)
     kind = _KINDS[given["type"]]
-    more = {"lora": table_of(_LORA)} if hasattr(kind, "_array_forward") else {}
+    more = {"lora": table_of(_LORA)} if hasattr(kind, "_array_forward") and kind is not LoRA else {}
     record({"type": anything, **_arguments(kind)}, more)(given, place)
 
 
@@ -139,15 +139,10 @@ def _outline(model: Module) -> list[Any]:
     """The modules with their settings, and the names of the parameters."""
     kinds = []
     for module in model.modules():
-        settings = module._settings() if isinstance(module, Described) else {}
-        kinds.append((type(module).__name__, {name: _comparable(each) for name, each in settings.items()}))
+        settings = module._settings().items() if isinstance(module, Described) else ()
+        plain = {name: each for name, each in settings if not isinstance(each, Module)}
+        kinds.append((type(module).__name__, plain))
     return [*kinds, *(name for name, _ in model.named_parameters())]
-
-
-def _comparable(setting: Any) -> Any:
-    return (
-        setting.name if isinstance(setting, Activation) else None if isinstance(setting, Module) else setting
-    )
 
 
 # --- the classes -----------------------------------------------------------------------------------
