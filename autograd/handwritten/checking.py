@@ -239,11 +239,11 @@ def _entry(name: str, quantity: Quantity, ids: Any, read: Shown) -> tuple[Entry,
     """What was handed in, in the right shape if it has it but for axes of length 1 or is transposed."""
     shape = read.numbers.shape
     if shape == ids.shape or np.squeeze(read.numbers).shape == np.squeeze(ids).shape:
-        return Entry(name, quantity, ids, read.turned(read.numbers.reshape(ids.shape))), None
+        return Entry(name, quantity, ids, replace(read, numbers=read.numbers.reshape(ids.shape))), None
     if read.numbers.ndim == 2 and read.numbers.T.shape == ids.shape:
         remark = f"its shape is {shape}, and {ids.shape} belongs there"
         turned = Mistake((name,), "transposed", f"{name} is transposed", remark=remark)
-        return Entry(name, quantity, ids, read.turned(read.numbers.T)), turned
+        return Entry(name, quantity, ids, replace(read, numbers=read.numbers.T)), turned
     return Entry(name, quantity, ids, read, fits=False), None
 
 
