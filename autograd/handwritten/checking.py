@@ -373,7 +373,7 @@ def _same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(_same, one, other))
     read = [shown(each) for each in (one, other)]
     numbers = [each.numbers for each in read if isinstance(each, Shown)]
-    return len(numbers) < 2 or np.array_equal(*numbers, equal_nan=True)
+    return len(numbers) < 2 or np.array_equal(numbers[0], numbers[1], equal_nan=True)
 
 
 def _raised(error: BaseException) -> Mistake:
