@@ -130,6 +130,7 @@ class Loop:
         self.parameters = list(self.optimizer.parameters)
         self.dropouts = [module for module in self.model.modules() if isinstance(module, Dropout)]
         self.called = [0] * len(self.callbacks)
+        self.resumed = 0  # epochs of an earlier call
         self.first = 0 if self.schedule is None else self.schedule.last_epoch
         of_users = is_users(type(self.schedule)) or any(map(is_users, map(_function, self.metrics.values())))
         self.calls_users = of_users or isinstance(self.schedule, LambdaLR)  # code that may change things
@@ -210,6 +211,8 @@ class Loop:
         if done:
             norms = np.array([step["norm"] for step in done]).reshape(-1, n)
             shares = [step["loss"] * step["size"] for step in done]
+            before = n * (len(self.history) - self.resumed)
+            self.history.batch_loss[before:] = [step["loss"] for step in done]
             self.history.add(
                 {
                     **row,
@@ -241,7 +244,8 @@ class Loop:
     def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, list[float]]:
         if isinstance(self.loss, Weighted):
             targets = list(map(self.loss.target, targets))
-        if predictions and in_rows(predictions[0]):
+        ragged = len({len(each) if isinstance(each, list) else 1 for each in predictions}) > 1
+        if ragged or (predictions and in_rows(predictions[0])):
             targets, predictions = (list(itertools.chain(*each)) for each in (targets, predictions))
         t, y = np.array(targets), np.array(predictions)
         return {name: [float(metric(t, y))] for name, metric in self.metrics.items()}
@@ -543,7 +547,8 @@ class Loop:
         for dropout, each in zip(self.dropouts, state["dropouts"]):
             dropout.generator = _put(dropout.generator, each)
         vars(self.history).update(copy.deepcopy(state["history"]))
-        following = len(self.history) + 1
+        self.resumed = len(self.history)
+        following = self.resumed + 1
         self.steps = following, list(state["steps"])
         self.order.generator = _put(self.order.generator, state["order"])
         self.order.states = {following: _state(self.order.generator)}

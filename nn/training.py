@@ -12,7 +12,7 @@ import numpy as np
 from autograd import GraphError, Value, find_backend, rank_backends
 
 from .arguments import random_generator, require_count, require_flag, require_positive
-from .compiled import CompiledModel, NotCompiledError
+from .compiled import CompiledModel
 from .examples import Example, examples_of, split_of
 from .history import History
 from .loop import DivergenceError, Loop, Order, only_looks
@@ -20,6 +20,7 @@ from .losses import Loss, binary_cross_entropy_with_logits, cross_entropy, find_
 from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer
+from .recording import NotCompiledError
 from .schedules import Schedule
 from .storage import file_name, load_training, printable
 from .weights import Weighted, weights_of
@@ -89,7 +90,9 @@ def fit(
         calls, draws at random, or changes anything else that it keeps between calls. All back ends give
         the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
         `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are
-        the same again. Of sequences each length has a program of its own.
+        the same again. Sequences of different lengths are padded to one program, if the loss is one of
+        `nn.LOSSES` over positions and no output depends on a later position, which is read off the recorded
+        graph; otherwise each length has a program of its own. A batch is a mean over sequences either way.
     progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
         notebook.
     callbacks : called after each epoch with its number, from 1, and the history; one that returns True

@@ -173,8 +173,13 @@ class BackendProgram:
         direction : (N,) for all examples or (B, N); None if no inputs are in a direction.
         """
         B, own = len(batch), bool(self.widths[0])
-        columns = [each for each, width in zip((parameters, batch, direction), self.widths) if width]
-        arrays = self(parameters[:0] if own else parameters, _side_by_side(columns, B) if columns else batch)
+        columns = [
+            each if each.ndim == 2 else np.broadcast_to(each, (B, len(each)))
+            for each, width in zip((parameters, batch, direction), self.widths)
+            if width
+        ]
+        table = columns[0] if len(columns) == 1 else np.concatenate([batch[:, :0], *columns], axis=1)
+        arrays = self(parameters[:0] if own else parameters, table)
         rows = np.concatenate([array.reshape(-1, B) for array in arrays])
         table = rows.T.reshape(B, *shape)
         if out is not None:
@@ -182,11 +187,15 @@ class BackendProgram:
             table = out
         return table, _is_finite(rows)
 
-    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+    def entry(self, B: int, shape: tuple[int, ...], indices: Mapping[int, int]) -> Callable[..., Any]:
         """What to call first with batches of about this size, now that there was one; it may `refuse`.
 
         ``entry(parameters, batch, direction, out)`` gives what the program gives, or None for arguments that
         it does not take as they are.
+
+        Parameters
+        ----------
+        indices : by column of the batch that holds indices of `take` the length below which they are.
         """
         return refuse
 
@@ -211,24 +220,12 @@ def refuse(*given: Any) -> None:
 
 
 def _is_finite(numbers: Any) -> bool:
-    """Whether all numbers are finite: a sum that is has none that is not, and others get a closer look."""
-    if numbers.size < 8192:  # a product takes least; from 10,000 on BLAS waits for threads of its own
-        total = np.vdot(numbers, numbers)
-    else:
-        with np.errstate(all="ignore"):
-            total = np.add.reduce(numbers, axis=None)
-    return math.isfinite(total) or bool(np.isfinite(numbers).all())
+    """Whether all numbers are finite. A finite sum of squares says so at once.
 
-
-def _side_by_side(columns: Sequence[Any], B: int) -> Any:
-    """Arrays (n,) or (B, n), as one of B rows."""
-    if len(columns) == 1 and columns[0].ndim == 2:
-        return columns[0]
-    table, end = np.empty((B, sum([each.shape[-1] for each in columns])), columns[0].dtype), 0
-    for each in columns:
-        start, end = end, end + each.shape[-1]
-        table[:, start:end] = each
-    return table
+    It is taken of few numbers: from 10,000 on BLAS waits for threads of its own.
+    """
+    few = numbers.size < 8192
+    return (few and math.isfinite(np.vdot(numbers, numbers))) or bool(np.isfinite(numbers).all())
 
 
 @dataclass(frozen=True)

@@ -814,9 +814,10 @@ class Program:
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Enter the program without a detour from now on, if the back end that was chosen has a way."""
-        if not self._indices and (len(self._backends) == 1 or self._backend != self._backends[0]):
+        indices = {leaf - self.parameters: length for leaf, length in self._indices.items()}
+        if min(indices, default=0) >= 0 and (len(self._backends) == 1 or self._backend != self._backends[0]):
             kind, wrt = purpose
-            self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape)
+            self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, indices)
 
     def _run(self, purpose: Purpose, passes: int, visits: int, work: Callable[[Any], Any]) -> Any:
         """What so many passes over so many examples give, with the program of the back end for them.

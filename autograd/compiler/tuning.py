@@ -36,8 +36,9 @@ SHORT_LOOP = 16
 HELD = 1_000_000  # operations on a block that a pass may take while no other thread runs: about 100 µs
 LANES_8 = 4  # examples from which a block has eight lanes, and not one
 LANES_16 = 16  # examples from which the blocks of loops have 16
-LANES_32 = 32  # and 32, with more parameters than
+LANES_32 = 32  # examples from which they have 32, with more than LANES_32_PARAMETERS parameters
 LANES_32_PARAMETERS = 512
+LANES_32_NUMBERS = 4096  # numbers of an example, at most: those of 32 take 1 MB, and no cache is larger
 GATHERED = 2**23  # numbers of a batch that is gathered once for all updates from it
 WIDE = 4096  # results of a sum over the batch: from this number on it is computed after all blocks
 # How many examples, rows and columns a wide product with inputs takes at once. Six rows times four vectors of

@@ -46,6 +46,7 @@ TRIALS = [
     Trial("LANES_16", (4, 16, 1024), "llvm", (16, 32, 32, 1), 64),
     Trial("LANES_32", (16, 32, 10**6), "llvm", (16, 32, 32, 1), 128),
     Trial("LANES_32_PARAMETERS", (64, 512, 10**6), "llvm", (16, 32, 32, 1), 128),
+    Trial("LANES_32_NUMBERS", (1024, 4096, 10**6), "llvm", (8, 16), 32, tokens=27),
     Trial("WIDE", (1024, 4096, 10**6), "llvm", (128, 64, 64, 10), 64),
     Trial("WIDE_EXAMPLES", (128, 512, 2048), "llvm", (784, 64, 10), 1024),
     Trial("WIDE_ROWS", (3, 6, 8), "llvm", (784, 64, 10), 256),

@@ -45,8 +45,8 @@ from nn import (
     loop,
     training,
 )
-from nn.compiled import NotCompiledError
 from nn.optimizers import Optimizer
+from nn.recording import NotCompiledError
 from tests.support import reading
 from tests.support.compiled import backends, needs_jax, needs_llvmlite
 from tests.support.profiles import slow, tries

@@ -227,17 +227,11 @@ class _Vectorizer:
             lefts, rights = rights, lefts
         lefts, rights = self._ascending(lefts), self._ascending(rights)
         wide = len(rights)
-        row_of = {sequence: i for i, sequence in enumerate(lefts)}
-        column_of = {sequence: i for i, sequence in enumerate(rights)}
-        biases = np.zeros(len(positions), dtype=np.intp)
-        for position, (left, right, *bias) in zip(positions, operands):
-            if turned:
-                left, right = right, left
-            self.place[position] = place = row_of[left] * wide + column_of[right]
-            if bias:
-                biases[place] = bias[0]
-        table = biases.reshape(len(lefts), wide)
+        self._lay_out(positions, lefts, rights, [each[1::-1] if turned else each[:2] for each in operands])
         biased = len(operands[0]) == 3
+        table = np.zeros((len(lefts), wide), dtype=np.intp)
+        if biased:
+            table.flat[self.place[positions]] = [bias for _, _, bias in operands]
         if biased and self._folds(table, rights):
             lefts = [(*left, bias) for left, bias in zip(lefts, table[:, 0].tolist())]
             rights = [(*right, self.one) for right in rights]
@@ -266,12 +260,15 @@ class _Vectorizer:
         first = self.place[np.array(sequences)[:, :8]]
         return [sequences[i] for i in np.lexsort(first.T[::-1])]
 
+    def _lay_out(self, positions: list[int], rows: Sequence[Any], columns: Sequence[Any], pairs: Any) -> None:
+        """The places of positions in a grid of rows and columns, a pair of a row and a column for each."""
+        row_of, column_of = ({each: i for i, each in enumerate(side)} for side in (rows, columns))
+        self.place[positions] = [row_of[row] * len(columns) + column_of[column] for row, column in pairs]
+
     def _fused(self, row: Primitive, positions: list[int], operands: list[Any]) -> Node:
         """All the results for each set of arguments at once: (arguments, sets)."""
         sets = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
-        column_of = {values: i for i, values in enumerate(sets)}
-        for position, (values, own) in zip(positions, operands):
-            self.place[position] = own * len(sets) + column_of[values]
+        self._lay_out(positions, range(len(sets[0])), sets, [each[::-1] for each in operands])
         return self.graph.fused(row, self._rows(np.array(sets).T, whole=2))
 
     def _taken(self, positions: list[int], operands: list[Any]) -> Node:
@@ -282,10 +279,7 @@ class _Vectorizer:
             self.place[positions] = np.arange(len(positions))
             values, chosen = (np.array(column) for column in zip(*operands))
             return self.graph.take_each(self._rows(values, whole=2), self._rows(chosen, whole=1))
-        column_of = {values: i for i, values in enumerate(tables)}
-        row_of = {index: i for i, index in enumerate(indices)}
-        for position, (values, index) in zip(positions, operands):
-            self.place[position] = column_of[values] * len(indices) + row_of[index]
+        self._lay_out(positions, tables, indices, operands)
         table = self._rows(np.array(tables).T, whole=2)
         taken = self.graph.take_rows(table, self._rows(np.array(indices), whole=1))
         # Columns first, as in matrix products: then what follows has the same order.

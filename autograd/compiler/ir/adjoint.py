@@ -224,9 +224,8 @@ def _fused(sweep: _Sweep, node: ir.Fused, adjoint: Node) -> None:
     sweep.add(values, sweep.masked(product, mask), mask)
 
 
-@VJPS.of(ir.Gather)
-def _gather(sweep: _Sweep, node: ir.Gather, adjoint: Node) -> None:
-    sweep.add(node.args[0], adjoint, sweep.mask, node.index)
+VJPS.of(ir.Gather)(lambda sweep, node, adjoint: sweep.add(node.args[0], adjoint, sweep.mask, node.index))
+VJPS.of(ir.Broadcast)(lambda sweep, node, adjoint: sweep.add_summed(node, node.args[0], adjoint, sweep.mask))
 
 
 @VJPS.of(ir.ScatterAdd)
@@ -238,11 +237,6 @@ def _scatter_add(sweep: _Sweep, node: ir.ScatterAdd, adjoint: Node) -> None:
         if node.batched and not arg.batched:
             rows, read = graph.batch_sum(rows), None if read is None else graph.batch_sum(read)
         sweep.add(arg, rows, read)
-
-
-@VJPS.of(ir.Broadcast)
-def _broadcast(sweep: _Sweep, node: ir.Broadcast, adjoint: Node) -> None:
-    sweep.add_summed(node, node.args[0], adjoint, sweep.mask)
 
 
 @VJPS.of(ir.Reduce)
@@ -313,9 +307,6 @@ def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
     )
 
 
-@VJPS.of(ir.Parameters, ir.Inputs, ir.Symbol, ir.Constant)
-def _leaf(sweep: _Sweep, node: Node, adjoint: Node) -> None:
-    """The contributions are the result."""
-
-
+# The contributions to a leaf are the result.
+VJPS.of(ir.Parameters, ir.Inputs, ir.Symbol, ir.Constant)(lambda sweep, node, adjoint: None)
 VJPS.require_all()

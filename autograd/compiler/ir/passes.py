@@ -1,8 +1,8 @@
-"""Passes from graph to graph, and how to look at what each one gives.
+"""Passes from graph to graph, and hooks after each stage.
 
-A pass is a name and a function from the outputs of a program to the same outputs in a new graph. The passes
-of a back end are one list, `PASSES`. What `after_each` lists is called with the name of each stage and
-its outputs, or the schedule: the tests verify every graph and schedule there.
+A pass maps the outputs of a program to the same outputs in a new graph. The passes of a back end are one
+list, `PASSES`. Each function in `after_each` is called with the name of a stage and its outputs, or the
+schedule: the tests verify every graph and schedule there.
 """
 
 from __future__ import annotations
@@ -42,13 +42,6 @@ class Pass:
         return self.name
 
 
-def run(passes: Sequence[Pass], outputs: Sequence[Node]) -> Outputs:
-    """The outputs after all passes."""
-    for each in passes:
-        outputs = checked(each.name, each(outputs))
-    return list(outputs)
-
-
 def stages(passes: Sequence[Pass], outputs: Sequence[Node]) -> Iterator[tuple[str, Outputs]]:
     """The name of each pass, and the outputs after it."""
     for each in passes:
@@ -56,8 +49,13 @@ def stages(passes: Sequence[Pass], outputs: Sequence[Node]) -> Iterator[tuple[st
         yield each.name, found
 
 
+def run(passes: Sequence[Pass], outputs: Sequence[Node]) -> Outputs:
+    """The outputs after all passes."""
+    return [list(outputs), *[after for _, after in stages(passes, outputs)]][-1]
+
+
 def checked(stage: str, made: Made) -> Made:
-    """The outputs after a stage, or the schedule, shown to all who look at each stage."""
+    """The outputs after a stage, or the schedule, after the hooks have seen them."""
     for look in after_each:
         look(stage, made)
     return made

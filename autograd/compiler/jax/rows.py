@@ -186,32 +186,17 @@ def fused(row: Primitive) -> Callable[[Any], Any]:
     return function
 
 
+def _on_traced(function: Callable[..., Any]) -> Any:
+    return staticmethod(lambda x, *options: Traced(function(x.array, *options)))
+
+
 class _Sums:
     """What fused rules ask of the graph of a node, for arrays."""
 
-    @staticmethod
-    def reduce_max(x: Traced) -> Traced:
-        return Traced(reduce_max(x.array))
-
-    @staticmethod
-    def reduce_min(x: Traced) -> Traced:
-        return Traced(reduce_min(x.array))
-
-    @staticmethod
-    def reduce_sum(x: Traced, axis: int) -> Traced:
-        return Traced(jnp.sum(x.array, axis=axis, keepdims=True))
-
-    @staticmethod
-    def leave_one_out_sum(x: Traced) -> Traced:
-        return Traced(leave_one_out_sum(x.array))
-
-    @staticmethod
-    def reshape(x: Traced, shape: tuple[int, ...]) -> Traced:
-        return Traced(x.array.reshape(shape))
-
-    @staticmethod
-    def fused(row: Primitive, x: Traced) -> Traced:
-        return Traced(fused(row)(x.array))
+    reduce_max, reduce_min = _on_traced(reduce_max), _on_traced(reduce_min)
+    leave_one_out_sum, reshape = _on_traced(leave_one_out_sum), _on_traced(jnp.reshape)
+    reduce_sum = _on_traced(lambda x, axis: jnp.sum(x, axis=axis, keepdims=True))
+    fused = staticmethod(lambda row, x: Traced(fused(row)(x.array)))
 
 
 class Traced(Unknown):

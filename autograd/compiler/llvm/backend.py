@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -77,6 +77,8 @@ class NativeProgram(BackendProgram):
         self.width = self.nodes[0].graph.inputs.size
         self.batched = any(node.batched for node in ancestry(self.nodes))
         self._work = sum(map(_work, ancestry(self.nodes)))
+        batched = {node.source for node in ancestry(self.nodes) if node.batched}
+        self._numbers = sum(node.size for node in batched)
         self.straight = self._work <= tuning.STRAIGHT or (
             self._work <= tuning.STRAIGHT_ROWS and self.nodes[0].batched and self._has_short_loops()
         )
@@ -112,8 +114,9 @@ class NativeProgram(BackendProgram):
             return 1
         if self.straight or examples < tuning.LANES_16:
             return 8
+        few, many = self._numbers <= tuning.LANES_32_NUMBERS, examples >= tuning.LANES_32
         large = self.nodes[0].graph.parameters.size > tuning.LANES_32_PARAMETERS
-        return 32 if large and examples >= tuning.LANES_32 else 16
+        return 32 if large and few and many else 16
 
     def value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
         """The value over a batch, its gradient (P,), and whether all is finite."""
@@ -129,7 +132,7 @@ class NativeProgram(BackendProgram):
         table = np.empty((len(batch), *shape), self.dtype) if out is None else out
         return table, self._results(parameters, batch, direction, table, table)
 
-    def entry(self, B: int, shape: tuple[int, ...]) -> Callable[..., Any]:
+    def entry(self, B: int, shape: tuple[int, ...], indices: Mapping[int, int]) -> Callable[..., Any]:
         """A built-in function for short passes, to which batches of about this size are added; see `Entry`.
 
         It is made at the second pass: who makes only one does not wait for it.
@@ -142,7 +145,8 @@ class NativeProgram(BackendProgram):
                 if self._entry is None:
                     P, width, directions = self.widths
                     P = P or self.nodes[0].graph.parameters.size
-                    self._entry = Entry(self.dtype, shape, not self.nodes[0].batched, P, width, directions)
+                    gradient = not self.nodes[0].batched
+                    self._entry = Entry(self.dtype, shape, gradient, P, width, directions, indices)
                 function = self._function("pass", lanes)
                 blocks = -(-(1 << bits) // lanes)
                 scratch = (function.size + blocks * function.record) * self.dtype.itemsize

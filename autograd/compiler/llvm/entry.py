@@ -15,7 +15,7 @@ import functools
 import importlib
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,20 @@ _DATA, _RANKS, _SHAPE, _DTYPE, _FLAGS = (HEAD + offset for offset in (0, 8, 16, 
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 
 
-_POINTERS = ("nothing", "keep", "drop", "number", "pair", "put", "new", "array", "dtype", "scratch")
+_POINTERS = (
+    "nothing",
+    "keep",
+    "drop",
+    "number",
+    "pair",
+    "put",
+    "new",
+    "array",
+    "dtype",
+    "scratch",
+    "columns",
+    "lengths",
+)
 
 
 class _Context(ctypes.Structure):
@@ -46,7 +59,7 @@ class _Context(ctypes.Structure):
 
     _fields_ = (
         *[(name, _POINTER) for name in _POINTERS],
-        *[(name, _WHOLE) for name in ("kind", "parameters", "inputs", "directions", "room")],
+        *[(name, _WHOLE) for name in ("kind", "parameters", "inputs", "directions", "indices", "room")],
         ("shape", _WHOLE * _RANK),
         ("passes", _POINTER * _SIZES),
     )
@@ -66,12 +79,14 @@ class Entry:
     dtype : float64 or float32.
     shape : of the result of an example; of the gradient, if `gradient` is true.
     parameters, inputs, directions : P, I, and the numbers of a direction, 0 without one.
+    indices : by column of the batch that holds indices the length below which they are.
 
     Attributes
     ----------
     call : ``call(parameters, batch, direction, out)`` gives `out`, or a new array if that is None, after the
         value if there is one. It gives None if the arrays are not plain, the batch is of no size that was
-        added, or a result is not finite. Without the layout that this file knows it is `refuse`.
+        added, an index is none, or a result is not finite. Without the layout that this file knows it is
+        `refuse`.
     """
 
     def __init__(
@@ -82,12 +97,14 @@ class Entry:
         parameters: int,
         inputs: int,
         directions: int,
+        indices: Mapping[int, int],
     ) -> None:
         self.call: Callable[..., Any] = refuse
         rank = len(shape) + (not gradient)
         if rank > _RANK or not _arrays_are_known():
             return
         api, given = ctypes.pythonapi, np.dtype(dtype)
+        columns, lengths = np.array(list(indices), np.int64), np.array(list(indices.values()), given)
         self._context = context = _Context(
             nothing=id(None),
             keep=_address(api.Py_IncRef),
@@ -102,6 +119,9 @@ class Entry:
             parameters=parameters,
             inputs=inputs,
             directions=directions,
+            indices=len(indices),
+            columns=columns.ctypes.data,
+            lengths=lengths.ctypes.data,
         )
         context.shape[: len(shape)] = shape
         kind = given, rank, gradient, directions > 0
@@ -110,7 +130,7 @@ class Entry:
         method = _Method(b"run", _address(native), 0x80, None)  # METH_FASTCALL
         make = api.PyCFunction_NewEx
         make.restype, make.argtypes = ctypes.py_object, (_POINTER, ctypes.py_object, _POINTER)
-        context.kept = [native, method]  # as long as the function, which keeps the context
+        context.kept = [native, method, columns, lengths]  # as long as the function, which keeps the context
         self.call = make(ctypes.addressof(method), context, None)
 
     def has(self, bits: int) -> bool:
@@ -255,6 +275,7 @@ class _Writer:
             return [found, self.length(batch, 0)]
 
         examples, count = self.either(self.equal(batch, nothing), no_batch, examples_of)
+        self.require(self.are_indices(examples, count, width))
         read = [(numbers, P), (examples, llvm.mul(count, width))]  # pointers, and how many numbers
         along, step = examples, code.whole_number(0)
         if not directed:  # or along a direction of no numbers, which has a shape too
@@ -324,6 +345,27 @@ class _Writer:
         llvm.position_at_end(self.refuse)
         self.call(self.known("keep"), self.ir.VoidType(), [nothing])
         llvm.ret(nothing)
+
+    def are_indices(self, examples: Any, count: Any, width: Any) -> Any:
+        """Whether the batch has whole numbers from 0 below their lengths where it has indices."""
+        code, llvm = self.code, self.llvm
+        columns, lengths = self.known("columns"), self.known("lengths")
+        zero, true = code.number(0.0), self.ir.Constant(self.ir.IntType(1), 1)
+
+        def each(i: Any, fine: Any) -> list[Any]:
+            column, length = code.load_whole(columns, i), code.load(lengths, i)
+
+            def example(number: Any, fine: Any) -> list[Any]:
+                x = code.load(examples, code.plus(code.times(number, width), column))
+                inside = llvm.and_(llvm.fcmp_ordered(">=", x, zero), llvm.fcmp_ordered("<", x, length))
+                x = llvm.select(inside, x, zero)
+                whole = llvm.fcmp_ordered("==", x, llvm.sitofp(llvm.fptosi(x, code.whole), code.real))
+                return [llvm.and_(fine, llvm.and_(inside, whole))]
+
+            return code.loop(0, count, 1, example, [fine])
+
+        (fine,) = code.loop(0, self.known("indices", code.whole), 1, each, [true])
+        return fine
 
     def at(self, name: str, index: Any = 0) -> Any:
         """A pointer to a number of an array in the context."""

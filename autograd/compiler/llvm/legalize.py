@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..backends import by_formula
-from ..ir.nodes import Apply, Constant, Graph, Node, ancestry
-from ..ir.passes import EXPAND_FUSED, Pass
+from ..ir.index_maps import is_injective, is_partition
+from ..ir.nodes import (
+    MUL,
+    Apply,
+    Broadcast,
+    Constant,
+    Gather,
+    Graph,
+    Indices,
+    Node,
+    Reduce,
+    ScatterAdd,
+    ancestry,
+    applies,
+    rewrite,
+)
+from ..ir.passes import EXPAND_FUSED, Outputs, Pass
 from .builder import DIRECT, is_long
 from .libm import ELEMENTARY
 
@@ -52,4 +70,106 @@ def all_legal(graph: Graph, nodes: list[Node]) -> list[Node]:
     return [done[node] for node in nodes]
 
 
-PASSES = (EXPAND_FUSED, Pass("rows without native code by their formulas", _legal))
+@dataclass(frozen=True)
+class _WithoutPadding(Pass):
+    """Sequences of several lengths are padded to one. Here sums skip the padding, as sums of lists."""
+
+    name: str = "sums without padding"
+    rule: Any = None
+
+    def __call__(self, outputs: Sequence[Node]) -> Outputs:
+        readers = Counter(arg for node in ancestry(outputs) for arg in node.args)
+
+        def unpadded(node: Node, args: list[Node]) -> Node | None:
+            if isinstance(node, Reduce) and node.how == "sum" and node.batched:
+                return _sum_of_the_rest(node, args[0])
+            if isinstance(node, Gather) and isinstance(args[0], ScatterAdd) and readers[node.args[0]] == 1:
+                return _only_read_rows(args[0], node.index)
+            if isinstance(node, ScatterAdd) and any(readers[arg] == 1 for arg in node.args):
+                return _flattened(node, args, [readers[arg] == 1 for arg in node.args])
+            return None
+
+        return rewrite(outputs, unpadded)
+
+
+def _sum_of_the_rest(node: Node, x: Node) -> Node | None:
+    """A sum over an axis without the numbers that are known to be 0."""
+    factors = x.args if applies(x, MUL) else [x]
+    zero = np.logical_and.reduce([np.broadcast_to(_is_padding(each), x.shape) for each in factors])
+    if not zero.any() or zero.all():
+        return None
+    rest = np.flatnonzero(~zero)
+    index = np.broadcast_to(_places(node), x.shape).reshape(-1)[rest]
+    return x.graph.scatter_add(node.shape, [(index, _rows(x, rest))])
+
+
+def _only_read_rows(x: ScatterAdd, index: Indices) -> Node | None:
+    """The rows of a scatter-add that are read, if something is added to others."""
+    if not is_injective(index):
+        return None
+    place = np.full(x.size, -1)
+    place[index.reshape(-1)] = np.arange(index.size)
+    pieces = []
+    for rows, arg in x.pieces:
+        read = np.flatnonzero(place[rows.reshape(-1)] >= 0)
+        if len(read):
+            pieces.append((place[rows.reshape(-1)[read]], _rows(arg, read)))
+    if sum(len(rows) for rows, _ in pieces) == sum(rows.size for rows in x.indices):
+        return None
+    made = x.graph.scatter_add(index.shape, pieces)
+    return made if made.batched == x.batched else None
+
+
+def _flattened(node: ScatterAdd, args: Sequence[Node], alone: Sequence[bool]) -> Node | None:
+    """A scatter-add of the pieces of the scatter-adds in it that nothing else reads."""
+    pieces: list[tuple[Indices, Node]] = []
+    for index, arg, only in zip(node.indices, args, alone):
+        if only and isinstance(arg, ScatterAdd):
+            pieces += [(index.reshape(-1)[rows], x) for rows, x in arg.pieces]
+        else:
+            pieces.append((index, arg))
+    kept = len(pieces) == len(args) and all(x is arg for (_, x), arg in zip(pieces, args))
+    return None if kept else args[0].graph.scatter_add(node.shape, pieces)
+
+
+def _is_padding(x: Node) -> Any:
+    """Which numbers of a node are known to be 0: those where a scatter-add has nothing but constants of 0."""
+    (source,), index = (x.args, x.index) if isinstance(x, Gather) else ([x], _places(x))
+    if not isinstance(source, ScatterAdd):
+        return np.zeros(x.shape, bool)
+    zero = np.ones(source.size, bool)
+    for rows, arg in source.pieces:
+        if not isinstance(arg, Constant) or arg.data.any():
+            zero[rows] = False
+    return zero[index]
+
+
+def _rows(x: Node, rows: Indices) -> Node:
+    """Some rows of a node as one axis. Elementwise nodes are applied to these rows of their operands."""
+    if isinstance(x, Broadcast) and x.batched == x.args[0].batched:
+        return _read(x.args[0], x, rows)
+    if isinstance(x, Apply) and x.row.name in DIRECT:
+        return x.graph.apply(x.row, [_read(arg, x, rows) for arg in x.args])
+    return _read(x, x, rows)
+
+
+def _read(arg: Node, x: Node, rows: Indices) -> Node:
+    """The numbers of an operand in some rows of a node; of a scatter-add from the piece that has them all."""
+    graph = x.graph
+    if arg.size == 1:
+        return graph.broadcast(graph.reshape(arg, (1,)), (1 if x.size > 1 and arg is not x else len(rows),))
+    found = graph.gather(arg, np.broadcast_to(_places(arg), x.shape).reshape(-1)[rows])
+    if isinstance(found, Gather) and isinstance(found.source, ScatterAdd) and is_partition(found.source):
+        for index, piece in found.source.pieces:
+            place = np.full(found.source.size, -1)
+            place[index] = _places(piece)
+            if (place[found.index] >= 0).all():
+                return graph.gather(piece, place[found.index])
+    return found
+
+
+def _places(x: Node) -> Indices:
+    return np.arange(x.size).reshape(x.shape)
+
+
+PASSES = (EXPAND_FUSED, Pass("rows without native code by their formulas", _legal), _WithoutPadding())

@@ -7,10 +7,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from ...engine.primitives import TABLE
 from .. import tuning
-from ..ir.index_maps import is_partition, strides_of
+from ..ir.index_maps import is_injective, strides_of
 from ..ir.nodes import (
+    MUL,
     AddRows,
     Apply,
     BatchSum,
@@ -29,6 +32,7 @@ from ..ir.nodes import (
     ScatterAdd,
     Symbol,
     TakeRows,
+    applies,
 )
 from ..ir.registry import Rules
 from .builder import is_long
@@ -172,24 +176,70 @@ class Kernel:
 
     @lowerings.of(ScatterAdd)
     def _scatter_add(self, node: ScatterAdd) -> None:
-        code, memory, width, tiled = self.code, self.memory, self.width, is_partition(node)
-        if not tiled:
+        code, memory, joined = self.code, self.memory, self.layout.joined
+        adding = np.concatenate([np.unique(index) for index in node.indices])  # pieces, by row
+        once = bool((np.bincount(adding, minlength=node.size) == 1).all())
+        if not once:
             self._each([node.size], lambda i, lanes: memory.write(node, i[0], code.number(0.0, lanes), lanes))
         for index, arg in node.pieces:
-            if arg in self.layout.joined and self.layout.joined[arg][0] is node:
+            if arg in joined and joined[arg][0] is node:
+                continue
+            if not is_injective(index):
+                self._add_sums(node, index.reshape(-1), arg, once)
                 continue
 
             def carry(place: Any, lanes: int, arg: Node = arg, index: Indices = index) -> None:
                 value, row = self._get(arg, place, lanes), memory.chosen(index, place)
-                if not tiled:
+                if not once:
                     value = code.llvm.fadd(memory.read(node, row, lanes, self.by_rows), value)
                 memory.write(node, row, value, lanes)
 
             spaced = strides_of(index)
             if spaced is not None and spaced[1][-1] == 1:
-                self._each(index.shape, carry, again=tiled)
+                self._each(index.shape, carry, again=once)
             else:
-                code.each(index.shape, lambda *place, carry=carry: carry(place, width))
+                code.each(index.shape, lambda *place, carry=carry: carry(place, self.width))
+
+    def _add_sums(self, node: ScatterAdd, index: Indices, arg: Node, once: bool) -> None:
+        """A piece with several rows for one: row by row their sum, in registers."""
+        code, memory, width = self.code, self.memory, self.width
+        order = np.argsort(index, kind="stable")
+        rows, first = np.unique(index[order], return_index=True)
+        bounds = np.append(first, len(index))
+        counts = set(np.diff(bounds).tolist())
+        factors = arg.args if arg in self.layout.inlined and applies(arg, MUL) else [arg]
+        terms = [self._rows_of(each, _broadcast_rows(each, arg)[order]) for each in factors]
+
+        def add(k: Any, total: Any) -> list[Any]:
+            return [self._plus(total, [term(k) for term in terms])]
+
+        def row(i: Any) -> None:
+            target = memory.chosen(rows, (i,))
+            start = memory.chosen(bounds, (i,))
+            total = code.number(0.0, width) if once else memory.read(node, target, width)
+            if code.unrolled or (len(counts) == 1 and max(counts) <= 8):
+                count = int(np.diff(bounds)[i]) if code.unrolled else max(counts)
+                for k in range(count):
+                    (total,) = add(code.plus(start, k), total)
+            else:
+                (total,) = code.loop(start, memory.chosen(bounds, (code.plus(i, 1),)), 1, add, [total])
+            memory.write(node, target, total, width)
+
+        code.every(len(rows), row)
+
+    def _rows_of(self, node: Node, rows: Indices) -> Callable[[Any], Any]:
+        """What gives the number of a node in row ``rows[k]``."""
+        if isinstance(node, Apply) and node in self.layout.inlined:
+            row = node.row
+            args = [self._rows_of(arg, _broadcast_rows(arg, node)[rows]) for arg in node.args]
+            return lambda k: self.code.apply(row, [arg(k) for arg in args])
+        view = node.graph.gather(node.graph.reshape(node, (node.size,)), rows)
+        return lambda k: self.memory.get(view, (k,), self.width)
+
+    def _plus(self, total: Any, factors: Sequence[Any]) -> Any:
+        """A sum and a number, or a product of two."""
+        a, *b = factors
+        return self.code.fma(a, b[0], total) if b else self.code.llvm.fadd(total, a)
 
     @lowerings.of(TakeRows)
     def _take_rows(self, node: TakeRows) -> None:
@@ -512,6 +562,11 @@ class Kernel:
                 blocks(block)
             self.reductions.add_lanes()
         self.emit(AFTER)
+
+
+def _broadcast_rows(arg: Node, node: Node) -> Indices:
+    """The row of an operand for each row of an elementwise node."""
+    return np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1)
 
 
 Kernel.lowerings.require_all()

@@ -1,7 +1,8 @@
 """The source of the numpy back end: Python with one call of numpy for each node.
 
-`prepare` allocates the buffers of the schedule once for a size of batch. What depends on the batch alone is
-computed by `load`, once for all updates from the same batch, and all else by `run`.
+`prepare` allocates the buffers of the schedule once for a size of batch, and `bind` makes views of the
+parameters. `load` computes what depends on the batch alone, once for all updates from the same batch, and
+`run` all else.
 """
 
 from __future__ import annotations
@@ -41,23 +42,23 @@ _STEP_OF_RELU = ("np.sign({0}, out={out})",)
 
 
 class Codegen:
-    """Writes `prepare(B)`, which allocates arrays, and in it `load` and `run`, which compute.
+    """Writes `prepare(B)`, which allocates arrays and returns `bind`.
 
-    With `own`, for trainings, `prepare(B)` returns `bind`, and ``bind(parameters)`` returns `load` and `run`
-    for parameters that stay in that array (P,). Each `run` overwrites the results of the one before.
+    ``bind(parameters)`` returns `load` and `run`, which read the parameters from that array (P,) each time.
+    Each `run` overwrites the results of the one before.
     """
 
     lowerings: ClassVar[Rules[Callable[[Any, Any], None]]] = Rules("numpy")
 
-    def __init__(self, outputs: Sequence[Node], dtype: Any, own: bool) -> None:
-        self.outputs, self.dtype, self.own = outputs, dtype, own
-        self.target = ArrayTarget(outputs, own)
+    def __init__(self, outputs: Sequence[Node], dtype: Any) -> None:
+        self.outputs, self.dtype, self.target = outputs, dtype, ArrayTarget(outputs)
         self.schedule = Schedule(outputs, self.target)
         self.constants: dict[str, Any] = {
-            "rows": {}, "places": places, "take_rows": take_rows, "add_rows": add_rows,
+            "rows": {}, "places": places, "take_rows": take_rows, "add_rows": add_rows, "inf": math.inf,
+            "nan": math.nan,
         }  # fmt: skip
         self.preparation: list[str] = []
-        self.binding: list[str] = []  # views of the parameters, in `bind`
+        self.binding: list[str] = []
         self.loading: list[str] = []
         self.running: list[str] = []
         self.lines = self.loading
@@ -83,9 +84,9 @@ class Codegen:
     def _known(self, node: Node) -> list[str]:
         """The lines that bind a node's array first, where views of it are bound too."""
         root = self.schedule.root(node)
-        if isinstance(root, ir.Parameters) and self.own:
+        if isinstance(root, ir.Parameters) or root in self.target.escaping:
             return self.binding
-        return self.lines if root in self.target.outside or root in self.target.escaping else self.preparation
+        return self.lines if root in self.target.outside else self.preparation
 
     def _shaped(self, node: Node, shape: str) -> str:
         """The array of a node in a shape."""
@@ -97,7 +98,7 @@ class Codegen:
             return node.name
         if isinstance(node, ir.Constant):
             if node.scalar is not None:
-                return repr(node.scalar) if math.isfinite(node.scalar) else f"float('{node.scalar}')"
+                return repr(node.scalar)
             return self._constant(node, node.data[..., None] if batched else node.data)
         lane = "B" if node.batched else "1" if batched else ""
         if (node.batched or not batched) and (len(node.shape) == 1 or node in self.shaped):
@@ -137,7 +138,7 @@ class Codegen:
         buffer = self.schedule.buffers[node]
         if buffer not in self.arrays:
             rows = f"({node.size}, B)" if node.batched else f"{node.size}"
-            lines = self.lines if node in self.target.escaping else self.preparation
+            lines = self.binding if node in self.target.escaping else self.preparation
             self.arrays[buffer] = self._bind(f"np.empty({rows}, dtype)  # n{node.number}", lines)
         self.flat[node] = self.arrays[buffer]
 
@@ -176,20 +177,19 @@ class Codegen:
             self.running.insert(0, f"{views}= views")
         self.loading.append(f"return {views.rstrip() or '()'}")
         functions = [
+            *self.binding,
             "",
             f"def load(batch, {_SYMBOLS}):",
             *[f"    {line}" for line in self.loading],
             "",
-            f"def run(parameters, views, {_SYMBOLS}):",
+            f"def run(views, {_SYMBOLS}):",
             *[f"    {line}" for line in self.running],
             f"    return {', '.join(results)},",
             "",
             "return load, run",
         ]
-        if self.own:
-            body = [*self.binding, *functions]
-            functions = ["", "def bind(parameters):", *[f"    {line}" for line in body], "", "return bind"]
-        body = [*self.preparation, *functions]
+        bind = ["", "def bind(parameters):", *[f"    {line}" for line in functions], "", "return bind"]
+        body = [*self.preparation, *bind]
         return "\n".join(["def prepare(B):", *[f"    {line}".rstrip() for line in body], ""])
 
     @lowerings.of(ir.Constant, ir.Symbol)
@@ -199,22 +199,21 @@ class Codegen:
     @lowerings.of(ir.Parameters, ir.Inputs)
     def _given(self, node: Node) -> None:
         """The caller's arrays, or copies of them."""
-        given = "parameters" if isinstance(node, ir.Parameters) else "batch.T"
-        if isinstance(node, ir.Parameters) and self.own:
-            self.flat[node] = given
-        elif node not in self.target.outside:
-            self._allocate(node)
-            self._write(f"np.copyto({self.flat[node]}, {given})")
+        if isinstance(node, ir.Parameters):
+            self.flat[node] = "parameters"
+        elif node in self.target.outside:
+            self.flat[node] = self._bind("batch.T", self.lines)
         else:
-            self.flat[node] = given if isinstance(node, ir.Parameters) else self._bind(given, self.lines)
+            self._allocate(node)
+            self._write(f"np.copyto({self.flat[node]}, batch.T)")
 
     def _result(self, output: Node) -> str:
         if isinstance(output, (ir.Symbol, ir.Constant)):
             return f"np.full({output.shape}, {self._name(output, False)}, dtype)"
         name = self._name(output, output.batched)
         root = self.schedule.root(output)
-        passing = self.own and root not in self.schedule.pinned and not isinstance(root, ir.Parameters)
-        return name if passing or output in self.target.escaping else f"{name}.copy()"
+        kept = root in self.schedule.pinned or isinstance(root, ir.Parameters)
+        return f"{name}.copy()" if kept and output not in self.target.escaping else name
 
     def _write(self, line: str) -> None:
         self.lines.append(line)

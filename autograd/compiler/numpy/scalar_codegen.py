@@ -26,10 +26,7 @@ from ..ir.nodes import Node, Shape, ancestry
 from ..ir.registry import Rules
 from ..update_loop import Clamp, Shorten, Training, descent
 
-__all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
-
-Loaded = tuple[Callable[..., Any], Callable[..., Any]]
-"""``load(batch, *numbers)``, which gives views, and ``run(parameters, views, *numbers)``."""
+__all__ = ["OPERATORS", "ScalarProgram", "Writer", "pays"]
 
 _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
@@ -83,13 +80,9 @@ class ScalarProgram:
         except _RAISED:
             return None
 
-    def before(self, load: Callable[..., Any], run: Callable[..., Any]) -> Loaded:
-        """`load` and `run` for a batch of one, which go on with those given where floats raise."""
-
-        def in_floats(parameters: Any, batch: Any, *numbers: float) -> Any:
-            return self(parameters, batch) or run(parameters, load(batch, *numbers), *numbers)
-
-        return lambda batch, *numbers: batch, in_floats
+    def before(self, parameters: Any, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of batches of one, which goes on with `compute` where floats raise."""
+        return lambda batch, *numbers: self(parameters, batch) or compute(batch, *numbers)
 
     def descend(self, training: Training) -> int:
         """Make updates from one example each, w ← w − η g.
@@ -166,26 +159,21 @@ class Writer:
 
     # --- operations
 
-    @lowerings.of(ir.Parameters)
-    def _parameters(self, node: Node) -> Any:
-        return self._given(_names("w", node.shape), "parameters")
-
-    @lowerings.of(ir.Inputs)
-    def _inputs(self, node: Node) -> Any:
-        return self._given(_names("x", node.shape), "example")
-
-    def _given(self, names: Any, given: str) -> Any:
+    @lowerings.of(ir.Parameters, ir.Inputs)
+    def _given(self, node: Node) -> Any:
+        prefix, given = ("w", "parameters") if isinstance(node, ir.Parameters) else ("x", "example")
+        names = _names(prefix, node.shape)
         self.lines.append(f"{_listed(names)} = {given}")
         return names
 
-    @lowerings.of(ir.Constant)
-    def _constant(self, node: ir.Constant) -> Any:
-        return np.frompyfunc(repr, 1, 1)(node.data)
-
-    @lowerings.of(ir.Symbol)
-    def _symbol(self, node: Node) -> Any:
-        """1 for one example, whether the mean is taken or the sum."""
-        return np.array(["1.0"], object)
+    lowerings.of(ir.Constant)(lambda self, node: np.frompyfunc(repr, 1, 1)(node.data))
+    # 1 for one example, whether the mean is taken or the sum.
+    lowerings.of(ir.Symbol)(lambda self, node: np.array(["1.0"], object))
+    lowerings.of(ir.Gather)(lambda self, node, x: x.reshape(-1)[node.index])
+    lowerings.of(ir.Broadcast)(lambda self, node, x: np.broadcast_to(x, node.shape))
+    lowerings.of(ir.BatchSum)(lambda self, node, x: x)
+    lowerings.of(ir.MatMul)(lambda self, node, a, b: _matrix_product(a.T if node.transposed else a, b))
+    lowerings.of(ir.Outer)(lambda self, node, a, b: _matrix_product(a, b.T))
 
     @lowerings.of(ir.Apply)
     def _apply(self, node: ir.Apply, *args: Any) -> Any:
@@ -205,10 +193,6 @@ class Writer:
         name = row.name if own else f"rule{len(self.rules)}"
         self.rules[name] = row.forward if own else row.evaluate
         return name
-
-    @lowerings.of(ir.Gather)
-    def _gather(self, node: ir.Gather, x: Any) -> Any:
-        return x.reshape(-1)[node.index]
 
     @lowerings.of(ir.ScatterAdd)
     def _scatter_add(self, node: ir.ScatterAdd, *args: Any) -> Any:
@@ -241,22 +225,6 @@ class Writer:
         self.rules["place_in"] = place_in
         places = np.frompyfunc(f"place_in({{}}, {node.length})".format, 1, 1)(index)
         return np.frompyfunc(self._variable, 2, 1)(_names(f"i{node.number}_", index.shape), places)
-
-    @lowerings.of(ir.Broadcast)
-    def _broadcast(self, node: Node, x: Any) -> Any:
-        return np.broadcast_to(x, node.shape)
-
-    @lowerings.of(ir.BatchSum)
-    def _batch_sum(self, node: Node, x: Any) -> Any:
-        return x
-
-    @lowerings.of(ir.MatMul)
-    def _matmul(self, node: ir.MatMul, a: Any, b: Any) -> Any:
-        return _matrix_product(a.T if node.transposed else a, b)
-
-    @lowerings.of(ir.Outer)
-    def _outer(self, node: Node, a: Any, b: Any) -> Any:
-        return _matrix_product(a, b.T)
 
     @lowerings.of(ir.Reduce)
     def _reduce(self, node: ir.Reduce, x: Any) -> Any:

@@ -18,22 +18,19 @@ OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"}
 class ArrayTarget(Target):
     """Arrays for one size of batch: `load` computes what depends on the batch alone, `run` all else.
 
-    Parameters
-    ----------
-    own : whether it is for a training: parameters stay in one array, and results may be overwritten.
-
     Attributes
     ----------
     numbers, in_arrays : nodes that are floats in `run`, and those of them that are also read as arrays.
     outside : nodes in an array of the caller.
-    escaping : results in a new array each time, which the caller may keep.
+    few : whether the caller's parameters are copied, which is quicker than views of them at each call.
+    escaping : results in a new array for each array of parameters, which the caller may keep.
     """
 
     phases = "load", "run"
     repeated = 1
 
-    def __init__(self, outputs: Sequence[Node], own: bool) -> None:
-        self.outputs, self.own, order = outputs, own, ancestry(outputs)
+    def __init__(self, outputs: Sequence[Node]) -> None:
+        self.outputs, order = outputs, ancestry(outputs)
         graph = order[0].graph
         self._invariant: set[Node] = set()  # nodes that depend on the batch alone
         for node in order:
@@ -50,13 +47,12 @@ class ArrayTarget(Target):
                 *(arg for node in late if node in self.numbers or not _is_product(node) for arg in node.args),
             ]
         )
-        # A copy of few parameters is quicker than views of the caller's array at each call.
-        few = graph.parameters.size <= tuning.NUMPY_COPIED
-        self.outside: set[Node] = set() if few or own else {graph.parameters}
+        self.outside: set[Node] = {graph.parameters}
         if graph.inputs not in self._materialized:
             self.outside.add(graph.inputs)
+        self.few = graph.parameters.size <= tuning.NUMPY_COPIED
         self.escaping: set[Node] = set()
-        if not few and not own:
+        if not self.few:
             self._find_escaping(order)
         self._matrices = {
             each
@@ -132,8 +128,7 @@ class ArrayTarget(Target):
         )
 
     def is_stored(self, schedule: Schedule, node: Node) -> bool:
-        given = node in self.outside or (self.own and isinstance(node, ir.Parameters))
-        return not given and (node not in self.numbers or node in self.in_arrays)
+        return node not in self.outside and (node not in self.numbers or node in self.in_arrays)
 
     def is_rewritten(self, node: Node, arg: Node) -> bool:
         elementwise = isinstance(node, ir.Apply) and not node.row.vectors and node not in self.numbers

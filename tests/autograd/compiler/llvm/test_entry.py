@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, compile, exp, log, sin
+from autograd import Value, compile, exp, log, sin, take
 from autograd.compiler import tuning
 from autograd.compiler.llvm import entry
 from nn import MLP
@@ -299,3 +299,33 @@ def test_a_program_with_loops_and_records():
         value, gradient = program(w, batch)
         assert value == right[0]
         np.testing.assert_array_equal(gradient, right[1])
+
+
+INDICES = st.one_of(
+    st.integers(0, 2).map(float),
+    st.sampled_from([-1.0, -0.5, 0.5, 2.5, 3.0, 4.0, 1e19, 1e300, np.nan, np.inf, -np.inf]),
+)
+
+
+@given(st.lists(st.tuples(INDICES, INDICES), min_size=1, max_size=9), st.booleans())
+def test_native_code_takes_indices_and_leaves_the_others_to_the_long_way(pairs, is_gradient):
+    """Two columns of indices, into sequences of 3 and 4 values, and a feature between them."""
+    w, inputs = [Value(0.5 * i) for i in range(4)], [Value(0.0) for _ in range(3)]
+    output = take(w[:3], inputs[0]) * inputs[1] * take(w, inputs[2])
+    program = compile(output, w, inputs, backend="llvm")
+    batch = np.array([[i, 1.5, j] for i, j in pairs])
+    first = np.nan_to_num(batch, posinf=0.0, neginf=0.0).clip(0.0, 1.0).round()
+    parameters, call = np.array([1.0, 2.0, 3.0, 4.0]), program if is_gradient else program.evaluate
+    for _ in range(2):
+        call(parameters, first)
+    enter = program._enter["gradient" if is_gradient else "evaluate"]["parameters"]
+    assert enter(parameters, first, None, None) is not None
+    valid = all(i in (0.0, 1.0, 2.0) and j in (0.0, 1.0, 2.0, 3.0) for i, j in pairs)
+    found = enter(parameters, batch, None, None)
+    assert (found is not None) == valid
+    if not valid:
+        with pytest.raises((IndexError, ValueError), match=r"take: input [02], example"):
+            call(parameters, batch)
+    elif not is_gradient:
+        right = [[parameters[int(i)] * 1.5 * parameters[int(j)]] for i, j in pairs]
+        np.testing.assert_allclose(found, right, rtol=1e-15)

@@ -73,3 +73,27 @@ def test_examples_in_lanes_have_the_numbers_of_arrays(positions, width, hidden, 
     other, right = program_of(f, P, inputs, backend="numpy")(w, batch)
     assert value == pytest.approx(other, rel=1e-11, abs=1e-12)
     np.testing.assert_allclose(gradient, right, rtol=1e-10, atol=1e-12 * np.abs(right).max())
+
+
+@tries(8)
+@given(st.lists(st.integers(1, 9), min_size=5, max_size=9), st.integers(0, 2**32 - 1))
+def test_sums_of_many_lengths_have_the_numbers_of_the_engine(lengths, seed):
+    """The recorded sums are padded to one length; native code skips the padding."""
+    rng = np.random.default_rng(seed)
+    P, inputs = 6, 7
+    taken = [(rng.integers(P, size=n), rng.integers(inputs, size=n)) for n in lengths]
+
+    def f(w, x):
+        squares, shares = [each * each for each in w], softmax(x)
+        return sum(
+            exp(dot([squares[i] for i in left], [shares[j] for j in right]) + sum([squares[i] for i in left]))
+            for left, right in taken
+        )
+
+    w, batch = 0.3 * rng.standard_normal(P), rng.standard_normal((20, inputs))
+    values, gradients = eager(f, w, batch)
+    program = program_of(f, P, inputs, backend="llvm")
+    for B in (1, 9, 20):
+        value, gradient = program(w, batch[:B])
+        assert value == pytest.approx(values[:B].mean(), rel=1e-12)
+        np.testing.assert_allclose(gradient, gradients[:B].mean(0), rtol=1e-11, atol=1e-13)
