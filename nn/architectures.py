@@ -85,7 +85,7 @@ def described(model: Module) -> dict[str, Any]:
         settings = {"linear": linear, "rank": model.rank, "alpha": model.alpha}
     else:
         assert isinstance(model, Described)
-        settings = {"name": getattr(model, "_name", ""), **_WITHOUT_EXPERTS, **model._settings()}
+        settings = {"name": model._name, **_WITHOUT_EXPERTS, **model._settings()}
     description = {"type": name} | {each: _plain(settings[each]) for each in _arguments(type(model))}
     if not isinstance(model, (Sequential, LoRA)):
         changes = {path: lora for path, _, lora in lora_places(model)}

@@ -1,14 +1,13 @@
-"""`diagram`: a network as the textbooks draw it, its weights on the edges.
+"""`diagram`: a network as textbooks draw it, with its weights on the edges.
 
-The positions are computed here and Graphviz only draws them: its layouts cannot know that the numbers
-on crossing edges must be placed where nothing else runs.
+The positions are computed here, because Graphviz's layouts would place numbers on crossing edges.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 
 from autograd import PALETTE, Drawing
 
-from .arguments import require_flag
+from .arguments import require_count, require_flag, require_kind, require_option, require_text
 
 __all__ = ["diagram"]
 
@@ -26,40 +25,40 @@ _RADIUS = 0.31
 _TEXT = 0.2  # the height of a line of 12 points with its background
 _LETTER = 0.092  # the width of a letter of 12 points, on average
 _CLEARANCE = 0.04  # the least distance between a number and the edge of another
-_ROW, _COLUMN = 0.78, 2.1  # from neuron to neuron and from layer to layer, without numbers on the edges
+_ROW, _COLUMN = 0.78, 2.1  # between neurons and between layers, without numbers on the edges
 _LONGEST_INSIDE = 5  # letters of a name that fit in a circle
-_MOST_NUMBERS = 40  # edges that are still labelled
+_MOST_NUMBERS = 40  # the most edges with a number
 
-_AUTOMATIC = re.compile(r"(?:\w+\.)+(?:w\d+|b)")  # layer0.neuron1.w2, and no name of the user's
+_AUTOMATIC = re.compile(r"(?:\w+\.)+(?:w\d+|b)")  # a label by nn, such as layer0.neuron1.w2
 
 
 @dataclass(frozen=True)
 class _Network:
-    """What is drawn: for each column the neurons shown, by their number in it."""
+    """The columns of a drawing, from the inputs to the outputs."""
 
     layers: list[list[Any]]  # the neurons, without the inputs
-    shown: list[list[int]]  # from the inputs to the outputs
+    shown: list[list[int]]  # the numbers of the drawn neurons in each column
     sizes: list[int]
 
     def weights(self) -> Iterator[tuple[int, int, int, Any]]:
-        """Column of the tail, its place and that of the head among the shown, and the weight."""
+        """For each edge the column of the tail, the places of tail and head among the shown, the weight."""
         for column, neurons in enumerate(self.layers):
             for head, number in enumerate(self.shown[column + 1]):
                 for tail, source in enumerate(self.shown[column]):
                     yield column, tail, head, neurons[number].w[source]
 
     def neurons(self) -> Iterator[tuple[int, int, Any]]:
-        """Column, place among the shown, and the neuron; without the inputs."""
+        """For each neuron, inputs excepted, its column, its place among the shown, and itself."""
         for column, neurons in enumerate(self.layers, 1):
             for place, number in enumerate(self.shown[column]):
                 yield column, place, neurons[number]
 
     def biases(self) -> dict[tuple[int, int], Any]:
-        """The biases that there are, by column and place."""
+        """The biases by column and place."""
         return {(column, place): each.b for column, place, each in self.neurons() if each.b is not None}
 
     def heights(self) -> list[list[float]]:
-        """For each column the heights of its shown neurons, in rows, around 0. A ⋮ takes a row."""
+        """The heights of the shown neurons of each column, in rows, around 0. A ⋮ takes a row."""
         heights = []
         for shown, size in zip(self.shown, self.sizes):
             rows = [*range(len(shown) - 1), len(shown) - (size == len(shown))]
@@ -78,20 +77,19 @@ def diagram(
     title: str = "",
     legend: bool = False,
 ) -> Drawing:
-    """Draw a network as columns of neurons, from inputs to outputs, with the weights as its edges.
+    """Draw a network as columns of neurons, from inputs to outputs, with the weights as edges.
 
-    An edge is blue above 0, orange and dashed below, and the wider and darker the larger it is. Up to 40
-    edges carry their number, with the weight's name if it has one of its own (``w1 = 0.15``); then each
-    neuron's bias is written below it. A neuron has the colour of its bias.
+    An edge is blue above 0, orange and dashed below, and wider and darker for larger weights. Up to 40 edges
+    carry their number, with the weight's own name if it has one (``w1 = 0.15``), and each bias is written
+    below its neuron. A neuron has the colour of its bias.
 
     Parameters
     ----------
     model : an `MLP`, a `Layer` or a `Neuron`; or anything with ``layers``, ``neurons`` or ``w`` and ``b``.
-    color_by : ``"data"`` for the weights, ``"grad"`` for their gradients: which numbers are shown and
-        give colour and width. Where there is no gradient yet the edge is dotted.
-    precision : significant digits of each number, 1 to 17.
-    max_neurons : the most neurons of a layer that are drawn, at least 3; of a larger layer the first ones
-        and the last, with ⋮ between.
+    color_by : whether the weights (``"data"``) or their gradients (``"grad"``) are shown and give colour and
+        width. An edge without a gradient is dotted.
+    precision : the significant digits of each number, at least 1.
+    max_neurons : the most neurons drawn of a layer, at least 3: the first ones and the last, with ⋮ between.
     inputs, outputs : their names; by default i1, i2, ... and o1, o2, ...
     title : a line above the drawing.
     legend : whether to explain edges and colours below it.
@@ -102,8 +100,7 @@ def diagram(
 
     Raises
     ------
-    TypeError : if `model` is not a network.
-    ValueError : if an argument is not as described, or there are not as many names as neurons.
+    TypeError, ValueError : if an argument is not as described.
 
     Examples
     --------
@@ -114,12 +111,11 @@ def diagram(
     (True, 2)
     """
     layers = _layers(model)
-    _require(color_by in ("data", "grad"), "color_by", "'data' or 'grad'", color_by)
-    _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
-    _require(_whole(max_neurons, 3), "max_neurons", "a whole number from 3 on", max_neurons)
+    require_option("color_by", color_by, "data", "grad")
+    require_count("precision", precision)
+    require_count("max_neurons", max_neurons, least=3)
     require_flag("legend", legend)
-    if not isinstance(title, str):
-        raise TypeError(f"title must be a string, got {type(title).__name__}: {title!r:.60}")
+    require_text("title", title)
     sizes = [len(layers[0][0].w), *map(len, layers)]
     network = _Network(layers, [_shown(size, max_neurons) for size in sizes], sizes)
     names = _names(sizes, inputs, outputs)
@@ -128,16 +124,6 @@ def diagram(
     place = _placed(network, texts) if len(texts) <= _MOST_NUMBERS else None
     lines = _lines(network, names, look, texts, place, _captions(model, sizes), legend)
     return Drawing(_dot_text(lines, title), "neato", dict(_links(network)))
-
-
-def _require(holds: bool, name: str, expected: str, given: Any) -> None:
-    if not holds:
-        raise ValueError(f"{name} must be {expected}, got {given!r:.60}")
-
-
-def _whole(number: Any, least: int, most: float = math.inf) -> bool:
-    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
-    return whole and least <= int(number) <= most
 
 
 def _layers(model: Any) -> list[list[Any]]:
@@ -153,7 +139,7 @@ def _layers(model: Any) -> list[list[Any]]:
 
 
 def _shown(size: int, most: int) -> list[int]:
-    """The numbers of the neurons that are drawn: all, or the first ones and the last."""
+    """The numbers of the drawn neurons: all, or the first ones and the last."""
     return list(range(size)) if size <= most else [*range(most - 2), size - 1]
 
 
@@ -168,10 +154,7 @@ def _names(
         names.append([f"{letter}{layer}{number + 1}" for number in range(size)])
     for what, column, given in (("inputs", 0, inputs), ("outputs", -1, outputs)):
         if given is not None:
-            if not hasattr(given, "__len__"):
-                raise TypeError(
-                    f"{what} must be {sizes[column]} names, got {type(given).__name__}: {given!r:.60}"
-                )
+            require_kind(given, Sized, f"{what} must be {sizes[column]} names")
             if isinstance(given, str) or len(given) != sizes[column]:
                 raise ValueError(f"{what} must be {sizes[column]} names, got {given!r:.80}")
             names[column] = [str(name) for name in given]
@@ -179,7 +162,7 @@ def _names(
 
 
 def _captions(model: Any, sizes: Sequence[int]) -> list[str]:
-    """The heading of each column: its part in the network, and the activation."""
+    """The heading of each column: its role and the activation."""
     layers = list(getattr(model, "layers", [])) or [model]
     captions = ["input"]
     for number, layer in enumerate(layers, 1):
@@ -206,7 +189,7 @@ class _Look:
         return float(getattr(parameter, self.color_by))
 
     def text(self, parameter: Any, name: str = "") -> str:
-        """The number of a parameter, after its name if the user gave it one."""
+        """The number of a parameter, after the name if you gave it one."""
         value = self.value(parameter)
         number = "none" if value is None else f"{value:.{self.precision}g}"
         label = parameter.label
@@ -224,7 +207,7 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Placed:
-    """Distances between neurons and layers, and where along the edges of each layer the numbers are."""
+    """Distances between neurons and layers, and the numbers' share of the way along each layer's edges."""
 
     row: float
     column: float
@@ -232,7 +215,7 @@ class _Placed:
 
 
 def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
-    """The smallest drawing in which every number has room on its edge; None if there is none."""
+    """The smallest drawing with room for every number on its edge, or None."""
     width = max(map(len, texts), default=0) * _LETTER + 0.08
     heights = list(map(np.array, network.heights()))
     steepest = max(
@@ -249,15 +232,15 @@ def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
 
 
 def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[float, float]:
-    """Where along its edges the numbers of a layer are clearest, and how far from other edges then.
+    """The share of the way at which a layer's numbers are farthest from other edges, and that distance.
 
-    All numbers are at one share s of the way, so in one column. There the edge from y to y' has the height
+    All numbers are at one share s of the way, in one column. There the edge from y to y' has the height
     y + s (y' − y), and no other edge may meet it within the width of its number.
     """
     starts = np.repeat(tails, len(heads))  # (E,), of the edges
     rises = np.tile(heads, len(tails)) - starts
     others = ~np.eye(len(starts), dtype=bool)
-    margin = (_RADIUS + width / 2 + 0.25) / column  # so that the edge is seen to leave its neuron
+    margin = (_RADIUS + width / 2 + 0.25) / column  # leaves the ends of an edge visible
     best = (0.5, math.inf if len(starts) == 1 else -math.inf)
     for share in np.linspace(margin, 1.0 - margin, 41) if len(starts) > 1 else ():
         own = starts + share * rises
@@ -276,7 +259,7 @@ def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[floa
 
 
 def _links(network: _Network) -> Iterator[tuple[str, Any]]:
-    """The weight of each edge and its number, the bias below each neuron, and of a neuron its scope."""
+    """By node or edge of the drawing: its weight, its bias, or the scope of the neuron."""
     for column, tail, head, weight in network.weights():
         yield f"n{column}_{tail}->n{column + 1}_{head}", weight
         yield f"w{column}_{tail}_{head}", weight
@@ -369,9 +352,9 @@ def _size(value: float | None, largest: float) -> float:
 
 
 def _edge(value: float | None, largest: float, crowded: bool = False) -> str:
-    """Colour by the sign, width and darkness by the size; thinner where they are many.
+    """Colour by the sign, width and darkness by the size; thinner if `crowded`.
 
-    Below 0 it is dashed, for in grey print both colours are equally dark.
+    Negative edges are dashed, because both colours are equally dark in grey print.
     """
     ends = ", arrowhead=none" if crowded else ""
     if value is None:
@@ -383,7 +366,7 @@ def _edge(value: float | None, largest: float, crowded: bool = False) -> str:
 
 
 def _legend(look: _Look, values: Sequence[float | None], biased: bool, top: float) -> Iterator[str]:
-    """A line for each style of edge in the picture, and what colours a neuron."""
+    """A line for each style of edge in the drawing, and for the colours of neurons."""
     what = "weight" if look.color_by == "data" else "gradient"
     samples: dict[str, float | None] = {f"{what} > 0": 1.0, f"{what} < 0": -1.0}
     if 0.0 in values:
@@ -409,7 +392,7 @@ def _legend(look: _Look, values: Sequence[float | None], biased: bool, top: floa
 
 
 def _line_of_legend(name: str, text: str, left: float, y: float) -> str:
-    """A line of text that begins at the left."""
+    """A line of left-aligned text."""
     width = len(text) * _LETTER + 0.1
     place = f"{_at(left + width / 2, y)}, width={width:.3g}, margin=0"
     return rf'{name} [label="{text}\l", {place}, shape=plaintext, style=solid]'

@@ -1,4 +1,4 @@
-"""The data of a training as pairs of features and target, checked before the first step."""
+"""Checked data of a training: pairs of features and target."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
 
     Raises
     ------
-    TypeError, ValueError : if they are not numbers in rows, one row of each for an example, if one is not
-        finite, or the loss does not take a target; it names the row, and in X the column.
-    IndexError : if the model takes tokens, and one is none of its vocabulary.
+    TypeError, ValueError : if X and y are not rows of finite numbers, one for each example, or the loss
+        refuses a target; the error names the row, and in X the column.
+    IndexError : if the model takes tokens, and one is not in its vocabulary.
     """
     features = _rows(f"{name}X", X)
     if features is None:
@@ -47,11 +47,11 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
             f"{name}X and {name}y must have one row per example, got {len(features)} and {len(targets)} rows"
         )
 
-    # Each loss knows which targets it takes; it is asked with a prediction for so many features.
+    # The loss itself checks each target, with the prediction for the first row of the same length.
     examples = list(zip(features, targets))
     uncounted = uncounted_classes(loss)
     predictions: dict[int, Any] = {}
-    known: set[Any] = set()  # classes that it takes
+    known: set[Any] = set()  # classes that the loss takes
     with no_grad():
         for i, (x, target) in enumerate(copies(examples)):
             if len(x) not in predictions:
@@ -74,7 +74,7 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
 
 
 def called(model: Module, x: list[float], place: str) -> Any:
-    """The model's output for an example; an error, such as that of a token in no table, names the place."""
+    """The model's output for an example; an error, such as that of an unknown token, names the place."""
     try:
         return model(x)
     except (TypeError, ValueError, IndexError) as error:
@@ -122,7 +122,7 @@ def _targets(name: str, y: Any) -> list[Any]:
 
 
 def _rows(name: str, data: Any) -> list[list[float]] | None:
-    """Rows of different lengths, such as sentences, as lists of numbers; None of what is no such thing."""
+    """Rows of different lengths, such as sentences, as lists of numbers; None for anything else."""
     if isinstance(data, np.ndarray) and data.dtype != object:
         return None
     rows = list(data) if isinstance(data, (list, tuple, np.ndarray)) else []
@@ -142,17 +142,17 @@ def _rows(name: str, data: Any) -> list[list[float]] | None:
 
 
 def copies(examples: Iterable[Example]) -> list[Example]:
-    """The examples as the model and the loss get them: in lists of their own, which they may change."""
+    """Copies of the examples, which the model and the loss may change."""
     return [(x[:], target[:] if isinstance(target, list) else target) for x, target in examples]
 
 
 def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """The data (X, y, weights) and of it the last share, ⌈share · N⌉ examples, which is kept for validation.
+    """The data (X, y, weights) in two parts; the last ⌈share · N⌉ examples are kept for validation.
 
     Raises
     ------
-    TypeError, ValueError : if `share` is not from 0 to below 1, leaves no example on one side, or the data
-        are not numbers, one row of each for an example.
+    TypeError, ValueError : if `share` is not from 0 to below 1, or leaves a part empty; if the data are not
+        numbers, one row for each example.
     """
     share = require_fraction("validation_split", share, below=True)
     features, targets = (_rows(name, each) or finite_array(name, each) for name, each in (("X", X), ("y", y)))

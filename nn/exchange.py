@@ -63,6 +63,7 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
         elif type(part) is Sequential:
             pending += reversed(part.layers)
         elif type(part) is Layer:
+            layer_arrays(part, caller)
             yield part
         elif _known(part):
             for each in part.modules():
@@ -118,9 +119,6 @@ def to_torch(model: Module) -> Any:
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     parts = list(parts_of(model, "to_torch"))
-    for part in parts:
-        if isinstance(part, Layer):
-            layer_arrays(part, "to_torch")
     write = _Writer(library("torch", "to_torch", "torch"))
     modules = [module for part in parts for module in write(part)]
     if isinstance(model, (MLP, Layer, Sequential, Dropout)):
@@ -253,15 +251,6 @@ class _TorchOperations:
     def positions(self, tokens: Any) -> Any:
         return self.torch.arange(tokens.shape[-1], device=tokens.device)
 
-    def heads(self, x: Any, n_head: int) -> Any:
-        return x.unflatten(-1, (n_head, -1)).transpose(-3, -2)
-
-    def joined(self, x: Any) -> Any:
-        return x.transpose(-3, -2).flatten(-2)
-
-    def transposed(self, x: Any) -> Any:
-        return x.transpose(-2, -1)
-
     def turned(self, x: Any, base: float) -> Any:
         places = self.torch.arange(x.shape[-2], dtype=x.dtype, device=x.device)
         powers = self.torch.arange(0, x.shape[-1], 2, dtype=x.dtype, device=x.device) / x.shape[-1]
@@ -271,21 +260,12 @@ class _TorchOperations:
 
     def causal_softmax(self, scores: Any) -> Any:
         later = self.torch.ones(scores.shape[-2:], dtype=self.torch.bool, device=scores.device).triu(1)
-        return self.softmax(scores.masked_fill(later, -math.inf))
-
-    def softmax(self, x: Any) -> Any:
-        return x.softmax(-1)
+        return scores.masked_fill(later, -math.inf).softmax(-1)
 
     def of_the_largest(self, scores: Any, shares: Any, k: int) -> Any:
         order = scores.argsort(dim=-1, descending=True, stable=True)
         chosen = self.torch.zeros_like(shares, dtype=self.torch.bool).scatter(-1, order[..., :k], True)
         return shares.where(chosen, 0.0)
-
-    def total(self, x: Any) -> Any:
-        return x.sum(-1, keepdim=True)
-
-    def column(self, x: Any, i: int) -> Any:
-        return x[..., i : i + 1]
 
 
 # --- from torch ------------------------------------------------------------------------------------
@@ -324,10 +304,10 @@ def from_torch(module: Any) -> Module:
         return model.train(module.training)
     functions = tuple(getattr(net, each.torch) for each in ACTIVATIONS.values() if each.torch)
     modules = _flat(module, net)
-    plain = all(isinstance(each, (net.Linear, net.Dropout, *functions)) for each in modules)
+    plain = all(any(_is(each, kind) for kind in (net.Linear, net.Dropout, *functions)) for each in modules)
     parts: list[Any] = []  # modules, and each Linear with the name of its activation
     for each in modules:
-        if isinstance(each, net.Linear):
+        if _is(each, net.Linear):
             parts.append((each, "linear"))
         elif isinstance(each, functions) and (plain or not isinstance(each, net.GELU)):
             name = _activation_of(each, torch)
@@ -362,6 +342,11 @@ def _flat(module: Any, net: Any) -> list[Any]:
     return found
 
 
+def _is(module: Any, kind: Any) -> bool:
+    """Whether a module computes as torch's class does; a subclass may not."""
+    return isinstance(module, kind) and type(module).forward is kind.forward
+
+
 class _Reader:
     """Makes parts of torch modules; modules and parameters that these share are shared here."""
 
@@ -392,8 +377,7 @@ class _Reader:
         if isinstance(module, net.MultiheadAttention):
             return self._attention(module, name)
         for kind in _SIMPLE.values():
-            theirs = getattr(net, kind.__name__)
-            if isinstance(module, theirs) and type(module).forward is theirs.forward:
+            if _is(module, getattr(net, kind.__name__)):
                 return self._simple(kind, module, name)
         raise TypeError(
             f"from_torch does not support {module}: it takes {', '.join(_SIMPLE)}, MultiheadAttention, "
@@ -405,10 +389,10 @@ class _Reader:
         for attribute, inner in _inside(made):
             theirs = getattr(module, attribute)
             if isinstance(inner, list):
-                names = [getattr(each, "_name", "") for each in inner]
+                names = [each._name for each in inner]
                 setattr(made, attribute, list(map(self, theirs, names)))
             else:
-                setattr(made, attribute, self(theirs, getattr(inner, "_name", "")))
+                setattr(made, attribute, self(theirs, inner._name))
         return made
 
     def _simple(self, kind: Any, module: Any, name: str) -> Module:
@@ -422,14 +406,11 @@ class _Reader:
             (given["normalized_shape"],) = module.normalized_shape
         if "eps" in given and module.eps is None and module.weight is not None:
             given["eps"] = self.torch.finfo(module.weight.dtype).eps
-        if kind is Embedding and (module.max_norm is not None or module.scale_grad_by_freq):
-            raise ValueError(
-                f"from_torch takes an Embedding without max_norm and scale_grad_by_freq, got {module}"
-            )
-        fixed = {"initializer": "zeros", "seed": 0, "name": name}
-        made: Module = kind(
-            **given, **{each: fixed[each] for each in arguments if each in fixed and kind is not Dropout}
-        )
+        options = {"max_norm": None, "padding_idx": None, "scale_grad_by_freq": False}
+        if kind is Embedding and any(getattr(module, each) is not off for each, off in options.items()):
+            raise ValueError(f"from_torch takes an Embedding without {', '.join(options)}, got {module}")
+        fixed = {"initializer": "zeros", "seed": 0, "name": name} if kind is not Dropout else {}
+        made: Module = kind(**given, **{each: fixed[each] for each in fixed if each in arguments})
         for each in ("weight", "bias"):
             if getattr(made, each, None) is not None:
                 setattr(made, each, self._tensor(getattr(module, each)))
@@ -442,20 +423,12 @@ class _Reader:
                 f"got {module}"
             )
         bias = module.in_proj_bias is not None
-        made = CausalSelfAttention(
-            module.embed_dim,
-            module.num_heads,
-            bias,
-            dropout=module.dropout,
-            initializer="zeros",
-            seed=0,
-            name=name,
-        )
+        n, p = module.embed_dim, module.dropout
+        made = CausalSelfAttention(n, module.num_heads, bias, dropout=p, initializer="zeros", name=name)
         weights, biases = self._tensor(module.in_proj_weight), self._tensor(module.in_proj_bias)
-        n = module.embed_dim
         for i, part in enumerate((made.query, made.key, made.value)):
             part.weight = weights[n * i : n * (i + 1)]
-            part.bias = biases and biases[n * i : n * (i + 1)]
+            part.bias = biases[n * i : n * (i + 1)] if bias else None
         made.projection.weight = self._tensor(module.out_proj.weight)
         made.projection.bias = self._tensor(module.out_proj.bias)
         return made
@@ -465,13 +438,10 @@ class _Reader:
         if tensor is None:
             return None
         if tensor not in self.values:
-            free = tensor.requires_grad
-            rows = tensor.detach().double().tolist()
-            self.values[tensor] = (
-                [[Value(x).requires_grad_(free) for x in row] for row in rows]
-                if tensor.ndim == 2
-                else [Value(x).requires_grad_(free) for x in rows]
-            )
+            rows = np.empty(tensor.shape, dtype=object)
+            for place, number in np.ndenumerate(tensor.detach().double().numpy(force=True)):
+                rows[place] = Value(float(number)).requires_grad_(tensor.requires_grad)
+            self.values[tensor] = rows.tolist()
         return self.values[tensor]
 
 

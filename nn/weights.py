@@ -1,4 +1,4 @@
-"""Weights of examples: a loss that some examples count more in, eager and compiled alike."""
+"""Weights of examples in the loss, eager and compiled alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .arguments import require_number
+from .arguments import require_kind, require_number
 from .arrays import finite_array
 from .examples import Example
 from .losses import Loss, name_of
@@ -16,9 +16,9 @@ __all__ = ["Weighted", "weights_of"]
 
 
 class Weighted:
-    """A loss times the weight of its example, which is the last number of the target.
+    """A loss times the weight of the example, which is the last number of the target.
 
-    So a weight goes wherever a target goes: into a compiled program it is one more column of the batch.
+    Weights go wherever targets go: a compiled program has one more column in its batch.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def weights_of(
     validation: Sequence[Any] | None,
     class_weight: Any,
 ) -> list[list[float]] | None:
-    """The weights of the examples, and of those of validation; None if none are given.
+    """The weights of the examples, and of the validation examples; None without any.
 
     Raises
     ------
@@ -94,16 +94,12 @@ def _class_weights(given: Any, data: Sequence[Example]) -> dict[Any, float]:
             if label != int(label):
                 raise ValueError(f"class_weight='balanced' needs whole numbers as labels in y, got {label!r}")
         return {label: len(data) / (len(counts) * count) for label, count in counts.items()}
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            "class_weight must be a mapping of labels to weights or 'balanced', "
-            f"got {type(given).__name__}: {given!r:.60}"
-        )
+    require_kind(given, Mapping, "class_weight must be a mapping of labels to weights or 'balanced'")
     return {label: require_number(f"class_weight[{label!r}]", w, least=0.0) for label, w in given.items()}
 
 
 def _labels(examples: Sequence[Example], prefix: str) -> list[tuple[int, Any]]:
-    """The label of each example, with its row; of a one-hot row the number of the 1."""
+    """The row and the label of each example; for a one-hot row the index of the 1."""
     labels = []
     for row, (_, target) in enumerate(examples):
         if isinstance(target, list) and len(target) > 1:

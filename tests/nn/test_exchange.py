@@ -343,6 +343,12 @@ def test_from_torch_takes_what_torch_made(torch):
             "knows ELU with alpha=1.0 only",
         ),
         (lambda t: from_torch(t.nn.Embedding(3, 2, max_norm=1.0)), ValueError, "Embedding without max_norm"),
+        (lambda t: from_torch(t.nn.Embedding(3, 2, padding_idx=0)), ValueError, "without max_norm, padding_"),
+        (
+            lambda t: from_torch(t.nn.Sequential(type("Own", (t.nn.Linear,), {"forward": abs})(1, 1))),
+            TypeError,
+            "does not support Own",
+        ),
         (lambda t: from_torch(t.nn.LayerNorm((2, 3))), ValueError, "takes norms of vectors, got LayerNorm"),
         (
             lambda t: from_torch(t.nn.MultiheadAttention(4, 2, kdim=3)),
