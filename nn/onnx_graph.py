@@ -204,13 +204,12 @@ class _Writer:
             return part._array_forward(self.ops, sub, x)
         if isinstance(part, Linear):
             return self._linear(x, part.weight, part.bias)
-        weight: Any = None if part.weight is None else self._tensor(part.weight)
         if isinstance(part, Embedding):
-            return _Tensor(self.graph, self.graph("Gather", weight.name, x.name))
+            return _Tensor(self.graph, self.graph("Gather", self._tensor(part.weight).name, x.name))
         if isinstance(part, LayerNorm):
             x = x - x.node("ReduceMean", axes=[-1])
         y = x / ((x * x).node("ReduceMean", axes=[-1]) + part.eps).node("Sqrt")
-        y = y if weight is None else y * weight
+        y = y if part.weight is None else y * self._tensor(part.weight)
         return y if part.bias is None else y + self._tensor(part.bias)
 
     def _linear(self, x: Any, weight: Any, bias: Any) -> Any:
