@@ -19,11 +19,11 @@ from .array_forward import has_formula, known_activation
 from .attention import CausalSelfAttention
 from .feed_forward import GELU
 from .layers import MLP, Dropout, Layer, Sequential
-from .linear import Embedding, Linear, Vector, numbers_of
+from .linear import Embedding, Linear, numbers_of
 from .module import Module
 from .normalization import LayerNorm, RMSNorm
 
-__all__ = ["from_torch", "layer_parts", "library", "parts_of", "to_torch"]
+__all__ = ["from_torch", "library", "parts_of", "to_torch"]
 
 
 def library(name: str, what: str, extra: str) -> Any:
@@ -63,13 +63,13 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
         elif type(part) is Sequential:
             pending += reversed(part.layers)
         elif type(part) is Layer:
-            layer_parts(part, caller)
+            _require_one_activation(part, caller)
             yield part
-        elif _known(part):
+        elif has_formula(part):
             for each in part.modules():
-                if not _known(each):
+                if not has_formula(each):
                     raise TypeError(f"{caller} does not know the {type(each).__name__} in {part!r:.60}")
-                if has_formula(each) and isinstance(getattr(each, "activation", None), Activation):
+                if isinstance(getattr(each, "activation", None), Activation):
                     known_activation(each, caller)
             yield part
         else:
@@ -79,20 +79,12 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
             )
 
 
-def _known(part: Any) -> bool:
-    return type(part) in _SIMPLE.values() or has_formula(part)
-
-
-def layer_parts(layer: Layer, caller: str) -> tuple[list[Vector], list[Value] | None, Activation]:
-    """The weights (n_out, n_in), the biases (n_out,) or None, and the activation of a layer."""
+def _require_one_activation(layer: Layer, caller: str) -> None:
     neurons, activation = layer.neurons, layer.activation
     own = ACTIVATIONS["linear"] if activation.layerwise else activation
     if ACTIVATIONS.get(activation.name) != activation or {n.activation for n in neurons} != {own}:
         names = ", ".join({function.name: 0 for function in (activation, *(n.activation for n in neurons))})
         raise ValueError(f"{caller} knows one of nn.ACTIVATIONS for a layer, and {layer!r} has {names}")
-    biases = [Value(0.0) if neuron.b is None else neuron.b for neuron in neurons]
-    bare = all(neuron.b is None for neuron in neurons)
-    return [neuron.w for neuron in neurons], None if bare else biases, activation
 
 
 # --- to torch --------------------------------------------------------------------------------------
@@ -140,15 +132,15 @@ class _Writer:
             if isinstance(part, Layer):
                 made = self._layer(part)
             else:
-                made = [self._composite(part) if has_formula(part) else self._simple(part)]
+                made = [self._simple(part) if type(part) in _SIMPLE.values() else self._composite(part)]
             self.made[part] = made
         return self.made[part]
 
     def _layer(self, layer: Layer) -> list[Any]:
-        weight, bias, activation = layer_parts(layer, "to_torch")
-        sizes = {"in_features": layer.n_in, "out_features": layer.n_out, "bias": bias is not None}
-        made = [self._filled("Linear", sizes, weight, bias)]
-        return made if activation.linear else [*made, _torch_activation(activation, self.torch)]
+        weights, biases = layer._tensors()
+        sizes = {"in_features": layer.n_in, "out_features": layer.n_out, "bias": biases is not None}
+        made = [self._filled("Linear", sizes, weights, biases)]
+        return made if layer.activation.linear else [*made, _torch_activation(layer.activation, self.torch)]
 
     def _composite(self, part: Module) -> Any:
         made = _composite(part)
