@@ -293,7 +293,7 @@ class Loop:
         examples = [self.data[i] for i in batch]
         with self.whole_or_not_at_all(lambda: self.before):
             given = copies(examples)
-            outputs = [called(self.model, x, f"row {i} of X, in {place}") for i, (x, _) in zip(batch, given)]
+            outputs = [called(f"row {i} of X, in {place}", self.model, x) for i, (x, _) in zip(batch, given)]
             total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
             if not math.isfinite(total.data):
                 error = self.divergence(f"the loss became {total.data!r}", place, examples)
