@@ -378,7 +378,7 @@ def test_a_loss_of_the_users_has_a_program_for_each_length():
 def test_few_long_sequences_are_padded_apart(ahead, programs):
     """Not if the short ones look ahead: each group is looked at."""
     X, y = numbers_of([40, 33, *[3, 2, 4] * 9])
-    make = lambda: Scores(lambda t, j, T: j <= t + (T < ahead), VOCABULARY)
+    make = lambda: Scores(lambda t, j, T: j <= t + (ahead > T), VOCABULARY)
     assert agrees(make, X, y, loss="cross_entropy", epochs=1) == programs
 
 
