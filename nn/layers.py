@@ -6,7 +6,7 @@ The neurons of a layer share one tuple of inputs, a single operand of the engine
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,11 @@ from .arguments import (
     require_text,
     scalar,
 )
-from .array_forward import Operations, Sub
 from .initializers import Initializer, draw_weights
 from .module import Module
+
+if TYPE_CHECKING:
+    from .array_forward import Operations, Sub
 
 __all__ = ["MLP", "Dropout", "Layer", "Neuron", "Sequential"]
 
