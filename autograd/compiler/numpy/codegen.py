@@ -22,7 +22,7 @@ from ..ir.nodes import Indices, Node, Shape, applies
 from ..ir.registry import Rules
 from ..ir.schedule import Buffer, Schedule
 from .taking import add_rows, places, take_rows
-from .target import OPERATORS, ArrayTarget
+from .target import ArrayTarget
 
 __all__ = ["IN_PLACE", "Codegen", "view"]
 
@@ -67,7 +67,6 @@ class Codegen:
         self.flat: dict[Node, str] = {}  # by node its array or view, with all rows along one axis
         self.shaped: set[Node] = set()  # nodes for which `flat` has a view in the node's own shape
         self.arrays: dict[Buffer, str] = {}
-        self.number: dict[Node, str] = {}  # by node that is a float its variable
 
     # --- names
 
@@ -166,10 +165,7 @@ class Codegen:
         for step in self.schedule.steps:
             (node,) = step.nodes
             self.lines = self.running if step.phase else self.loading
-            if node in self.target.numbers:
-                self._compute(node)
-            else:
-                self.lowerings[type(node)](self, node)
+            self.lowerings[type(node)](self, node)
         results = [self._result(output) for output in self.outputs]
         used = set(re.findall(r"\bv\d+\b", "\n".join([*self.running, *results])))
         views = "".join(f"{name}, " for name in self.views if name in used)
@@ -218,33 +214,6 @@ class Codegen:
     def _write(self, line: str) -> None:
         self.lines.append(line)
 
-    def _compute(self, node: Node) -> None:
-        """A node that is a float."""
-        if isinstance(node, ir.Gather):
-            self.number[node] = self._operand(node.args[0], False)
-        else:
-            self.number[node] = f"n{node.number}"
-            if isinstance(node, ir.Apply):
-                operands = [self._operand(arg, False) for arg in node.args]
-                expression = OPERATORS[node.row.name].format(*operands)
-            else:
-                a, b = *map(self._line, node.args), *([self._ones()] if isinstance(node, ir.BatchSum) else [])
-                expression = f"{a}.dot({b})"
-            self._write(f"n{node.number} = {expression}")
-        if node in self.target.in_arrays:
-            self._write(f"{self._array(node)}.fill({self.number[node]})")
-
-    def _line(self, node: Node) -> str:
-        """All numbers of a node along one axis."""
-        if not isinstance(node, ir.Constant) and not node.batched:
-            return self.flat[node]
-        name = self.flat[node] if node.batched else self._name(node, False)
-        return self._bind(f"{name}.reshape(-1)", self._known(node))
-
-    def _operand(self, node: Node, batched: bool) -> str:
-        """A node as an operand of a node that is batched, or not: a float where it is one."""
-        return self.number.get(node) or self._name(node, batched)
-
     @lowerings.of(ir.Apply)
     def _apply(self, node: ir.Apply) -> None:
         row = node.row
@@ -252,7 +221,7 @@ class Codegen:
             # A vector of one constant is an array too.
             self._constant(arg, arg.data[..., None] if node.batched else arg.data)
             if i in row.vectors and isinstance(arg, ir.Constant)
-            else (self._name if row.vectors else self._operand)(arg, node.batched)
+            else self._name(arg, node.batched)
             for i, arg in enumerate(node.args)
         ]
         out = self._array(node)

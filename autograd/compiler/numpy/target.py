@@ -1,4 +1,4 @@
-"""What numpy can do: which rows are views, what is written in place, and what is a float or not its own."""
+"""What numpy can do: which rows are views, what is written in place, and whose memory it is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from ..ir.index_maps import strides_of
 from ..ir.nodes import Indices, Node, ancestry
 from ..ir.schedule import Schedule, Target
 
-__all__ = ["OPERATORS", "ArrayTarget"]
-
-OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"}  # of floats, by row
+__all__ = ["ArrayTarget"]
 
 
 class ArrayTarget(Target):
@@ -20,7 +18,6 @@ class ArrayTarget(Target):
 
     Attributes
     ----------
-    numbers, in_arrays : nodes that are floats in `run`, and those of them that are also read as arrays.
     outside : nodes in an array of the caller.
     few : whether the caller's parameters are copied, which is quicker than views of them at each call.
     escaping : results in a new array for each array of parameters, which the caller may keep.
@@ -37,15 +34,11 @@ class ArrayTarget(Target):
             varying = [arg for arg in node.args if not isinstance(arg, ir.Constant)]
             if isinstance(node, (ir.Inputs, ir.Symbol)) or (varying and self._invariant.issuperset(varying)):
                 self._invariant.add(node)
-        self._find_numbers(order)
         # What `run` reads of `load` in an array that both know. What it reads as a matrix alone stays a view:
         # BLAS takes the rows of a batch as they are.
-        late = [node for node in order if node not in self._invariant]
+        late = [node for node in order if node not in self._invariant and not _is_product(node)]
         self._materialized = self._invariant.intersection(
-            [
-                *outputs,
-                *(arg for node in late if node in self.numbers or not _is_product(node) for arg in node.args),
-            ]
+            [*outputs, *[arg for node in late for arg in node.args]]
         )
         self.outside: set[Node] = {graph.parameters}
         if graph.inputs not in self._materialized:
@@ -61,34 +54,6 @@ class ArrayTarget(Target):
             for each in (node, *node.args)
             if each.batched
         }
-
-    def _find_numbers(self, order: Sequence[Node]) -> None:
-        """Single numbers are floats: an array of one takes ten times as long."""
-        self.numbers: set[Node] = set()
-        in_arrays = set(self.outputs)
-        for node in order:
-            if node.size == 1 and not node.batched and node not in self._invariant and self._is_number(node):
-                self.numbers.add(node)
-        for node in reversed(order):
-            scalar = node in self.numbers and node not in in_arrays
-            if not (scalar and isinstance(node, ir.Gather)) and (
-                not isinstance(node, ir.Apply) or node.row.vectors
-            ):
-                in_arrays.update(node.args)
-        self.in_arrays = self.numbers & in_arrays
-
-    def _is_number(self, node: Node) -> bool:
-        if isinstance(node, ir.BatchSum):
-            return True
-        if _is_product(node):
-            a, b = node.args
-            return a.batched == b.batched
-        known = [
-            arg in self.numbers or isinstance(arg, ir.Symbol) or arg.scalar is not None for arg in node.args
-        ]
-        return all(known) and (
-            isinstance(node, ir.Gather) or (isinstance(node, ir.Apply) and node.row.name in OPERATORS)
-        )
 
     def _find_escaping(self, order: Sequence[Node]) -> None:
         for output in self.outputs:
@@ -110,9 +75,7 @@ class ArrayTarget(Target):
     def is_view(self, schedule: Schedule, node: ir.Gather) -> bool:
         (x,) = node.args
         copied = isinstance(x, ir.Inputs) and x in self.outside and node in self._materialized
-        return not (copied or isinstance(x, ir.Symbol) or node in self.numbers) and self.is_spaced(
-            node, node.index
-        )
+        return not (copied or isinstance(x, ir.Symbol)) and self.is_spaced(node, node.index)
 
     def is_part(self, schedule: Schedule, node: ir.ScatterAdd, index: Indices, arg: Node) -> bool:
         return isinstance(arg, (ir.MatMul, ir.Outer, ir.BatchSum, ir.Apply)) and self.is_spaced(arg, index)
@@ -128,10 +91,10 @@ class ArrayTarget(Target):
         )
 
     def is_stored(self, schedule: Schedule, node: Node) -> bool:
-        return node not in self.outside and (node not in self.numbers or node in self.in_arrays)
+        return node not in self.outside
 
     def is_rewritten(self, node: Node, arg: Node) -> bool:
-        elementwise = isinstance(node, ir.Apply) and not node.row.vectors and node not in self.numbers
+        elementwise = isinstance(node, ir.Apply) and not node.row.vectors
         return (
             elementwise
             and (arg in self.escaping) is (node in self.escaping)
