@@ -16,7 +16,7 @@ from ...locks import built_once
 from .. import tuning
 from ..backends import BackendProgram, RowLowerings, Widths
 from ..ir.nodes import Node, ancestry
-from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU
+from ..ir.passes import EXPAND_FUSED, STEP_OF_RELU
 from ..update_loop import Training
 from .codegen import IN_PLACE, Codegen, view
 from .scalar_codegen import OPERATORS, ScalarProgram, pays
@@ -34,7 +34,7 @@ def _array_rule(row: Primitive) -> Any:
 class ArrayProgram(BackendProgram):
     """Nodes as Python source on arrays, followed by that on floats if a batch of one runs as floats."""
 
-    PASSES = (EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU)
+    PASSES = (EXPAND_FUSED, STEP_OF_RELU)
     CHECKS_INDICES = True
     LOWERINGS: ClassVar = {
         "numpy": RowLowerings(lambda row: IN_PLACE.get(row.name), _array_rule),
