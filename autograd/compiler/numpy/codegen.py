@@ -99,23 +99,22 @@ class Codegen:
             if node.scalar is not None:
                 return repr(node.scalar)
             return self._constant(node, node.data[..., None] if batched else node.data)
-        lane = "B" if node.batched else "1" if batched else ""
-        if (node.batched or not batched) and (len(node.shape) == 1 or node in self.shaped):
+        if node.batched is batched and (len(node.shape) == 1 or node in self.shaped):
             return self.flat[node]
-        return self._shaped(node, f"{', '.join(filter(None, [*map(str, node.shape), lane]))}")
+        return self._shaped(
+            node, ", ".join([*map(str, node.shape), *["B" if node.batched else "1"] * batched])
+        )
 
     def _constant(self, node: ir.Constant, data: Any) -> str:
         name = f"c{node.number}{'b' if data.ndim > len(node.shape) else ''}"
         self.constants[name] = data.astype(self.dtype)
         return name
 
-    def _matrix(self, node: Node, batched: bool) -> str:
+    def _matrix(self, node: Node) -> str:
         """A node as a matrix: its first axis, and all others as one."""
-        if not batched or not node.batched:
+        if not node.batched:
             return self._name(node, False)
-        if node.shape[1:] in ((), (1,)):
-            return self.flat[node]
-        return self._shaped(node, f"{node.shape[0]}, -1")
+        return self.flat[node] if node.size == node.shape[0] else self._shaped(node, f"{node.shape[0]}, -1")
 
     def _transposed(self, node: Node, matrix: str) -> str:
         return self._bind(f"{matrix}.T", self._known(node))
@@ -331,22 +330,22 @@ class Codegen:
             return
         name = f"c{node.number}"
         self.constants[name] = (1.0 - np.eye(node.shape[0])).astype(self.dtype)
-        operand = self._matrix(x, node.batched)
+        operand = self._matrix(x)
         self._array(node)
-        self._write(f"np.matmul({name}, {operand}, out={self._matrix(node, node.batched)})")
+        self._write(f"np.matmul({name}, {operand}, out={self._matrix(node)})")
 
     @lowerings.of(ir.MatMul)
     def _matmul(self, node: ir.MatMul) -> None:
         a, b = node.args
         left = self._transposed(a, self._name(a, False)) if node.transposed else self._name(a, False)
-        right = self._matrix(b, b.batched)
+        right = self._matrix(b)
         self._array(node)
-        self._write(f"np.matmul({left}, {right}, out={self._matrix(node, node.batched)})")
+        self._write(f"np.matmul({left}, {right}, out={self._matrix(node)})")
 
     @lowerings.of(ir.Outer)
     def _outer(self, node: Node) -> None:
         a, b = node.args
-        left, right = self._matrix(a, a.batched), self._transposed(b, self._matrix(b, b.batched))
+        left, right = self._matrix(a), self._transposed(b, self._matrix(b))
         self._write(f"np.matmul({left}, {right}, out={self._array(node)})")
 
     @lowerings.of(ir.BatchSum)

@@ -27,15 +27,14 @@ class ArrayTarget(Target):
     repeated = 1
 
     def __init__(self, outputs: Sequence[Node]) -> None:
-        self.outputs, order = outputs, ancestry(outputs)
-        graph = order[0].graph
+        order, graph = ancestry(outputs), outputs[0].graph
         self._invariant: set[Node] = set()  # nodes that depend on the batch alone
         for node in order:
             varying = [arg for arg in node.args if not isinstance(arg, ir.Constant)]
             if isinstance(node, (ir.Inputs, ir.Symbol)) or (varying and self._invariant.issuperset(varying)):
                 self._invariant.add(node)
-        # What `run` reads of `load` in an array that both know. What it reads as a matrix alone stays a view:
-        # BLAS takes the rows of a batch as they are.
+        # Results of `load` that `run` reads are in arrays. Those that it reads only as matrices stay views of
+        # the batch: BLAS takes its rows as they are.
         late = [node for node in order if node not in self._invariant and not _is_product(node)]
         self._materialized = self._invariant.intersection(
             [*outputs, *[arg for node in late for arg in node.args]]
@@ -44,9 +43,11 @@ class ArrayTarget(Target):
         if graph.inputs not in self._materialized:
             self.outside.add(graph.inputs)
         self.few = graph.parameters.size <= tuning.NUMPY_COPIED
-        self.escaping: set[Node] = set()
-        if not self.few:
-            self._find_escaping(order)
+        self.escaping = {
+            each
+            for each in outputs
+            if not (self.few or each.batched or isinstance(each, ir.Gather) or each in self._invariant)
+        }
         self._matrices = {
             each
             for node in order
@@ -55,18 +56,8 @@ class ArrayTarget(Target):
             if each.batched
         }
 
-    def _find_escaping(self, order: Sequence[Node]) -> None:
-        for output in self.outputs:
-            if not output.batched and not isinstance(output, ir.Gather) and output not in self._invariant:
-                self.escaping.add(output)
-        for output in [output for output in self.escaping if isinstance(output, ir.Apply)]:
-            for arg in output.args:  # the output is written over it
-                alone = sum(arg in node.args for node in order) == 1
-                if isinstance(arg, ir.ScatterAdd) and alone and not arg.batched:
-                    self.escaping.add(arg)
-
     def phase(self, node: Node, phases: dict[Node, int]) -> int:
-        return 0 if self.is_invariant(node) else 1
+        return int(not self.is_invariant(node))
 
     def is_invariant(self, node: Node) -> bool:
         """Whether it depends on the batch alone."""
@@ -81,25 +72,19 @@ class ArrayTarget(Target):
         return isinstance(arg, (ir.MatMul, ir.Outer, ir.BatchSum, ir.Apply)) and self.is_spaced(arg, index)
 
     def is_spaced(self, node: Node, index: Indices) -> bool:
-        """Whether a node may be a view of these rows of another.
+        """Whether a node may be a view of these rows of another: they are evenly spaced.
 
-        They must be evenly spaced, and the columns of a matrix contiguous: its reshaping is a copy otherwise.
+        The columns of a matrix are contiguous too, or else reshaping copies it.
         """
-        spaced = strides_of(index)
-        return (
-            spaced is not None and min(spaced[1]) > 0 and (node not in self._matrices or spaced[1][-1] == 1)
-        )
+        _, steps = strides_of(index) or (0, (0,))
+        return min(steps) > 0 and (node not in self._matrices or steps[-1] == 1)
 
     def is_stored(self, schedule: Schedule, node: Node) -> bool:
         return node not in self.outside
 
     def is_rewritten(self, node: Node, arg: Node) -> bool:
         elementwise = isinstance(node, ir.Apply) and not node.row.vectors
-        return (
-            elementwise
-            and (arg in self.escaping) is (node in self.escaping)
-            and not isinstance(arg, (ir.Parameters, ir.Inputs))
-        )
+        return elementwise and not isinstance(arg, ir.Inputs) and node not in self.escaping
 
     def kind(self, node: Node) -> Hashable:
         return node.size, node.batched, node in self.escaping
