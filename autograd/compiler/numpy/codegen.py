@@ -30,10 +30,10 @@ RELU, STEP = TABLE["relu"], TABLE["step"]
 
 _SYMBOLS = "cotangent, batch_size, total_cotangent"  # arguments of `load` and `run`
 _UFUNCS = {"sum": "add", "max": "maximum", "min": "fmin"}  # of a `Reduce`
-# Rows whose array form is no single function of numpy, and which need no new arrays.
+# Rows whose array form is several functions of numpy, here without new arrays.
 _NEGATIVE = bool(np.signbit(np.maximum(np.full(65, -0.0), np.zeros(65))).any())
 _CLEAN = ("np.add({out}, 0.0, out={out})",) if _NEGATIVE else ()
-# The maximum of −0 and 0 is either of them, by the machine. An array of zeros is twice as fast as one 0.
+# The machine decides whether the maximum of −0 and 0 is −0. An array of zeros is twice as fast as one 0.
 IN_PLACE = {
     "relu": ("np.maximum({0}, {zeros}, out={out})", *_CLEAN),
     "step": ("np.maximum({0}, {zeros}, out={out})", "np.sign({out}, out={out})"),
@@ -63,15 +63,15 @@ class Codegen:
         self.running: list[str] = []
         self.lines = self.loading
         self.views: list[str] = []  # names that `load` binds to views of the batch
-        self.bound: dict[str, str] = {}  # by expression the name that it is bound to
+        self.bound: dict[str, str] = {}  # by expression its name
         self.flat: dict[Node, str] = {}  # by node its array or view, with all rows along one axis
-        self.shaped: set[Node] = set()  # nodes for which `flat` has a view in the node's own shape
+        self.shaped: set[Node] = set()  # nodes that have a view in their own shape in `flat`
         self.arrays: dict[Buffer, str] = {}
 
     # --- names
 
     def _bind(self, expression: str, lines: list[str]) -> str:
-        """The name of an expression, which is evaluated once, in these lines."""
+        """The name of an expression that is evaluated once, in these lines."""
         if expression not in self.bound:
             name = f"v{len(self.bound)}"
             self.bound[expression] = name
@@ -81,7 +81,7 @@ class Codegen:
         return self.bound[expression]
 
     def _known(self, node: Node) -> list[str]:
-        """The lines that bind a node's array first, where views of it are bound too."""
+        """The lines that bind a node's array and its views."""
         root = self.schedule.root(node)
         if isinstance(root, ir.Parameters) or root in self.target.escaping:
             return self.binding
@@ -92,7 +92,7 @@ class Codegen:
         return self._bind(f"{self.flat[node]}.reshape({shape})", self._known(node))
 
     def _name(self, node: Node, batched: bool) -> str:
-        """A node as an operand of a node that is batched, or not."""
+        """A node as an operand of one that is batched, or not."""
         if isinstance(node, ir.Symbol):
             return node.name
         if isinstance(node, ir.Constant):
@@ -111,7 +111,7 @@ class Codegen:
         return name
 
     def _matrix(self, node: Node) -> str:
-        """A node as a matrix: its first axis, and all others as one."""
+        """A node as a matrix: all axes but the first as one."""
         if not node.batched:
             return self._name(node, False)
         return self.flat[node] if node.size == node.shape[0] else self._shaped(node, f"{node.shape[0]}, -1")
@@ -122,7 +122,7 @@ class Codegen:
     # --- arrays
 
     def _array(self, node: Node) -> str:
-        """The array for a result: part of that of a scatter-add, or its own."""
+        """The array of a result: its own, or part of that of a scatter-add."""
         if node in self.schedule.aliases:
             whole, index = self.schedule.aliases[node]
             if whole not in self.flat:
@@ -146,8 +146,8 @@ class Codegen:
             self.shaped.add(node)
 
     def _part(self, node: Node, index: Indices) -> str:
-        """A view of evenly spaced rows of an array, along one axis if the spacing is even along that."""
-        start, steps = strides_of(index)  # type: ignore[misc]  # only rows that are evenly spaced come here
+        """A view of evenly spaced rows of an array: a slice, if their spacing is even along one axis."""
+        start, steps = strides_of(index)  # type: ignore[misc]  # callers pass evenly spaced rows
         known = self._known(node)
         flat = strides_of(index.reshape(-1))
         if flat is not None:
@@ -189,11 +189,11 @@ class Codegen:
 
     @lowerings.of(ir.Constant, ir.Symbol)
     def _named(self, node: Node) -> None:
-        """Nothing: readers name it."""
+        """Its readers name it."""
 
     @lowerings.of(ir.Parameters, ir.Inputs)
     def _given(self, node: Node) -> None:
-        """The caller's arrays, or copies of them."""
+        """The caller's arrays, or copies."""
         if isinstance(node, ir.Parameters):
             self.flat[node] = "parameters"
         elif node in self.target.outside:
@@ -217,7 +217,7 @@ class Codegen:
     def _apply(self, node: ir.Apply) -> None:
         row = node.row
         operands = [
-            # A vector of one constant is an array too.
+            # A vector is an array even if it is one constant.
             self._constant(arg, arg.data[..., None] if node.batched else arg.data)
             if i in row.vectors and isinstance(arg, ir.Constant)
             else self._name(arg, node.batched)
@@ -295,7 +295,7 @@ class Codegen:
     def _take_rows(self, node: ir.TakeRows) -> None:
         table = node.args[0]
         operand = self._name(table, table.batched)
-        if isinstance(table, ir.Constant):  # of one number an array too
+        if isinstance(table, ir.Constant):  # an array even if it is one number
             operand = self._constant(table, table.data)
         self._write(f"take_rows({operand}, {self._places(node)}, {self._array(node)})")
 
@@ -304,7 +304,7 @@ class Codegen:
         self._write(f"add_rows({self._name(node.args[0], True)}, {self._places(node)}, {self._array(node)})")
 
     def _places(self, node: Any) -> str:
-        """The rows that an index names; of the batch alone they are found once, by `load`."""
+        """The rows of an index, found once by `load` if they depend on the batch alone."""
         index, name = node.args[1], f"starts{node.number}"
         name = next((known for known, starts in self.constants.items() if starts is node.starts), name)
         self.constants[name] = node.starts
@@ -320,7 +320,7 @@ class Codegen:
 
     @lowerings.of(ir.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> None:
-        """A product with ones off the diagonal; for many rows running sums from both ends."""
+        """A product with 1 − I; for many rows running sums from both ends."""
         (x,) = node.args
         if node.shape[0] > tuning.NUMPY_SQUARE:
             rows, out = self._name(x, node.batched), self._array(node)
@@ -350,7 +350,7 @@ class Codegen:
 
     @lowerings.of(ir.BatchSum)
     def _batch_sum(self, node: Node) -> None:
-        """A product with ones: BLAS adds up several times as fast as numpy."""
+        """A product with ones: BLAS sums several times as fast as numpy."""
         operand = self._name(node.args[0], True)
         self._write(f"np.matmul({operand}, {self._ones()}, out={self._array(node)})")
 
@@ -371,7 +371,7 @@ Codegen.lowerings.require_all()
 
 
 def view(base: Any, start: int, shape: Shape, steps: Shape) -> Any:
-    """Rows of `base`, (n, B) or (n,), from `start` on, `steps` rows apart along each axis of `shape`."""
+    """Rows of `base`, (n, B) or (n,), from `start` on, `steps` apart along the axes of `shape`."""
     row, *lane = base.strides
     return np.ndarray(
         (*shape, *base.shape[1:]),
