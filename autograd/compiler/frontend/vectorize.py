@@ -37,9 +37,9 @@ def vectorize(trace: Trace, fold: bool = False) -> list[Node]:
 
     With `fold`, biases are weights of one more input, which is 1: the matrix product adds them.
     """
-    vectorizer = _Vectorizer(trace, trace.constant(1.0) if fold else None)
+    made = _Vectorizer(trace, trace.constant(1.0) if fold else None)
     outputs = [
-        vectorizer.graph.gather(vectorizer.node(position), np.array([vectorizer.place[position]]))
+        made.graph.gather(made.nodes[made.group[position]], made.place[[position]])
         for position in trace.outputs
     ]
     return checked("vectorized", outputs)
@@ -66,14 +66,10 @@ class _Vectorizer:
         self.place[trace.parameters : trace.parameters + trace.inputs] = np.arange(trace.inputs)
         constants = np.array(list(trace.constants.values()) or [0.0])
         self.place[list(trace.constants)] = np.arange(len(trace.constants))
-        self.nodes: list[Any] = [self.graph.parameters, self.graph.inputs, self.graph.constant(constants)]
+        self.nodes: list[Node] = [self.graph.parameters, self.graph.inputs, self.graph.constant(constants)]
         self._origins = np.array(self.group, dtype=np.intp)
         for positions in groups.values():
             self.nodes.append(self._node(positions))
-
-    def node(self, position: int) -> Node:
-        node: Node = self.nodes[self.group[position]]
-        return node
 
     # --- groups
 
@@ -157,20 +153,23 @@ class _Vectorizer:
         if row is TAKE:
             return self._taken(positions, operands)
         if row is DOT:
-            node = self._matrix_product(positions, operands)
-            if node is not None:
-                return node
-        columns: list[Any] = []
-        for column in zip(*operands):
-            several = type(column[0]) is tuple
-            columns.append(
-                np.array(column, dtype=np.intp).reshape(len(positions), -1).T if several else np.array(column)
-            )
-        order = self._sorted(columns)
+            product = self._matrix_product(positions, operands)
+            if product is not None:
+                return product
+        columns: list[Any] = [
+            np.array(column, np.intp).reshape(len(positions), -1).T
+            if type(column[0]) is tuple
+            else np.array(column)
+            for column in zip(*operands)
+        ]
+        # By the first operand, then by the others; sequences by their first elements.
+        keys = [self.place[each[0] if each.ndim == 2 else each] for each in columns if len(each)]
+        order = np.lexsort(keys[::-1]) if keys else np.arange(len(positions))
         self.place[np.array(positions)[order]] = np.arange(len(positions))
         if row is DOT:
             left, right, *bias = (self._rows(column[..., order], column.ndim - 1) for column in columns)
-            return self._plus(self._along(self.graph.apply(MUL, [left, right])), bias)
+            node = self._along(self.graph.apply(MUL, [left, right]))
+            return self.graph.apply(ADD, [node, *bias]) if bias else node
         columns = [column[..., order] for column in columns]
         shape = self._shape(columns)
         args = [self._rows(column.reshape(*column.shape[:-1], *shape), column.ndim - 1) for column in columns]
@@ -186,9 +185,6 @@ class _Vectorizer:
         total = self.graph.reduce_sum(x, 0)
         return self.graph.reshape(total, total.shape[1:])
 
-    def _plus(self, node: Node, bias: Sequence[Node]) -> Node:
-        return self.graph.apply(ADD, [node, bias[0]]) if bias else node
-
     def _shape(self, columns: list[Indices]) -> tuple[int, ...]:
         """The shape of a group: two axes if an operand is evenly spaced along two axes and not along one.
 
@@ -203,15 +199,6 @@ class _Vectorizer:
                 if size % width == 0 and strides_of(place.reshape(size // width, width)) is not None:
                     return size // width, width
         return (size,)
-
-    def _sorted(self, columns: list[Any]) -> Indices:
-        """The order of a group's positions by their operands, the first operand first."""
-        keys = []
-        for column in columns:
-            first = column[0] if column.ndim == 2 and len(column) else column
-            if column.ndim == 1 or len(column):
-                keys.append(self.place[first])
-        return np.lexsort(keys[::-1]) if keys else np.arange(columns[0].shape[-1])
 
     def _matrix_product(self, positions: list[int], operands: list[Any]) -> Node | None:
         """Dot products of l sequences with r others, all with all, as one matrix product (l, r)."""
@@ -238,7 +225,7 @@ class _Vectorizer:
             biased = False
         node = graph.matmul(self._rows(np.array(lefts), whole=2), self._rows(np.array(rights).T, whole=2))
         if biased:
-            node = self._plus(node, [self._rows(table)])
+            node = graph.apply(ADD, [node, self._rows(table)])
         return graph.broadcast(node, (len(lefts), wide))
 
     def _folds(self, biases: Indices, rights: list[Any]) -> bool:
