@@ -105,8 +105,8 @@ class BackendProgram:
 
     Parameters
     ----------
-    nodes : the value over the batch, (1,), the gradient (P,) and perhaps outputs (1,) for each example; or
-        batched nodes alone.
+    nodes : the value over the batch, (1,), and the gradient (P,), which are sums over the examples; and
+        outputs (1,), which are batched. Or batched nodes alone.
     mean : whether to take the mean over the batch, or else the sum.
     dtype : float64 or float32, of all numbers.
     widths : where the inputs of an example come from; by default from the batch alone.

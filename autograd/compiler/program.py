@@ -749,7 +749,7 @@ class Program:
                 nodes = [_reduced(results[0]), gradient(results[0])]
                 found[backend, *GRADIENT] = nodes
                 found[backend, *EVALUATE] = _everywhere(results)
-                found[backend, *TRAINING] = [*nodes, *results[1:]]
+                found[backend, *TRAINING] = [*nodes, *found[backend, *EVALUATE][1:]]
             else:
                 found[backend, kind, wrt] = self._derivative_nodes(fold, kind, wrt)
         return found[backend, kind, wrt]

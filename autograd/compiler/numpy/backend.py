@@ -15,7 +15,7 @@ from ...engine.primitive import Primitive
 from ...locks import built_once
 from .. import tuning
 from ..backends import BackendProgram, RowLowerings, Widths
-from ..ir.nodes import Node, ancestry
+from ..ir.nodes import Node
 from ..ir.passes import EXPAND_FUSED, STEP_OF_RELU
 from ..update_loop import Training
 from .codegen import IN_PLACE, Codegen, view
@@ -113,20 +113,9 @@ class ArrayProgram(BackendProgram):
             found = compute(chunk, cotangent, count, cotangent * count)
             parts.append([array.copy() for array in found])
         return tuple(
-            np.concatenate(arrays, axis=-1)
-            if node.batched
-            else sum(arrays)
-            if node in self._sums
-            else arrays[0]
+            np.concatenate(arrays, axis=-1) if node.batched else sum(arrays)
             for node, arrays in zip(self.nodes, zip(*parts))
         )
-
-    @built_once
-    def _sums(self) -> set[Node]:
-        """The results that are sums over the batch: of chunks they are added up."""
-        graph = self.nodes[0].graph
-        shares = {graph.cotangent, graph.total_cotangent, graph.batch_size}
-        return {node for node in self.nodes if shares.intersection(ancestry([node]))}
 
     def _numbers(self, B: int) -> tuple[float, float, float]:
         """Cotangent, batch size and total cotangent: the adjoint of each output, B, and their product."""

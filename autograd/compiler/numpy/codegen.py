@@ -122,28 +122,25 @@ class Codegen:
     # --- arrays
 
     def _array(self, node: Node) -> str:
-        """The array of a result: its own, or part of that of a scatter-add."""
+        self._allocate(node)
+        return self._name(node, node.batched)
+
+    def _allocate(self, node: Node) -> None:
+        """The array of a node: its own, or rows of that of another one."""
         if node in self.schedule.aliases:
             whole, index = self.schedule.aliases[node]
             if whole not in self.flat:
                 self._allocate(whole)
-            self._view_of(node, whole, index)
-        else:
-            self._allocate(node)
-        return self._name(node, node.batched)
-
-    def _allocate(self, node: Node) -> None:
+            self.flat[node] = self._part(whole, index)
+            if strides_of(index.reshape(-1)) is None:
+                self.shaped.add(node)
+            return
         buffer = self.schedule.buffers[node]
         if buffer not in self.arrays:
             rows = f"({node.size}, B)" if node.batched else f"{node.size}"
             lines = self.binding if node in self.target.escaping else self.preparation
             self.arrays[buffer] = self._bind(f"np.empty({rows}, dtype)  # n{node.number}", lines)
         self.flat[node] = self.arrays[buffer]
-
-    def _view_of(self, node: Node, owner: Node, index: Indices) -> None:
-        self.flat[node] = self._part(owner, index)
-        if strides_of(index.reshape(-1)) is None:
-            self.shaped.add(node)
 
     def _part(self, node: Node, index: Indices) -> str:
         """A view of evenly spaced rows of an array: a slice, if their spacing is even along one axis."""
@@ -238,24 +235,21 @@ class Codegen:
 
     @lowerings.of(ir.Gather)
     def _gather(self, node: ir.Gather) -> None:
-        (x,) = node.args
+        (x,), name = node.args, f"i{node.number}"
+        self._allocate(node)
         if node in self.schedule.aliases:
-            self._view_of(node, x, node.index)
             return
-        out = self._array(node)
+        out = self._name(node, node.batched)
         if isinstance(x, ir.Symbol):
             self._write(f"{out}.fill({x.name})")
-            return
-        if isinstance(x, ir.Inputs) and self.target.is_spaced(node, node.index):
+        elif isinstance(x, ir.Inputs) and self.target.is_spaced(node, node.index):
             in_line = strides_of(node.index.reshape(-1)) is not None
             self._write(f"np.copyto({self.flat[node] if in_line else out}, {self._part(x, node.index)})")
-            return
-        name = f"i{node.number}"
-        self.constants[name] = node.index
-        if isinstance(x, ir.Inputs):
-            self._write(f"{out}[...] = {self.flat[x]}[{name}]")
         else:
-            self._write(f"np.take({self.flat[x]}, {name}, axis=0, out={out}, mode='clip')")
+            self.constants[name] = node.index
+            copied = f"{out}[...] = {self.flat[x]}[{name}]"  # of the batch, which np.take would copy first
+            taken = f"np.take({self.flat[x]}, {name}, axis=0, out={out}, mode='clip')"
+            self._write(copied if isinstance(x, ir.Inputs) else taken)
 
     @lowerings.of(ir.ScatterAdd)
     def _scatter_add(self, node: ir.ScatterAdd) -> None:
