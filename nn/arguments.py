@@ -7,7 +7,7 @@ import math
 import operator
 import pickle
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -15,8 +15,8 @@ import numpy as np
 
 __all__ = [
     "Described", "index_of", "random_generator", "require_choice", "require_column", "require_count",
-    "require_flag", "require_fraction", "require_integer", "require_number", "require_positive",
-    "require_state", "require_text", "scalar",
+    "require_flag", "require_fraction", "require_integer", "require_kind", "require_number", "require_option",
+    "require_positive", "require_state", "require_text", "scalar",
 ]  # fmt: skip
 
 
@@ -48,6 +48,33 @@ def require_integer(name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {value!r:.60}") from None
+
+
+def require_kind(value: Any, kind: Any, expected: str) -> None:
+    """A `TypeError` that says what was `expected`, unless the value is of this kind, or one of these.
+
+    >>> require_kind(3, str, "title must be a string")
+    Traceback (most recent call last):
+        ...
+    TypeError: title must be a string, got int: 3
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{expected}, got {type(value).__name__}: {value!r:.60}")
+
+
+def require_option(name: str, value: Any, *options: str) -> str:
+    """`value` if it is one of the options; an error that names it otherwise.
+
+    >>> require_option("mode", "least", "min", "max")
+    Traceback (most recent call last):
+        ...
+    ValueError: mode must be 'min' or 'max', got 'least'
+    """
+    if value not in options:
+        *first, last = map(repr, options)
+        raise ValueError(f"{name} must be {', '.join(first)} or {last}, got {value!r:.60}")
+    option: str = value
+    return option
 
 
 def require_number(name: str, value: Any, least: float = -math.inf) -> float:
@@ -106,25 +133,21 @@ def require_flag(name: str, value: Any) -> bool:
         ...
     TypeError: shuffle must be True or False, got str: 'no'
     """
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {type(value).__name__}: {value!r:.60}")
+    require_kind(value, (bool, np.bool_), f"{name} must be True or False")
     return bool(value)
 
 
 def require_text(name: str, value: Any) -> str:
     """`value` if it is a string; an error that names it otherwise."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, got {type(value).__name__}: {value!r:.60}")
-    return value
+    require_kind(value, str, f"{name} must be a string")
+    return str(value)
 
 
 def require_column(monitor: Any) -> str | None:
     """The name of a column of a history, or None; an error otherwise."""
-    if monitor is not None and not isinstance(monitor, str):
-        raise TypeError(
-            f"monitor must be the name of a column, got {type(monitor).__name__}: {monitor!r:.60}"
-        )
-    return monitor
+    require_kind(monitor, (str, type(None)), "monitor must be the name of a column")
+    column: str | None = monitor
+    return column
 
 
 def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) -> Any:
@@ -139,11 +162,8 @@ def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) 
         if choice not in table:
             raise ValueError(f"no {kind} is named {choice!r}: choose one of {', '.join(table)}")
         return table[choice]
-    if not callable(choice):
-        article = "an" if kind[0] in "aeiou" else "a"
-        raise TypeError(
-            f"{article} {kind} is a name or a function {form}, got {type(choice).__name__}: {choice!r:.60}"
-        )
+    article = "an" if kind[0] in "aeiou" else "a"
+    require_kind(choice, Callable, f"{article} {kind} is a name or a function {form}")
     return choice
 
 

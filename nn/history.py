@@ -34,6 +34,7 @@ class History:
     metrics, validation_metrics : by name, taken of the same predictions as the losses.
     gradient_norm : ‖g‖₂, the mean over the updates; before any clipping.
     learning_rate : the one that the epoch began with.
+    batch_loss : the loss of each update, in the epochs of this call of `fit`; a checkpoint has none.
     interrupted : whether Ctrl-C ended the training.
     backend, backend_reason : what computed the updates, ``"eager"``, ``"numpy"``, ``"llvm"`` or
         ``"jax"``, and why that.
@@ -52,6 +53,7 @@ class History:
     validation_metrics: dict[str, list[float]] = field(default_factory=dict)
     gradient_norm: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    batch_loss: list[float] = field(default_factory=list, compare=False)
     backend: str = field(default="", compare=False)
     backend_reason: str = field(default="", compare=False)
     run: Resumable | None = field(default=None, repr=False, compare=False)
@@ -64,7 +66,7 @@ class History:
         return replace(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> History:
-        return replace(self, **copy.deepcopy(self.measured(), memo))
+        return replace(self, batch_loss=self.batch_loss[:], **copy.deepcopy(self.measured(), memo))
 
     @property
     def epochs(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 
 Dash = str | tuple[int, tuple[int, ...]]
 
@@ -11,29 +10,16 @@ _DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, 
 _MARKERS = "o^sDvPX*"
 
 
-class Palette(Mapping[str, str]):
-    """Colours by what they mean, and the colours between the faint and the strong ones."""
-
-    def __init__(self, colors: Mapping[str, str]) -> None:
-        self._colors = dict(colors)
-
-    def __getitem__(self, name: str) -> str:
-        return self._colors[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._colors)
-
-    def __len__(self) -> int:
-        return len(self._colors)
+class Palette(dict[str, str]):
+    """Colours by their meaning, and the shades from faint to strong."""
 
     def shade(self, value: float, largest: float) -> str:
-        """The colour to fill a box with: blue above 0, orange below, darker the larger; grey at 0.
+        """The fill of a box: blue above 0, orange below, darker the larger; grey at 0.
 
         Parameters
         ----------
         value : the value; nan has a colour of its own.
-        largest : the absolute value that gets the darkest colour. Each power of ten below it is fainter,
-            down to four.
+        largest : the absolute value of the darkest colour. Each of four powers of ten below it is fainter.
 
         Returns
         -------
@@ -48,10 +34,7 @@ class Palette(Mapping[str, str]):
         return self.tint(value, strength(value, largest))
 
     def tint(self, value: float, share: float, kind: str = "") -> str:
-        """The colour for the sign of a value, `share` of the way from the faintest to the darkest.
-
-        `kind` is ``""`` for filling a box, ``" line"`` for drawing a line.
-        """
+        """The colour of a sign, `share` of the way from faint to dark; of a line if `kind` is ``" line"``."""
         if value != value:
             return self[f"invalid{kind}"]
         if value == 0.0:
@@ -60,9 +43,9 @@ class Palette(Mapping[str, str]):
         return _mix(self[f"{sign}{kind}"], self[f"{sign}{kind} strong"], share)
 
     def series(self, number: int) -> tuple[str, Dash, str]:
-        """The colour, the dash and the marker of line `number` of a plot, from 0; in matplotlib's words.
+        """The colour, dash and marker of line `number` of a plot, from 0, as matplotlib names them.
 
-        Each of the three alone distinguishes the first six lines, so grey print does too.
+        Each alone distinguishes the first six lines, in grey print too.
 
         Examples
         --------
@@ -77,8 +60,8 @@ class Palette(Mapping[str, str]):
 
 PALETTE = Palette(
     {
-        # Blue and orange differ for every kind of colour vision, and are equally dark in grey print,
-        # so that darkness alone means size. From faint to strong, to fill a box and to draw a line.
+        # Blue and orange differ for every kind of colour vision and are equally dark in grey print, so
+        # darkness alone means size.
         "positive": "#d9e9f8",
         "positive strong": "#82b6e6",
         "positive line": "#5b91c4",
@@ -94,7 +77,7 @@ PALETTE = Palette(
         "paper": "#ffffff",
         "ink": "#1a1a1a",
         "caption": "#404040",
-        "faded": "#707070",  # what is not on the highlighted paths
+        "faded": "#707070",  # off the highlighted paths
         "faded line": "#c4c4c4",
         "line": "#6b6b6b",
         "badge": "#3d3d3d",  # behind the symbol of an operation
@@ -102,7 +85,7 @@ PALETTE = Palette(
         "neuron": "#fdfdfb",
         "frame": "#8f8f88",
         "grid": "#dcdddf",  # behind the lines of a plot, between the rows of a table
-        "series 0": "#0a5aa6",  # the lines of a plot, which are no signs
+        "series 0": "#0a5aa6",  # lines of a plot
         "series 1": "#a84600",
         "series 2": "#1a7f5a",
         "series 3": "#b03a80",
@@ -111,11 +94,11 @@ PALETTE = Palette(
         "font": "Helvetica,Arial,sans-serif",
     }
 )
-"""The style of all drawings: colours by what they mean, and the font."""
+"""The style of all drawings: colours by their meaning, and the font."""
 
 DARK = Palette(
     {
-        **PALETTE,  # on dark paper the larger is the lighter
+        **PALETTE,  # larger is lighter here
         "positive": "#20344a",
         "positive strong": "#275a8a",
         "positive line": "#4f7299",
@@ -174,16 +157,16 @@ SHAPES = {
     "output": "shape=box, peripheries=2",
     "group": 'shape=folder, margin="0.12,0.08"',
 }
-"""What each kind of box looks like, as DOT attributes."""
+"""The DOT attributes of each kind of box."""
 
 WIDTH = 1.2  # of the line around a box
 WIDTH_ON_PATH, WIDTH_OF_START = 2.4, 4.0  # where paths are highlighted
 
-DECADES = 4  # a value this many powers of ten below the largest has the faintest colour
+DECADES = 4  # powers of ten from the faintest colour to the strongest
 
 
 def strength(value: float, largest: float) -> float:
-    """The place of |value| on a scale from 0, four powers of ten or more below `largest`, to 1 at `largest`.
+    """|value| on a logarithmic scale: 1 at `largest`, 0 at four powers of ten below it or more.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Columns of numbers, one number for each frame of a page, each column kept once."""
+"""Columns of numbers, one for each frame of a page."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Floats = npt.NDArray[np.float64]
 
 
 class Columns:
-    """Columns of equal length. A local derivative is often some node's data: then they are one column.
+    """Columns of equal length; equal columns, such as a local derivative and some node's data, are one.
 
     Parameters
     ----------
-    frames : how many numbers each column has.
+    frames : the length of each column.
 
     Examples
     --------
@@ -30,7 +30,7 @@ class Columns:
         self._places: dict[bytes, int] = {}
 
     def add(self, column: Floats) -> int:
-        """The number of the column; one whose numbers are all the same is kept as one number."""
+        """The number of the column, (frames,); a constant one is kept as one number."""
         column = np.ascontiguousarray(column, dtype="<f8")
         if column.shape != (self.frames,):
             raise ValueError(f"a column has {self.frames} numbers, got an array of shape {column.shape}")
@@ -44,7 +44,7 @@ class Columns:
         return [self.add(column) for column in table.T]
 
     def lengths(self) -> list[int]:
-        """How many numbers are kept of each column: all, or one."""
+        """The number of kept numbers of each column: all, or one."""
         return [len(data) // 8 for data in self._places]
 
     def bytes(self) -> bytes:

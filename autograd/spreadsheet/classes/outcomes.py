@@ -12,6 +12,7 @@ import numpy as np
 
 from ...terminal import clean
 from ..report import UNREADABLE, Finding, Refusal, TableReport, WorkbookReport
+from ..vocabulary import short
 
 __all__ = ["ABSENT", "FOLLOWS", "RIGHT", "UNCHECKED", "WRONG", "Mistake", "Outcome", "outcome_of", "unread"]
 
@@ -44,6 +45,10 @@ class Mistake:
     expected: str
     slip: str = ""
     hints: Sequence[str] = ()
+
+    @property
+    def words(self) -> str:
+        return self.slip or f"{short(self.quantity)} is wrong"
 
 
 @dataclass(frozen=True)
@@ -120,12 +125,11 @@ def outcome_of(report: WorkbookReport) -> Outcome:
 
 def _states(table: TableReport) -> dict[str, str]:
     """Of each quantity of a table what is said of it; a weight after its update counts as the weight."""
-    judged = table.judged
     wrong = {finding.quantity for finding in table.mistakes}
     follows = {finding.quantity for finding in table.findings} - wrong
     found: dict[str, str] = {}
-    for name in judged.states:
-        sure = judged.agrees(name) & ~table.coarse.get(name, np.array(False))  # digits enough to show a slip
+    for name, column in table.judged.columns.items():
+        sure = column.agrees & ~table.coarse.get(name, np.array(False))  # digits enough to show a slip
         state = WRONG if name in wrong else FOLLOWS if name in follows else RIGHT if sure.any() else UNCHECKED
         _add(found, name.removesuffix("'"), state)
     return found
@@ -158,5 +162,5 @@ def _mistake(finding: Finding) -> Mistake:
 
 def _numbers(table: TableReport) -> dict[str, float]:
     judged = table.judged
-    found = {name: float(judged.full[name].value[0]) for name in judged.network.leaves}
+    found = {name: float(judged[name].full.value[0]) for name in judged.network.leaves}
     return {name: number for name, number in found.items() if math.isfinite(number)}
