@@ -189,18 +189,12 @@ class Described:
         return {name: getattr(self, name) for name in names if hasattr(self, name) and name != "nonlin"}
 
     def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        shown = [
-            _setting(name, value)
-            for name, value in self._settings().items()
-            if not (_unsaid(defaults[name].default) and value == defaults[name].default)
-        ]
+        settings, shown = self._settings(), []
+        for name, argument in inspect.signature(type(self)).parameters.items():
+            unsaid = argument.default is True or argument.default in (None, False, 0)
+            if name in settings and not (unsaid and settings[name] == argument.default):
+                shown.append(_setting(name, settings[name]))
         return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _unsaid(default: Any) -> bool:
-    """Whether a default is a switch, None or 0."""
-    return default is True or default in (None, False, 0)
 
 
 # Settings that need no name.
