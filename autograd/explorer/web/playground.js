@@ -191,8 +191,7 @@ function choose(name) {
 
 for (const name of [...Object.keys(EXAMPLES), "own"]) {
   const option = new Option("", name);
-  option.dataset.say = `example.${name}`;
-  option.textContent = say(`example.${name}`);
+  option.dataset.say = `example.${name}`; // the page that is shown says it
   find("example").append(option);
 }
 find("example").addEventListener("change", ({ target }) => choose(target.value));
@@ -202,6 +201,4 @@ trained.addEventListener("input", later);
 code.addEventListener("scroll", paint);
 code.addEventListener("click", follow);
 code.addEventListener("keyup", ({ key }) => key.startsWith("Arrow") && follow());
-for (const each of document.querySelectorAll("#editor [data-say]")) each.textContent = say(each.dataset.say);
-for (const each of document.querySelectorAll("#editor [data-say-aria-label]")) each.setAttribute("aria-label", say(each.dataset.sayAriaLabel));
 await choose(Object.keys(EXAMPLES)[0]);
