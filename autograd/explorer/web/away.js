@@ -2,14 +2,14 @@
 
    A state is data: it is checked, and nothing in it is ever run. */
 
+import { find, put } from "./elements.js";
 import { given } from "./given.js";
 import { canEdit, data, grad, restore, saved } from "./live.js";
-import { find, leaves, nodes, output, parameters, payload } from "./payload.js";
+import { leaves, nodes, output, parameters, payload } from "./payload.js";
 import { exact, inPython } from "./numbers.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { workbook } from "./workbook.js";
-import { put } from "./writing.js";
 
 const plain = (number) => exact(number).replaceAll("−", "-").replace("∞", "inf");
 

@@ -1,14 +1,15 @@
 /* A node: its numbers, its derivation factor by factor, and the effect of a nudge. */
 
+import { element, find } from "./elements.js";
 import { asked, boxAt, called, current, flows, moved, operations, plan, reached, readers } from "./graph.js";
 import { canEdit, data, grad, local, quotient } from "./live.js";
 import { exact, written } from "./numbers.js";
-import { edges, find, into, leaves, nodes, output, range } from "./payload.js";
+import { edges, into, leaves, nodes, output, range } from "./payload.js";
 import { select } from "./scopes.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { computed, equation, filled, inside, name, operation } from "./words.js";
-import { element, gradient, line, mathematics, partial, typeset } from "./writing.js";
+import { gradient, line, mathematics, partial, typeset } from "./writing.js";
 
 const facts = (rows) =>
   element("dl", {}, ...rows.flatMap(([key, text]) => [element("dt", {}, key), element("dd", {}, text)]));

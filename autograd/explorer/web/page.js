@@ -1,5 +1,6 @@
 /* The page: stepping through, by buttons, keys and the slider. */
 
+import { element, find, put } from "./elements.js";
 import { atEnd, atStart, count, current, PHASES, plan, upTo } from "./graph.js";
 import "./away.js";
 import "./details.js";
@@ -9,13 +10,13 @@ import { restore, saved, train } from "./live.js";
 import "./plane.js";
 import "./predict.js";
 import { scaleNetwork } from "./network.js";
-import { find, pictures, trains } from "./payload.js";
+import { pictures, trains } from "./payload.js";
 import { closeAll, openAll, scopes, select, widest } from "./scopes.js";
 import { say, toggle } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { switchFrame } from "./training.js";
 import { told } from "./words.js";
-import { element, put, spoken } from "./writing.js";
+import { spoken } from "./writing.js";
 
 const tell = onChange(() => [state.frame, state.live, state.picture, state.step, upTo()], () => {
   const step = current();

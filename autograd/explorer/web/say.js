@@ -1,6 +1,7 @@
 /* The page's texts in the language of the reader; each language is one file in `texts`. */
 
-import { find, payload } from "./payload.js";
+import { find } from "./elements.js";
+import { payload } from "./payload.js";
 import { change, onChange, state, view } from "./state.js";
 import { TEXTS } from "./texts.js";
 

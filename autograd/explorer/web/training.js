@@ -1,16 +1,17 @@
 /* The recorded training: its epochs, its loss curves, and runs to switch between. Or the training from the reader's
    numbers. */
 
+import { element, find, put } from "./elements.js";
 import { given } from "./given.js";
 import { count, epoch, frameInRun, run } from "./graph.js";
 import { addExample, canEdit, removeExample, setTraining, show, train } from "./live.js";
 import { read, written } from "./numbers.js";
 import { OPTIMIZERS } from "./optimizers.js";
-import { find, inputs, payload, range, runs, trains } from "./payload.js";
+import { inputs, payload, range, runs, trains } from "./payload.js";
 import { say, toggle } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { counted, name } from "./words.js";
-import { element, put, typeset } from "./writing.js";
+import { typeset } from "./writing.js";
 
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2", "1 4", "14 3 3 3"];
 
