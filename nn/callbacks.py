@@ -14,9 +14,10 @@ have
 
 from __future__ import annotations
 
+import copy
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -26,7 +27,7 @@ from .arguments import Described, require_column, require_count, require_flag, r
 from .history import History
 from .module import Module
 
-__all__ = ["Checkpoint", "EarlyStopping", "Watch"]
+__all__ = ["Callbacks", "Checkpoint", "EarlyStopping", "Watch", "only_looks"]
 
 
 class EarlyStopping(Described):
@@ -227,3 +228,88 @@ class Watch(Described):
 
     def __call__(self, epoch: int, history: History) -> Any:
         return self.function(epoch, history)
+
+
+class Callbacks:
+    """The callbacks of one training. An interrupt may come between two of them.
+
+    Attributes
+    ----------
+    called : for each the last epoch after which it was called.
+    ending : whether one has ended the training, while others are still to be called.
+    """
+
+    def __init__(self, functions: Sequence[Any]) -> None:
+        self.functions, self.called, self.ending = functions, [0] * len(functions), False
+
+    def begin(self, history: History) -> bool:
+        """Whether one of them ends the training before it begins."""
+        answers = [function.begin(history) for function in self.functions if hasattr(function, "begin")]
+        return any(answer is True for answer in answers)
+
+    def call(self, history: History) -> bool:
+        """Call those that were not called after the last epoch; whether one of them ends the training.
+
+        A checkpoint that one of them writes has it as called, and knows whether one before it has ended the
+        training. One that was interrupted was not called.
+        """
+        epoch = len(history)
+        for number, function in enumerate(self.functions):
+            before = self.called[number]
+            if before < epoch:
+                try:
+                    self.called[number] = epoch
+                    self.ending = function(epoch, history) is True or self.ending
+                except BaseException:
+                    self.called[number] = before
+                    raise
+        ended, self.ending = self.ending, False
+        return ended
+
+    def finish(self, history: History) -> None:
+        for function in self.functions:
+            getattr(function, "finish", lambda history: None)(history)
+
+    @property
+    def only_look(self) -> bool:
+        """Whether none of them changes what is trained."""
+        return all(map(only_looks, self.functions))
+
+    def state(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "type": type(function).__name__,
+                "called": called,
+                "state": copy.deepcopy(function.state_dict()) if _keeps(function) else None,
+            }
+            for function, called in zip(self.functions, self.called)
+        ]
+
+    def load(self, states: Sequence[Mapping[str, Any]], ending: bool, epochs: int) -> None:
+        """Give those that keep a state the one they had; a training in which none did asks for none."""
+        types = [type(function).__name__ for function in self.functions]
+        keeping = [number for number, function in enumerate(self.functions) if _keeps(function)]
+        kept = [each for each in states if each["state"] is not None]
+        were, are = [each["type"] for each in kept], [types[number] for number in keeping]
+        if kept and were != are:
+            raise ValueError(
+                "this training cannot be resumed with other callbacks that keep a state: "
+                f"it had {', '.join(were)}, and now there are {', '.join(are) or 'none'}"
+            )
+        for number, each in zip(keeping, kept):
+            self.functions[number].load_state_dict(copy.deepcopy(each["state"]))
+        same = types == [each["type"] for each in states]
+        if same:
+            self.ending = ending
+        self.called = [epochs] * len(types)
+        for number, each in enumerate(states) if same else zip(keeping, kept):
+            self.called[number] = each["called"]
+
+
+def only_looks(callback: Any) -> bool:
+    """Whether a callback changes nothing that is trained."""
+    return bool(vars(type(callback)).get("only_looks"))
+
+
+def _keeps(callback: Any) -> bool:
+    return hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")

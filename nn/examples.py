@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -55,16 +55,13 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     with no_grad():
         for i, (x, target) in enumerate(copies(examples)):
             if len(x) not in predictions:
-                predictions[len(x)] = called(model, x, f"row {i} of {name}X")
+                predictions[len(x)] = called(f"row {i} of {name}X", model, x)
             prediction = predictions[len(x)]
-            try:
-                if uncounted is not None and in_rows(prediction) and isinstance(target, list):
-                    if len(target) == len(prediction) and known >= set(target) > set(target) & uncounted:
-                        continue
-                    known.update(target)
-                value = loss(prediction, target)
-            except (TypeError, ValueError) as error:
-                raise _kind(error)(f"row {i} of {name}y: {error}") from error
+            if uncounted is not None and in_rows(prediction) and isinstance(target, list):
+                if len(target) == len(prediction) and known >= set(target) > set(target) & uncounted:
+                    continue
+                known.update(target)
+            value = called(f"row {i} of {name}y", loss, prediction, target)
             if not isinstance(value, Value):
                 raise TypeError(
                     f"the loss must return one Value, and of row {i} of {name}y it returned "
@@ -73,10 +70,10 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     return examples
 
 
-def called(model: Module, x: list[float], place: str) -> Any:
-    """The model's output for an example; an error, such as that of an unknown token, names the place."""
+def called(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the model or the loss returns; an error, such as that of an unknown token, names the place."""
     try:
-        return model(x)
+        return function(*arguments)
     except (TypeError, ValueError, IndexError) as error:
         if type(error) not in (TypeError, ValueError, IndexError):  # a class of your own
             raise
@@ -168,7 +165,3 @@ def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         raise ValueError(f"validation_split={share!r} of {n} examples leaves none to train with")
     head, tail = ([each[:first] for each in columns.values()], [each[first:] for each in columns.values()])
     return (*head, None)[:3], tail
-
-
-def _kind(error: Exception) -> type[Exception]:
-    return TypeError if isinstance(error, TypeError) else ValueError

@@ -1,4 +1,4 @@
-"""To torch and back: the way on for whoever outgrows one machine. `to_onnx` is in `nn.onnx_graph`."""
+"""`to_torch` and `from_torch`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,15 @@ from .array_forward import has_formula, known_activation
 from .attention import CausalSelfAttention
 from .feed_forward import GELU
 from .layers import MLP, Dropout, Layer, Sequential
-from .linear import Array, Embedding, Linear, numbers_of
+from .linear import Embedding, Linear, Vector, numbers_of
 from .module import Module
 from .normalization import LayerNorm, RMSNorm
 
-__all__ = ["from_torch", "layer_arrays", "library", "parts_of", "to_torch"]
+__all__ = ["from_torch", "layer_parts", "library", "parts_of", "to_torch"]
 
 
 def library(name: str, what: str, extra: str) -> Any:
-    """A library that an extra installs.
+    """The imported library of an extra.
 
     Raises
     ------
@@ -39,9 +39,9 @@ def library(name: str, what: str, extra: str) -> Any:
         raise MissingExtraError(what, name.partition(".")[0], extra) from None
 
 
-# --- what a model is made of -----------------------------------------------------------------------
+# --- the parts of a model --------------------------------------------------------------------------
 
-# By name: torch has a class of the same name, with the same arguments.
+# torch's classes of the same names have the same arguments.
 _SIMPLE = {kind.__name__: kind for kind in (Dropout, Embedding, GELU, LayerNorm, Linear, RMSNorm)}
 
 
@@ -63,7 +63,7 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
         elif type(part) is Sequential:
             pending += reversed(part.layers)
         elif type(part) is Layer:
-            layer_arrays(part, caller)
+            layer_parts(part, caller)
             yield part
         elif _known(part):
             for each in part.modules():
@@ -83,16 +83,16 @@ def _known(part: Any) -> bool:
     return type(part) in _SIMPLE.values() or has_formula(part)
 
 
-def layer_arrays(layer: Layer, caller: str) -> tuple[Array, Array | None, Activation]:
-    """The weights (n_out, n_in), the biases (n_out,) if there are any, and the activation of a layer."""
+def layer_parts(layer: Layer, caller: str) -> tuple[list[Vector], list[Value] | None, Activation]:
+    """The weights (n_out, n_in), the biases (n_out,) or None, and the activation of a layer."""
     neurons, activation = layer.neurons, layer.activation
     own = ACTIVATIONS["linear"] if activation.layerwise else activation
     if ACTIVATIONS.get(activation.name) != activation or {n.activation for n in neurons} != {own}:
         names = ", ".join({function.name: 0 for function in (activation, *(n.activation for n in neurons))})
         raise ValueError(f"{caller} knows one of nn.ACTIVATIONS for a layer, and {layer!r} has {names}")
-    biases = np.array([0.0 if neuron.b is None else neuron.b.data for neuron in neurons])
+    biases = [Value(0.0) if neuron.b is None else neuron.b for neuron in neurons]
     bare = all(neuron.b is None for neuron in neurons)
-    return numbers_of([neuron.w for neuron in neurons]), None if bare else biases, activation
+    return [neuron.w for neuron in neurons], None if bare else biases, activation
 
 
 # --- to torch --------------------------------------------------------------------------------------
@@ -108,14 +108,14 @@ def to_torch(model: Module) -> Any:
 
     Returns
     -------
-    Of a part of a transformer the like of torch, with the same attributes; otherwise a `torch.nn.Sequential`.
-    It takes a tensor (..., D) of float64, or of tokens (..., T), and gives one (..., K). It is in training or
-    not as the model is; what is frozen is so there too, and what is shared is shared. `from_torch` reads it.
+    For a part of a transformer a torch module with the same attributes, otherwise a `torch.nn.Sequential`. It
+    maps a tensor (..., D) of float64, or tokens (..., T), to one (..., K). Training mode, frozen and shared
+    parameters are those of the model. `from_torch` reads it back.
 
     Raises
     ------
-    TypeError, ValueError : if the model is something else, has an activation of your own, or a matrix or
-        vector of which only some parameters are frozen.
+    TypeError, ValueError : if the model is something else, has an activation of your own, or has a matrix or
+        vector with only some parameters frozen.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     parts = list(parts_of(model, "to_torch"))
@@ -127,27 +127,28 @@ def to_torch(model: Module) -> Any:
 
 
 class _Writer:
-    """Makes torch modules of parts; what these share, modules and parameters, is shared in torch."""
+    """Makes torch modules from parts; shared modules and parameters stay shared."""
 
     def __init__(self, torch: Any) -> None:
         self.torch = torch
         self.made: dict[Module, list[Any]] = {}
-        self.parameters: dict[Any, Any] = {}  # by the first `Value` and the shape
+        self.parameters: dict[Any, Any] = {}
 
     def __call__(self, part: Any) -> list[Any]:
-        """The torch module for a part; of a `Layer` the linear map and the activation."""
+        """The torch module for a part; for a `Layer` the linear map and the activation."""
         if part not in self.made:
             if isinstance(part, Layer):
-                biases = [neuron.b for neuron in part.neurons]
-                some = [Value(0.0) if each is None else each for each in biases]
-                bare = all(each is None for each in biases)
-                made = [self._linear([neuron.w for neuron in part.neurons], None if bare else some)]
-                if not part.activation.linear:
-                    made.append(_torch_activation(part.activation, self.torch))
+                made = self._layer(part)
             else:
                 made = [self._composite(part) if has_formula(part) else self._simple(part)]
             self.made[part] = made
         return self.made[part]
+
+    def _layer(self, layer: Layer) -> list[Any]:
+        weight, bias, activation = layer_parts(layer, "to_torch")
+        sizes = {"in_features": layer.n_in, "out_features": layer.n_out, "bias": bias is not None}
+        made = [self._filled("Linear", sizes, weight, bias)]
+        return made if activation.linear else [*made, _torch_activation(activation, self.torch)]
 
     def _composite(self, part: Module) -> Any:
         made = _composite(part)
@@ -157,34 +158,29 @@ class _Writer:
         return made
 
     def _simple(self, part: Any) -> Any:
-        double = {} if isinstance(part, (Dropout, GELU)) else {"dtype": self.torch.float64}
-        made = getattr(self.torch.nn, type(part).__name__)(**part._settings(), **double)
-        self._fill(made, getattr(part, "weight", None), getattr(part, "bias", None))
-        return made
+        name, settings = type(part).__name__, part._settings()
+        if isinstance(part, (Dropout, GELU)):
+            return getattr(self.torch.nn, name)(**settings)
+        return self._filled(name, settings, part.weight, part.bias)
 
-    def _linear(self, weight: Sequence[Any], bias: Sequence[Value] | None) -> Any:
-        sizes = len(weight[0]), len(weight)
-        made = self.torch.nn.Linear(*sizes, bias=bias is not None, dtype=self.torch.float64)
-        self._fill(made, weight, bias)
-        return made
-
-    def _fill(self, made: Any, weight: Any, bias: Any) -> None:
+    def _filled(self, kind: str, settings: Mapping[str, Any], weight: Any, bias: Any) -> Any:
+        made = getattr(self.torch.nn, kind)(**settings, dtype=self.torch.float64)
         for name, values in (("weight", weight), ("bias", bias)):
             if values is not None:
                 setattr(made, name, self._parameter(values))
+        return made
 
     def _parameter(self, values: Any) -> Any:
-        numbers = numbers_of(values)
-        every = [each for row in values for each in row] if numbers.ndim == 2 else list(values)
-        key = (every[0], numbers.shape)
+        key = tuple(values)
         if key not in self.parameters:
+            every = np.ravel(np.array(values, dtype=object))
             free = {each.requires_grad for each in every}
             if len(free) > 1:
                 raise ValueError(
-                    f"to_torch needs all or none of a tensor's parameters frozen, and {every[0].label} is "
-                    "frozen by itself"
+                    "to_torch needs all or none of a tensor's parameters frozen, and it is not so from "
+                    f"{every[0].label} on"
                 )
-            tensor = self.torch.from_numpy(numbers)
+            tensor = self.torch.from_numpy(numbers_of(values))
             self.parameters[key] = self.torch.nn.Parameter(tensor, requires_grad=free.pop())
         return self.parameters[key]
 
@@ -219,7 +215,7 @@ def _composite_class() -> Any:
 
         def __init__(self, part: Module) -> None:
             super().__init__()
-            self.part = (part,)  # in a tuple, for it is no module of torch
+            self.part = (part,)  # in a tuple, because it is no torch module
 
         def forward(self, x: Any) -> Any:
             (part,) = self.part
@@ -233,7 +229,7 @@ def _composite_class() -> Any:
         def _get_name(self) -> str:
             return type(self.part[0]).__name__
 
-        def __reduce__(self) -> Any:  # pickle does not find a class that is made late
+        def __reduce__(self) -> Any:  # pickle does not find a local class
             return _composite, self.part, vars(self)
 
     return Composite
@@ -272,24 +268,24 @@ class _TorchOperations:
 
 
 def from_torch(module: Any) -> Module:
-    """An equal model from a torch module: what `to_torch` made, or torch's own modules.
+    """An equal model from a torch module.
 
     Parameters
     ----------
-    module : `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention` of one
-        sequence with itself, what `to_torch` made of a part of a transformer; or a `torch.nn.Sequential` of
-        these and of activations. Its numbers become float64.
+    module : torch's `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention`; a
+        part of a transformer from `to_torch`; or a `torch.nn.Sequential` of these and of activations. Numbers
+        become float64.
 
     Returns
     -------
-    Of a Sequential of `Linear`, activations and `Dropout`, or a single `Linear`: an `MLP` where the hidden
-    layers are alike, otherwise a `Sequential` of `Layer`s. Of a Sequential with other modules a `Sequential`
-    of parts. A `MultiheadAttention` becomes a `CausalSelfAttention`, which always has the causal mask. What
-    is frozen or shared is so here too.
+    For a Sequential of `Linear`, activations and `Dropout`, or a single `Linear`, an `MLP` if the hidden
+    layers are alike, otherwise a `Sequential` of `Layer`s. For a Sequential with other modules a `Sequential`
+    of parts. A `MultiheadAttention` becomes a `CausalSelfAttention`, with the causal mask. Frozen and shared
+    parameters are those of the module.
 
     Raises
     ------
-    TypeError, ValueError : if it has a module that is not known here, or with other arguments; it names it.
+    TypeError, ValueError : if a module is unknown or has unknown options; the error names it.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     torch = library("torch", "from_torch", "torch")
@@ -329,7 +325,7 @@ def from_torch(module: Any) -> Module:
 
 
 def _flat(module: Any, net: Any) -> list[Any]:
-    """The modules that a module applies one after the other, without those that do nothing."""
+    """The modules applied one after the other, without `Identity`."""
     found, pending = [], [module]
     while pending:
         each = pending.pop()
@@ -348,7 +344,7 @@ def _is(module: Any, kind: Any) -> bool:
 
 
 class _Reader:
-    """Makes parts of torch modules; modules and parameters that these share are shared here."""
+    """Makes parts from torch modules; shared modules and parameters stay shared."""
 
     def __init__(self, torch: Any) -> None:
         self.torch = torch
@@ -356,13 +352,13 @@ class _Reader:
         self.values: dict[Any, Any] = {}
 
     def __call__(self, module: Any, name: str = "") -> Any:
-        """The part of this name for a module of torch."""
+        """The part for a torch module, with this name."""
         if module not in self.made:
             self.made[module] = self._new(module, name)
         return self.made[module]
 
     def layer(self, linear: Any, activation: str, name: str = "") -> Layer:
-        """The `Layer` of a linear map with an activation after it."""
+        """The `Layer` for a linear map followed by an activation."""
         n_out, n_in = linear.weight.shape
         layer = Layer(n_in, n_out, activation, linear.bias is not None, "zeros", 0, name)
         weights, biases = self._tensor(linear.weight), self._tensor(linear.bias)
@@ -434,7 +430,7 @@ class _Reader:
         return made
 
     def _tensor(self, tensor: Any) -> Any:
-        """The `Value`s of a parameter, in rows of a matrix; None of None."""
+        """The `Value`s of a parameter as nested lists, or None."""
         if tensor is None:
             return None
         if tensor not in self.values:
@@ -465,7 +461,7 @@ def _alike(argument: str, ours: Any, theirs: Any) -> bool:
 
 
 def _assembled(parts: list[Any], read: _Reader) -> Module:
-    """The model of pairs of a linear map and its activation, and of dropouts."""
+    """The model for pairs of a linear map and its activation, and dropouts."""
     pairs = [part for part in parts if isinstance(part, tuple)]
     dropouts = [part.p for part in parts if not isinstance(part, tuple)]
     kinds = [isinstance(part, tuple) for part in parts]

@@ -309,15 +309,9 @@ def _of_the_largest(scores: Vector, shares: Any, k: int) -> list[Value]:
 
 
 def make_feed_forward(
-    n_embd: int,
-    n_hidden: int | None,
-    activation: Function,
-    bias: bool,
-    initializer: str | Initializer | None,
-    seed: Seed,
-    name: str,
+    n_embd: int, n_hidden: int | None, activation: Function, *rest: Any
 ) -> FeedForward | SwiGLU:
-    """A `SwiGLU` where the activation is ``"swiglu"``, otherwise a `FeedForward`."""
+    """A `SwiGLU` if the activation is ``"swiglu"``, otherwise a `FeedForward`; `rest` is bias and so on."""
     if isinstance(activation, str) and activation == "swiglu":
-        return SwiGLU(n_embd, n_hidden, bias, initializer, seed, name)
-    return FeedForward(n_embd, n_hidden, activation, bias, initializer, seed, name)
+        return SwiGLU(n_embd, n_hidden, *rest)
+    return FeedForward(n_embd, n_hidden, activation, *rest)

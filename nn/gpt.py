@@ -87,7 +87,7 @@ class TransformerBlock(OneWidth, Described, Module):
         self._name = require_text("name", name)
         rng = random_generator(seed)
         self.n_embd, self.n_head = require_count("n_embd", n_embd), require_count("n_head", n_head)
-        self._norm = (norm, eps, affine, bias)
+        self._norm = {"norm": norm, "eps": eps, "affine": affine, "bias": bias}
         self.norm1 = make_norm(norm, n_embd, eps, affine, bias, f"{self._prefix}norm1")
         self.attention = CausalSelfAttention(
             n_embd, n_head, bias, rotary, dropout=dropout, initializer=initializer, seed=rng,
@@ -125,19 +125,13 @@ class TransformerBlock(OneWidth, Described, Module):
         return in_scope(tuple([a + b for a, b in zip(x, change)]), scope)
 
     def _settings(self) -> dict[str, Any]:
-        norm, eps, affine, bias = self._norm
-        experts = self.feed_forward if isinstance(self.feed_forward, MixtureOfExperts) else None
-        return super()._settings() | {
-            "n_hidden": self.feed_forward.n_hidden,
-            "activation": getattr(self.feed_forward, "activation", "swiglu"),
-            "norm": norm,
-            "eps": eps,
-            "affine": affine,
-            "bias": bias,
-            "rotary": self.attention.rotary,
-            "dropout": self.dropout.p if self.dropout else 0.0,
-            **({"n_expert": experts.n_expert, "top_k": experts.top_k} if experts else {}),
-        }
+        inner = self.feed_forward
+        settings = super()._settings() | self._norm
+        settings |= {"n_hidden": inner.n_hidden, "activation": getattr(inner, "activation", "swiglu")}
+        if isinstance(inner, MixtureOfExperts):
+            settings |= {"n_expert": inner.n_expert, "top_k": inner.top_k}
+        dropout = self.dropout.p if self.dropout else 0.0
+        return settings | {"rotary": self.attention.rotary, "dropout": dropout}
 
 
 class GPT(Described, Module):

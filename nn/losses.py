@@ -367,11 +367,7 @@ def binary_cross_entropy(probability: Any, target: Any, weight: Any = None, redu
             )
         # Clamping the logarithm instead would give the gradient 0 · inf at p = 0. 1 − p is 0 or above 1e-16,
         # so the second logarithm reaches −100 at p = 1 only.
-        return _weighted(
-            t,
-            lambda: -log(maximum(p, _SMALLEST)),
-            lambda: where(1.0 - p, -log1p(-p), 100.0),
-        )
+        return _weighted(t, lambda: -log(maximum(p, _SMALLEST)), lambda: where(1.0 - p, -log1p(-p), 100.0))
 
     pairs = _pairs("binary_cross_entropy", probability, target, *_PROBABILITY)
     terms = [term(p, t) for p, t in pairs]

@@ -20,6 +20,13 @@ class _Norm(Weighted):
     normalized_shape: int
     eps: float
 
+    def _build(self, normalized_shape: int, eps: float, elementwise_affine: bool, name: str) -> None:
+        self._name = require_text("name", name)
+        self.normalized_shape = require_count("normalized_shape", normalized_shape)
+        self.eps = require_number("eps", eps, least=0.0)
+        self.elementwise_affine = require_flag("elementwise_affine", elementwise_affine)
+        self.weight = (1.0,) * normalized_shape if elementwise_affine else None  # type: ignore[assignment]  # __setattr__ makes Values of them
+
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.n_in,)
 
@@ -75,17 +82,9 @@ class RMSNorm(_Norm):
     bias = None
 
     def __init__(
-        self,
-        normalized_shape: int,
-        eps: float | None = None,
-        elementwise_affine: bool = True,
-        name: str = "",
+        self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True, name: str = ""
     ) -> None:
-        self._name = require_text("name", name)
-        self.normalized_shape = require_count("normalized_shape", normalized_shape)
-        self.eps = _EPSILON if eps is None else require_number("eps", eps, least=0.0)
-        self.elementwise_affine = require_flag("elementwise_affine", elementwise_affine)
-        self.weight = (1.0,) * normalized_shape if elementwise_affine else None  # type: ignore[assignment]  # __setattr__ makes Values of them
+        self._build(normalized_shape, _EPSILON if eps is None else eps, elementwise_affine, name)
 
     def _output(self, x: Vector) -> Vector:
         return self._scaled(x, dot(x, x))
@@ -129,12 +128,8 @@ class LayerNorm(_Norm):
         bias: bool = True,
         name: str = "",
     ) -> None:
-        self._name = require_text("name", name)
-        self.normalized_shape = require_count("normalized_shape", normalized_shape)
-        self.eps = require_number("eps", eps, least=0.0)
-        self.elementwise_affine = require_flag("elementwise_affine", elementwise_affine)
+        self._build(normalized_shape, eps, elementwise_affine, name)
         biased = require_flag("bias", bias) and elementwise_affine
-        self.weight = (1.0,) * normalized_shape if elementwise_affine else None  # type: ignore[assignment]  # __setattr__ makes Values of them
         self.bias = (0.0,) * normalized_shape if biased else None  # type: ignore[assignment]  # __setattr__ makes Values of them
 
     def _output(self, x: Vector) -> Vector:

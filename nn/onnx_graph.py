@@ -1,4 +1,4 @@
-"""`to_onnx`: a model as a file that any runtime of ONNX computes with."""
+"""`to_onnx`: a model as a file for any ONNX runtime."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .activations import ACTIVATIONS, Activation
 from .arguments import require_kind
 from .array_forward import has_formula
 from .attention import CausalSelfAttention
-from .exchange import layer_arrays, library, parts_of
+from .exchange import layer_parts, library, parts_of
 from .feed_forward import GELU
 from .gpt import GPT, TransformerBlock
 from .layers import Dropout, Layer
@@ -27,7 +27,7 @@ __all__ = ["to_onnx"]
 
 
 class _Graph:
-    """The nodes of an ONNX graph, each of which gives one tensor."""
+    """The nodes and constants of an ONNX graph."""
 
     def __init__(self, helper: Any, numpy_helper: Any) -> None:
         self.helper, self.numpy_helper = helper, numpy_helper
@@ -64,13 +64,13 @@ def _log1p(graph: _Graph, x: str) -> str:
 
 
 class _Tensor:
-    """A tensor of the graph: what is computed with it is added to the graph, by rows of the table too."""
+    """A tensor of the graph: operators, methods and rows of the table applied to it add nodes."""
 
     def __init__(self, graph: _Graph, name: str) -> None:
         self.graph, self.name = graph, name
 
     def node(self, operation: str, *others: str, **attributes: Any) -> _Tensor:
-        """The output of a new node that reads this tensor, and others after it."""
+        """The output of a new node of this tensor and others."""
         return _Tensor(self.graph, self.graph(operation, self.name, *others, **attributes))
 
     def __matmul__(self, other: Any) -> Any:
@@ -111,8 +111,7 @@ class _Tensor:
 
 
 _BOOL, _DOUBLE = 9, 11  # onnx.TensorProto's numbers of types
-# Operators by row. LeakyRelu, Elu, Softplus and Erf are not among them: many runtimes have these in single
-# precision only.
+# Operators by row; many runtimes have LeakyRelu, Elu, Softplus and Erf in single precision only.
 _OPERATIONS: dict[str, str | Callable[..., str]] = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "abs": "Abs", "exp": "Exp",
     "maximum": "Max", "minimum": "Min", "expm1": _expm1, "log1p": _log1p,
@@ -187,9 +186,8 @@ class _Writer:
     def __call__(self, part: Any, x: Any) -> Any:
         """The output of a part for x."""
         if isinstance(part, Layer):
-            weights, biases, activation = layer_arrays(part, "to_onnx")
-            sums = x @ self._tensor(weights).node("Transpose", perm=[1, 0])
-            return self.ops.activated(activation, sums if biases is None else sums + self._tensor(biases))
+            weight, bias, activation = layer_parts(part, "to_onnx")
+            return self.ops.activated(activation, self._linear(x, weight, bias))
         if isinstance(part, Dropout):
             return x
         if isinstance(part, GELU):
@@ -204,40 +202,38 @@ class _Writer:
                 return x if inner is None else self(inner, x)
 
             return part._array_forward(self.ops, sub, x)
-        weight: Any = None if part.weight is None else self._shared(part.weight)
-        if isinstance(part, Embedding):
-            return _Tensor(self.graph, self.graph("Gather", weight.name, x.name))
         if isinstance(part, Linear):
-            y = x @ weight.node("Transpose", perm=[1, 0])
-        else:
-            if isinstance(part, LayerNorm):
-                x = x - x.node("ReduceMean", axes=[-1])
-            y = x / ((x * x).node("ReduceMean", axes=[-1]) + part.eps).node("Sqrt")
-            y = y if weight is None else y * weight
-        return y if part.bias is None else y + self._shared(part.bias)
+            return self._linear(x, part.weight, part.bias)
+        if isinstance(part, Embedding):
+            return _Tensor(self.graph, self.graph("Gather", self._tensor(part.weight).name, x.name))
+        if isinstance(part, LayerNorm):
+            x = x - x.node("ReduceMean", axes=[-1])
+        y = x / ((x * x).node("ReduceMean", axes=[-1]) + part.eps).node("Sqrt")
+        y = y if part.weight is None else y * self._tensor(part.weight)
+        return y if part.bias is None else y + self._tensor(part.bias)
 
-    def _shared(self, values: Any) -> Any:
-        """The tensor of parameters, which are in the graph once."""
-        numbers = numbers_of(values)
-        key = values[0][0] if numbers.ndim == 2 else values[0], numbers.shape
+    def _linear(self, x: Any, weight: Any, bias: Any) -> Any:
+        y = x @ self._tensor(weight).node("Transpose", perm=[1, 0])
+        return y if bias is None else y + self._tensor(bias)
+
+    def _tensor(self, values: Any) -> Any:
+        """The tensor of parameters, which is in the graph once."""
+        key = tuple(values)
         if key not in self.tensors:
-            self.tensors[key] = self._tensor(numbers)
+            self.tensors[key] = _Tensor(self.graph, self.graph.constant(numbers_of(values)))
         return self.tensors[key]
-
-    def _tensor(self, numbers: Any) -> Any:
-        return _Tensor(self.graph, self.graph.constant(numbers))
 
 
 def to_onnx(model: Module, path: str | PathLike[str]) -> None:
     """Write the model as an ONNX file: input ``x`` (N, D), output ``y`` (N, K), both float64.
 
-    With attention in it, both have an axis of T positions after the first. Of a model that begins with an
-    embedding x are tokens of int64, (N, T). Dropouts are left out, as when the model is used.
+    With attention, both have an axis of T positions after the first. For a model that begins with an
+    embedding, x is (N, T), tokens as int64. Dropouts are left out.
 
     Parameters
     ----------
     model : as for `to_torch`.
-    path : where to; by custom it ends in ``.onnx``.
+    path : by custom it ends in ``.onnx``.
 
     Raises
     ------

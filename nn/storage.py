@@ -181,23 +181,20 @@ def _read(path: str | PathLike[str]) -> dict[str, Any]:
     name = file_name(path)
     try:
         content = _parsed(_text(path))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"{name} is not a file that save wrote: it has no format {FORMAT!r}")
+        version = content.get("version")
+        if not isinstance(version, int) or isinstance(version, bool) or version > VERSION:
+            raise ValueError(
+                f"{name} has version {version!r:.60} of the format, "
+                f"but this program reads up to {VERSION}: update it"
+            )
+        _check(content)
+        _check_digests(content)
     except UnicodeDecodeError:
         raise ValueError(f"{name} is not a file that save wrote: it is not text") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{name} is not a file that save wrote, or is cut short: {error}") from None
-    except SchemaError as error:
-        raise ValueError(f"{name} is damaged: {error}") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{name} is not a file that save wrote: it has no format {FORMAT!r}")
-    version = content.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version > VERSION:
-        raise ValueError(
-            f"{name} has version {version!r:.60} of the format, "
-            f"but this program reads up to {VERSION}: update it"
-        )
-    try:
-        _check(content)
-        _check_digests(content)
     except SchemaError as error:
         raise ValueError(f"{name} is damaged: {error}") from None
     return content
@@ -306,11 +303,8 @@ def _check(content: dict[str, Any]) -> None:
     settings, history = training["settings"], training["history"]
     epochs, examples = len(history["loss"]), settings["examples"]
     validated = epochs if history["validation_loss"] else 0
-    for name, count in {
-        "gradient_norm": epochs,
-        "learning_rate": epochs,
-        "validation_loss": validated,
-    }.items():
+    for name in ("gradient_norm", "learning_rate", "validation_loss"):
+        count = validated if name == "validation_loss" else epochs
         _require_length(f"training.history.{name}", history[name], count)
     for name, count in {"metrics": epochs, "validation_metrics": validated}.items():
         if count and history[name].keys() != set(settings["metrics"]):

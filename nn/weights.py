@@ -60,16 +60,20 @@ def weights_of(
     held_out_weight = validation[2] if validation is not None and len(validation) == 3 else None
     if sample_weight is None and held_out_weight is None and class_weight is None:
         return None
-    of_class = None if class_weight is None else _class_weights(class_weight, data)
+    of_class = {} if class_weight is None else _class_weights(class_weight, data)
     found = []
     for prefix, examples, given in (
         ("", data, sample_weight),
         ("validation ", held_out or [], held_out_weight),
     ):
         weights = _given(f"{prefix}sample_weight", given, len(examples))
-        if of_class is not None:
-            labels = _labels(examples, prefix)
-            weights = [w * _looked_up(of_class, *each, prefix) for w, each in zip(weights, labels)]
+        for row, label in enumerate(_labels(examples, prefix) if class_weight is not None else []):
+            if label not in of_class:
+                raise ValueError(
+                    f"class_weight has no weight for the label {label!r} in row {row} of {prefix}y: "
+                    f"it has {', '.join(map(repr, of_class)):.100}"
+                )
+            weights[row] *= of_class[label]
         found.append(weights)
     return found
 
@@ -89,7 +93,7 @@ def _given(name: str, given: Any, examples: int) -> list[float]:
 
 def _class_weights(given: Any, data: Sequence[Example]) -> dict[Any, float]:
     if isinstance(given, str) and given == "balanced":
-        counts = Counter(label for _, label in _labels(data, ""))
+        counts = Counter(_labels(data, ""))
         for label in counts:
             if label != int(label):
                 raise ValueError(f"class_weight='balanced' needs whole numbers as labels in y, got {label!r}")
@@ -98,8 +102,8 @@ def _class_weights(given: Any, data: Sequence[Example]) -> dict[Any, float]:
     return {label: require_number(f"class_weight[{label!r}]", w, least=0.0) for label, w in given.items()}
 
 
-def _labels(examples: Sequence[Example], prefix: str) -> list[tuple[int, Any]]:
-    """The row and the label of each example; for a one-hot row the index of the 1."""
+def _labels(examples: Sequence[Example], prefix: str) -> list[Any]:
+    """The label of each example; for a one-hot row the index of the 1."""
     labels = []
     for row, (_, target) in enumerate(examples):
         if isinstance(target, list) and len(target) > 1:
@@ -109,15 +113,5 @@ def _labels(examples: Sequence[Example], prefix: str) -> list[tuple[int, Any]]:
                     f"of {prefix}y: give sample_weight"
                 )
             target = operator.indexOf(target, 1)
-        labels.append((row, target[0] if isinstance(target, list) else target))
+        labels.append(target[0] if isinstance(target, list) else target)
     return labels
-
-
-def _looked_up(weights: Mapping[Any, float], row: int, label: Any, prefix: str) -> float:
-    if label not in weights:
-        known = ", ".join(map(repr, weights))
-        raise ValueError(
-            f"class_weight has no weight for the label {label!r} in row {row} of {prefix}y: "
-            f"it has {known:.100}"
-        )
-    return weights[label]

@@ -12,7 +12,6 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import autograd
 from autograd import Value
@@ -22,7 +21,7 @@ from ..language import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_numbe
 from ..spreadsheet import Problem
 from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
-from ..terminal import brief, lost, ready, say
+from ..terminal import OptionParser, OptionsError, brief, lost, ready, say, whole
 
 __all__ = ["CRASHED", "INTERRUPTED", "USAGE", "main", "run"]
 
@@ -74,24 +73,12 @@ exit status:
 """
 
 
-class _Unusable(ValueError):
-    """What the user gave cannot be used; the message is what is shown."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with the error as one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _Unusable(f"{message}; see {PROGRAM} --help")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> OptionParser:
+    parser = OptionParser(
         prog=PROGRAM,
         description=_DESCRIPTION,
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("expression", metavar="EXPRESSION", help="the expression to differentiate")
@@ -100,11 +87,11 @@ def _parser() -> _Parser:
     add(
         "--order",
         metavar="N",
-        type=_whole(1, len(_POWERS) - 1),
+        type=whole(1, len(_POWERS) - 1),
         default=1,
         help="derivatives up to this order (default: 1)",
     )
-    add("--digits", metavar="N", type=_whole(1, 17), default=6, help="digits in the derivation (default: 6)")
+    add("--digits", metavar="N", type=whole(1, 17), default=6, help="digits in the derivation (default: 6)")
     add("--quiet", action="store_true", help="value and gradients only, without the derivation")
     written = parser.add_argument_group("files to write")
     for flag, suffixes in (
@@ -117,7 +104,7 @@ def _parser() -> _Parser:
         "--lr", metavar="RATE", type=float, default=0.5, help="learning rate of both (default: 0.5)"
     )
     written.add_argument(
-        "--epochs", metavar="N", type=_whole(0, 10_000), default=20, help="updates in both (default: 20)"
+        "--epochs", metavar="N", type=whole(0, 10_000), default=20, help="updates in both (default: 20)"
     )
     add("--version", action="version", version=f"{PROGRAM} {autograd.__version__}")
     add(
@@ -147,7 +134,7 @@ class _Completion(argparse.Action):
         except ImportError:
             raise autograd.MissingExtraError("--print-completion", "shtab", "completion") from None
         if shell not in shtab.SUPPORTED_SHELLS:
-            raise _Unusable(
+            raise OptionsError(
                 f"--print-completion takes {', '.join(shtab.SUPPORTED_SHELLS)}, got {shell!r:.40}"
             )
         fresh = _parser()  # that one is in the middle of its work
@@ -160,19 +147,6 @@ class _Completion(argparse.Action):
         parser.exit()
 
 
-class _whole:
-    """Reads an integer of a range; argparse shows its name in errors."""
-
-    def __init__(self, smallest: int, largest: int) -> None:
-        self.smallest, self.largest = smallest, largest
-        self.__name__ = f"whole number from {smallest} to {largest:,}"
-
-    def __call__(self, word: str) -> int:
-        if len(word) > 9 or not self.smallest <= int(word) <= self.largest:
-            raise ValueError
-        return int(word)
-
-
 # --- the answer --------------------------------------------------------------------------------------
 
 
@@ -182,13 +156,13 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
         name, equals, number = (part.strip() for part in pair.partition("="))
         name = same_name(name)
         if not (equals and name.isidentifier()):
-            raise _Unusable(f"{pair!r:.60} is not NAME=NUMBER (the expression comes first, in quotes)")
+            raise OptionsError(f"{pair!r:.60} is not NAME=NUMBER (the expression comes first, in quotes)")
         if name in found:
-            raise _Unusable(f"{name} is given twice")
+            raise OptionsError(f"{name} is given twice")
         try:
             found[name] = parse_number(number)
         except ExpressionError as error:
-            raise _Unusable(f"{name}: {error}") from None
+            raise OptionsError(f"{name}: {error}") from None
     return found
 
 
@@ -197,14 +171,14 @@ def _leaves(asked: Sequence[str] | None, leaves: dict[str, Value]) -> list[Value
     names = [same_name(name.strip()) for each in asked or [] for name in each.split(",") if name.strip()]
     for name in names:
         if name not in leaves:
-            raise _Unusable(f"--wrt {name}: the expression has {', '.join(leaves) or 'no names'}")
+            raise OptionsError(f"--wrt {name}: the expression has {', '.join(leaves) or 'no names'}")
     return [leaves[name] for name in dict.fromkeys(names)] if names else list(leaves.values())
 
 
 def _derivatives(output: Value, wrt: Sequence[Value], order: int) -> list[tuple[str, float]]:
     """Each partial derivative up to an order: its name and number. Of ∂²f/∂a∂b and ∂²f/∂b∂a one is there."""
     if sum(math.comb(len(wrt) + k - 1, k) for k in range(1, order + 1)) > MOST_DERIVATIVES:
-        raise _Unusable(
+        raise OptionsError(
             f"--order {order} has more than {MOST_DERIVATIVES:,} derivatives: choose names by --wrt"
         )
     found = []
@@ -247,7 +221,7 @@ def _answer(options: argparse.Namespace) -> None:
                 _write(what, path, output, wrt, options)
             except (OSError, ValueError, ImportError, autograd.GraphError) as error:
                 reason = getattr(error, "strerror", None) or error  # of an OSError, without its number
-                raise _Unusable(f"--{what} {path}: {reason}") from error
+                raise OptionsError(f"--{what} {path}: {reason}") from error
             say(["", f"wrote {path}"])
 
 
@@ -269,19 +243,19 @@ def _problem(arguments: Sequence[str]) -> tuple[Problem | None, list[str]]:
     """The network that ``--against`` says, the assignment's if there is none, and the other arguments."""
     if not any(word.partition("=")[0] == "--against" for word in arguments):
         return None, list(arguments)
-    parser = _Parser(prog=PROGRAM, allow_abbrev=False, add_help=False)
+    parser = OptionParser(prog=PROGRAM, add_help=False)
     parser.add_argument("--against", metavar="EXPRESSION", required=True)
     parser.add_argument("--wrt", metavar="NAMES", action="append")
     given, rest = parser.parse_known_args(list(arguments))
     numbers = [word for word in rest if _GIVEN.match(word)]
     output, leaves = parse(given.against).record(_numbers(numbers))
     if not given.wrt:
-        raise _Unusable("--against needs --wrt NAMES: the weights and biases that the sheet trains")
+        raise OptionsError("--against needs --wrt NAMES: the weights and biases that the sheet trains")
     output.label = output.label or next(name for name in ("E", "L", "E_total") if name not in leaves)
     try:
         problem = Problem.of(output, _leaves(given.wrt, leaves), title="the network of --against")
     except ValueError as error:
-        raise _Unusable(f"--against: {error}") from None
+        raise OptionsError(f"--against: {error}") from None
     return problem, [word for word in rest if word not in numbers]
 
 
@@ -289,7 +263,9 @@ def _checkout() -> Path:
     """The folder that holds the demos, which are not installed."""
     folder = Path(autograd.__file__).resolve().parent.parent
     if not (folder / "demos" / "__main__.py").is_file():
-        raise _Unusable("the demos are not installed with the library: they run in a checkout of the project")
+        raise OptionsError(
+            "the demos are not installed with the library: they run in a checkout of the project"
+        )
     return folder
 
 
@@ -324,7 +300,7 @@ def main(arguments: Sequence[str]) -> int:
         _answer(_parser().parse_intermixed_args(words or ["--help"]))
     except SystemExit as done:  # after --help and --version
         return int(done.code or 0)
-    except (_Unusable, ExpressionError, autograd.MissingExtraError) as error:
+    except (OptionsError, ExpressionError, autograd.MissingExtraError) as error:
         first, *more = str(error).split("\n")
         say([f"{PROGRAM}: error: {first}", *more], sys.stderr)
         return USAGE

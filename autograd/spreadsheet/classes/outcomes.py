@@ -12,6 +12,7 @@ import numpy as np
 
 from ...terminal import clean
 from ..report import UNREADABLE, Finding, Refusal, TableReport, WorkbookReport
+from ..vocabulary import short
 
 __all__ = ["ABSENT", "FOLLOWS", "RIGHT", "UNCHECKED", "WRONG", "Mistake", "Outcome", "outcome_of", "unread"]
 
@@ -44,6 +45,10 @@ class Mistake:
     expected: str
     slip: str = ""
     hints: Sequence[str] = ()
+
+    @property
+    def words(self) -> str:
+        return self.slip or f"{short(self.quantity)} is wrong"
 
 
 @dataclass(frozen=True)
