@@ -52,6 +52,9 @@ class GELU(Described, Module):
             return [[gelu(each, approximate=self.approximate) for each in listed(row)] for row in x]
         return [gelu(each, approximate=self.approximate) for each in x]
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return ops.activated(ACTIVATIONS["gelu" if self.approximate == "none" else "gelu_tanh"], x)
+
 
 class _TwoMaps(VectorModule):
     """Linear maps to n_hidden numbers, and one back."""
