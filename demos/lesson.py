@@ -2,13 +2,12 @@
 
     python -m demos lesson --out out/lesson
 
-You will see the lesson that courses begin with: forward propagation, the loss, backpropagation, the
-update, the variants of gradient descent, the learning rate, and what comes next. Every number is computed
-twice, once in plain Python, and the two are compared.
+You will see the lesson that courses begin with: forward propagation, the loss, backpropagation, the update,
+the variants of gradient descent, the learning rate, and what comes next. Every number is computed by the
+engine and again in plain Python, and the two are compared.
 
 The lesson itself is ``lesson.md`` beside this file, a notebook as text, which Jupyter opens with Jupytext.
-This goes through its cells as a notebook does, makes a page of what they say and show, and writes the same
-as ``lesson.ipynb``.
+This demo runs its cells, makes a page of them and their outputs, and writes them as ``lesson.ipynb``.
 """
 
 from __future__ import annotations
@@ -31,47 +30,43 @@ from .shared.report import Report, demo
 
 NOTEBOOK = Path(__file__).with_suffix(".md")
 FENCED = re.compile(
-    r"^```{code-cell}\n(?:---\n(?P<about>.*?)^---\n)?(?P<code>.*?)\n```$", re.DOTALL | re.MULTILINE
+    r"^```{code-cell}\n(?:---\n(?P<metadata>.*?)^---\n)?(?P<code>.*?)\n```$", re.DOTALL | re.MULTILINE
 )
 EPOCHS, QUICK_EPOCHS = 60, 25
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the notebook.
+    """A cell of the notebook: Python if `code`, otherwise Markdown.
 
-    Attributes
-    ----------
-    code : whether it is code; otherwise text in Markdown.
-    source : its text.
-    about : of code, its ``tags``; and the ``name`` of its picture, what it shows (``alt``), a ``caption``.
+    The metadata of code are its ``tags``, and the ``name``, ``alt`` text and ``caption`` of its picture.
     """
 
     code: bool
     source: str
-    about: Mapping[str, Any]
+    metadata: Mapping[str, Any]
 
 
 def cells() -> Iterator[Cell]:
     """The cells of the notebook: code between fences, and the text between these."""
-    source = NOTEBOOK.read_text(encoding="utf-8").split("\n---\n", 1)[1]  # without what is about the whole
+    source = NOTEBOOK.read_text(encoding="utf-8").split("\n---\n", 1)[1]  # without the notebook's metadata
     end = 0
     for found in FENCED.finditer(source):
         if words := source[end : found.start()].strip():
             yield Cell(False, words, {})
-        about = (line.split(": ", 1) for line in (found["about"] or "").splitlines())
-        yield Cell(True, found["code"], {name: json.loads(fact) for name, fact in about})
+        metadata = (line.split(": ", 1) for line in (found["metadata"] or "").splitlines())
+        yield Cell(True, found["code"], {name: json.loads(fact) for name, fact in metadata})
         end = found.end()
 
 
 def as_notebook() -> str:
-    """The notebook as a file of Jupyter's, without outputs."""
+    """The notebook in Jupyter's format, without outputs."""
     unrun: dict[str, Any] = {"execution_count": None, "outputs": []}
     made = [
         {
             "cell_type": "code" if cell.code else "markdown",
             "id": f"cell{number}",
-            "metadata": cell.about,
+            "metadata": cell.metadata,
             "source": cell.source.splitlines(keepends=True),
             **(unrun if cell.code else {}),
         }
@@ -83,7 +78,7 @@ def as_notebook() -> str:
 
 
 def execute(source: str, names: dict[str, Any]) -> tuple[str, Any]:
-    """Run a cell as a notebook does: what it printed, and what its last line shows."""
+    """Run a cell; returns what it printed, and the value of its last line."""
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     printed = io.StringIO()
@@ -99,7 +94,7 @@ MARKDOWN = re.compile(r"\$(?P<formula>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<stress>[^
 
 
 def prose(line: str) -> str:
-    """A line of Markdown in HTML: its formulas, ``code`` and emphasis."""
+    """A line of Markdown in HTML, with formulas, code and emphasis."""
     parts, end = [], 0
     for found in MARKDOWN.finditer(line):
         parts.append(html.escape(line[end : found.start()]))
@@ -113,42 +108,43 @@ def prose(line: str) -> str:
 
 
 def text(report: Report, source: str) -> None:
-    """A cell of text: headings begin parts of the page, the rest are paragraphs with formulas."""
+    """Add a cell of text: headings begin sections, the rest are paragraphs."""
     for block in re.split(r"\n\s*\n", source):
         heading = re.fullmatch(r"(#+) (.*)", block.strip())
         if heading is None:
             report.add(f"<p>{prose(' '.join(block.split()))}</p>")
-        elif heading[1] != "#":  # that of the page is above already
+        elif heading[1] == "#":  # the heading of the page
+            continue
+        else:
             report.section(f"part{heading[2].split()[0]}", heading[2])
+        report.tell(*block.splitlines())
 
 
 def work(given: dict[str, Any], folder: Path) -> None:
-    """Go through the notebook, tell what comes out, and make the page."""
     report = Report(folder, "Training a neural network")
     write_text(folder / "lesson.ipynb", as_notebook())
     report.add(page.links({"lesson.ipynb": "the lesson as a notebook, to change and run in Jupyter"}))
     names: dict[str, Any] = {"__name__": "lesson"}
     for cell in cells():
         if not cell.code:
-            print("\n" + cell.source + "\n")
             text(report, cell.source)
             continue
         printed, shown = execute(cell.source, names)
-        if "parameters" in cell.about.get("tags", ()):
+        metadata = cell.metadata
+        if "parameters" in metadata.get("tags", ()):
             names["SEED"] = given["seed"]
             names["EPOCHS"] = QUICK_EPOCHS if given["quick"] else EPOCHS
             continue
         report.add(page.listing(cell.source, "code"))
         if printed:
-            print(printed, end="")
+            report.tell(*printed.splitlines())
             report.add(page.listing(printed, "output"))
         if isinstance(shown, Drawing):
-            svg = shown.render("svg").decode()
-            write_text(folder / f"{cell.about['name']}.svg", svg)
-            report.add(page.figure(svg, cell.about["alt"], cell.about["caption"]))
+            shown.save(folder / f"{metadata['name']}.svg")
+            report.picture(f"{metadata['name']}.svg", metadata["alt"], metadata["caption"])
         elif shown is not None:
-            report.show(cell.about["name"], shown, cell.about["alt"], cell.about["caption"])
-    print(f"\nOpen {report.close()}")
+            report.show(metadata["name"], shown, metadata["alt"], metadata["caption"])
+    report.close()
 
 
 main = demo(work, quick=f"{QUICK_EPOCHS} epochs instead of {EPOCHS} where a network is trained")

@@ -2,8 +2,8 @@
 
     python -m demos playground
 
-You will get one page that works offline, and on any web server as it is. It has examples in a menu: a neuron,
-the assignment network, exclusive or, softmax with cross-entropy, an attention head, and why the order is
+You will get one page that works offline and on any web server. Its menu has examples: a neuron, the
+assignment network, exclusive or, softmax with cross-entropy, an attention head, and why the order is
 topological.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from autograd import playground, require_writable
 
-from .shared.options import Options, OptionsError, fail
+from .shared.options import Options, OptionsError, fail, name
 
 PROGRAM = "python -m demos playground"
 LARGEST = 3_000_000  # bytes
@@ -26,10 +26,10 @@ def main(argv: Sequence[str]) -> int:
     options = Options(
         PROGRAM, "Write the playground: one page on which programs are typed and stepped through."
     )
-    options.folder("--out", default="out/playground", help="where to write")
+    options.value("--out", name("folder"), default="out/playground", help="where to write", metavar="FOLDER")
     folder = Path()
     try:
-        folder = Path(options.parse(argv)["out"])
+        folder = Path(options.read(argv)["out"])
         folder.mkdir(parents=True, exist_ok=True)
         require_writable(folder / "index.html")
         page = playground(folder / "index.html")
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check(html: str) -> None:
-    """The claims above: it is small enough to be sent, and asks for nothing."""
+    """The page is small enough to send, and loads nothing."""
     assert len(html.encode()) < LARGEST
     own = re.sub(r'<script type="text/plain".*?</script>', "", html, flags=re.DOTALL)
     assert not re.search(

@@ -2,14 +2,14 @@
 
     python -m demos rates --out out/rates
 
-The same small network is trained on the same points again and again. You will see two tables of loss
-curves, with a column for each learning rate from far too small to far too large:
+One small network is trained on the same points again and again. You will see two tables of loss curves, with
+a column for each learning rate, from far too small to far too large:
 
 1. a row for each activation: sigmoid, tanh, relu;
 2. a row for each initialisation: zeros, tiny, Xavier's, large.
 
-Above each curve is what it shows: too small, right, overshooting, divergent, or stuck. The words are
-computed from the curve alone, by `nn.LossCurve.verdict`.
+The verdict above each curve is computed from the curve alone, by `nn.LossCurve.verdict`: too small, right,
+overshooting, divergent, or stuck.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import PALETTE
-from nn import MLP, SGD, DivergenceError, History, LossCurve, Watch, fit, plots
+from nn import MLP, SGD, DivergenceError, LossCurve, Watch, fit, plots
 from nn.initializers import Initializer, uniform
 
 from .shared import page
@@ -43,11 +43,8 @@ INITIALISATIONS: dict[str, str | Initializer] = {
     "large, ±8": uniform(-8.0, 8.0),
 }
 HIDDEN = 8
-CEILING = 100.0  # the highest loss to be seen
-
-
-# The colour and the mark of each verdict of `LossCurve.verdict`.
-LOOKS = {
+CEILING = 100.0  # the highest loss shown
+LOOKS = {  # the colour and the mark of each verdict
     "too small": (PALETTE["series 0"], "…"),
     "right": (PALETTE["series 2"], "✓"),
     "overshooting": (PALETTE["series 1"], "∿"),
@@ -69,14 +66,7 @@ def wave(n: int) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one training.
-
-    Attributes
-    ----------
-    losses : of each epoch; it ends with inf where training left the finite numbers.
-    weights : all weights at the end, without the biases.
-    verdict : on the losses.
-    """
+    """One training: the loss of each epoch, inf at the end if it diverged; the weights without the biases."""
 
     losses: list[float]
     weights: list[float]
@@ -85,7 +75,7 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What all trainings have in common."""
+    """The points, the epochs and the seed that all trainings share."""
 
     x: Array
     y: Array
@@ -100,23 +90,13 @@ class Comparison:
     def train(self, rate: float, activation: str, initialisation: str | Initializer | None) -> Trial:
         """Train once; None initialises as suits the activation."""
         model = MLP(1, [HIDDEN, 1], activation=activation, initializer=initialisation, seed=self.seed)
-        optimizer = SGD(model.parameters(), lr=rate)
         losses: list[float] = []
-
-        def note(epoch: int, history: History) -> None:
-            losses.append(history.loss[-1])
-
         try:
             history = fit(
-                model,
-                self.x,
-                self.y,
-                loss="mse_loss",
-                optimizer=optimizer,
-                epochs=self.epochs,
-                progress=False,
-                callbacks=[Watch(note)],
-            )
+                model, self.x, self.y, loss="mse_loss", optimizer=SGD(model.parameters(), lr=rate),
+                epochs=self.epochs, progress=False,
+                callbacks=[Watch(lambda epoch, history: losses.append(history.loss[-1]))],
+            )  # fmt: skip
             require_uninterrupted(history)
         except DivergenceError:
             losses.append(math.inf)
@@ -134,49 +114,45 @@ Rows = Mapping[str, Sequence[Trial]]
 
 
 def work(given: dict[str, Any], folder: Path) -> None:
-    """Train, judge, draw, tell, and hold the demo to what it says."""
     quick, seed = given["quick"], given["seed"]
     x, y = wave(6 if quick else 16)
     comparison = Comparison(x, y, 50 if quick else 120, seed)
     activations = {name: comparison.row(name) for name in ACTIVATIONS}
     initialisations = {
-        # tanh is initialised Xavier's way by itself: that row has been trained
+        # tanh is initialised Xavier's way by default: that row is trained already
         name: activations["tanh"] if name == "Xavier" else comparison.row("tanh", how)
         for name, how in INITIALISATIONS.items()
     }
-
-    report = Report(folder, "Learning rates, and what a loss curve says about them")
-    report.say(
+    report = Report(
+        folder,
+        "Learning rates, and what a loss curve says about them",
         f"A network with {HIDDEN} hidden neurons learns {len(x)} points of the curve `y = 1 + sin 2x` by "
         f"batch gradient descent, in {comparison.epochs} epochs. From column to column only the learning "
         "rate changes, from row to row only the activation or the first weights.",
         f"Every curve is on the same axes. The dashed line is the goal, a loss of {comparison.goal:.2g}, a "
-        "tenth of the variance of y. A curve that ends in a triangle has left for good.",
+        "tenth of the variance of y. A curve that ends in a triangle has diverged.",
     )
     rule = textwrap.dedent(inspect.getsource(LossCurve.verdict))
-    report.add(
-        page.details(
-            "How the verdicts are computed",
-            page.listing(rule, "verdict"),
-        )
-    )
-    report.section("activations", "1 Activations")
-    report.say(
+    report.add(page.details("How the verdicts are computed", page.listing(rule, "verdict")))
+    report.section(
+        "activations",
+        "1 Activations",
         "Each row goes from too small, over right, to divergent, but not at the same rates: the slope of a "
-        "sigmoid is at most ¼, so that its network learns slowly where the others are done. A rate that "
-        "overshoots throws the weights across the valley; it may fall back into it, or into a worse one."
+        "sigmoid is at most ¼, so its network still learns slowly at rates where the others have finished. A "
+        "rate that overshoots throws the weights across the valley; they may fall back into it, or into a "
+        "worse one.",
     )
     show(report, "activations", activations, comparison)
-    report.section("initialisations", "2 Initialisations")
-    report.say(
-        "The activation is tanh now. From zeros nothing is learned at any rate: every hidden neuron gives 0, "
-        "so no weight has a gradient, and only the bias of the output moves. Tiny weights have tiny "
-        "gradients: it takes long to get away from 0. Large ones make the valley steep: a rate that "
-        "was right for Xavier's is too large."
+    report.section(
+        "initialisations",
+        "2 Initialisations",
+        "Here the activation is tanh. From zeros nothing is learned at any rate: every hidden neuron gives "
+        "0, so no weight has a gradient, and only the bias of the output moves. Tiny weights have tiny "
+        "gradients, and take long to leave 0. Large ones make the valley steep: a rate that was right for "
+        "Xavier's is too large.",
     )
     show(report, "initialisations", initialisations, comparison)
-    opened = report.close()
-    print(summary(activations, initialisations, opened))
+    report.close()
     check(activations, initialisations)
 
 
@@ -187,29 +163,15 @@ def show(report: Report, name: str, rows: Rows, comparison: Comparison) -> None:
         name,
         plots.multiples(
             {name: [(each.losses, each.verdict) for each in row] for name, row in rows.items()},
-            columns,
-            LOOKS,
-            comparison.goal,
-            CEILING,
+            columns, LOOKS, comparison.goal, CEILING,
         ),
         f"Loss curves in {len(rows)} rows, {', '.join(rows)}, and a column for each learning rate. From left "
         "to right they go from flat, over falling, to climbing out of the picture. The verdict on each is "
         "in the table below.",
         "The loss by epoch, logarithmic, and the verdict on each curve.",
-    )
+    )  # fmt: skip
     words = [[name, *(each.verdict for each in row)] for name, row in rows.items()]
-    report.add(page.table(["", *columns], words, f"The verdicts, by {name[:-1]}"))
-
-
-def summary(activations: Rows, initialisations: Rows, opened: Path) -> str:
-    """What came out, in a few lines for the terminal."""
-    lines = ["What the loss curves say about the learning rates", ""]
-    for title, rows in (("1 Activations", activations), ("2 Initialisations", initialisations)):
-        lines.append(f"{title:18}" + "".join(f"{rate:<14g}" for rate in RATES))
-        for name, row in rows.items():
-            lines.append(f"  {name:16}" + "".join(f"{each.verdict:14}" for each in row))
-        lines.append("")
-    return "\n".join(line.rstrip() for line in [*lines, f"Open {opened}"])
+    report.table(["", *columns], words, f"The verdicts, by {name[:-1]}")
 
 
 def check(activations: Rows, initialisations: Rows) -> None:

@@ -2,11 +2,11 @@
 
     python -m demos variants --out out/variants
 
-A line ŷ = w x + b is fitted to points, so the loss is a surface over the plane of w and b, and a training
-is a path down into its valley. You will see
+A line ŷ = w x + b is fitted to points. The loss is a surface over the plane of w and b, and a training is a
+path down into its valley. You will see
 
 1. batch, stochastic and mini-batch gradient descent from the same start, over the same number of epochs:
-   their loss against epochs and against updates, and their paths;
+   their loss by epochs and by updates, and their paths;
 2. momentum, Nesterov's momentum, Adagrad, RMSprop and Adam beside plain gradient descent, in a long and
    narrow valley.
 """
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import Value, mean
-from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, fit, mse_loss, plots
+from nn import MLP, SGD, Adagrad, Adam, Optimizer, RMSprop, batches, mse_loss, plots
 
 from .shared import page
 from .shared.report import Report, demo
@@ -37,8 +37,6 @@ NAMES = ("slope w", "intercept b")
 
 
 # --- the surface -------------------------------------------------------------------------------------
-
-# With two parameters the loss can be drawn as it is, over all of their values.
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,37 +53,30 @@ class Points:
         return cls(x, SLOPE * x + INTERCEPT + rng.normal(0.0, NOISE, n))
 
     def loss(self, w: Array, b: Array) -> Array:
-        """(1/N) Σ (w xᵢ + b − yᵢ)², for any number of w and b at once."""
-        with np.errstate(all="ignore"):  # far out, where a training may diverge to
+        """(1/N) Σ (w xᵢ + b − yᵢ)², for arrays of w and b."""
+        with np.errstate(all="ignore"):  # a diverging training leaves the finite numbers
             errors = np.multiply.outer(w, self.x) + np.asarray(b)[..., None] - self.y
             return np.asarray(np.mean(errors**2, axis=-1))
 
     @property
     def design(self) -> Array:
-        """A row (xᵢ, 1) for each point."""
+        """(N, 2), a row (xᵢ, 1) for each point."""
         return np.column_stack([self.x, np.ones_like(self.x)])
 
     def best(self) -> Array:
-        """The w and b of the least loss, in closed form: least squares."""
+        """(2,), the w and b of the least loss, by least squares."""
         return np.asarray(np.linalg.lstsq(self.design, self.y, rcond=None)[0], dtype=np.float64)
 
+    def least(self) -> float:
+        """The least loss."""
+        return float(self.loss(*self.best()))
+
     def steepness(self) -> float:
-        """How many times as much the surface curves across the valley as along it: the condition number."""
+        """The condition number of the surface: its curvature across the valley, over that along it."""
         return float(np.linalg.cond(self.design)) ** 2
 
 
 # --- gradient descent --------------------------------------------------------------------------------
-
-# The whole of it: for each batch the mean loss, its gradient, an update. How many examples make a batch
-# is all that tells the three variants apart.
-
-
-def line_from(start: tuple[float, float]) -> MLP:
-    """The model w x + b: one neuron, linear."""
-    line = MLP(1, [1])
-    for parameter, number in zip(line.parameters(), start):
-        parameter.data = number
-    return line
 
 
 def descend(
@@ -97,8 +88,9 @@ def descend(
     seed: int,
 ) -> Array:
     """The path (U + 1, 2): w and b at the start and after each of the U updates."""
-    line = line_from(start)
-    parameters = line.parameters()
+    line = MLP(1, [1])  # one linear neuron
+    w, b = parameters = line.parameters()
+    w.data, b.data = start
     optimize = optimizer(parameters)
     order = np.random.default_rng(seed)
     path = [start]
@@ -108,43 +100,13 @@ def descend(
             optimize.zero_grad()
             loss.backward()
             optimize.step()
-            path.append((parameters[0].data, parameters[1].data))
+            path.append((w.data, b.data))
     return np.array(path)
-
-
-# `fit` does the same, with the comforts.
-
-
-def descend_with_fit(
-    points: Points,
-    start: tuple[float, float],
-    optimizer: Maker,
-    epochs: int,
-    batch_size: int | None,
-    seed: int,
-) -> list[float]:
-    """w and b at the end."""
-    line = line_from(start)
-    fit(
-        line,
-        points.x[:, None],
-        points.y,
-        loss="mse_loss",
-        optimizer=optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        progress=False,
-    )
-    return [parameter.data for parameter in line.parameters()]
-
-
-# What a path is worth is the loss on all points along it, above the least loss there is.
 
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """A path, and how far above the least loss it runs."""
+    """A path, and the loss on all points along it, less the least loss."""
 
     name: str
     path: Array  # (U + 1, 2)
@@ -152,15 +114,14 @@ class Descent:
 
     @classmethod
     def along(cls, name: str, path: Array, points: Points) -> Descent:
-        """The training that took this path."""
-        return cls(name, path, points.loss(*path.T) - points.loss(*points.best()))
+        return cls(name, path, points.loss(*path.T) - points.least())
 
     @property
     def updates(self) -> int:
         return len(self.path) - 1
 
     def arrives(self, level: float) -> float:
-        """After how many updates the excess stays below a level; inf if it does not."""
+        """The number of updates after which the excess stays below a level; inf if it does not."""
         above = np.flatnonzero(~(self.excess < level))
         first = int(above[-1]) + 1 if len(above) else 0
         return first if first <= self.updates else math.inf
@@ -187,8 +148,7 @@ def compare_variants(points: Points, epochs: int, seed: int) -> list[Descent]:
 
 # --- 2 the optimizers --------------------------------------------------------------------------------
 
-# All of them see the same gradients, of all points. No rate suits all, so each tries several, and is
-# shown with the one that brought it lowest.
+# No rate suits all of them, so each tries several, and is shown with the one that ends lowest.
 
 METHODS: dict[str, Callable[..., Optimizer]] = {
     "gradient descent": SGD,
@@ -204,13 +164,13 @@ CLOSE = 0.01  # a training has arrived when its loss stays within this share of 
 
 
 def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[float, Descent]:
-    """The rate that brings a method lowest, and the training with it."""
-    trainings = {
-        rate: Descent.along(
-            name, descend(points, METHOD_START, partial(METHODS[name], lr=rate), UPDATES, None, 0), points
-        )
-        for rate in rates
-    }
+    """The rate that ends lowest, and the training with it."""
+
+    def training(rate: float) -> Descent:
+        path = descend(points, METHOD_START, partial(METHODS[name], lr=rate), UPDATES, None, 0)
+        return Descent.along(name, path, points)
+
+    trainings = {rate: training(rate) for rate in rates}
     best = min(rates, key=lambda rate: np.nan_to_num(trainings[rate].excess[-1], nan=np.inf))
     return best, trainings[best]
 
@@ -219,15 +179,14 @@ def best_of_rates(name: str, points: Points, rates: Sequence[float]) -> tuple[fl
 
 
 def work(given: dict[str, Any], folder: Path) -> None:
-    """Train, draw, tell, and hold the demo to what it says."""
     quick, seed = given["quick"], given["seed"]
-    report = Report(folder, "Variants of gradient descent, as paths on one surface")
-    report.say(
+    report = Report(
+        folder,
+        "Variants of gradient descent, as paths on one surface",
         "A line `ŷ = w x + b` is fitted to points. Its loss, the mean of `(ŷ − y)²`, depends on `w` and "
         "`b` alone: it is a surface over a plane, and can be drawn as it is. A training is a path on it. "
-        "The least loss is known, by least squares, so all curves here show how far above it a training is."
+        "The least loss is known, by least squares, so every curve shows the loss above it.",
     )
-
     epochs = 25 if quick else 40
     points = Points.drawn(24 if quick else 48, -1.0, 2.0, np.random.default_rng(seed))
     variants = compare_variants(points, epochs, seed)
@@ -237,46 +196,48 @@ def work(given: dict[str, Any], folder: Path) -> None:
     rates = sorted(METHOD_RATES[:3] if quick else METHOD_RATES)
     methods = [best_of_rates(name, valley, rates) for name in METHODS]
     tell_methods(report, valley, methods, rates)
-
-    opened = report.close()
-    print(summary(variants, methods, valley, epochs, opened))
-    check(points, variants, epochs, seed, valley, methods)
+    report.close()
+    check(points, variants, valley, methods)
 
 
 def tell_variants(report: Report, points: Points, variants: Sequence[Descent], epochs: int) -> None:
     """The first section of the page."""
     count = len(points.x)
-    report.section("variants", "1 Batch, stochastic, mini-batch")
-    report.say(
+    report.section(
+        "variants",
+        "1 Batch, stochastic, mini-batch",
         f"There are {count} points. Batch gradient descent takes the gradient of the loss on all of them: "
         f"one update in an epoch. Stochastic gradient descent takes one point at a time: {count} updates. "
         "Mini-batches are in between. All three begin at the same place, have the same learning rate, "
         f"{VARIANT_RATE}, and see the data {epochs} times.",
-        "Against epochs, which is against work, stochastic descent falls fastest: by the end of the first it "
+        "By epochs, which measure the work, stochastic descent falls fastest: by the end of the first it "
         f"has made {count} updates, and batch gradient descent one. Then it gets no closer: each point pulls "
-        "towards a line of its own. Batch gradient descent never goes up, and passes it in the end. Against "
-        "updates there is little between them until they are near: an update from all points is worth no "
-        f"more than one from a single point, and costs {count} times as much.",
+        "towards a line of its own. Batch gradient descent never goes up, and passes it in the end. By "
+        "updates the three hardly differ until they are near: an update from all points is worth no more "
+        f"than one from a single point, and costs {count} times as much.",
     )
-    against_epochs = {
-        each.name: (range(epochs + 1), each.excess[:: each.updates // epochs]) for each in variants
-    }
-    against_updates = {each.name: (np.arange(1, each.updates + 1), each.excess[1:]) for each in variants}
+    by_epochs = {each.name: (range(epochs + 1), each.excess[:: each.updates // epochs]) for each in variants}
+    by_updates = {each.name: (np.arange(1, each.updates + 1), each.excess[1:]) for each in variants}
+    panels = [
+        plots.Panel("By epochs", "epochs", by_epochs),
+        plots.Panel("By updates", "updates (logarithmic)", by_updates, xscale="log"),
+    ]
     report.show(
         "loss",
-        plots.curves(
-            [
-                plots.Panel("Against epochs", "epochs", against_epochs),
-                plots.Panel("Against updates", "updates (logarithmic)", against_updates, xscale="log"),
-            ],
-            "loss above the least",
-            floor=1e-5,
-        ),
-        "The loss of batch, mini-batch and stochastic gradient descent, twice. Against epochs the stochastic "
+        plots.curves(panels, "loss above the least", floor=1e-5),
+        "The loss of batch, mini-batch and stochastic gradient descent, twice. By epochs the stochastic "
         "curve drops in the first and then jitters, while the batch curve falls smoothly until it is "
-        "below. Against updates the three fall together, the batch curve without a jitter, and the "
+        "below. By updates the three fall together, the batch curve without a jitter, and the "
         "stochastic curve goes on jittering long after the batch curve has ended.",
         "The same three trainings: the loss at the end of each epoch, and after each update.",
+    )
+    report.table(
+        ["", "updates", "1 epoch", "last quarter"],
+        [
+            [each.name, f"{each.updates}", _small(each.excess[each.updates // epochs]), _small(each.hovers())]
+            for each in variants
+        ],
+        "The loss above the least, after one epoch and in the mean of the last quarter",
     )
     report.show(
         "paths",
@@ -297,17 +258,16 @@ def tell_methods(
     report: Report, valley: Points, methods: Sequence[tuple[float, Descent]], rates: Sequence[float]
 ) -> None:
     """The second section of the page."""
-    level = CLOSE * float(valley.loss(*valley.best()))
-    report.section("optimizers", "2 Momentum, Nesterov, Adagrad, RMSprop, Adam")
-    report.say(
+    report.section(
+        "optimizers",
+        "2 Momentum, Nesterov, Adagrad, RMSprop, Adam",
         "Now x lies between 1 and 4, far from 0, so that a steeper line with a lower intercept is almost as "
-        f"good: the valley is long and narrow. It curves {valley.steepness():.0f} times as much across as "
-        "along. A rate that is not too large for the walls is small for the floor.",
+        f"good: the valley is long and narrow. Its curvature is {valley.steepness():.0f} times as large "
+        "across as along. A rate that is not too large for the walls is small for the floor.",
         "Momentum gathers speed along the floor, and swings past the end; Nesterov's looks ahead and brakes. "
         "Adagrad, RMSprop and Adam divide each parameter's gradient by the size of its own past ones. That "
         "helps where one parameter is steep and the other flat; this valley lies askew, and they follow "
-        "it at a slant. RMSprop, which never forgets to make steps of about the size of its rate, "
-        "does not come to rest.",
+        "it at a slant. RMSprop, whose steps stay about as large as its rate, does not come to rest.",
     )
     report.show(
         "optimizers",
@@ -325,80 +285,42 @@ def tell_methods(
     lines = {each.name: (np.arange(each.updates + 1), each.excess) for _, each in methods}
     report.show(
         "optimizers_loss",
-        plots.curves([plots.Panel("Against updates", "updates", lines)], "loss above the least", floor=1e-8),
-        "The loss of the six methods against updates: Nesterov's method is the first to be far down.",
-        "How far above the least loss each is, logarithmic.",
+        plots.curves([plots.Panel("By updates", "updates", lines)], "loss above the least", floor=1e-8),
+        "The loss of the six methods by updates: Nesterov's method is the first to be far down.",
+        "The loss of each method above the least, logarithmic.",
     )
-    report.add(
-        page.table(
-            ["method", "rate", "updates to within 1 %", "in the end above the least"],
-            [
-                [each.name, f"{rate:g}", _arrival(each, level), f"{each.excess[-1]:.1e}".replace("-", "−")]
-                for rate, each in methods
-            ],
-            "When the loss stays within 1 % of the least",
-        )
-    )
+    rows = []
+    for rate, each in methods:
+        arrival = each.arrives(CLOSE * valley.least())
+        told = f"more than {each.updates}" if arrival == math.inf else f"{arrival}"
+        rows.append([each.name, f"{rate:g}", told, _small(each.excess[-1])])
+    header = ["method", "rate", "updates to within 1 %", "finally above the least"]
+    report.table(header, rows, "When the loss stays within 1 % of the least")
 
 
-def _arrival(training: Descent, level: float) -> str:
-    arrival = training.arrives(level)
-    return f"more than {training.updates}" if arrival == math.inf else str(arrival)
-
-
-def summary(
-    variants: Sequence[Descent],
-    methods: Sequence[tuple[float, Descent]],
-    valley: Points,
-    epochs: int,
-    opened: Path,
-) -> str:
-    """What came out, in a few lines for the terminal."""
-    level = CLOSE * float(valley.loss(*valley.best()))
-    lines = [
-        "Variants of gradient descent, on the loss of a line",
-        "",
-        f"1 {'Loss above the least':22} {'updates':>8} {'1 epoch':>10} {'last quarter':>14}",
-        *(
-            f"  {each.name:22} {each.updates:8} {each.excess[each.updates // epochs]:10.2g} "
-            f"{each.hovers():14.2g}"
-            for each in variants
-        ),
-        "",
-        "2 In a narrow valley     rate   updates to within 1 % of the least loss",
-        *(f"  {each.name:22} {rate:4g}   {_arrival(each, level)}" for rate, each in methods),
-        "",
-        f"Open {opened}",
-    ]
-    return "\n".join(lines)
+def _small(excess: float) -> str:
+    return page.number(excess, 2)
 
 
 def check(
     points: Points,
     variants: Sequence[Descent],
-    epochs: int,
-    seed: int,
     valley: Points,
     methods: Sequence[tuple[float, Descent]],
 ) -> None:
     """The claims of the page."""
     batch, mini, stochastic = variants
-    count = len(points.x)
-    assert [each.updates for each in variants] == [epochs, epochs * -(-count // 8), epochs * count]
+    count, epochs = len(points.x), batch.updates
+    assert [mini.updates, stochastic.updates] == [epochs * -(-count // 8), epochs * count]
     # In the first epoch, the more updates the lower.
     assert stochastic.excess[count] < mini.excess[-(-count // 8)] < batch.excess[1]
-    # Batch gradient descent never goes up, stochastic does; and hovers where the others get below.
+    # Batch gradient descent never goes up; stochastic does, and stays above the others.
     assert np.all(np.diff(batch.excess) <= 0.0)
     assert np.any(np.diff(stochastic.excess) > 0.0)
     assert stochastic.hovers() > mini.hovers()
     assert stochastic.hovers() > batch.excess[-1]
-    # `fit` takes the same paths; two epochs show it.
-    for each, size in zip(variants, VARIANTS.values()):
-        end = descend_with_fit(points, VARIANT_START, partial(SGD, lr=VARIANT_RATE), 2, size, seed)
-        assert np.allclose(each.path[2 * each.updates // epochs], end, rtol=1e-12, atol=0.0)
     # In the valley, momentum in any form arrives before plain gradient descent does.
-    level = CLOSE * float(valley.loss(*valley.best()))
-    arrivals = {each.name: each.arrives(level) for _, each in methods}
+    arrivals = {each.name: each.arrives(CLOSE * valley.least()) for _, each in methods}
     for name in ("momentum", "Nesterov", "Adam"):
         assert arrivals[name] < arrivals["gradient descent"]
 

@@ -2,61 +2,46 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autograd import (
-    GraphError,
-    Program,
-    Readings,
-    Training,
-    Value,
-    compile,
-    find_backend,
-    grad,
-    mean,
-    no_grad,
-    readings,
-)
+from autograd import GraphError, Program, Training, Value, compile, find_backend, grad, mean, no_grad
 
+from .array_updates import ArrayUpdate, close
 from .examples import Example, copies
-from .kept import Kept
 from .layers import Dropout
-from .losses import LOSSES, Loss, ignored_class
+from .losses import LOSSES, Loss
 from .module import Module, in_rows, mode, several
-from .optimizers import SGD, Optimizer
+from .optimizers import Optimizer
+from .padding import PaddedLoss, is_causal
+from .recording import Graph, NotCompiledError, factors_noted, keeping_nothing, record
 from .weights import Weighted
 
-__all__ = ["CompiledModel", "NotCompiledError"]
+__all__ = ["CompiledModel"]
 
 Array = npt.NDArray[np.float64]
-Shape = tuple[int, int | None, tuple[int, ...]]
+Indices = npt.NDArray[np.intp]
+Shape = tuple[int, int | None]
 
-
-class NotCompiledError(ValueError):
-    """The model, the loss or the update is not the same computation every time; the message says why."""
+PARAMETERS_CHECKED = 100_000  # numbers that calls of a user's model go through while it is checked
 
 
 @dataclass(frozen=True)
 class Recording:
-    """The loss of examples of one shape, and their predictions, as a program.
+    """The programs of examples of one shape.
 
     Attributes
     ----------
-    program : of the loss and the K numbers of the prediction; its inputs are features, targets and factors.
+    program : of the loss and the K numbers of the prediction, by features, targets and random factors.
     evaluation : the same with nothing dropped, without factors.
-    masks : the dropouts with the number of their factors, in the order of the columns.
-    rows : how many numbers each row of the prediction has; None of a flat one or of a number alone.
+    masks : each call of a dropout with the number of its factors, in the order of the columns.
+    rows : how many numbers each row of the prediction has; None of one that is flat or a number alone.
     scalar : whether the prediction is a number alone.
-    width : K.
     """
 
     program: Program
@@ -64,7 +49,6 @@ class Recording:
     masks: list[tuple[Dropout, int]]
     rows: list[int] | None
     scalar: bool
-    width: int
 
     def predictions(self, outputs: Array) -> list[Any]:
         """The outputs (B, K) as the model gives them: numbers, lists of K, or lists of rows."""
@@ -78,17 +62,19 @@ class Recording:
 class CompiledModel:
     """The loss of a model for one example, and its predictions, recorded once and run on batches.
 
-    The graph is recorded for one example, in which features, target and the random factors of a `Dropout`
-    are inputs; of sequences once for each length, see `Recording`. Whether it is the same computation for
-    other examples is checked: Python may read no number while it is recorded (see `autograd.Readings`), nor
-    what the training changes, such as the rate; nothing that the code keeps between calls may change (see
-    `Kept`, which puts it back afterwards), and for some examples value and gradient must be those of the
-    eager engine, and a few updates those of the optimizer, which keeps numbers with `Optimizer.memory`.
+    Features, target and the random factors of a `Dropout` are inputs of the graph. Sequences of different
+    lengths are padded to one where that changes nothing, see `PaddedLoss`: where the recorded graph has no
+    path from a position to an earlier output. Otherwise each length is recorded.
+
+    Whether the graph is the same for other examples is checked: while it is recorded Python may read no
+    number (see `autograd.Readings`) and nothing that the training changes, such as the rate; nothing that the
+    code keeps between calls may change (see `Kept`); and for some examples value and gradient must be those
+    of the eager engine, and a few updates those of the optimizer (see `ArrayUpdate`).
 
     Parameters
     ----------
     model, loss, optimizer : as `fit` has them. A parameter that the optimizer does not update is constant.
-    data : all examples to train with.
+    data : the N examples to train with.
     backend : ``"numpy"``, ``"llvm"`` or ``"jax"``.
     clips : the limits of the gradient, as of `Training`.
     predictions : whether a training notes them.
@@ -115,256 +101,182 @@ class CompiledModel:
         self.model, self.loss, self.optimizer, self.backend = model, loss, optimizer, backend
         self.data, self.clips, self.noted = data, clips, predictions
         self.changing = [optimizer, *others]
-        self.places = _trained(optimizer)
-        self.updated = list(self.places.values())
-        self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
-        self.dropouts = [each for each in model.modules() if isinstance(each, Dropout) and each.p > 0.0]
-        own = loss.loss if isinstance(loss, Weighted) else loss
-        self.shape = functools.partial(_shape, ignored=ignored_class(own))
-        shapes = list(map(self.shape, data))
-        self.kinds = {shape: kind for kind, shape in enumerate(dict.fromkeys(shapes))}
-        self.kind = np.array([self.kinds[shape] for shape in shapes])  # (N,), of each example
-        self.examples = [np.flatnonzero(self.kind == kind) for kind in range(len(self.kinds))]  # of each kind
-        self.row = np.empty(len(data), np.intp)  # (N,), of each example in the table of its kind
-        for places in self.examples:
-            self.row[places] = np.arange(len(places))
         facts = find_backend(backend)
         if facts.installed:
             facts.load()  # some libraries draw random numbers when they are imported
-        with self._keeping_nothing():
-            self.tables = [self.matrix([data[i] for i in places.tolist()]) for places in self.examples]
-            self.recordings = [self._compile(data[int(places[0])]) for places in self.examples]
-            self._check()
-        self._take_update()
+        self.updated = [parameter for parameter in optimizer.parameters if parameter.requires_grad]
+        self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
+        self.dropouts = self._dropping()
+        with keeping_nothing(model, loss, data[0]):
+            self._record_all()
+        self.update = ArrayUpdate(optimizer)
 
-    # --- data
-
-    def matrix(self, data: Sequence[Example]) -> Array:
-        """Examples of one shape as rows (N, I): features, then targets."""
-        features = np.array([x for x, _ in data])
-        targets = np.array([target for _, target in data]).reshape(len(data), -1)
-        return np.hstack([features, targets])
-
-    def numbers(self) -> Array:
-        return np.array([parameter.data for parameter in self.parameters])
-
-    # --- the program
-
-    @contextmanager
-    def _keeping_nothing(self) -> Iterator[None]:
-        """Within it, calls of the model and the loss may change nothing that they keep; it is put back after.
-
-        Raises
-        ------
-        NotCompiledError : if they did, naming it.
-        """
-        before = Kept(model=self.model, loss=self.loss)
-        try:
-            _require_unchanged(before)  # which an iterator never is
-            ((x, target),) = copies(self.data[:1])
-            with mode(self.model, training=True), no_grad():  # what the first call makes is made then
-                self.loss(self.model(x), target)
-            kept = Kept(model=self.model, loss=self.loss)
-            yield
-            _require_unchanged(kept)
-        finally:
-            before.put_back()
-
-    def _record(
-        self, example: Example, training: bool
-    ) -> tuple[Value, Any, list[Value], list[tuple[Dropout, int]]]:
-        """The loss of an example, the prediction, the inputs that they were recorded from, and the masks."""
-        (row,) = self.matrix([example])
-        n = len(example[0])
-        inputs = [
-            Value(number, f"feature {i}" if i < n else "the target") for i, number in enumerate(row.tolist())
-        ]
-        x, target = inputs[:n], inputs[n:]
-        reads = Readings([*inputs, *self.parameters], error=True)
-        fault: Exception | None = None
-        try:
-            with (
-                mode(self.model, training),
-                _recording(self.dropouts) as masks,
-                readings(reads),
-                _watched(self.changing) as seen,
-            ):
-                prediction = self.model(x)
-                single = not isinstance(example[1], list)
-                loss = self.loss(prediction, target[0] if single else target)
-        except Exception as error:  # it is the user's code
-            fault = error
-        if reads.found:  # which the user's code may have caught
-            raise NotCompiledError(
-                f"the model or the loss reads a number from the example: {reads.found[0]}. So it may "
-                "compute something else for other examples: use where, maximum or minimum instead of if, or "
-                "backend='eager'"
-            ) from None
-        if seen:
-            place = f" ({reads.line_of(fault)})" if fault is not None else ""
-            raise NotCompiledError(
-                f"the model or the loss reads {seen[0]}{place}, which changes during the training and "
-                "would be frozen: use backend='eager'"
-            ) from None
-        if fault is not None:
-            raise NotCompiledError(
-                "the model or the loss does not take Values in place of the example's numbers: "
-                f"{type(fault).__name__}: {fault} ({reads.line_of(fault)})"
-            ) from fault
-        inputs += [factor for _, factors in masks for factor in factors]
-        return loss, prediction, inputs, [(dropout, len(factors)) for dropout, factors in masks]
-
-    def _compile(self, example: Example) -> Recording:
-        """The program for all examples of the shape of this one."""
-        found = []
-        for training in (True, False):
-            loss, prediction, inputs, masks = self._record(example, training)
-            rows = [len(row) for row in prediction] if in_rows(prediction) else None
-            try:
-                outputs = _nodes(loss, prediction)
-                program = compile(outputs, self.parameters, inputs, backend=self.backend)
-            except ValueError as error:  # a leaf that is no parameter, for one
-                raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
-            scalar = not hasattr(prediction, "__iter__")
-            found.append(Recording(program, program, masks, rows, scalar, program.outputs - 1))
-            if training and not masks:
-                return found[0]
-        return replace(found[0], evaluation=found[1].program)
-
-    def _check(self) -> None:
-        """Compare with the eager engine's numbers: value and gradient, the loss, and the loss of each target.
-
-        Value and gradient are compared for a few examples, with several targets among them. The loss is
-        compared for more, with the least and the greatest of each feature among them: −99 may mark what is
-        missing. A model of the user's own is called with as many examples as take a small part of a second,
-        which may be all. The loss of one prediction is compared for every target.
-        """
-        steady = all(module._steady() for module in self.model.modules())
-        # Parts of nn are the same computation for every length: one of them is looked at.
-        own = self.loss.loss if isinstance(self.loss, Weighted) else self.loss
-        known = steady and getattr(own, "func", own) in LOSSES.values()
-        looked_at = [max(self.examples, key=len)] if known else self.examples
-        data = sorted(i for places in looked_at for i in places.tolist())
-        kinds: dict[Any, int] = {}
-        for i in data:
-            target = self.data[i][1]
-            if isinstance(self.loss, Weighted):
-                target = self.loss.target(target)
-            kinds.setdefault(tuple(target) if isinstance(target, list) else target, i)
-        each = list(kinds.values())
-        # A position of a sequence is as good as an example.
-        some, least = (1, 8) if self.recordings[0].rows is not None else (4, 64)
-        firsts = [int(places[0]) for places in looked_at]
-        few = sorted({*each[:some], *firsts, *(data[i] for i in _spread(len(data), some))})
-        tables = [self.tables[self.kind[i]] for i in firsts]
-        extremes = [
-            int(places[i])
-            for places, table in zip(looked_at, tables)
-            for i in np.stack([table.argmin(axis=0), table.argmax(axis=0)], axis=1).ravel()
-        ]
-        count = least if steady else max(least, _NUMBERS // (1 + len(self.parameters)))
-        spread = [data[i] for i in _spread(len(data), count)]
-        more = {*(each if len(each) <= least else ()), *spread, *extremes[-least:]}
-        x, target = self.data[data[0]]
-        with mode(self.model, training=False), no_grad():
-            prediction = self.model(x[:])
-        alike = [i for i in each if self.kind[i] == self.kind[data[0]]]
-        if isinstance(target, list):  # of a number alone, such as a class, there may be a rare one
-            alike = [alike[i] for i in _spread(len(alike), count)]
-        targets = [(x, self.data[i][1]) for i in alike]
-        if not (
-            self._agrees([self.data[i] for i in few])
-            and self._agrees_forward([self.data[i] for i in sorted(more)], self.model)
-            and self._agrees_forward(targets, lambda x: prediction)
-        ):
+    def _record_all(self) -> None:
+        """Record one example for all lengths, where padding is right, or one for each shape."""
+        self.padded = PaddedLoss.of(self.model, self.loss, self.data, pad=not self.dropouts)
+        if self.padded is not None and self.padded.lengths:
+            longest = {_shape(self._whole(example)): example for example in self.data}
+            graphs = (self._graph(example, training=True) for example in longest.values())
+            if all(is_causal(graph.x, graph.prediction) for graph in graphs):
+                self._record_shapes()
+                if self._agrees():
+                    return
+            self.padded = self.padded.without_padding()
+        self._record_shapes()
+        if not self._agrees():
             raise NotCompiledError(
                 "the model or the loss is a different computation for other examples: it decides by "
                 "what Python knows of them, such as their type, or draws random numbers; use where, maximum "
                 "or minimum, Dropout, or backend='eager'"
             )
 
-    def _agrees_forward(self, examples: Sequence[Example], model: Callable[[Any], Any]) -> bool:
+    def _record_shapes(self) -> None:
+        """Record one example of each shape. The examples of a shape, its kind, are the rows of a table."""
+        shapes = [_shape(self._whole(example)) for example in self.data]
+        self.kinds = {shape: kind for kind, shape in enumerate(dict.fromkeys(shapes))}
+        self.kind = np.array([self.kinds[shape] for shape in shapes])  # (N,)
+        self.examples = [np.flatnonzero(self.kind == kind) for kind in range(len(self.kinds))]
+        self.row = np.empty(len(self.data), np.intp)  # (N,), in the table of the kind
+        for places in self.examples:
+            self.row[places] = np.arange(len(places))
+        self.tables = [self._table(self._of(places)) for places in self.examples]
+        self.recordings = [self._compile(self.data[int(places[0])], self.backend) for places in self.examples]
+        # The graph is checked by numpy's program, which is made in the least time. For several kinds the
+        # training needs value and gradient of each from its own back end anyway.
+        apart = self.backend != "numpy" and len(self.examples) == 1
+        self.checked = [self._compile(self.data[0], "numpy")] if apart else self.recordings
+
+    def _dropping(self) -> list[Dropout]:
+        return [each for each in self.model.modules() if isinstance(each, Dropout) and each.p > 0.0]
+
+    def _whole(self, example: Example) -> Example:
+        return example if self.padded is None else self.padded.padded(example)
+
+    def _table(self, data: Sequence[Example]) -> Array:
+        """Examples of one kind as rows (N, I): features, then targets."""
+        whole = list(map(self._whole, data))
+        targets = np.array([target for _, target in whole]).reshape(len(data), -1)
+        return np.hstack([np.array([x for x, _ in whole]), targets])
+
+    def _graph(self, example: Example, training: bool) -> Graph:
+        loss: Loss = self.padded or self.loss
+        with mode(self.model, training):
+            return record(self.model, loss, self._whole(example), self.parameters, self.changing)
+
+    def _compile(self, example: Example, backend: str) -> Recording:
+        """The programs of all examples of the kind of this one."""
+        programs: list[Program] = []
+        for training in (True, False) if self.dropouts else (True,):
+            graph = self._graph(example, training)
+            try:
+                programs.append(compile(_nodes(graph), self.parameters, graph.inputs, backend=backend))
+            except ValueError as error:  # a leaf that is no parameter, for one
+                raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
+            if training:
+                masks = graph.masks
+        prediction = graph.prediction
+        rows = [len(row) for row in prediction] if in_rows(prediction) else None
+        return Recording(programs[0], programs[-1], masks, rows, not hasattr(prediction, "__iter__"))
+
+    # --- checks
+
+    def _agrees(self) -> bool:
+        """Whether the numbers are the eager engine's: value and gradient, the loss, the loss of each target.
+
+        Value and gradient are compared for a few examples, with several targets and all lengths among them.
+        The loss is compared for more, with the least and the greatest of each feature among them: −99 may
+        mark what is missing. A model of the user's own is called with as many examples as take a small part
+        of a second, which may be all. The loss of one prediction is compared for every target.
+        """
+        steady = all(module._steady() for module in self.model.modules())
+        own = self.loss.loss if isinstance(self.loss, Weighted) else self.loss
+        kinds = list(range(len(self.tables)))
+        if known := steady and getattr(own, "func", own) in LOSSES.values():
+            # Parts of nn are the same computation for every length: one of them is looked at.
+            kinds = [max(kinds, key=lambda kind: len(self.examples[kind]))]
+        data = sorted(i for kind in kinds for i in self.examples[kind].tolist())
+        lengths: dict[Shape, int] = {}
+        targets: dict[Any, int] = {}
+        for i in data:
+            target = self.data[i][1]
+            lengths.setdefault(_shape(self.data[i]), i)
+            if isinstance(self.loss, Weighted):
+                target = self.loss.target(target)
+            targets.setdefault(tuple(target) if isinstance(target, list) else target, i)
+        each = list(targets.values())
+        firsts = [lengths[min(lengths, key=lambda shape: shape[0])]] if known else list(lengths.values())
+        # A position of a sequence is as good as an example.
+        some, least = (1, 2 if known else 8) if self.recordings[0].rows is not None else (4, 64)
+        few = sorted({*each[:some], *firsts, *(data[i] for i in _spread(len(data), some))})
+        extremes = [
+            int(self.examples[kind][i])
+            for kind in kinds
+            for i in np.stack([self.tables[kind].argmin(axis=0), self.tables[kind].argmax(axis=0)], 1).ravel()
+        ]
+        count = least if steady else max(least, PARAMETERS_CHECKED // (1 + len(self.parameters)))
+        spread = [data[i] for i in _spread(len(data), count)]
+        more = {*(each if len(each) <= least else ()), *spread, *extremes[-least:]}
+        x, target = self.data[data[0]]
+        with mode(self.model, training=False), no_grad():
+            prediction = self.model(x[:])
+        alike = [i for i in each if _shape(self.data[i]) == _shape(self.data[data[0]])]
+        if isinstance(target, list):  # of a number alone, such as a class, there may be a rare one
+            alike = [alike[i] for i in _spread(len(alike), count)]
+        return (
+            self._gradients_agree(self._of(few))
+            and self._losses_agree(self._of(sorted(more)), self.model)
+            and self._losses_agree([(x, self.data[i][1]) for i in alike], lambda x: prediction)
+        )
+
+    def _losses_agree(self, examples: Sequence[Example], model: Callable[[Any], Any]) -> bool:
         """Whether the losses of examples are the eager engine's, which calls this model."""
         with mode(self.model, training=False), no_grad():
             losses = [self.loss(model(x), target).data for x, target in copies(examples)]
-        return _close(self.evaluate(examples)[0], losses, atol=1e-12)
+        return close(self._evaluated(self.checked, examples)[0], losses, atol=1e-12)
 
-    def still_agrees(self) -> bool:
-        """Whether the model and its optimizer still are as they were recorded: a callback may change them."""
-        dropping = [each for each in self.model.modules() if isinstance(each, Dropout) and each.p > 0.0]
-        if dropping != self.dropouts or _trained(self.optimizer) != self.places:
-            return False
-        try:
-            if _settings(self.optimizer) != self.settings:
-                self._take_update()
-            for places, recording in zip(self.examples, self.recordings):
-                loss, prediction, inputs, _ = self._record(self.data[int(places[0])], training=True)
-                outputs = _nodes(loss, prediction)
-                if not recording.program.computes(outputs, self.parameters, inputs):
-                    return False
-        except NotCompiledError:
-            return False
-        return self._agrees_forward([self.data[i] for i in _spread(len(self.data), 2)], self.model)
-
-    def _agrees(self, examples: Sequence[Example]) -> bool:
+    def _gradients_agree(self, examples: Sequence[Example]) -> bool:
         """Whether value and gradient for examples are the eager engine's, with nothing dropped."""
-        with mode(self.model, training=True), _recording(self.dropouts):
+        with mode(self.model, training=True), factors_noted(self.model, []):
             total = mean([self.loss(self.model(x), target) for x, target in copies(examples)])
         partials = np.array(grad(total, self.parameters))  # (P,)
         parts = []
         for kind, places in _grouped(np.array(list(map(self._kind_of, examples)))):
-            rows = self.matrix([examples[i] for i in places])
-            factors = sum(n for _, n in self.recordings[kind].masks)
-            nothing = np.ones((len(rows), factors))  # is dropped
-            parts.append((self.recordings[kind].program, np.hstack([rows, nothing])))
-        value, gradient = _mean_of(parts, self.numbers())
+            rows = self._table([examples[i] for i in places])
+            factors = sum(n for _, n in self.checked[kind].masks)
+            parts.append((self.checked[kind].program, np.hstack([rows, np.ones((len(rows), factors))])))
+        value, gradient = _mean_of(parts, self._numbers())
         sizes = np.abs([total.data, *partials])
         size = sizes.max(initial=0.0, where=np.isfinite(sizes))
-        return _close(value, total.data) and _close(gradient, partials, atol=1e-9 * size)
+        return close(value, total.data) and close(gradient, partials, atol=1e-9 * size)
 
-    def _take_update(self) -> None:
-        """Take the update of the optimizer as it is set now, if on whole arrays it gives the same numbers."""
-        optimizer = self.optimizer
-        refused = f"{type(optimizer).__name__} cannot be compiled, use backend='eager': its update "
+    def still_agrees(self) -> bool:
+        """Whether the model and its optimizer still are as they were recorded: a callback may change them."""
+        if self._dropping() != self.dropouts or not self.update.is_of_the_same_parameters:
+            return False
         try:
-            own, repeated = _clone(optimizer), _rule(_clone(optimizer))
-            own._memory = remembered = _InitialMemory(own._memory)
-            at = np.arange(len(optimizer.parameters))
-            data = others = np.array([parameter.data for parameter in optimizer.parameters])
-            memory: dict[str, Array] = {}
-            generator = np.random.default_rng(0)
-            same = True
-            with np.errstate(all="ignore"):
-                for _ in range(3):
-                    gradient = generator.standard_normal(len(data))
-                    data = own.update(data.copy(), gradient.copy(), at)
-                    memory = memory or {name: array.copy() for name, array in remembered.first.items()}
-                    changed = dict(memory)
-                    others = np.array(repeated(others.copy(), gradient.copy(), np.float64(own.lr), changed))
-                    for name, array in memory.items():
-                        array[...] = changed[name]
-                    same = same and _close(others, data)
-        except Exception as error:  # it is the user's code
-            raise NotCompiledError(
-                f"{refused}does not run on whole arrays ({type(error).__name__}: {error})"
-            ) from error
-        if not same or not all(_close(memory[name], remembered[name]) for name in memory):
-            raise NotCompiledError(
-                f"{refused}gives different numbers when repeated: keep all that it remembers in "
-                "Optimizer.memory, and read and set it with [at]"
-            )
-        self.settings, self.initial_memory = _settings(optimizer), remembered.first
-        # A new rule for new settings, which are constants in its native code.
-        self.rule = {} if _is_descent(optimizer) else {"rule": _rule(optimizer)}
+            if self.update.has_new_settings:
+                self.update = ArrayUpdate(self.optimizer)
+            for places, recording in zip(self.examples, self.recordings):
+                graph = self._graph(self.data[int(places[0])], training=True)
+                if not recording.program.computes(_nodes(graph), self.parameters, graph.inputs):
+                    return False
+        except NotCompiledError:
+            return False
+        return self._losses_agree(self._of(_spread(len(self.data), 2)), self.model)
 
     def dry_run(self, largest: int) -> None:
-        """Make an update and forget it: what native code cannot do is found before the first step."""
+        """Make an update and forget it: what native code cannot do is found before the first step.
+
+        Raises
+        ------
+        GraphError : if it fails, or its value and gradient are not those of numpy.
+        """
         states = [dropout.generator.bit_generator.state for dropout in self.dropouts]
         firsts = [places[:1] for places in self.examples]  # in one batch, or in one each
         batches = firsts if largest == 1 else [np.concatenate(firsts)]
         try:
             batches = [np.arange(largest)] if len(firsts) == 1 else batches
-            self.train(batches, largest, self.optimizer.lr)
+            training, made, _ = self.train(batches, largest, self.optimizer.lr)
         except Exception as error:
             raise GraphError(
                 f"the update of {type(self.optimizer).__name__} has no form for native code "
@@ -373,11 +285,21 @@ class CompiledModel:
         finally:
             for dropout, state in zip(self.dropouts, states):
                 dropout.generator.bit_generator.state = state
+        if made and self.checked is not self.recordings:
+            rows = training.examples(0, len(training.order))
+            value, gradient = self.checked[0].program(self._numbers(), rows)
+            found = training.values[0], training.norms[0]
+            expected = value, np.linalg.norm(gradient[: training.updated])
+            if not close(found, expected):
+                raise GraphError(
+                    f"the {self.backend} back end gives the loss and the gradient norm {found}, and numpy "
+                    f"{expected}: use backend='numpy'"
+                )
 
     # --- training
 
     def train(
-        self, batches: Sequence[npt.NDArray[Any]], largest: int, rates: npt.ArrayLike
+        self, batches: Sequence[Indices], largest: int, rates: npt.ArrayLike
     ) -> tuple[Training, int, list[Any]]:
         """Make updates, and count those that stayed finite. The model is not touched; see `write_back`.
 
@@ -394,75 +316,57 @@ class CompiledModel:
         visits, tables = list(batches), self.tables
         if any(recording.masks for recording in self.recordings):  # random factors belong to a visit
             visits, tables = self._with_factors(batches)
-        else:
-            visits = [self.row[batch] for batch in batches] if len(tables) > 1 else visits
+        elif len(tables) > 1:
+            visits = [self.row[batch] for batch in batches]
         training = Training.of(
-            self.numbers(),
+            self._numbers(),
             tables[0],
             visits,
             rates,
-            {name: array[list(self.places)] for name, array in self._memory().items()},
+            self.update.memory,
             updated=len(self.updated),
             careful=True,
-            outputs=self.recordings[0].width if self.noted and len(tables) == 1 else 0,
+            outputs=self.recordings[0].program.outputs - 1 if self.noted and len(tables) == 1 else 0,
             largest=largest,
             **self.clips,
-            **self.rule,
+            **self.update.rule,
         )
         with np.errstate(all="ignore"):
             if len(tables) > 1:
                 return training, *self._train_by_kind(training, np.concatenate(batches), tables)
             made = self.recordings[0].program.train(training)
-        return training, made, self.recordings[0].predictions(training.noted) if self.noted else []
+        if not self.noted:
+            return training, made, []
+        return training, made, self._predictions(0, training.noted, self._of(np.concatenate(batches)))
 
     def _train_by_kind(
-        self, training: Training, order: npt.NDArray[Any], tables: Sequence[Array]
+        self, training: Training, order: Indices, tables: Sequence[Array]
     ) -> tuple[int, list[Any]]:
-        """Make the updates from examples of several shapes; `order` (V,) has the example of each visit.
+        """Make the updates from batches of several kinds; `order` (V,) has the example of each visit.
 
-        Of batches of one, native code makes all updates in a row from examples of one shape. A larger batch
-        has several shapes: its gradient is the mean of what their programs give.
+        The gradient of a batch is the mean of what the programs of its kinds give.
         """
         predictions: list[Any] = [None] * len(order)
-        kinds, rows = self.kind[order], training.order
         parameters = training.state[: training.parameters]
 
         def compute(start: int, stop: int) -> tuple[Any, Any]:
             parts = []
-            for kind, places in _grouped(kinds[start:stop]):
-                program, table = self.recordings[kind].program, tables[kind][rows[start:stop][places]]
-                parts.append((program, table))
+            for kind, places in _grouped(self.kind[order[start:stop]]):
+                program, visits = self.recordings[kind].program, start + places
+                rows = tables[kind][training.order[visits]]
+                parts.append((program, rows))
                 if self.noted:
-                    found = self.recordings[kind].predictions(program.evaluate(parameters, table)[:, 1:])
-                    for place, prediction in zip(places, found):
-                        predictions[start + place] = prediction
+                    outputs = program.evaluate(parameters, rows)[:, 1:]
+                    found = self._predictions(kind, outputs, self._of(order[visits]))
+                    for visit, prediction in zip(visits.tolist(), found):
+                        predictions[visit] = prediction
             value, gradient = _mean_of(parts, parameters)
             return np.array([value]), gradient
 
-        if training.largest > 1:
-            return training.run(compute), predictions
-        made = 0
-        for start, stop in _runs(kinds):
-            recording = self.recordings[kinds[start]]
-            part = replace(
-                training,
-                batch=tables[kinds[start]],
-                order=rows[start:stop],
-                bounds=training.bounds[start:stop] - start,
-                rates=training.rates[start:stop],
-                outputs=recording.width if self.noted else 0,
-            )
-            done = recording.program.train(part)
-            training.values[start:stop], training.norms[start:stop] = part.values, part.norms
-            if self.noted:
-                predictions[start:stop] = recording.predictions(part.noted)
-            made += done
-            if done < stop - start:
-                break
-        return made, predictions
+        return training.run(compute), predictions
 
-    def _with_factors(self, batches: Sequence[npt.NDArray[Any]]) -> tuple[list[Any], list[Array]]:
-        """Tables with a row for each visit, which has random factors; and the rows of each update in them."""
+    def _with_factors(self, batches: Sequence[Indices]) -> tuple[list[Any], list[Array]]:
+        """The rows of each update, and tables with a row for each visit, which has random factors."""
         order = np.concatenate(batches)
         drawn = self.draw(batches)
         rows, tables = np.empty(len(order), np.intp), []
@@ -473,11 +377,12 @@ class CompiledModel:
             tables.append(np.hstack([table[self.row[order[visits]]], factors]))
         return np.split(rows, np.cumsum(list(map(len, batches)))[:-1]), tables
 
-    def draw(self, batches: Sequence[npt.NDArray[Any]]) -> dict[int, Array]:
+    def draw(self, batches: Sequence[Indices]) -> dict[int, Array]:
         """Draw random factors for visits as one after the other does: by kind (V, ·)."""
         kinds = self.kind[np.concatenate([*batches, []]).astype(np.intp)]
+        changes = (np.flatnonzero(np.diff(kinds)) + 1).tolist()
         found: dict[int, list[Array]] = {}
-        for start, stop in _runs(kinds):
+        for start, stop in pairwise([0, *changes, len(kinds)]) if len(kinds) else ():
             masks = self.recordings[kinds[start]].masks
             drawn: dict[Dropout, Iterator[Array]] = {}
             for dropout in self.dropouts:
@@ -490,82 +395,70 @@ class CompiledModel:
 
     def write_back(self, training: Training) -> None:
         """Give the model and the optimizer the numbers that a training ended with."""
-        self.optimizer.load_state_dict(self._state(training.memory))
+        self.optimizer.load_state_dict(self.update.state(training.memory))
         for parameter, number in zip(self.updated, training.row(0).tolist()):
             parameter.data = number
 
     def previous(self, training: Training) -> tuple[list[float], dict[str, Any]]:
-        """The numbers of the parameters and the state of the optimizer before the last update."""
+        """The optimizer's parameters and its state before the last update."""
         numbers, _, *memory = training.previous.reshape(-1, training.parameters)[:, : training.updated]
         before = dict(zip(self.updated, numbers.tolist()))
         parameters = [before.get(parameter, parameter.data) for parameter in self.optimizer.parameters]
-        return parameters, self._state(dict(zip(training.names, memory)))
-
-    def _memory(self) -> dict[str, Array]:
-        """By name what the optimizer remembers of each of its parameters, or will at first."""
-        return {**self.initial_memory, **self.optimizer.state_dict()["memory"]}
-
-    def _state(self, memory: Mapping[str, Array]) -> dict[str, Any]:
-        """The optimizer's state with this memory of the parameters that are updated, (`updated`,) each."""
-        remembered = {name: array.copy() for name, array in self._memory().items()}
-        for name, array in memory.items():
-            remembered[name][list(self.places)] = array
-        return {"lr": self.optimizer.lr, "memory": remembered}
+        return parameters, self.update.state(dict(zip(training.names, memory)))
 
     def evaluate(self, examples: Sequence[Example]) -> tuple[list[float], list[Any]]:
         """The losses of examples, and the predictions."""
+        return self._evaluated(self.recordings, examples)
+
+    def _evaluated(
+        self, recordings: Sequence[Recording], examples: Sequence[Example]
+    ) -> tuple[list[float], list[Any]]:
         losses, predictions = np.empty(len(examples)), [None] * len(examples)
         for kind, places in _grouped(np.array(list(map(self._kind_of, examples)))):
-            recording, rows = self.recordings[kind], self.matrix([examples[i] for i in places])
-            table = recording.evaluation.evaluate(self.numbers(), rows)  # (B, 1 + K)
+            own = [examples[i] for i in places]
+            table = recordings[kind].evaluation.evaluate(self._numbers(), self._table(own))  # (B, 1 + K)
             losses[places] = table[:, 0]
-            for place, prediction in zip(places, recording.predictions(table[:, 1:])):
+            for place, prediction in zip(places, self._predictions(kind, table[:, 1:], own)):
                 predictions[place] = prediction
         return losses.tolist(), predictions
 
+    def _predictions(self, kind: int, outputs: Array, examples: Sequence[Example]) -> list[Any]:
+        """The outputs (B, K) as the model gives them, without those of padding."""
+        found = self.recordings[kind].predictions(outputs)
+        if self.padded is None or not self.padded.lengths:
+            return found
+        return [each[: len(x)] for each, (x, _) in zip(found, examples)]
+
     def _kind_of(self, example: Example) -> int:
         """The number of the recording for an example; a shape that validation alone has is recorded now."""
-        shape = self.shape(example)
+        shape = _shape(self._whole(example))
         if shape not in self.kinds:
-            self.recordings.append(self._compile(example))
+            self.recordings.append(self._compile(example, self.backend))
             self.kinds[shape] = len(self.recordings) - 1
         return self.kinds[shape]
 
+    def _of(self, numbers: Iterable[int]) -> list[Example]:
+        return [self.data[i] for i in numbers]
 
-_NUMBERS = 100_000  # parameters that calls of the user's model go through while it is checked
-
-
-def _require_unchanged(kept: Kept) -> None:
-    changed = kept.changed()
-    if changed:
-        raise NotCompiledError(
-            f"the model or the loss changes what it keeps between calls, {changed}: each call is "
-            "a different computation; use Dropout for random numbers, or backend='eager'"
-        )
+    def _numbers(self) -> Array:
+        return np.array([parameter.data for parameter in self.parameters])
 
 
-def _shape(example: Example, ignored: int | None) -> Shape:
-    """How many features and targets it has, None of a target that is a number alone; which it ignores."""
+def _shape(example: Example) -> Shape:
+    """How many features and targets it has, None of a target that is a number alone."""
     x, target = example
-    if not isinstance(target, list):
-        return len(x), None, ()
-    return len(x), len(target), tuple([i for i, each in enumerate(target) if each == ignored])
+    return len(x), len(target) if isinstance(target, list) else None
 
 
-def _nodes(loss: Any, prediction: Any) -> list[Value]:
-    """The loss and the numbers of a prediction, row by row, as nodes."""
-    return [each if isinstance(each, Value) else Value(each) for each in (loss, *several(prediction))]
+def _nodes(graph: Graph) -> list[Value]:
+    """The loss and the numbers of the prediction, row by row, as nodes."""
+    outputs = [graph.loss, *several(graph.prediction)]
+    return [each if isinstance(each, Value) else Value(each) for each in outputs]
 
 
-def _grouped(kinds: npt.NDArray[Any]) -> list[tuple[int, npt.NDArray[Any]]]:
+def _grouped(kinds: Indices) -> list[tuple[int, Indices]]:
     """Each kind that occurs, with the places where it does."""
     return [(int(kind), np.flatnonzero(kinds == kind)) for kind in np.unique(kinds)]
-
-
-def _runs(kinds: npt.NDArray[Any]) -> list[tuple[int, int]]:
-    """The first place and the one after the last of each run of one kind."""
-    changes = (np.flatnonzero(np.diff(kinds)) + 1).tolist()
-    return list(pairwise([0, *changes, len(kinds)])) if len(kinds) else []
 
 
 def _mean_of(parts: Sequence[tuple[Program, Array]], parameters: Array) -> tuple[float, Array]:
@@ -579,129 +472,6 @@ def _mean_of(parts: Sequence[tuple[Program, Array]], parameters: Array) -> tuple
     return value, gradient
 
 
-def _is_descent(optimizer: Optimizer) -> bool:
-    """Whether its rule is w ← w − η g, which is that of a training that is given none."""
-    return type(optimizer) is SGD and not (optimizer.momentum or optimizer.weight_decay)
-
-
-_CHANGING = ("parameters", "_memory", "_lr")  # attributes of an optimizer that a rule is given
-
-
-def _trained(optimizer: Optimizer) -> dict[int, Value]:
-    """The parameters that the optimizer updates, all but those that are frozen, by their place in it."""
-    return {i: each for i, each in enumerate(optimizer.parameters) if each.requires_grad}
-
-
-def _settings_of(optimizer: Optimizer) -> dict[str, Any]:
-    attributes = object.__getattribute__(optimizer, "__dict__")
-    return {name: value for name, value in attributes.items() if name not in _CHANGING}
-
-
-def _settings(optimizer: Optimizer) -> str:
-    return repr(_settings_of(optimizer))
-
-
-def _rule(optimizer: Optimizer) -> Any:
-    """The optimizer's `update` as a rule on whatever has arithmetic: arrays, or terms of native code."""
-
-    def rule(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
-        traced: Any = copy.copy(optimizer)
-        cells = {name: _Slot(array) for name, array in memory.items()}
-        traced._memory, traced._lr = cells, rate
-        new = traced.update(data, gradient, slice(None))
-        memory.update({name: cell.content for name, cell in cells.items()})
-        return new
-
-    return rule
-
-
-def _clone(optimizer: Optimizer) -> Any:
-    """A copy to try out, which shares nothing but the parameters."""
-    return copy.deepcopy(optimizer, {id(optimizer.parameters): optimizer.parameters})
-
-
 def _spread(n: int, count: int) -> list[int]:
     """At most `count` of the numbers below n, evenly spread."""
     return sorted({round(i) for i in np.linspace(0, n - 1, count).tolist()})
-
-
-def _close(numbers: Any, eager: Any, atol: float = 0.0) -> bool:
-    """Whether they agree. A number that is not finite is left to the training, which reports it."""
-    return bool(np.all(np.isclose(numbers, eager, rtol=1e-9, atol=atol) | ~np.isfinite(eager)))
-
-
-class _Slot:
-    """One name in an optimizer's memory. It is read and set as a whole, whatever the index."""
-
-    def __init__(self, content: Any) -> None:
-        self.content = content
-
-    def __getitem__(self, at: Any) -> Any:
-        return self.content
-
-    def __setitem__(self, at: Any, content: Any) -> None:
-        self.content = content
-
-
-class _InitialMemory(dict[str, Array]):
-    """An optimizer's memory that records the initial state of each array, as it was when it was made."""
-
-    def __init__(self, known: dict[str, Array]) -> None:
-        super().__init__({name: array.copy() for name, array in known.items()})
-        self.first = {name: array.copy() for name, array in known.items()}
-
-    def setdefault(self, name: str, array: Any = None) -> Any:
-        if name not in self:
-            self.first[name] = array.copy()
-        return super().setdefault(name, array)
-
-
-_SETTLED = ("model", "optimizer", "parameters", "zero_grad")  # they stay, or are watched themselves
-
-
-@contextmanager
-def _watched(changing: Sequence[Any]) -> Iterator[list[str]]:
-    """Within it, reading what these objects have in them is an error, and is noted: it may be caught.
-
-    Settings of an optimizer stay, unless a callback changes them, which is followed.
-    """
-    seen: list[str] = []
-
-    def watching(kind: Any) -> Any:
-        def look(self: Any, name: str) -> Any:
-            stays = name in _SETTLED or (name.startswith("__") and name != "__dict__")
-            if not stays and not (isinstance(self, Optimizer) and name in _settings_of(self)):
-                seen.append(f"{kind.__name__}.{name}")
-                raise RuntimeError(f"{seen[-1]} is read")
-            return super(watcher, self).__getattribute__(name)
-
-        watcher = type(kind)(kind.__name__, (kind,), {"__getattribute__": look, "__slots__": ()})
-        return watcher
-
-    kinds = [(each, type(each)) for each in changing]
-    try:
-        for each, kind in kinds:
-            each.__class__ = watching(kind)
-        yield seen
-    finally:
-        for each, kind in kinds:
-            object.__setattr__(each, "__class__", kind)
-
-
-@contextmanager
-def _recording(dropouts: Sequence[Dropout]) -> Iterator[list[tuple[Dropout, list[Value]]]]:
-    """Within it the factors of a dropout are new `Value`s, which are collected."""
-    masks: list[tuple[Dropout, list[Value]]] = []
-
-    def factors(dropout: Dropout, n: int) -> Any:
-        values = [Value(1.0) for _ in range(n)]
-        masks.append((dropout, values))
-        return np.array(values, dtype=object)
-
-    try:
-        for dropout in dropouts:
-            vars(dropout)["factors"] = functools.partial(factors, dropout)
-        yield masks
-    finally:
-        for dropout in dropouts:
-            vars(dropout).pop("factors", None)

@@ -63,9 +63,10 @@ FLOORS = {
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "array_forward", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
-        "module", "schedules", "callbacks", "examples", "layers", "linear", "lora", "normalization",
+        "module", "schedules", "rates", "callbacks", "examples", "layers", "linear", "lora", "normalization",
         "attention", "feed_forward", "gpt", "architectures", "exchange", "onnx_graph",
-        "storage", "weights", "compiled", "loop", "training", "exploration", "estimators",
+        "storage", "weights", "recording", "array_updates", "padding", "compiled", "loop", "training",
+        "exploration", "estimators",
     ],
     "demos": [
         "shared", "assignment", "check", "digits", "gpt", "lesson", "moons", "order", "playground",
@@ -74,7 +75,7 @@ FLOORS = {
     "demos.shared": ["datasets", "figures", "options", "page", "report"],
     "demos.assignment": ["comment", "charts", "network", "handout", "page", "run"],
     "demos.gpt": ["names", "counting", "plain", "training", "charts", "run"],
-    "demos.order": ["page", "run"],
+    "demos.order": ["passes", "run"],
 }  # fmt: skip
 ROOF = "__init__"
 BELOW = {"autograd": set(), "nn": {"autograd"}, "demos": {"autograd", "nn"}}
@@ -125,12 +126,16 @@ TESTED_IN = {
     "autograd.terminal": "autograd/spreadsheet/test_verdicts.py",
     "autograd.version": "test_repository.py",
     "nn.architectures": "nn/test_storage.py",
+    "nn.array_updates": "nn/test_compiled.py",
     "nn.array_forward": "nn/test_exchange.py",
     "nn.arrays": "nn/test_compiled.py",
     "nn.examples": "nn/test_training.py",
     "nn.loop": "nn/test_training.py",
     "nn.onnx_graph": "nn/test_exchange.py",
+    "nn.padding": "nn/test_sequences.py",
     "nn.progress": "nn/test_training.py",
+    "nn.rates": "nn/test_schedules.py",
+    "nn.recording": "nn/test_compiled.py",
     "nn.schema": "nn/test_damage.py",
     "demos.assignment": "demos/assignment/test_run.py",
     "demos.check": "autograd/spreadsheet/test_check.py",

@@ -1,4 +1,4 @@
-"""What the learning rates do, told from their loss curves: every word of the comment is computed."""
+"""A comment on what the learning rates do, computed from their loss curves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Curve", "comment", "spelled"]
 
 @dataclass(frozen=True, eq=False)
 class Curve(LossCurve):
-    """The loss of each epoch, before its update, with one learning rate; it ends where no longer finite.
+    """The finite losses (E,) of the epochs with one learning rate, each before its update.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ def spelled(rate: float) -> str:
 
 
 def comment(ordinary: Sequence[Curve], large: Sequence[Curve]) -> list[str]:
-    """A paragraph on the ordinary rates, all from the same start, and one on each of the large ones."""
+    """A paragraph on the ordinary rates, and one on each large rate; all from the same start."""
     epochs = max(len(curve.losses) for curve in [*ordinary, *large])
     if epochs < 2:
         return ["With one epoch there is nothing to compare: every curve is one point."]
@@ -47,7 +47,7 @@ def comment(ordinary: Sequence[Curve], large: Sequence[Curve]) -> list[str]:
 
 
 def _speed(curves: Sequence[Curve], epochs: int) -> str:
-    """The slowest and the fastest, the time each takes, and whether any of them overshoots."""
+    """The slowest and the fastest rate, the time each takes, and the rates that overshoot."""
     by_loss = sorted(curves, key=lambda curve: (curve.losses[-1], -curve.rate))
     best, worst = by_loss[0], by_loss[-1]
     sentences = [f"All start from the same weights, at E = {curves[0].losses[0]:.4g}."]
@@ -87,7 +87,7 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
 
 
 def _behaviour(curve: Curve, epochs: int) -> str:
-    """Whether one rate overshoots, sticks, breaks down, or does nothing of the sort."""
+    """Whether a rate overshoots, sticks or breaks down."""
     sentences = []
     first, last = curve.losses[0], curve.losses[-1]
     rises = curve.rises()
@@ -123,12 +123,12 @@ def _behaviour(curve: Curve, epochs: int) -> str:
 
 
 def _sticking(curve: Curve, epochs: int, subject: str = "") -> str:
-    """From when to when the loss does not move, and why."""
+    """The epochs in which the loss does not move, and the reason."""
     start, end = curve.plateau() or (1, epochs)
     level = curve.losses[start - 1]
     gradient = float(np.median(curve.steepest[start - 1 : end]))
     text = f"{subject or curve.name} sticks at E = {level:.3g} from epoch {start} to {end}: "
-    # A weight's partial is (a − t) · a (1 − a) · input, and there is nothing small about a − t.
+    # A weight's partial is (a − t) · a (1 − a) · input, and a − t is not small.
     if gradient < 1e-3 * np.sqrt(level):
         text += "the sigmoids are saturated, their slope a (1 − a) is almost 0, and "
     text += f"the largest |∂E/∂w| is about {gradient:.1g}"

@@ -1,10 +1,10 @@
-"""The assignment's network: its numbers, its forward pass and its training, step by step."""
+"""The assignment network: its numbers, its forward pass and its training, step by step."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,29 +24,29 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Settings:
-    """What one run is about; the defaults are the assignment as courses set it."""
+    """The numbers of a run; the defaults are the assignment as courses set it."""
 
     inputs: Numbers = (0.05, 0.10)
     targets: Numbers = (0.5, 0.5)
     weights: Numbers = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
-    biases: Numbers | None = None  # of the hidden and of the output layer; they stay as they are
+    biases: Numbers | None = None  # of the hidden and of the output layer; they are not trained
     lr: float = 0.5
     epochs: int = 1000
-    seed: int | None = None  # what the weights were drawn with
+    seed: int | None = None  # of random weights
 
 
 # --- step 1: the network and its weights -------------------------------------------------------------
 
 
 def build(settings: Settings) -> MLP:
-    """The network with its initial weights, named as the assignment names them."""
+    """The network with its initial weights, labelled as in the assignment."""
     model = MLP(
         2, [2, 2], activation="sigmoid", output_activation="sigmoid", bias=settings.biases is not None
     )
     for weight, label, data in zip(weights_of(model), WEIGHTS, settings.weights, strict=True):
         weight.label, weight.data = label, data
 
-    # The published walk-through adds one number to both neurons of a layer and never changes it.
+    # As in the published walk-through, both neurons of a layer share one fixed bias.
     if settings.biases is not None:
         for layer, label, data in zip(model.layers, ("b1", "b2"), settings.biases, strict=True):
             shared = Value(data, label)
@@ -61,7 +61,7 @@ def weights_of(model: MLP) -> list[Value]:
 
 
 def random_weights(seed: int) -> Numbers:
-    """Eight weights drawn uniformly from −1 to 1: the same seed gives the same weights."""
+    """Eight weights drawn uniformly from −1 to 1."""
     drawn: list[float] = np.random.default_rng(seed).uniform(-1.0, 1.0, len(WEIGHTS)).tolist()
     return tuple(drawn)
 
@@ -70,15 +70,11 @@ def random_weights(seed: int) -> Numbers:
 
 
 def forward(model: MLP, settings: Settings) -> dict[str, Value]:
-    """Run the network once and return every quantity of the assignment under its label.
-
-    The order is that of the table's columns: what is given, the weights, then all that follows from
-    them, E_total last.
-    """
+    """Run the network once; returns all quantities by label, in the order of the table's columns."""
     i1, i2 = inputs = [Value(data) for data in settings.inputs]
     t1, t2 = (Value(data) for data in settings.targets)
 
-    # A neuron returns its activation, which remembers the weighted sum that it was computed from.
+    # A neuron returns its activation, whose parent is the weighted sum.
     hidden_layer, output_layer = model.layers
     a_h1, a_h2 = hidden = [neuron(inputs) for neuron in hidden_layer.neurons]
     a_o1, a_o2 = (neuron(hidden) for neuron in output_layer.neurons)
@@ -107,24 +103,6 @@ def forward(model: MLP, settings: Settings) -> dict[str, Value]:
 # --- steps 4, 5 and 6: gradients, update, repeat -----------------------------------------------------
 
 
-def train(model: MLP, settings: Settings) -> Iterator[dict[str, Value]]:
-    """Train, and yield the quantities before each update, and after the last one.
-
-    The weights and their gradients are to be read at once: the next epoch changes them. Training ends
-    early where the loss is not a finite number.
-    """
-    weights = weights_of(model)
-    optimizer = SGD(weights, lr=settings.lr)  # the biases are not in it, so they stay
-    for epoch in range(settings.epochs + 1):
-        nodes = forward(model, settings)  # the graph is recorded anew in each epoch
-        optimizer.zero_grad()
-        nodes["E_total"].backward()  # ∂E/∂w for all eight, from the same old weights
-        yield nodes
-        if epoch == settings.epochs or not math.isfinite(nodes["E_total"].data):
-            return
-        optimizer.step()  # w ← w − η ∂E/∂w, all at once
-
-
 @dataclass(frozen=True, eq=False)
 class Record:
     """Every number of a training.
@@ -132,8 +110,8 @@ class Record:
     Attributes
     ----------
     rate : the learning rate η.
-    columns : the names of the C columns: the quantities in their order, then the gradients.
-    states : (E + 1, C), the start and what each of the E updates led to.
+    columns : the names of the C columns: the quantities, then the gradients.
+    states : (E + 1, C), the start and the state after each of the E updates.
     """
 
     rate: float
@@ -155,28 +133,37 @@ class Record:
 
     @property
     def curve(self) -> Curve:
-        """The loss curve; it has at least one epoch, even if its loss is not finite."""
+        """The loss curve, of at least one epoch."""
         rows = self.rows if len(self.rows) else self.states
         losses, gradients = rows[:, self.columns.index("E_total")], rows[:, -len(WEIGHTS) :]
         return Curve(losses, self.rate, np.abs(gradients).max(axis=1))
 
 
 def record(settings: Settings, advance: Callable[[], object] = lambda: None) -> Record:
-    """Train a fresh network and keep all its numbers; `advance` is called in each epoch."""
+    """Train a fresh network, and keep all numbers; calls `advance` in each epoch.
+
+    Training ends early at a loss that is not finite.
+    """
     model = build(settings)
     weights = weights_of(model)
-    columns: list[str] = []
+    optimizer = SGD(weights, lr=settings.lr)  # without the biases
     numbers = array("d")
-    for nodes in train(model, settings):
-        columns = columns or [*nodes, *(f"∂E/∂{label}" for label in WEIGHTS)]
+    for epoch in range(settings.epochs + 1):
+        nodes = forward(model, settings)  # the graph is recorded anew in each epoch
+        optimizer.zero_grad()
+        nodes["E_total"].backward()  # ∂E/∂w for all eight, from the same old weights
         numbers.extend([node.data for node in nodes.values()])
         numbers.extend([weight.grad for weight in weights])
         advance()
+        if epoch == settings.epochs or not math.isfinite(nodes["E_total"].data):
+            break
+        optimizer.step()  # w ← w − η ∂E/∂w, all at once
+    columns = [*nodes, *(f"∂E/∂{label}" for label in WEIGHTS)]
     return Record(settings.lr, columns, np.array(numbers).reshape(-1, len(columns)))
 
 
 def central_differences(settings: Settings) -> dict[str, float]:
-    """∂E_total/∂w for each weight, without any calculus: a little more, a little less."""
+    """∂E_total/∂w for each weight by differences, without any calculus."""
     quotients = {}
     for position, label in enumerate(WEIGHTS):
         width = 1e-5 * max(1.0, abs(settings.weights[position]))

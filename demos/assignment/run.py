@@ -1,4 +1,4 @@
-"""Runs the assignment: trains, writes all that is handed in, and says what came out."""
+"""The run of the assignment: it trains, and writes all that is handed in."""
 
 from __future__ import annotations
 
@@ -11,22 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd import (
-    Explorer,
-    Run,
-    Value,
-    draw,
-    explore,
-    save_workbook,
-    topological_order,
-    write_csv,
-)
+from autograd import Explorer, Run, Value, draw, explore, save_workbook, topological_order, write_csv
 from autograd.spreadsheet import SheetError, assignment
 from autograd.spreadsheet.classes import hand_out
 from autograd.terminal import progress_bar
 from nn import MLP, diagram
+from nn.plots import save
 
-from ..shared.options import Options, OptionsError
+from ..shared.options import Options, OptionsError, name, numbers, whole
 from ..shared.page import EXPLORER
 from ..shared.report import demo
 from . import charts, handout, page
@@ -35,7 +27,6 @@ from .network import (
     OVERSHOOT_RATES,
     SIX_RATES,
     WEIGHTS,
-    Numbers,
     Record,
     Settings,
     build,
@@ -53,44 +44,48 @@ STANDARD = Settings()
 
 
 def hand_in(settings: Settings, folder: Path) -> None:
-    """Train, write everything into the folder, and say what came out."""
-    # Steps 1 to 4 once, to be looked at: the initial network, and its graph with all gradients.
+    """Train, and write everything into the folder."""
+    # Steps 1 to 4 once: the initial network, and its graph with all gradients.
     first = build(settings)
     nodes = forward(first, settings)
     nodes["E_total"].backward()
     draw_network(first, "Initial weights", folder / "network.svg")
     draw_graphs(nodes, folder)
 
-    # All six steps, epoch after epoch, with each of the learning rates: the run's own one first.
+    # All six steps, epoch after epoch, with each learning rate, the run's own first.
     rates = list(dict.fromkeys((settings.lr, *SIX_RATES, *OVERSHOOT_RATES)))
     with progress_bar((settings.epochs + 1) * len(rates), "epoch") as bar:
         own = record(settings, bar.update)
-        require_finite(own)
+        if not np.isfinite(own.states).all():
+            raise OptionsError(
+                f"the numbers leave the range of floats in epoch {len(own.states)}: "
+                "smaller numbers, or a smaller learning rate, help"
+            )
         records = {settings.lr: own}
         records |= {rate: record(replace(settings, lr=rate), bar.update) for rate in rates[1:]}
     six, large = ([records[rate].curve for rate in group] for group in (SIX_RATES, OVERSHOOT_RATES))
     words = comment(six, large)
 
-    # The table, the workbook with its live formulas, and the derivation of all eight gradients.
+    # The table, the workbook with its live formulas, the derivation of all eight gradients, the pictures.
     rows = enumerate(own.rows.tolist(), 1)
     write_csv(folder / "table.csv", ["epoch", *own.columns], ([epoch, *row] for epoch, row in rows))
     weights = [nodes[label] for label in WEIGHTS]
-    save_workbook(
-        nodes["E_total"], weights, folder / "backpropagation.xlsx",
-        epochs=min(settings.epochs, ROWS), lr=settings.lr,
-    )  # fmt: skip
+    workbook = folder / "backpropagation.xlsx"
+    epochs = min(settings.epochs, ROWS)
+    save_workbook(nodes["E_total"], weights, workbook, epochs=epochs, lr=settings.lr)
     handout.write(nodes, own, folder)
-
-    # The pictures of the training, and the page with all of it.
     trained = build(replace(settings, weights=tuple(own.row(-1)[label] for label in WEIGHTS)))
     draw_network(trained, f"Weights after {page.updates(settings.epochs)}", folder / "network_trained.svg")
-    charts.loss_of_run(own["E_total"], settings.lr, folder / "loss_curve.svg")
-    charts.compare_rates(six, large, words, [folder / "loss_curves.svg", folder / "loss_curves.png"])
+    save(charts.loss_of_run(own["E_total"], settings.lr), folder / "loss_curve.svg")
+    curves = charts.compare_rates(six, large, words)
+    for suffix in ("svg", "png"):
+        save(curves, folder / f"loss_curves.{suffix}")
     stepped = explorer(settings, list(records.values()), folder / EXPLORER)
-    page.write(settings, nodes, own, words, charts.compare_rates(six, large), stepped, folder)
-    print(summary(settings, own, words, folder))
+    report = page.write(settings, nodes, own, (six, large), words, stepped, folder)
+    report.tell(*(line for text in words for line in textwrap.wrap(text, 96)))
+    report.close()
 
-    # The claim: backpropagation gives what the closed forms on the page give.
+    # The claim: backpropagation gives the same as the closed forms on the page.
     largest = max(1.0, *map(abs, settings.inputs + settings.targets + settings.weights))
     tolerance = 1e-14 * largest * largest * largest  # inf for huge numbers, where a power would raise
     for label in WEIGHTS:
@@ -110,7 +105,7 @@ def draw_graphs(nodes: Mapping[str, Value], folder: Path) -> None:
     """The gradient graph, and for each weight the same graph with its paths to the loss highlighted."""
     loss = nodes["E_total"]
     for node in topological_order(loss):
-        node.scope = ""  # every node has a name of its own: no boxes around layers and neurons
+        node.scope = ""  # no boxes around layers and neurons
     weights = [nodes[label] for label in WEIGHTS]
     title = "The gradient graph of the first step"
     draw(loss, title=title, parameters=weights, legend=True).save(folder / "graph.svg")
@@ -153,19 +148,15 @@ def frames(training: Record) -> Run:
 
 
 def add_options(options: Options) -> None:
-    """Those of the assignment."""
-    options.numbers("--lr", count=1, default=(STANDARD.lr,), above=0.0, help="learning rate η")
-    options.whole(
-        "--epochs", default=None, smallest=1, largest=MOST_EPOCHS,
-        help=f"how often to update (default: {STANDARD.epochs})",
-    )  # fmt: skip
-    options.numbers("--targets", count=2, default=STANDARD.targets, help="t1 t2")
-    options.numbers("--inputs", count=2, default=STANDARD.inputs, help="i1 i2")
-    options.numbers("--weights", count=8, default=None, help="initial w1 to w8 (default: .15 .2 to .55)")
-    options.numbers(
-        "--biases", count=2, default=None, help="b1 b2, one for each layer, which are not updated"
-    )
-    options.file("--students", help="hand out instead: a template and a key for each student of this list")
+    options.value("--lr", numbers(1, above=0.0), default=(STANDARD.lr,), help="learning rate η")
+    epochs = f"the number of updates (default: {STANDARD.epochs})"
+    options.value("--epochs", whole(1, MOST_EPOCHS), help=epochs, metavar="N")
+    options.value("--targets", numbers(2), default=STANDARD.targets, help="t1 t2")
+    options.value("--inputs", numbers(2), default=STANDARD.inputs, help="i1 i2")
+    options.value("--weights", numbers(8), help="initial w1 to w8 (default: .15 .2 to .55)")
+    options.value("--biases", numbers(2), help="b1 b2, one for each layer, which are not updated")
+    students = "hand out instead: a template and a key for each student of this list"
+    options.value("--students", name("file"), help=students, metavar="FILE")
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
@@ -189,10 +180,8 @@ def work(given: dict[str, Any], folder: Path) -> None:
     if given["students"] is None:
         hand_in(settings_from(given), folder)
         return
-    if (
-        any(given[name] != getattr(STANDARD, name) for name in ("inputs", "targets", "biases"))
-        or given["weights"]
-    ):
+    own = ("inputs", "targets", "biases")
+    if given["weights"] or any(given[option] != getattr(STANDARD, option) for option in own):
         raise OptionsError(
             "--students gives each student numbers of its own: leave out inputs, weights and targets"
         )
@@ -206,46 +195,9 @@ def work(given: dict[str, Any], folder: Path) -> None:
     print(f"{len(found)} templates and keys, and numbers.csv, are in {folder}")
 
 
-def require_finite(training: Record) -> None:
-    """Refuse numbers that have left the range of floats."""
-    if not np.isfinite(training.states).all():
-        raise OptionsError(
-            f"the numbers leave the range of floats in epoch {len(training.states)}: "
-            "smaller numbers, or a smaller learning rate, help"
-        )
-
-
-def summary(settings: Settings, training: Record, words: Sequence[str], folder: Path) -> str:
-    """What came out, in a few lines for the terminal."""
-    first, last = training.row(0), training.row(-1)
-    before, after = first["E_total"], last["E_total"]
-    given = f"targets {_listed(settings.targets)}, learning rate {settings.lr:g}, {settings.epochs} epochs"
-    if settings.biases is not None:
-        given += f", fixed biases {_listed(settings.biases)}"
-    lines = [
-        f"The assignment network: {given}",
-        "",
-        f"  E_total before training   {before!r}",
-        f"          after {page.updates(settings.epochs):<11} {after!r}"
-        + ("" if after < before else "   (it did not go down)"),
-        "",
-        "          initial       trained",
-        *(f"  {label}   {first[label]:<12.9g}  {last[label]:.9g}" for label in WEIGHTS),
-        "",
-        *(line for text in words for line in textwrap.wrap(text, 96)),
-        "",
-        f"Open {folder / 'index.html'}",
-    ]
-    return "\n".join(lines)
-
-
-def _listed(values: Numbers) -> str:
-    return " ".join(f"{value:g}" for value in values)
-
-
 main = demo(
     work,
-    quick=f"{QUICK_EPOCHS} epochs, unless --epochs says how many",
+    quick=f"{QUICK_EPOCHS} epochs, unless --epochs gives another number",
     seed="draw the initial weights at random",
     default_seed=None,
     more=add_options,

@@ -2,19 +2,19 @@
 
     python -m demos gpt --out out/gpt
 
-The names are those of the United States census of 1990. A program reads the letters of a name and predicts
-the next one. You will see
+The names are from the United States census of 1990. The model reads the letters of a name and predicts the
+next. You will see
 
-1. what counting letter pairs gives, and the same from one layer with gradients written by hand;
-2. the same layer by the engine, with the same gradients to the last digits;
-3. a GPT of 4,192 scalars, with plain gradient descent and with Adam, against guessing and counting;
+1. a model from counted letter pairs, and one layer with gradients written by hand;
+2. the gradients of that layer by the engine, equal to the last digits;
+3. a GPT of 4,192 scalars, with plain gradient descent and with Adam, beside guessing and counting;
 4. names that it makes up;
-5. what each head of the attention looks at, beside the gradient of the loss by each score;
+5. the attention of each head, beside the gradient of the loss by each score;
 6. the gradient norm of each matrix;
 7. the graph of one name to step through, and the path of one key through the cache;
-8. how long the plain program would have taken, measured on three steps.
+8. the time that a plain program would take, measured on three steps.
 
-Options extend the model, as assignments ask for it: ``--gelu``, ``--rope``, ``--mixture``, ``--lora``.
+Options extend the model, as assignments ask: ``--gelu``, ``--rope``, ``--mixture``, ``--lora``.
 """
 
 from .run import main as main

@@ -1,4 +1,4 @@
-"""The pictures of the demo: what heads look at, and how long the gradients of the matrices are."""
+"""The figures of the demo: the attention of each head, and the gradient norms of the matrices."""
 
 from __future__ import annotations
 
@@ -11,44 +11,35 @@ import numpy.typing as npt
 from autograd import PALETTE
 from nn.plots import SMALL, canvas
 
+from ..shared.figures import shades
+
 __all__ = ["attention", "norms"]
 
 Array = npt.NDArray[np.float64]
 
 
-def _shades(*names: str) -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list(" ".join(names), [PALETTE[name] for name in names])
-
-
 def attention(letters: Sequence[str], weights: Array, slopes: Array) -> Any:
-    """Of each head how much each letter looks at those before it, and below the gradient by each score.
+    """The attention weights of each head, and below them the derivative of the loss by each score.
 
     Parameters
     ----------
     letters : T of them.
-    weights, slopes : (heads, T, T), rows look at columns; what is not there is nan.
+    weights, slopes : (heads, T, T), a row for the letter that looks; nan above the diagonal.
     """
     heads, T = weights.shape[:2]
     largest = float(np.nanmax(np.abs(slopes))) or 1.0
+    blue, orange = "positive line strong", "negative line strong"
     looks = (
-        (weights, _shades("paper", "positive strong"), 0.0, 1.0, "{:.2f}"),
-        (
-            slopes,
-            _shades("negative line strong", "zero", "positive line strong"),
-            -largest,
-            largest,
-            "{:+.2f}",
-        ),
+        (weights, shades("paper", "positive strong"), 0.0, 1.0, "{:.2f}"),
+        (slopes, shades(orange, "zero", blue), -largest, largest, "{:+.2f}"),
     )
     with canvas(5.6) as figure:
         figure.set_layout_engine("constrained")
         rows = figure.subplots(2, heads, squeeze=False)
-        for row, (numbers, shades, low, high, form) in zip(rows, looks):
+        for row, (numbers, cmap, low, high, form) in zip(rows, looks):
             scale = 1.0 if numbers is weights else 100.0
             for head, (axes, table) in enumerate(zip(row, numbers)):
-                axes.imshow(table, cmap=shades, vmin=low, vmax=high)
+                axes.imshow(table, cmap=cmap, vmin=low, vmax=high)
                 for (i, j), number in np.ndenumerate(table):
                     if np.isfinite(number) and abs(number) >= 0.2 * high:
                         dark = numbers is slopes and abs(number) > 0.6 * high
@@ -66,22 +57,17 @@ def attention(letters: Sequence[str], weights: Array, slopes: Array) -> Any:
         return figure
 
 
-def norms(found: Mapping[str, Sequence[float]], bins: int = 25) -> Any:
-    """The length of each matrix's gradient along the training, the median of each stretch of steps."""
-    from matplotlib.colors import LogNorm
-
-    table = np.array([[np.median(part) for part in np.array_split(each, bins)] for each in found.values()])
-    steps = len(next(iter(found.values())))
+def norms(found: Mapping[str, tuple[float, float]]) -> Any:
+    """The gradient norm of each matrix, before and after the training."""
     with canvas(3.9) as figure:
         figure.set_layout_engine("constrained")
         axes = figure.subplots()
-        low = max(float(table.min()), float(table.max()) * 1e-4, 1e-12)
-        image = axes.imshow(
-            np.maximum(table, low), aspect="auto", cmap=_shades("paper", "positive strong", "ink"),
-            norm=LogNorm(low, max(float(table.max()), low * 1.01)), extent=(0, steps, len(table), 0),
-        )  # fmt: skip
-        axes.grid(False)
-        axes.set(yticks=np.arange(len(table)) + 0.5, xlabel="step")
+        places = np.arange(len(found))
+        for number, (label, column) in enumerate(zip(("before", "after"), zip(*found.values()))):
+            colour, _, _ = PALETTE.series(number)
+            axes.barh(places + 0.4 * number - 0.2, column, 0.4, color=colour, label=label)
+        axes.grid(False, axis="y")
+        axes.set(yticks=places, xlabel="gradient norm", ylim=(len(found) - 0.5, -0.5))
         axes.set_yticklabels([name.replace("block0.", "") for name in found], fontsize=SMALL)
-        figure.colorbar(image, ax=axes).set_label("length of the gradient", fontsize=SMALL)
+        axes.legend()
         return figure

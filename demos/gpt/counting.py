@@ -1,6 +1,6 @@
-"""Three ways to the same model of letter pairs: counts, gradients by hand, and gradients by the engine.
+"""A model of letter pairs three ways: by counting, by gradients by hand, and by gradients of the engine.
 
-The model is a table: row i has a score for each token that may follow token i.
+The model is a table (V, V): row i has a score for each token that may follow token i.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GUESSING = math.log(V)
 
 
 def count(texts: Iterable[Sequence[int]]) -> Array:
-    """The logarithms (V, V) of how often each token follows each, one more than was seen of every pair."""
+    """The logarithms (V, V) of the counts of all pairs, each count one larger than seen."""
     counts = np.ones((V, V))
     for text in texts:
         np.add.at(counts, (text[:-1], text[1:]), 1.0)
@@ -44,7 +44,7 @@ def loss_of_pairs(table: Array, texts: Iterable[Sequence[int]]) -> float:
 
 
 def by_hand(table: Array, text: Sequence[int]) -> Array:
-    """The gradient of a text's loss: p in each row that is read, less 1 where the next token is."""
+    """The gradient of a text's loss: p in the row of each token, less 1 at the token that follows."""
     gradient = np.zeros((V, V))
     probabilities = np.exp(_log_probabilities(table))
     for now, following in pairwise(text):
@@ -54,7 +54,7 @@ def by_hand(table: Array, text: Sequence[int]) -> Array:
 
 
 def by_the_engine(table: Array, text: Sequence[int]) -> Array:
-    """The same from the graph of the loss."""
+    """The same gradient from the graph of the loss."""
     rows = [[Value(number) for number in row] for row in table.tolist()]
     losses = [-take(log_softmax(rows[now]), following) for now, following in pairwise(text)]
     slopes = grad(mean(losses), [each for row in rows for each in row])
@@ -62,10 +62,7 @@ def by_the_engine(table: Array, text: Sequence[int]) -> Array:
 
 
 def descend(texts: Sequence[Sequence[int]], rate: float) -> tuple[Array, list[float]]:
-    """A table learned by gradient descent from one text after the other; the rate falls linearly to 0.
-
-    With it goes the loss of each text before its step.
-    """
+    """A table learned one text a step, at a rate that falls linearly to 0; and each text's loss before."""
     table, losses = np.zeros((V, V)), []
     for step, text in enumerate(texts):
         losses.append(loss_of_pairs(table, [text]))

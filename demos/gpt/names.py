@@ -9,20 +9,17 @@ from importlib.util import find_spec
 
 from autograd import MissingExtraError
 
-__all__ = ["EDGE", "LETTERS", "SYMBOLS", "Names", "read", "spelled", "tokens_of"]
+__all__ = ["EDGE", "LETTERS", "SYMBOLS", "read", "spelled", "tokens_of"]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 EDGE = len(LETTERS)  # before the first letter and after the last
 SYMBOLS = f"{LETTERS}·"
 LONGEST = 15  # letters: with an edge they fill a block of 16
-SHARE = 0.1  # of the names that no training sees
-
-Names = tuple[list[str], list[str]]
-"""Names to learn from, and names that are held out."""
+SHARE = 0.1  # of the names that are held out
 
 
-def read(kind: str, seed: int) -> Names:
-    """The distinct first names of the census of 1990, shuffled.
+def read(kind: str, seed: int) -> tuple[list[str], list[str]]:
+    """The distinct first names of the census of 1990, shuffled: those to learn from, and the held-out ones.
 
     Parameters
     ----------
@@ -30,7 +27,7 @@ def read(kind: str, seed: int) -> Names:
 
     Raises
     ------
-    MissingExtraError : if the package that has them is not installed.
+    MissingExtraError : without the package `names`.
     """
     if find_spec("names") is None:
         raise MissingExtraError("the demo gpt", "names", "demos")

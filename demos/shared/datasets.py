@@ -1,4 +1,4 @@
-"""Real data, bundled with scikit-learn (extra `demos`), of which a quarter is held out."""
+"""Real data, bundled with scikit-learn (extra `demos`); a quarter is held out."""
 
 from __future__ import annotations
 
@@ -17,34 +17,26 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples to learn from, and a quarter that is held out.
+    """N training examples of D features, and M held-out ones."""
 
-    Attributes
-    ----------
-    X, y : the features (N, D) and targets (N,) to learn from.
-    X_unseen, y_unseen : those held out, (M, D) and (M,).
-    """
-
-    X: Array
-    y: Any
-    X_unseen: Array
-    y_unseen: Any
+    X: Array  # (N, D)
+    y: Any  # (N,)
+    X_unseen: Array  # (M, D)
+    y_unseen: Any  # (M,)
 
 
 def split(X: Array, y: Any, seed: int, share: float = 0.25, stratify: Any = None) -> Split:
-    """Hold out a share of the examples, drawn at random; of each class of `stratify` the same share."""
+    """Hold out a random share of the examples, the same share of each class of `stratify`."""
     from sklearn.model_selection import train_test_split
 
-    kept, held, answers, unseen = train_test_split(
-        X, y, test_size=share, random_state=seed, stratify=stratify
-    )
-    return Split(kept, answers, held, unseen)
+    X, X_unseen, y, y_unseen = train_test_split(X, y, test_size=share, random_state=seed, stratify=stratify)
+    return Split(X, y, X_unseen, y_unseen)
 
 
 def digits(examples: int, seed: int) -> Split:
-    """Pictures of 8 × 8 pixels from 0 (paper) to 1 (ink), row by row, and which digit each one is.
+    """Pictures of 8 × 8 pixels, row by row, from 0 (paper) to 1 (ink), and their digits; at most 1797.
 
-    Source: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", UCI; there are 1797.
+    Source: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", UCI.
 
     Raises
     ------
@@ -58,7 +50,7 @@ def digits(examples: int, seed: int) -> Split:
 
 
 def diabetes(seed: int) -> tuple[Split, list[str]]:
-    """Ten measurements of each of 442 patients and how far the disease is a year later; and their names.
+    """Ten measurements of 442 patients, and how far the disease is a year later; the names of the ten.
 
     Source: Efron, Hastie, Johnstone and Tibshirani 2004, "Least angle regression".
 

@@ -1,8 +1,7 @@
-"""A page that is one file: text, typeset formulas, tables and pictures, with nothing to be loaded.
+"""A page as one file that loads nothing: text, typeset formulas, tables and pictures.
 
-Everything here returns HTML as text and escapes what it is given. Formulas are written as plain
-strings, ``∂E_total/∂a_o1 · a_h1``; they appear with fractions and subscripts, and copied from the page
-they are the plain strings again.
+Every function returns HTML and escapes its text. Formulas are plain strings, ``∂E_total/∂a_o1 · a_h1``; they
+appear with fractions and subscripts, and are copied from the page as the plain strings.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from latex2mathml.converter import convert
 from autograd import Explorer
 
 __all__ = [
-    "columns", "contents", "details", "document", "equations", "explorer", "facts", "figure", "in_brackets",
+    "columns", "contents", "details", "document", "explorer", "facts", "figure",
     "links", "listing", "mathml", "number", "paragraph", "prose", "section", "signed", "table", "typeset",
 ]  # fmt: skip
 
 STYLE = Path(__file__).with_suffix(".css")
 EXPLORER = "explorer.html"
-"""The file that holds what can be stepped through on a page of its own."""
+"""The file of a page to step through."""
 
 TOKENS = re.compile(
     r"∂(?P<above>\w+)/∂(?P<below>\w+)"
@@ -35,22 +34,18 @@ TOKENS = re.compile(
 
 
 def number(value: float, digits: int = 9) -> str:
-    """A number for reading: rounded to `digits` significant digits, with a real minus sign."""
+    """A number with `digits` significant digits and a real minus sign."""
     return f"{value:.{digits}g}".replace("-", "−")
 
 
-def in_brackets(text: str) -> str:
-    """A number as text, in brackets if it is negative: as a factor is written."""
-    return f"({text})" if text.startswith("−") else text
-
-
 def signed(value: float, digits: int = 9) -> str:
-    """A number for reading, in brackets if it is negative."""
-    return in_brackets(number(value, digits))
+    """A number as a factor: in brackets if it is negative."""
+    text = number(value, digits)
+    return f"({text})" if value < 0.0 else text
 
 
 def _name(label: str) -> str:
-    """A quantity's name in HTML: a_h1 with h1 as the subscript; the copied text is a_h1 again."""
+    """A name in HTML: a_h1 with h1 as the subscript, copied as a_h1."""
     match = TOKENS.fullmatch(label)
     if match is None or match["name"] is None:
         return html.escape(label)
@@ -106,17 +101,8 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p{attribute}>{prose(text)}</p>"
 
 
-def equations(lines: Iterable[Sequence[str]], kind: str = "") -> str:
-    """Equations, aligned at their first sign: per line the left side, then what it equals, step by step."""
-    rows = []
-    for left, *rights in lines:
-        steps = " ".join(f'<span class="step">= {typeset(right)}</span>' for right in rights)
-        rows.append(f"<tr><td>{typeset(left)}</td><td>{steps}</td></tr>")
-    return f'<table role="presentation" class="{f"equations {kind}".strip()}">{"".join(rows)}</table>'
-
-
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """A table in a box that scrolls by itself; cells are text, with `formulas` between backquotes."""
+    """A table in a box that scrolls; cells are text, with `formulas` between backquotes."""
     head = "".join(f'<th scope="col">{prose(cell)}</th>' for cell in header)
     body = "".join(
         f'<tr><th scope="row">{prose(first)}</th>'
@@ -129,16 +115,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
 
 
 def figure(svg: str, alt: str, caption: str, smallest: float = 0.66) -> str:
-    """An SVG picture in a box that scrolls by itself where the window is too narrow for it.
+    """An SVG picture in a box that scrolls where the window is too narrow.
 
-    It is embedded as an image: its node names and styles cannot meet those of another picture.
+    It is embedded as an image, so that its names and styles cannot clash with those of another picture.
 
     Parameters
     ----------
-    svg : the picture as text; its root says how wide it is.
-    alt : what it shows, for those who do not see it.
+    svg : the picture as text, with a width in its root.
+    alt : the text for readers who do not see it.
     caption : the text below it, with `formulas` between backquotes.
-    smallest : how far it may be shrunk before the box scrolls, so that its text stays readable.
+    smallest : the scale below which the box scrolls, so that the text stays readable.
     """
     data = base64.b64encode(svg.encode()).decode()
     width = _width(svg)
@@ -158,14 +144,14 @@ def _width(svg: str) -> float:
 
 
 def scrolling(content: str, label: str, kind: str = "") -> str:
-    """A box that scrolls by itself and is reached with the keyboard."""
+    """A box that scrolls and can be reached with the keyboard."""
     name = html.escape(label.replace("`", ""))
     kinds = f"scroll {kind}".strip()
     return f'<div class="{kinds}" tabindex="0" role="group" aria-label="{name}">{content}</div>'
 
 
 def explorer(shown: Explorer, name: str, caption: str) -> str:
-    """A page to step through, in a frame; `name` is that of the file that holds it too."""
+    """A page to step through, in a frame; it is also the file `name`."""
     link = f'<a href="{html.escape(name)}">On a page of its own.</a>'
     return (
         f'<figure class="explorer">{shown.inline()}<figcaption>{prose(caption)} {link}</figcaption></figure>'
@@ -173,12 +159,12 @@ def explorer(shown: Explorer, name: str, caption: str) -> str:
 
 
 def listing(code: str, label: str) -> str:
-    """Program text, in a box that scrolls by itself; `label` says what it is."""
+    """Program text, in a box that scrolls."""
     return scrolling(f"<pre><code>{html.escape(code.strip(), quote=False)}</code></pre>", label)
 
 
 def columns(*contents: str) -> str:
-    """Parts side by side where the window is wide enough, otherwise one below the other."""
+    """Parts side by side, or in a narrow window one below the other."""
     inside = "\n".join(f"<div>{content}</div>" for content in contents)
     return f'<div class="columns">{inside}</div>'
 
@@ -196,7 +182,7 @@ def contents(titles: Mapping[str, str]) -> str:
 
 
 def links(files: Mapping[str, str]) -> str:
-    """Links to files beside the page: by name what is in them, or nothing."""
+    """Links to files beside the page, by name, with a description or an empty text."""
     items = (
         f'<li><a href="{name}">{name}</a>{": " if words else ""}{words}</li>' for name, words in files.items()
     )
@@ -205,10 +191,8 @@ def links(files: Mapping[str, str]) -> str:
 
 def mathml(latex: str) -> str:
     """A formula in MathML, which browsers typeset themselves."""
-    if not latex:
-        return ""
     text: str = convert(latex)
-    # HTML needs no namespace, and a formula in a row of its own is set at full size.
+    # HTML needs no namespace; `displaystyle` sets a formula at full size.
     return text.replace(
         ' xmlns="http://www.w3.org/1998/Math/MathML" display="inline"', ' displaystyle="true"'
     )

@@ -1,4 +1,4 @@
-"""What the demos of training share: their options, their pictures and their page."""
+"""The page of a demo, what it prints, and its command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import html
 import importlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from nn import History
 from nn.plots import picture, require_matplotlib, save
 
 from . import page
-from .options import Options, OptionsError, fail
+from .options import Options, OptionsError, fail, name, whole
 
 __all__ = ["Report", "demo", "require_uninterrupted"]
 
-# It finds its film as the element before itself. The slider is a range input: arrow keys move it.
+# The film is the element before this script. Arrow keys move its slider, a range input.
 PROJECTOR = """
 (() => {
   const film = document.currentScript.previousElementSibling;
@@ -56,54 +56,91 @@ PROJECTOR = """
   show();
 })();
 """
-FILM_DPI = 96  # one pixel of a film is one of the page
+FILM_DPI = 96  # one pixel of a film is one pixel of the page
 
 
 class Report:
-    """The folder that a demo writes into, and the page that shows what is there.
+    """The folder that a demo writes into, its page, and the lines that it prints.
 
     Parameters
     ----------
-    folder : where to.
-    title : the heading of the page.
+    folder : an existing folder.
+    title : the heading of the page, and the first line printed.
+    opening : paragraphs before the first section.
+
+    Attributes
+    ----------
+    pictures : the names of the SVG pictures on the page so far.
     """
 
-    def __init__(self, folder: Path, title: str) -> None:
+    def __init__(self, folder: Path, title: str, *opening: str) -> None:
         self.folder = folder
         self.title = title
+        self.pictures: list[str] = []
+        self._printed = [title, ""]
         self._content: list[str] = []
         self._section: tuple[str, str, list[str]] | None = None
+        self.say(*opening)
 
-    def section(self, anchor: str, title: str) -> None:
-        """Begin a part of the page."""
-        self._close()
+    def section(self, anchor: str, title: str, *paragraphs: str) -> None:
+        """Begin a section of the page."""
+        self._end_section()
         self._section = anchor, title, []
+        self.say(*paragraphs)
 
-    def heading(self, title: str) -> None:
+    def heading(self, title: str, *paragraphs: str) -> None:
         """Begin a part of the section."""
         self.add(f"<h3>{page.prose(title)}</h3>")
+        self.say(*paragraphs)
 
     def say(self, *paragraphs: str, kind: str = "") -> None:
-        """Text, with `formulas` between backquotes; see `page.prose`."""
+        """Add paragraphs, with `formulas` between backquotes; see `page.prose`."""
         self.add(*(page.paragraph(text, kind) for text in paragraphs))
 
-    def read(self, name: str) -> str:
-        """A picture of the folder, as SVG text."""
-        return (self.folder / name).read_text(encoding="utf-8")
+    def tell(self, *lines: str) -> None:
+        """Print lines, and an empty one after them, when the report is closed."""
+        self._printed += [*lines, ""]
+
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> None:
+        """Add a table, and print it."""
+        rows = [list(row) for row in rows]
+        self.add(page.table(header, rows, caption))
+        cells = [[cell.replace("`", "") for cell in row] for row in (header, *rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        first, *others = widths
+        self.tell(
+            f"{caption}:",
+            *(
+                f"  {row[0]:{first}}"
+                + "".join(f"{cell:>{width + 3}}" for cell, width in zip(row[1:], others))
+                for row in cells
+            ),
+        )
+
+    def facts(self, facts: Mapping[str, str]) -> None:
+        """Add facts by name, side by side, and print them."""
+        self.add(page.facts(facts))
+        width = max(map(len, facts))
+        self.tell(*(f"  {name:{width}}   {fact}" for name, fact in facts.items()))
+
+    def figure(self, name: str, alt: str, caption: str, smallest: float = 0.66) -> str:
+        """An SVG picture of the folder as HTML; see `page.figure`."""
+        self.pictures.append(name)
+        return page.figure((self.folder / name).read_text(encoding="utf-8"), alt, caption, smallest)
 
     def picture(self, name: str, alt: str, caption: str, smallest: float = 0.66) -> None:
-        """A picture of the folder; see `page.figure`."""
-        self.add(page.figure(self.read(name), alt, caption, smallest))
+        """Add an SVG picture of the folder."""
+        self.add(self.figure(name, alt, caption, smallest))
 
     def show(self, name: str, figure: Any, alt: str, caption: str) -> None:
-        """A figure of matplotlib: saved as `name` with the suffix .svg, and shown on the page."""
+        """Save a figure of matplotlib as `name`.svg, and add it."""
         save(figure, self.folder / f"{name}.svg")
         self.picture(f"{name}.svg", alt, caption)
 
     def film(self, frames: Mapping[str, Any], alt: str, caption: str) -> None:
-        """Figures of matplotlib by their titles: one is seen at a time, chosen with a slider or played.
+        """Add figures of matplotlib by title, of which a slider shows one; `alt` precedes its title.
 
-        Without scripts the last one is seen. `alt` goes before the title of the one that is seen.
+        Without scripts the last one is shown.
         """
         pictures = [
             (title, base64.b64encode(picture(figure, "png", FILM_DPI)).decode())
@@ -127,17 +164,17 @@ class Report:
         )
 
     def add(self, *content: str) -> None:
-        """Anything that `page` makes."""
+        """Add HTML, as the functions of `page` make it."""
         (self._content if self._section is None else self._section[2]).extend(content)
 
-    def close(self) -> Path:
-        """Write the page; returns its path."""
-        self._close()
+    def close(self) -> None:
+        """Write the page, and print the lines."""
+        self._end_section()
         path = self.folder / "index.html"
         write_text(path, page.document(self.title, *self._content))
-        return path
+        print("\n".join([*self._printed, f"Open {path}"]))
 
-    def _close(self) -> None:
+    def _end_section(self) -> None:
         if self._section is not None:
             anchor, title, content = self._section
             self._content.append(page.section(anchor, title, *content))
@@ -145,11 +182,11 @@ class Report:
 
 
 def require_uninterrupted(history: History) -> History:
-    """The history of a training that nobody interrupted.
+    """The history, if its training ran to the end.
 
     Raises
     ------
-    KeyboardInterrupt : if Ctrl-C ended it: `fit` keeps what there is, but the demo was meant too.
+    KeyboardInterrupt : if Ctrl-C ended the training: `fit` returns early then, but the demo must end too.
     """
     if history.interrupted:
         raise KeyboardInterrupt
@@ -160,33 +197,34 @@ def demo(
     work: Callable[[dict[str, Any], Path], None],
     *,
     quick: str,
-    seed: str = "the seed of all that is random",
+    seed: str = "the seed of all random numbers",
     default_seed: int | None = 0,
     more: Callable[[Options], None] = lambda options: None,
 ) -> Callable[[Sequence[str]], int]:
-    """The `main` of a demo: reads the options, prepares the folder, does the work, returns the exit status.
+    """The `main` of a demo: reads the options, makes the folder, does the work, returns the exit status.
 
     Parameters
     ----------
-    work : what is done, given the options by name (seed, quick and those of `more`) and the folder. The demo
-        has its name, and says what it shows, in the docstring of its module or package.
-    quick : what ``--quick`` does, for ``--help``.
-    seed, default_seed : what ``--seed`` does, for ``--help``, and its default.
+    work : takes the options by name and the folder. The first paragraph of the demo's docstring describes it
+        in ``--help``.
+    quick, seed : the help of ``--quick`` and ``--seed``.
     more : adds options of the demo's own.
     """
-    package, name, *_ = work.__module__.split(".")
-    program = f"python -m {package} {name}"
+    package, demo_name, *_ = work.__module__.split(".")
+    program = f"python -m {package} {demo_name}"
 
     def main(argv: Sequence[str]) -> int:
-        said = importlib.import_module(f"{package}.{name}").__doc__ or ""
-        options = Options(program, " ".join(said.split("\n\n")[0].split()))
-        options.whole("--seed", default=default_seed, smallest=0, largest=2**32 - 1, help=seed)
-        options.folder("--out", default=f"out/{name}", help="where to write")
+        docstring = importlib.import_module(f"{package}.{demo_name}").__doc__ or ""
+        options = Options(program, " ".join(docstring.split("\n\n")[0].split()))
+        options.value("--seed", whole(0, 2**32 - 1), default=default_seed, help=seed, metavar="N")
+        options.value(
+            "--out", name("folder"), default=f"out/{demo_name}", help="where to write", metavar="FOLDER"
+        )
         options.switch("--quick", help=quick)
         more(options)
         folder = Path()
         try:
-            given = options.parse(argv)
+            given = options.read(argv)
             folder = Path(given.pop("out"))
             require_matplotlib()
             folder.mkdir(parents=True, exist_ok=True)

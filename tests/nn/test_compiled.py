@@ -45,8 +45,8 @@ from nn import (
     loop,
     training,
 )
-from nn.compiled import NotCompiledError
 from nn.optimizers import Optimizer
+from nn.recording import NotCompiledError
 from tests.support import reading
 from tests.support.compiled import backends, needs_jax, needs_llvmlite
 from tests.support.profiles import slow, tries
@@ -919,6 +919,23 @@ def test_native_code_refuses_an_update_in_array_functions_before_the_first_step(
     with pytest.raises(RuntimeError, match=r"the update of Normed has no form for native code .*'numpy'"):
         train("llvm", lambda: model, optimizer=functools.partial(Normed, lr=0.05))
     assert (model.state_dict(), generators(model)) == before
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("what", ["values", "norms"])
+def test_native_code_with_other_numbers_than_numpy_is_refused(what, monkeypatch, always):
+    make = autograd.Program.train
+
+    def train_wrongly(program, work):
+        made = make(program, work)
+        getattr(work, what)[:] *= 1.0 + 1e-6 * (program.backend == "llvm")
+        return made
+
+    monkeypatch.setattr(autograd.Program, "train", train_wrongly)
+    with pytest.raises(GraphError, match=r"the llvm back end gives the loss and the gradient norm \("):
+        train("llvm")
+    monkeypatch.setattr(training, "rank_backends", lambda *sizes: ["llvm", "numpy"])
+    assert used(train("auto", epochs=2)[2]) == "numpy"
 
 
 # --- which back end ----------------------------------------------------------------------------------

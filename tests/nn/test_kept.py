@@ -12,8 +12,8 @@ import pytest
 
 from autograd import Value, mean
 from nn import MLP, SGD, Module, fit, training
-from nn.compiled import NotCompiledError
 from nn.kept import Kept
+from nn.recording import NotCompiledError
 from tests.support.profiles import slow
 
 COUNT = 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, dot, mean, take, tanh
+from autograd import Value, dot, exp, mean, take, tanh
 from nn import (
     GPT,
     MLP,
@@ -24,8 +24,10 @@ from nn import (
     StepLR,
     cross_entropy,
     fit,
+    huber_loss,
 )
-from nn.compiled import NotCompiledError
+from nn.padding import WASTE, _padded_lengths, is_causal
+from nn.recording import NotCompiledError
 from tests.support.compiled import backends, slowly_in_native_code
 from tests.support.profiles import tries
 
@@ -242,6 +244,182 @@ def test_a_gpt_learns_names(backend):
         losses.append(history.loss)
     assert losses[1] == pytest.approx(losses[0], rel=1e-9)
     assert losses[0][-1] < losses[0][0]
+
+
+# --- padding -----------------------------------------------------------------------------------------
+
+
+class Scores(Module):
+    """A number at each position, or V of them: w · features of the positions that a rule lets it see."""
+
+    def __init__(self, sees, width=0, scale=lambda T: 1.0):
+        self.sees, self.width, self.scale = sees, width, scale
+        self.w = [[Value(math.sin(3.0 * i + j)) for j in range(9)] for i in range(max(width, 1))]
+
+    def __call__(self, x):
+        T, rows = len(x), []
+        for t in range(T):
+            seen = [j for j in range(T) if self.sees(t, j, T)]
+            scores = [
+                tanh(self.scale(T) * dot([row[(t - j) % 9] for j in seen], [x[j] for j in seen]))
+                for row in self.w
+            ]
+            rows.append(scores if self.width else scores[0])
+        return rows
+
+
+def numbers_of(lengths, seed=0, classes=VOCABULARY):
+    rng = np.random.default_rng(seed)
+    X = [rng.normal(size=n).tolist() for n in lengths]
+    return X, [rng.integers(0, classes, n).tolist() for n in lengths]
+
+
+def causal(t, j, T):
+    return j <= t
+
+
+def agrees(make, X, y, backend="numpy", rel=1e-12, **options):
+    """The training compiled and eagerly; how many programs it took."""
+    options = {"epochs": 2, "seed": 1, "progress": False} | options
+    found = []
+    for each in ("eager", backend):
+        model = make()
+        history = fit(model, X, y, optimizer=Adam(model.parameters(), lr=0.05), backend=each, **options)
+        found.append(np.concatenate([numbers(model), *history.columns.values()]))
+    np.testing.assert_allclose(found[1], found[0], rtol=rel, atol=rel)
+    return len(history.run.compiled.recordings)
+
+
+LENGTHS = [3, 1, 2, 3, 5, 2, 4]
+SEEN = {
+    "earlier positions": (causal, lambda T: 1.0, 1),
+    "one position back": (lambda t, j, T: j == max(t - 1, 0), lambda T: 1.0, 1),
+    "all positions": (lambda t, j, T: True, lambda T: 1.0, 5),
+    "the next position": (lambda t, j, T: j in (t, t + 1), lambda T: 1.0, 5),
+    "from the end": (lambda t, j, T: j >= T - 1 - t, lambda T: 1.0, 5),
+    "earlier positions, by the length": (causal, lambda T: 1.0 / T, 5),
+}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, None])
+@pytest.mark.parametrize("name", SEEN)
+def test_lengths_are_padded_only_where_no_output_depends_on_later_positions(name, batch_size):
+    sees, scale, programs = SEEN[name]
+    X, y = numbers_of(LENGTHS)
+    make = lambda: Scores(sees, VOCABULARY, scale)
+    options = {"metrics": ["accuracy"], "validation": numbers_of([4, 2, 5], seed=1)}
+    assert agrees(make, X, y, loss="cross_entropy", batch_size=batch_size, **options) == programs
+
+
+@given(data=st.data(), T=st.integers(1, 5))
+@tries(30)
+def test_a_model_is_causal_if_no_later_input_is_reached(data, T):
+    sees = np.array(
+        data.draw(st.lists(st.lists(st.booleans(), min_size=T, max_size=T), min_size=T, max_size=T))
+    )
+    inputs = [Value(0.5) for _ in range(T)]
+    hidden = [exp(x) for x in inputs]
+    outputs = [[dot([1.0] * T, [h if seen else 2.0 for h, seen in zip(hidden, row)]), 1.0] for row in sees]
+    assert is_causal(inputs, outputs) is not np.triu(sees, 1).any().item()
+
+
+@given(st.lists(st.integers(1, 300), min_size=1))
+@tries(100)
+def test_padding_wastes_little(lengths):
+    padded = _padded_lengths(lengths)
+    assert set(padded) == set(lengths)
+    for longest in set(padded.values()):
+        group = [n for n in lengths if padded[n] == longest]
+        assert max(group) == longest
+        assert longest * len(group) <= WASTE * sum(group) or min(group) > longest // WASTE
+    assert len(set(padded.values())) <= 1 + math.log(max(lengths), WASTE)
+
+
+OVER_POSITIONS = {
+    "classes": ("cross_entropy", VOCABULARY),
+    "sum": (functools.partial(cross_entropy, reduction="sum"), VOCABULARY),
+    "weights": (
+        functools.partial(cross_entropy, weight=[1.0, 0.0, 2.0, 0.5], label_smoothing=0.1),
+        VOCABULARY,
+    ),
+    "weights, sum": (
+        functools.partial(cross_entropy, weight=[1.0, 0.0, 2.0, 0.5], reduction="sum"),
+        VOCABULARY,
+    ),
+    "ignored": (functools.partial(cross_entropy, ignore_index=1), VOCABULARY),
+    "squares": ("mse_loss", 0),
+    "huber, sum": (functools.partial(huber_loss, delta=0.5, reduction="sum"), 0),
+    "logits": ("binary_cross_entropy_with_logits", 0),
+}
+
+
+@slowly_in_native_code
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", OVER_POSITIONS)
+def test_every_loss_over_positions_is_the_mean_over_examples(name, weighted, backend):
+    """Not over positions: a short sequence counts as much as a long one."""
+    loss, width = OVER_POSITIONS[name]
+    X, y = numbers_of(LENGTHS, seed=3, classes=VOCABULARY if width else 2)
+    y = [[0, *row[1:]] for row in y]  # a target that counts in each
+    options = (
+        {"sample_weight": [1.0, 0.0, 2.0, 1.0, 0.5, 1.0, 3.0]} if weighted else {"metrics": ["accuracy"]}
+    )
+    make = lambda: Scores(causal, width)
+    assert agrees(make, X, y, backend, loss=loss, batch_size=3, **options) == 1
+
+
+def test_a_loss_of_the_users_has_a_program_for_each_length():
+    X, y = numbers_of(LENGTHS)
+    loss = lambda rows, target: 2.0 * cross_entropy(rows, target)
+    assert agrees(lambda: Scores(causal, VOCABULARY), X, y, loss=loss, batch_size=2) == 5
+
+
+@pytest.mark.parametrize(("ahead", "programs"), [(0, 2), (10, 5)])
+def test_few_long_sequences_are_padded_apart(ahead, programs):
+    """Not if the short ones look ahead: each group is looked at."""
+    X, y = numbers_of([40, 33, *[3, 2, 4] * 9])
+    make = lambda: Scores(lambda t, j, T: j <= t + (ahead > T), VOCABULARY)
+    assert agrees(make, X, y, loss="cross_entropy", epochs=1) == programs
+
+
+@backends
+def test_what_padding_computes_beyond_a_sequence_counts_nothing(backend):
+    """The state grows a billionfold at each position, and is infinite where a short sequence has ended."""
+
+    class Growing(Module):
+        def __init__(self):
+            self.w = Value(0.5)
+
+        def __call__(self, x):
+            state, rows = 1.0, []
+            for each in x:
+                state = state * (1e9 * each)
+                rows.append(1e-9 * self.w * state)
+            return rows
+
+    X = [[1.0], [1.0, 1e-9], [1.0, *[1e-9] * 40], [0.5, 2e-9, 1.0]]
+    y = [[1.0] * len(x) for x in X]
+    X[0] = [1e150]
+    y[0] = [1e150]
+    assert agrees(Growing, X, y, backend, loss="l1_loss", batch_size=1, rel=1e-9) == 1
+
+
+def test_the_loss_of_each_update_is_noted():
+    """For the epochs of one call."""
+    X, y = sequences([3, 1, 2, 3, 5])
+    for backend in ("eager", "numpy"):
+        model = Recurrent()
+        settings = {"loss": "cross_entropy", "batch_size": 2, "backend": backend, "progress": False}
+        optimizer = Adam(model.parameters(), lr=0.05)
+        history = fit(model, X, y, optimizer=optimizer, epochs=3, **settings)
+        means = np.average(np.reshape(history.batch_loss, (3, 3)), axis=1, weights=[2, 2, 1])
+        assert means.tolist() == pytest.approx(history.loss, rel=1e-12)
+        more = fit(model, X, y, optimizer=optimizer, epochs=5, resume=history, **settings)
+        means = np.average(np.reshape(more.batch_loss, (2, 3)), axis=1, weights=[2, 2, 1])
+        assert means.tolist() == pytest.approx(more.loss[3:], rel=1e-12)
+
+
+# --- what is refused ---------------------------------------------------------------------------------
 
 
 def fitted(X, y, **options):

@@ -1,19 +1,17 @@
 """Rows that are cheaper for all their arguments at once than one by one: softmax, log_softmax, logsumexp.
 
-The table has one result of a row, and its partials. For all K results together one exponential each is
-enough. `FORWARD` computes the results y from the arguments x (K, n); `VJP` the adjoints of the arguments,
-x̄ⱼ = Σᵢ ȳᵢ ∂yᵢ/∂xⱼ; `JVP` the tangents of the results, ẏᵢ = Σⱼ ∂yᵢ/∂xⱼ ẋⱼ. The partials are the table's: the
-sum of the other probabilities stands for 1 − p, which loses digits. VJPs and JVPs use fused rows, so that
-they can be differentiated again. The maximum that `FORWARD` subtracts never is.
+The table computes one result at a time; all K results together take one exponential each. `FORWARD` computes
+the results y from the arguments x (K, n); `VJP` the adjoints of the arguments, x̄ⱼ = Σᵢ ȳᵢ ∂yᵢ/∂xⱼ; `JVP` the
+tangents of the results, ẏᵢ = Σⱼ ∂yᵢ/∂xⱼ ẋⱼ. The partials are the table's: the sum of the other probabilities
+replaces 1 − p, which loses digits. VJPs and JVPs use fused rows, so they can be differentiated again. The
+maximum that `FORWARD` subtracts is never differentiated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ...engine.primitives import TABLE, exp, log1p
-from .nodes import Node
 
 __all__ = ["FORWARD", "JVP", "VJP"]
 
@@ -27,7 +25,7 @@ def _exponentials(x: Any) -> Any:
 def _others(x: Any) -> tuple[Any, Any]:
     """Σ exp(xⱼ − m) over j ≠ i for each i, (K, n), and its value for the largest xᵢ = m, (1, n).
 
-    Both are nan where m is infinite. `reduce_min` leaves nan out, so that m alone decides.
+    Both are nan where m is infinite: m alone decides, since `reduce_min` ignores nan.
     """
     others = x.graph.leave_one_out_sum(_exponentials(x))
     return others, x.graph.reduce_min(others)
@@ -71,18 +69,8 @@ def _logsumexp_jvp(y: Any, x: Any, tangent: Any) -> Any:
     return x.graph.reshape(x.graph.reduce_sum(x.graph.fused(SOFTMAX, x) * tangent, 0), x.shape[1:])
 
 
-FORWARD: dict[str, Callable[[Node], Node]] = {
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "logsumexp": _logsumexp,
-}
-VJP: dict[str, Callable[[Node, Node, Node], Node]] = {
-    "softmax": _softmax_vjp,
-    "log_softmax": _log_softmax_vjp,
-    "logsumexp": _logsumexp_vjp,
-}
-JVP: dict[str, Callable[[Node, Node, Node], Node]] = {
-    "softmax": _softmax_vjp,  # its Jacobian is symmetric
-    "log_softmax": _log_softmax_jvp,
-    "logsumexp": _logsumexp_jvp,
-}
+_NAMES = "softmax", "log_softmax", "logsumexp"
+FORWARD: dict[str, Any] = dict(zip(_NAMES, (_softmax, _log_softmax, _logsumexp)))
+VJP: dict[str, Any] = dict(zip(_NAMES, (_softmax_vjp, _log_softmax_vjp, _logsumexp_vjp)))
+# The Jacobian of softmax is symmetric.
+JVP: dict[str, Any] = dict(zip(_NAMES, (_softmax_vjp, _log_softmax_jvp, _logsumexp_jvp)))

@@ -1,8 +1,8 @@
-"""Passes from graph to graph, and how to look at what each one gives.
+"""Passes from graph to graph, and hooks after each stage.
 
-A pass is a name and a function from the outputs of a program to the same outputs in a new graph. The passes
-of a back end are one list, `PASSES`. What `after_each` lists is called with the name of each stage and
-its outputs, or the schedule: the tests verify every graph and schedule there.
+A pass maps the outputs of a program to the same outputs in a new graph. The passes of a back end are one
+list, `PASSES`. Each function in `after_each` is called with the name of a stage and its outputs, or the
+schedule: the tests verify every graph and schedule there.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from typing import Any, TypeVar
 
 from ...engine.primitives import TABLE
 from .fused_rules import FORWARD
-from .nodes import MUL, Apply, BatchSum, Fused, Node, Reduce, ancestry, applies, rewrite
+from .nodes import Fused, Node, ancestry, applies, rewrite
 
-__all__ = [
-    "EXPAND_FUSED", "INNER_PRODUCTS", "STEP_OF_RELU", "Pass", "after_each", "checked", "run", "stages",
-    "text",
-]  # fmt: skip
+__all__ = ["EXPAND_FUSED", "STEP_OF_RELU", "Pass", "after_each", "checked", "run", "stages", "text"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
 Outputs = list[Node]
@@ -42,13 +39,6 @@ class Pass:
         return self.name
 
 
-def run(passes: Sequence[Pass], outputs: Sequence[Node]) -> Outputs:
-    """The outputs after all passes."""
-    for each in passes:
-        outputs = checked(each.name, each(outputs))
-    return list(outputs)
-
-
 def stages(passes: Sequence[Pass], outputs: Sequence[Node]) -> Iterator[tuple[str, Outputs]]:
     """The name of each pass, and the outputs after it."""
     for each in passes:
@@ -56,8 +46,13 @@ def stages(passes: Sequence[Pass], outputs: Sequence[Node]) -> Iterator[tuple[st
         yield each.name, found
 
 
+def run(passes: Sequence[Pass], outputs: Sequence[Node]) -> Outputs:
+    """The outputs after all passes."""
+    return [list(outputs), *[after for _, after in stages(passes, outputs)]][-1]
+
+
 def checked(stage: str, made: Made) -> Made:
-    """The outputs after a stage, or the schedule, shown to all who look at each stage."""
+    """The outputs after a stage, or the schedule, after the hooks have seen them."""
     for look in after_each:
         look(stage, made)
     return made
@@ -73,24 +68,6 @@ def _expand_fused(node: Node, args: list[Node]) -> Node | None:
     return FORWARD[node.row.name](*args) if isinstance(node, Fused) else None
 
 
-def _inner_product(node: Node, args: list[Node]) -> Node | None:
-    """The batch sum of a sum of products, Σ a b, without an array of the products."""
-    if not isinstance(node, BatchSum):
-        return None
-    (x,) = args
-    graph, summed = x.graph, x.source if x.size == x.source.size == 1 else x
-    products = (
-        summed.args[0] if isinstance(summed, Reduce) and summed.how == "sum" and not summed.axis else summed
-    )
-    if x.size > 1 or not isinstance(products, Apply) or products.row is not MUL:
-        return None
-    a, b = products.args
-    if not (a.batched and b.batched and a.shape == b.shape):
-        return None
-    row = 1, products.size
-    return graph.reshape(graph.outer(graph.reshape(a, row), graph.reshape(b, row)), x.shape)
-
-
 def _step_of_relu(node: Node, args: list[Node]) -> Node | None:
     if not applies(node, STEP):
         return None
@@ -100,5 +77,4 @@ def _step_of_relu(node: Node, args: list[Node]) -> Node | None:
 
 
 EXPAND_FUSED = Pass("fused rules expanded", _expand_fused)
-INNER_PRODUCTS = Pass("batch sums of products are inner products", _inner_product)
 STEP_OF_RELU = Pass("step(x) is step(relu(x)) where there is relu(x)", _step_of_relu)

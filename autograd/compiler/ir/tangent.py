@@ -80,20 +80,20 @@ def _select(node: ir.Apply, found: dict[Node, Node]) -> Node:
     return chosen
 
 
-@JVPS.of(ir.Fused)
-def _fused(node: ir.Fused, found: dict[Node, Node]) -> Node:
-    (x,) = node.args
-    return JVP[node.row.name](node, x, found[x])
-
-
-@JVPS.of(ir.ScatterAdd)
-def _scatter_add(node: ir.ScatterAdd, found: dict[Node, Node]) -> Node:
-    return node.graph.scatter_add(node.shape, [(index, found[x]) for index, x in node.pieces if x in found])
+JVPS.of(ir.Fused)(lambda node, found: JVP[node.row.name](node, *node.args, found[node.args[0]]))
+JVPS.of(ir.Broadcast)(lambda node, found: found[node.args[0]])
+# Only the right matrix may depend on an example.
+JVPS.of(ir.MatMul)(lambda node, found: node.graph.matmul(node.args[0], found[node.args[1]], node.transposed))
+JVPS.of(ir.ScatterAdd)(
+    lambda node, found: node.graph.scatter_add(
+        node.shape, [(index, found[x]) for index, x in node.pieces if x in found]
+    )
+)
 
 
 @JVPS.of(ir.Gather, ir.LeaveOneOutSum, ir.Reduce)
 def _linear(node: Node, found: dict[Node, Node]) -> Node:
-    """The operation, applied to the tangent. A maximum or minimum is only in expanded fused rules."""
+    """The operation, applied to the tangent. Maxima and minima are only in expanded fused rules."""
     if isinstance(node, ir.Reduce) and node.how != "sum":
         return _of_whole_batches(node, found)
     return node.graph.make(type(node), [found[node.args[0]]], *node.fields)
@@ -110,30 +110,16 @@ def _rows(node: Node, found: dict[Node, Node]) -> Node:
     return node.graph.make(type(node), [found[x], index], *node.fields)
 
 
-@JVPS.of(ir.Broadcast)
-def _broadcast(node: ir.Broadcast, found: dict[Node, Node]) -> Node:
-    return found[node.args[0]]
-
-
-@JVPS.of(ir.MatMul)
-def _matmul(node: ir.MatMul, found: dict[Node, Node]) -> Node:
-    """a ḃ: the left matrix belongs to all examples."""
-    a, b = node.args
-    return node.graph.matmul(a, found[b], node.transposed)
-
-
 @JVPS.of(ir.Outer, ir.BatchSum)
 def _of_whole_batches(node: Node, found: dict[Node, Node]) -> Node:
-    """Refused: sums over the batch are in gradients by parameters, and derivatives are of each example."""
+    """Refused: derivatives are of each example, and gradients by parameters are sums over the batch."""
     raise NotImplementedError(  # refused: a sum over the batch is of no single example
         f"no JVP for {node!r}: differentiate each example, before fused rules are expanded"
     )
 
 
-@JVPS.of(ir.Parameters, ir.Inputs, ir.Symbol, ir.Constant)
-def _leaf(node: Node, found: dict[Node, Node]) -> Node:
-    """The tangent of a leaf is given, or 0."""
-    return found.get(node, node.graph.constant(0.0))
-
-
+# The tangent of a leaf is given, or 0.
+JVPS.of(ir.Parameters, ir.Inputs, ir.Symbol, ir.Constant)(
+    lambda node, found: found.get(node, node.graph.constant(0.0))
+)
 JVPS.require_all()

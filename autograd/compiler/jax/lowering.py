@@ -24,6 +24,7 @@ from .rows import add_rows, checked, fused, leave_one_out_sum, reduce_max, reduc
 __all__ = ["Lowering"]
 
 _OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "neg": "-{}"}
+_SYMBOLS = {"cotangent": "whole / B", "total_cotangent": "whole", "batch_size": "B"}
 _REDUCED = {"max": "reduce_max({})", "min": "reduce_min({})", "sum": "jnp.sum({}, axis={}, keepdims=True)"}
 
 
@@ -41,7 +42,7 @@ class Lowering:
     def __init__(self, outputs: Sequence[Node], mean: bool, dtype: np.dtype[Any]) -> None:
         self.dtype, self.rows = dtype, dict[str, Any]()
         self.scope: dict[str, Any] = {
-            "jnp": jnp, "dtype": dtype, "rows": self.rows, "fused": {},
+            "jnp": jnp, "dtype": dtype, "inf": math.inf, "nan": math.nan, "rows": self.rows, "fused": {},
             "leave_one_out_sum": leave_one_out_sum, "reduce_max": reduce_max, "reduce_min": reduce_min,
             "take_rows": take_rows, "add_rows": add_rows,
             # Of a matrix product in float32 a GPU may keep ten bits.
@@ -65,26 +66,24 @@ class Lowering:
     # --- operands
 
     def _named(self, name: str, array: Any) -> str:
-        """The name of an array that is known."""
+        """The name of a constant array."""
         self.scope[name] = array
         return name
 
     def _operand(self, node: Node, batched: bool, scalar: bool = True) -> str:
-        """A node as an operand of a node that is batched, or not."""
+        """A node as an operand of a node that is batched, or not; a literal, if it may be a `scalar`."""
+        if scalar and node.scalar is not None:
+            return repr(node.scalar)
+        name = f"n{node.number}"
         if isinstance(node, ir.Constant):
-            number = node.scalar if scalar else None
-            if number is not None:
-                return repr(number) if math.isfinite(number) else f"float('{number}')"
             name = self._named(f"c{node.number}", node.data.astype(self.dtype))
-        else:
-            name = f"n{node.number}"
         return f"{name}[..., None]" if batched and not node.batched else name
 
     def _whole(self, node: Node) -> str:
         return self._operand(node, node.batched, scalar=False)
 
     def _spread(self, node: Node, shape: tuple[int, ...], batched: bool) -> str:
-        """A node in a shape that it broadcasts to, as one of a batch or not."""
+        """A node, broadcast to a shape, batched or not."""
         operand = self._operand(node, batched, scalar=False)
         if (node.shape, node.batched) == (shape, batched):
             return operand
@@ -96,7 +95,7 @@ class Lowering:
         return name if len(node.shape) == 1 else f"{name}.reshape({_shape((node.size,), node.batched)})"
 
     def _taken(self, flat: str, name: str, index: Indices, count: int, batched: bool) -> str:
-        """The rows that an index names, of `count` that lie along one axis, in the shape of the index."""
+        """Rows of an array of `count` rows along one axis, in the shape of their index."""
         numbers = index.reshape(-1)
         spaced = strides_of(numbers)
         if spaced is not None and spaced[1][0] > 0:
@@ -120,22 +119,14 @@ class Lowering:
 
     # --- operations
 
-    @rules.of(ir.Parameters)
-    def _parameters(self, node: ir.Parameters) -> str:
-        return "parameters"
-
-    @rules.of(ir.Inputs)
-    def _inputs(self, node: ir.Inputs) -> str:
-        return "batch.T"
-
-    @rules.of(ir.Symbol)
-    def _symbol(self, node: ir.Symbol) -> str:
-        number = {"cotangent": "whole / B", "total_cotangent": "whole", "batch_size": "B"}[node.name]
-        return f"jnp.full(1, {number}, dtype)"
-
-    @rules.of(ir.Constant)
-    def _constant(self, node: ir.Constant) -> str:
-        return self._whole(node)
+    rules.of(ir.Parameters)(lambda self, node: "parameters")
+    rules.of(ir.Inputs)(lambda self, node: "batch.T")
+    rules.of(ir.Symbol)(lambda self, node: f"jnp.full(1, {_SYMBOLS[node.name]}, dtype)")
+    rules.of(ir.Constant)(lambda self, node: self._whole(node))
+    rules.of(ir.Broadcast)(lambda self, node: self._spread(node.args[0], node.shape, node.batched))
+    rules.of(ir.Reduce)(lambda self, node: _REDUCED[node.how].format(self._whole(node.args[0]), node.axis))
+    rules.of(ir.LeaveOneOutSum)(lambda self, node: f"leave_one_out_sum({self._whole(node.args[0])})")
+    rules.of(ir.BatchSum)(lambda self, node: f"jnp.sum({self._whole(node.args[0])}, axis=-1)")
 
     @rules.of(ir.Apply)
     def _apply(self, node: ir.Apply) -> str:
@@ -163,27 +154,28 @@ class Lowering:
 
     @rules.of(ir.ScatterAdd)
     def _scatter_add(self, node: ir.ScatterAdd) -> str:
-        """Rows put together and taken in their order; rows that meet are added."""
+        """The pieces, concatenated and permuted, or added where rows occur twice."""
+
+        def zeros(*shape: int) -> str:
+            return f"jnp.zeros({_shape(shape, node.batched)}, dtype)"
+
+        if not node.args:
+            return zeros(*node.shape)
         pieces = [
             f"{self._spread(arg, index.shape, node.batched)}.reshape({_shape((index.size,), node.batched)})"
             for index, arg in node.pieces
         ]
-        shape = _shape(node.shape, node.batched)
-        if not pieces:
-            return f"jnp.zeros({shape}, dtype)"
-        index = np.concatenate([index.reshape(-1) for index in node.indices])
-        if not is_injective(index):
-            rows = pieces[0] if len(pieces) == 1 else f"jnp.concatenate([{', '.join(pieces)}])"
-            zeros = f"jnp.zeros({_shape((node.size,), node.batched)}, dtype)"
-            name = self._named(f"i{node.number}", index)
-            return f"{zeros}.at[{name}].add({rows}).reshape({shape})"
-        if len(index) < node.size:  # one more row, which is 0
-            pieces.append(f"jnp.zeros({_shape((1,), node.batched)}, dtype)")
-        order = np.full(node.size, len(index))
-        order[index] = np.arange(len(index))
+        index, name = np.concatenate([index.reshape(-1) for index in node.indices]), f"i{node.number}"
+        alone = is_injective(index)
+        if alone and len(index) < node.size:  # one more row, which is 0
+            pieces.append(zeros(1))
         rows = pieces[0] if len(pieces) == 1 else f"jnp.concatenate([{', '.join(pieces)}])"
-        count = len(index) + (len(index) < node.size)
-        return self._taken(rows, f"i{node.number}", order.reshape(node.shape), count, node.batched)
+        if not alone:
+            added = f"{zeros(node.size)}.at[{self._named(name, index)}].add({rows})"
+            return f"{added}.reshape({_shape(node.shape, node.batched)})"
+        order, count = np.full(node.size, len(index)), len(index) + (len(index) < node.size)
+        order[index] = np.arange(len(index))
+        return self._taken(rows, name, order.reshape(node.shape), count, node.batched)
 
     @rules.of(ir.TakeRows)
     def _take_rows(self, node: ir.TakeRows) -> str:
@@ -197,18 +189,6 @@ class Lowering:
     def _rows(self, node: ir.TakeRows | ir.AddRows) -> str:
         return f"{node.length}, {self._named(f's{node.number}', node.starts)}"
 
-    @rules.of(ir.Broadcast)
-    def _broadcast(self, node: ir.Broadcast) -> str:
-        return self._spread(node.args[0], node.shape, node.batched)
-
-    @rules.of(ir.Reduce)
-    def _reduce(self, node: ir.Reduce) -> str:
-        return _REDUCED[node.how].format(self._whole(node.args[0]), node.axis)
-
-    @rules.of(ir.LeaveOneOutSum)
-    def _leave_one_out_sum(self, node: Node) -> str:
-        return f"leave_one_out_sum({self._whole(node.args[0])})"
-
     @rules.of(ir.MatMul)
     def _matmul(self, node: ir.MatMul) -> str:
         a, b = node.args
@@ -219,10 +199,6 @@ class Lowering:
     def _outer(self, node: Node) -> str:
         a, b = (f"{rows}r{'b' if arg.batched else ''}" for rows, arg in zip("ln", node.args))
         return f"einsum('{a},{b}->ln', {', '.join(map(self._whole, node.args))})"
-
-    @rules.of(ir.BatchSum)
-    def _batch_sum(self, node: Node) -> str:
-        return f"jnp.sum({self._whole(node.args[0])}, axis=-1)"
 
 
 Lowering.rules.require_all()

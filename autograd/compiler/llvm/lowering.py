@@ -177,10 +177,8 @@ class Kernel:
     @lowerings.of(ScatterAdd)
     def _scatter_add(self, node: ScatterAdd) -> None:
         code, memory, joined = self.code, self.memory, self.layout.joined
-        adding = np.zeros(node.size, np.intp)  # how many pieces, by row
-        for index in node.indices:
-            adding[np.unique(index)] += 1
-        once = bool((adding == 1).all())
+        adding = np.concatenate([np.zeros(0, np.intp), *map(np.unique, node.indices)])  # pieces, by row
+        once = bool((np.bincount(adding, minlength=node.size) == 1).all())
         if not once:
             self._each([node.size], lambda i, lanes: memory.write(node, i[0], code.number(0.0, lanes), lanes))
         for index, arg in node.pieces:

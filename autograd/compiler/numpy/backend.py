@@ -15,15 +15,16 @@ from ...engine.primitive import Primitive
 from ...locks import built_once
 from .. import tuning
 from ..backends import BackendProgram, RowLowerings, Widths
-from ..ir.nodes import Node, ancestry
-from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU
+from ..ir.nodes import Node
+from ..ir.passes import EXPAND_FUSED, STEP_OF_RELU
 from ..update_loop import Training
 from .codegen import IN_PLACE, Codegen, view
-from .scalar_codegen import OPERATORS, Loaded, ScalarProgram, pays
+from .scalar_codegen import OPERATORS, ScalarProgram, pays
 
 __all__ = ["ArrayProgram"]
 
-Prepare = Callable[[int], Callable[[Any], Loaded]]  # `prepare` of a training
+Bind = Callable[[Any], tuple[Callable[..., Any], Callable[..., Any]]]  # of parameters (P,): `load` and `run`
+Arrays = Callable[[int], tuple[Bind, Callable[..., Any]]]
 
 
 def _array_rule(row: Primitive) -> Any:
@@ -31,9 +32,9 @@ def _array_rule(row: Primitive) -> Any:
 
 
 class ArrayProgram(BackendProgram):
-    """Nodes as Python source on arrays, followed by that on floats if a batch of one runs as floats."""
+    """Nodes as Python source on arrays, and on floats if that pays for a batch of one."""
 
-    PASSES = (EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU)
+    PASSES = (EXPAND_FUSED, STEP_OF_RELU)
     CHECKS_INDICES = True
     LOWERINGS: ClassVar = {
         "numpy": RowLowerings(lambda row: IN_PLACE.get(row.name), _array_rule),
@@ -42,17 +43,12 @@ class ArrayProgram(BackendProgram):
 
     def __init__(self, nodes: Sequence[Node], mean: bool, dtype: Any, widths: Widths | None = None) -> None:
         super().__init__(nodes, mean, dtype, widths)
-        self._source, self.schedule, self._prepare = self._written(own=False)
-        self._prepared: dict[int, Loaded] = {}
-        self._own: list[Prepare] = []  # from trainings that have ended
-
-    def _written(self, own: bool) -> tuple[str, str, Callable[[int], Any]]:
-        """The source, the schedule as text, and the `prepare` of the source; see `Codegen`."""
-        codegen = Codegen(self.nodes, self.dtype, own)
-        source = codegen.source()
+        codegen = Codegen(self.nodes, self.dtype)
+        self._source, self.schedule, self._target = codegen.source(), str(codegen.schedule), codegen.target
         scope: dict[str, Any] = {"np": np, "dtype": self.dtype, "view": view, **codegen.constants}
-        exec(compile(source, "<compiled by autograd>", "exec"), scope)
-        return source, str(codegen.schedule), scope["prepare"]
+        exec(compile(self._source, "<compiled by autograd>", "exec"), scope)
+        self._prepare: Callable[[int], Bind] = scope["prepare"]
+        self._idle: list[Arrays] = []  # a thread that runs has arrays of its own
 
     @property
     def source(self) -> str:
@@ -60,63 +56,66 @@ class ArrayProgram(BackendProgram):
 
     @built_once
     def _scalars(self) -> ScalarProgram | None:
-        """For one example, if it pays: floats are of double precision."""
+        """The program for one example, if it pays and floats have the precision."""
         return ScalarProgram(self.nodes) if self.dtype == np.float64 and pays(self.nodes) else None
 
-    @built_once
-    def _prepare_own(self) -> Prepare:
-        return self._written(own=True)[-1]
-
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        """The arrays of the nodes; one that is batched with the examples along its last axis."""
+        """The arrays of the nodes; batched ones have the examples along their last axis."""
         B = len(batch)
         in_floats = self._scalars(parameters, batch) if B == 1 and self._scalars else None
         if in_floats is not None:
             return in_floats
-        numbers, compute = self._numbers(B), self._compute
+        compute: Any = functools.partial(self._compute, parameters)
         if B > tuning.NUMPY_CHUNK:
             compute = functools.partial(self._in_chunks, compute)
         with np.errstate(all="ignore"):
-            results: tuple[Any, ...] = compute(parameters, batch, *numbers)
+            results: tuple[Any, ...] = compute(batch, *self._numbers(B))
         return results
 
-    def _compute(self, parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
-        B = len(batch)
-        # Taken while it runs: another thread needs arrays of its own.
-        load, run = prepared = self._prepared.pop(B, None) or self._prepare(B)
+    def _taken(self) -> Arrays:
+        """Arrays by size of batch that no other thread has, to be put back into `_idle` after use."""
         try:
-            results: tuple[Any, ...] = run(parameters, load(batch, *numbers), *numbers)
+            return self._idle.pop()
+        except IndexError:
+            return functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(self._arrays)
+
+    def _arrays(self, B: int) -> tuple[Bind, Callable[..., Any]]:
+        """Arrays for B examples: `bind`, and the results in arrays that the caller may keep."""
+        bind, few = self._prepare(B), self._target.few
+        own = np.empty(self.nodes[0].graph.parameters.size, self.dtype)
+        bound = bind(own)
+        escaping = [node in self._target.escaping for node in self.nodes]
+
+        def compute(parameters: Any, batch: Any, *numbers: float) -> tuple[Any, ...]:
+            if few:
+                own[...] = parameters
+            load, run = bound if few else bind(parameters)
+            results = run(load(batch, *numbers), *numbers)
+            return tuple([each if kept else each.copy() for each, kept in zip(results, escaping)])
+
+        return bind, compute
+
+    def _compute(self, parameters: Any, batch: Any, *numbers: float) -> Any:
+        arrays = self._taken()
+        try:
+            return arrays(len(batch))[1](parameters, batch, *numbers)
         finally:
-            if len(self._prepared) >= tuning.NUMPY_BATCH_SIZES:
-                self._prepared.clear()
-            self._prepared[B] = prepared
-        return results
+            self._idle.append(arrays)
 
     def _in_chunks(
-        self, compute: Callable[..., Any], parameters: Any, batch: Any, cotangent: float, *_: float
+        self, compute: Callable[..., Any], batch: Any, cotangent: float, *_: float
     ) -> tuple[Any, ...]:
         """The results over a large batch, chunk by chunk: the arrays of a chunk stay in the caches."""
         parts = []
         for first in range(0, len(batch), tuning.NUMPY_CHUNK):
             chunk = batch[first : first + tuning.NUMPY_CHUNK]
             count = float(len(chunk))
-            found = compute(parameters, chunk, cotangent, count, cotangent * count)
+            found = compute(chunk, cotangent, count, cotangent * count)
             parts.append([array.copy() for array in found])
         return tuple(
-            np.concatenate(arrays, axis=-1)
-            if node.batched
-            else sum(arrays)
-            if node in self._sums
-            else arrays[0]
+            np.concatenate(arrays, axis=-1) if node.batched else sum(arrays)
             for node, arrays in zip(self.nodes, zip(*parts))
         )
-
-    @built_once
-    def _sums(self) -> set[Node]:
-        """The results that are sums over the batch: of chunks they are added up."""
-        graph = self.nodes[0].graph
-        shares = {graph.cotangent, graph.total_cotangent, graph.batch_size}
-        return {node for node in self.nodes if shares.intersection(ancestry([node]))}
 
     def _numbers(self, B: int) -> tuple[float, float, float]:
         """Cotangent, batch size and total cotangent: the adjoint of each output, B, and their product."""
@@ -130,42 +129,37 @@ class ArrayProgram(BackendProgram):
         done = self._scalars.descend(t) if alone and self._scalars else 0
         if done == len(t.rates):
             return done
-        try:
-            prepare = self._own.pop()
-        except IndexError:
-            prepare = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(self._prepare_own)
+        arrays = self._taken()
         try:
             with np.errstate(all="ignore"):
-                return t.run(self._on_batches(t, prepare), done)
+                return t.run(self._on_batches(t, arrays), done)
         finally:
-            self._own.append(prepare)
+            self._idle.append(arrays)
 
-    def _on_batches(self, t: Training, prepare: Prepare) -> Callable[[int, int], Any]:
-        """What gives the results for each batch of a training; a batch that is used again is loaded once."""
+    def _on_batches(self, t: Training, arrays: Arrays) -> Callable[[int, int], Any]:
+        """A function that computes each batch of a training; a batch that is repeated is loaded once."""
         parameters, again = t.state[: t.parameters], None
-        prepared = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: prepare(B)(parameters))
+        bound = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: arrays(B)[0](parameters))
+
+        def as_it_is(batch: Any, *numbers: float) -> Any:
+            return batch
+
+        def of_chunk(chunk: Any, *numbers: float) -> Any:
+            load, run = bound(len(chunk))
+            return run(load(chunk, *numbers), *numbers)
 
         def compute(start: int, stop: int) -> Any:
             nonlocal again
             if again is None or not t.repeated:
                 B = stop - start
-                numbers = self._numbers(B)
-                load, run = prepared(min(B, tuning.NUMPY_CHUNK))
                 if B == 1 and self._scalars:
-                    load, run = self._scalars.before(load, run)
+                    load, run = as_it_is, self._scalars.before(parameters, of_chunk)
                 elif B > tuning.NUMPY_CHUNK:
-                    load, run = self._of_chunks(prepared)
-                views = load(t.examples(start, stop), *numbers)
-                again = functools.partial(run, parameters, views, *numbers)
+                    load, run = as_it_is, functools.partial(self._in_chunks, of_chunk)
+                else:
+                    load, run = bound(B)
+                numbers = self._numbers(B)
+                again = functools.partial(run, load(t.examples(start, stop), *numbers), *numbers)
             return again()
 
         return compute
-
-    def _of_chunks(self, prepared: Callable[[int], Loaded]) -> Loaded:
-        """`load` and `run` for a large batch, which is loaded anew for each update."""
-
-        def compute(parameters: Any, chunk: Any, *numbers: float) -> Any:
-            load, run = prepared(len(chunk))
-            return run(parameters, load(chunk, *numbers), *numbers)
-
-        return lambda batch, *numbers: batch, functools.partial(self._in_chunks, compute)

@@ -1,10 +1,10 @@
 """The numpy back end for one example: the array program in plain floats, a variable for each number.
 
 A call of numpy on two numbers takes fifty times as long as their product. So a small program for one example
-becomes Python on floats: operators, and for all other rows the forward rule of the table, as the eager
-engine applies it. Gathers, scatters and broadcasts only choose variables, and cost nothing.
+becomes Python on floats: operators, and for other rows the forward rule of the table, as in the eager engine.
+Gathers, scatters and broadcasts only choose variables, and cost nothing.
 
-Python's floats raise where IEEE 754 has an answer: such examples are left to the arrays.
+Python's floats raise where IEEE 754 has an answer: arrays compute such examples.
 """
 
 from __future__ import annotations
@@ -26,10 +26,7 @@ from ..ir.nodes import Node, Shape, ancestry
 from ..ir.registry import Rules
 from ..update_loop import Clamp, Shorten, Training, descent
 
-__all__ = ["OPERATORS", "Loaded", "ScalarProgram", "Writer", "pays"]
-
-Loaded = tuple[Callable[..., Any], Callable[..., Any]]
-"""``load(batch, *numbers)``, which gives views, and ``run(parameters, views, *numbers)``."""
+__all__ = ["OPERATORS", "ScalarProgram", "Writer", "pays"]
 
 _LONGEST = 100  # summands in one line: Python's compiler nests them
 _RAISED = ArithmeticError, ValueError  # by a rule on floats: 1 / 0, exp(1000), log(-1)
@@ -45,7 +42,7 @@ _NO_OPERATION = (ir.Constant, ir.Symbol, ir.Gather, ir.Broadcast, ir.BatchSum)
 
 
 def _operands(node: Node) -> int:
-    """How many numbers, or products, each number of a node is a sum or maximum of; 1 for other operations."""
+    """How many numbers or products are reduced to each number of a node; 1 for other operations."""
     if isinstance(node, (ir.MatMul, ir.Outer)):
         return node.args[1].shape[isinstance(node, ir.Outer)]
     if isinstance(node, ir.TakeRows):
@@ -83,21 +80,15 @@ class ScalarProgram:
         except _RAISED:
             return None
 
-    def before(self, load: Callable[..., Any], run: Callable[..., Any]) -> Loaded:
-        """`load` and `run` for a batch of one, which go on with those given where floats raise."""
-
-        def in_floats(parameters: Any, batch: Any, *numbers: float) -> Any:
-            return self(parameters, batch) or run(parameters, load(batch, *numbers), *numbers)
-
-        return lambda batch, *numbers: batch, in_floats
+    def before(self, parameters: Any, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of batches of one that falls back to `compute` where floats raise."""
+        return lambda batch, *numbers: self(parameters, batch) or compute(batch, *numbers)
 
     def descend(self, training: Training) -> int:
-        """Make updates from one example each, w ← w − η g.
+        """Make updates from one example each, w ← w − η g; returns how many were made.
 
-        Returns
-        -------
-        How many were made. The next one, if there is one, is for arrays: floats raise in it, or a number in
-        it is not finite and the training is careful, or there are other steps than plain descent.
+        Arrays make the others: floats raise in the next one, or the training is careful and a number in it is
+        not finite, or the steps are not those of plain descent.
         """
         t = training
         if t.rule is not descent or {Clamp, Shorten}.intersection(map(type, t.steps)):
@@ -134,8 +125,8 @@ class ScalarProgram:
 class Writer:
     """Writes `run(parameters, example)`.
 
-    The numbers of a node are an array of text in its shape: names of variables, and literals. A lowering
-    gives an array of expressions; each that is more than a name or a literal gets a line, and a name.
+    A node is an array of texts in its shape: names of variables and literals. A lowering returns an array of
+    expressions; all but names and literals are assigned to variables, a line for each.
     """
 
     lowerings: ClassVar[Rules[Callable[..., Any]]] = Rules("numpy, one example")
@@ -166,26 +157,21 @@ class Writer:
 
     # --- operations
 
-    @lowerings.of(ir.Parameters)
-    def _parameters(self, node: Node) -> Any:
-        return self._given(_names("w", node.shape), "parameters")
-
-    @lowerings.of(ir.Inputs)
-    def _inputs(self, node: Node) -> Any:
-        return self._given(_names("x", node.shape), "example")
-
-    def _given(self, names: Any, given: str) -> Any:
+    @lowerings.of(ir.Parameters, ir.Inputs)
+    def _given(self, node: Node) -> Any:
+        prefix, given = ("w", "parameters") if isinstance(node, ir.Parameters) else ("x", "example")
+        names = _names(prefix, node.shape)
         self.lines.append(f"{_listed(names)} = {given}")
         return names
 
-    @lowerings.of(ir.Constant)
-    def _constant(self, node: ir.Constant) -> Any:
-        return np.frompyfunc(repr, 1, 1)(node.data)
-
-    @lowerings.of(ir.Symbol)
-    def _symbol(self, node: Node) -> Any:
-        """1 for one example, whether the mean is taken or the sum."""
-        return np.array(["1.0"], object)
+    lowerings.of(ir.Constant)(lambda self, node: np.frompyfunc(repr, 1, 1)(node.data))
+    # 1 for one example, whether the mean is taken or the sum.
+    lowerings.of(ir.Symbol)(lambda self, node: np.array(["1.0"], object))
+    lowerings.of(ir.Gather)(lambda self, node, x: x.reshape(-1)[node.index])
+    lowerings.of(ir.Broadcast)(lambda self, node, x: np.broadcast_to(x, node.shape))
+    lowerings.of(ir.BatchSum)(lambda self, node, x: x)
+    lowerings.of(ir.MatMul)(lambda self, node, a, b: _matrix_product(a.T if node.transposed else a, b))
+    lowerings.of(ir.Outer)(lambda self, node, a, b: _matrix_product(a, b.T))
 
     @lowerings.of(ir.Apply)
     def _apply(self, node: ir.Apply, *args: Any) -> Any:
@@ -200,15 +186,11 @@ class Writer:
         return np.frompyfunc(call.format, len(args), 1)(*operands)
 
     def _rule(self, row: Primitive) -> str:
-        """The name of a row's forward rule. `evaluate` makes a float of what a user's rule gives."""
+        """The name of a row's forward rule; `evaluate` converts the result of a user's rule to a float."""
         own = is_own(row.forward)
         name = row.name if own else f"rule{len(self.rules)}"
         self.rules[name] = row.forward if own else row.evaluate
         return name
-
-    @lowerings.of(ir.Gather)
-    def _gather(self, node: ir.Gather, x: Any) -> Any:
-        return x.reshape(-1)[node.index]
 
     @lowerings.of(ir.ScatterAdd)
     def _scatter_add(self, node: ir.ScatterAdd, *args: Any) -> Any:
@@ -242,28 +224,12 @@ class Writer:
         places = np.frompyfunc(f"place_in({{}}, {node.length})".format, 1, 1)(index)
         return np.frompyfunc(self._variable, 2, 1)(_names(f"i{node.number}_", index.shape), places)
 
-    @lowerings.of(ir.Broadcast)
-    def _broadcast(self, node: Node, x: Any) -> Any:
-        return np.broadcast_to(x, node.shape)
-
-    @lowerings.of(ir.BatchSum)
-    def _batch_sum(self, node: Node, x: Any) -> Any:
-        return x
-
-    @lowerings.of(ir.MatMul)
-    def _matmul(self, node: ir.MatMul, a: Any, b: Any) -> Any:
-        return _matrix_product(a.T if node.transposed else a, b)
-
-    @lowerings.of(ir.Outer)
-    def _outer(self, node: Node, a: Any, b: Any) -> Any:
-        return _matrix_product(a, b.T)
-
     @lowerings.of(ir.Reduce)
     def _reduce(self, node: ir.Reduce, x: Any) -> Any:
         if node.how == "sum":
             return _PLUS.reduce(x, axis=node.axis, keepdims=True)
         listed = _COMMA.reduce(x, axis=node.axis, keepdims=True)
-        if node.how == "min":  # `min` gives its first argument where the second is nan
+        if node.how == "min":  # `min` returns its first argument where the second is nan
             return np.frompyfunc(f"min({len(x)}.0, {{}})".format, 1, 1)(listed)
         self.rules["reduce"] = functools.reduce
         return np.frompyfunc(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])".format, 1, 1)(listed)

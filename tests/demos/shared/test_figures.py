@@ -33,11 +33,13 @@ def figures():
     yield "walks", plots.walks(*bowl)
     yield "boundaries", plots.boundaries(field, {"epoch 1": field.grid()[:, 0]})
     yield "digits", pictures.digits(RANDOM.uniform(size=(4, 64)), columns=2)
-    yield "training", pictures.training(falling, falling, falling)
+    yield (
+        "training",
+        plots.by_epoch({"loss": {"ours": falling, "theirs": falling}, "right": {"ours": falling}}),
+    )
     yield "confusion", pictures.confusion(np.array([[8, 1], [0, 9]]))
     yield "hardest", pictures.hardest(np.zeros((2, 64)), np.array([[0.2, 0.8], [0.6, 0.4]]), np.array([0, 0]))
     yield "neurons", pictures.neurons(RANDOM.normal(size=(8, 64)), RANDOM.normal(size=(10, 8)))
-    yield "losses", pictures.losses(falling, falling, 7)
     yield "predictions", pictures.predictions(found, targets, dict.fromkeys(found, 0.5))
     yield "residuals", pictures.residuals(found, targets)
     yield "history", History(falling, falling, metrics={"accuracy": falling}).plot()
@@ -72,7 +74,7 @@ def test_no_text_is_tiny_or_cut(figure):
         assert whole.x0 < box.x0 < box.x1 < whole.x1
 
 
-@pytest.mark.parametrize("name", ["curves", "training", "losses", "history"])
+@pytest.mark.parametrize("name", ["curves", "training", "history"])
 def test_lines_differ_in_their_dashes_too(name):
     lines = [line for line in FIGURES[name].axes[0].get_lines() if len(line.get_xdata()) > 2]
     dashes = [str(line._unscaled_dash_pattern) for line in lines]

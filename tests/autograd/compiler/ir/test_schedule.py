@@ -21,8 +21,7 @@ from tests.support.compiled import program_of
 from tests.support.profiles import tries
 
 TARGETS = {
-    "numpy": lambda nodes: ArrayTarget(nodes, own=False),
-    "numpy, a training": lambda nodes: ArrayTarget(nodes, own=True),
+    "numpy": ArrayTarget,
     "llvm, loops": lambda nodes: NativeTarget(nodes, 8, straight=False, numbers_first=False),
     "llvm, straight": lambda nodes: NativeTarget(nodes, 8, straight=True, numbers_first=False),
 }
