@@ -116,7 +116,7 @@ def text(report: Report, source: str) -> None:
         elif heading[1] == "#":  # the heading of the page
             continue
         else:
-            report.section(f"part{heading[2].split()[0]}", heading[2])
+            report.section(heading[2].split(" ", 1)[1])
         report.tell(*block.splitlines())
 
 
