@@ -74,14 +74,11 @@ def require_finite_value(node: Any) -> None:
 
 def require_finite(kind: str, node: Any, derivative: Any, reader: Any = None) -> None:
     """Refuse a derivative that is not finite; it came from the node `reader`."""
-    if not math.isfinite(derivative):
-        raise _anomaly(kind, node, float(derivative), reader)
-
-
-def _anomaly(kind: str, node: Any, derivative: float, reader: Any = None) -> AnomalyError:
-    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node._number}"
+    if math.isfinite(derivative):
+        return
+    text = f"the {kind} of {describe(node)} became {float(derivative)}, whose data is {node._number}"
     if reader is not None:
         text += f"; it came from {describe(reader)}: {computation(reader)}"
     elif node.op:
         text += f"; {computation(node)}"
-    return AnomalyError(text)
+    raise AnomalyError(text)

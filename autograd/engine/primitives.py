@@ -466,12 +466,6 @@ def _components(y: Any, values: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _length_in_cells(values: Sequence[Any]) -> Any:
-    """√Σ v², with all numbers divided by the largest first, so that no square overflows or vanishes."""
-    top = functools.reduce(maximum, map(abs, values))
-    return where(top, top * sqrt(sum([square(value / top) for value in values])), 0.0)
-
-
 def _norm_in_cells(values: Sequence[Any], of_zeros: float = 0.0) -> Any:
     """√Σ v², scaled where the squares would leave the floats."""
     size = sum(list(map(abs, values)))
@@ -485,8 +479,10 @@ def _norm_in_cells(values: Sequence[Any], of_zeros: float = 0.0) -> Any:
 
 
 def _length_native(values: Sequence[Any]) -> Any:
+    """√Σ v², with all numbers divided by the largest first, so that no square overflows or vanishes."""
+    top = functools.reduce(maximum, map(abs, values))
+    length = where(top, top * sqrt(sum([square(value / top) for value in values])), 0.0)
     # One infinite number decides, even beside a nan, as in math.hypot.
-    length = _length_in_cells(values)
     return functools.reduce(lambda y, value: where(1.0 / abs(value), y, math.inf), values, length)
 
 
@@ -1191,11 +1187,13 @@ def hardtanh(x: float) -> float:
 # --- branches --------------------------------------------------------------------------------------
 
 
+def _share(a: Any, b: Any) -> Any:
+    """1 for a > b, ½ for a tie, 0 for a < b."""
+    return 0.5 * (1.0 + greater(a, b) - greater(b, a))
+
+
 @primitive(
-    lambda y, a, b: (
-        0.5 * (1.0 + greater(a, b) - greater(b, a)),
-        0.5 * (1.0 + greater(b, a) - greater(a, b)),
-    ),
+    lambda y, a, b: (_share(a, b), _share(b, a)),
     array=lambda a, b: np.where((a >= b) | (a != a), a, b),  # np.maximum gives either of 0 and −0
     ufunc=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
     kinks={(1.0, 1.0): (0.5, 0.5), (math.inf, math.inf): (0.5, 0.5)},
@@ -1210,10 +1208,7 @@ def maximum(a: float, b: float) -> float:
 
 
 @primitive(
-    lambda y, a, b: (
-        0.5 * (1.0 + greater(b, a) - greater(a, b)),
-        0.5 * (1.0 + greater(a, b) - greater(b, a)),
-    ),
+    lambda y, a, b: (_share(b, a), _share(a, b)),
     array=lambda a, b: np.where((a <= b) | (a != a), a, b), ufunc=np.minimum,
     symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
     kinks={(1.0, 1.0): (0.5, 0.5), (-math.inf, -math.inf): (0.5, 0.5)},
