@@ -126,5 +126,6 @@ def assignment() -> Problem:
         weights=_WEIGHTS,
         targets=_TARGETS,
         biases=_BIASES,
+        numberings=[{"w2": "w3", "w3": "w2", "w6": "w7", "w7": "w6"}],  # by input, not by neuron
         losses=_LOSSES,
     )

@@ -16,12 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
-from ..symbolic import Apply, Symbol
+from ..symbolic import Apply
 from .expected import Estimate, applied, shortest
-from .grading import FOLLOWS, Flags, Judgement
+from .grading import FOLLOWS, UNKNOWN, Judgement
 from .inference import NO_CHANGE, Understanding
 from .vocabulary import RATE
 
@@ -95,21 +96,16 @@ def reconsider(found: Understanding, judged: Judgement, known: Mapping[str, Inte
     loose = replace(found, table=found.table.loosened())
     sure = _with(loose, known).judged(as_printed=bool(known))
     none_left = not sure.wrong_columns
-    doubtful: dict[str, Flags] = {}
-    follows: dict[str, Flags] = {}
     stays = found.network.trained if _stays(found) else ()
-    for name, states in judged.states.items():
+    for name, column in judged.columns.items():
         if name in stays:
             continue
         # A text in place of a number is wrong in any case.
-        differs = (states >= FOLLOWS) & ~np.isnan(judged.seen[name].value)
-        for cells, flags in (
-            (doubtful, (sure.states[name] < FOLLOWS) | none_left),
-            (follows, sure.states[name] == FOLLOWS),
-        ):
-            if (flags & differs).any():
-                cells[name] = flags & differs
-    judged.doubt(doubtful, follows)
+        differs = (column.states >= FOLLOWS) & ~np.isnan(column.printed.value)
+        states = sure.columns[name].states
+        column.doubtful = differs & ((states < FOLLOWS) | none_left)
+        column.states[differs & (states == FOLLOWS)] = FOLLOWS
+        column.states[column.doubtful] = UNKNOWN
 
 
 def _stays(found: Understanding) -> bool:
@@ -185,13 +181,13 @@ def _votes(
     repeated = name == RATE and found.gap > 1
     step = 1e-4 * abs(place) if repeated else 1.0
     without = _with(found, {**known, name: Interval()}).judged(_LOOK, as_printed=True)
-    reading = {each: without.full[each] for each in without.seen if each in without.full}
+    reading = {each: without[each].full for each in without.columns if each in without}
     points = [
         _with(found, {**known, name: Interval(x, x)}).judged(_LOOK, reading=reading)
         for x in (place, place + step, place + 2.0 * step)
     ]
     for column, printed in _printed(points[0]):
-        first, second, third = (each.computed[column] for each in points)
+        first, second, third = (each[column].computed for each in points)
         slope = (second.value - first.value) / step
         bend = np.abs(third.value - 2.0 * second.value + first.value)
         size = np.abs(first.value) + np.abs(second.value) + np.abs(third.value)
@@ -203,7 +199,7 @@ def _votes(
         radius = 1.5 * width / steep + 4e-15 * (abs(place) + np.abs(off))
         straight = np.abs(off) <= _NEAR * abs(place) if repeated else bend <= _STRAIGHT * size
         usable = moves & straight & (steep > 0.5 * np.abs(slope)) & np.isfinite(off) & np.isfinite(radius)
-        usable &= ~points[0].taken.get(column, np.False_)
+        usable &= ~points[0][column].taken
         rows = np.flatnonzero(usable)
         for row in rows:
             there = place + float(off[row])
@@ -212,18 +208,11 @@ def _votes(
 
 def _printed(judged: Judgement) -> Iterator[tuple[str, Estimate]]:
     """What is printed of quantities that are computed; of h1 also what σ(h1) tells, if only that is."""
-    for name in judged.states:
-        if name in judged.computed:
-            yield name, judged.seen[name]
-    for name, formula in judged.network.formulas.items():
-        if name in judged.seen and isinstance(formula, Apply) and len(formula.operands) == 1:
-            (inside,) = formula.operands
-            if (
-                isinstance(inside, Symbol)
-                and inside.text in judged.computed
-                and inside.text not in judged.seen
-            ):
-                yield inside.text, _inverse(formula, judged.seen[name])
+    for name, column in judged.columns.items():
+        yield name, column.printed
+        inside = judged.network.inside(name)
+        if inside and inside not in judged.columns:
+            yield inside, _inverse(cast(Apply, judged.network.formulas[name]), column.printed)
 
 
 def _inverse(formula: Apply, printed: Estimate) -> Estimate:

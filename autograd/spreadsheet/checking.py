@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from .certainty import bettered, guessed, intervals, reconsider
 from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
-from .grading import FOLLOWS, UNKNOWN, Flags, Judgement
+from .grading import FOLLOWS, UNKNOWN, WRONG, Flags, Judgement
 from .inference import NotUnderstood, Understanding, understand
 from .mutations import ACTIVATIONS
 from .problem import Problem
@@ -37,7 +38,7 @@ from .vocabulary import RATE, short, split_derivative, stem, updated
 __all__ = ["check_book", "check_workbook"]
 
 _AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
-_CUT_COLUMNS = 5  # that no usual slip makes wrong by less than a unit of the last digit
+_MANY_COLUMNS = 5  # that no usual slip makes wrong all at once
 _LOOK = 12  # rows by which readings are compared
 _TYPED = 1e-12  # the slack of a number that was not cut
 _WONDER = 20.0  # times better must what is computed from it agree
@@ -107,6 +108,11 @@ def check_book(book: Book, problem: Problem, lr: float | None = None) -> Workboo
             if len(book.names) == 1:
                 raise
             entries.append(Refusal(f"sheet {brief(name)}", UNREADABLE, str(error)))
+    seen = any(tables and not sheet.hidden for sheet, tables in found)
+    for sheet, tables in found:
+        if seen and sheet.hidden and tables:
+            remarks.append(f"Not checked, for it is hidden: sheet {brief(sheet.name)}")
+            tables.clear()
     all_given = [givens(sheet, tables, problem) for sheet, tables in found]
     elsewhere = list(itertools.chain.from_iterable(all_given))
     for (sheet, tables), own in zip(found, all_given, strict=True):
@@ -126,7 +132,7 @@ def check_book(book: Book, problem: Problem, lr: float | None = None) -> Workboo
             f"{each.where} cannot be read: {each.reason}" for each in entries if isinstance(each, Refusal)
         ]
         raise SheetError("; ".join([nothing, *refused[:1]]))
-    without = [sheet.name for sheet, tables in found if not tables] + book.others
+    without = [sheet.name for sheet, tables in found if not tables and not sheet.hidden] + book.others
     if without:
         remarks.append(f"No table with the columns of {problem.title} on: {listed(without, 20)}")
     return WorkbookReport(book.path, entries, remarks)
@@ -222,13 +228,11 @@ def _check_table(
     title = _where(book, table)
     beside = [*beside, *_rate_by_use(understood, beside)]
     findings = [
-        _finding(judged, name, judged.wrong(name).tolist(), title, book, beside)
-        for name in judged.wrong_columns
+        _finding(judged, name, np.flatnonzero(column.states == state).tolist(), title, book, known)
+        for state, known in ((WRONG, beside), (FOLLOWS, None))
+        for name, column in judged.columns.items()
+        if (column.states == state).any()
     ]
-    for name in filter(judged.states.__contains__, table.columns):
-        rows = np.flatnonzero(judged.states[name] == FOLLOWS).tolist()
-        if rows:
-            findings.append(_finding(judged, name, rows, title, book, None))
     others, misnamed = list(_other_numbers(understood, judged)), list(_misnamed(understood, book))
     understood.notes += [*others, *misnamed]
     doubts = list(_doubts(understood, judged, coarse))
@@ -246,7 +250,7 @@ def _other_numbers(understood: Understanding, judged: Judgement) -> Iterator[str
     problem = understood.problem
     usual = {**problem.inputs, **problem.weights}
     held = {
-        name: judged.full[name]
+        name: judged[name].full
         for name in usual
         if name not in understood.sources or understood.sources[name] != "assumed"
     }
@@ -287,12 +291,20 @@ def _understood(
     if typed := _typed(understood):
         table = table.exact(typed)
         understood = understand(table, beside, problem, book, lr)
-    wrong = len(understood.judged(_LOOK).wrong_columns)
-    if wrong and table.is_rounded:
-        other = understand(table.cut(), beside, problem, book, lr)
-        if len(other.judged(_LOOK).wrong_columns) <= wrong - _CUT_COLUMNS:
-            other.notes.append("the numbers are cut behind their last digit, and not rounded")
-            understood, table = other, other.table
+    others = [(table.cut(), beside, "the numbers are cut behind their last digit, and not rounded")]
+    for order in problem.numberings:
+        known = [replace(each, name=order.get(each.name, each.name)) for each in beside]
+        names = ", ".join(f"{name} is {meant}" for name, meant in order.items())
+        note = f"the weights have other numbers than in {problem.title}: its {names}"
+        others.append((table.renumbered(order), known, note))
+    for other_table, known, note in others if table.is_rounded else others[1:]:
+        wrong = len(understood.judged(_LOOK).wrong_columns)
+        if wrong >= _MANY_COLUMNS:
+            other = understand(other_table, known, problem, book, lr)
+            if len(other.judged(_LOOK).wrong_columns) <= wrong - _MANY_COLUMNS:
+                other.notes.append(note)
+                understood = other
+    table = understood.table
     if not 0 < len(table.spare) <= _MOST_SPARE:
         return understood
     network = understood.network
@@ -308,10 +320,8 @@ def _understood(
         except NotUnderstood:
             continue
         judged = other.judged(_LOOK)
-        involved = (name, table.spare[turn].name)
-        if judged.mistakes < fewest + (best is understood) and not any(
-            len(judged.wrong(each)) for each in involved
-        ):
+        involved = {name, table.spare[turn].name}
+        if judged.mistakes < fewest + (best is understood) and involved.isdisjoint(judged.wrong_columns):
             fewest, best = judged.mistakes, other
             column = other.table.columns[name]
             place = reference(table.at(table.header, column.position))
@@ -342,7 +352,8 @@ def _typed(understood: Understanding) -> list[str]:
         cut = replace(understood, table=table.exact([each for each in given if each != name])).judged(_LOOK)
         if any(
             np.mean(
-                (cut.right[each].error > _WONDER * cut.seen[each].error) & exact.fits(each, exact.right[each])
+                (cut[each].right.error > _WONDER * cut[each].printed.error)
+                & exact[each].fits(exact[each].right)
             )
             > 0.5
             for each in readers
@@ -399,7 +410,7 @@ def _other_biases(
         formulas = problem.network(understood.loss, names).formulas
         sums = [name for name, formula in formulas.items() if not set(names).isdisjoint(names_in(formula))]
         sums = [name for name in sums if _compared(judged, name)]
-        unsaid = len(sums) > 1 and all(len(judged.wrong(name)) for name in sums)
+        unsaid = len(sums) > 1 and all(len(judged[name].wrong) for name in sums)
         if names != network.biases and (stated <= set(names) if stated else unsaid):
             yield names
 
@@ -407,39 +418,25 @@ def _other_biases(
 def _require_the_network(judged: Judgement, problem: Problem) -> None:
     """Refuse a table of a network with another activation: that is no slip."""
     network = judged.network
-    groups: dict[str, list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for name, formula in network.formulas.items():
-        if (
-            name in judged.columns
-            and isinstance(formula, Apply)
-            and names_in(formula) == _single_name(formula)
-        ):
-            groups.setdefault(stem(name), []).append(name)
-    for names in groups.values():
-        if len(names) < 2 or any(len(judged.wrong(name)) < judged.count for name in names):
+        if name in judged.columns and network.inside(name):
+            groups.setdefault((stem(name), cast(Apply, formula).row.name), []).append(name)
+    for (_, right), names in groups.items():
+        if len(names) < 2 or any(len(judged[name].wrong) < judged.count for name in names):
             continue
-        row = network.formulas[names[0]].row  # type: ignore[attr-defined]  # an Apply, as above
         for other in (*ACTIVATIONS, ""):
-            if other == row.name or any(network.formulas[name].row is not row for name in names):  # type: ignore[attr-defined]  # each is an Apply, as above
-                continue
-            fits = []
-            for name in names:
-                inside = judged.own[names_in(network.formulas[name])[0]]
-                symbol = network.symbol("x")
-                formula = Apply(TABLE[other], (symbol,)) if other else symbol
-                fits.append(judged.fits(name, propagated(formula, {"x": inside})).all())
-            if all(fits):
+            x = Symbol("x")
+            formula = Apply(TABLE[other], (x,)) if other else x
+            if other != right and all(
+                judged[name].fits(propagated(formula, {"x": judged[network.inside(name)].own})).all()
+                for name in names
+            ):
                 read = ", ".join(f"{name} = {other or 'the sum itself'}" for name in names)
                 raise SheetError(
-                    f"it is another network than {problem.title}: {read}, where {row.name} belongs. Check it "
+                    f"it is another network than {problem.title}: {read}, where {right} belongs. Check it "
                     "against a graph of its own, with Problem.of"
                 )
-
-
-def _single_name(formula: Apply) -> tuple[str, ...]:
-    """The name of a formula that is one function of one name, as σ(h1) is; else none."""
-    one = formula.operands[0] if len(formula.operands) == 1 else None
-    return (one.text,) if isinstance(one, Symbol) else ()
 
 
 def _finding(
@@ -478,13 +475,14 @@ def _finding(
 
 def _point(judged: Judgement, row: int) -> dict[str, Value]:
     """The engine's own graph with the numbers of that row; 0 for what is none there, and so not needed."""
-    numbers = {name: float(judged.full[name].value[row]) for name in judged.network.leaves}
+    numbers = {name: float(judged[name].full.value[row]) for name in judged.network.leaves}
     return judged.network.at({name: x if math.isfinite(x) else 0.0 for name, x in numbers.items()})
 
 
 def _right_number(judged: Judgement, name: str, row: int) -> float:
     """What belongs into the cell, by the engine; for an update by the printed gradient."""
-    worked_out = float(judged.right[name].value[row])
+    right = judged.columns[name].right
+    worked_out = float(right.value[row])
     if name in judged.network.leaves or name.endswith("'") or not math.isfinite(worked_out):
         return worked_out  # what is not finite was computed from a cell that holds no number
     nodes = _point(judged, row)
@@ -492,7 +490,7 @@ def _right_number(judged: Judgement, name: str, row: int) -> float:
     exact = nodes[name].data if pair is None else grad(nodes[pair[0]], [nodes[pair[1]]])[0]
     # The claim: the formulas that the table was judged by give what the engine gives, short of overflow.
     assert not math.isfinite(exact) or math.isclose(
-        exact, worked_out, rel_tol=1e-6, abs_tol=1e-12 + float(judged.right[name].error[row])
+        exact, worked_out, rel_tol=1e-6, abs_tol=1e-12 + float(right.error[row])
     ), name
     return exact
 
@@ -500,7 +498,8 @@ def _right_number(judged: Judgement, name: str, row: int) -> float:
 def _derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
     """Where the right number comes from: its formula, and the same in numbers."""
     weight, network = name.removesuffix("'"), judged.network
-    if judged.taken[name][row] or (judged.gap > 1 and name == weight):
+    column = judged.columns[name]
+    if column.taken[row] or (judged.gap > 1 and name == weight):
         return
     if weight in network.trained and judged.moves(weight):
         assert judged.rate is not None
@@ -508,16 +507,16 @@ def _derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
         above = name == weight and not judged.after
         at = row - above
         formula, remark = network.update(weight), ", all of the row above" if above else ""
-        values = {weight: judged.full[weight].value[at], slope: judged.own[slope].value[at]}
+        values = {weight: judged[weight].full.value[at], slope: judged[slope].own.value[at]}
         values[RATE] = judged.rate.value[at]
         if judged.momentum:
             remark += f", with the velocity v ← {judged.momentum:g} v + {short(slope)} for the gradient"
-            values[slope] = judged.carried(judged.own[slope]).value[at]
+            values[slope] = judged.carried(judged[slope].own).value[at]
     elif name in network.leaves:
         return
     else:
         formula, remark = judged.formula(name), ""
-        values = {each: judged.full[each].value[row] for each in judged.full}
+        values = {each: judged[each].full.value[row] for each in names_in(formula)}
     numeric = replace(
         TEXT,
         symbol=lambda symbol: _in_brackets(values[symbol.text]),
@@ -527,7 +526,7 @@ def _derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
     left = short(name)
     yield f"{left} = {short(TEXT.write(formula))}{remark}"
     yield " " * (len(left) + 1) + f"= {numeric.write(formula)}"
-    yield " " * (len(left) + 1) + f"= {float(judged.right[name].value[row]):.9g}"
+    yield " " * (len(left) + 1) + f"= {float(column.right.value[row]):.9g}"
 
 
 def _in_brackets(number: float) -> str:
@@ -564,10 +563,11 @@ def _doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, F
         yield f"not read: {listed(table.unread)}; and no column was read as {listed(absent)}"
     if table.twice:
         yield f"there a second time, with other numbers: {listed(table.twice)}"
-    if judged.doubtful:
+    doubtful = {name: each.doubtful for name, each in judged.columns.items() if each.doubtful.any()}
+    if doubtful:
         lacking = [name for name in guessed(understood) if name != RATE]
         yield (
-            f"cannot be told right from wrong: {_cells(judged, judged.doubtful)}; what differs there may be "
+            f"cannot be told right from wrong: {_cells(judged, doubtful)}; what differs there may be "
             + (
                 f"{listed(lacking)}, which no cell holds: write it beside its name"
                 if lacking
@@ -575,11 +575,11 @@ def _doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, F
             )
         )
     unknown = {
-        name: (states == UNKNOWN) & ~judged.doubtful.get(name, np.False_)
-        for name, states in judged.states.items()
-        if (judged.rate is not None or name.removesuffix("'") not in slopes)
+        name: flags
+        for name, column in judged.columns.items()
+        if (flags := (column.states == UNKNOWN) & ~column.doubtful).any()
+        and (judged.rate is not None or name.removesuffix("'") not in slopes)
     }
-    unknown = {name: flags for name, flags in unknown.items() if flags.any()}
     if unknown:
         yield f"not computed, for what is needed for it is no number: {_cells(judged, unknown)}"
     if coarse:
@@ -591,11 +591,8 @@ def _doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, F
 
 def _compared(judged: Judgement, name: str) -> bool:
     """Whether any number of the column was compared with a computed one."""
-    for each in (name, updated(name)):
-        states = judged.states.get(each)
-        if states is not None and ((states > UNKNOWN) & ~judged.taken[each]).any():
-            return True
-    return False
+    columns = [judged.columns[each] for each in (name, updated(name)) if each in judged.columns]
+    return any(((column.states > UNKNOWN) & ~column.taken).any() for column in columns)
 
 
 def _places(table: Table, lines: Sequence[int]) -> str:

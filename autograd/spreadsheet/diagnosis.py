@@ -188,8 +188,8 @@ def diagnose(judged: Judgement, name: str, limits: Limits) -> Slip | None:
     ------
     NotSearched : if more formulas were tried than `limits` allow, and none was found so far.
     """
-    rows = judged.wrong(name)
-    rows = rows[~np.isnan(judged.seen[name].value[rows])]
+    column = judged.columns[name]
+    rows = column.wrong[~np.isnan(column.printed.value[column.wrong])]
     if not len(rows) or len(judged.wrong_columns) > MANY:
         return None
     weight = name.removesuffix("'")
@@ -239,11 +239,11 @@ def _case(
     def whole(plain: str) -> Estimate | None:
         if plain == RATE:
             return judged.rate
-        if plain not in judged.own:
+        if plain not in judged:
             if plain not in network:
                 return None
             judged.derive([plain])
-        own = judged.own[plain]
+        own = judged[plain].own
         return judged.carried(own) if trained and split_derivative(plain) else own
 
     @functools.cache
@@ -252,15 +252,15 @@ def _case(
             if text.endswith(f" {row}"):
                 plain = text.removesuffix(f" {row}")
                 # A column that is wrong from its own row above would explain anything that hardly changes.
-                each = judged.full.get(plain) if plain == name and not trained else whole(plain)
+                each = judged[plain].full if plain == name and not trained else whole(plain)
                 return None if each is None else _moved(judged, plain, each, where, reads)
         each = whole(text)
         if each is None:
             return None
         return _drifted(judged, text, each, reads) if drift else each.take(reads)
 
-    seen, right = judged.seen[name].take(rows), judged.right[name].take(rows)
-    return _Case(name, seen, right, reads, values, limits)
+    column = judged.columns[name]
+    return _Case(name, column.printed.take(rows), column.right.take(rows), reads, values, limits)
 
 
 def _moved(judged: Judgement, name: str, each: Estimate, where: str, rows: Rows) -> Estimate:
@@ -452,7 +452,7 @@ def _of_one_number(judged: Judgement, case: _Case) -> Slip | None:
     if printed.any() and np.all(np.abs(right - right[0]) <= 4.0 * (case.printed.error + case.right.error)):
         return None  # where the right numbers do not change either, that is no sign
     first = int(case.rows[0])
-    before = judged.seen[case.name].value[first - 1] if first else math.nan
+    before = judged.columns[case.name].printed.value[first - 1] if first else math.nan
     if abs(before - printed[0]) <= 2.0 * case.printed.error[0]:
         return Slip("it stays at the number of the row before: the formula does not go on")
     return Slip(f"the number {printed[0]:g} stands in each of these rows")
@@ -530,7 +530,7 @@ def _is_plain(number: float, spread: float) -> bool:
 
 def _of_constant(judged: Judgement, name: str, rows: Rows) -> Slip | None:
     """What is given grows from one row to the next."""
-    values = judged.seen[name].value
+    values = judged.columns[name].printed.value
     steps = np.diff(values[rows[0] - 1 :])
     if not (len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=1e-6, atol=0.0)):
         return None
@@ -548,7 +548,7 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows, limits: Li
     if not len(rows):
         return None
     predicted = judged.predictions(weight, gap=1)[0]
-    usual = judged.fits(name, predicted if same_row else predicted.moved_down())
+    usual = judged.columns[name].fits(predicted if same_row else predicted.moved_down())
     drift = bool(usual[rows].all())
     case = _case(judged, name, rows, reads, limits, drift)
     slope = network.gradient(weight)

@@ -305,6 +305,12 @@ class Network:
         ]
         return _total(terms)
 
+    def inside(self, name: str) -> str:
+        """The one operand of a quantity that is a function of a name: h1 of a_h1 = σ(h1); else ``""``."""
+        formula = self.formulas.get(name)
+        one = formula.operands[0] if isinstance(formula, Apply) and len(formula.operands) == 1 else None
+        return one.text if isinstance(one, Symbol) else ""
+
     def parts(self, top: str) -> list[str]:
         """The quantities that a quantity is the sum of, or the mean: its derivative by each is a number."""
         names = [name for name in names_in(self.formulas[top]) if name in self.formulas]

@@ -2,9 +2,9 @@
 
 A wrong ∂E/∂w3 makes the next w3 differ from a right sheet, and then everything. So nothing is compared with a
 training run from the start: each row is computed anew from the inputs, targets and weights that stand in
-it, and a weight from the row above it, by the gradients that are printed there. What is left over within a
-row is told apart the same way: a number that is right for the printed numbers before it, though these
-are wrong, follows from them and is no mistake of its own.
+it, and a weight from the row above it, by the gradients that are printed there. Errors within a row are told
+apart the same way: a number that is right for wrong printed numbers before it follows from them and is no
+mistake of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Mapping
-from typing import cast
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +23,10 @@ from .expected import Array, Estimate, Network, evaluate, names_in, propagated
 from .tables import Column, Table
 from .vocabulary import RATE, derivative, split_derivative, updated
 
-__all__ = ["FOLLOWS", "MISSING", "RIGHT", "UNKNOWN", "WRONG", "Judgement", "exactly"]
+__all__ = ["FOLLOWS", "MISSING", "RIGHT", "UNKNOWN", "WRONG", "Judgement", "Premises", "Quantity", "exactly"]
 
 MISSING, UNKNOWN, RIGHT, FOLLOWS, WRONG = range(5)
-"""What is said of a cell. UNKNOWN: there is nothing to compare it with. FOLLOWS: right for wrong numbers of
+"""The states of a cell. UNKNOWN: there is nothing to compare it with. FOLLOWS: right for wrong numbers of
 its own row."""
 
 _FILLED = 1e-13  # what filling down a series of step 0 may add to a number, relatively
@@ -39,116 +40,231 @@ def exactly(value: float, rows: int) -> Estimate:
     return Estimate(np.full(rows, value), np.zeros(rows))
 
 
-class Judgement:
-    """A table and what is right in it.
+class Quantity:
+    """A quantity in every row of a table: arrays of shape (rows,).
 
     Attributes
     ----------
-    states : of each column what is said of each of its cells.
-    right : what belongs there.
-    taken : of each column which of its cells are taken as they stand, for nothing computes them.
-    own : each quantity as its own row has it: as printed where that is wrong, else as computed.
-    seen : each quantity as printed, where it is.
-    full, computed : each quantity as its formula gives it; with `as_printed`, `full` has what is printed
-        where that is the more exact.
-    doubtful : the cells that differ, and may be right all the same, by column.
+    printed : the numbers of its column; nan where there is none.
+    texts : where the column holds a text or an error in place of a number.
+    full : what formulas read of it.
+    own : as its own row has it: as printed where that is wrong, else as computed.
+    bad : where its own row has it wrong.
+    right : what belongs in its column.
+    computed : what its formula gives; of a weight, the update by the right gradient.
+    states : the state of each cell of its column.
+    taken : the cells that are taken as they stand, for nothing computes them.
+    doubtful : the cells that differ and may be right all the same.
+    """
+
+    def __init__(self, count: int, column: Column | None = None) -> None:
+        nothing, never = exactly(math.nan, count), np.zeros(count, bool)
+        self.printed, self.texts = nothing, never
+        if column is not None:
+            self.printed = Estimate(column.values[:count], column.slack[:count])
+            self.texts = np.isin(np.arange(count), list(column.texts))
+        self.full = self.own = self.right = self.computed = nothing
+        self.bad = self.taken = self.doubtful = never
+        self.states: States = np.full(count, MISSING, np.int8)
+
+    @property
+    def wrong(self) -> npt.NDArray[np.intp]:
+        """The rows that are wrong by a mistake of their own."""
+        return np.flatnonzero(self.states == WRONG)
+
+    @property
+    def agrees(self) -> Flags:
+        """Where the column was computed anew and holds what was computed."""
+        flags: Flags = (self.states == RIGHT) & ~self.taken
+        return flags
+
+    def fits(self, *possible: Estimate) -> Flags:
+        """Whether the printed numbers are among those that may be right, as far as digits tell."""
+        printed, found = self.printed, np.zeros(len(self.texts), bool)
+        for right in possible:
+            near = np.abs(printed.value - right.value) <= printed.error + right.error
+            found |= near | (printed.value == right.value) | ~np.isfinite(right.value)
+        return found
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether so few digits are printed that one update of a weight may not show."""
+        error = np.sort(self.printed.error)
+        return bool(error[len(error) // 2] > 1e-12)
+
+    def grade(self, right: Estimate, fits: Flags, follows: Flags, taken: Flags) -> None:
+        """Fill in the states; cells that are `taken` as they stand need no computing."""
+        self.right, self.taken = right, taken
+        known = np.isfinite(right.value) & np.isfinite(right.error)
+        empty = np.isnan(self.printed.value)
+        there = np.flatnonzero(~empty)
+        inside = np.zeros(len(empty), bool)
+        if len(there):
+            inside[there[0] : there[-1]] = True
+        text_wrong = taken | (known & ~follows)
+        self.states = np.select(
+            [
+                self.texts & text_wrong,
+                self.texts & follows,
+                self.texts,
+                empty & inside & known,  # an empty cell in the middle
+                empty,
+                taken,
+                ~known,
+                fits,
+                follows,
+            ],
+            [WRONG, FOLLOWS, UNKNOWN, WRONG, MISSING, RIGHT, UNKNOWN, RIGHT, FOLLOWS],
+            WRONG,
+        ).astype(np.int8)
+
+
+@dataclass(kw_only=True)
+class Premises:
+    """What a table is judged by.
+
+    Attributes
+    ----------
+    given : inputs, targets and biases that the table does not hold, and weights of the first row.
+    rate : the learning rate of each row; None if it is not known, and then no update is judged.
+    after : whether a row holds its weights after its own update.
+    gap : how many updates there are from one row to the next.
+    momentum : the factor μ in v ← μ v + ∂E/∂w, w ← w − η v.
+    """
+
+    table: Table
+    network: Network
+    given: dict[str, Estimate]
+    rate: Estimate | None = None
+    after: bool = False
+    gap: int = 1
+    momentum: float = 0.0
+
+    def judged(self, rows: int | None = None, rate: Estimate | None = None, **how: Any) -> Judgement:
+        return Judgement(self, rows, rate, **how)
+
+
+class Judgement:
+    """A table and what is right in it; `judged[name]` is a quantity that was computed or printed.
+
+    Parameters
+    ----------
+    rows : how many rows to look at; all by default.
+    rate : the learning rate in place of the known one.
+    as_printed : whether formulas read what is printed, where that is more exact than what is computed or
+        there is no computing it. In a right sheet that is the same number.
+    reading : what formulas read of these quantities, whatever is computed.
+
+    Attributes
+    ----------
+    columns : the quantities that have a column.
     """
 
     def __init__(
         self,
-        table: Table,
-        network: Network,
-        given: Mapping[str, Estimate],
-        rate: Estimate | None,
-        *,
+        known: Premises,
         rows: int | None = None,
-        after: bool = False,
-        gap: int = 1,
-        momentum: float = 0.0,
+        rate: Estimate | None = None,
+        *,
         as_printed: bool = False,
         reading: Mapping[str, Estimate] | None = None,
     ) -> None:
-        """Judge the table.
-
-        Parameters
-        ----------
-        network : the formulas.
-        given : of inputs, targets and biases that the table does not hold, and of weights in the first row,
-            the numbers.
-        rate : the learning rate of each row; None if it is not known, and then no update is judged.
-        rows : how many rows to look at; all by default.
-        after : whether a row holds its weights after its own update.
-        gap : how many updates there are from one row to the next.
-        momentum : the factor μ in v ← μ v + ∂E/∂w, w ← w − η v.
-        as_printed : whether formulas read what is printed, where that is more exact than what is computed or
-            there is no computing it. In a right sheet that is the same number.
-        reading : what formulas read of these quantities, whatever is computed.
-        """
-        self.table, self.network = table, network
-        self.count = len(table.rows) if rows is None else min(rows, len(table.rows))
-        self.rate = None if rate is None else rate.take(slice(0, self.count))
-        self.after, self.gap, self.momentum = after, gap, momentum
+        self.table, self.network = known.table, known.network
+        self.after, self.gap, self.momentum = known.after, known.gap, known.momentum
+        self.count = len(self.table.rows[:rows])
+        here = slice(0, self.count)
+        rate = rate or known.rate
+        self.rate = None if rate is None else rate.take(here)
         self._as_printed, self._reading = as_printed, reading or {}
-        self._given = {name: each.take(slice(0, self.count)) for name, each in given.items()}
-        self.columns = {name: column for name, column in table.columns.items() if self._is_known(name)}
-        self.full: dict[str, Estimate] = {}
-        self.computed: dict[str, Estimate] = {}
-        self.seen = {name: self._printed(column) for name, column in self.columns.items()}
-        self.own: dict[str, Estimate] = {}
-        self.bad: dict[str, Flags] = {}
-        self.states: dict[str, States] = {}
-        self.right: dict[str, Estimate] = {}
-        self.taken: dict[str, Flags] = {}
-        self.doubtful: dict[str, Flags] = {}
+        self._given = {name: each.take(here) for name, each in known.given.items()}
+        trained = self.network.trained
+        self.columns = {
+            name: Quantity(self.count, column)
+            for name, column in self.table.columns.items()
+            if name in self.network or name.removesuffix("'") in trained
+        }
+        self._quantities: dict[str, Quantity] = {}  # those that are computed, in order
         self._replays: dict[bytes, dict[str, Estimate]] = {}  # by learning rate
         self._leaves()
         self._forward()
         self._gradients()
         self._updates()
 
-    def _is_known(self, name: str) -> bool:
-        return name in self.network or name.removesuffix("'") in self.network.trained
+    def __getitem__(self, name: str) -> Quantity:
+        return self._quantities[name] if name in self._quantities else self.columns[name]
 
-    def _printed(self, column: Column) -> Estimate:
-        return Estimate(column.values[: self.count], column.slack[: self.count])
+    def __contains__(self, name: str) -> bool:
+        return name in self._quantities
+
+    def _add(self, name: str) -> Quantity:
+        each = self._quantities[name] = self.columns.get(name) or Quantity(self.count)
+        return each
+
+    def evaluated(self, formula: Expression, what: str = "full") -> Estimate:
+        """The formula on the quantities as computed (`full`), or as their rows have them (`own`)."""
+        known = {name: getattr(self[name], what) for name in names_in(formula)}
+        return propagated(formula, known or {"": exactly(0.0, self.count)})
+
+    def troubled(self, names: Iterable[str]) -> Flags:
+        """Where any of these quantities is wrong in its row."""
+        return functools.reduce(np.logical_or, (self[name].bad for name in names), self._all(False))
+
+    def _all(self, flag: bool) -> Flags:
+        return np.full(self.count, flag)
+
+    @property
+    def _first_row(self) -> Flags:
+        flags: Flags = np.arange(self.count) == 0
+        return flags
 
     # --- what is given in each row -----------------------------------------------------------------
 
     def _leaves(self) -> None:
         for name in self.network.leaves:
-            trained = name in self.network.trained
-            shown = self.seen.get(name)
-            if trained and self.after and shown is not None and self.moves(name):
-                first = self._given.get(name, exactly(math.nan, 1))
-                shown = shown.moved_down(first.value[0], first.error[0])
-            if shown is None and trained and updated(name) in self.seen and name in self._given:
-                first = self._given[name]
-                shown = self.seen[updated(name)].moved_down(first.value[0], first.error[0])
-            if shown is None:
-                known = self._given[name]
-                if trained and self.count > 1 and self.moves(name):
-                    known = Estimate(known.value.copy(), known.error.copy())
-                    known.value[1:] = math.nan
-                self.full[name] = known
-            else:
-                last = np.arange(self.count)
-                if not self.moves(name):  # what is given may stand in the first row only
-                    last = np.maximum.accumulate(np.where(np.isnan(shown.value), 0, last))
-                self.full[name] = shown.take(last)
-                if not trained:
-                    self.full[name].error[self._short(shown)] = 0.0
+            self._add(name).full = self._leaf(name)
         for name in self._chosen():
-            self.full[name].error[0] = 0.0
+            self[name].full.error[0] = 0.0
         holes = [
             name
             for name in self.network.trained
-            if np.isnan(self.full[name].value).any() and self.moves(name)
+            if np.isnan(self[name].full.value).any() and self.moves(name)
         ]
-        if holes:
+        if holes and self.rate is not None and self.gap == 1 and not self.momentum:
             self._fill(holes)
         for name in self.network.leaves:
-            self.own[name] = self.full[name]
-            self.bad[name] = self._texts(name)
+            leaf = self[name]
+            leaf.own, leaf.bad = leaf.full, leaf.texts
+            if name not in self.columns:
+                continue
+            if not self.moves(name):
+                first = leaf.full.take(np.zeros(self.count, int))
+                first.error += _FILLED * np.abs(first.value)
+                leaf.grade(first, leaf.fits(first), self._all(False), self._first_row)
+            elif name not in self.network.trained:  # another example in each row
+                leaf.grade(leaf.full, self._all(True), self._all(False), self._all(True))
+
+    def _leaf(self, name: str) -> Estimate:
+        """What each row is given, nan for weights that it does not print."""
+        trained, moves = name in self.network.trained, self.moves(name)
+        held = name in self.columns
+        later = name if held and self.after and moves else updated(name)
+        first = self._given.get(name)
+        if trained and later in self.columns and (later == name or (not held and first is not None)):
+            start = (math.nan, 0.0) if first is None else (first.value[0], first.error[0])
+            shown = self.columns[later].printed.moved_down(*start)
+        elif held:
+            shown = self.columns[name].printed
+        else:
+            known = self._given[name]
+            unknown = trained and moves and ~self._first_row
+            return Estimate(np.where(unknown, math.nan, known.value), known.error.copy())
+        rows = np.arange(self.count)
+        if not moves:  # what is given may stand in the first row only
+            rows = np.maximum.accumulate(np.where(np.isnan(shown.value), 0, rows))
+        found = shown.take(rows)
+        if not trained:
+            found.error[self._short(shown)] = 0.0
+        return found
 
     def moves(self, name: str) -> bool:
         """Whether it changes: all weights do, a bias if there is a gradient for it, what is given if it does.
@@ -157,9 +273,9 @@ class Judgement:
         """
         if name in self.network.weights or self.network.gradient(name) in self.columns:
             return True
-        column = self.columns.get(name)
-        if column is None:
+        if name not in self.columns:
             return False
+        column = self.table.columns[name]
         there = ~np.isnan(column.values)
         values, slack = column.values[there], column.slack[there]
         if np.all(np.abs(values - values[:1]) <= slack + slack[:1]):
@@ -184,163 +300,43 @@ class Judgement:
 
         One of them may be short by chance, if they were drawn at random; hardly all.
         """
-        after = self.after
         shown = [
-            name for name in self.network.trained if name in self.seen and not (after and self.moves(name))
+            name
+            for name in self.network.trained
+            if name in self.columns and not (self.after and self.moves(name))
         ]
-        chosen = all(self._short(self.full[name].take(slice(0, 1)))[0] for name in shown)
+        chosen = all(self._short(self[name].full.take(slice(0, 1)))[0] for name in shown)
         return shown if chosen else []
 
     def _fill(self, holes: list[str]) -> None:
         """Weights that a row does not print, from the row above it."""
-        missing = np.any([np.isnan(self.full[name].value) for name in holes], axis=0)
-        if self.rate is None or self.gap > 1 or self.momentum:
-            return
+        assert self.rate is not None
         network = self.network
+        missing = np.any([np.isnan(self[name].full.value) for name in holes], axis=0)
         slopes = {name: network.gradient(name) for name in holes}
         for row in np.flatnonzero(missing[1:]):
             here = slice(row, row + 1)
-            above = {name: self.full[name].take(here) for name in network.leaves}
+            above = {name: self[name].full.take(here) for name in network.leaves}
             above[RATE] = self.rate.take(here)
-            for name, formula in network.formulas.items():
-                above[name] = propagated(formula, above)
-            for name in network.with_needed(slopes.values()):
-                above[name] = propagated(network.closed(name), above)
+            for name in (*network.formulas, *network.with_needed(slopes.values())):
+                above[name] = propagated(network.formula(name), above)
             for name, slope in slopes.items():
-                if not math.isnan(self.full[name].value[row + 1]):
+                full = self[name].full
+                if not math.isnan(full.value[row + 1]):
                     continue
-                right, printed = above[slope], self.seen.get(slope)
-                if printed is not None and not math.isnan(printed.value[row]):
-                    said = printed.take(here)
+                right, printed = above[slope], self.columns.get(slope)
+                if printed is not None and not math.isnan(printed.printed.value[row]):
+                    said = printed.printed.take(here)
                     off = np.abs(said.value - right.value) > said.error + right.error
                     above[slope] = said.where(off | ~(said.error >= right.error), right)
                 after = propagated(network.update(name), above)
-                self.full[name].value[row + 1], self.full[name].error[row + 1] = (
-                    after.value[0],
-                    after.error[0],
-                )
+                full.value[row + 1], full.error[row + 1] = after.value[0], after.error[0]
 
-    # --- the forward pass --------------------------------------------------------------------------
+    # --- the forward pass and the gradients --------------------------------------------------------
 
     def _forward(self) -> None:
-        for name in self.network.leaves:
-            if name not in self.columns:
-                continue
-            if not self.moves(name):
-                self._judge_constant(name)
-            elif name not in self.network.trained:  # another example in each row
-                self.right[name] = self.full[name]
-                self.states[name] = self._states(name, self._all(True), self._all(False), self._all(True))
         for name, formula in self.network.formulas.items():
-            self.computed[name] = propagated(formula, self.full)
-            operands = names_in(formula)
-            troubled = np.any([self.bad[each] for each in operands], axis=0)
-            self._settle(name, [formula], operands, troubled)
-
-    def _judge_constant(self, name: str) -> None:
-        first = self.full[name].take(np.zeros(self.count, int))
-        first.error += _FILLED * np.abs(first.value)
-        self.right[name] = first
-        self.states[name] = self._states(name, self.fits(name, first), self._all(False), self._first_row())
-
-    def _settle(
-        self, name: str, formulas: Iterable[Expression], operands: Iterable[str], troubled: Flags
-    ) -> None:
-        """Judge a quantity, given the formulas by which its row may have computed it."""
-        right = self.computed[name]
-        self.full[name] = self._more_exact(name, right)
-        if name not in self.columns:
-            self.bad[name] = troubled
-            self.own[name] = propagated(next(iter(formulas)), self.own) if troubled.any() else right
-            return
-        fits = self.fits(name, right)
-        if not fits.all():
-            passed = fits.copy()
-            for formula in filter(names_in, formulas):  # a derivative may be a constant, as ∂h1/∂h2 is
-                for known in (self.own, self._shown(names_in(formula))):
-                    passed |= self.fits(name, propagated(formula, known))
-            follows = passed & ~fits & troubled
-            fits |= passed & ~troubled
-        else:
-            follows = np.zeros(self.count, bool)
-        self.right[name] = right
-        follows |= troubled & self._texts(name)
-        self.states[name] = states = self._states(name, fits, follows)
-        self.bad[name] = states >= FOLLOWS
-        printed = self.seen[name]
-        self.own[name] = printed.where(self.bad[name] & ~np.isnan(printed.value), self.full[name])
-
-    def _more_exact(self, name: str, computed: Estimate) -> Estimate:
-        """What formulas read of a quantity: what is computed, or printed."""
-        if name in self._reading:
-            return self._reading[name]
-        printed = self.seen.get(name)
-        if printed is None or not self._as_printed:
-            return computed
-        unknown = ~(np.isfinite(computed.value) & np.isfinite(computed.error))
-        closer = self.fits(name, computed) & (printed.error < computed.error)
-        return printed.where(~np.isnan(printed.value) & (unknown | closer), computed)
-
-    def _shown(self, names: Iterable[str]) -> dict[str, Estimate]:
-        """The quantities as printed, and as computed where they are not."""
-        found = {}
-        for name in names:
-            computed = self.own[name]
-            printed = self.seen.get(name)
-            if printed is None or (self.after and name in self.network.trained):
-                found[name] = computed
-            else:
-                found[name] = printed.where(~np.isnan(printed.value), computed)
-        return found
-
-    def fits(self, name: str, right: Estimate) -> Flags:
-        """Whether the printed numbers are the right ones, as far as their digits and ours tell."""
-        printed = self.seen[name]
-        near = np.abs(printed.value - right.value) <= printed.error + right.error
-        flags: Flags = near | (printed.value == right.value) | ~np.isfinite(right.value)
-        return flags
-
-    def fits_any(self, name: str, possible: Iterable[Estimate]) -> Flags:
-        """Whether the printed numbers are one of those that may be right."""
-        return functools.reduce(np.logical_or, [self.fits(name, each) for each in possible])
-
-    def _texts(self, name: str) -> Flags:
-        """Where the column, if there is one, holds a text or an error in place of a number."""
-        found = self._all(False)
-        if name in self.columns:
-            found[[row for row in self.columns[name].texts if row < self.count]] = True
-        return found
-
-    def _all(self, flag: bool) -> Flags:
-        return np.full(self.count, flag)
-
-    def _first_row(self) -> Flags:
-        first: Flags = np.arange(self.count) == 0
-        return first
-
-    def _states(self, name: str, fits: Flags, follows: Flags, taken: Flags | None = None) -> States:
-        """What is said of each cell of a column; those that are `taken` as they stand need no computing."""
-        column, values = self.columns[name], self.seen[name].value
-        right = self.right[name]
-        known = np.isfinite(right.value) & np.isfinite(right.error)
-        self.taken[name] = taken = self._all(False) if taken is None else taken
-        states = np.select([taken, ~known, fits, follows], [RIGHT, UNKNOWN, RIGHT, FOLLOWS], WRONG)
-        states = states.astype(np.int8)
-        states[np.isnan(values)] = MISSING
-        there = np.flatnonzero(~np.isnan(values))
-        if len(there):
-            inside = np.zeros(self.count, bool)
-            inside[there[0] : there[-1]] = True
-            states[inside & np.isnan(values) & known] = WRONG  # an empty cell in the middle
-        for row in column.texts:
-            if row < self.count:
-                if taken[row] or (known[row] and not follows[row]):
-                    states[row] = WRONG
-                else:
-                    states[row] = FOLLOWS if follows[row] else UNKNOWN
-        return states
-
-    # --- gradients ---------------------------------------------------------------------------------
+            self._settle(name, [formula], names_in(formula))
 
     def _gradients(self) -> None:
         network = self.network
@@ -357,18 +353,54 @@ class Judgement:
                 formulas.append(network.split(name))
             operands = dict.fromkeys(each for formula in formulas for each in names_in(formula))
             self.derive(operands)
-            self.computed[name] = propagated(closed, self.full)
-            troubled = np.any([self.bad[each] for each in operands] or [self._all(False)], axis=0)
-            self._settle(name, formulas, operands, troubled)
+            self._settle(name, formulas, operands)
+
+    def _settle(self, name: str, formulas: list[Expression], operands: Iterable[str]) -> None:
+        """Judge a quantity, given the formulas by which its row may have computed it."""
+        each, troubled = self._add(name), self.troubled(operands)
+        right = each.computed = self.evaluated(formulas[0])
+        each.full = self._more_exact(name, right)
+        if name not in self.columns:
+            each.bad = troubled
+            each.own = self.evaluated(formulas[0], "own") if troubled.any() else right
+            return
+        fits, follows = each.fits(right), self._all(False)
+        if not fits.all():
+            passed = fits.copy()
+            for formula in filter(names_in, formulas):  # a derivative may be a constant, as ∂h1/∂h2 is
+                shown = {operand: self._shown(operand) for operand in names_in(formula)}
+                passed |= each.fits(self.evaluated(formula, "own"), propagated(formula, shown))
+            follows = passed & ~fits & troubled
+            fits |= passed & ~troubled
+        each.grade(right, fits, follows | (troubled & each.texts), self._all(False))
+        each.bad = each.states >= FOLLOWS
+        each.own = each.printed.where(each.bad & ~np.isnan(each.printed.value), each.full)
+
+    def _more_exact(self, name: str, computed: Estimate) -> Estimate:
+        """What formulas read of a quantity: what is computed, or printed."""
+        if name in self._reading:
+            return self._reading[name]
+        each = self[name]
+        if not self._as_printed:
+            return computed
+        unknown = ~(np.isfinite(computed.value) & np.isfinite(computed.error))
+        closer = each.fits(computed) & (each.printed.error < computed.error)
+        return each.printed.where(~np.isnan(each.printed.value) & (unknown | closer), computed)
+
+    def _shown(self, name: str) -> Estimate:
+        """The quantity as printed, and as computed where it is not."""
+        each = self[name]
+        if self.after and name in self.network.trained:
+            return each.own
+        return each.printed.where(~np.isnan(each.printed.value), each.own)
 
     def derive(self, names: Iterable[str]) -> None:
         """Compute derivatives that no column prints."""
-        for name in self.network.with_needed(each for each in names if each not in self.own):
-            if name not in self.own:
-                closed = self.network.closed(name)
-                self.full[name], self.own[name] = propagated(closed, self.full), propagated(closed, self.own)
-                bad = [self.bad[each] for each in names_in(closed)]
-                self.bad[name] = np.any(bad or [self._all(False)], axis=0)
+        for name in self.network.with_needed(each for each in names if each not in self):
+            if name not in self:
+                closed, each = self.network.closed(name), self._add(name)
+                each.full, each.own = self.evaluated(closed), self.evaluated(closed, "own")
+                each.bad = self.troubled(names_in(closed))
 
     def formula(self, name: str) -> Expression:
         """How a quantity is computed, as a person writes it: with p − t where that gives the same here."""
@@ -376,7 +408,7 @@ class Judgement:
             return self.network.formula(name)
         closed, simple = self.network.closed(name), self.network.simple(name)
         self.derive(filter(split_derivative, names_in(simple)))
-        one, other = (propagated(each, self.full) for each in (closed, simple))
+        one, other = self.evaluated(closed), self.evaluated(simple)
         near = np.abs(one.value - other.value) <= one.error + other.error
         return simple if simple.size < closed.size and near.all() else closed
 
@@ -398,31 +430,32 @@ class Judgement:
             later = updated(name)
             predicted = self.predictions(name)
             if self.after and name in self.columns:
-                self._judge_update(name, predicted)
+                self._judge_update(name, predicted, self._all(False))
             elif name in self.columns:
                 below = [each.moved_down() for each in predicted]
                 if later in self.columns and self.gap == 1:
-                    below.append(self.seen[later].moved_down())
-                self._judge_update(name, below, self._first_row())
+                    below.append(self.columns[later].printed.moved_down())
+                self._judge_update(name, below, self._first_row)
             if later in self.columns:
-                self._judge_update(later, self.predictions(name, gap=1))
+                self._judge_update(later, self.predictions(name, gap=1), self._all(False))
 
-    def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags | None = None) -> None:
+    def _judge_update(self, shown: str, possible: list[Estimate], taken: Flags) -> None:
         """Judge a weight by the numbers that an update may give; unknown if there are none."""
-        self.right[shown] = possible[0] if possible else exactly(math.nan, self.count)
-        self.computed[shown] = possible[min(1, len(possible) - 1)] if possible else self.right[shown]
-        fits = self.fits_any(shown, possible) if possible else self._all(False)
+        column = self.columns[shown]
+        right = possible[0] if possible else exactly(math.nan, self.count)
+        column.computed = possible[min(1, len(possible) - 1)] if possible else right
+        fits = column.fits(*possible)
         one_update_above = shown in self.network.trained and not self.after and self.gap == 1
-        if self.rate is not None and one_update_above and not self.momentum and self.is_coarse(shown):
-            fits &= self.fits_any(shown, self.drifts(shown))
-        self.states[shown] = self._states(shown, fits, self._all(False), taken)
+        if self.rate is not None and one_update_above and not self.momentum and column.is_coarse:
+            fits &= column.fits(*self.drifts(shown))
+        column.grade(right, fits, self._all(False), taken)
 
-    def after_update(self, name: str) -> tuple[str, bool] | None:
+    def after_update(self, name: str) -> tuple[Quantity, bool] | None:
         """The column that holds a weight after the update of each row, and whether one row further down."""
         later = name if self.after else updated(name)
         if later in self.columns:
-            return later, False
-        return (name, True) if name in self.columns and self.count > 1 else None
+            return self.columns[later], False
+        return (self.columns[name], True) if name in self.columns and self.count > 1 else None
 
     def predictions(self, name: str, rate: Estimate | None = None, gap: int | None = None) -> list[Estimate]:
         """The weight after the update of each row: by its printed gradient, and by the right one.
@@ -434,7 +467,7 @@ class Judgement:
             return []
         if (gap or self.gap) > 1:
             return [self._replayed(rate)[name]]
-        known = {name: self.full[name], RATE: rate}
+        known = {name: self[name].full, RATE: rate}
         update, slope = self.network.update(name), self.network.gradient(name)
         return [propagated(update, {**known, slope: each}) for each in self._slopes(name)]
 
@@ -456,29 +489,26 @@ class Judgement:
         network = self.network
         moving = list(filter(self.moves, network.trained))
         # Below the numbers themselves, a copy for each weight that is moved as far as it may be off.
-        values: dict[str, Array | float] = {RATE: rate.value}
-        values |= {name: np.tile(self.full[name].value, (1 + len(moving), 1)) for name in network.leaves}
+        values: dict[str, Array] = {RATE: rate.value}
+        values |= {name: np.tile(self[name].full.value, (1 + len(moving), 1)) for name in network.leaves}
         for turn, name in enumerate(moving, 1):
-            cast(Array, values[name])[turn] += self.full[name].error
+            values[name][turn] += self[name].full.error
         for _ in range(self.gap):
-            for name, formula in network.formulas.items():
-                values[name] = evaluate(formula, values)
-            for name in network.with_needed(map(network.gradient, moving)):
-                values[name] = evaluate(network.closed(name), values)
+            for name in (*network.formulas, *network.with_needed(map(network.gradient, moving))):
+                values[name] = evaluate(network.formula(name), values)
             values |= {name: evaluate(network.update(name), values) for name in moving}
-        found = {}
+        found = self._replays[key] = {}
         for name in moving:
-            weight = cast(Array, values[name])
-            error = np.abs(weight[1:] - weight[0]).sum(axis=0) + 4e-15 * self.gap * (1.0 + np.abs(weight[0]))
-            found[name] = Estimate(weight[0], error)
-        self._replays[key] = found
+            weight, *moved = values[name]
+            error = np.abs(np.subtract(moved, weight)).sum(axis=0)
+            found[name] = Estimate(weight, error + 4e-15 * self.gap * (1.0 + np.abs(weight)))
         return found
 
     def drifts(self, name: str, rate: Estimate | None = None) -> list[Estimate]:
         """The weight in each row from the first one: w − Σ η ∂E/∂w, which shows what rounding hides."""
         rate = rate or self.rate
         assert rate is not None
-        weight, slope = self.full[name], self.network.symbol(self.network.gradient(name))
+        weight, slope = self[name].full, self.network.symbol(self.network.gradient(name))
         found = []
         for each in self._slopes(name):
             step = propagated(self.network.symbol(RATE) * slope, {RATE: rate, slope.text: each})
@@ -490,36 +520,15 @@ class Judgement:
     def _slopes(self, name: str) -> list[Estimate]:
         """The gradient that an update may have used: as its row has it, the right one, as printed."""
         slope = self.network.gradient(name)
-        return list(map(self.carried, (self.own[slope], self.full[slope], self._shown([slope])[slope])))
-
-    def is_coarse(self, name: str) -> bool:
-        """Whether the weight is printed with so few digits that one update may not show."""
-        error = np.sort(self.seen[name].error)
-        return bool(error[len(error) // 2] > 1e-12)
+        return list(map(self.carried, (self[slope].own, self[slope].full, self._shown(slope))))
 
     # --- what came out -----------------------------------------------------------------------------
 
-    def wrong(self, name: str) -> npt.NDArray[np.intp]:
-        """The rows in which the column is wrong by a mistake of its own."""
-        return np.flatnonzero(self.states.get(name, np.zeros(0)) == WRONG)
-
-    def doubt(self, doubtful: dict[str, Flags], follows: Mapping[str, Flags]) -> None:
-        """Call these cells neither right nor wrong, and those right for wrong numbers of their own row."""
-        self.doubtful = doubtful
-        for state, cells in ((FOLLOWS, follows), (UNKNOWN, doubtful)):
-            for name, flags in cells.items():
-                self.states[name][flags] = state
-
-    def agrees(self, name: str) -> Flags:
-        """Where the column was computed anew and holds what was computed."""
-        flags: Flags = (self.states[name] == RIGHT) & ~self.taken[name]
-        return flags
-
     @property
     def wrong_columns(self) -> list[str]:
-        return [name for name in self.table.columns if len(self.wrong(name))]
+        return [name for name, column in self.columns.items() if len(column.wrong)]
 
     @property
     def mistakes(self) -> int:
         """How many cells are wrong."""
-        return sum(len(self.wrong(name)) for name in self.states)
+        return sum(len(column.wrong) for column in self.columns.values())

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from .cells import Book, reference
 from .expected import Estimate, Network, evaluate, names_in, shortest
 from .formulas import Calculator, FormulaError, parsed
-from .grading import Judgement, exactly
+from .grading import Judgement, Premises, exactly
 from .problem import Problem
 from .tables import Given, Table
 from .vocabulary import EPOCH, MOMENTUM, RATE, updated
@@ -43,14 +43,12 @@ class NotUnderstood(ValueError):
     """A table from which too much is missing; the message says what."""
 
 
-@dataclass
-class Understanding:
+@dataclass(kw_only=True)
+class Understanding(Premises):
     """A table with all that is needed to judge it.
 
     Attributes
     ----------
-    given : the numbers that are not in the table.
-    rate : the learning rate of each row; None if there is no telling, for there is no update.
     sources : where each of these numbers is from, by name.
     notes : what there is to say about how the sheet was read.
     headings : headings that were mistyped, and what they should be.
@@ -58,33 +56,13 @@ class Understanding:
     doubts : why the sheet cannot be called right, though nothing in it may be wrong.
     """
 
-    table: Table
     problem: Problem
-    network: Network
-    given: dict[str, Estimate]
-    rate: Estimate | None = None
+    loss: str
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
-    after: bool = False
-    gap: int = 1
-    momentum: float = 0.0
-    loss: str = ""
-
-    def judged(self, rows: int | None = None, rate: Estimate | None = None, **how: Any) -> Judgement:
-        return Judgement(
-            self.table,
-            self.network,
-            self.given,
-            rate or self.rate,
-            rows=rows,
-            after=self.after,
-            gap=self.gap,
-            momentum=self.momentum,
-            **how,
-        )
 
 
 def understand(
@@ -337,8 +315,14 @@ class _Reader:
         self, loss: str, biases: tuple[str, ...], values: Mapping[str, float], after: bool
     ) -> Understanding:
         given = {name: exactly(value, self.count) for name, value in values.items()}
-        network = self.problem.network(loss, biases)
-        return Understanding(self.table, self.problem, network, given, after=after, loss=loss)
+        return Understanding(
+            table=self.table,
+            problem=self.problem,
+            network=self.problem.network(loss, biases),
+            given=given,
+            after=after,
+            loss=loss,
+        )
 
     def _forward(self) -> Understanding:
         """Inputs, biases, and whether a row holds its weights before or after its update."""
@@ -354,7 +338,7 @@ class _Reader:
                     found.sources = {**weight_sources, **sources, **bias_sources}
                     judged = found.judged(_LOOK)
                     early = [name for name in found.network.formulas if name not in found.network.losses]
-                    wrong = [len(judged.wrong(name)) for name in early]
+                    wrong = [len(judged[name].wrong) for name in early]
                     score = sum(map(bool, wrong)), sum(wrong)
                     # Another order of rows, or a bias that nobody names, must explain more than it spoils.
                     penalty = after or "from the numbers" in bias_sources.values()
@@ -379,7 +363,7 @@ class _Reader:
         other.sources = {**found.sources, **dict.fromkeys(solved, "from the numbers")}
         judged = other.judged(_LOOK)
         early = [name for name in other.network.formulas if name not in other.network.losses]
-        return other if sum(map(bool, (len(judged.wrong(name)) for name in early))) < score[0] else found
+        return other if sum(map(bool, (len(judged[name].wrong) for name in early))) < score[0] else found
 
     def _targets(self, found: Understanding) -> Understanding:
         """The targets, and how the loss is defined."""
@@ -395,7 +379,7 @@ class _Reader:
             each.sources = {**found.sources, **sources}
             judged = each.judged(_LOOK, rate)
             # Another definition must explain the losses themselves, or much else.
-            spoils = loss != usual and any(len(judged.wrong(name)) for name in each.network.losses)
+            spoils = loss != usual and any(len(judged[name].wrong) for name in each.network.losses)
             score = len(judged.wrong_columns) + 2 * spoils, judged.mistakes
             if best is None or score < best[0]:
                 best = score, each
@@ -532,13 +516,13 @@ class _Reader:
                 continue
             later, below = shown
             predicted = judged.predictions(name, rate)
-            fits = judged.fits_any(later, [each.moved_down() for each in predicted] if below else predicted)
-            if below and judged.is_coarse(name):
-                fits &= judged.fits_any(name, judged.drifts(name, rate))
+            fits = later.fits(*[each.moved_down() if below else each for each in predicted])
+            if below and later.is_coarse:
+                fits &= later.fits(*judged.drifts(name, rate))
             rows = judged.count - below
-            after, before = judged.seen[later].value[int(below) :], judged.full[name].value[:rows]
+            after, before = later.printed.value[int(below) :], judged[name].full.value[:rows]
             # A weight without a gradient stays where it is at any rate.
-            tells = (judged.own[judged.network.gradient(name)].value[:rows] != 0.0) | (after != before)
+            tells = (judged[judged.network.gradient(name)].own.value[:rows] != 0.0) | (after != before)
             if tells.any():
                 shares.append(fits[int(below) :][tells].mean())
         return float(np.mean(shares)) if shares else 0.0
@@ -550,14 +534,14 @@ class _Reader:
             if shown is None:
                 continue
             later, below = shown
-            weight = judged.full[name]
+            weight = judged[name].full
             if below:
                 step = np.append(weight.value[:-1] - weight.value[1:], math.nan)
                 slack = np.append(weight.error[:-1] + weight.error[1:], 0.0)
             else:
-                step = weight.value - judged.seen[later].value
-                slack = weight.error + judged.seen[later].error
-            slope = judged.carried(judged.own[judged.network.gradient(name)]).value
+                step = weight.value - later.printed.value
+                slack = weight.error + later.printed.error
+            slope = judged.carried(judged[judged.network.gradient(name)].own).value
             ratios, errors = step / slope, (slack + 4e-15) / np.abs(slope)
             usable = np.isfinite(ratios) & np.isfinite(errors)
             if not usable.any():
@@ -588,7 +572,7 @@ class _Reader:
         options = [exactly(rate, self.count) for rate in (*self.problem.rates, *sorted(near))]
         rate = min(options, key=lambda each: found.judged(_LOOK, each).mistakes)
         best = found.judged(_LOOK, rate)
-        cells = sum(len(states) for states in best.states.values())
+        cells = best.count * len(best.columns)
         if best.mistakes > 0.5 * cells or (found.gap > 1 and not self._fit(best, rate)):
             found.doubts.append(
                 "the updates are not checked: the learning rate is nowhere stated. Give it with --lr"

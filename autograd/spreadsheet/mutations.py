@@ -374,7 +374,14 @@ def _in_call(formula: Apply) -> Iterator[Change]:
         if formula.row is _SIGMOID:
             power = Apply(_EXP, (negative,))
             less = Apply(_DIV, (Number(1.0), Apply(_SUB, (Number(1.0), power))))
-            for changed, cost in ((Apply(_ADD, (Number(1.0), power)), 1.25), (less, 1.3), (power, 1.4)):
+            yield (
+                Apply(_ADD, (Number(1.0), power)),
+                _told(
+                    "1 / 1 + exp(−{0}) stands where 1 / (1 + exp(−{0})) belongs: without parentheses", inside
+                ),
+                1.25,
+            )
+            for changed, cost in ((less, 1.3), (power, 1.4)):
                 words = _told("{} stands where 1 / (1 + exp(−{})) belongs", changed, inside)
                 yield changed, words, cost
 

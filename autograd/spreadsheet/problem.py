@@ -38,6 +38,7 @@ class Problem:
     inputs, weights : numbers by name, for what a sheet does not say.
     targets : the same for what only the loss reads; several sets if courses use several.
     biases : the names of biases that a sheet may have; without a gradient they stay as they are.
+    numberings : other orders in which sheets number the weights: by name the weight that it means.
     losses : the ways to define the loss, the usual one first, each of the others with a remark.
     rates : learning rates to try where a sheet states none.
     rate : the learning rate of a sheet whose weights never change.
@@ -67,6 +68,7 @@ class Problem:
     weights: Mapping[str, float]
     targets: Sequence[Mapping[str, float]] = ({},)
     biases: Sequence[tuple[str, ...]] = ()
+    numberings: Sequence[Mapping[str, str]] = ()
     losses: Mapping[str, str] = field(default_factory=lambda: {"": ""})
     rates: Sequence[float] = RATES
     rate: float = 0.5

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .cells import Book, Place, SheetError, moved, reference
-from .expected import names_in, propagated
+from .expected import names_in
 from .formulas import Area, Calculator, Formula, FormulaError, Reference, parsed
 from .grading import Judgement
 from .tables import Given
@@ -101,7 +101,7 @@ class _Reader:
 
     def remark(self, row: int, formulas: Mapping[int, str]) -> str:
         above = formulas.get(row - 1, "")
-        if row - 1 in self.judged.wrong(self.quantity) or not above:
+        if row - 1 in self.judged.columns[self.quantity].wrong or not above:
             return ""
         if self._filled_down(row - 1, row) == moved(formulas[row], 0, 0):
             return ""
@@ -134,7 +134,7 @@ class _Reader:
 
     def _lines(self, row: int) -> Iterator[_Line]:
         """That row, and others that are wrong and hold the same formula, filled down."""
-        wrong, found = self.judged.wrong(self.quantity), 0
+        wrong, found = self.judged.columns[self.quantity].wrong, 0
         for each in map(int, wrong[wrong >= row][:_LOOKED_AT]):
             text = self.table.sheet.formula(self.table.place(self.quantity, each))
             if found < _TRIED and self._filled_down(row, each) == moved(text, 0, 0):
@@ -168,7 +168,8 @@ class _Reader:
         for offset in (self.shift, self.shift - 1, self.shift + 1):
             for column in columns:
                 same = who is not None and column == who[0]
-                if (column, offset) != (self.quantity, 0) and (same or offset == self.shift):
+                itself = who == (column, row + offset)
+                if (column, offset) != (self.quantity, 0) and (same or offset == self.shift) and not itself:
                     yield self._nearby(column, offset)
 
     @staticmethod
@@ -202,11 +203,11 @@ class _Reader:
         """What belongs there and how near it is right: also for the numbers of its row that are wrong."""
         if row not in self._goals:
             judged, name, network = self.judged, self.quantity, self.judged.network
-            goals = [judged.right[name]]
+            goals = [judged.columns[name].right]
             if name not in network.leaves and name in network:
                 formula = network.formula(name)
                 judged.derive(filter(split_derivative, names_in(formula)))
-                goals.append(propagated(formula, judged.own))
+                goals.append(judged.evaluated(formula, "own"))
             slack = self.table.columns[name].slack[row]
             self._goals[row] = [
                 (float(goal.value[row]), 2.0 * float(goal.error[row] + slack)) for goal in goals

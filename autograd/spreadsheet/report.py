@@ -193,8 +193,8 @@ class TableReport:
     @property
     def verdict(self) -> str:
         """In a sentence without its full stop."""
-        states, mistakes = self.judged.states, self.mistakes
-        columns = counted(len(states), "column")
+        held, mistakes = self.judged.columns, self.mistakes
+        columns = counted(len(held), "column")
         if mistakes:
             names = listed([finding.quantity for finding in mistakes], 16)
             return f"WRONG: {len(mistakes)} of {columns}: {names}"
@@ -204,7 +204,7 @@ class TableReport:
             return f"CANNOT TELL: {self.doubts[0]}. Nothing wrong is seen in what could be compared"
         heads = len(self.understood.headings)
         but = f"; but {counted(heads, 'heading')} {'is' if heads == 1 else 'are'} wrong" if heads else ""
-        count = sum(int((each != MISSING).sum()) for each in states.values())
+        count = sum(int((each.states != MISSING).sum()) for each in held.values())
         return f"RIGHT: all {columns}, {counted(count, 'cell')}, agree with the engine{but}"
 
     def notes(self, full: bool = True) -> Iterator[str]:
@@ -222,13 +222,13 @@ class TableReport:
         """What was compared, to how many digits, and what was taken as it stands."""
         judged = self.judged
         sure = {
-            name: int((judged.agrees(name) & ~self.coarse.get(name, np.array(False))).sum())
-            for name in judged.states
+            name: int((column.agrees & ~self.coarse.get(name, np.array(False))).sum())
+            for name, column in judged.columns.items()
         }
         names = [name for name, number in sure.items() if number]
         if not names:
             return "nothing could be compared to enough digits"
-        taken = [name for name in judged.states if judged.taken[name].any()]
+        taken = [name for name, column in judged.columns.items() if column.taken.any()]
         text = (
             f"compared: {counted(sum(sure.values()), 'cell')} in {counted(judged.count, 'row')}, computed "
             f"anew and equal to {counted(decimals(judged, names), 'decimal')} or more"
@@ -244,7 +244,7 @@ class TableReport:
 
         def numbers(what: str, names: Iterable[str]) -> str:
             names = list(names)
-            values = " ".join(f"{judged.full[name].value[0]:.12g}" for name in names)
+            values = " ".join(f"{judged[name].full.value[0]:.12g}" for name in names)
             said = dict.fromkeys(sources[name] for name in names if name in sources)
             return f"{what} {values}" + (f" ({', '.join(said)})" if said else "")
 
@@ -266,7 +266,7 @@ class TableReport:
                 "numbers are computed here. A spreadsheet program shows them when it has saved the file"
             )
         counts = {column.header for name, column in table.columns.items() if name in (EPOCH, RATE)}
-        unknown = [column.header for name, column in table.columns.items() if name not in judged.states]
+        unknown = [column.header for name, column in table.columns.items() if name not in judged.columns]
         ignored = [*table.ignored, *(each for each in unknown if each not in counts)]
         if ignored:
             yield f"not checked: {listed(ignored, 40)}"
@@ -284,7 +284,7 @@ class TableReport:
         early = [
             f"{column.header} ends at {table.cell(name, last)}"
             for name, column in table.columns.items()
-            if name in judged.states and (last := column.last_filled) < len(table.rows) - 2
+            if name in judged.columns and (last := column.last_filled) < len(table.rows) - 2
         ]
         if early:
             yield f"some columns end before the table does: {listed(early)}"
@@ -300,8 +300,8 @@ class TableReport:
             )
         right = [
             name
-            for name, states in self.judged.states.items()
-            if np.isin(states, (MISSING, RIGHT)).all() and name not in self.coarse
+            for name, column in self.judged.columns.items()
+            if np.isin(column.states, (MISSING, RIGHT)).all() and name not in self.coarse
         ]
         if right:
             others, they = ("columns are", "They") if len(right) > 1 else ("column is", "It")

@@ -26,25 +26,25 @@ _NOISE = 10.0  # times the error of one formula in doubles: a change below that 
 
 def decimals(judged: Judgement, names: list[str]) -> int:
     """To how many decimals the computed cells of these columns are printed, at least."""
-    slack = [judged.seen[name].error[judged.agrees(name)].max(initial=0.0) for name in names]
+    columns = [judged.columns[name] for name in names]
+    slack = [each.printed.error[each.agrees].max(initial=0.0) for each in columns]
     return min(15, round(-math.log10(max([*slack, 1e-300]) / 0.51)))
 
 
 def too_coarse(judged: Judgement) -> dict[str, Flags]:
     """The cells that agree, but have too few digits to be told from a usual slip, by column."""
     compared = {
-        name: flags
-        for name in judged.states
-        if (flags := judged.agrees(name)).any() and (name not in judged.network.leaves or judged.moves(name))
+        name: column
+        for name, column in judged.columns.items()
+        if column.agrees.any() and (name not in judged.network.leaves or judged.moves(name))
     }
-    if all(_is_exact(judged, name) for name in compared):
+    if all(_is_exact(column.printed) for column in compared.values()):
         return {}
-    hidden = {name: flags & _hides(judged, name) for name, flags in compared.items()}
+    hidden = {name: column.agrees & _hides(judged, name) for name, column in compared.items()}
     return {name: flags for name, flags in hidden.items() if flags.any()}
 
 
-def _is_exact(judged: Judgement, name: str) -> bool:
-    printed = judged.seen[name]
+def _is_exact(printed: Estimate) -> bool:
     largest = np.max(np.abs(printed.value[np.isfinite(printed.value)]), initial=0.0)
     return bool(np.all(printed.error <= _EXACT * largest))
 
@@ -53,7 +53,7 @@ def _hides(judged: Judgement, name: str) -> Flags:
     """In which rows a usual slip could hide behind the digits that are not printed."""
     weight = name.removesuffix("'")
     moved = name == weight and weight in judged.network.trained and not judged.after
-    right, printed = judged.right[name], judged.seen[name]
+    right, printed = judged.columns[name].right, judged.columns[name].printed
     if weight in judged.network.trained:
         slips, noise = _of_update(judged, weight, 1 if name != weight else judged.gap)
     else:
@@ -78,18 +78,18 @@ def _largest_around(change: Array) -> Array:
 
 def _of_formula(judged: Judgement, name: str) -> tuple[Iterator[Array], Array]:
     """By how much each usual slip in the formula changes the number; and what doubles alone may change."""
-    network, full = judged.network, judged.full
+    network = judged.network
     formula = network.formula(name)
     operands = names_in(formula)
-    known = {each: full[each].value for each in operands}
-    value = full[name].value
+    known = {each: judged[each].full.value for each in operands}
+    value = judged[name].full.value
 
     def changes() -> Iterator[Array]:
         yield value  # twice as much, or none at all
         for each in operands:
             for other in (*network.leaves, *network.formulas):
                 if other != each and stem(other) == stem(each):
-                    yield evaluate(formula, {**known, each: full[other].value}) - value
+                    yield evaluate(formula, {**known, each: judged[other].full.value}) - value
         weights = [each for each in operands if each in network.trained and judged.moves(each)]
         if weights and split_derivative(name) and judged.rate is not None and judged.gap == 1:
             after = {each: judged.predictions(each)[0].value for each in weights}
@@ -98,7 +98,7 @@ def _of_formula(judged: Judgement, name: str) -> tuple[Iterator[Array], Array]:
     if not operands:
         return iter(()), np.zeros(judged.count)
     noise = propagated(
-        formula, {each: Estimate(full[each].value, 0.0 * full[each].error) for each in operands}
+        formula, {each: Estimate(number, np.zeros(judged.count)) for each, number in known.items()}
     )
     return changes(), noise.error
 
@@ -107,7 +107,7 @@ def _of_update(judged: Judgement, weight: str, gap: int) -> tuple[Iterator[Array
     """The same for w − η ∂E/∂w."""
     assert judged.rate is not None
     slopes = {
-        each: judged.full[judged.network.gradient(each)].value
+        each: judged[judged.network.gradient(each)].full.value
         for each in filter(judged.moves, judged.network.trained)
     }
     step = gap * judged.rate.value
@@ -118,4 +118,4 @@ def _of_update(judged: Judgement, weight: str, gap: int) -> tuple[Iterator[Array
             if other != weight:
                 yield step * (slope - slopes[weight])
 
-    return changes(), gap * 4e-15 * (np.abs(judged.full[weight].value) + np.abs(step * slopes[weight]))
+    return changes(), gap * 4e-15 * (np.abs(judged[weight].full.value) + np.abs(step * slopes[weight]))

@@ -30,8 +30,10 @@ Array = npt.NDArray[np.float64]
 _ABOVE = 5  # rows from a header down to its numbers, at most
 _ROUNDED = 1e-13  # what is printed more finely than that was not rounded
 _FORMATTED = -4  # decimals from which on a column was given that many, and is not short by chance
+_SAVED, _SNAPPED = 10, 1e-10  # digits that Google Sheets saves, and what it saves as 0 if it is smaller
 _BLANK = 3  # rows without numbers that end a table
 _NONE: set[int] = set()
+_WEIGHT = re.compile(r"(?<=∂)w\d+$|^w\d+(?='?$)")
 _ERROR = re.compile(r"#[^\s\d]{1,20}|Err:\d{3}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -153,6 +155,15 @@ class Table:
         twice = [each.header for each in rest]
         ignored = [each for each in self.ignored if each != f"{spare.header} (a second time)"]
         return replace(self, columns=columns, spare=rest, twice=twice, ignored=ignored)
+
+    def renumbered(self, order: Mapping[str, str]) -> Table:
+        """The table with its weights numbered in another order: by name the name that it means."""
+
+        def meant(name: str) -> str:
+            return _WEIGHT.sub(lambda match: order.get(match[0], match[0]), name)
+
+        columns = {meant(name): replace(each, name=meant(name)) for name, each in self.columns.items()}
+        return replace(self, columns=columns)
 
     def at(self, row: int, column: int) -> Place:
         return (column, row) if self.turned else (row, column)
@@ -361,6 +372,8 @@ class _Search:
             waiting = any(cell is not None and cell.formula for cell in cells)
             if np.isnan(column.values).all() and not column.texts and not waiting:
                 ignored.append(f"{column.header} (no numbers)")
+            elif name == RATE and _is_curve(column):
+                ignored.append(column.header)
             else:
                 named.setdefault(name, []).append(column)
         twice = all(len(named[name]) == 2 for name in self.problem.weights if name in named)
@@ -503,7 +516,7 @@ class _Search:
                 continue
             if isinstance(cell.value, float):
                 column.values[turn] = cell.value
-            else:
+            elif position not in self.names.get(row, ()):  # a name heads another table
                 column.texts[turn] = cell.value
         return column
 
@@ -553,6 +566,12 @@ def _by_column(held: Mapping[int, Iterable[int]]) -> dict[int, list[int]]:
 def _may_be_quantity(numbers: list[float]) -> bool:
     """Whether a column holds numbers, other than those that count the rows."""
     return bool(numbers) and (len(numbers) == 1 or any(b - a != 1.0 for a, b in itertools.pairwise(numbers)))
+
+
+def _is_curve(column: Column) -> bool:
+    """Whether a heading states a number that the column does not hold: a loss curve below η = 0.1."""
+    stated = [read_number(number) for _, number in _stated(column.header)]
+    return bool(stated) and bool((column.values[~np.isnan(column.values)] != stated[0]).any())
 
 
 def _differ(before: Column, after: Column) -> bool:
@@ -649,10 +668,12 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
             # One zero left out at the end is common, and so is a column with fewer decimals further down;
             # two are rare enough to take the number as exact as the others.
             last = one.unit if expected <= one.unit <= expected + 1 else expected
-            columns[name].slack[turn] = 0.51 * 10.0 ** min(last, 300)
+            snapped = _SNAPPED if digits == _SAVED and not columns[name].values[turn] else 0.0
+            columns[name].slack[turn] = max(0.51 * 10.0 ** min(last, 300), snapped)
             own = finest[name, one.exponent][0]
             by_format = own <= _FORMATTED or (own < -1 and padded[name])
-            columns[name].loose[turn] = 0.51 * 10.0 ** min(max(last, own) if by_format else last, 300)
+            loose = 0.51 * 10.0 ** min(max(last, own) if by_format else last, 300)
+            columns[name].loose[turn] = max(loose, snapped)
 
 
 def _usual_least(numbers: list[int]) -> int:

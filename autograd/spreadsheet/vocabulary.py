@@ -249,6 +249,8 @@ class Vocabulary:
             for place in range(2, len(text) - 1):
                 if text[place] in _ROUND_D:
                     yield text[1:place], text[place + 1 :]
+                elif self._top(text[1:place]) in self._losses:  # ∂Ew1
+                    yield text[1:place], text[place:]
         elif "/" not in text and self._name(text) is None:  # E∂w1, Edw1
             for place in range(1, len(text) - 1):
                 if text[place] in _ROUND_D and self._top(text[:place]) in self._losses:

@@ -147,7 +147,7 @@ def _is_padding(x: Node) -> Any:
 def _rows(x: Node, rows: Indices) -> Node:
     """Some rows of a node as one axis. Elementwise nodes are applied to these rows of their operands."""
     if isinstance(x, Broadcast) and x.batched == x.args[0].batched:
-        return _read(x.args[0], x, rows)
+        return x.graph.broadcast(_read(x.args[0], x, rows), rows.shape)
     if isinstance(x, Apply) and x.row.name in DIRECT:
         return x.graph.apply(x.row, [_read(arg, x, rows) for arg in x.args])
     return _read(x, x, rows)

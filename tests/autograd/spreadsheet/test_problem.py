@@ -50,7 +50,7 @@ def test_what_save_workbook_writes_is_right(network, suffix, tmp_path):
     assert report.findings == []
     assert len(report.tables) == (1 if suffix == "csv" else 7)  # on the sheet of rates there are only losses
     for table in report.tables:
-        assert {*problem.weights, *problem.inputs, *problem.targets[0]} <= {*table.judged.states}
+        assert {*problem.weights, *problem.inputs, *problem.targets[0]} <= {*table.judged.columns}
 
 
 @pytest.mark.parametrize("turn", [0, 2, -1])

@@ -87,6 +87,8 @@ HEADINGS = {
     "italic": slope("E\U0001d715{}"),
     "Edw1": slope("Ed{}"),
     "Etotaldw1": slope("Etotald{}"),
+    "∂Ew1": slope("∂E{}"),
+    "dEtotalw1": slope("dEtotal{}"),
     "Cyrillic schwa": slope("ӘE/Ә{}"),
     "Cyrillic E": slope("∂Е/∂{}"),
     "∂L/∂w1": slope("∂L/∂{}"),
@@ -119,7 +121,7 @@ def test_headings_are_read(style, check):
     layout = Layout(headers={name: HEADINGS[style](name) for name in COLUMNS}, corner=(3, 1), rate=(1, 2))
     report = check(layout.grid(training))
     assert report.status == RIGHT_STATUS, report
-    assert len(report.tables[0].judged.states) == len(COLUMNS)
+    assert len(report.tables[0].judged.columns) == len(COLUMNS)
     report = check(layout.grid(training.with_slip(COMMON)))
     assert wrong(report) == list(COMMON), report
     assert slips(report) == {WORDS}
@@ -160,6 +162,13 @@ def test_a_mistyped_heading_is_named(seed, check):
     ]
     report = check(layout.grid(training.with_slip({"h2": "w3*i1+w3*i2"})))
     assert report.status == WRONG
+
+
+def test_a_sigmoid_without_parentheses_is_named(check):
+    training = drawn(random.Random(4)).with_slip({"a_o1": "1/1+EXP(-o1)"})
+    report = check(Layout(corner=(3, 1), rate=(1, 2)).grid(training))
+    assert wrong(report) == ["a_o1"]
+    assert slips(report) == {"1 / 1 + exp(−o1) stands where 1 / (1 + exp(−o1)) belongs: without parentheses"}
 
 
 def test_another_target_than_was_used_is_told(check):
@@ -205,7 +214,20 @@ def hidden_epochs(rng, layout, training, grid):
     return grid | {(1, 20): "Backpropagation by hand"} | {(4 + k, right): f"epoch {k}" for k in range(3)}
 
 
-TABLES = [losses_below, losses_below_without_headings, on_its_side, numbers_as_text, hidden_epochs]
+def curves_beside(rng, layout, training, grid):
+    """A loss curve for each rate, below that rate, beside the table or some columns further."""
+    left = 1 + max(column for _, column in grid) + rng.randint(0, 3)
+    rates = (0.1, 0.5, 2.0)
+    headings = {(3, left + turn): f"{rng.choice(('η', 'LR'))} = {rate}" for turn, rate in enumerate(rates)}
+    losses = {
+        (4 + row, left + turn): 0.2 / (1 + row * rate) for turn, rate in enumerate(rates) for row in range(4)
+    }
+    return grid | headings | losses
+
+
+TABLES = [
+    losses_below, losses_below_without_headings, on_its_side, numbers_as_text, hidden_epochs, curves_beside,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TABLES, ids=lambda kind: kind.__name__)
@@ -239,12 +261,73 @@ def test_equal_mistakes_of_several_tables_are_told_once(check):
     assert len(list(check({}, name="one.xlsx", sheets=alone).lines())) < 24
 
 
+@pytest.mark.parametrize("seed", range(scaled(3)))
+def test_weights_numbered_by_input_are_told(seed, check):
+    """w2 leads from i1 to h2, and so on: all is right, and a slip stands out under the assignment's name."""
+    other = {"w2": "w3", "w3": "w2", "w6": "w7", "w7": "w6"}
+    headers = {f"{before}{name}": f"{before}{new}" for name, new in other.items() for before in ("", "∂E/∂")}
+    training, layout = drawn(random.Random(seed)), Layout(headers=headers, corner=(3, 1), rate=(1, 2))
+    report = check(layout.grid(training))
+    assert report.status == RIGHT_STATUS, report
+    assert "w2 is w3" in str(report)
+    report = check(layout.grid(training.with_slip(COMMON)))
+    assert wrong(report) == list(COMMON), report
+    assert slips(report) == {WORDS}
+
+
+def test_a_hidden_sheet_is_left_aside(check, tmp_path):
+    """What is handed in can be seen; a scratch copy that is hidden is named and not judged."""
+    openpyxl = pytest.importorskip("openpyxl")
+    training, layout = drawn(random.Random(1)), Layout(corner=(3, 1), rate=(1, 2))
+    sheets = {"seen": layout.grid(training), "scratch": layout.grid(training.with_slip(COMMON))}
+    assert check({}, name="both.xlsx", sheets=sheets).status == WRONG
+    book = openpyxl.load_workbook(tmp_path / "both.xlsx")
+    book["scratch"].sheet_state = "hidden"
+    book.save(tmp_path / "hidden.xlsx")
+    report = check_workbook(tmp_path / "hidden.xlsx", assignment())
+    assert report.status == RIGHT_STATUS, report
+    assert "hidden: sheet scratch" in str(report)
+    book["seen"].sheet_state, book["scratch"].sheet_state = "hidden", "visible"
+    book.save(tmp_path / "seen.xlsx")
+    assert check_workbook(tmp_path / "seen.xlsx", assignment()).status == WRONG
+
+
+def test_names_of_another_table_are_no_numbers_of_this_one(check):
+    """A list of gradients below a header whose names stand in the columns of the list."""
+    training, layout = drawn(random.Random(2)), Layout(corner=(3, 2))
+    grid = {place: x for place, x in layout.grid(training).items() if place[0] <= 4}
+    grid = {place: x for place, x in grid.items() if place[0] == 3 or isinstance(x, str) or place[1] < 14}
+    below = {(10 + turn, 3): name for turn, name in enumerate(SLOPES)}
+    numbers = {(10 + turn, 6): training.value(name, 0) for turn, name in enumerate(SLOPES)}
+    grid = {
+        place: x
+        for place, x in grid.items()
+        if place[0] == 3 or layout.columns[place[1] - 2] in GIVEN + WEIGHTS
+    }
+    assert wrong(check(grid | below | numbers)) == []
+
+
 # --- how exact numbers are ------------------------------------------------------------------------------
 
 
 def cut(digits):
     """As a column shows them that is too narrow: cut, not rounded."""
     return lambda x: f"{math.trunc(x * 10**digits) / 10**digits:.{digits}f}"
+
+
+def saved_by_google(x):
+    return "0" if abs(x) < 1e-10 else f"{x:.10g}"
+
+
+def test_numbers_that_are_saved_as_zero_are_not_wrong(check):
+    """Google Sheets saves ten digits, and 0 for what is below 1e-10; it computes on with the number."""
+    training = drawn(random.Random(3), count=40, lr=2.0)
+    near = {f"t{k}": training.value(f"a_o{k}", 0) + 2.2e-5 for k in (1, 2)}
+    training = drawn(random.Random(3), count=40, lr=2.0).with_given(**near)
+    layout = Layout(corner=(3, 1), rate=(1, 2), text=saved_by_google)
+    grid = layout.grid(training)
+    assert {grid[layout.place("E1", row)] for row in (0, 39)} > {"0"}
+    assert wrong(check(grid)) == []
 
 
 PRINTS = {
