@@ -185,7 +185,7 @@ def step(place: str, batch: int, positions: int) -> dict[str, float]:
     loops = loops_of(runner.run)
     turns = []
     for _ in range(TURNS):
-        runner.start()  # after step 1,000 the rate is negative, and numbers become so small that they take longer
+        runner.start()  # after step 1,000 the rate is negative, and subnormal numbers take longer
         turns.append(processor_seconds(functools.partial(runner.run, loops))[0])
     return {"first": first, "step": statistics.median(turns) / loops}
 
