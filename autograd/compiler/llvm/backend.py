@@ -18,22 +18,8 @@ from ...engine.primitives import TABLE
 from ...locks import BUILDING
 from .. import machine, tuning
 from ..backends import BackendProgram, RowLowerings, Widths, refuse
-from ..ir.nodes import (
-    AddRows,
-    Apply,
-    Broadcast,
-    Constant,
-    Gather,
-    Graph,
-    MatMul,
-    Node,
-    Outer,
-    ScatterAdd,
-    Symbol,
-    TakeRows,
-    ancestry,
-    fingerprint,
-)
+from ..ir import nodes as ops
+from ..ir.nodes import Graph, Node, ancestry, fingerprint
 from ..update_loop import Clamp, Finite, Follow, Keep, Measure, Shorten, Step, Training
 from .builder import DIRECT, Builder, is_long
 from .entry import Entry
@@ -90,8 +76,8 @@ class NativeProgram(BackendProgram):
     def _has_short_loops(self) -> bool:
         """Whether loops would have a few turns each, and hardly any products."""
         nodes = ancestry(self.nodes)
-        products = sum(_work(node) for node in nodes if isinstance(node, (MatMul, Outer)))
-        longest = max((node.size for node in nodes if isinstance(node, Apply)), default=0)
+        products = sum(_work(node) for node in nodes if isinstance(node, (ops.MatMul, ops.Outer)))
+        longest = max((node.size for node in nodes if isinstance(node, ops.Apply)), default=0)
         return longest <= tuning.SHORT_LOOP and 8 * products <= self._work
 
     @property
@@ -269,7 +255,7 @@ class NativeProgram(BackendProgram):
         symbols: dict[str, Any] = {}
         if not together:
             layout, homes = self._layout(lanes), {}
-            if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
+            if layout.may_move(gradient):
                 homes[gradient] = state, P
         size = layout.size
         for each, changed in {}.items() if together else self._changes(t).items():
@@ -333,7 +319,7 @@ class NativeProgram(BackendProgram):
                     update = updates[each]
                     update.emit(BEFORE)
                     for node in update.layout.nodes:
-                        if isinstance(node, Constant):  # nothing has computed it
+                        if isinstance(node, ops.Constant):  # nothing has computed it
                             code.in_eights(t.updated, functools.partial(_fill, update.memory, node))
 
         def copy(source: Any, target: Any) -> None:
@@ -361,7 +347,7 @@ class NativeProgram(BackendProgram):
             if isinstance(step, Clamp):
                 changed = {1: graph.node(step.of(gradient))}
             elif isinstance(step, Shorten):
-                gradient = step.of(gradient, graph.make(Symbol, [], "gradient_norm"))
+                gradient = step.of(gradient, graph.make(ops.Symbol, [], "gradient_norm"))
             elif isinstance(step, Follow):
                 changed = self._following(t, gradient)
             if changed:
@@ -381,7 +367,7 @@ class NativeProgram(BackendProgram):
         changed = {}
         for number, value in t.follow.of(rows, gradient, graph.rate).items():
             node = graph.broadcast(graph.node(value), (t.updated,))
-            if isinstance(node, Gather):  # a copy of another row has to be a step of the loop
+            if isinstance(node, ops.Gather):  # a copy of another row has to be a step of the loop
                 node = graph.apply(TABLE["add"], [node, graph.constant(0.0)])
             if value is not rows[number]:
                 changed[number] = node
@@ -413,11 +399,9 @@ def _note(memory: Memory, node: Node, table: Any, row: Any, first: Any, width: i
     code, llvm, lanes = memory.code, memory.code.llvm, memory.layout.lanes
     value = memory.get(node, (0,), lanes)
     for lane in range(lanes):
-        each = value
-        if lanes > 1:
-            each = llvm.extract_element(value, code.ir.Constant(code.ir.IntType(32), lane))
         with llvm.if_then(llvm.icmp_signed("<", code.plus(first, lane), memory.batch.count)):
-            code.store(each, table, code.plus(code.times(code.plus(row, lane), width), k))
+            place = code.plus(code.times(code.plus(row, lane), width), k)
+            code.store(code.lane(value, lane), table, place)
 
 
 def _signature(trains: bool) -> Any:
@@ -442,12 +426,12 @@ def _work(node: Node) -> int:
     """How many operations on a block of examples a node takes in straight code."""
     if not node.batched and not reduces(node):
         return 0
-    if isinstance(node, (TakeRows, AddRows)):
-        return node.size * (node.length if isinstance(node, TakeRows) else node.args[0].shape[0])
-    if isinstance(node, MatMul):
+    if isinstance(node, (ops.TakeRows, ops.AddRows)):
+        return node.size * (node.length if isinstance(node, ops.TakeRows) else node.args[0].shape[0])
+    if isinstance(node, ops.MatMul):
         return node.size * node.args[1].shape[0]
-    if isinstance(node, Outer):
+    if isinstance(node, ops.Outer):
         return node.size * node.args[0].shape[1]
-    if isinstance(node, Apply) and is_long(node.row):
+    if isinstance(node, ops.Apply) and is_long(node.row):
         return 40 * node.size
     return max([node.size, *(arg.size for arg in node.args)])

@@ -176,10 +176,8 @@ class Reductions:
         """Some lanes of a vector: as many as an accumulator has."""
         if self.group == 1 or value.type.count == self.group:
             return value
-        ir = self.code.ir
-        chosen = range(group * self.group, (group + 1) * self.group)
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.group), list(chosen))
-        return self.code.llvm.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
+        undefined = self.code.ir.Constant(value.type, self.code.ir.Undefined)
+        return self.code.chosen(value, undefined, range(group * self.group, (group + 1) * self.group))
 
     def clear(self) -> None:
         """Set the accumulators to 0."""

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ir.nodes import Apply, Broadcast, Node, ScatterAdd
+from ..ir.nodes import Node
 from .builder import Builder
 from .layout import Layout
 from .lowering import Kernel, Table
@@ -52,7 +52,7 @@ class SinglePass:
         records, homes = code.address(self.scratch, self.size), dict[Node, tuple[Any, Any]]()
         if not self.nodes:
             gradient = nodes[1]
-            if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
+            if layout.may_move(gradient):
                 homes[gradient] = results, 0
         self.memory = memory = Memory(code, layout, parameters, self.scratch, records, homes=homes)
         self.kernel, llvm = Kernel(memory), code.llvm
