@@ -23,7 +23,7 @@ import itertools
 import math
 import struct
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 __all__ = ["BOUNDS", "ELEMENTARY", "SHORT"]
 
@@ -70,34 +70,31 @@ class Lanes:
         return _operand(self.value.type, other)
 
 
+Kind = TypeVar("Kind", bound=Lanes)
+
+
+def _instruction(name: str, turned: bool = False) -> Callable[[Kind, Any], Kind]:
+    """An operator that emits one instruction; `turned` if the number is its left operand."""
+
+    def emit(self: Kind, other: Any) -> Kind:
+        values = self.value, self.operand(other)
+        return self.like(getattr(self.builder, name)(*(values[::-1] if turned else values)))
+
+    return emit
+
+
 class Reals(Lanes):
     """Lanes of double precision."""
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Reals:
-        return self.like(self.builder.fadd(self.value, self.operand(other)))
-
-    def __sub__(self, other: Any) -> Reals:
-        return self.like(self.builder.fsub(self.value, self.operand(other)))
-
-    def __rsub__(self, other: float) -> Reals:
-        return self.like(self.builder.fsub(self.operand(other), self.value))
-
-    def __mul__(self, other: Any) -> Reals:
-        return self.like(self.builder.fmul(self.value, self.operand(other)))
-
-    def __truediv__(self, other: Any) -> Reals:
-        return self.like(self.builder.fdiv(self.value, self.operand(other)))
-
-    def __rtruediv__(self, other: float) -> Reals:
-        return self.like(self.builder.fdiv(self.operand(other), self.value))
+    __add__ = __radd__ = _instruction("fadd")
+    __sub__, __rsub__ = _instruction("fsub"), _instruction("fsub", turned=True)
+    __mul__ = __rmul__ = _instruction("fmul")
+    __truediv__, __rtruediv__ = _instruction("fdiv"), _instruction("fdiv", turned=True)
 
     def __neg__(self) -> Reals:
         return self.like(self.builder.fneg(self.value))
-
-    __radd__ = __add__
-    __rmul__ = __mul__
 
     def compare(self, relation: str, other: Any) -> Bits:
         """Whether the relation holds; with nan none does but ``!=``."""
@@ -162,29 +159,10 @@ class Bits(Lanes):
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Bits:
-        return self.like(self.builder.add(self.value, self.operand(other)))
-
-    def __sub__(self, other: Any) -> Bits:
-        return self.like(self.builder.sub(self.value, self.operand(other)))
-
-    def __rsub__(self, other: int) -> Bits:
-        return self.like(self.builder.sub(self.operand(other), self.value))
-
-    def __and__(self, other: Any) -> Bits:
-        return self.like(self.builder.and_(self.value, self.operand(other)))
-
-    def __or__(self, other: Any) -> Bits:
-        return self.like(self.builder.or_(self.value, self.operand(other)))
-
-    def __xor__(self, other: Any) -> Bits:
-        return self.like(self.builder.xor(self.value, self.operand(other)))
-
-    def __lshift__(self, places: int) -> Bits:
-        return self.like(self.builder.shl(self.value, self.operand(places)))
-
-    def __rshift__(self, places: int) -> Bits:
-        return self.like(self.builder.lshr(self.value, self.operand(places)))
+    __add__ = _instruction("add")
+    __sub__, __rsub__ = _instruction("sub"), _instruction("sub", turned=True)
+    __and__, __or__, __xor__ = map(_instruction, ("and_", "or_", "xor"))
+    __lshift__, __rshift__ = _instruction("shl"), _instruction("lshr")
 
     def nonzero(self) -> Bits:
         """The lanes that are not 0."""
