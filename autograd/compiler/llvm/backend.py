@@ -1,8 +1,7 @@
 """The llvm back end: the array program as one native function, vectorised over the examples.
 
-A block of examples is taken through forward and adjoint program at once. Small programs become straight
-code without loops, whose numbers stay in registers; large ones loops over rows, so that their code does
-not grow with them. A whole training is one function too, with the update of the parameters in it.
+The function computes value and gradient block by block. Small programs are straight code in registers; large
+ones loop over rows, so their code stays small. A training is one function too, updates included.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ KEPT = 16  # functions of one program: a training with other settings is another
 
 
 class _Function(NamedTuple):
-    """What a call needs to know of a kernel, whose nodes and text take a hundred times the memory."""
+    """A kernel, without its nodes and text, which take a hundred times the memory."""
 
     call: Any
     lanes: int
@@ -92,7 +91,7 @@ class NativeProgram(BackendProgram):
 
     @property
     def _shown(self) -> int:
-        """The lanes of the pass that is shown for all."""
+        """The lanes of the pass that `source` shows."""
         return 8 if self.width else 1
 
     def _lanes(self, examples: int) -> int:
@@ -119,10 +118,7 @@ class NativeProgram(BackendProgram):
         return table, self._results(parameters, batch, direction, table, table)
 
     def entry(self, B: int, shape: tuple[int, ...], indices: Mapping[int, int]) -> Callable[..., Any]:
-        """A built-in function for short passes, to which batches of about this size are added; see `Entry`.
-
-        It is made at the second pass: who makes only one does not wait for it.
-        """
+        """A built-in function for short passes, made at the second pass; see `Entry`."""
         self._passes += 1
         bits, lanes = B.bit_length(), self._lanes(B)
         short = self._work << bits <= lanes * tuning.HELD
@@ -151,7 +147,7 @@ class NativeProgram(BackendProgram):
         return finite != 0
 
     def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
-        """Call native code with scratch memory of its own as the last argument."""
+        """Call native code; the last argument is scratch memory that no other call uses."""
         size = (function.size + room) * self.dtype.itemsize + tuning.ALIGNED
         try:
             scratch, start = self._scratch.pop()  # another thread has memory of its own
@@ -179,7 +175,7 @@ class NativeProgram(BackendProgram):
         return made
 
     def _specification(self, lanes: int, training: Training | None) -> str:
-        """A text of all that the code of a kernel depends on."""
+        """Everything that the code of a kernel depends on, as text."""
         # The width of a batch too: its examples are read even if no node reads one.
         parts = [lanes, self.widths, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
@@ -194,7 +190,7 @@ class NativeProgram(BackendProgram):
             return machine.is_compiled(self._specification(self._lanes(examples), training))
 
     def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
-        """The name of a kernel, its code as text, and the facts that a call needs to know."""
+        """The name of a kernel, its code as text, and the numbers of a `_Function`."""
         code, facts = self._pass(lanes) if training is None else self._train(lanes, training)
         code.module.triple = machine.triple()
         return code.module.name, str(code.module), facts
@@ -234,7 +230,7 @@ class NativeProgram(BackendProgram):
         return done
 
     def _train(self, lanes: int, training: Training) -> tuple[Builder, list[int]]:
-        """A loop of updates, each from the gradient over a batch, which counts those that were made."""
+        """A loop of updates by the gradients of batches; it returns how many were made."""
         t, P = training, training.parameters
         value, gradient, *outputs = self.nodes
         code = Builder("train", self.dtype, "whole", *_TRAIN_ARGUMENTS)
@@ -336,10 +332,7 @@ class NativeProgram(BackendProgram):
         return code, [size, layout.record, together]
 
     def _changes(self, t: Training) -> dict[Step, dict[int, Node]]:
-        """The steps that change rows of the state, as programs of their own: by row what it becomes.
-
-        A gradient is shortened where it is followed.
-        """
+        """By step the rows of the state that it changes, and their new values. `Follow` shortens, too."""
         graph = Graph(t.parameters, 0)
         gradient, changes = self._row(t, graph, 1), {}
         for step in t.steps:
@@ -361,7 +354,7 @@ class NativeProgram(BackendProgram):
         return graph.gather(graph.parameters, np.arange(first, first + t.updated))
 
     def _following(self, t: Training, gradient: Node) -> dict[int, Node]:
-        """What the rule of the training puts into the rows of the state that it changes."""
+        """The new values of the rows of the state that the training's rule changes."""
         graph = gradient.graph
         rows = {number: self._row(t, graph, number) for number in t.changing}
         changed = {}

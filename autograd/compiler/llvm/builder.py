@@ -17,10 +17,9 @@ __all__ = ["DIRECT", "Builder", "is_long"]
 
 
 class Builder:
-    """Writes a native function. `arguments` are its arguments; `llvm` writes the next instruction.
+    """Writes a native function: `arguments` are its arguments, `llvm` writes the next instruction.
 
-    A count or an offset is a Python number or a value of the function. A value has one lane or several, and
-    each operation works on all lanes.
+    Counts and offsets are Python numbers or values of the function. A value has one or several lanes.
 
     Parameters
     ----------
@@ -30,7 +29,7 @@ class Builder:
     """
 
     unrolled = False  # whether loops over rows are written out
-    some: int | None = None  # of vectors of rows only so many lanes are read and written; None for all
+    some: int | None = None  # how many lanes of vectors of rows are read and written; None for all
 
     def __init__(self, name: str, dtype: np.dtype[Any], result: str, *arguments: str) -> None:
         from llvmlite import ir
@@ -108,21 +107,21 @@ class Builder:
         self.llvm.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
 
     def load_rows(self, base: Any, offset: Any, lanes: int) -> Any:
-        """Numbers that lie one after the other, `some` of them."""
+        """Consecutive numbers, in `some` lanes."""
         if self.some is None or lanes == 1:
             return self.load(base, offset, lanes)
         place, kind = self.address(base, offset), self._type(lanes)
         return self._masked("load", kind, [place], lanes, self.ir.Constant(kind, None))
 
     def store_rows(self, value: Any, base: Any, offset: Any, lanes: int) -> None:
-        """Write numbers one after the other, `some` of them."""
+        """Write consecutive numbers, from `some` lanes."""
         if self.some is None or lanes == 1:
             self.store(value, base, offset, lanes)
         else:
             self._masked("store", value.type, [value, self.address(base, offset)], lanes)
 
     def load_anywhere(self, base: Any, offsets: Any) -> Any:
-        """The numbers at a vector of offsets, `some` of them."""
+        """The numbers at a vector of offsets, in `some` lanes."""
         lanes = offsets.type.count
         places = self.llvm.gep(base, [offsets], source_etype=self.real)
         places.type = self.ir.VectorType(self.pointer, lanes)  # which llvmlite does not know
@@ -130,7 +129,7 @@ class Builder:
         return self._masked("gather", kind, [places], lanes, self.ir.Constant(kind, None))
 
     def load_offsets(self, table: Any, row: Any, lanes: int) -> Any:
-        """Consecutive whole numbers of a table, `some` of them."""
+        """Consecutive whole numbers of a table, in `some` lanes."""
         place = self.llvm.gep(table, [self.whole_number(row)], source_etype=self.whole)
         kind = self.ir.VectorType(self.whole, lanes)
         if self.some is None:
@@ -270,10 +269,9 @@ class Builder:
             body(full, length - full)
 
     def rows(self, length: int, body: Callable[[Any, int], None], again: bool = True) -> None:
-        """``body(i, lanes)`` for the rows of an axis: eight at once.
+        """``body(i, lanes)`` for the rows of an axis, eight at once.
 
-        The last eight overlap with those before, if they may be computed `again`. Otherwise, and where there
-        are fewer, `some` lanes of a vector are used.
+        The last eight overlap the ones before if rows may be computed `again`; else they use `some` lanes.
         """
         if length < 3:
             self.every(length, lambda i: body(i, 1))
@@ -325,10 +323,7 @@ class Builder:
         return self.llvm.shuffle_vector(a, b, mask)
 
     def transposed(self, rows: Sequence[Any]) -> list[Any]:
-        """The transpose of eight vectors of eight: pairs exchange every lane, every second, every fourth.
-
-        Of four vectors, the transpose of each half.
-        """
+        """The transpose of eight vectors of eight, in three rounds of exchanges; of four, of each half."""
         vectors = list(rows)
         for width in (1, 2, 4)[: len(vectors).bit_length() - 1]:
             kept = [lane if not lane & width else 8 + lane - width for lane in range(8)]

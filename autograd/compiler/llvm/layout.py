@@ -1,8 +1,7 @@
-"""The layout of a kernel: its schedule in three phases, and where the numbers of each node are in memory.
+"""The layout of a kernel: its schedule in three phases, and the place of each node in memory.
 
-The phases follow each other: what depends on parameters alone; the blocks of examples, one example in each
-lane of a vector; what depends on sums over the batch, which are kept as a vector for each parameter and added
-up in the end.
+First comes what depends on parameters alone; then the blocks of examples, one example a lane; then what
+depends on sums over the batch. Such a sum has a vector of accumulators for each number, added up at the end.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ class NativeTarget(Target):
 
     Attributes
     ----------
-    wide : products over the batch with so many results that they are computed after all blocks.
-    history : by node that a wide product reads for all blocks, its place in the record of a block.
-    record : how many numbers the record of a block has.
+    wide : products over the batch with many results, computed after all blocks.
+    history : by node that wide products read, its place in the record of a block.
+    record : numbers in the record of a block.
     """
 
     phases = "before the batch", "for each block of examples", "after it"
@@ -53,7 +52,7 @@ class NativeTarget(Target):
         return AFTER if any(phases[arg] != BEFORE for arg in node.args) else BEFORE
 
     def waits(self, node: Node, phase: int) -> bool:
-        """What only the last phase reads is computed in the loop that reads it."""
+        """Nodes that only the last phase reads are computed there."""
         return phase == AFTER and isinstance(node, (ops.Apply, ops.Gather)) and not node.batched
 
     def rank(self, node: Node) -> int:
@@ -93,7 +92,7 @@ class NativeTarget(Target):
         )
 
     def is_part(self, schedule: Schedule, node: ops.ScatterAdd, index: Indices, arg: Node) -> bool:
-        """Sums that nothing else reads, or wide products whose columns lie next to each other there."""
+        """Sums that nothing else reads, and wide products with contiguous columns in the scatter-add."""
         spaced = strides_of(index)
         lines = arg in self.wide and spaced is not None and spaced[1][-1] == 1
         return schedule.readers[arg] == [node] and (lines or all(map(self.is_sum, node.args)))
@@ -113,17 +112,17 @@ class Layout:
     ----------
     nodes : what the kernel computes.
     lanes : examples in a block.
-    straight : whether it is code without loops, whose numbers have names and no places.
+    straight : whether it is code without loops, whose numbers are in registers.
     itemsize : bytes of a number.
-    numbers_first : whether the single numbers come before all else.
+    numbers_first : whether single numbers are computed before all else.
 
     Attributes
     ----------
-    groups : for each phase its loops, with the nodes that each computes.
-    sums, wide : sums over the batch: those that are added up block by block, and the others.
+    groups : for each phase its loops, as lists of nodes.
+    sums, wide : sums over the batch that are accumulated block by block, and the others.
     inlined : elementwise nodes that are computed where they are read.
-    joined : sums that are computed where a scatter-add has them: the node, and their rows there.
-    places : by node where its numbers begin in the scratch memory.
+    joined : sums that are computed in the rows of a scatter-add: that node, and the rows.
+    places : by node the offset of its numbers in the scratch memory.
     size : numbers of the scratch memory.
     """
 
@@ -148,10 +147,7 @@ class Layout:
         self._allocate()
 
     def _allocate(self) -> None:
-        """The place of each node: accumulators, their sums, the inputs, what is not batched, and the blocks.
-
-        The buffers of the blocks come last and next to each other, so that they stay in the nearest cache.
-        """
+        """Accumulators, their sums, inputs, other nodes that are not batched; then the buffers of a block."""
         count = 0
         self.accumulated = list(dict.fromkeys(map(self.schedule.root, self.sums)))
         for node in self.accumulated:
@@ -186,10 +182,7 @@ class Layout:
         return isinstance(node, (ops.ScatterAdd, ops.Apply, ops.Broadcast)) and node not in self.accumulated
 
     def ends_with(self, nodes: Sequence[Node]) -> bool:
-        """Whether the last loop computes these nodes, so that it may write them over what it reads.
-
-        It may not if a turn reads a parameter that another turn has changed.
-        """
+        """Whether the last loop computes these nodes, and no turn of it reads a parameter of another turn."""
         last = self.groups[AFTER][-1] if self.groups[AFTER] else []
         read = {arg for node in last for arg in node.args if isinstance(arg.source, ops.Parameters)}
         return bool(last) and set(nodes) <= set(last) and all(_in_step(arg, last[0].size) for arg in read)
@@ -204,8 +197,7 @@ class Layout:
 
 
 def _is_wide(node: Node) -> bool:
-    """Whether a product over the batch has many results: then one product after all blocks is faster than a
-    contribution of each."""
+    """Whether a product over the batch is faster as one product after all blocks."""
     if (
         not isinstance(node, ops.Outer)
         or node.size < tuning.WIDE

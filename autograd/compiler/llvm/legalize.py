@@ -23,7 +23,7 @@ __all__ = ["PASSES", "all_legal", "letters"]
 
 
 def letters(nodes: Sequence[Node]) -> int:
-    """About how long the text of these nodes will be; some texts are three times as long."""
+    """About how many characters the text of these nodes will have; at worst a third."""
     count = 0
     for node in ancestry(nodes):
         count += 10_000 if isinstance(node, ops.Apply) and is_long(node.row) else 250

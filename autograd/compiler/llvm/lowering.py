@@ -24,7 +24,7 @@ __all__ = ["Kernel", "Table"]
 
 
 class Table(NamedTuple):
-    """Numbers of examples: the one of example e in column i is at ``pointer[e * step + i]``."""
+    """Numbers of examples: column i of example e is at ``pointer[e * step + i]``."""
 
     pointer: Any
     width: int
@@ -181,7 +181,7 @@ class Kernel:
                 code.each(index.shape, lambda *place, carry=carry: carry(place, self.width))
 
     def _add_sums(self, node: ops.ScatterAdd, index: Indices, arg: Node, once: bool) -> None:
-        """A piece with several rows for one: row by row their sum, in registers."""
+        """Add a piece that names rows more than once: each row's sum is computed in registers."""
         code, memory, width = self.code, self.memory, self.width
         order = np.argsort(index, kind="stable")
         rows, first = np.unique(index[order], return_index=True)
@@ -208,7 +208,7 @@ class Kernel:
         code.every(len(rows), row)
 
     def _rows_of(self, node: Node, rows: Indices) -> Callable[[Any], Any]:
-        """What gives the number of a node in row ``rows[k]``."""
+        """A function from k to the number of a node in row ``rows[k]``."""
         if isinstance(node, ops.Apply) and node in self.layout.inlined:
             row = node.row
             args = [self._rows_of(arg, _broadcast_rows(arg, node)[rows]) for arg in node.args]
@@ -264,7 +264,7 @@ class Kernel:
         code.every(x.shape[0], row)
 
     def _added(self, node: ops.AddRows, row: int, c: int) -> Any:
-        """What is added to a number in registers."""
+        """The sum that a number in registers gets."""
         code, memory, width, (x, index) = self.code, self.memory, self.width, node.args
         total = zero = code.number(0.0, width)
         for j, start in enumerate(node.starts.tolist()):
@@ -425,7 +425,7 @@ class Kernel:
 
     @lowerings.of(ops.Outer)
     def _outer(self, node: Node) -> None:
-        """What is not batched, and what is so wide that it is not added up block by block."""
+        """Products that are not batched, or that are wide."""
         if node in self.layout.wide:
             self.reductions.wide(node)
             return
@@ -445,11 +445,7 @@ class Kernel:
         ops.Apply, ops.BatchSum, ops.Fused, ops.Parameters, ops.Inputs, ops.Symbol, ops.Constant, ops.Gather
     )
     def _refused(self, node: Node) -> None:
-        """Refused: `emit` never comes here with them.
-
-        Elementwise nodes share a loop, batch sums are accumulated, a pass expands fused rules, and the others
-        are no steps of the schedule: there is nothing to compute.
-        """
+        """Refused: no step of a schedule has these alone. `emit` groups Apply and accumulates BatchSum."""
         raise NotImplementedError(  # refused: the schedule has no step for these
             f"{node!r} has no code of its own: it is read, joined or expanded elsewhere"
         )
@@ -457,11 +453,11 @@ class Kernel:
     # --- a pass over a batch
 
     def examples(self, first: Any, tables: Sequence[Table] | None = None) -> None:
-        """The inputs of a block: lane l holds example first + l of the batch, the last one beyond the end.
+        """Read the inputs of a block: example first + l in lane l, the last one again beyond the end.
 
         Parameters
         ----------
-        tables : where they are, each beside the one before; without it in the batch.
+        tables : their columns, side by side; by default those of the batch.
         """
         code, memory, batch = self.code, self.memory, self.memory.batch
         lanes, group, inputs = self.layout.lanes, self.layout.group, self.layout.inputs
@@ -513,8 +509,7 @@ class Kernel:
     ) -> None:
         """The three phases on ``examples[order[:count]]``.
 
-        `inputs` and `outputs` are done for each block. `blocks` does what it is given for the first example
-        of each block.
+        `inputs` and `outputs` run in each block. `blocks` calls its argument for the first example of each.
         """
         code, memory, llvm = self.code, self.memory, self.code.llvm
         memory.take(examples, order, count)

@@ -1,8 +1,7 @@
-"""Tables with a row for each example, read into vectors with an example in each lane, and written from them.
+"""Tables (B, n) in memory from and to n vectors, with an example in each lane.
 
-Eight rows that follow each other are consecutive numbers: few columns are taken apart and put together by
-shuffles of all of them, and many by the exchanges of an 8 x 8 transposition. Nothing beyond the eight rows is
-read or written.
+Eight rows at once: up to four columns by shuffles of all their numbers, more by 8 x 8 transpositions. Nothing
+outside of the eight rows is read or written.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _EIGHT = 8  # rows at once
 
 
 def columns(code: Builder, base: Any, width: int) -> list[Any]:
-    """The columns of eight rows of so many numbers, which begin at a pointer: a vector of eight for each."""
+    """The columns of a table (8, width) at a pointer, a vector of eight for each."""
     if width <= _FEW:
         table = code.load(base, 0, _EIGHT * width)
         return [code.chosen(table, table, [width * k + i for k in range(_EIGHT)]) for i in range(width)]
@@ -31,12 +30,7 @@ def columns(code: Builder, base: Any, width: int) -> list[Any]:
 
 
 def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, start: Any = 0) -> None:
-    """Write columns, a vector of eight for each, into eight rows of so many numbers from a pointer on.
-
-    Parameters
-    ----------
-    start : the place of the first of these columns in a row.
-    """
+    """Write columns, vectors of eight, into a table (8, width) at a pointer, from column `start` on."""
     count = len(values)
     if count == width <= _FEW:
         together = _joined(code, values)
@@ -59,12 +53,12 @@ def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, s
 
 
 def _tiles(width: int, size: int = _EIGHT) -> list[int]:
-    """Where the tiles of so many columns begin; the last one begins earlier, if it would reach out."""
+    """The first column of each tile; the last tile overlaps the one before, if need be."""
     return [min(first, max(width - size, 0)) for first in range(0, width, size)]
 
 
 def _joined(code: Builder, vectors: Sequence[Any]) -> Any:
-    """Vectors one after the other, as a vector of a power of two of them."""
+    """The concatenation of vectors; the last one is repeated up to a power of two."""
     vectors = list(vectors)
     while len(vectors) > 1:
         vectors += vectors[-1:] * (len(vectors) % 2)
