@@ -94,15 +94,12 @@ class _Sweep:
         if arg not in self.active:
             return
         graph = self.graph
-        if index is not None and index.size == arg.size and (index.reshape(-1) == np.arange(arg.size)).all():
-            adjoint = graph.reshape(graph.broadcast(adjoint, index.shape), arg.shape)
-            if mask is not None:
-                mask = graph.reshape(graph.broadcast(mask, index.shape), arg.shape)
-            index = None
         if index is not None:
             adjoint = graph.broadcast(adjoint, index.shape)
             if mask is not None:
                 mask = graph.scatter_add(arg.shape, [(index, graph.broadcast(mask, index.shape))])
+            if np.array_equal(index.reshape(-1), np.arange(arg.size)):
+                adjoint, index = graph.reshape(adjoint, arg.shape), None
         known = self.masks.get(arg, self.zero)
         if mask is None or known is None:
             self.masks[arg] = None
