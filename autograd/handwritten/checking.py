@@ -223,12 +223,12 @@ def _checked(
             other = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
             verdict = min(verdict, other, key=lambda each: each.unknown)
     told = {name for each in mistakes for name in each.names}
-    return HandwrittenReport(
-        title,
-        [name for name in verdict.right if name not in told],
-        [*mistakes, *verdict.mistakes],
-        verdict.consequential,
-        [*notes, *verdict.notes],
+    return replace(
+        verdict,
+        title=title,
+        right=[name for name in verdict.right if name not in told],
+        mistakes=[*mistakes, *verdict.mistakes],
+        notes=[*notes, *verdict.notes],
     )
 
 

@@ -81,6 +81,11 @@ class HandwrittenReport:
         return bool(self.right) and not self.mistakes and not self.consequential
 
     @property
+    def unknown(self) -> int:
+        """The number of mistakes without a known slip."""
+        return sum(each.kind in ("", "shape") for each in self.mistakes)
+
+    @property
     def wrong(self) -> list[str]:
         """All wrong names."""
         return [name for each in self.mistakes for name in each.names] + list(self.consequential)

@@ -187,11 +187,12 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A forward and a backward pass: what each node comes to, and the data that later stages read."""
+    """A forward and a backward pass: the numbers computed for each node, and those that others read."""
 
     data: Array
     adjoints: Array
     used: Array
+    handed: Array
 
 
 class Tape:
@@ -231,7 +232,7 @@ class Tape:
         self.stages = self._staged()
         self.links = self._linked()
         data = np.array(self._numbers)
-        self.right = Sweep(data, np.zeros(len(data)), data)
+        self.right = Sweep(data, np.zeros(len(data)), data, np.zeros(len(data)))
         self.right = self.run(Change())
         self._take_shifts_for_constant()
 
@@ -418,7 +419,9 @@ class Tape:
         random by ± `by` x ± `off`."""
         with np.errstate(all="ignore"):
             data, used, first = self._forward(change, jitter, by, off)
-            return Sweep(data, self._backward(change, used, first, jitter, by), used)
+            adjoints = self._backward(change, used, first, jitter, by)
+        held, numbers = _held(change.adjoints, len(data))
+        return Sweep(data, adjoints, used, np.where(held, numbers, adjoints) if change.adjoints else adjoints)
 
     def _forward(
         self, change: Change, jitter: np.random.Generator | None, by: float, off: float
