@@ -172,7 +172,7 @@ def check_gradients(
     return report
 
 
-# --- what was handed in ----------------------------------------------------------------------------
+# --- numbers by name -------------------------------------------------------------------------------
 
 
 def _checked(
@@ -288,7 +288,7 @@ def _opened(result: Any, deep: int = 0) -> Any:
 
 
 def _by_name(result: Any, floats: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The gradients that a function returned, by name; or what is wrong with its result."""
+    """The gradients that a function returned, by name; or the fault of its result."""
     if isinstance(result, list) and [isinstance(each, Mapping) for each in result] == [False, True]:
         result = result[1] if result[0] is None else {"loss": result[0], **result[1]}
     if isinstance(result, Mapping):

@@ -64,11 +64,11 @@ class HandwrittenReport:
 
     Attributes
     ----------
-    title : what was checked.
-    right : the names of what is right.
+    title : the check, and its subject.
+    right : the names that are right.
     mistakes : the mistakes.
     consequential : names that are wrong only because others are, with the reason in words.
-    notes : how fine the comparison was, and what was not checked.
+    notes : the precision of the comparison, and unchecked names.
     """
 
     title: str

@@ -25,7 +25,7 @@ __all__ = ["Candidate", "candidates", "laid_out"]
 _SUMS = {"add", "sub", "sum", "mean"}
 _LINEAR = {*_SUMS, "neg"}
 _MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that stand for one another
-_MOST_DIAGONAL = 64  # numbers of an array whose Jacobian is looked at
+_MOST_DIAGONAL = 64  # numbers of an array with a Jacobian to look at
 _NEAR = 1e-6  # how near a fitted factor is to the number it stands for
 _STEP = 1e-3  # of a difference of the fourth order
 _MOST_ENDS = 8  # arrays that may be the state before the first one, or behind the last
@@ -140,7 +140,7 @@ def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
 def _other_gradient(
     tape: Tape, family: Family, kind: str, words: str, numbers: Array, cost: float
 ) -> Iterator[Candidate]:
-    """A family whose gradient is other numbers."""
+    """Other numbers in place of a gradient."""
     if np.isfinite(numbers).all():
         yield Candidate(kind, words, _replaced(family.ids, numbers, 1.0), cost, below=tape.below[family.turn])
 
@@ -446,7 +446,7 @@ def _of_layers(tape: Tape) -> Iterator[Candidate]:
 
 
 def _role(tape: Tape, family: Family, depth: int = 2) -> Any:
-    """What a family is, in whatever step: its row, and those of its operands."""
+    """The same for a family in every step: its row, and the rows of its operands."""
     if family.row is None:
         return family.turn
     shape = family.ids.shape if family.array else ()
@@ -541,7 +541,7 @@ def _computed(tape: Tape) -> list[Family]:
 
 
 def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
-    """Of a Jacobian with more than a diagonal, as that of a softmax, only the diagonal."""
+    """Only the diagonal of a full Jacobian, such as a softmax has."""
     for head in _computed(tape):
         size, level = head.ids.size, tape.levels[head.ids].max()
         below = [each for each in _alike(tape, head) if tape.levels[each.ids].max() < level]
@@ -625,7 +625,7 @@ def _of_labels(tape: Tape, formulas: Sequence[Formula]) -> Iterator[Candidate]:
 
 
 def _of_indices(tape: Tape) -> Iterator[Candidate]:
-    """Labels as indices off by one: in the gradient alone, or in the loss and in what is differentiated."""
+    """Labels as indices off by one: in the gradient alone, or in the loss too."""
     scores = [each for each in tape.families if each.array and each.ids.ndim == 2 and each.ids.shape[1] > 1]
     for family, stages in _by_family(tape):
         if len(stages[0].tails) != 1 or stages[0].row.vectors:

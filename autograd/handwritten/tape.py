@@ -132,7 +132,7 @@ class Link:
 
     Attributes
     ----------
-    masks : by the place of a stage, which of its edges they are, for each operand.
+    masks : the edges, by the place of a stage, for each of its operands.
     """
 
     head: Family
@@ -352,9 +352,9 @@ class Tape:
         ]
 
     def _take_shifts_for_constant(self) -> None:
-        """Take for constant what is subtracted and changes no gradient, as the largest score of a softmax.
+        """Take a subtrahend that changes no gradient, such as the largest score of a softmax, for constant.
 
-        Nobody differentiates it by hand, and where something else is changed it would count.
+        Nobody differentiates it by hand, and it would count wherever something else is changed.
         """
         given = self.levels == 0
         given[self._nowhere] = False
@@ -399,7 +399,7 @@ class Tape:
 
     @cached_property
     def owners(self) -> Mapping[int, int]:
-        """For each node of an array itself, and for each term of a sum the node whose gradient it shares."""
+        """Each node of an array by itself, and by each term of a sum the node with the same gradient."""
         inside = {int(node) for family in self.families if family.array for node in family.ids.ravel()}
         owners = {node: node for node in inside}
         for stage in reversed(self.stages):
@@ -526,7 +526,7 @@ class Tape:
         return f"−{operands[0]}" if name == "neg" else f"{name}({', '.join(operands)})"
 
     def gradient_words(self, family: Family) -> str:
-        """The name of the gradient of an array; of a term without a name that of the sum it stands in."""
+        """The name of an array's gradient; a nameless term has its sum's gradient."""
         while not family.name:
             links = [link for link in self.links if link.tail is family]
             if len(links) != 1 or links[0].row.name != "add" or not links[0].head.array:
