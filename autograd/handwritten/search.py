@@ -8,7 +8,7 @@ applied, and the search goes on with the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -35,16 +35,16 @@ class Entry:
     Attributes
     ----------
     name : the student's name for it.
-    ids : its nodes, in the right shape.
-    given : its numbers, in that shape if only axes of length 1 differ.
-    fits : whether they have that shape.
+    given : its numbers, in the right shape if they fit.
+    fits : whether they have that shape but for axes of length 1.
+    ids : its nodes on the tape of a judge, in the right shape.
     """
 
     name: str
     quantity: Quantity
-    ids: Ids
     given: Shown
-    fits: bool = True
+    fits: bool
+    ids: Ids = field(init=False)
 
     @property
     def gradient(self) -> bool:
@@ -70,6 +70,8 @@ class Judge:
     ) -> None:
         self.tape, self.rate, self.others = tape, rate, others
         self.noise, self.kinks = noise_of(tape)
+        for entry in entries:
+            entry.ids = tape.ids(tape.recording.arrays[entry.quantity.array])
         self.entries = sorted(entries, key=self._order)
         self._work = 0
 
