@@ -505,7 +505,7 @@ class Tape:
         if depth == 0:
             return "…"
         name, own = family.row.name, family.operands
-        if name in ("sum", "dot") and len(family.reads) == 1 == len(own):
+        if name in ("sum", "add") and len(own) == 1:
             (only,) = (self.families[turn] for turn in own)
             if only.row is not None and only.row.name == "mul" and not only.array:
                 return " @ ".join(self.words(self.families[turn], depth - 1) for turn in only.reads)
