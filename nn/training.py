@@ -11,7 +11,14 @@ import numpy as np
 
 from autograd import GraphError, Value, find_backend, rank_backends
 
-from .arguments import random_generator, require_count, require_flag, require_positive
+from .arguments import (
+    random_generator,
+    require_count,
+    require_flag,
+    require_kind,
+    require_option,
+    require_positive,
+)
 from .batches import Order
 from .callbacks import Callbacks, only_looks
 from .compiled import CompiledModel
@@ -138,8 +145,7 @@ def fit(
     >>> [round(p.data, 6) for p in line.parameters()]
     [2.0, 1.0]
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"fit trains a Module, such as an MLP, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, Module, "fit trains a Module, such as an MLP")
     if backend not in ("auto", "eager"):
         find_backend(backend, besides=["auto", "eager"])
     shuffle, progress = require_flag("shuffle", shuffle), require_flag("progress", progress)
@@ -192,11 +198,8 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
                 f"optimizer could not be made from the parameters alone: {error}. Pass one, such "
                 "as SGD(model.parameters(), lr=0.1), or what makes one, functools.partial(SGD, lr=0.1)"
             ) from error
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "optimizer must be an Optimizer such as SGD(model.parameters(), lr=0.1), or what makes "
-            f"one from the parameters, got {type(optimizer).__name__}: {optimizer!r:.60}"
-        )
+    expected = "optimizer must be an Optimizer such as SGD(model.parameters(), lr=0.1), or what makes one"
+    require_kind(optimizer, Optimizer, f"{expected} from the parameters")
     strangers = len(set(optimizer.parameters) - set(parameters))
     if strangers:
         raise ValueError(
@@ -208,21 +211,18 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
             f"each of the optimizer's {len(optimizer.parameters)} parameters is frozen, so that nothing is "
             "left to train: give some to it for which requires_grad_() was called"
         )
-    return optimizer
+    found: Optimizer = optimizer
+    return found
 
 
 def _schedule_of(optimizer: Optimizer, schedule: Any, interval: Any) -> Schedule | None:
-    if interval not in ("epoch", "update"):
-        raise ValueError(f"schedule_interval must be 'epoch' or 'update', got {interval!r:.60}")
+    require_option("schedule_interval", interval, "epoch", "update")
     if schedule is None:
         return None
     if not isinstance(schedule, Schedule) and callable(schedule):
         schedule = schedule(optimizer)
-    if not isinstance(schedule, Schedule):
-        raise TypeError(
-            "schedule must be a Schedule such as StepLR(optimizer, step_size=10), or make one from the "
-            f"optimizer, got {type(schedule).__name__}: {schedule!r:.60}"
-        )
+    expected = "schedule must be a Schedule such as StepLR(optimizer, step_size=10), or make one"
+    require_kind(schedule, Schedule, f"{expected} from the optimizer")
     if schedule.optimizer is not optimizer:
         raise ValueError("the schedule belongs to another optimizer than the one given")
     if interval == "update" and type(schedule).step is not Schedule.step:
@@ -230,7 +230,8 @@ def _schedule_of(optimizer: Optimizer, schedule: Any, interval: Any) -> Schedule
             "schedule_interval='update' needs a schedule whose rate is a formula, and "
             f"{type(schedule).__name__} has a step of its own: give it after each epoch"
         )
-    return schedule
+    found: Schedule = schedule
+    return found
 
 
 # With fewer visits to examples, and fewer visits times parameters, compiling takes longer than it saves.
