@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -235,8 +235,14 @@ class Callbacks:
     ending : whether one has ended the training, before the others were called.
     """
 
-    def __init__(self, functions: Sequence[Any]) -> None:
-        self.functions, self.called, self.ending = functions, [0] * len(functions), False
+    def __init__(self, functions: Any) -> None:
+        self.functions: list[Any] = list(functions) if isinstance(functions, Iterable) else [None]
+        if not all(map(callable, self.functions)):
+            raise TypeError(
+                "callbacks must be a list of functions callback(epoch, history), "
+                f"got {type(functions).__name__}: {functions!r:.60}"
+            )
+        self.called, self.ending = [0] * len(self.functions), False
 
     def begin(self, history: History) -> bool:
         """Whether one ends the training before it begins."""
