@@ -188,7 +188,7 @@ class Loop:
             return self.compiled.evaluate(held_out)
         with mode(self.model, training=False), no_grad():
             held_out = copies(held_out)
-            outputs = [self.model(x) for x, _ in held_out]
+            outputs = [called(f"row {i} of validation X", self.model, x) for i, (x, _) in enumerate(held_out)]
             losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
 
