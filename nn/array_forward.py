@@ -1,9 +1,8 @@
-"""The operations of a forward pass on arrays: one formula of each part of a transformer, for torch and ONNX.
+"""The forward pass on arrays: each layer has one formula for torch and ONNX, ``_array_forward(ops, sub, x)``.
 
-A class made of other modules has the formula as ``_array_forward(ops, sub, x)``. x is a tensor of torch, or a
-tensor of an ONNX graph with some of the same methods; `ops` has what torch's tensors have no method for, and
-``sub(name, x)`` applies the module in that attribute, or returns x where the attribute is None. Vectors lie
-along the last axis of x, positions along the axis before.
+x is a tensor of torch, or a tensor of an ONNX graph with some of the same methods; `ops` has what torch's
+tensors have no method for, and ``sub(name, x)`` applies the module in that attribute, or returns x where the
+attribute is None. Vectors lie along the last axis of x, positions along the axis before.
 """
 
 from __future__ import annotations
@@ -20,6 +19,9 @@ Sub = Callable[[str, Any], Any]
 
 class Operations(Protocol):
     """What a formula needs besides the operators and methods of a tensor; T positions."""
+
+    def tensor(self, values: Any) -> Any:
+        """The parameters (n,) or (m, n) as a tensor; torch has modules for the layers with parameters."""
 
     def activated(self, activation: Activation, x: Any) -> Any:
         """The activation of each number, or of each vector."""

@@ -18,12 +18,13 @@ from .activations import ACTIVATIONS, Activation
 from .array_forward import has_formula, known_activation
 from .attention import CausalSelfAttention
 from .feed_forward import GELU
+from .gpt import TransformerBlock
 from .layers import MLP, Dropout, Layer, Sequential
-from .linear import Embedding, Linear, Vector, numbers_of
+from .linear import Embedding, Linear, numbers_of
 from .module import Module
 from .normalization import LayerNorm, RMSNorm
 
-__all__ = ["from_torch", "layer_parts", "library", "parts_of", "to_torch"]
+__all__ = ["from_torch", "library", "parts_of", "to_torch"]
 
 
 def library(name: str, what: str, extra: str) -> Any:
@@ -63,13 +64,13 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
         elif type(part) is Sequential:
             pending += reversed(part.layers)
         elif type(part) is Layer:
-            layer_parts(part, caller)
+            _require_one_activation(part, caller)
             yield part
-        elif _known(part):
+        elif has_formula(part):
             for each in part.modules():
-                if not _known(each):
+                if not has_formula(each):
                     raise TypeError(f"{caller} does not know the {type(each).__name__} in {part!r:.60}")
-                if has_formula(each) and isinstance(getattr(each, "activation", None), Activation):
+                if isinstance(getattr(each, "activation", None), Activation):
                     known_activation(each, caller)
             yield part
         else:
@@ -79,20 +80,12 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
             )
 
 
-def _known(part: Any) -> bool:
-    return type(part) in _SIMPLE.values() or has_formula(part)
-
-
-def layer_parts(layer: Layer, caller: str) -> tuple[list[Vector], list[Value] | None, Activation]:
-    """The weights (n_out, n_in), the biases (n_out,) or None, and the activation of a layer."""
+def _require_one_activation(layer: Layer, caller: str) -> None:
     neurons, activation = layer.neurons, layer.activation
     own = ACTIVATIONS["linear"] if activation.layerwise else activation
     if ACTIVATIONS.get(activation.name) != activation or {n.activation for n in neurons} != {own}:
         names = ", ".join({function.name: 0 for function in (activation, *(n.activation for n in neurons))})
         raise ValueError(f"{caller} knows one of nn.ACTIVATIONS for a layer, and {layer!r} has {names}")
-    biases = [Value(0.0) if neuron.b is None else neuron.b for neuron in neurons]
-    bare = all(neuron.b is None for neuron in neurons)
-    return [neuron.w for neuron in neurons], None if bare else biases, activation
 
 
 # --- to torch --------------------------------------------------------------------------------------
@@ -140,15 +133,15 @@ class _Writer:
             if isinstance(part, Layer):
                 made = self._layer(part)
             else:
-                made = [self._composite(part) if has_formula(part) else self._simple(part)]
+                made = [self._simple(part) if type(part) in _SIMPLE.values() else self._composite(part)]
             self.made[part] = made
         return self.made[part]
 
     def _layer(self, layer: Layer) -> list[Any]:
-        weight, bias, activation = layer_parts(layer, "to_torch")
-        sizes = {"in_features": layer.n_in, "out_features": layer.n_out, "bias": bias is not None}
-        made = [self._filled("Linear", sizes, weight, bias)]
-        return made if activation.linear else [*made, _torch_activation(activation, self.torch)]
+        weights, biases = layer._tensors()
+        sizes = {"in_features": layer.n_in, "out_features": layer.n_out, "bias": biases is not None}
+        made = [self._filled("Linear", sizes, weights, biases)]
+        return made if layer.activation.linear else [*made, _torch_activation(layer.activation, self.torch)]
 
     def _composite(self, part: Module) -> Any:
         made = _composite(part)
@@ -272,16 +265,16 @@ def from_torch(module: Any) -> Module:
 
     Parameters
     ----------
-    module : torch's `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention`; a
-        part of a transformer from `to_torch`; or a `torch.nn.Sequential` of these and of activations. Numbers
-        become float64.
+    module : torch's `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention`,
+        `TransformerEncoderLayer` with ``norm_first``; a part of a transformer from `to_torch`; or a
+        `torch.nn.Sequential` of these and of activations. Numbers become float64.
 
     Returns
     -------
     For a Sequential of `Linear`, activations and `Dropout`, or a single `Linear`, an `MLP` if the hidden
     layers are alike, otherwise a `Sequential` of `Layer`s. For a Sequential with other modules a `Sequential`
-    of parts. A `MultiheadAttention` becomes a `CausalSelfAttention`, with the causal mask. Frozen and shared
-    parameters are those of the module.
+    of parts. Attention becomes `CausalSelfAttention`, an encoder layer a `TransformerBlock`, always with the
+    causal mask. Frozen and shared parameters are those of the module.
 
     Raises
     ------
@@ -300,28 +293,24 @@ def from_torch(module: Any) -> Module:
         return model.train(module.training)
     functions = tuple(getattr(net, each.torch) for each in ACTIVATIONS.values() if each.torch)
     modules = _flat(module, net)
-    plain = all(any(_is(each, kind) for kind in (net.Linear, net.Dropout, *functions)) for each in modules)
-    parts: list[Any] = []  # modules, and each Linear with the name of its activation
+    plain = all(
+        _computes_as(each, net.Linear) or isinstance(each, (net.Dropout, *functions)) for each in modules
+    )
+    parts: list[tuple[Any, str]] = []  # a module, and the activation that follows a Linear
     for each in modules:
-        if _is(each, net.Linear):
-            parts.append((each, "linear"))
-        elif isinstance(each, functions) and (plain or not isinstance(each, net.GELU)):
-            name = _activation_of(each, torch)
-            if not parts or not isinstance(parts[-1], tuple) or parts[-1][1] != "linear":
+        if isinstance(each, functions) and (plain or not isinstance(each, net.GELU)):
+            name, (before, other) = _activation_of(each, torch), parts[-1] if parts else (None, "")
+            if other or not isinstance(before, net.Linear):
                 raise ValueError(
                     f"from_torch knows an activation after a Linear only, and {each} does not follow one"
                 )
-            parts[-1] = parts[-1][0], name
+            parts[-1] = before, name
         else:
-            parts.append(each)
+            parts.append((each, ""))
     if plain:
         return _assembled(parts, read).train(module.training)
-    read_parts = [
-        read.layer(*part) if isinstance(part, tuple) and part[1] != "linear"
-        else read(part[0] if isinstance(part, tuple) else part)
-        for part in parts
-    ]  # fmt: skip
-    return Sequential(*read_parts).train(module.training)
+    made = [read.layer(each, name) if name else read(each) for each, name in parts]
+    return Sequential(*made).train(module.training)
 
 
 def _flat(module: Any, net: Any) -> list[Any]:
@@ -338,7 +327,7 @@ def _flat(module: Any, net: Any) -> list[Any]:
     return found
 
 
-def _is(module: Any, kind: Any) -> bool:
+def _computes_as(module: Any, kind: Any) -> bool:
     """Whether a module computes as torch's class does; a subclass may not."""
     return isinstance(module, kind) and type(module).forward is kind.forward
 
@@ -370,15 +359,16 @@ class _Reader:
         net = self.torch.nn
         if isinstance(module, _composite_class()):
             return self._composite(module)
-        if isinstance(module, net.MultiheadAttention):
+        if _computes_as(module, net.MultiheadAttention):
             return self._attention(module, name)
+        if _computes_as(module, net.TransformerEncoderLayer):
+            return self._block(module, name)
         for kind in _SIMPLE.values():
-            if _is(module, getattr(net, kind.__name__)):
+            if _computes_as(module, getattr(net, kind.__name__)):
                 return self._simple(kind, module, name)
-        raise TypeError(
-            f"from_torch does not support {module}: it takes {', '.join(_SIMPLE)}, MultiheadAttention, "
-            f"{', '.join(dict.fromkeys(each.torch for each in ACTIVATIONS.values() if each.torch))}"
-        )
+        functions = dict.fromkeys(each.torch for each in ACTIVATIONS.values() if each.torch)
+        known = [*_SIMPLE, "MultiheadAttention", "TransformerEncoderLayer", *functions]
+        raise TypeError(f"from_torch does not support {module}: it takes {', '.join(known)}")
 
     def _composite(self, module: Any) -> Module:
         made: Module = copy.copy(module.part[0])
@@ -429,6 +419,26 @@ class _Reader:
         made.projection.bias = self._tensor(module.out_proj.bias)
         return made
 
+    def _block(self, module: Any, name: str) -> TransformerBlock:
+        functions = {self.torch.nn.functional.relu: "relu", self.torch.nn.functional.gelu: "gelu"}
+        dropouts = [module.self_attn.dropout, module.dropout.p, module.dropout1.p, module.dropout2.p]
+        if not module.norm_first or module.activation not in functions or any(dropouts):
+            raise ValueError(
+                "from_torch takes a TransformerEncoderLayer with norm_first, 'relu' or 'gelu', and dropout "
+                f"0, got {module}"
+            )
+        up, norm = module.linear1, module.norm1
+        made = TransformerBlock(
+            up.in_features, module.self_attn.num_heads, n_hidden=up.out_features, norm="layer", eps=norm.eps,
+            activation=functions[module.activation], affine=True, bias=up.bias is not None,
+            initializer="zeros", seed=0, name=name,
+        )  # fmt: skip
+        made.norm1, made.norm2 = self(norm, made.norm1._name), self(module.norm2, made.norm2._name)
+        made.attention = self(module.self_attn, made.attention._name)
+        inner: Any = made.feed_forward
+        inner.up, inner.down = self(up, inner.up._name), self(module.linear2, inner.down._name)
+        return made
+
     def _tensor(self, tensor: Any) -> Any:
         """The `Value`s of a parameter as nested lists, or None."""
         if tensor is None:
@@ -442,36 +452,35 @@ class _Reader:
 
 
 def _activation_of(module: Any, torch: Any) -> str:
-    elsewhere = [activation for activation in ACTIVATIONS.values() if activation.torch]
+    """The name of an activation of torch with the same formula."""
+    elsewhere = [each for each in ACTIVATIONS.values() if each.torch]
     kin = [each for each in elsewhere if isinstance(module, getattr(torch.nn, each.torch))]
     for activation in kin:
         if all(_alike(name, value, getattr(module, name)) for name, value in activation.arguments.items()):
             return activation.name
-    if kin:
-        needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
-        raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
-    raise TypeError(
-        f"from_torch does not support {module}: it takes Linear, Dropout, "
-        + ", ".join(dict.fromkeys(each.torch for each in elsewhere))
-    )
+    needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
+    raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
 
 
 def _alike(argument: str, ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs) or argument == "threshold" or (argument == "dim" and theirs in (1, None))
 
 
-def _assembled(parts: list[Any], read: _Reader) -> Module:
-    """The model for pairs of a linear map and its activation, and dropouts."""
-    pairs = [part for part in parts if isinstance(part, tuple)]
-    dropouts = [part.p for part in parts if not isinstance(part, tuple)]
-    kinds = [isinstance(part, tuple) for part in parts]
-    regular = kinds in ([True] * len(pairs), [True, False] * (len(pairs) - 1) + [True])
-    hidden = {name for _, name in pairs[:-1]} or {"linear"}
-    biases = {linear.bias is not None for linear, _ in pairs}
-    if not (pairs and regular and len(hidden) == len(biases) == 1 and len(set(dropouts)) <= 1):
-        return Sequential(*(read.layer(*part) if isinstance(part, tuple) else read(part) for part in parts))
-    widths = [pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs)]
-    p = dropouts[0] if dropouts else 0.0
-    model = MLP(widths[0], widths[1:], hidden.pop(), pairs[-1][1], biases.pop(), "zeros", 0, p)
-    model.layers = [read.layer(linear, name, f"layer{i}") for i, (linear, name) in enumerate(pairs)]
+def _assembled(parts: list[tuple[Any, str]], read: _Reader) -> Module:
+    """The model for linear maps with their activations, and dropouts."""
+    linear = [hasattr(each, "weight") for each, _ in parts]
+    maps = [(each, name or "linear") for (each, name), own in zip(parts, linear) if own]
+    rates = {each.p for (each, _), own in zip(parts, linear) if not own}
+    regular = linear in ([True] * len(maps), [True, False] * (len(maps) - 1) + [True])
+    hidden = {name for _, name in maps[:-1]} or {"linear"}
+    biases = {each.bias is not None for each, _ in maps}
+    if not (maps and regular and len(hidden) == len(biases) == 1 and len(rates) <= 1):
+        return Sequential(
+            *(read.layer(each, name or "linear") if own else read(each)
+              for (each, name), own in zip(parts, linear))
+        )  # fmt: skip
+    widths = [maps[0][0].in_features, *(each.out_features for each, _ in maps)]
+    p = rates.pop() if rates else 0.0
+    model = MLP(widths[0], widths[1:], hidden.pop(), maps[-1][1], biases.pop(), "zeros", 0, p)
+    model.layers = [read.layer(each, name, f"layer{i}") for i, (each, name) in enumerate(maps)]
     return model

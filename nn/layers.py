@@ -6,7 +6,7 @@ The neurons of a layer share one tuple of inputs, a single operand of the engine
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from .arguments import (
 )
 from .initializers import Initializer, draw_weights
 from .module import Module
+
+if TYPE_CHECKING:
+    from .array_forward import Operations, Sub
 
 __all__ = ["MLP", "Dropout", "Layer", "Neuron", "Sequential"]
 
@@ -221,6 +224,17 @@ class Layer(Described, Module):
     def bias(self) -> bool:
         return getattr(self.neurons[0], "b", None) is not None
 
+    def _tensors(self) -> tuple[list[tuple[Value, ...]], list[Value] | None]:
+        """The weights (n_out, n_in), and the biases (n_out,) or None."""
+        biases = [Value(0.0) if neuron.b is None else neuron.b for neuron in self.neurons]
+        bare = all(neuron.b is None for neuron in self.neurons)
+        return [neuron.w for neuron in self.neurons], None if bare else biases
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        weights, biases = self._tensors()
+        sums = x @ ops.tensor(weights).t()
+        return ops.activated(self.activation, sums if biases is None else sums + ops.tensor(biases))
+
 
 class Dropout(Described, Module):
     """In training, sets each number to 0 with probability p and divides the others by 1 − p.
@@ -266,6 +280,9 @@ class Dropout(Described, Module):
         factors: npt.NDArray[np.float64] = (self.generator.random(shape) >= self.p) / (1.0 - self.p)
         return factors
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return x  # of a model in use
+
 
 def make_dropout(p: float, rng: np.random.Generator) -> Dropout | None:
     """A `Dropout` with a generator of its own; None for p = 0."""
@@ -305,12 +322,10 @@ class Sequential(Module):
     @property
     def n_in(self) -> int:
         """The number of features, from the first module that has one."""
-        for layer in self.layers:
-            if hasattr(layer, "n_in"):
-                if layer.n_in is None:  # any number of tokens
-                    break
-                return int(layer.n_in)
-        raise AttributeError("none of these modules says how many features it takes")
+        known = [layer.n_in for layer in self.layers if hasattr(layer, "n_in")]
+        if not known or known[0] is None:  # None for any number of tokens
+            raise AttributeError("none of these modules says how many features it takes")
+        return int(known[0])
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from autograd import Value, dot, take
 
 from .arguments import Described, index_of, random_generator, require_count, require_flag, require_text
+from .array_forward import Operations, Sub
 from .initializers import Initializer, draw_weights
 from .layers import Seed, inputs_of, listed, parameter_of
 from .module import Module
@@ -190,6 +191,10 @@ class Linear(Weighted):
             return in_scope(tuple([dot(row, x) for row in self.weight]), self._name)
         return in_scope(tuple([dot(row, x, b) for row, b in zip(self.weight, self.bias)]), self._name)
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        y = x @ ops.tensor(self.weight).t()
+        return y if self.bias is None else y + ops.tensor(self.bias)
+
 
 class Embedding(Weighted):
     """A table of vectors, one for each token: y = W[token].
@@ -265,6 +270,9 @@ class Embedding(Weighted):
         if isinstance(tokens, (list, tuple)):
             return [self._row(token) for token in tokens]
         return self._row(tokens)
+
+    def _array_forward(self, ops: Operations, sub: Sub, tokens: Any) -> Any:
+        return ops.tensor(self.weight)[tokens]
 
     def _row(self, token: Any) -> Vector:
         if type(token) is Value:

@@ -7,6 +7,7 @@ from typing import Any
 from autograd import dot, mean
 
 from .arguments import require_choice, require_count, require_flag, require_number, require_text
+from .array_forward import Operations, Sub
 from .linear import Vector, Weighted, in_scope
 
 __all__ = ["NORMS", "LayerNorm", "RMSNorm", "make_norm"]
@@ -47,6 +48,11 @@ class _Norm(Weighted):
         if self.bias is not None:
             y = in_scope(tuple([each + b for each, b in zip(y, self.bias)]), name)
         return y
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        y = x / ((x * x).mean(-1, keepdim=True) + self.eps).sqrt()
+        y = y if self.weight is None else y * ops.tensor(self.weight)
+        return y if self.bias is None else y + ops.tensor(self.bias)
 
 
 class RMSNorm(_Norm):
@@ -136,6 +142,9 @@ class LayerNorm(_Norm):
         (middle,) = in_scope((mean(x),), self._name)
         distances = in_scope(tuple([each - middle for each in x]), self._name)
         return self._scaled(distances, dot(distances, distances))
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return super()._array_forward(ops, sub, x - x.mean(-1, keepdim=True))
 
 
 NORMS = {"rms": RMSNorm, "layer": LayerNorm}

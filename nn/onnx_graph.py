@@ -13,15 +13,12 @@ from autograd import Primitive, Value, write_bytes
 
 from .activations import ACTIVATIONS, Activation
 from .arguments import require_kind
-from .array_forward import has_formula
 from .attention import CausalSelfAttention
-from .exchange import layer_parts, library, parts_of
-from .feed_forward import GELU
+from .exchange import library, parts_of
 from .gpt import GPT, TransformerBlock
-from .layers import Dropout, Layer
-from .linear import Embedding, Linear, numbers_of
+from .layers import Dropout
+from .linear import Embedding, numbers_of
 from .module import Module
-from .normalization import LayerNorm
 
 __all__ = ["to_onnx"]
 
@@ -76,7 +73,7 @@ class _Tensor:
     def __matmul__(self, other: Any) -> Any:
         return self.node("MatMul", other.name)
 
-    # torch's methods, on the axes (N, T, n) or (N, H, T, d)
+    # torch's methods, as far as formulas use them: x has the axes (N, T, n), or (N, H, T, d) by head
 
     def unflatten(self, axis: int, sizes: tuple[int, ...]) -> _Tensor:
         return self.node("Reshape", self.graph.whole(0, 0, *sizes))
@@ -89,8 +86,20 @@ class _Tensor:
         axes[a], axes[b] = axes[b], axes[a]
         return self.node("Transpose", perm=axes)
 
+    def t(self) -> _Tensor:
+        return self.node("Transpose", perm=[1, 0])
+
+    def __getitem__(self, places: _Tensor) -> _Tensor:
+        return self.node("Gather", places.name)
+
+    def sqrt(self) -> _Tensor:
+        return self.node("Sqrt")
+
     def softmax(self, axis: int) -> _Tensor:
         return self.node("Softmax", axis=axis)
+
+    def mean(self, axis: int, keepdim: bool) -> _Tensor:
+        return self.node("ReduceMean", axes=[axis], keepdims=int(keepdim))
 
     def sum(self, axis: int, keepdim: bool) -> _Tensor:
         return self.node("ReduceSum", self.graph.whole(axis), keepdims=int(keepdim))
@@ -132,6 +141,13 @@ class _OnnxOperations:
 
     def __init__(self, graph: _Graph) -> None:
         self.graph = graph
+        self.tensors: dict[Any, _Tensor] = {}
+
+    def tensor(self, values: Any) -> _Tensor:
+        key = tuple(values)  # parameters that parts share are in the graph once
+        if key not in self.tensors:
+            self.tensors[key] = _Tensor(self.graph, self.graph.constant(numbers_of(values)))
+        return self.tensors[key]
 
     def _length(self, x: _Tensor, axis: int) -> _Tensor:
         """The length of an axis, as a tensor of one number."""
@@ -176,52 +192,16 @@ class _OnnxOperations:
         return nothing.node("ScatterElements", order, chosen.name, axis=-1)
 
 
-class _Writer:
-    """Adds parts of a model to a graph; parameters that parts share are in it once."""
+def _written(ops: _OnnxOperations, part: Any, x: Any) -> Any:
+    """The output of a part for x, whose nodes are added to the graph."""
 
-    def __init__(self, graph: _Graph) -> None:
-        self.graph, self.ops = graph, _OnnxOperations(graph)
-        self.tensors: dict[Any, _Tensor] = {}
+    def sub(name: str, x: Any) -> Any:
+        inner = part
+        for step in name.split("."):
+            inner = inner[int(step)] if step.isdigit() else getattr(inner, step)
+        return x if inner is None else _written(ops, inner, x)
 
-    def __call__(self, part: Any, x: Any) -> Any:
-        """The output of a part for x."""
-        if isinstance(part, Layer):
-            weight, bias, activation = layer_parts(part, "to_onnx")
-            return self.ops.activated(activation, self._linear(x, weight, bias))
-        if isinstance(part, Dropout):
-            return x
-        if isinstance(part, GELU):
-            name = "gelu" if part.approximate == "none" else "gelu_tanh"
-            return self.ops.activated(ACTIVATIONS[name], x)
-        if has_formula(part):
-
-            def sub(name: str, x: Any) -> Any:
-                inner = part
-                for step in name.split("."):
-                    inner = inner[int(step)] if step.isdigit() else getattr(inner, step)
-                return x if inner is None else self(inner, x)
-
-            return part._array_forward(self.ops, sub, x)
-        if isinstance(part, Linear):
-            return self._linear(x, part.weight, part.bias)
-        if isinstance(part, Embedding):
-            return _Tensor(self.graph, self.graph("Gather", self._tensor(part.weight).name, x.name))
-        if isinstance(part, LayerNorm):
-            x = x - x.node("ReduceMean", axes=[-1])
-        y = x / ((x * x).node("ReduceMean", axes=[-1]) + part.eps).node("Sqrt")
-        y = y if part.weight is None else y * self._tensor(part.weight)
-        return y if part.bias is None else y + self._tensor(part.bias)
-
-    def _linear(self, x: Any, weight: Any, bias: Any) -> Any:
-        y = x @ self._tensor(weight).node("Transpose", perm=[1, 0])
-        return y if bias is None else y + self._tensor(bias)
-
-    def _tensor(self, values: Any) -> Any:
-        """The tensor of parameters, which is in the graph once."""
-        key = tuple(values)
-        if key not in self.tensors:
-            self.tensors[key] = _Tensor(self.graph, self.graph.constant(numbers_of(values)))
-        return self.tensors[key]
+    return part._array_forward(ops, sub, x)
 
 
 def to_onnx(model: Module, path: str | PathLike[str]) -> None:
@@ -249,9 +229,9 @@ def to_onnx(model: Module, path: str | PathLike[str]) -> None:
     onnx = library("onnx", "to_onnx", "onnx")
     helper, double = onnx.helper, onnx.TensorProto.DOUBLE
     graph = _Graph(helper, onnx.numpy_helper)
-    write, y = _Writer(graph), _Tensor(graph, "x")
+    ops, y = _OnnxOperations(graph), _Tensor(graph, "x")
     for part in parts:
-        y = write(part, y)
+        y = _written(ops, part, y)
     graph.nodes.append(helper.make_node("Identity", [y.name], ["y"]))
     tokens = isinstance(parts[0], (Embedding, GPT))
     sequence = tokens or any(isinstance(part, (CausalSelfAttention, TransformerBlock)) for part in parts)

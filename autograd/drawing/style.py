@@ -58,78 +58,46 @@ class Palette(dict[str, str]):
         return self[f"series {number % count}"], dash, _MARKERS[number % len(_MARKERS)]
 
 
+# Each colour on light and on dark paper, where larger is lighter. Blue and orange differ for every kind of
+# colour vision and are equally dark in grey print, so darkness alone means size.
+_COLORS = {
+    "positive": ("#d9e9f8", "#20344a"),
+    "positive strong": ("#82b6e6", "#275a8a"),
+    "positive line": ("#5b91c4", "#4f7299"),
+    "positive line strong": ("#0b559f", "#82bbf2"),
+    "negative": ("#fbe4cd", "#46301c"),
+    "negative strong": ("#eea35f", "#80470f"),
+    "negative line": ("#c27a3a", "#90653e"),
+    "negative line strong": ("#983d00", "#f0a558"),
+    "zero": ("#eeeeee", "#2b2e32"),
+    "zero line": ("#919191", "#696e73"),
+    "invalid": ("#e7b3d6", "#7a3f66"),  # nan
+    "invalid line": ("#a3317c", "#d983bd"),
+    "paper": ("#ffffff", "#17191c"),
+    "ink": ("#1a1a1a", "#ececea"),
+    "caption": ("#404040", "#d0d3d7"),
+    "faded": ("#707070", "#8b9096"),  # off the highlighted paths
+    "faded line": ("#c4c4c4", "#474c52"),
+    "line": ("#6b6b6b", "#9a9fa5"),
+    "badge": ("#3d3d3d", "#d8dade"),  # behind the symbol of an operation
+    "layer": ("#f7f7f4", "#1f2226"),
+    "neuron": ("#fdfdfb", "#1a1c1f"),
+    "frame": ("#8f8f88", "#6c7178"),
+    "grid": ("#dcdddf", "#3b4047"),  # behind the lines of a plot, between the rows of a table
+    "series 0": ("#0a5aa6", "#7fb6ee"),  # lines of a plot
+    "series 1": ("#a84600", "#ee9f50"),
+    "series 2": ("#1a7f5a", "#4fc49a"),
+    "series 3": ("#b03a80", "#e07fd0"),
+    "series 4": ("#6b2d12", "#b08a76"),
+    "series 5": ("#1c1e21", "#e9e9e6"),
+}
+
 PALETTE = Palette(
-    {
-        # Blue and orange differ for every kind of colour vision and are equally dark in grey print, so
-        # darkness alone means size.
-        "positive": "#d9e9f8",
-        "positive strong": "#82b6e6",
-        "positive line": "#5b91c4",
-        "positive line strong": "#0b559f",
-        "negative": "#fbe4cd",
-        "negative strong": "#eea35f",
-        "negative line": "#c27a3a",
-        "negative line strong": "#983d00",
-        "zero": "#eeeeee",
-        "zero line": "#919191",
-        "invalid": "#e7b3d6",  # nan
-        "invalid line": "#a3317c",
-        "paper": "#ffffff",
-        "ink": "#1a1a1a",
-        "caption": "#404040",
-        "faded": "#707070",  # off the highlighted paths
-        "faded line": "#c4c4c4",
-        "line": "#6b6b6b",
-        "badge": "#3d3d3d",  # behind the symbol of an operation
-        "layer": "#f7f7f4",
-        "neuron": "#fdfdfb",
-        "frame": "#8f8f88",
-        "grid": "#dcdddf",  # behind the lines of a plot, between the rows of a table
-        "series 0": "#0a5aa6",  # lines of a plot
-        "series 1": "#a84600",
-        "series 2": "#1a7f5a",
-        "series 3": "#b03a80",
-        "series 4": "#6b2d12",
-        "series 5": "#1c1e21",
-        "font": "Helvetica,Arial,sans-serif",
-    }
+    {name: light for name, (light, _) in _COLORS.items()} | {"font": "Helvetica,Arial,sans-serif"}
 )
 """The style of all drawings: colours by their meaning, and the font."""
 
-DARK = Palette(
-    {
-        **PALETTE,  # larger is lighter here
-        "positive": "#20344a",
-        "positive strong": "#275a8a",
-        "positive line": "#4f7299",
-        "positive line strong": "#82bbf2",
-        "negative": "#46301c",
-        "negative strong": "#80470f",
-        "negative line": "#90653e",
-        "negative line strong": "#f0a558",
-        "zero": "#2b2e32",
-        "zero line": "#696e73",
-        "invalid": "#7a3f66",
-        "invalid line": "#d983bd",
-        "paper": "#17191c",
-        "ink": "#ececea",
-        "caption": "#d0d3d7",
-        "faded": "#8b9096",
-        "faded line": "#474c52",
-        "line": "#9a9fa5",
-        "badge": "#d8dade",
-        "layer": "#1f2226",
-        "neuron": "#1a1c1f",
-        "frame": "#6c7178",
-        "grid": "#3b4047",
-        "series 0": "#7fb6ee",
-        "series 1": "#ee9f50",
-        "series 2": "#4fc49a",
-        "series 3": "#e07fd0",
-        "series 4": "#b08a76",
-        "series 5": "#e9e9e6",
-    }
-)
+DARK = Palette(PALETTE | {name: dark for name, (_, dark) in _COLORS.items()})
 """The same on a dark page."""
 
 

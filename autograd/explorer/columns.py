@@ -11,37 +11,27 @@ Floats = npt.NDArray[np.float64]
 class Columns:
     """Columns of equal length; equal columns, such as a local derivative and some node's data, are one.
 
-    Parameters
-    ----------
-    frames : the length of each column.
-
     Examples
     --------
     >>> import numpy as np
-    >>> columns = Columns(2)
-    >>> columns.add_all(np.array([[1.0, 5.0, 1.0], [2.0, 5.0, 2.0]]))
+    >>> columns = Columns()
+    >>> columns.add(np.array([[1.0, 5.0, 1.0], [2.0, 5.0, 2.0]]))
     [0, 1, 0]
     >>> columns.lengths(), len(columns.bytes())
     ([2, 1], 24)
     """
 
-    def __init__(self, frames: int) -> None:
-        self.frames = frames
+    def __init__(self) -> None:
         self._places: dict[bytes, int] = {}
 
-    def add(self, column: Floats) -> int:
-        """The number of the column, (frames,); a constant one is kept as one number."""
-        column = np.ascontiguousarray(column, dtype="<f8")
-        if column.shape != (self.frames,):
-            raise ValueError(f"a column has {self.frames} numbers, got an array of shape {column.shape}")
-        data = column.tobytes()
-        if data == data[:8] * self.frames:
-            data = data[:8]
-        return self._places.setdefault(data, len(self._places))
-
-    def add_all(self, table: Floats) -> list[int]:
-        """The numbers of the columns of a table, (frames, columns)."""
-        return [self.add(column) for column in table.T]
+    def add(self, table: Floats) -> list[int]:
+        """The numbers of the columns of a table, (frames, columns); a constant one is kept as one number."""
+        places = []
+        for column in np.asarray(table, dtype="<f8").T:
+            data = column.tobytes()
+            data = data[:8] if data == data[:8] * len(column) else data
+            places.append(self._places.setdefault(data, len(self._places)))
+        return places
 
     def lengths(self) -> list[int]:
         """The number of kept numbers of each column: all, or one."""

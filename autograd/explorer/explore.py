@@ -252,15 +252,15 @@ def _payload(
     """The page's texts, and the columns of its numbers: a row for each of the F frames of all runs."""
     frames = [parameters for run in runs for parameters in run.parameters.tolist()]
     taken = [passes.run(dict(zip(wrt, parameters, strict=True))) for parameters in frames]
-    columns = Columns(len(taken))
+    columns = Columns()
 
     def of_passes(name: str) -> list[int]:
-        return columns.add_all(np.array([getattr(each, name) for each in taken]))  # (F, nodes) or (F, edges)
+        return columns.add(np.array([getattr(each, name) for each in taken]))  # (F, nodes) or (F, edges)
 
     labels = Labels(passes)
-    after = columns.add_all(np.concatenate([run.after for run in runs]))  # (F, P)
+    after = columns.add(np.concatenate([run.after for run in runs]))  # (F, P)
     gradients = [run.parameters * math.nan if run.gradients is None else run.gradients for run in runs]
-    updates = dict(zip(wrt, zip(after, columns.add_all(np.concatenate(gradients)))))
+    updates = dict(zip(wrt, zip(after, columns.add(np.concatenate(gradients)))))
     closed = labels.closed_forms(wrt)
     programs = zip(python_lines(passes, labels.names), torch_lines(passes, labels.names))
     nodes: list[dict[str, Any]] = []
@@ -298,7 +298,7 @@ def _payload(
             "losses": losses, "lr": run.lr, "own": run.gradients is None, "update": run.update,
         })  # fmt: skip
     drawn = list(pictures(passes, labels.names, wrt, limit))
-    payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": columns.frames}
+    payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": len(taken)}
     return payload, columns
 
 

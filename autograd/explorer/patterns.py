@@ -23,6 +23,7 @@ from ..language import (
     LONGEST_RANGE,
     MOST_NESTED,
     MOST_STEPS,
+    OPERATORS,
     REASONS,
     Function,
 )
@@ -36,7 +37,6 @@ from .script import ROOM
 __all__ = ["WIDEST", "Shape", "language_data", "pattern", "shapes"]
 
 WIDEST = 16  # numbers in a list that one row takes
-_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", ">": "greater"}
 _EXPONENTS = (-2.0, -1.0, 0.5, 2.0, 3.0, 4.0)  # constants with which a power has a formula of its own
 _LABEL, _CONSTANT = "\ue000", "\ue001"  # the places of a box's name, and of a constant's number
 
@@ -46,7 +46,7 @@ Pattern = dict[str, Any]
 
 def shapes() -> Iterator[tuple[Primitive, Shape]]:
     """Each row that a program can record, with each shape of its operands."""
-    found: list[tuple[str, Shape]] = [(name, (None, None)) for name in (*_OPERATORS.values(), "power", "pow")]
+    found: list[tuple[str, Shape]] = [(name, (None, None)) for name in (*OPERATORS.values(), "pow")]
     found += [("neg", (None,))]
     found += [(function.row, shape) for function in FUNCTIONS.values() for shape in _shapes_of(function)]
     return ((TABLE[name], shape) for name, shape in dict.fromkeys(found))
@@ -151,7 +151,7 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
         "constants": CONSTANTS, "deepest": DEEPEST, "functions": functions,
         "grammar": {**GRAMMAR, "token": GRAMMAR["token"].replace("?P<", "?<")},
         "keywords": sorted(KEYWORDS), "longest": LONGEST, "longestRange": LONGEST_RANGE,
-        "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS, "operators": _OPERATORS, "reasons": REASONS,
+        "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS, "operators": OPERATORS, "reasons": REASONS,
         "rows": rows, "patterns": patterns, "widest": WIDEST, "taken": sorted({*TAKEN, *TABLE}),
         "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(),
     }, scripts  # fmt: skip

@@ -53,16 +53,12 @@ class Plane:
         if len(self.features) != 2 or self.features[0] is self.features[1] or not self.predictions:
             raise ValueError("a Plane needs two features and at least one prediction")
         points, classes = np.asarray(self.points, float), np.asarray(self.classes, float)
-        if points.ndim != 2 or points.shape[1] != 2 or not points.size or classes.shape != points.shape[:1]:
-            raise ValueError(
-                "a Plane's points must be (N, 2) and their classes (N,), "
-                f"got {points.shape} and {classes.shape}"
-            )
+        if points.shape[1:] != (2,) or not points.size or classes.shape != points.shape[:1]:
+            shapes = f"{points.shape} and {classes.shape}"
+            raise ValueError(f"a Plane's points must be (N, 2) and their classes (N,), got {shapes}")
         known = max(2, len(self.predictions))
         if not np.isfinite(points).all() or not np.isin(classes, range(known)).all():
-            raise ValueError(
-                f"a Plane's points must be finite, and their classes whole numbers below {known}"
-            )
+            raise ValueError(f"a Plane's points must be finite, and their classes integers below {known}")
         if not math.isfinite(self.level):
             raise ValueError(f"a Plane's level must be finite, got {self.level!r}")
 
