@@ -49,12 +49,10 @@ def draw(
     output : the `Value` to draw with all that it depends on, or several of them.
     direction : where the graph runs, from inputs to output: ``"LR"``, ``"RL"``, ``"TB"`` or ``"BT"``.
     precision : significant digits of each number, 1 to 17.
-    depth : collapse: 1 draws every layer as one box, 2 every neuron (the parts of `Value.scope`), and
-        what was recorded many times once, as ``×12``, in the colours of the least and the largest of
-        their gradients. The number at an arrow between boxes is how many
-        values go along it each time.
-    expand : draw fused nodes (softmax, sigmoid, dot, ...) in simpler operations: ``True`` for all, or
-        the names of some.
+    depth : collapse: 1 draws every layer as one box, 2 every neuron (the parts of `Value.scope`), and repeats
+        once, as ``×12``, in the colours of their smallest and largest gradients. The number at an arrow
+        between boxes counts the values along it each time.
+    expand : draw fused nodes (softmax, sigmoid, dot, ...) in simpler operations: ``True`` for all, or names.
     highlight : a node; all paths from it to the output stand out and the rest is faded.
     derivatives : write on each edge the local derivative of its head by its tail.
     parameters : leaves to show as parameters besides those that were recorded in a model.
@@ -71,7 +69,7 @@ def draw(
     GraphTooLargeError : a `ValueError`, if more than `limit` nodes would be drawn, after collapsing.
     GraphError : if `highlight` is not in the graph, or with `derivatives` if a leaf's data was set
         after the graph was recorded.
-    TypeError, ValueError : if an argument is not what it should be.
+    TypeError, ValueError : if an argument is not as described.
 
     Examples
     --------

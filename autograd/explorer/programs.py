@@ -23,15 +23,13 @@ TAKEN = frozenset({*keyword.kwlist, *dir(builtins), "Value", "TABLE", "torch", "
 
 def python_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
     """A line for each node: of a leaf its name alone, of a constant none. The names become identifiers."""
-    constants = {node: Symbol(PYTHON.number(node.data)) for node in passes.nodes if node.constant}
-    return _lines(passes, names, constants, in_python)
+    return _lines(passes, names, PYTHON, in_python)
 
 
 def torch_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
     """The lines with torch, where ``number(x)`` makes a tensor; "" for all if a row has no form."""
-    numbers = {node: Symbol(_TORCH.number(node.data)) for node in passes.nodes if node.constant}
     try:
-        return _lines(passes, names, numbers, in_torch)
+        return _lines(passes, names, _TORCH, in_torch)
     except ValueError:
         return [""] * len(passes.nodes)
 
@@ -47,16 +45,14 @@ def in_torch(formula: Expression) -> str:
 
 
 def _lines(
-    passes: Passes,
-    names: Mapping[Value, str],
-    constants: Mapping[Value, Symbol],
-    write: Callable[[Expression], str],
+    passes: Passes, names: Mapping[Value, str], notation: Notation, write: Callable[[Expression], str]
 ) -> list[str]:
     taken = {*TAKEN, *TABLE}
-    symbols = dict(constants)
+    symbols: dict[Value, Symbol] = {}
     lines = []
     for node in passes.nodes:
         if node.constant:
+            symbols[node] = Symbol(notation.number(node.data))
             lines.append("")
             continue
         name = re.sub(r"\W", "_", names[node]) or "_"
@@ -65,14 +61,12 @@ def _lines(
             name += "_"
         taken.add(name)
         symbols[node] = Symbol(name)
-        if node.primitive is None:
-            lines.append(name)
-            continue
         operands = [
             tuple(map(symbols.__getitem__, each)) if isinstance(each, tuple) else symbols[each]
             for each in node.operands
         ]
-        lines.append(f"{name} = {write(Apply(node.primitive, tuple(operands)))}")
+        called = node.primitive and write(Apply(node.primitive, tuple(operands)))
+        lines.append(f"{name} = {called}" if called else name)
     return lines
 
 

@@ -1,6 +1,6 @@
 """Expressions: the rules of the table run on symbols.
 
-A row leaves it to an operand that is not a number what comes of it. A `Value` records a node; an
+An operand that is not a number decides what a row makes of it. A `Value` records a node; an
 `Expression` keeps the formula. So the partials of a row, applied to symbols, are the derivative in
 symbols, and one rule of the table serves the engine, the derivation and the spreadsheet.
 
