@@ -104,16 +104,14 @@ function fromAddress() {
 }
 
 find("away").hidden = false;
-find("as-csv").addEventListener("click", () => handOut(table(), "csv", "text/csv"));
-find("as-svg").addEventListener("click", () => handOut(drawing().text, "svg", "image/svg+xml"));
-find("as-png").addEventListener("click", async () => handOut(await picture(), "png"));
 find("as-workbook").hidden = !payload.workbook;
-find("as-workbook").addEventListener("click", () => handOut(workbook(), "xlsx"));
 find("as-torch").hidden = !nodes[output].torch;
-find("as-torch").addEventListener("click", () => handOut(torch(), "torch.py", "text/x-python"));
-find("as-python").addEventListener("click", () => handOut(python(), "py", "text/x-python"));
+const FILES = {
+  csv: [table, "csv", "text/csv"], svg: [() => drawing().text, "svg", "image/svg+xml"], png: [picture, "png"], workbook: [workbook, "xlsx"],
+  torch: [torch, "torch.py", "text/x-python"], python: [python, "py", "text/x-python"], state: [stated, "json", "application/json"],
+};
+for (const [name, [make, ...how]] of Object.entries(FILES)) find(`as-${name}`).addEventListener("click", async () => handOut(await make(), ...how));
 if (canEdit) {
-  find("as-state").addEventListener("click", () => handOut(stated(), "json", "application/json"));
   find("as-link").addEventListener("click", () => {
     location.hash = HASH + encodeURIComponent(stated());
     put(find("away-said"), say("away.linked"));
