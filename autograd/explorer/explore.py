@@ -176,10 +176,7 @@ def explore(
     >>> page.html.startswith("<!DOCTYPE html>")
     True
     """
-    if not isinstance(output, Value):
-        raise TypeError(
-            f"explore takes a recorded Value, or a model of nn, got {type(output).__name__}: {output!r:.60}"
-        )
+    _require(Value, "explore takes a recorded Value, or a model of nn", output)
     told_of_result(output, "explore()")
     wrt = _leaves(output, wrt)
     rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Iterable) else [lr])]
@@ -188,9 +185,9 @@ def explore(
     epochs = integer(epochs, "explore: epochs", 0)
     frames = integer(frames, "explore: frames", 2)
     limit = integer(limit, "explore: limit", 1)
-    _require(Drawing, "network must be a Drawing", network)
-    _require(Plane, "plane must be a Plane", plane)
-    _require(str, "title must be a string", title)
+    _require(Drawing | None, "explore: network must be a Drawing", network)
+    _require(Plane | None, "explore: plane must be a Plane", plane)
+    _require(str, "explore: title must be a string", title)
     if language not in texts():
         raise ValueError(f"explore: language must be one of {', '.join(texts())}, got {language!r:.60}")
     if path is not None:
@@ -230,9 +227,9 @@ _MOST_NODES = 20_000
 _MOST_COLUMNS = 400  # of a workbook that the page writes
 
 
-def _require(kind: type, what: str, given: Any) -> None:
-    if given is not None and not isinstance(given, kind):
-        raise TypeError(f"explore: {what}, got {type(given).__name__}: {given!r:.60}")
+def _require(kind: Any, what: str, given: Any) -> None:
+    if not isinstance(given, kind):
+        raise TypeError(f"{what}, got {type(given).__name__}: {given!r:.60}")
 
 
 def _leaves(output: Value, wrt: Any) -> list[Value]:
