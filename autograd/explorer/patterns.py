@@ -27,10 +27,10 @@ from ..language import (
     REASONS,
     Function,
 )
-from ..symbolic import TEXT, Apply, Expression, Number, Symbol, row_script
+from ..symbolic import Apply, Expression, Number, Symbol, row_script
 from ..symbolic.expressions import as_expression
 from ..symbolic.notations import SPOKEN_NUMBERS
-from .labels import LONGEST_FORMULA, NUMBERED, Pieces, in_pieces, slot
+from .labels import Pieces, in_pieces, slot, written
 from .programs import TAKEN, in_python, in_torch
 from .script import ROOM
 
@@ -119,10 +119,8 @@ def _partials(row: Primitive, y: Symbol, operands: list[Any]) -> list[Expression
 
 def _pair(formula: Expression) -> tuple[Pieces, Pieces]:
     """A formula in names and with places for numbers, as in `labels`."""
-    if formula.size > LONGEST_FORMULA:
-        return [], []
-    text = in_pieces(TEXT.write(formula))
-    return text, [] if isinstance(formula, Number) else in_pieces(NUMBERED.write(formula))
+    text, filled = written(formula, lambda symbol: symbol.text)
+    return in_pieces(text), filled
 
 
 def language_data() -> tuple[dict[str, Any], list[str]]:
