@@ -27,10 +27,10 @@ from ..files import encoded, output_path, write_text
 from ..spreadsheet.workbook import training_columns
 from ..symbolic import NoScriptError, row_script
 from .columns import Columns
-from .labels import Labels
+from .labels import Labels, slotted
 from .pictures import network_picture, pictures
 from .plane import Plane
-from .programs import python_lines, torch_lines
+from .programs import forms, taken
 from .runs import Run, descent
 from .script import filled, packed, rows_module, script, texts
 from .widget import widget_of
@@ -259,14 +259,13 @@ def _payload(
     gradients = [run.parameters * math.nan if run.gradients is None else run.gradients for run in runs]
     updates = dict(zip(wrt, zip(after, columns.add(np.concatenate(gradients)))))
     closed = labels.closed_forms(wrt)
-    programs = zip(python_lines(passes, labels.names), torch_lines(passes, labels.names))
     nodes: list[dict[str, Any]] = []
     for place, node in enumerate(passes.nodes):
         formula, filled = labels.formula(node) if node.op else ("", [])
         about = {
             "name": labels.names[node], "kind": _kind(node, passes, updates), "op": node.op,
             "symbol": node.primitive.symbol if node.primitive else "", "scope": node.scope,
-            "formula": formula, "filled": filled, **dict(zip(("python", "torch"), next(programs))),
+            "formula": formula, "filled": filled,
         }  # fmt: skip
         if node in updates:
             about["after"], about["gradient"] = updates[node]
@@ -302,26 +301,22 @@ def _payload(
 def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
     """Give each computed node its row and operands by place; return the module of the rows."""
     places: dict[tuple[Primitive, tuple[int | None, ...]], int] = {}
-    scripts: list[str] = []
     for node, about in zip(passes.nodes, payload["nodes"]):
         if node.primitive is None:
             continue
         lengths = tuple(len(each) if isinstance(each, tuple) else None for each in node.operands)
-        key = node.primitive, lengths
-        if key not in places:
-            places[key] = len(places)
-            try:
-                scripts.append(row_script(*key))
-            except NoScriptError as error:
-                payload["fixed"] = str(error)
-                return rows_module(None)
-        about["row"] = places[key]
+        about["row"] = places.setdefault((node.primitive, lengths), len(places))
         about["operands"] = [
             [passes.index[one] for one in each] if isinstance(each, tuple) else passes.index[each]
             for each in node.operands
         ]
-    payload["classes"] = _classes(passes)
-    return rows_module(scripts)
+    payload["forms"] = [forms(row, slotted(lengths)) for row, lengths in places]
+    payload["taken"], payload["classes"] = taken(), _classes(passes)
+    try:
+        return rows_module([row_script(*key) for key in places])
+    except NoScriptError as error:
+        payload["fixed"] = str(error)
+        return rows_module(None)
 
 
 def _workbook(passes: Passes, wrt: Sequence[Value]) -> dict[str, Any] | None:

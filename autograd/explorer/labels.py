@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..engine.replay import Passes
 from ..engine.value import Value
@@ -70,6 +72,12 @@ def written(formula: Expression, slot_of: Callable[[Symbol], str]) -> Written:
 def slot(place: int) -> str:
     """The letter for the number of the node at that place."""
     return chr(ord(_SLOT) + place)
+
+
+def slotted(shape: Sequence[int | None]) -> list[Any]:
+    """Symbols for operands, a tuple for a sequence, that are written as slots 0, 1, 2, ..."""
+    symbols = map(Symbol, map(slot, itertools.count()))
+    return [next(symbols) if size is None else tuple(itertools.islice(symbols, size)) for size in shape]
 
 
 def in_pieces(text: str) -> Pieces:

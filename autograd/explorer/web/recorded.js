@@ -1,7 +1,7 @@
 /* The payload of a graph that was recorded here, as `explore` makes it. */
 
 import { LANGUAGE } from "./language.js";
-import { inPython, represented } from "./numbers.js";
+import { represented } from "./numbers.js";
 import { counted } from "./parser.js";
 import { record } from "./recorder.js";
 import { Graph } from "./sweep.js";
@@ -39,19 +39,6 @@ function namesOf(nodes) {
   });
 }
 
-/** Names as different identifiers. */
-function identifiers(names, nodes) {
-  const taken = new Set(LANGUAGE.taken);
-  return names.map((name, place) => {
-    if (nodes[place].constant) return "";
-    let own = name.replace(/[^\p{L}\p{N}_]/gu, "_") || "_";
-    if (/^\p{N}/u.test(own)) own = `_${own}`;
-    while (taken.has(own)) own += "_";
-    taken.add(own);
-    return own;
-  });
-}
-
 /** Whether the name of a leaf fits one of the patterns: `w*` fits w, w1 and w[0]. */
 function matches(patterns, label) {
   const name = label.replace(/\[.*/, "");
@@ -78,7 +65,6 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
   const graph = new Graph(steps, nodes.map(({ constant }) => constant));
   const pass = graph.run(nodes.map(({ data }) => data));
   const names = namesOf(nodes);
-  const called = identifiers(names, nodes);
   const lines = program.text.split("\n");
   const columns = [];
   const column = (number) => columns.push(number) - 1;
@@ -91,12 +77,9 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
     const exponent = nodes[parts[1]];
     return { ...whole, ...(op === "pow" && exponent.constant ? whole.special[String(exponent.data)] : {}), parts };
   });
-  const filled = (pieces, parts, constant, own) => pieces
-    .map((piece) => (typeof piece === "string" ? piece : nodes[parts[piece]].constant ? constant(nodes[parts[piece]].data) : own[parts[piece]]))
-    .join("");
-  const named = (pieces, parts) => filled(pieces, parts, (number) => enclosed(spoken(number)), names);
   const slots = (pieces, parts) => pieces.map((piece) => (typeof piece === "string" ? piece : parts[piece]));
-  const line = (pieces, { parts }, place, number) => (pieces.length ? `${called[place]} = ${filled(pieces, parts, number, called)}` : "");
+  const named = (pieces, parts) => slots(pieces, parts)
+    .map((piece) => (typeof piece === "string" ? piece : nodes[piece].constant ? enclosed(names[piece]) : names[piece])).join("");
 
   const told = nodes.map(({ op, constant, label, data, at, row }, place) => {
     const trains = !op && !constant && matches(trained, label);
@@ -107,16 +90,13 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
     const number = program.text.slice(0, at).split("\n").length;
     if (!constant) about.line = { number, text: lines[number - 1].trim() };
     if (trains) Object.assign(about, { after: column(data - rate * pass.grads[place]), gradient: column(NaN) });
-    if (!op) return { ...about, symbol: "", formula: "", filled: [], python: called[place], torch: called[place] };
+    if (!op) return { ...about, symbol: "", formula: "", filled: [] };
     const pattern = patterns[place];
     return {
       ...about, symbol: pattern.symbol, row, operands: placed[place],
       formula: named(pattern.formula, pattern.parts), filled: slots(pattern.filled, pattern.parts),
-      python: line(pattern.python, pattern, place, (number) => enclosed(inPython(number))),
-      torch: line(pattern.torch, pattern, place, (number) => `number(${inPython(number)})`),
     };
   });
-  if (!told.every(({ kind, torch }) => kind === "constant" || torch)) for (const about of told) about.torch = "";
 
   const edges = graph.links.flatMap((links, head) => links.flatMap(([tail, edge], position) => {
     if (edge < 0) return [];
@@ -131,7 +111,7 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
   const taken = (place, position) => !steps[place][0].select || graph.partials(place, pass.data)[position] === 1;
   const loss = Number.isFinite(pass.data[output]) ? pass.data[output] : null;
   const payload = {
-    nodes: told, edges, frames: 1, lengths: columns.map(() => 1), network: null, classes: classesOf(nodes),
+    nodes: told, edges, forms: LANGUAGE.patterns, taken: LANGUAGE.taken, frames: 1, lengths: columns.map(() => 1), network: null, classes: classesOf(nodes),
     runs: [{ label: `η = ${rate}`, start: 0, stop: 1, epochs: [0], losses: [loss], lr: rate, own: true, update: "" }],
     title,
   };
