@@ -311,7 +311,7 @@ def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
             for each in node.operands
         ]
     payload["forms"] = [forms(row, slotted(lengths)) for row, lengths in places]
-    payload["taken"], payload["classes"] = taken(), _classes(passes)
+    payload["taken"] = taken()
     try:
         return rows_module([row_script(*key) for key in places])
     except NoScriptError as error:
@@ -329,14 +329,6 @@ def _workbook(passes: Passes, wrt: Sequence[Value]) -> dict[str, Any] | None:
     except ValueError:  # a primitive without a formula, or a number for no cell
         return None
     return {"leaves": [passes.index[node] for node in leaves], "headers": headers, "cells": cells}
-
-
-def _classes(passes: Passes) -> int:
-    """The number of classes of a cross-entropy; 0 for another output."""
-    for node in passes.nodes:
-        if node.op in ("softmax", "log_softmax", "logsumexp"):
-            return len(node.parents)
-    return 2 if any(node.op == "softplus" for node in passes.nodes) else 0
 
 
 def _kind(node: Value, passes: Passes, updates: Any) -> str:

@@ -22,18 +22,6 @@ import numpy as np
 
 from ..engine.primitives import TABLE, Primitive
 
-__all__ = [
-    "OPERATORS",
-    "Apply",
-    "Expression",
-    "Number",
-    "Symbol",
-    "faithful",
-    "is_masked",
-    "readable",
-    "verbatim",
-]
-
 OPERATORS = frozenset({"add", "sub", "mul", "div", "neg", "pow", "power"})
 """The rows that have an operator."""
 

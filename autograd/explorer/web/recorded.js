@@ -45,12 +45,6 @@ function matches(patterns, label) {
   return patterns.split(/[\s,]+/).some((each) => (each.endsWith("*") ? name.startsWith(each.slice(0, -1)) : each === name || each === label));
 }
 
-/** The number of classes of a cross-entropy; 0 for another output. */
-function classesOf(nodes) {
-  const first = nodes.find(({ op }) => ["softmax", "log_softmax", "logsumexp"].includes(op));
-  return first ? first.operands.flat().length : nodes.some(({ op }) => op === "softplus") ? 2 : 0;
-}
-
 /**
  * The payload of a program without its drawing, the numbers of its columns, and the rows.
  *
@@ -111,7 +105,7 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
   const taken = (place, position) => !steps[place][0].select || graph.partials(place, pass.data)[position] === 1;
   const loss = Number.isFinite(pass.data[output]) ? pass.data[output] : null;
   const payload = {
-    nodes: told, edges, forms: LANGUAGE.patterns, taken: LANGUAGE.taken, frames: 1, lengths: columns.map(() => 1), network: null, classes: classesOf(nodes),
+    nodes: told, edges, forms: LANGUAGE.patterns, taken: LANGUAGE.taken, frames: 1, lengths: columns.map(() => 1), network: null,
     runs: [{ label: `η = ${rate}`, start: 0, stop: 1, epochs: [0], losses: [loss], lr: rate, own: true, update: "" }],
     title,
   };
