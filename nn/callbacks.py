@@ -1,15 +1,15 @@
-"""What `fit` may call after each epoch: stopping early, and checkpoints.
+"""Callbacks of `fit`: stopping early, and checkpoints.
 
-A callback is a function ``callback(epoch, history)``; one that returns True ends the training. It may also
-have
+A callback is a function ``callback(epoch, history)``, called after each epoch; if it returns True, the
+training ends. It may also have
 
-- ``begin(history)``, called before the first step, with what a resumed training has done already: to refuse
-  what cannot work, or with True to end the training at once;
-- ``finish(history)``, called after the last;
-- ``state_dict()`` and ``load_state_dict(state)``: its memory, as numbers, text, lists and dicts, is part of
-  every checkpoint and history, and is given back before ``begin`` when the training is resumed;
-- ``only_looks = True`` in its class, if it changes nothing that is trained: `fit` need not look for changes
-  then, which takes about as long as a few examples. `Watch` makes one of a function.
+- ``begin(history)``, called before the first step with the history of a resumed training: it may raise, or
+  return True to end the training at once;
+- ``finish(history)``, called after the last step;
+- ``state_dict()`` and ``load_state_dict(state)``: a state of numbers, text, lists and dicts, saved in every
+  checkpoint and history, and restored before ``begin`` when the training is resumed;
+- ``only_looks = True`` in its class, if it changes nothing that is trained: `fit` then skips a search for
+  changes that takes about as long as a few examples. `Watch` makes such a callback of a function.
 """
 
 from __future__ import annotations
@@ -17,13 +17,21 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from autograd import require_writable
 
-from .arguments import Described, require_column, require_count, require_flag, require_number, require_state
+from .arguments import (
+    Described,
+    require_column,
+    require_count,
+    require_flag,
+    require_kind,
+    require_number,
+    require_state,
+)
 from .history import History
 from .module import Module
 
@@ -31,26 +39,23 @@ __all__ = ["Callbacks", "Checkpoint", "EarlyStopping", "Watch", "only_looks"]
 
 
 class EarlyStopping(Described):
-    """End the training when a number has not improved for `patience` epochs, and go back to the best model.
+    """End the training when a number has not improved for `patience` epochs, and restore the best parameters.
 
-    A number that is nan is not an improvement. Where all are nan, no epoch is the best, and the parameters
-    are left as they are. A checkpoint has the best parameters too; a training that was begun without this
-    callback and is resumed with it does not know those of earlier epochs, and keeps the last if one of them
-    was the best.
+    nan is no improvement; where all numbers are nan, the parameters stay. Checkpoints save the best
+    parameters too. A training resumed with this callback, but begun without it, keeps the last parameters if
+    an earlier epoch was the best.
 
     Parameters
     ----------
-    model : the model that is trained, to put its best parameters back at the end; None to leave those of the
-        last epoch.
+    model : the model in training, for its best parameters; None to keep those of the last epoch.
     patience : in epochs, at least 1.
-    min_delta : by how much a number has to be better to count, at least 0.
-    monitor : the column of `History.columns` to watch; by default ``"validation_loss"``, or without
-        validation data ``"loss"``.
-    largest : whether more is better, as of an accuracy.
+    min_delta : the smallest improvement that counts, at least 0.
+    monitor : a column of `History.columns`; by default ``"validation_loss"``, or without one ``"loss"``.
+    largest : whether more is better, as for an accuracy.
 
     Attributes
     ----------
-    best_epoch : counted from 1; 0 before the first, and while all numbers are nan.
+    best_epoch : from 1; 0 before the first, and while all numbers are nan.
 
     Raises
     ------
@@ -80,8 +85,7 @@ class EarlyStopping(Described):
         monitor: str | None = None,
         largest: bool = False,
     ) -> None:
-        if model is not None and not isinstance(model, Module):
-            raise TypeError(f"EarlyStopping takes the model, got {type(model).__name__}: {model!r:.60}")
+        require_kind(model, (Module, type(None)), "EarlyStopping takes the model")
         self.model = model
         self.patience = require_count("patience", patience)
         self.min_delta = require_number("min_delta", min_delta, least=0.0)
@@ -101,11 +105,11 @@ class EarlyStopping(Described):
         return epoch - best >= self.patience
 
     def begin(self, history: History) -> bool:
-        """Whether a resumed training had ended already."""
+        """Whether a resumed training has already ended."""
         return len(history) > 0 and len(history) - self._best_of(history) >= self.patience
 
     def _best_of(self, history: History) -> int:
-        """Looked for in all the epochs, so that a resumed training stops where it would have stopped."""
+        """The best of all epochs, so that a resumed training stops where it would have stopped."""
         sign = -1.0 if self.largest else 1.0
         best, least = 0, math.inf
         for epoch, number in enumerate(history.watched(self.monitor, type(self).__name__), start=1):
@@ -114,15 +118,15 @@ class EarlyStopping(Described):
         return best
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` puts back: the column, the best epoch, and the parameters after it."""
+        """The column, the best epoch, and the parameters after it."""
         return {"monitor": self.monitor, "best_epoch": self.best_epoch, "best": list(self._best)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the `state_dict` of another.
+        """Continue from the `state_dict` of another.
 
         Raises
         ------
-        TypeError, ValueError : if `state` is not one, of another column, or of another number of parameters.
+        TypeError, ValueError : if `state` is none, or of another column or number of parameters.
         """
         require_state(self, state, monitor=object, best_epoch=object, best=list)
         if state["monitor"] != self.monitor:
@@ -137,7 +141,7 @@ class EarlyStopping(Described):
         self.best_epoch, self._best = require_count("best_epoch", state["best_epoch"], least=0), best
 
     def finish(self, history: History) -> None:
-        """At the end of the training, put the best parameters back."""
+        """Restore the best parameters."""
         if self.model is not None and self._best:
             for parameter, number in zip(self.model.parameters(), self._best, strict=True):
                 parameter.data = number
@@ -146,8 +150,7 @@ class EarlyStopping(Described):
 class Checkpoint(Described):
     """Write a checkpoint every few epochs: see `History.save`, and `fit` with `resume`.
 
-    Each takes the place of the one before, whole or not at all: whenever the process is killed, there is one
-    that can be read.
+    Each replaces the previous one as a whole: whenever the process is killed, a readable one remains.
 
     Parameters
     ----------
@@ -178,13 +181,12 @@ class Checkpoint(Described):
     only_looks = True
 
     def __init__(self, path: str | PathLike[str], every: int = 1) -> None:
-        if not isinstance(path, (str, PathLike)):
-            raise TypeError(f"Checkpoint takes a path, got {type(path).__name__}: {path!r:.60}")
+        require_kind(path, (str, PathLike), "Checkpoint takes a path")
         self.path = os.fspath(path)
         self.every = require_count("every", every)
 
     def begin(self, history: History) -> None:
-        """Make sure that a file can be written there, before hours of training."""
+        """Raise at once, before hours of training, if no file can be written there."""
         require_writable(self.path)
 
     def __call__(self, epoch: int, history: History) -> None:
@@ -195,7 +197,7 @@ class Checkpoint(Described):
 class Watch(Described):
     """Call a function after each epoch that changes nothing that is trained, such as one that takes notes.
 
-    `fit` looks for changes after any other function: it records the model again, epoch after epoch.
+    After any other function `fit` looks for changes: it records the model again in each epoch.
 
     Parameters
     ----------
@@ -219,11 +221,7 @@ class Watch(Described):
     only_looks = True
 
     def __init__(self, function: Callable[[int, History], Any]) -> None:
-        if not callable(function):
-            raise TypeError(
-                f"Watch takes a function of the epoch and the history, got {type(function).__name__}: "
-                f"{function!r:.60}"
-            )
+        require_kind(function, Callable, "Watch takes a function of the epoch and the history")
         self.function = function
 
     def __call__(self, epoch: int, history: History) -> Any:
@@ -231,27 +229,33 @@ class Watch(Described):
 
 
 class Callbacks:
-    """The callbacks of one training. An interrupt may come between two of them.
+    """The callbacks of one training; an interrupt may come between two of them.
 
     Attributes
     ----------
-    called : for each the last epoch after which it was called.
-    ending : whether one has ended the training, while others are still to be called.
+    called : for each callback, the last epoch after which it was called.
+    ending : whether one has ended the training, before the others were called.
     """
 
-    def __init__(self, functions: Sequence[Any]) -> None:
-        self.functions, self.called, self.ending = functions, [0] * len(functions), False
+    def __init__(self, functions: Any) -> None:
+        self.functions: list[Any] = list(functions) if isinstance(functions, Iterable) else [None]
+        if not all(map(callable, self.functions)):
+            raise TypeError(
+                "callbacks must be a list of functions callback(epoch, history), "
+                f"got {type(functions).__name__}: {functions!r:.60}"
+            )
+        self.called, self.ending = [0] * len(self.functions), False
 
     def begin(self, history: History) -> bool:
-        """Whether one of them ends the training before it begins."""
+        """Whether one ends the training before it begins."""
         answers = [function.begin(history) for function in self.functions if hasattr(function, "begin")]
         return any(answer is True for answer in answers)
 
     def call(self, history: History) -> bool:
-        """Call those that were not called after the last epoch; whether one of them ends the training.
+        """Call those not yet called after the last epoch; whether one ends the training.
 
-        A checkpoint that one of them writes has it as called, and knows whether one before it has ended the
-        training. One that was interrupted was not called.
+        A checkpoint written by one has it as called, and whether one before it has ended the training. An
+        interrupted one counts as not called.
         """
         epoch = len(history)
         for number, function in enumerate(self.functions):
@@ -272,7 +276,7 @@ class Callbacks:
 
     @property
     def only_look(self) -> bool:
-        """Whether none of them changes what is trained."""
+        """Whether none changes what is trained."""
         return all(map(only_looks, self.functions))
 
     def state(self) -> list[dict[str, Any]]:
@@ -286,7 +290,7 @@ class Callbacks:
         ]
 
     def load(self, states: Sequence[Mapping[str, Any]], ending: bool, epochs: int) -> None:
-        """Give those that keep a state the one they had; a training in which none did asks for none."""
+        """Restore the state of those that keep one; a training without any state asks for none."""
         types = [type(function).__name__ for function in self.functions]
         keeping = [number for number, function in enumerate(self.functions) if _keeps(function)]
         kept = [each for each in states if each["state"] is not None]

@@ -18,6 +18,7 @@ from .activations import ACTIVATIONS, Activation
 from .array_forward import has_formula, known_activation
 from .attention import CausalSelfAttention
 from .feed_forward import GELU
+from .gpt import TransformerBlock
 from .layers import MLP, Dropout, Layer, Sequential
 from .linear import Embedding, Linear, numbers_of
 from .module import Module
@@ -264,16 +265,16 @@ def from_torch(module: Any) -> Module:
 
     Parameters
     ----------
-    module : torch's `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention`; a
-        part of a transformer from `to_torch`; or a `torch.nn.Sequential` of these and of activations. Numbers
-        become float64.
+    module : torch's `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention`,
+        `TransformerEncoderLayer` with ``norm_first``; a part of a transformer from `to_torch`; or a
+        `torch.nn.Sequential` of these and of activations. Numbers become float64.
 
     Returns
     -------
     For a Sequential of `Linear`, activations and `Dropout`, or a single `Linear`, an `MLP` if the hidden
     layers are alike, otherwise a `Sequential` of `Layer`s. For a Sequential with other modules a `Sequential`
-    of parts. A `MultiheadAttention` becomes a `CausalSelfAttention`, with the causal mask. Frozen and shared
-    parameters are those of the module.
+    of parts. Attention becomes `CausalSelfAttention`, an encoder layer a `TransformerBlock`, always with the
+    causal mask. Frozen and shared parameters are those of the module.
 
     Raises
     ------
@@ -358,15 +359,16 @@ class _Reader:
         net = self.torch.nn
         if isinstance(module, _composite_class()):
             return self._composite(module)
-        if isinstance(module, net.MultiheadAttention):
+        if _computes_as(module, net.MultiheadAttention):
             return self._attention(module, name)
+        if _computes_as(module, net.TransformerEncoderLayer):
+            return self._block(module, name)
         for kind in _SIMPLE.values():
             if _computes_as(module, getattr(net, kind.__name__)):
                 return self._simple(kind, module, name)
-        raise TypeError(
-            f"from_torch does not support {module}: it takes {', '.join(_SIMPLE)}, MultiheadAttention, "
-            f"{', '.join(dict.fromkeys(each.torch for each in ACTIVATIONS.values() if each.torch))}"
-        )
+        functions = dict.fromkeys(each.torch for each in ACTIVATIONS.values() if each.torch)
+        known = [*_SIMPLE, "MultiheadAttention", "TransformerEncoderLayer", *functions]
+        raise TypeError(f"from_torch does not support {module}: it takes {', '.join(known)}")
 
     def _composite(self, module: Any) -> Module:
         made: Module = copy.copy(module.part[0])
@@ -417,6 +419,26 @@ class _Reader:
         made.projection.bias = self._tensor(module.out_proj.bias)
         return made
 
+    def _block(self, module: Any, name: str) -> TransformerBlock:
+        functions = {self.torch.nn.functional.relu: "relu", self.torch.nn.functional.gelu: "gelu"}
+        dropouts = [module.self_attn.dropout, module.dropout.p, module.dropout1.p, module.dropout2.p]
+        if not module.norm_first or module.activation not in functions or any(dropouts):
+            raise ValueError(
+                "from_torch takes a TransformerEncoderLayer with norm_first, 'relu' or 'gelu', and dropout "
+                f"0, got {module}"
+            )
+        up, norm = module.linear1, module.norm1
+        made = TransformerBlock(
+            up.in_features, module.self_attn.num_heads, n_hidden=up.out_features, norm="layer", eps=norm.eps,
+            activation=functions[module.activation], affine=True, bias=up.bias is not None,
+            initializer="zeros", seed=0, name=name,
+        )  # fmt: skip
+        made.norm1, made.norm2 = self(norm, made.norm1._name), self(module.norm2, made.norm2._name)
+        made.attention = self(module.self_attn, made.attention._name)
+        inner: Any = made.feed_forward
+        inner.up, inner.down = self(up, inner.up._name), self(module.linear2, inner.down._name)
+        return made
+
     def _tensor(self, tensor: Any) -> Any:
         """The `Value`s of a parameter as nested lists, or None."""
         if tensor is None:
@@ -430,18 +452,14 @@ class _Reader:
 
 
 def _activation_of(module: Any, torch: Any) -> str:
-    elsewhere = [activation for activation in ACTIVATIONS.values() if activation.torch]
+    """The name of an activation of torch with the same formula."""
+    elsewhere = [each for each in ACTIVATIONS.values() if each.torch]
     kin = [each for each in elsewhere if isinstance(module, getattr(torch.nn, each.torch))]
     for activation in kin:
         if all(_alike(name, value, getattr(module, name)) for name, value in activation.arguments.items()):
             return activation.name
-    if kin:
-        needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
-        raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
-    raise TypeError(
-        f"from_torch does not support {module}: it takes Linear, Dropout, "
-        + ", ".join(dict.fromkeys(each.torch for each in elsewhere))
-    )
+    needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
+    raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
 
 
 def _alike(argument: str, ours: Any, theirs: Any) -> bool:

@@ -125,13 +125,12 @@ class TransformerBlock(OneWidth, Described, Module):
         return in_scope(tuple([a + b for a, b in zip(x, change)]), scope)
 
     def _settings(self) -> dict[str, Any]:
-        inner = self.feed_forward
-        settings = super()._settings() | self._norm
-        settings |= {"n_hidden": inner.n_hidden, "activation": getattr(inner, "activation", "swiglu")}
+        inner, dropout = self.feed_forward, self.dropout.p if self.dropout else 0.0
+        settings = {"n_hidden": inner.n_hidden, "activation": getattr(inner, "activation", "swiglu")}
+        settings |= {**self._norm, "rotary": self.attention.rotary, "dropout": dropout}
         if isinstance(inner, MixtureOfExperts):
             settings |= {"n_expert": inner.n_expert, "top_k": inner.top_k}
-        dropout = self.dropout.p if self.dropout else 0.0
-        return settings | {"rotary": self.attention.rotary, "dropout": dropout}
+        return super()._settings() | settings
 
 
 class GPT(Described, Module):

@@ -158,14 +158,13 @@ class Program:
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
         self._trace = capture(outputs, parameters, inputs)
-        self._indices = self._trace.indices()
-        lengths = {leaf - self.parameters: length for leaf, length in self._indices.items()}
-        own = [column for column in lengths if column >= 0]
-        self._columns = np.array(own, np.intp), np.array([float(lengths[column]) for column in own])
+        # By column of the batch, or below 0 for parameters, the length that an index of `take` indexes.
+        self._indices = {leaf - len(parameters): length for leaf, length in self._trace.indices().items()}
         self._outputs_for: dict[tuple[str, str, str], list[Node]] = {}  # by back end and purpose
         self._made: dict[tuple[str, str, str], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         self._sizes: dict[Purpose, int] = {}
+        self._kept: dict[tuple[str, Purpose], bool] = {}  # whether a back end's code was in the kernel cache
         self._enter = _no_entries()
         names = automatic_backends() if backend == "auto" else [backend]
         self._backends = [name for name in names if find_backend(name).installed]
@@ -647,7 +646,7 @@ class Program:
 
     def _make_updates(self, t: Training) -> int:
         purpose, visits = TRAINING if t.outputs else GRADIENT, int(np.diff(t.bounds).sum())
-        return int(self._run(purpose, len(t.rates), visits, lambda program: program.train(t)))
+        return int(self._run(purpose, len(t.rates), visits, lambda program: program.train(t), t))
 
     # --- arguments and back ends
 
@@ -712,20 +711,20 @@ class Program:
         """Refuse an index of `take` out of range, in any example or in those that are `read`."""
         if not self._indices:
             return
-        P, (columns, lengths) = self.parameters, self._columns
-        fine = are_places(batch[:, columns], lengths)
+        P, columns = self.parameters, [column for column in self._indices if column >= 0]
+        fine = are_places(batch[:, columns], np.array([float(self._indices[column]) for column in columns]))
         if len(columns) == len(self._indices) and fine.all():
             return
         fine = fine.all(axis=1)
         wrong = [each for each in np.flatnonzero(~fine).tolist() if read is None or each in read]
-        for leaf, length in self._indices.items():
-            name = self._graph[1][leaf].label or f"input {leaf - P}"
+        for column, length in self._indices.items():
+            name = self._graph[1][P + column].label or f"input {column}"
             try:
-                if leaf < P:
-                    place_in(float(parameters[leaf]), length)
+                if column < 0:
+                    place_in(float(parameters[P + column]), length)
                 elif wrong:
                     name += f", example {wrong[0]}"
-                    place_in(float(batch[wrong[0], leaf - P]), length)
+                    place_in(float(batch[wrong[0], column]), length)
             except (IndexError, ValueError) as error:
                 raise type(error)(f"take: {name}: {error}") from None
 
@@ -811,17 +810,24 @@ class Program:
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Call the back end's entry first from now on, if the choice of the back end is settled."""
-        indices = {leaf - self.parameters: length for leaf, length in self._indices.items()}
-        if min(indices, default=0) >= 0 and (len(self._backends) == 1 or self._backend != self._backends[0]):
+        settled = len(self._backends) == 1 or self._backend != self._backends[0]
+        if settled and min(self._indices, default=0) >= 0:
             kind, wrt = purpose
-            self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, indices)
+            self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, self._indices)
 
-    def _run(self, purpose: Purpose, passes: int, visits: int, work: Callable[[Any], Any]) -> Any:
+    def _run(
+        self,
+        purpose: Purpose,
+        passes: int,
+        visits: int,
+        work: Callable[[Any], Any],
+        training: Training | None = None,
+    ) -> Any:
         """``work(program)``, for the program of the back end that is best for so many passes and examples.
 
         If native code turns out too large when it is written, another back end replaces it, if it may.
         """
-        self._choose(purpose, passes, visits)
+        self._choose(purpose, passes, visits, training)
         backend = self._backend
         try:
             return work(self._program(backend, *purpose))
@@ -832,21 +838,36 @@ class Program:
             self._backends, self._backend = others, others[0]
             return work(self._program(self._backend, *purpose))
 
-    def _choose(self, purpose: Purpose, passes: int, visits: int) -> None:
+    def _choose(self, purpose: Purpose, passes: int, visits: int, training: Training | None) -> None:
         """Choose the back end for all passes so far and these.
 
         Compiling native code takes as long as many passes in numpy. So numpy runs until native code,
-        compiling included, would have done all passes so far sooner.
+        compiling included, would have done all passes so far sooner. Code in the kernel cache has only to be
+        loaded.
         """
         if len(self._backends) == 1:
             return
+        examples = visits if training is None else training.largest
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
             nodes = self._nodes(self._backends[0], *purpose)
             batched = [node.size for node in ancestry(nodes) if node.batched]
             self._sizes[purpose] = max(self.parameters, sum(batched))
-        self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+        work = self._sizes[purpose], passes, visits, self._backends
+        self._backend = rank_backends(*work)[0]
+        for name in self._backends:
+            if rank_backends(*work, compiled=[name])[0] == name != self._backend:
+                if (name, purpose) not in self._kept:
+                    self._kept[name, purpose] = self._is_kept(name, purpose, examples, training)
+                if self._kept[name, purpose]:
+                    self._backend = name
+
+    def _is_kept(self, name: str, purpose: Purpose, examples: int, training: Training | None) -> bool:
+        try:
+            return bool(self._program(name, *purpose).is_compiled(examples, training))
+        except GraphError:  # there is no such program
+            return False
 
 
 def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:

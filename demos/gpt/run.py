@@ -222,7 +222,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         f"has a loss of `ln 27` = {GUESSING:.3f}. On names that it has never seen the GPT has "
         f"{held_out[ADAM]:.3f}.",
         f"It trained in {answers.seconds:.1f} seconds, code generation included. The plain program, a GPT on "
-        f"a `Value` of forty lines, would have taken {plain} of this processor (measured on "
+        f"a ``Value`` of forty lines, would have taken {plain} of this processor (measured on "
         f"{1 if given['quick'] else MEASURED} steps): {answers.plain / answers.seconds:,.0f} times as long.",
     )
     if extensions := [name for name in (*EXTENSIONS, "lora") if given[name]]:
@@ -233,8 +233,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         "The stages of the course",
     )
     report.section(
-        "pairs",
-        "1 Counting pairs, and one layer by hand",
+        "Counting pairs, and one layer by hand",
         "How often does each symbol follow each? A table of 27 × 27 counts, one more for every pair, is "
         f"a model of names: its loss on held-out names is {held_out[PAIRS]:.3f}.",
         "The same table can be learned. Its rows are scores, and `p` is the softmax of the row of the last "
@@ -242,15 +241,13 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         f"Written by hand, and followed for {steps:,} names, it gives {held_out[HAND]:.3f}.",
     )
     report.section(
-        "autograd",
-        "2 The same by the engine",
-        "Nobody has to write that gradient. The loss is recorded, and `grad` goes back through it:",
+        "The same by the engine",
+        "Nobody has to write that gradient. The loss is recorded, and ``grad`` goes back through it:",
     )
     report.add(page.listing(_ENGINE, "The loss of pairs, and its gradient"))
     report.say(f"The two gradients of the first name differ by at most {page.number(answers.difference, 2)}.")
     report.section(
-        "attention",
-        "3 Attention",
+        "Attention",
         "A table of pairs forgets all but one letter. In the GPT each letter becomes 16 numbers, and in "
         "each of 4 heads it looks back: its query is multiplied by the key of every letter so far, and "
         "a softmax of these scores gives the weights with which it adds their values. With the layer after "
@@ -271,8 +268,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         f"The attention of each head in {SHOWN}, and how the loss would change.",
     )
     report.section(
-        "adam",
-        "4 Descent, and Adam",
+        "Descent, and Adam",
         f"Plain gradient descent, `w ← w − η g` with η from {DESCENT_RATE:g} down to 0, and Adam, which "
         f"divides the running mean of each gradient by its size, from {ADAM_RATE:g} down to 0, with β = "
         "0.85 and 0.99. Both begin with the same weights, and see the same names in the same order.",
@@ -295,8 +291,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         f"The gradient norm of each matrix over {MEASURED} names, before and after the training with Adam.",
     )
     report.section(
-        "samples",
-        "5 Names that it makes up",
+        "Names that it makes up",
         f"{', '.join(name or '(nothing)' for name in answers.samples)}.",
         f"{answers.new} of these {len(answers.samples)} are in no list of names. Each letter is drawn with "
         "the model's probabilities, sharpened by a temperature of 0.7.",
@@ -304,8 +299,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
     if answers.adapted is not None:
         before, after = answers.adapted
         report.section(
-            "lora",
-            "6 A change of low rank",
+            "A change of low rank",
             "All weights are frozen. Queries and values get a change of rank 4, which alone learns, "
             f"from men's names. The loss on held-out names of men goes from {before:.3f} to {after:.3f}.",
         )
@@ -330,7 +324,6 @@ def walk(report: Report, model: GPT, folder: Path) -> None:
     key.label = f"key of {letter}"
     loss.backward()
     report.section(
-        "graph",
         "The graph of one name",
         f"The loss of `{WALKED}` is a graph of {len(topological_order(loss)):,} nodes, folded by the "
         "parts of the model. Open the attention, click on a number, and its paths light up.",

@@ -33,8 +33,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def assignment_file(folder):
     path = folder / "assignment.html"
-    records = [assignment.record(replace(SETTINGS, lr=rate)) for rate in RATES]
-    assignment.explorer(SETTINGS, records, path)
+    assignment.explorer(SETTINGS, RATES, path)
     return path
 
 
