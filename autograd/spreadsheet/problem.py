@@ -120,7 +120,7 @@ class Problem:
         return cls(
             title=title,
             vocabulary=Vocabulary(patterns, loss, network.losses, weights, headers),
-            network=_Always(network),
+            network=functools.partial(_always, network),
             inputs={name: data for name, data in given.items() if name in inputs},
             weights=weights,
             targets=(targets,),
@@ -255,14 +255,9 @@ class Problem:
         return ", ".join(dict.fromkeys(names))
 
 
-@dataclass(frozen=True, eq=False)
-class _Always:
-    """One network, whatever the loss and the biases; a process of its own can be given it."""
-
-    network: Network
-
-    def __call__(self, loss: str, biases: tuple[str, ...]) -> Network:
-        return self.network
+def _always(network: Network, loss: str, biases: tuple[str, ...]) -> Network:
+    """One network, whatever the loss and the biases."""
+    return network
 
 
 def _drawn(numbers: Mapping[str, float], draw: random.Random) -> dict[str, float]:

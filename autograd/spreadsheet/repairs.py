@@ -116,6 +116,9 @@ class _Reader:
     def _repairs(self, row: int) -> Iterator[str]:
         lines = list(self._lines(row))
         first = lines[0].formula
+        if all(self._is_right(line, dict(enumerate(line.held))) for line in lines):
+            yield "the formula gives the right number: let the spreadsheet program recalculate it"
+            return
         groups: dict[str, list[int]] = {}
         for number, each in enumerate(first.references):
             groups.setdefault(each.text, []).append(number)
@@ -144,7 +147,7 @@ class _Reader:
             several += list(itertools.combinations(numbers, 2))
         for chosen in several:
             for meant in self._meant(lines[0].formula.references[numbers[0]], lines[0].row):
-                if all(self._is_right(line, chosen, meant) for line in lines):
+                if all(self._is_right(line, self._held(line, chosen, meant)) for line in lines):
                     return chosen, meant
         return None
 
@@ -171,15 +174,18 @@ class _Reader:
 
         return meant
 
-    def _is_right(self, line: _Line, chosen: tuple[int, ...], meant: _Meant) -> bool:
+    def _held(self, line: _Line, chosen: tuple[int, ...], meant: _Meant) -> dict[int, Area]:
+        """What the references hold with another cell in those places; nothing if that has no number."""
         _, place = meant(line.row)
         cell = self.table.sheet.cells.get(place) if place is not None else None
-        if cell is None or not isinstance(cell.value, float):
+        known = cell is not None and isinstance(cell.value, float)
+        return dict(enumerate(line.held)) | dict.fromkeys(chosen, (cell.value,)) if cell and known else {}
+
+    def _is_right(self, line: _Line, held: Mapping[int, Area]) -> bool:
+        if not held:
             return False
         self.book.limits.take("steps to repair formulas", line.formula.cost)
-        other: Area = (cell.value,)
         try:
-            held = dict(enumerate(line.held)) | dict.fromkeys(chosen, other)
             result = line.formula.compute(lambda each: held[each.number])
         except FormulaError:
             return False

@@ -111,9 +111,9 @@ class Table:
     def exchanged(self, missing: str, turn: int, kept: bool) -> Table:
         """The table with a column of `spare`, or (`kept`) its namesake, as the one that is missing."""
         spare = self.spare[turn]
-        name = spare.name
-        one, other = (self.columns[name], spare) if kept else (spare, self.columns[name])
-        columns = {**self.columns, name: other, missing: replace(one, name=missing)}
+        held = self.columns[spare.name]
+        one, other = (held, spare) if kept else (spare, held)
+        columns = {**self.columns, spare.name: other, missing: replace(one, name=missing)}
         columns = dict(sorted(columns.items(), key=lambda item: item[1].position))
         rest = [each for each in self.spare if each is not spare]
         ignored = [each for each in self.ignored if each != f"{spare.header} (a second time)"]
@@ -137,20 +137,18 @@ class Table:
     def who(self, place: Place) -> tuple[str, int] | None:
         """The quantity and the row of the table whose number stands there."""
         row, column = self.at(*place)
-        if row in self._turns and column in self._positions:
-            return self._positions[column], self._turns[row]
-        return None
+        names = [name for name, each in self.columns.items() if each.position == column]
+        return (names[0], self._turns[row]) if names and row in self._turns else None
 
-    def __post_init__(self) -> None:
-        self._turns = {row: turn for turn, row in enumerate(self.rows)}
-        self._positions = {column.position: column.name for column in self.columns.values()}
+    @cached_property
+    def _turns(self) -> dict[int, int]:
+        return {row: turn for turn, row in enumerate(self.rows)}
 
     @cached_property
     def area(self) -> tuple[Place, Place]:
         """The first and the last place that it takes, with its header."""
         positions = [column.position for column in self.columns.values()]
-        first, last = self.at(self.header, min(positions)), self.at(self.rows[-1], max(positions))
-        return first, last
+        return self.at(self.header, min(positions)), self.at(self.rows[-1], max(positions))
 
     def __contains__(self, place: Place) -> bool:
         """Whether a place lies within its area."""
