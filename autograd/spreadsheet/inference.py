@@ -357,19 +357,17 @@ class _Reader:
         column = self.table.columns.get(EPOCH)
         if column is None or self.count < 3:
             return
-        gaps = np.diff(column.values)
-        if not np.all(gaps == gaps[0]):
+        gap, *others = map(float, np.diff(column.values))
+        if any(other != gap for other in others):
             found.doubts.append(f"the numbers in column {column.header} do not go up evenly")
-        elif gaps[0] > 1 and gaps[0].is_integer():
-            if found.after or gaps[0] > _MOST_UPDATES:
+        elif gap > 1.0 and gap.is_integer():
+            if found.after or gap > _MOST_UPDATES:
                 raise NotUnderstood(
-                    f"its rows are {gaps[0]:g} epochs apart, too far to compute one from the one before"
+                    f"its rows are {gap:g} epochs apart, too far to compute one from the one before"
                 )
-            found.gap = int(gaps[0])
-            found.notes.append(
-                f"the rows are {found.gap} epochs apart: each is computed from the one before by "
-                f"{found.gap} updates"
-            )
+            found.gap = int(gap)
+            how = f"each is computed from the one before by {gap:g} updates"
+            found.notes.append(f"the rows are {gap:g} epochs apart: {how}")
 
     # --- the learning rate -------------------------------------------------------------------------
 
@@ -536,11 +534,8 @@ class _Reader:
             row = 0 if found.after or later != name else 1
             if later not in table.columns or row >= self.count:
                 continue
-            text = table.sheet.formula(table.place(later, row))
-            if not text:
-                continue
             try:
-                formula = parsed(text, self.context.book)
+                formula = parsed(table.sheet.formula(table.place(later, row)), self.context.book)
                 outside = {
                     (value, each.text.replace("$", ""))
                     for each in formula.references

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -650,31 +651,22 @@ def givens(sheet: Sheet, tables: Iterable[Table], problem: Problem) -> list[Give
     def free(place: Place) -> bool:
         return not any(place in table for table in tables)
 
-    def add(name: str, number: float, place: Place) -> None:
-        sheet.limits.take("numbers beside their names")
-        found.append(Given(name, number, place))
-
     spans = dict(sheet.merged)
     found: list[Given] = []
     for place, cell in sheet.cells.items():
         if not isinstance(cell.value, str) or not free(place):
             continue
-        stated = []
-        for text, number in _stated(cell.value):
-            sheet.limits.take("numbers stated in texts")
-            stated.append((quantity(text), number))
-        for name, number in stated:
-            value = read_number(number)
+        before = len(found)
+        stated = [(quantity(text), read_number(number)) for text, number in _stated(cell.value)]
+        sheet.limits.take("numbers stated in texts", len(stated))
+        for name, value in stated:
             if name in wanted and value is not None:
-                add(name, value, place)
+                found.append(Given(name, value, place))
         name = quantity(cell.value)
-        if name not in wanted or any(name == each for each, _ in stated):
-            continue
-        for beside in _beside(sheet, place, spans.get(place, place), several=name == RATE):
-            number_there = sheet.cells[beside].value
-            assert isinstance(number_there, float)
-            if free(beside):
-                add(name, number_there, beside)
+        if name in wanted and all(name != each for each, _ in stated):
+            for beside in filter(free, _beside(sheet, place, spans.get(place, place), several=name == RATE)):
+                found.append(Given(name, cast(float, sheet.cells[beside].value), beside))
+        sheet.limits.take("numbers beside their names", len(found) - before)
     return found
 
 
